@@ -1,0 +1,38 @@
+"""Every error a user may meet, and what it asks of them.
+
+    MailflowError                 something a user can act on; never a traceback
+    ├── UsageError                the question itself is wrong: option, name, address      exit 3
+    │   └── NotBuiltError         a command or SOURCE that this version does not have yet  exit 3
+    ├── InputError                a source cannot be read: names file and place            exit 3
+    └── RunError                  a headless run stopped before its end                    exit 2
+
+A fault of a single capture or server among good ones is no error: it is a row of *unread* in the
+snapshot (contract of the project: a thing not read makes a verdict unknown, and is shown).
+Anything else that reaches the command line is a bug of ours: exit 4.
+"""
+
+from __future__ import annotations
+
+
+class MailflowError(Exception):
+    """Base of all errors with a next action for the user; `str()` is one line that names it."""
+
+    exit_code = 3
+
+
+class UsageError(MailflowError):
+    """The question cannot be asked like this: an unknown name, a bad address, port 99999."""
+
+
+class NotBuiltError(UsageError):
+    """A command or SOURCE of the contract that comes with a later version."""
+
+
+class InputError(MailflowError):
+    """A source cannot be read at all; the message names the file and the place in it."""
+
+
+class RunError(MailflowError):
+    """A headless run stopped before its end; what it had done by then is kept in the run folder."""
+
+    exit_code = 2

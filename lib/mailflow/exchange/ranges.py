@@ -1,0 +1,224 @@
+"""Ranges of remote IP addresses, in every notation Exchange reads (section 1.4 of the facts)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Family = Literal[4, 6]
+Form = Literal["single", "dash", "cidr", "netmask"]
+
+WIDTH: dict[Family, int] = {4: 32, 6: 128}
+"""Bits of an address, by family."""
+
+_SEPARATORS = re.compile(r"[-/(]")
+
+
+class RangeError(ValueError):
+    """A text is no address or range; the message is the one Exchange gives (section 1.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """The addresses from `first` to `last`, both included, of one family.
+
+    Two ranges are equal when their bounds are, however they were written (section 1.4): the text
+    and the form are kept for people and take no part in comparisons.
+
+    Attributes:
+        family: 4 or 6. An IPv6 range never holds an IPv4 address (S1.12, S1.17).
+        first: lowest address as a number.
+        last: highest address as a number, not below `first`.
+        text: as the connector shows it, blanks trimmed; empty for a range made by arithmetic.
+        form: the notation it came in.
+    """
+
+    family: Family
+    first: int
+    last: int
+    text: str = field(default="", compare=False)
+    form: Form = field(default="dash", compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that no range can have."""
+        if not 0 <= self.first <= self.last < 1 << WIDTH[self.family]:
+            msg = f"no range of IPv{self.family}: {self.first} to {self.last}"
+            raise RangeError(msg)
+
+    @property
+    def size(self) -> int:
+        """How many addresses it holds; fewer is more specific (S1.13)."""
+        return self.last - self.first + 1
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it holds every address of its family."""
+        return self.size == 1 << WIDTH[self.family]
+
+    def __str__(self) -> str:
+        """The text Exchange would show for these bounds, or the one it did show."""
+        return self.text or format_range(self)
+
+    def __contains__(self, address: object) -> bool:
+        """Whether the address (of the same family) lies inside."""
+        return (
+            isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address))
+            and address.version == self.family
+            and self.first <= int(address) <= self.last
+        )
+
+    def holds(self, other: AddressRange) -> bool:
+        """Whether every address of the other range lies inside this one."""
+        return self.family == other.family and self.first <= other.first and other.last <= self.last
+
+    def meets(self, other: AddressRange) -> bool:
+        """Whether the two have an address in common."""
+        return self.family == other.family and self.first <= other.last and other.first <= self.last
+
+    def sticks_out_of(self, other: AddressRange) -> bool:
+        """Whether the two overlap and each goes past the other on one side (S1.31, S1.32)."""
+        return self.meets(other) and (
+            (self.first < other.first and self.last < other.last)
+            or (self.first > other.first and self.last > other.last)
+        )
+
+
+EVERYTHING: dict[Family, AddressRange] = {
+    4: AddressRange(4, 0, (1 << 32) - 1, "0.0.0.0-255.255.255.255"),
+    6: AddressRange(6, 0, (1 << 128) - 1, "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+}
+"""All remote addresses, as setup writes them on every default connector (S2.01)."""
+
+
+def parse_address(text: str) -> Address:
+    """One IPv4 or IPv6 address; an IPv6 scope id (`%11`) is accepted and dropped.
+
+    Raises:
+        RangeError: it is none; with the words Exchange uses (section 1.4).
+    """
+    bare = text.strip()
+    if ":" in bare:
+        bare = bare.partition("%")[0]
+    try:
+        return ipaddress.ip_address(bare)
+    except ValueError:
+        raise RangeError(f"The format of the IP address {text.strip()} is invalid.") from None
+
+
+def parse_range(text: str) -> AddressRange:
+    """One range in any of the four notations of section 1.4.
+
+    Host bits of the CIDR and netmask forms are masked away (S1.20); the bounds of a dash range are
+    taken as given. Of two separators the later one decides.
+
+    Raises:
+        RangeError: with the words Exchange uses for this fault (section 1.4).
+    """
+    bare = text.strip()
+    if not bare:
+        raise RangeError(f'The input string "{text}" isn\'t formatted correctly.')
+    if not _SEPARATORS.search(bare):
+        address = parse_address(bare)
+        return AddressRange(_family(address), int(address), int(address), bare, "single")
+    if bare.endswith(")") and "(" in bare:
+        head, _, mask = bare[:-1].rpartition("(")
+        address = parse_address(head)
+        return _masked(bare, address, _mask_bits(mask, _family(address)), "netmask")
+    cut = max(bare.rfind("-"), bare.rfind("/"))
+    if cut < 0:
+        raise RangeError(f'The input string "{bare}" isn\'t formatted correctly.')
+    head, tail = bare[:cut], bare[cut + 1 :]
+    if bare[cut] == "/":
+        address = parse_address(head)
+        return _masked(bare, address, _prefix_bits(bare, tail, _family(address)), "cidr")
+    first, last = parse_address(head), parse_address(tail)
+    if first.version != last.version:
+        raise RangeError("The start and end IP addresses must be of the same family.")
+    if int(first) > int(last):
+        raise RangeError(
+            f"The start address {first} must be less than or equal to the end address {last}."
+        )
+    return AddressRange(_family(first), int(first), int(last), bare, "dash")
+
+
+def format_range(block: AddressRange) -> str:
+    """The shortest text that Exchange reads back as these bounds: single, CIDR, else dash."""
+    first, last = _address(block.family, block.first), _address(block.family, block.last)
+    if block.size == 1:
+        return str(first)
+    bits = WIDTH[block.family] - (block.size.bit_length() - 1)
+    if block.size & (block.size - 1) == 0 and block.first % block.size == 0 and bits:
+        return f"{first}/{bits}"
+    return f"{first}-{last}"
+
+
+def subtract(
+    ranges: Iterable[AddressRange], unwanted: Iterable[AddressRange]
+) -> tuple[AddressRange, ...]:
+    """The ranges without the unwanted addresses, split where an address lies inside (S8.63).
+
+    A range that loses nothing is passed on as it is, with its text; the order stays. An address
+    inside a larger range can't be removed as an element (S8.62), hence the pieces.
+    """
+    holes = tuple(unwanted)
+    left: list[AddressRange] = []
+    for block in ranges:
+        pieces = [block]
+        for hole in holes:
+            pieces = [rest for piece in pieces for rest in _without(piece, hole)]
+        left.extend(pieces)
+    return tuple(left)
+
+
+def single(address: Address) -> AddressRange:
+    """The range that holds just this address."""
+    return AddressRange(_family(address), int(address), int(address), str(address), "single")
+
+
+def _without(block: AddressRange, hole: AddressRange) -> list[AddressRange]:
+    if not block.meets(hole):
+        return [block]
+    rest = []
+    if block.first < hole.first:
+        rest.append(AddressRange(block.family, block.first, hole.first - 1))
+    if hole.last < block.last:
+        rest.append(AddressRange(block.family, hole.last + 1, block.last))
+    return rest
+
+
+def _family(address: Address) -> Family:
+    return 4 if address.version == 4 else 6
+
+
+def _address(family: Family, number: int) -> Address:
+    return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
+
+
+def _masked(text: str, address: Address, bits: int, form: Form) -> AddressRange:
+    family = _family(address)
+    hosts = (1 << (WIDTH[family] - bits)) - 1
+    first = int(address) & ~hosts
+    return AddressRange(family, first, first | hosts, text, form)
+
+
+def _prefix_bits(text: str, tail: str, family: Family) -> int:
+    if not (tail.isascii() and tail.isdigit()) or int(tail) > WIDTH[family]:
+        raise RangeError(f'The input string "{text}" isn\'t formatted correctly.')
+    return int(tail)
+
+
+def _mask_bits(mask: str, family: Family) -> int:
+    try:
+        number = int(parse_address(mask)) if family == 4 else -1
+    except RangeError:
+        number = -1
+    inverse = ~number & 0xFFFFFFFF
+    if number < 0 or inverse & (inverse + 1):
+        raise RangeError(
+            f'The mask {mask} is invalid. An example of an acceptable mask is "255.255.255.0".'
+        )
+    return 32 - inverse.bit_length()

@@ -1,0 +1,101 @@
+"""What every reader returns: the objects of a cmdlet as rows, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailflow.snapshot import Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """A value of a .NET enumeration: text, number or both, as far as the form keeps them."""
+
+    text: str | None
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Complex:
+    """An object inside an object: its text and its properties, as far as the form keeps them.
+
+    `text` is None where the form lost what it prints as (JSON turns an identity into its members).
+    """
+
+    text: str | None
+    properties: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of values; `cut` where the form left out its end (`...`)."""
+
+    values: tuple[Value, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A value that was there and that the form does not hold any more: unknown, never empty.
+
+    `why` is for people and becomes a row of *unread* where the value matters. `visible` is what is
+    left of it, for example the beginning of a text that was cut off.
+    """
+
+    why: str
+    visible: str = ""
+
+
+# An aware datetime is an instant; a time without a zone stays str.
+Value = None | bool | int | float | str | datetime | Enumeration | Complex | Items | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object that a cmdlet returned.
+
+    Attributes:
+        cmdlet: whose output it is, `Get-Queue`; recognised by content.
+        values: properties by the name Exchange gives them. A property that the form does not hold
+            is absent; one that it holds empty is None or "".
+        place: where it stands: file, and line or number, for messages.
+        computer: the server that answered, where the capture says so (PSComputerName); else "".
+        named_server: the server a command line above the output named (`Get-NetworkConnectionInfo
+            EX10A`); else "".
+    """
+
+    cmdlet: str
+    values: Mapping[str, Value]
+    place: str
+    computer: str = ""
+    named_server: str = ""
+
+
+@dataclass(slots=True)
+class Reading:
+    """All that one or several captures held.
+
+    Attributes:
+        rows: objects of the cmdlets mailflow reads.
+        unread: what could not be read.
+        ignored: captures of other cmdlets: (what it is, place); they are not *unread*.
+        cmdlets: cmdlets of which a capture was there, also one without any object (`<Objs/>`).
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    cmdlets: set[str] = field(default_factory=set)
+
+    def add(self, other: Reading) -> None:
+        """Put another reading behind this one."""
+        self.rows.extend(other.rows)
+        self.unread.extend(other.unread)
+        self.ignored.extend(other.ignored)
+        self.cmdlets |= other.cmdlets
+
+    def of(self, cmdlet: str) -> Iterator[Row]:
+        """The rows of one cmdlet, in the order read."""
+        return (row for row in self.rows if row.cmdlet == cmdlet)

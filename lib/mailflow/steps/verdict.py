@@ -1,0 +1,122 @@
+"""Findings as people and machines read them: `findings.json`, section 6 of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mailflow.snapshot import Unread
+
+State = Literal["found", "unknown", "clear", "not-applicable"]
+Verdict = Literal["found", "clear", "unknown"]
+
+SCHEMA = "mailflow.findings/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause at one target server and connector, in one of the four states.
+
+    A key that does not apply is None or empty, never missing (contract, section 6).
+    """
+
+    cause: str
+    state: State
+    server: str | None = None
+    connector: str | None = None
+    senders: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    reading: str = ""
+    remedy: str = ""
+    commands: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of `findings.json`."""
+        return {
+            "cause": self.cause,
+            "state": self.state,
+            "server": self.server,
+            "connector": self.connector,
+            "senders": list(self.senders),
+            "addresses": list(self.addresses),
+            "queues": list(self.queues),
+            "reading": self.reading,
+            "remedy": self.remedy,
+            "commands": list(self.commands),
+            "undo": list(self.undo),
+            "facts": list(self.facts),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """How much waits, and since when, as far as it is known.
+
+    Attributes:
+        messages: in all stuck queues; None where a count was not read.
+        queues: how many queues are stuck.
+        since: the earliest FirstRetryTime as an ISO instant in UTC; None where no zone is known.
+        as_of: the latest instant the snapshot knows, ISO; ages are counted up to it.
+        expires: when the oldest message would expire (2 days, section 4.6), ISO; None likewise.
+        next_retry: the earliest NextRetryTime known, ISO.
+    """
+
+    messages: int | None
+    queues: int
+    since: str | None = None
+    as_of: str | None = None
+    expires: str | None = None
+    next_retry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings of a snapshot, best first, and the verdict they add up to.
+
+    Attributes:
+        verdict: found, unknown or clear (contract, section 6).
+        headline: one line, a title: `Mail from EX10A and EX10B does not reach EX16A and EX16B`.
+        summary: one or two sentences an engineer can paste into the ticket.
+        findings: found first, then unknown, clear, not-applicable.
+        unread: rows of what was not read.
+        stuck: how much waits; None where no queue is stuck.
+        origin: where the snapshot came from, for people.
+        repair: commands of all found entries in the order to run them, each once: first
+            Set-ReceiveConnector, then Retry-Queue.
+        undo: commands that put everything back.
+    """
+
+    verdict: Verdict
+    headline: str
+    summary: str
+    findings: tuple[Finding, ...]
+    unread: tuple[Unread, ...] = ()
+    stuck: Stuck | None = None
+    origin: str = ""
+    repair: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `findings.json`."""
+        stuck: Mapping[str, Any] | None = None
+        if self.stuck:
+            stuck = {name: getattr(self.stuck, name) for name in self.stuck.__slots__}
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "headline": self.headline,
+            "summary": self.summary,
+            "findings": [one.as_json() for one in self.findings],
+            "unread": [
+                {"server": one.server or None, "what": one.what, "why": one.why}
+                for one in self.unread
+            ],
+            "stuck": stuck,
+            "origin": self.origin,
+            "repair": list(self.repair),
+            "undo": list(self.undo),
+        }
