@@ -1,0 +1,64 @@
+"""How every test runs: property-test profiles, what is left out, and no silent skip in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = os.environ.get("CI", "").casefold() in {"1", "true", "yes"}
+
+# Small by default, so that the whole command stays under a few minutes; `-m long` digs deeper.
+settings.register_profile("small", max_examples=50, deadline=None)
+# In CI the same examples every time: a red run there must be red here as well.
+settings.register_profile("ci", settings.get_profile("small"), derandomize=True, database=None)
+settings.register_profile(
+    "long", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples a property test gets, unless the command line chose a profile."""
+    if not config.getoption("--hypothesis-profile", default=None):
+        settings.load_profile("long" if _asks_for_long(config) else "ci" if IN_CI else "small")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless `-m` says something about it."""
+    if _asks_for_long(config):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test is a failed one: everything it needs is installed there."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself while it is collected."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+def _asks_for_long(config: pytest.Config) -> bool:
+    return "long" in cast("str", config.getoption("-m") or "")
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"skipped where nothing may be skipped (CI): {reason}"
