@@ -2,12 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import numbers
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mailflow.picture import Bars, Ruler
+from mailflow.plain import grid, visible, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NOT_KNOWN = "not known"
+"""What stands where a value was not read: never a blank, never a zero."""
+
+MOST_ROWS = 500
+"""More rows than this help nobody to read; the frame holds them all."""
+
+MOST_CHARACTERS = 4000
+"""A longer text is shown up to here and says how much more there is."""
+
+STYLE = """
+.mf{--mf-ink:var(--jp-ui-font-color1,#1c2430);--mf-soft:var(--jp-ui-font-color2,#5b6675);
+--mf-line:var(--jp-border-color2,#d9dee5);--mf-band:var(--jp-layout-color2,#f5f7fa);
+--mf-bad:#a1260d;--mf-good:#0f6b3c;--mf-unknown:#7a5200;--mf-link:var(--jp-brand-color1,#1f5fa8);
+--mf-tint:7%;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem}
+[data-jp-theme-light="false"] .mf{--mf-bad:#ff9d88;--mf-good:#7fd6a6;--mf-unknown:#f0c060;
+--mf-tint:16%}
+.mf table.mf-table{border-collapse:collapse;width:100%;margin:.5rem 0 .4rem;font-size:.9rem;
+table-layout:auto}
+.mf table.mf-table caption{text-align:left;color:var(--mf-soft);padding:0 0 .3rem;
+caption-side:top}
+.mf table.mf-table :is(th,td){text-align:left;padding:.34rem .6rem;vertical-align:top;border:0;
+border-bottom:1px solid var(--mf-line);white-space:pre-line;overflow-wrap:anywhere;min-width:4em;
+max-width:none;background:none;line-height:1.45}
+.mf table.mf-table thead th{background:var(--mf-band);font-weight:600;overflow-wrap:normal;
+vertical-align:bottom}
+.mf table.mf-table tbody th{font-weight:600}
+.mf table.mf-table .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
+.mf .unknown{color:var(--mf-unknown);font-style:italic}
+.mf p{margin:.35rem 0 .6rem;max-width:52rem}
+.mf p.mf-reading{border-left:3px solid var(--mf-line);padding-left:.8rem;white-space:pre-line;
+overflow-wrap:anywhere}
+.mf details.mf-meaning{color:var(--mf-soft);font-size:.82rem;margin:.2rem 0 .5rem}
+.mf details.mf-meaning summary{cursor:pointer}.mf details.mf-meaning dl{margin:.3rem 0}
+.mf details.mf-meaning dt{font-weight:600}.mf details.mf-meaning dd{margin:0 0 .25rem 1rem}
+@media print{.mf details.mf-meaning{display:none}}
+"""
+"""For everything inside `class="mf"`: takes JupyterLab's colours where there are any, light or
+dark, and the report's elsewhere."""
+
+_TEMPLATE = """
+<style>{{ style }}</style><div class="mf">
+{% if rows %}<table class="mf-table"><caption>{{ caption }}</caption>
+<thead><tr>{% for one in heads %}<th scope="col"
+ {%- if one.number %} class="num"{% endif %}>{{ one.heading }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in rows %}
+<tr>{% for cell in row %}{% set tag = "th" if loop.first else "td" -%}
+<{{ tag }}{% if loop.first %} scope="row"{% endif %}
+ {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>{{ cell.text }}</{{ tag }}>
+{%- endfor %}</tr>{% endfor %}
+</tbody></table>
+{% if more %}<p class="unknown">{{ more }}</p>{% endif %}
+{% if meanings %}<details class="mf-meaning"><summary>What the columns mean</summary><dl>
+{% for heading, meaning in meanings %}<dt>{{ heading }}</dt><dd>{{ meaning }}</dd>{% endfor %}
+</dl></details>{% endif %}
+{% else %}<p class="mf-empty"><b>{{ caption }}</b> {{ empty }}</p>{% endif %}
+{% if reading %}<p class="mf-reading">{{ reading }}</p>{% endif %}
+</div>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +90,7 @@ class Table:
         tones: (row position, column) to `good`, `bad` or `unknown`; drives colour, never meaning
             alone.
         empty: what to say where the frame has no rows.
+        pictures: what a chart of this table shows; `show` draws them.
     """
 
     name: str
@@ -33,3 +100,113 @@ class Table:
     reading: str
     tones: Mapping[tuple[int, str], str] = field(default_factory=dict)
     empty: str = "Nothing to show."
+    pictures: tuple[Bars | Ruler, ...] = ()
+
+    def __str__(self) -> str:
+        """The table as plain text of 80 columns that can be pasted into a ticket."""
+        parts = ["\n".join(wrap(visible(self.caption), 80))]
+        rows = self._texts()
+        if rows:
+            heads = [visible(heading) for heading, _ in self.columns.values()]
+            parts.append(grid(heads, rows, self._numeric()))
+        else:
+            parts.append("\n".join(wrap(visible(self.empty), 80)))
+        parts += ["\n".join(wrap(visible(text), 80)) for text in (self._more(), self.reading)]
+        return "\n\n".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        """The table as HTML: every text escaped, no script, readable in light and dark."""
+        numeric = self._numeric()
+        return render(
+            _TEMPLATE,
+            style=STYLE,
+            caption=visible(self.caption),
+            heads=[
+                {"heading": visible(heading), "number": number}
+                for (heading, _), number in zip(self.columns.values(), numeric, strict=True)
+            ],
+            rows=[
+                [
+                    {"text": text, "classes": self._classes(place, column, text, number)}
+                    for column, text, number in zip(self.columns, row, numeric, strict=True)
+                ]
+                for place, row in enumerate(self._texts())
+            ],
+            more=self._more(),
+            meanings=[
+                (visible(heading), visible(meaning))
+                for heading, meaning in self.columns.values()
+                if meaning
+            ],
+            empty=visible(self.empty),
+            reading=visible(self.reading),
+        )
+
+    def _texts(self) -> list[list[str]]:
+        shown = self.frame[list(self.columns)].head(MOST_ROWS)
+        return [[text_of(value) for value in row] for row in shown.itertuples(index=False)]
+
+    def _numeric(self) -> list[bool]:
+        """Which columns hold numbers only, and at least one."""
+        return [
+            any(map(_is_number, values)) and all(_is_number(v) or _is_missing(v) for v in values)
+            for values in (self.frame[column].tolist() for column in self.columns)
+        ]
+
+    def _more(self) -> str:
+        hidden = len(self.frame) - MOST_ROWS
+        if hidden <= 0:
+            return ""
+        bad = len({row for (row, _), tone in self.tones.items() if row >= MOST_ROWS and tone})
+        marked = f", {bad} of them marked" if bad else ""
+        return f"{hidden} more rows are not shown here{marked}; `.frame` holds them all."
+
+    def _classes(self, row: int, column: str, text: str, number: bool) -> str:
+        tone = self.tones.get((row, column), "unknown" if text == NOT_KNOWN else "")
+        return " ".join(filter(None, (tone, "num" if number else "")))
+
+
+def text_of(value: Any) -> str:  # noqa: ANN401 - a cell of a frame holds anything
+    """A cell as people read it; a missing value says that it is not known."""
+    if _is_missing(value):
+        return NOT_KNOWN
+    if hasattr(value, "item"):
+        value = value.item()  # numpy's scalars, as Python's own
+    if isinstance(value, datetime):
+        return instant_of(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(map(text_of, value)) or "none"
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    text = visible(f"{value:g}" if isinstance(value, float) else str(value))
+    if len(text) > MOST_CHARACTERS:
+        hidden = len(text) - MOST_CHARACTERS
+        return f"{text[:MOST_CHARACTERS]} ... ({hidden} more characters are not shown here)"
+    return text
+
+
+def instant_of(moment: datetime) -> str:
+    """An instant as people read it: `23 Nov 2026 14:02 UTC`; without a zone it says so."""
+    if moment.tzinfo is None:
+        return f"{moment:%d %b %Y %H:%M} (zone not known)"
+    return f"{moment.astimezone(UTC):%d %b %Y %H:%M} UTC"
+
+
+def render(source: str, **values: object) -> str:
+    """A Jinja template filled in; every value is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(source).render(values).strip()
+
+
+def _is_missing(value: object) -> bool:
+    return (
+        value is None
+        or type(value).__name__ in {"NAType", "NaTType"}
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not (isinstance(value, bool) or _is_missing(value))

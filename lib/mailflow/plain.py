@@ -1,0 +1,150 @@
+"""Plain text for terminals and tickets: hostile characters made visible, columns that fit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+GAP = "  "
+"""What stands between two columns."""
+
+NARROWEST = 8
+"""A column below this width cannot be read; a table then becomes one block per row."""
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that is not shown as itself written out, `\x1b`, `\u202e`.
+
+    Terminal control, bidirectional overrides, zero-width characters and lone surrogates can make a
+    line look like another one, or break the file it is written to. Line feeds stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
+
+
+def width(text: str) -> int:
+    """How many terminal cells a line takes: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """The lines of a text, none wider than `cells`; a word longer than that is broken.
+
+    Line feeds in the text are kept; an empty text is one empty line.
+    """
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            joined = f"{line} {word}" if line else word
+            if width(joined) <= cells:
+                line = joined
+                continue
+            if line:
+                lines.append(line)
+            *full, line = _pieces(word, cells)
+            lines.extend(full)
+        lines.append(line)
+    return lines
+
+
+def grid(
+    head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], cells: int = 80
+) -> str:
+    """A table in `cells` columns: aligned, wrapped within its cells, the widest columns give way.
+
+    Args:
+        head: the headings.
+        rows: the texts, a sequence for each row, as long as `head`.
+        right: which columns are aligned to the right.
+        cells: the width of the whole.
+    """
+    if not head:
+        return ""
+    widths = _fit(head, rows, cells - len(GAP) * (len(head) - 1))
+    if widths is None:
+        return _blocks(head, rows, cells)
+    lines = _lines(head, widths, right)
+    lines.append(GAP.join("-" * one for one in widths))
+    for row in rows:
+        lines.extend(_lines(row, widths, right))
+    return "\n".join(lines)
+
+
+def _shown(one: str) -> str:
+    if one == "\n" or one.isprintable() or unicodedata.category(one) == "Zs":
+        return one
+    if one == "\t":
+        return "    "
+    number = ord(one)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _cells(one: str) -> int:
+    if unicodedata.combining(one):
+        return 0
+    return 2 if unicodedata.east_asian_width(one) in "WF" else 1
+
+
+def _pieces(word: str, cells: int) -> list[str]:
+    pieces, start, used = [], 0, 0
+    for place, one in enumerate(word):
+        taken = _cells(one)
+        if used + taken > cells and place > start:
+            pieces.append(word[start:place])
+            start, used = place, 0
+        used += taken
+    return [*pieces, word[start:]]
+
+
+def _natural(texts: Sequence[str]) -> int:
+    return max((width(line) for text in texts for line in text.split("\n")), default=0)
+
+
+def _fit(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Widths that add up to at most `room`; None where the columns are too many for it."""
+    columns = list(zip(head, *rows, strict=True))
+    natural = [max(_natural(column), 1) for column in columns]
+    least = [min(one, NARROWEST) for one in natural]
+    if sum(least) > room:
+        return None
+    widths = natural
+    while (spare := sum(widths) - room) > 0:
+        widest = max(widths)
+        next_widest = max((one for one in widths if one < widest), default=0)
+        shared = [place for place, one in enumerate(widths) if one == widest]
+        step = max(1, min(spare // len(shared), widest - next_widest))
+        for place in shared:
+            if sum(widths) > room:
+                widths[place] = max(least[place], widths[place] - step)
+    return widths
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    cells = [wrap(text, size) for text, size in zip(row, widths, strict=True)]
+    height = max(map(len, cells))
+    lines = []
+    for number in range(height):
+        parts = []
+        for lines_of_cell, size, is_right in zip(cells, widths, right, strict=True):
+            text = lines_of_cell[number] if number < len(lines_of_cell) else ""
+            blanks = " " * (size - width(text))
+            parts.append(blanks + text if is_right else text + blanks)
+        lines.append(GAP.join(parts).rstrip())
+    return lines
+
+
+def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], cells: int) -> str:
+    size = min(max(map(width, head)), cells // 3)
+    blocks = []
+    for row in rows:
+        lines: list[str] = []
+        for pair in zip(head, row, strict=True):
+            lines.extend(_lines(pair, (size, cells - size - len(GAP)), (False, False)))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
