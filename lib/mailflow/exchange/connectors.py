@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import TypeVar
 
-from mailflow.exchange.ranges import AddressRange, Family, RangeError, parse_address
+from mailflow.exchange.ranges import (
+    Address,
+    AddressRange,
+    Family,
+    RangeError,
+    is_number,
+    parse_address,
+)
 
 
 class AuthMechanism(IntFlag):
@@ -121,10 +128,26 @@ def parse_binding(text: str) -> Binding:
             "The separator between the IP address and the port number is missing in "
             f"'{bare}'. The format for an IPBinding is <IP address>:<port number>."
         )
-    if not (port_text.isascii() and port_text.isdigit()) or int(port_text) > 65535:
+    if not is_number(port_text, 65535):
         raise RangeError(f"The port number in '{bare}' is not between 0 and 65535.")
-    address = parse_address(host.removeprefix("[").removesuffix("]") or "0.0.0.0")  # noqa: S104
+    address = _parse_local_address(host)
+    if address.is_multicast or address == _BROADCAST:
+        raise RangeError(f"A connector can't listen on {address}: multicast or broadcast.")
     return Binding(4 if address.version == 4 else 6, int(address), int(port_text))
+
+
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
+def _parse_local_address(host: str) -> Address:
+    if not host.strip():
+        return ipaddress.IPv4Address(0)
+    if not host.startswith("["):
+        return parse_address(host)
+    inside = host[1:-1] if host.endswith("]") else ""
+    if ":" not in inside:  # brackets are for IPv6
+        raise RangeError(f"The format of the IP address {host} is invalid.")
+    return parse_address(inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +207,49 @@ class ReceiveConnector:
     def is_externally_secured(self) -> bool | None:
         """Whether it trusts everyone and so offers no Exchange authentication (S3.31)."""
         return None if self.auth is None else AuthMechanism.ExternalAuthoritative in self.auth
+
+
+@dataclass(frozen=True, slots=True)
+class SetupDefault:
+    """A connector as setup makes it (section 2); `{}` in the name stands for the server."""
+
+    name: str
+    role: TransportRole
+    port: int
+    auth: AuthMechanism
+    groups: PermissionGroups
+    fact: str
+
+
+_CLIENT = AuthMechanism(15)
+_FULL = AuthMechanism(31)
+_FRONT, _HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
+
+SETUP_DEFAULTS = (
+    SetupDefault("Default Frontend {}", _FRONT, 25, _FULL, PermissionGroups(13), "S2.01"),
+    SetupDefault("Outbound Proxy Frontend {}", _FRONT, 717, _FULL, PermissionGroups(4), "S2.01"),
+    SetupDefault("Client Frontend {}", _FRONT, 587, _CLIENT, PermissionGroups(2), "S2.01"),
+    SetupDefault("Default {}", _HUB, 2525, _FULL, PermissionGroups(14), "S2.01"),
+    SetupDefault("Client Proxy {}", _HUB, 465, _FULL, PermissionGroups(6), "S2.01"),
+    SetupDefault("Client {}", _HUB, 587, _CLIENT, PermissionGroups(2), "S2.07"),
+    SetupDefault(
+        "Default internal receive connector {}",
+        _HUB,
+        25,
+        AuthMechanism(17),
+        PermissionGroups(21),
+        "S2.05",
+    ),
+)
+"""Of 2013 and later, of 2007/2010 (`Client`, and `Default` on port 25) and of Edge."""
+
+
+def setup_default(connector: ReceiveConnector) -> SetupDefault | None:
+    """Setup's own connector of this name; None for a custom one.
+
+    Only the name tells: everything else of a default connector can be changed, and the name can
+    not be given twice on a server.
+    """
+    name = connector.name.strip().casefold()
+    server = connector.server.partition(".")[0].casefold()
+    return next((one for one in SETUP_DEFAULTS if one.name.format(server).casefold() == name), None)

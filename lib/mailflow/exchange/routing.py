@@ -1,0 +1,172 @@
+"""From a next hop to target servers, and from two servers to port and process (section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailflow.exchange.connectors import TransportRole
+from mailflow.exchange.queues import Queue
+from mailflow.exchange.servers import Generation, Server
+
+LEGACY = Generation.LEGACY
+SMTP, HUB = 25, 2525
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connection lands on the target: the port, the process that owns it, and why."""
+
+    port: int
+    process: TransportRole
+    fact: str
+
+
+_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.03")
+_EDGE_TO_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.09")
+_HUB_2525 = Endpoint(HUB, TransportRole.HubTransport, "S4.02")
+_FRONT_TO_HUB = Endpoint(HUB, TransportRole.HubTransport, "S4.06")
+_LEGACY_HUB = Endpoint(SMTP, TransportRole.HubTransport, "S4.04")
+_MAILBOX_ONLY = Endpoint(SMTP, TransportRole.HubTransport, "S4.05")
+_EDGE = Endpoint(SMTP, TransportRole.HubTransport, "S4.09b")
+
+
+def endpoints(sender: Server, target: Server) -> tuple[Endpoint, ...]:
+    """Where mail from one server lands on the other (S4.02 to S4.09b).
+
+    Several: the versions or roles that decide were not read, and each of these is possible. None:
+    there is no such path, for example to a server without a transport service.
+    """
+    found: dict[Endpoint, None] = {}
+    for sending in _readings(sender):
+        for receiving in _readings(target):
+            place = _endpoint(sending, receiving, itself=sender is target)
+            if place:
+                found.setdefault(place)
+    return tuple(found)
+
+
+def candidate_targets(
+    queue: Queue, sender: Server | None, servers: Sequence[Server]
+) -> tuple[Server, ...]:
+    """The servers of the organisation that a queue's messages may be on their way to (4.2).
+
+    Where the next hop names a site, a version or servers and these were read, only those; an
+    unknown value narrows nothing. Empty for mail that leaves the organisation, for delivery into
+    mailboxes and for queues without a next hop.
+    """
+    others = [one for one in servers if one is not sender]
+    hop = queue.next_hop_domain.strip()
+    match queue.delivery_type:
+        case "SmtpRelayWithinAdSite":
+            return _transport(_of_site(others, sender.site if sender else ""))
+        case "SmtpRelayToRemoteAdSite":
+            return _transport(_of_site(others, hop))
+        case "SmtpRelayToMailboxDeliveryGroup":
+            return _transport(_of_group(others, hop))
+        case "SmtpRelayToServers":
+            names = [name for name in re.split(r"[,;\s]+", hop) if name]
+            named = [one for one in others if any(one.is_named(name) for name in names)]
+            return tuple(named) or _transport(others)
+        case "SmtpRelayWithinAdSiteToEdge":
+            return tuple(one for one in others if one.is_edge is not False)
+        case "SmtpRelayToDag":
+            return tuple(one for one in _transport(others) if one.generation is not LEGACY)
+        case "SmtpRelayToTiRg" | "SmtpRelayToConnectorSourceServers" | "other":
+            return _transport(others)
+        case _:
+            return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One thing a server may be, as far as it is known."""
+
+    generation: Generation
+    frontend: bool
+    hub: bool
+    edge: bool
+
+
+def _readings(server: Server) -> list[_Reading]:
+    """Everything the server may be; one entry where all that matters was read."""
+    if server.is_edge:
+        generation = server.generation
+        kinds = (generation,) if generation else tuple(Generation)
+        return [_Reading(kind, frontend=False, hub=True, edge=True) for kind in kinds]
+    readings = []
+    for kind in (server.generation,) if server.generation else tuple(Generation):
+        if kind is Generation.LEGACY:
+            pairs = [(False, hub) for hub in _either(server.has_hub, default=(True,))]
+        elif kind is Generation.MODERN:
+            pairs = [(True, True)]  # 2016 and later have both services (S4.02)
+        else:
+            pairs = [
+                (front, hub)
+                for front in _either(server.has_frontend)
+                for hub in _either(server.has_hub)
+                if front or hub
+            ]
+        readings += [_Reading(kind, frontend=front, hub=hub, edge=False) for front, hub in pairs]
+    return readings
+
+
+def _either(known: bool | None, default: tuple[bool, ...] = (True, False)) -> tuple[bool, ...]:
+    return default if known is None else (known,)
+
+
+def _endpoint(sender: _Reading, target: _Reading, *, itself: bool) -> Endpoint | None:
+    """The endpoint for two servers that are wholly known."""
+    if itself:
+        # The Front End and the mailbox submission of a server speak to its own Transport (S4.06,
+        # S4.07); 2007 and 2010 have one service and no such hop.
+        own = sender.generation.is_modern and sender.frontend and sender.hub and not sender.edge
+        return _FRONT_TO_HUB if own else None
+    if target.edge:
+        return _EDGE if sender.hub and not sender.edge else None
+    if sender.edge:
+        if target.frontend:
+            return _EDGE_TO_FRONT
+        return _LEGACY_HUB if target.hub else None
+    if not sender.hub:
+        # A Front End alone (2013) passes on to Transport services (S4.06).
+        proxies = sender.frontend and target.hub and target.generation.is_modern
+        return (_FRONT_TO_HUB if target.frontend else _MAILBOX_ONLY) if proxies else None
+    if not target.generation.is_modern:
+        return _LEGACY_HUB if target.hub else None
+    if not sender.generation.is_modern:
+        return _FRONT if target.frontend else _MAILBOX_ONLY
+    if not target.hub:
+        return None
+    return _HUB_2525 if target.frontend else _MAILBOX_ONLY
+
+
+def _transport(servers: Sequence[Server]) -> tuple[Server, ...]:
+    """Those that can take mail from other servers."""
+    return tuple(
+        one
+        for one in servers
+        if not one.is_edge and not (one.has_hub is False and one.has_frontend is not True)
+    )
+
+
+def _of_site(servers: Sequence[Server], site: str) -> list[Server]:
+    """Those of a site; also those whose site was not read. All, where none is known to be there."""
+    wanted = site.strip().casefold()
+    if not wanted:
+        return list(servers)
+    inside = [one for one in servers if not one.site or one.site.casefold() == wanted]
+    return inside or list(servers)
+
+
+def _of_group(servers: Sequence[Server], hop: str) -> list[Server]:
+    """Those of a delivery group `site:NAME; version:N`, in any case and spacing (section 4.2)."""
+    parts = dict(re.findall(r"(site|version)\s*:\s*([^;]*?)\s*(?:;|$)", hop.casefold()))
+    inside = _of_site(servers, parts.get("site", ""))
+    if parts.get("version", "").isdigit():
+        modern = int(parts["version"]) >= 15
+        inside = [
+            one for one in inside if one.generation is None or one.generation.is_modern is modern
+        ]
+    return inside
