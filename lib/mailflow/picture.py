@@ -79,12 +79,22 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A server at its address, as it would fall on the ranges below it."""
+    """A server at its address, as it falls on the ranges below it.
+
+    Attributes:
+        label: its name.
+        address_label: its address as text.
+        address: as a number.
+        tone: whether the connector that answers is right for it.
+        answered_by: name of the connector that answers it, empty where none does; None: draw it on
+            the smallest range that holds it.
+    """
 
     label: str
     address_label: str
     address: int
     tone: Tone = ""
+    answered_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,4 +209,6 @@ def _is_missing(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not (isinstance(value, bool) or _is_missing(value))
+    return (
+        not _is_missing(value) and not isinstance(value, bool) and isinstance(value, numbers.Real)
+    )

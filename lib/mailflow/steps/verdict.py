@@ -85,6 +85,7 @@ class Diagnosis:
         unread: rows of what was not read.
         stuck: how much waits; None where no queue is stuck.
         origin: where the snapshot came from, for people.
+        taken: when it was collected, ISO in UTC; None for captures, which do not say.
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
@@ -99,6 +100,7 @@ class Diagnosis:
     origin: str = ""
     repair: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
+    taken: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The document of `findings.json`."""
@@ -117,6 +119,7 @@ class Diagnosis:
             ],
             "stuck": stuck,
             "origin": self.origin,
+            "taken": self.taken,
             "repair": list(self.repair),
             "undo": list(self.undo),
         }
