@@ -1,0 +1,330 @@
+"""The bootstrap, on a small copy of the project: its own lock, a package that tells what it got."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support import ROOT
+
+POSIX = os.name != "nt"
+PYTHON = getattr(sys, "_base_executable", "") or sys.executable
+METADATA = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+PACKAGE = """
+import os, sys
+print(sys.argv[1:])
+print(os.getcwd())
+sys.exit(7)
+"""
+
+
+def bare_path() -> str:
+    """A PATH without uv, so that the way through pip is taken."""
+    return str(Path(sys.base_prefix) / "bin")
+
+
+def project(folder: Path) -> Path:
+    """A project of one package and a lock of one wheel that lies beside it."""
+    (folder / "lib" / "mailflow").mkdir(parents=True)
+    (folder / "lib" / "mailflow" / "__main__.py").write_text(PACKAGE, "utf-8")
+    shutil.copy(ROOT / "run.py", folder)
+    wheel = folder / "wheels" / "tiny-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "")
+        archive.writestr("tiny-1.0.dist-info/METADATA", METADATA)
+        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.0.dist-info/RECORD", "")
+    lock(folder, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    return folder
+
+
+def lock(folder: Path, digest: str) -> None:
+    """Write the lock, with this hash for its one package."""
+    wheels = (folder / "wheels").as_uri()
+    text = f"--no-index\n--find-links {wheels}\ntiny==1.0 --hash=sha256:{digest}\n"
+    (folder / "requirements.lock").write_text(text, "utf-8")
+
+
+def start(
+    folder: Path, *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the copy's run.py."""
+    variables = {**os.environ, "PATH": bare_path(), **environment}
+    return subprocess.run(
+        [PYTHON, folder / "run.py", *arguments],
+        cwd=cwd or folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def stamp(folder: Path) -> Path:
+    """The file that says what the environment was made from."""
+    return folder / ".venv" / "mailflow.stamp"
+
+
+def with_stand_in(folder: Path, script: str) -> str:
+    """A PATH that begins with a program called uv, which notes how it is called."""
+    tools = folder / "tools"
+    tools.mkdir(exist_ok=True)
+    program = tools / "uv"
+    program.write_text(f'#!/bin/sh\necho "$*" >> "{folder}/calls"\n{script}\n', "utf-8")
+    program.chmod(0o755)
+    return f"{tools}{os.pathsep}{bare_path()}{os.pathsep}/usr/bin{os.pathsep}/bin"
+
+
+def with_quick_uv(folder: Path) -> str:
+    """A PATH with a uv that makes an environment of nothing, in no time."""
+    make = f'{PYTHON} -m venv --without-pip "{folder}/.venv"'
+    return with_stand_in(folder, f'test "$1" = pip || {make}')
+
+
+needs_posix = pytest.mark.skipif(not POSIX, reason="the stand-in for uv is a shell script")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was set up once, with pip."""
+    folder = project(tmp_path_factory.mktemp("a clone"))
+    done = start(folder, "setup")
+
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@needs_posix
+def test_set_up_says_how_long_it_takes(tmp_path: Path) -> None:
+    """The first start tells of the installation before and after it, on standard error alone."""
+    folder = project(tmp_path)
+
+    done = start(folder, "setup", PATH=with_quick_uv(folder))
+
+    assert done.returncode == 0
+    assert "installing about 1 packages" in done.stderr
+    assert "Environment ready after" in done.stderr
+    assert done.stdout == ""
+
+
+def test_command_gets_arguments_and_keeps_its_directory(installed: Path, tmp_path: Path) -> None:
+    """Arguments, working directory and exit code are the command's; the set-up is not repeated."""
+    before = stamp(installed).stat().st_mtime_ns
+
+    done = start(installed, "mailflow", "which", "a b", "--json", cwd=tmp_path)
+
+    assert done.stdout.splitlines() == ["['which', 'a b', '--json']", str(tmp_path)]
+    assert done.returncode == 7
+    assert done.stderr == ""
+    assert stamp(installed).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("arguments", [("demo",), ("demo", "--json"), ("lab", "audit")])
+def test_demo_and_lab_are_commands(installed: Path, arguments: tuple[str, ...]) -> None:
+    """`run.py demo` and `run.py lab` are the commands of that name, arguments included."""
+    assert start(installed, *arguments).stdout.splitlines()[0] == str(list(arguments))
+
+
+@pytest.mark.skipif(not POSIX, reason="the command is a .cmd file on Windows")
+def test_environment_has_the_command(installed: Path) -> None:
+    """An activated environment knows `mailflow`."""
+    done = subprocess.run(
+        [installed / ".venv" / "bin" / "mailflow", "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[0] == "['doctor']"
+    assert done.returncode == 7
+
+
+def test_module_beside_the_captures_is_not_imported(installed: Path, tmp_path: Path) -> None:
+    """A folder of captures may hold a json.py or a mailflow.py: neither is run."""
+    for name in ("json.py", "mailflow.py", "os.py"):
+        (tmp_path / name).write_text("raise SystemExit('hijacked')", "utf-8")
+
+    assert start(installed, "demo", cwd=tmp_path).returncode == 7
+
+
+def test_second_start_is_quick(installed: Path) -> None:
+    """A start that finds its environment costs less than 0.3 s over the command itself."""
+    python = installed / ".venv" / ("bin/python" if POSIX else "Scripts/python.exe")
+
+    def seconds(*command: str | Path) -> float:
+        began = time.perf_counter()
+        subprocess.run(command, check=False, cwd=installed, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    over = [
+        seconds(PYTHON, installed / "run.py", "demo") - seconds(python, "-m", "mailflow", "demo")
+        for _ in range(5)
+    ]
+
+    assert statistics.median(over) < 0.3
+
+
+@needs_posix
+@pytest.mark.parametrize("change", ["lock", "interrupted", "moved", "deleted"])
+def test_environment_is_made_anew_when_it_must(tmp_path: Path, change: str) -> None:
+    """Another lock, an interrupted installation, a moved folder, a lost Python: set up again."""
+    folder = project(tmp_path / "clone")
+    start(folder, "setup", PATH=with_quick_uv(folder))
+    assert start(folder, "demo").stderr == ""
+    if change == "lock":
+        with (folder / "requirements.lock").open("a") as file:
+            file.write("# renewed\n")
+    elif change == "interrupted":
+        stamp(folder).unlink()
+    elif change == "deleted":
+        (folder / ".venv" / "bin" / "python").unlink()
+    elif change == "moved":
+        folder = folder.rename(tmp_path / "elsewhere")
+
+    done = start(folder, "demo", PATH=with_quick_uv(folder))
+
+    assert "Making " in done.stderr
+    assert done.returncode == 7
+
+
+def test_wrong_hash_is_refused(tmp_path: Path) -> None:
+    """A package that is not the one of the lock is not installed, and nothing is run."""
+    folder = project(tmp_path)
+    lock(folder, "0" * 64)
+
+    done = start(folder, "demo")
+
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("Set-up failed: pip gave up; details: ")
+    assert not stamp(folder).exists()
+    assert b"DO NOT MATCH THE HASHES" in (folder / ".venv" / "setup.log").read_bytes()
+
+
+def test_no_network_is_said(tmp_path: Path) -> None:
+    """Without a way to the packages one line says so."""
+    folder = project(tmp_path)
+    text = (folder / "requirements.lock").read_text("utf-8")
+    (folder / "requirements.lock").write_text(text.split("\n")[-2], "utf-8")
+
+    done = start(folder, "demo", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0")
+
+    assert done.returncode == 3
+    assert "Set-up failed: no way to the package index (network, proxy?)" in done.stderr
+
+
+@needs_posix
+def test_uv_is_used_where_it_is(tmp_path: Path) -> None:
+    """With uv: hashes are required and bytecode is compiled at once (jupyter facts, 0.4)."""
+    folder = project(tmp_path)
+
+    done = start(folder, "demo", PATH=with_quick_uv(folder))
+    venv, sync = (folder / "calls").read_text("utf-8").splitlines()
+
+    assert done.returncode == 7
+    assert venv.startswith("venv ")
+    assert sync.startswith("pip sync ")
+    assert "--require-hashes" in sync
+    assert "--compile-bytecode" in sync
+
+
+@needs_posix
+def test_pip_takes_over_where_uv_fails(tmp_path: Path) -> None:
+    """An own index or a proxy may be known to pip alone: a uv that fails is no end."""
+    folder = project(tmp_path)
+
+    done = start(folder, "demo", PATH=with_stand_in(tmp_path, "exit 2"))
+
+    assert "uv could not install it; trying pip." in done.stderr
+    assert done.returncode == 7
+
+
+@pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("--json",)])
+def test_wrong_usage_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A job that is none is exit code 3 and makes nothing."""
+    folder = project(tmp_path)
+
+    done = start(folder, *arguments)
+
+    assert done.returncode == 3
+    assert arguments[0] in done.stderr
+    assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_teaches(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Help names every job, needs no environment and fits a terminal."""
+    folder = project(tmp_path)
+
+    done = start(folder, *arguments)
+
+    assert done.returncode == 0
+    assert all(f"run.py {job}" in done.stdout for job in ("demo", "test", "lab", "mailflow"))
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert not (folder / ".venv").exists()
+
+
+def run_changed(statement: str) -> subprocess.CompletedProcess[str]:
+    """Run the project's run.py in an interpreter that was changed by a statement first."""
+    code = f"import sys; {statement}; import runpy; runpy.run_path(sys.argv[1], run_name='run')"
+    return subprocess.run(
+        [PYTHON, "-c", code, ROOT / "run.py"], capture_output=True, text=True, check=False
+    )
+
+
+def test_old_python_is_told() -> None:
+    """Python 3.10 gets one sentence and exit code 3; 3.6 can read the file so far."""
+    ast.parse((ROOT / "run.py").read_text("utf-8"), feature_version=(3, 6))
+
+    done = run_changed("sys.version_info = (3, 10, 4, 'final', 0)")
+
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "needs Python 3.11 or later; this is 3.10" in done.stderr
+
+
+def test_missing_venv_package_is_told(tmp_path: Path) -> None:
+    """Debian's Python without python3-venv is told which package to install."""
+    folder = project(tmp_path)
+    code = (
+        "import sys, importlib.util as u, runpy; find = u.find_spec;"
+        "u.find_spec = lambda name, *rest: None if name == 'ensurepip' else find(name, *rest);"
+        "sys.argv = [sys.argv[1], 'demo']; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+
+    done = subprocess.run(
+        [PYTHON, "-c", code, folder / "run.py"],
+        env={**os.environ, "PATH": bare_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert done.returncode == 3
+    assert f"apt install python{version}-venv" in done.stderr
+
+
+def test_check_runs_everything_and_reports(installed: Path) -> None:
+    """`test` goes on after a check that failed, and names every one that did; exit code 1."""
+    done = start(installed, "test", "-k", "ranges")
+
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if line.startswith("== ")] == [
+        "== style: ruff check .",
+        "== format: ruff format --check .",
+        "== types: mypy",
+        "== tests, notebooks and repository: pytest",
+        "== failed: style; format; types; tests, notebooks and repository",
+    ]
