@@ -15,6 +15,8 @@ Form = Literal["single", "dash", "cidr", "netmask"]
 WIDTH: dict[Family, int] = {4: 32, 6: 128}
 """Bits of an address, by family."""
 
+_LARGEST_SIZE = (1 << 128) - 1  # Exchange holds sizes in 128 bits (S1.21)
+_LONGEST_NUMBER = 9  # digits; a longer run is no prefix, and int() refuses the very long ones
 _SEPARATORS = re.compile(r"[-/(]")
 
 
@@ -53,6 +55,11 @@ class AddressRange:
     def size(self) -> int:
         """How many addresses it holds; fewer is more specific (S1.13)."""
         return self.last - self.first + 1
+
+    @property
+    def specificity(self) -> int:
+        """The size Exchange compares, fewer wins (S1.13): the whole of IPv6 saturates (S1.21)."""
+        return min(self.size, _LARGEST_SIZE)
 
     @property
     def is_everything(self) -> bool:
@@ -179,6 +186,11 @@ def single(address: Address) -> AddressRange:
     return AddressRange(_family(address), int(address), int(address), str(address), "single")
 
 
+def is_number(text: str, most: int) -> bool:
+    """Whether a text of hostile origin is a plain decimal number from 0 to `most`."""
+    return len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit() and int(text) <= most
+
+
 def _without(block: AddressRange, hole: AddressRange) -> list[AddressRange]:
     if not block.meets(hole):
         return [block]
@@ -206,19 +218,20 @@ def _masked(text: str, address: Address, bits: int, form: Form) -> AddressRange:
 
 
 def _prefix_bits(text: str, tail: str, family: Family) -> int:
-    if not (tail.isascii() and tail.isdigit()) or int(tail) > WIDTH[family]:
+    if not is_number(tail, WIDTH[family]):
         raise RangeError(f'The input string "{text}" isn\'t formatted correctly.')
     return int(tail)
 
 
 def _mask_bits(mask: str, family: Family) -> int:
     try:
-        number = int(parse_address(mask)) if family == 4 else -1
+        address = parse_address(mask)
     except RangeError:
-        number = -1
-    inverse = ~number & 0xFFFFFFFF
-    if number < 0 or inverse & (inverse + 1):
-        raise RangeError(
-            f'The mask {mask} is invalid. An example of an acceptable mask is "255.255.255.0".'
-        )
-    return 32 - inverse.bit_length()
+        address = None
+    if address is not None and address.version == family == 4:
+        inverse = ~int(address) & 0xFFFFFFFF
+        if not inverse & (inverse + 1):  # contiguous: the ones of the inverse all stand at the end
+            return 32 - inverse.bit_length()
+    raise RangeError(
+        f'The mask {mask} is invalid. An example of an acceptable mask is "255.255.255.0".'
+    )
