@@ -1,0 +1,597 @@
+"""CLIXML, what Export-Clixml and remote PowerShells write: objects from bytes, chunk by chunk.
+
+Nothing is built that nobody reads: `SerializationData`, most of a real file, is passed over while
+it is parsed. There is no recursion, and a document that attacks its reader (entities, depth, one
+value without end, references that unfold to billions of objects) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import NoReturn
+from xml.parsers import expat
+
+from mailflow.errors import InputError
+from mailflow.snapshot import Unread
+from mailflow.sources.captures.cmdlets import cmdlet_of, describe
+from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
+
+MAX_DEPTH = 200
+"""Elements inside each other; the deepest real file has 18."""
+MAX_OBJECTS = 5_000_000
+"""Top-level objects of a document."""
+MAX_VALUES = 1_000_000
+"""Elements inside one top-level object, with all that its references stand for."""
+MAX_TEXT = 16 * 2**20
+"""Characters of a single value."""
+MAX_MARK = 2**20
+"""Bytes of a single tag or comment: expat reads an unfinished one again with every chunk."""
+MAX_TYPES = 100_000
+"""Lists of type names of a document."""
+REMEMBERED = 10_000
+"""Objects a reference can reach back to. It keeps memory flat however long the document is."""
+
+_SLICE = 2**16
+_SKIPPED = frozenset({"SerializationData"})  # base64 for .NET alone
+_FIRST_LINE = b"#< CLIXML"
+_ESCAPE = re.compile("_[xX]([0-9A-Fa-f]{4})_")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One finished top-level object.
+
+    Attributes:
+        types: its type names, the most derived first; empty for a plain value.
+        value: the object itself, Complex as a rule.
+        stream: `Error`, `Warning` ... in what PowerShell writes to standard error; else "".
+        number: 1 for the first of the document.
+        line: where it ends.
+    """
+
+    types: tuple[str, ...]
+    value: Value
+    stream: str
+    number: int
+    line: int
+
+
+class _In(Enum):
+    """Which part of an element the next value belongs to."""
+
+    NOTHING = auto()  # before <Objs>
+    DOCUMENT = auto()
+    OBJECT = auto()
+    MEMBERS = auto()  # Props or MS
+    LIST = auto()
+    TOP_LIST = auto()  # the list that is itself the top-level object: stands for its members
+    TABLE = auto()  # DCT
+    PAIR = auto()  # En
+    TYPES = auto()  # TN
+
+
+class _Open:
+    """An element that is not finished: the document, or an Obj."""
+
+    __slots__ = (
+        "bare",
+        "height",
+        "items",
+        "members",
+        "name",
+        "pair",
+        "part",
+        "ref",
+        "spread",
+        "stream",
+        "text",
+        "type_names",
+        "type_ref",
+        "types",
+        "weight",
+    )
+
+    def __init__(self, part: _In, name: str | None, ref: str | None, stream: str) -> None:
+        self.part = part
+        self.name = name
+        self.ref = ref
+        self.stream = stream
+        self.types: tuple[str, ...] = ()
+        self.type_names: list[str] = []
+        self.type_ref: str | None = None
+        self.text: str | None = None
+        self.members: dict[str, Value] = {}
+        self.items: list[Value] | None = None
+        self.bare: Value = _ABSENT
+        self.pair: dict[str, Value] = {}
+        self.spread = False  # its members stand for it
+        self.weight = 1  # elements in it, references unfolded
+        self.height = 0  # levels of objects in it, references unfolded
+
+    def finished(self) -> Value:
+        """The value that the element stands for."""
+        if self.spread:
+            return Lost("it refers to the list that holds all objects")
+        if self.items is not None:
+            return Items(tuple(self.items))
+        if self.bare is not _ABSENT:
+            # Only an enumeration has a text beside its number; a plain value that carries notes
+            # (PSComputerName) has none, and the notes are of no use.
+            if self.text is not None and type(self.bare) is int:
+                return Enumeration(self.text, self.bare)
+            return self.bare
+        return Complex(self.text, self.members)
+
+
+class ClixmlReader:
+    """Reads one document from chunks of any size; knows neither files nor cmdlets.
+
+    `for entry in reader.feed(chunk)` as long as there are chunks, then `for entry in
+    reader.close()`. Both yield what is finished, in order, before they raise: all that stood before
+    a fault is usable. The members of a list that is the top-level object itself come one by one.
+
+    Raises (from feed and close):
+        InputError: not CLIXML, malformed, broken off, or beyond one of the limits above; names the
+            place and the line. The reader is of no use after that.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_collect",
+        "_count",
+        "_depth",
+        "_fed",
+        "_finished",
+        "_forgotten",
+        "_head",
+        "_in_text",
+        "_known_types",
+        "_name",
+        "_objects",
+        "_parser",
+        "_pieces",
+        "_place",
+        "_skipped",
+        "_stack",
+        "_stream",
+        "_top",
+    )
+
+    def __init__(self, place: str) -> None:
+        """Begin a document; `place` is what messages call it."""
+        self._place = place
+        self._head: bytes | None = b""  # bytes before the encoding is known
+        self._fed = 0
+        self._closed = False
+        self._depth = 0
+        self._skipped = 0  # depth of the element that is passed over; 0: none
+        self._count = 0  # top-level objects
+        self._top = _Open(_In.NOTHING, None, None, "")
+        self._stack: list[_Open] = []
+        self._known_types: dict[str, tuple[str, ...]] = {}
+        self._objects: dict[str, tuple[Value, int, int]] = {}  # value, weight, height
+        self._forgotten = False  # whether an object went out of reach of references
+        self._finished: list[Entry] = []
+        # The text element that is open, and its text so far.
+        self._in_text = False
+        self._name: str | None = None
+        self._stream = ""
+        self._pieces: list[str] = []
+        self._collect = self._pieces.append
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.buffer_size = 2**16
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.EntityDeclHandler = self._refuse
+
+    def feed(self, chunk: bytes) -> Iterator[Entry]:
+        """Read on; yield the objects that are finished now."""
+        if self._head is not None:
+            self._head += chunk
+            if len(self._head) < _HEAD_BYTES:
+                return
+            chunk, self._head = _without_first_line(self._head), None
+        view = memoryview(chunk)
+        for begin in range(0, len(view), _SLICE):
+            yield from self._parse(view[begin : begin + _SLICE], final=False)
+
+    def close(self) -> Iterator[Entry]:
+        """Say that there is nothing more; yield what that finishes."""
+        if self._head is not None:
+            begin, self._head = _without_first_line(self._head), None
+            if not begin.strip():
+                raise InputError(f"{self._place}: empty")
+            yield from self._parse(begin, final=False)
+        yield from self._parse(b"", final=True)
+
+    def _parse(self, data: bytes | memoryview, *, final: bool) -> Iterator[Entry]:
+        fault = None
+        try:
+            self._parser.Parse(data, final)
+            self._fed += len(data)
+            self._check_growth()
+        except InputError as error:
+            fault = error
+        except expat.ExpatError as error:
+            broken_off = final and not self._closed
+            reason = "the document breaks off" if broken_off else expat.ErrorString(error.code)
+            fault = InputError(f"{self._place}, line {error.lineno}: {reason}")
+        done, self._finished = self._finished, []
+        yield from done
+        if fault:
+            raise fault
+
+    def _check_growth(self) -> None:
+        if self._pieces and sum(map(len, self._pieces)) > MAX_TEXT:
+            self._fail(f"a value of more than {MAX_TEXT} characters")
+        if self._fed - self._parser.CurrentByteIndex > MAX_MARK:
+            self._fail(f"a tag or comment of more than {MAX_MARK} bytes")
+
+    def _fail(self, reason: str) -> NoReturn:
+        raise InputError(f"{self._place}, line {self._parser.CurrentLineNumber}: {reason}")
+
+    def _refuse(self, *_declaration: object) -> None:
+        self._fail("a document type or entity, which CLIXML never has, is refused")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._fail(f"more than {MAX_DEPTH} elements inside each other")
+        if self._skipped:
+            return
+        if self._in_text:
+            self._fail(f"<{tag}> inside a value")
+        name = attributes.get("N")
+        if name is not None:
+            if name in _SKIPPED:
+                self._skipped = self._depth
+                return
+            if "_" in name:
+                name = unescape(name)
+        top = self._top
+        top.weight += 1
+        if top.weight > MAX_VALUES:
+            self._fail(f"an object of more than {MAX_VALUES} values")
+        if tag in _TEXTS:
+            if (top.part is _In.TYPES) is not (tag == "T"):
+                self._fail(f"<{tag}> is out of place")
+            self._in_text = True
+            self._name = name
+            self._stream = attributes.get("S", "")
+            self._parser.CharacterDataHandler = self._collect
+        else:
+            self._open(tag, name, attributes)
+
+    def _open(self, tag: str, name: str | None, attributes: dict[str, str]) -> None:
+        """Begin an element that holds no text itself."""
+        if tag == "Obj":
+            self._open_object(name, attributes)
+        elif tag == "Nil":
+            self._deliver(None, name, "")
+        elif tag == "Ref":
+            self._deliver(self._referred(attributes.get("RefId", "")), name, "")
+        elif tag == "TNRef":
+            ref = attributes.get("RefId", "")
+            if ref not in self._known_types or self._top.part is not _In.OBJECT:
+                self._fail(f"<TNRef> to {ref[:40]!r}, which is not there")
+            self._top.types = self._known_types[ref]
+        elif tag == "PR":
+            self._skipped = self._depth  # progress
+        else:
+            self._open_part(tag, attributes)
+
+    def _open_object(self, name: str | None, attributes: dict[str, str]) -> None:
+        if self._top.part not in _HOLD_OBJECTS:
+            self._fail("<Obj> is out of place")
+        ref = attributes.get("RefId")
+        if ref is not None:
+            self._remember(ref, _OPEN)
+        self._stack.append(self._top)
+        self._top = _Open(_In.OBJECT, name, ref, attributes.get("S", ""))
+
+    def _open_part(self, tag: str, attributes: dict[str, str]) -> None:
+        top = self._top
+        before, after = _PARTS.get(tag, (None, None))
+        if after is None:
+            self._fail(f"<{tag[:40]}> is no element of CLIXML")
+        if top.part is not before:
+            self._fail(f"<{tag}> is out of place")
+        top.part = after
+        if after is _In.LIST:
+            if len(self._stack) == 1:
+                top.part = _In.TOP_LIST
+                top.spread = True
+            if top.items is None:
+                top.items = []
+        elif after is _In.TYPES:
+            top.type_ref = attributes.get("RefId")
+            top.type_names = []
+
+    def _end(self, tag: str) -> None:
+        depth = self._depth
+        self._depth = depth - 1
+        if self._skipped:
+            if self._skipped == depth:
+                self._skipped = 0
+        elif self._in_text:
+            self._close_text(tag)
+        elif tag == "Obj":
+            self._close_object()
+        elif tag not in _POINTS:
+            self._close_part(tag)
+
+    def _close_text(self, tag: str) -> None:
+        self._parser.CharacterDataHandler = None
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if len(text) > MAX_TEXT:
+            self._fail(f"a value of more than {MAX_TEXT} characters")
+        try:
+            value = _TEXTS[tag](text)
+        except (ValueError, KeyError):
+            self._fail(f"<{tag}> cannot be {text[:40]!r}")
+        self._in_text = False
+        if tag == "ToString":
+            self._top.text = str(value)
+        elif tag == "T":
+            self._top.type_names.append(sys.intern(str(value)))
+        else:
+            self._deliver(value, self._name, self._stream)
+
+    def _close_object(self) -> None:
+        done, above = self._top, self._stack.pop()
+        self._top = above
+        value = done.finished()
+        if done.ref is not None:
+            self._remember(done.ref, (value, done.weight, done.height))
+        if above.part is _In.DOCUMENT and done.spread:
+            return
+        above.weight += done.weight
+        if above.height <= done.height:
+            above.height = done.height + 1
+        self._deliver(value, done.name, done.stream, done.types)
+
+    def _close_part(self, tag: str) -> None:
+        top = self._top
+        if tag == "Objs":
+            self._closed = True
+            top.part = _In.NOTHING
+        elif tag == "En":
+            top.part = _In.TABLE
+            if "Value" in top.pair:
+                top.members.setdefault(_key(top.pair.get("Key")), top.pair["Value"])
+            top.pair = {}
+        else:
+            top.part = _In.OBJECT
+            if tag == "TN":
+                top.types = tuple(top.type_names)
+                if top.type_ref is not None:
+                    self._known_types[top.type_ref] = top.types
+                if len(self._known_types) > MAX_TYPES:
+                    self._fail(f"more than {MAX_TYPES} lists of type names")
+
+    def _deliver(
+        self, value: Value, name: str | None, stream: str, types: tuple[str, ...] = ()
+    ) -> None:
+        """Put a finished value where it belongs."""
+        top = self._top
+        part = top.part
+        if part is _In.MEMBERS:
+            if name is None:
+                self._fail("a property without a name")
+            if name not in top.members:  # Props stand before MS and win
+                top.members[name] = value
+        elif part is _In.LIST:
+            if top.items is not None:
+                top.items.append(value)
+        elif part is _In.OBJECT:
+            top.bare = value
+        elif part is _In.PAIR:
+            top.pair[name or ""] = value
+        elif part is _In.DOCUMENT or part is _In.TOP_LIST:
+            self._emit(value, types, stream or top.stream)
+        else:
+            self._fail("a value is out of place")
+
+    def _emit(self, value: Value, types: tuple[str, ...], stream: str) -> None:
+        self._count += 1
+        if self._count > MAX_OBJECTS:
+            self._fail(f"more than {MAX_OBJECTS} objects")
+        self._top.weight = 1
+        self._top.height = 0
+        line = self._parser.CurrentLineNumber
+        self._finished.append(Entry(types, value, stream, self._count, line))
+
+    def _remember(self, ref: str, what: tuple[Value, int, int]) -> None:
+        objects = self._objects
+        objects.pop(ref, None)  # the youngest stand last
+        objects[ref] = what
+        if len(objects) > REMEMBERED:
+            del objects[next(iter(objects))]
+            self._forgotten = True
+
+    def _referred(self, ref: str) -> Value:
+        found = self._objects.get(ref)
+        if found is None:
+            if self._forgotten:
+                return Lost("the object it refers to stands too far back in the document")
+            self._fail(f"<Ref> to {ref[:40]!r}, which is not there")
+        if found is _OPEN:
+            return Lost("it refers to an object around itself")
+        self._remember(ref, found)  # what is referred to is likely to be again
+        value, weight, height = found
+        top = self._top
+        top.weight += weight
+        if top.height <= height:
+            top.height = height + 1
+        if top.weight > MAX_VALUES or len(self._stack) + top.height > MAX_DEPTH:
+            self._fail("its references unfold to more than an object may hold")
+        return value
+
+
+def read_clixml(chunks: Iterable[bytes], place: str) -> Reading:
+    """The objects of one document as rows.
+
+    A document that is broken behind its first object counts as far as it can be read: the rest is
+    a row of *unread* that says where it breaks off.
+
+    Raises:
+        InputError: nothing of it can be read; names the place and the line.
+    """
+    reading = Reading()
+    reader = ClixmlReader(place)
+    seen = 0
+    try:
+        for entry in _entries(reader, chunks):
+            seen += 1
+            _add(reading, entry, place)
+    except InputError as error:
+        if not seen:
+            raise
+        what = ", ".join(sorted(reading.cmdlets)) or "capture"
+        reading.unread.append(Unread("", what, f"{error}; only what stands before it is read"))
+    if not seen:
+        # No object, no type: an empty answer does not say whose it is, so no cmdlet counts as
+        # answered because of it.
+        reading.ignored.append(("CLIXML without any object: cannot tell of which cmdlet", place))
+    return reading
+
+
+def _entries(reader: ClixmlReader, chunks: Iterable[bytes]) -> Iterator[Entry]:
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.close()
+
+
+def _add(reading: Reading, entry: Entry, place: str) -> None:
+    """Put an object where it belongs: a row, something of another cmdlet, or a failure."""
+    where = f"{place}, object {entry.number}, line {entry.line}"
+    value = entry.value
+    values = value.properties if isinstance(value, Complex) else {}
+    if entry.stream.casefold() == "error" or any(map(_is_error, entry.types)):
+        text = value.text if isinstance(value, Complex) else str(value)
+        said = (text or "no text").strip()[:_SHOWN]
+        reading.unread.append(Unread("", "capture", f"{where}: an error stands there: {said}"))
+    elif (cmdlet := cmdlet_of(entry.types, values)) is not None:
+        computer = values.get("PSComputerName")
+        name = computer if isinstance(computer, str) else ""
+        reading.rows.append(Row(cmdlet, values, where, computer=name))
+        reading.cmdlets.add(cmdlet)
+    elif (what := describe(entry.types, values), place) not in reading.ignored:
+        reading.ignored.append((what, place))
+
+
+def _is_error(type_name: str) -> bool:
+    return type_name.endswith("System.Management.Automation.ErrorRecord")
+
+
+def unescape(text: str) -> str:
+    """The text behind `_x000A_` and its like, in which .NET hides what XML cannot hold.
+
+    Halves of a surrogate pair come as two escapes and are joined; a half alone, which no encoding
+    can write, becomes U+FFFD.
+    """
+    if "_x" not in text and "_X" not in text:
+        return text
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    if _SURROGATE.search(plain) is None:
+        return plain
+    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _without_first_line(head: bytes) -> bytes:
+    """The bytes behind the line `#< CLIXML` that stands before documents on standard error."""
+    for encoding, marks in (("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe")):
+        bare = head.removeprefix(marks)
+        if bare.startswith(_FIRST_LINE.decode().encode(encoding)):
+            begin = bare.find("<Objs".encode(encoding))
+            return bare[begin:] if begin >= 0 else b""
+    return head
+
+
+def _key(key: Value) -> str:
+    """The key of a table's entry as text."""
+    if isinstance(key, Enumeration | Complex) and key.text is not None:
+        return key.text
+    return str(key)
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _real(text: str) -> float:
+    if "_" in text:  # Python's own way to write numbers
+        raise ValueError(text)
+    return float(text)
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.strip()]
+
+
+def _character(text: str) -> str:
+    number = _integer(text)
+    if not 0 <= number <= 0xFFFF:
+        raise ValueError(text)
+    return "\ufffd" if 0xD800 <= number <= 0xDFFF else chr(number)
+
+
+def _moment(text: str) -> Value:
+    """An instant in UTC; the text itself where it has no zone, or lies outside Python's years."""
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is None:
+        return text.strip()
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return text.strip()
+
+
+def _secret(_text: str) -> Value:
+    return Lost("a secure string is not read")
+
+
+_ABSENT: Value = Lost("no bare value")
+_OPEN: tuple[Value, int, int] = (None, 0, 0)
+_SHOWN = 500  # characters of a message
+_HEAD_BYTES = 64
+
+_TEXTS: dict[str, Callable[[str], Value]] = {
+    **dict.fromkeys(("S", "T", "ToString", "URI", "XD", "SBK"), unescape),
+    **dict.fromkeys(("I16", "I32", "I64", "U16", "U32", "U64", "By", "SB"), _integer),
+    **dict.fromkeys(("Db", "Sg"), _real),
+    **dict.fromkeys(("D", "TS", "G", "Version", "BA"), str.strip),
+    "B": _boolean,
+    "C": _character,
+    "DT": _moment,
+    "SS": _secret,
+}
+"""Elements that hold a text, and what makes a value of it."""
+
+_PARTS: dict[str, tuple[_In, _In]] = {
+    "Objs": (_In.NOTHING, _In.DOCUMENT),
+    "TN": (_In.OBJECT, _In.TYPES),
+    "Props": (_In.OBJECT, _In.MEMBERS),
+    "MS": (_In.OBJECT, _In.MEMBERS),
+    **dict.fromkeys(("LST", "IE", "QUE", "STK"), (_In.OBJECT, _In.LIST)),
+    "DCT": (_In.OBJECT, _In.TABLE),
+    "En": (_In.TABLE, _In.PAIR),
+}
+"""Elements that hold elements: where they may stand, and what they begin."""
+
+_HOLD_OBJECTS = (_In.MEMBERS, _In.LIST, _In.PAIR, _In.TOP_LIST, _In.DOCUMENT)
+
+_POINTS = frozenset({"Nil", "Ref", "TNRef"})
+"""Elements that are done when they begin."""
