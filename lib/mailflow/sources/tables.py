@@ -1,0 +1,798 @@
+"""Rows of cmdlets to the typed snapshot; every way in ends here.
+
+Each object is first a draft: for each field what is known of it, or why not. Drafts of the same
+object from several captures are laid over each other, so that a second, better capture of the same
+thing mends what the first one cut; only then what is still unknown becomes a row of *unread*.
+
+*Unread* names in `what` the cmdlet, or the cmdlet and the property (`Get-Queue`,
+`Get-ReceiveConnector RemoteIPRanges`), or says `version` or `addresses`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from mailflow.exchange.connectors import (
+    AuthMechanism,
+    PermissionGroups,
+    ReceiveConnector,
+    TransportRole,
+)
+from mailflow.exchange.queues import OTHER, Moment, Queue, delivery_type, status
+from mailflow.exchange.servers import Generation, Server
+from mailflow.snapshot import ServerAddress, Snapshot, TransportSettings, Unread
+from mailflow.sources import values
+from mailflow.sources.row import Complex, Reading, Row, Value
+from mailflow.sources.values import UnreadableError
+
+SERVERS = "Get-ExchangeServer"
+CONNECTORS = "Get-ReceiveConnector"
+QUEUES = "Get-Queue"
+SETTINGS = "Get-TransportService"
+ADAPTERS = "Get-NetworkConnectionInfo"
+ADDRESSES = "addresses"
+
+_RESULT_SIZE = 1000  # of Get-Queue, beyond which it cuts silently (S8.52)
+
+
+def assemble(
+    reading: Reading,
+    *,
+    origin: str,
+    taken: datetime | None = None,
+    inputs: Mapping[str, str] | None = None,
+) -> Snapshot:
+    """The organisation that these rows show.
+
+    What was not read is None or a row of `unread`, never a guess. Names of servers, short or full
+    and in any case, become the short name as first seen (S4.32).
+
+    Args:
+        reading: rows, and what the readers could not read.
+        origin: the SOURCE, as the user gave it.
+        taken: when it was collected, aware; None for captures, which do not say.
+        inputs: SHA-256 of each input by name.
+    """
+    names = _Names()
+    drafts = {
+        SERVERS: _drafts(reading, SERVERS, lambda row: _server_draft(row, names)),
+        CONNECTORS: _drafts(reading, CONNECTORS, lambda row: _connector_draft(row, names)),
+        QUEUES: _drafts(reading, QUEUES, lambda row: _queue_draft(row, names)),
+        SETTINGS: _drafts(reading, SETTINGS, lambda row: _settings_draft(row, names)),
+    }
+    addresses, unread_addresses = _addresses(reading, names)
+    named = [] if SERVERS in reading.cmdlets else [one.server for one in addresses]
+    servers = _servers(drafts, named)
+    _settle_roles(drafts[CONNECTORS], servers)
+
+    unread = [*reading.unread]
+    unread += _unread_versions(servers, drafts[SERVERS], names)
+    for cmdlet in (CONNECTORS, QUEUES, SETTINGS):
+        for draft in drafts[cmdlet].values():
+            unread += draft.unread(cmdlet)
+    unread += unread_addresses
+    unread += _unnamed(reading, drafts)
+    unread += _not_captured(reading, servers, drafts, unread)
+    unread += _without_address(reading, servers, addresses)
+    return Snapshot(
+        origin=origin,
+        taken=taken,
+        servers=tuple(servers),
+        addresses=tuple(addresses),
+        connectors=tuple(map(_connector, drafts[CONNECTORS].values())),
+        queues=tuple(map(_queue, drafts[QUEUES].values())),
+        settings=tuple(
+            TransportSettings(one.server, one["use_downgraded_auth"])
+            for one in drafts[SETTINGS].values()
+        ),
+        unread=tuple(dict.fromkeys(unread)),
+        ignored=tuple(reading.ignored),
+        inputs=dict(inputs or {}),
+        cmdlets=frozenset(reading.cmdlets),
+    )
+
+
+# -- What is known of a field ----------------------------------------------------------------------
+
+
+class _State(Enum):
+    KNOWN = auto()
+    ABSENT = auto()  # the form does not hold the property
+    LOST = auto()  # it holds it, and it can't be read, or not wholly
+    DISPUTED = auto()  # two captures disagree
+
+
+class _Need(Enum):
+    """When a field that is not known becomes a row of unread."""
+
+    ALWAYS = auto()  # without it the object can't be judged
+    HELD = auto()  # if the capture held it: older versions and chosen columns lack it
+    NEVER = auto()  # no verdict rests on it
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a typed object: its property, how it is read, and how much it is needed."""
+
+    property: str
+    read: Callable[[Value], Any]
+    need: _Need = _Need.HELD
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """What is known of one field; `value` is what is visible of it where it is not known wholly."""
+
+    value: Any
+    state: _State = _State.KNOWN
+    why: str = ""
+    place: str = ""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One object of an organisation, as far as read."""
+
+    server: str
+    label: str
+    fields: Mapping[str, _Field]
+    facts: dict[str, _Fact]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a field of any type
+        """The value of a field, or what is visible of it; None where nothing is."""
+        return self.facts[name].value
+
+    def knows(self, name: str) -> bool:
+        """Whether a field is known, wholly."""
+        return self.facts[name].state is _State.KNOWN
+
+    def needs(self, name: str) -> _Need:
+        """How much a field is needed here."""
+        return self.fields[name].need
+
+    def lay_over(self, other: _Draft) -> None:
+        """Take from another capture of the same object what this one lacks."""
+        self.facts = {name: _agreed(fact, other.facts[name]) for name, fact in self.facts.items()}
+
+    def unread(self, cmdlet: str) -> Iterator[Unread]:
+        """A row for each field that is not known and may matter."""
+        for name, fact in self.facts.items():
+            need = _Need.HELD if fact.state is _State.DISPUTED else self.needs(name)
+            if fact.state is _State.KNOWN or need is _Need.NEVER:
+                continue
+            if fact.state is _State.ABSENT and need is not _Need.ALWAYS:
+                continue
+            what = f"{cmdlet} {self.fields[name].property}"
+            yield Unread(self.server, what, f"{fact.place}: {self.label}: {fact.why}")
+
+
+def _read(row: Row, one: _Field) -> _Fact:
+    if one.property not in row.values:
+        return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+    try:
+        return _Fact(one.read(row.values[one.property]), place=row.place)
+    except UnreadableError as error:
+        return _Fact(error.visible, _State.LOST, str(error), row.place)
+
+
+def _agreed(one: _Fact, other: _Fact) -> _Fact:
+    """What two captures say together: the known one where the other fits, or that they disagree."""
+    if _State.DISPUTED in (one.state, other.state):
+        return one if one.state is _State.DISPUTED else other
+    if one.state is not _State.KNOWN and other.state is not _State.KNOWN:
+        return other if one.state is _State.ABSENT or not one.value else one
+    partial, whole = (one, other) if other.state is _State.KNOWN else (other, one)
+    if partial.state is not _State.KNOWN:
+        if _fits(partial.value, whole.value):
+            return whole
+    elif _same(one.value, other.value):
+        # An instant says more than the same time as text, which has no zone.
+        return other if _is_instant(other.value) and not _is_instant(one.value) else one
+    keep = one.value if isinstance(one.value, (tuple, str)) else None
+    where = one.place if one.place == other.place else f"{one.place}; {other.place}"
+    return _Fact(keep, _State.DISPUTED, "two captures disagree", where)
+
+
+def _fits(visible: object, whole: object) -> bool:
+    if isinstance(visible, tuple) and isinstance(whole, tuple):
+        return set(visible) <= set(whole)
+    if isinstance(visible, str) and isinstance(whole, str):
+        return "".join(whole.split()).startswith("".join(visible.split()))
+    return visible is None
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, Moment) and isinstance(other, Moment):
+        both = one.instant and other.instant
+        return one.instant == other.instant if both else True  # a text without a zone: S6.03
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return set(one) == set(other)  # the order of values is not fixed (section 1.4)
+    if isinstance(one, str) and isinstance(other, str):
+        return one.split() == other.split()
+    return one == other
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, Moment) and value.instant is not None
+
+
+def _drafts(
+    reading: Reading, cmdlet: str, make: Callable[[Row], tuple[str, _Draft] | None]
+) -> dict[str, _Draft]:
+    """The objects of a cmdlet by their key; the same one from two captures is laid together."""
+    found: dict[str, _Draft] = {}
+    for row in reading.of(cmdlet):
+        keyed = make(row)
+        if keyed is None:
+            continue
+        key, draft = keyed
+        if key in found:
+            found[key].lay_over(draft)
+        else:
+            found[key] = draft
+    return found
+
+
+def _draft(row: Row, server: str, label: str, fields: Mapping[str, _Field]) -> _Draft:
+    return _Draft(server, label, fields, {name: _read(row, one) for name, one in fields.items()})
+
+
+# -- Names -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Names:
+    """Short names of servers as first seen; full names and other cases lead to them (S4.32)."""
+
+    known: dict[str, str] = field(default_factory=dict)
+
+    def of(self, name: str) -> str:
+        """The short name of a server that is called this."""
+        bare = name.strip().rstrip(".")
+        short = bare if _is_address(bare) else bare.partition(".")[0]
+        return self.known.setdefault(short.casefold(), short)
+
+    def same(self, full: str, name: str) -> None:
+        """A full name may begin with another word than the short name (it may be longer)."""
+        short = full.partition(".")[0]
+        if short:
+            self.known.setdefault(short.casefold(), self.of(name))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(row: Row, *properties: str) -> str:
+    """The text of the first of these properties that says something; else ""."""
+    for name in properties:
+        try:
+            found = values.text(row.values.get(name)).strip()
+        except UnreadableError:
+            continue
+        if found:
+            return found
+    return ""
+
+
+def _dn(row: Row, name: str) -> list[str]:
+    """The parts of the distinguished name that a property is or holds; empty without one."""
+    value = row.values.get(name)
+    if isinstance(value, Complex):
+        value = value.properties.get("DistinguishedName")
+    return values.dn_parts(value.strip()) if isinstance(value, str) else []
+
+
+def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, _Draft]]) -> Iterator[Unread]:
+    """A row for each object that could not be told whose or which it is."""
+    for cmdlet in drafts:
+        for row in reading.of(cmdlet):
+            if _identified(row):
+                continue
+            why = f"{row.place}: the capture does not say which object this is"
+            if cmdlet == QUEUES and _queue_name(row):
+                why += "; its number, which commands need, is lost"
+            yield Unread(row.computer.partition(".")[0], f"{cmdlet} Identity", why)
+
+
+def _identified(row: Row) -> bool:
+    if row.cmdlet == CONNECTORS:
+        return _connector_name(row) is not None
+    if row.cmdlet == QUEUES:
+        name = _queue_name(row)
+        return name is not None and name.numbered
+    return bool(_server_name(row))
+
+
+# -- Servers ---------------------------------------------------------------------------------------
+
+_SERVER: Mapping[str, _Field] = {
+    "fqdn": _Field("Fqdn", values.text, _Need.NEVER),
+    "version": _Field("AdminDisplayVersion", values.version),
+    "is_e15": _Field("IsE15OrLater", values.truth),
+    "is_hub": _Field("IsHubTransportServer", values.truth),
+    "is_frontend": _Field("IsFrontendTransportServer", values.truth),
+    "is_edge": _Field("IsEdgeServer", values.truth),
+    "roles": _Field("ServerRole", values.flags(TransportRole)),
+    "site": _Field("Site", values.site, _Need.NEVER),
+}
+
+
+def _server_name(row: Row) -> str:
+    dn = _dn(row, "Identity") or _dn(row, "DistinguishedName")
+    return _text(row, "Name") or (dn[0] if dn else _text(row, "Identity", "Fqdn"))
+
+
+def _server_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
+    name = _server_name(row)
+    if not name:
+        return None
+    short = names.of(name)
+    draft = _draft(row, short, short, _SERVER)
+    names.same(draft["fqdn"] or "", short)
+    return short, draft
+
+
+def _servers(drafts: Mapping[str, dict[str, _Draft]], named: Iterable[str]) -> list[Server]:
+    """The servers of Get-ExchangeServer, then those that other captures name (contract, 2)."""
+    connectors, queues = drafts[CONNECTORS].values(), drafts[QUEUES].values()
+    others = (
+        one.server for part in (CONNECTORS, QUEUES, SETTINGS) for one in drafts[part].values()
+    )
+    found = {name: _server(draft) for name, draft in drafts[SERVERS].items()}
+    for name in (*others, *named):
+        if name:
+            found.setdefault(name, Server(name))
+    roles = {(one.server, one["role"]) for one in connectors}
+    fronts = {name for name, role in roles if role is TransportRole.FrontendTransport}
+    hubs = {name for name, role in roles if role is TransportRole.HubTransport}
+    hubs |= {one.server for one in (*queues, *drafts[SETTINGS].values())}
+    legacy = {one.server for one in queues if one["delivery_type"] == "SmtpRelayWithinAdSite"}
+    return [
+        _with_roles(
+            _hinted(server, frontend=name in fronts, legacy=name in legacy),
+            frontend=name in fronts,
+            hub=name in hubs,
+        )
+        for name, server in found.items()
+    ]
+
+
+def _server(draft: _Draft) -> Server:
+    """A server as Get-ExchangeServer shows it; its roles follow once its version is known."""
+    numbers, printed = draft["version"] if draft.knows("version") else (None, "")
+    hints = {True: Generation.E2013, False: Generation.LEGACY, None: None}
+    roles = draft["roles"]
+    server = Server(
+        name=draft.server,
+        fqdn=draft["fqdn"] or "",
+        version=numbers,
+        site=draft["site"] or "",
+        version_text=printed,
+        generation_hint=None if numbers else hints[draft["is_e15"]],
+    )
+    return replace(
+        server,
+        is_edge=_either(draft["is_edge"], roles, TransportRole.Edge),
+        has_hub=_either(draft["is_hub"], roles, _hub_bits(server)),
+        has_frontend=_either(draft["is_frontend"], roles, _frontend_bits(roles)),
+    )
+
+
+def _hub_bits(server: Server) -> TransportRole:
+    """What ServerRole shows of a server with the Transport service: of 2013 and later, Mailbox."""
+    modern = server.generation is not None and server.generation.is_modern
+    return TransportRole.HubTransport | (TransportRole.Mailbox if modern else TransportRole(0))
+
+
+def _frontend_bits(roles: TransportRole | None) -> TransportRole:
+    """What ServerRole shows of a server with the Front End service.
+
+    ClientAccess counts only where ServerRole is as people see it: among the inner bits of a 2013
+    Mailbox server, HubTransport beside it, it means another service. IsClientAccessServer says
+    True there too, so it is not asked.
+    """
+    inner = roles is not None and TransportRole.HubTransport in roles
+    front = TransportRole.FrontendTransport | TransportRole.Cafe
+    return front if inner else front | TransportRole.ClientAccess
+
+
+def _either(flag: bool | None, roles: TransportRole | None, bits: TransportRole) -> bool | None:
+    """A role by its own flag, else by ServerRole; None where neither was read."""
+    if flag is not None:
+        return flag
+    return None if roles is None else bool(roles & bits)
+
+
+def _hinted(server: Server, *, frontend: bool, legacy: bool) -> Server:
+    """What other captures say of a version that was not read (contract, section 2).
+
+    A Front End connector means 2013 or later: E2013, the weaker claim, under which the services
+    are known only as far as seen. Signs that contradict each other say nothing.
+    """
+    if server.version is not None or (frontend and legacy):
+        return server
+    if frontend:
+        return replace(server, generation_hint=Generation.E2013)
+    return replace(server, generation_hint=Generation.LEGACY) if legacy else server
+
+
+def _with_roles(server: Server, *, frontend: bool, hub: bool) -> Server:
+    """Which transport services a server has: by version, by its flags, by what was seen on it."""
+    generation = server.generation
+    if server.is_edge:
+        return replace(server, has_hub=True, has_frontend=False)  # one service (section 2.4)
+    has_hub = True if hub and server.has_hub is None else server.has_hub
+    has_front = True if frontend and server.has_frontend is None else server.has_frontend
+    edge = False if frontend and server.is_edge is None else server.is_edge
+    if generation is Generation.LEGACY:
+        has_front = False  # the Front End came with 2013 (S2.07)
+    if generation is Generation.MODERN:
+        has_hub = True  # Mailbox servers and Edge alike (S4.02, section 2.4)
+        has_front = has_front if edge is None else True
+    return replace(server, has_hub=has_hub, has_frontend=has_front, is_edge=edge)
+
+
+def _unread_versions(
+    servers: Iterable[Server], drafts: Mapping[str, _Draft], names: _Names
+) -> Iterator[Unread]:
+    for server in servers:
+        if server.generation is not None:
+            continue
+        draft = drafts.get(names.of(server.name))
+        why = f"no capture of {SERVERS} shows this server, and nothing else tells its version"
+        if draft is not None:
+            fact = draft.facts["version"]
+            why = f"{fact.place}: {server.name}: AdminDisplayVersion: {fact.why}"
+        yield Unread(server.name, "version", why)
+
+
+# -- Receive connectors ----------------------------------------------------------------------------
+
+_CONNECTOR: Mapping[str, _Field] = {
+    "enabled": _Field("Enabled", values.truth, _Need.ALWAYS),
+    "role": _Field("TransportRole", values.connector_role, _Need.ALWAYS),
+    "bindings": _Field("Bindings", values.bindings, _Need.ALWAYS),
+    "ranges": _Field("RemoteIPRanges", values.ranges, _Need.ALWAYS),
+    "auth": _Field("AuthMechanism", values.flags(AuthMechanism), _Need.ALWAYS),
+    "groups": _Field("PermissionGroups", values.flags(PermissionGroups), _Need.ALWAYS),
+    "suppress_x_anonymous_tls": _Field("SuppressXAnonymousTls", values.truth),
+    "fqdn": _Field("Fqdn", values.text, _Need.NEVER),
+    "require_tls": _Field("RequireTLS", values.truth),
+    "protocol_logging": _Field("ProtocolLoggingLevel", values.text, _Need.NEVER),
+    "comment": _Field("Comment", values.text, _Need.NEVER),
+}
+
+
+def _connector_name(row: Row) -> tuple[str, str] | None:
+    r"""Server and name: of `SERVER\Name`, of Server and Name, or of the DN (section 1.6)."""
+    server, slash, name = _text(row, "Identity").partition("\\")
+    if slash and server.strip() and name.strip():
+        return server.strip(), name.strip()
+    dn = _dn(row, "Identity") or _dn(row, "DistinguishedName")
+    in_dn = dn[3] if len(dn) > 4 and dn[4].casefold() == "servers" else ""
+    at = _dn(row, "Server")
+    server = (at[0] if at else _text(row, "Server")) or in_dn
+    name = _text(row, "Name") or (dn[0] if in_dn else "")
+    return (server, name) if server and name else None
+
+
+def _connector_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
+    found = _connector_name(row)
+    if found is None:
+        return None
+    server, name = names.of(found[0]), values.clean(found[1])
+    draft = _draft(row, server, name, _CONNECTOR)
+    return f"{server}\\{name}".casefold(), draft
+
+
+def _settle_roles(drafts: Mapping[str, _Draft], servers: Iterable[Server]) -> None:
+    """Connectors of 2007/2010 have no role and count as HubTransport, whatever stands (S2.07)."""
+    legacy = {one.name for one in servers if one.generation is Generation.LEGACY}
+    for draft in drafts.values():
+        if draft.server in legacy:
+            draft.facts["role"] = _Fact(TransportRole.HubTransport)
+
+
+def _connector(draft: _Draft) -> ReceiveConnector:
+    return ReceiveConnector(
+        server=draft.server,
+        name=draft.label,
+        enabled=draft["enabled"],
+        role=draft["role"],
+        bindings=draft["bindings"] or (),
+        ranges=draft["ranges"] or (),
+        auth=draft["auth"],
+        groups=draft["groups"],
+        bindings_complete=draft.knows("bindings"),
+        ranges_complete=draft.knows("ranges"),
+        suppress_x_anonymous_tls=draft["suppress_x_anonymous_tls"],
+        fqdn=draft["fqdn"] or "",
+        require_tls=draft["require_tls"],
+        protocol_logging=draft["protocol_logging"] or "",
+        comment=draft["comment"] or "",
+    )
+
+
+# -- Queues ----------------------------------------------------------------------------------------
+
+_QUEUE: Mapping[str, _Field] = {
+    "delivery_type": _Field("DeliveryType", values.named(delivery_type)),
+    "next_hop_domain": _Field("NextHopDomain", values.text),
+    "status": _Field("Status", values.named(status), _Need.ALWAYS),
+    "message_count": _Field("MessageCount", values.count, _Need.ALWAYS),
+    "last_error": _Field("LastError", values.text),
+    "retry_count": _Field("RetryCount", values.count, _Need.NEVER),
+    "last_retry": _Field("LastRetryTime", values.moment, _Need.NEVER),
+    "next_retry": _Field("NextRetryTime", values.moment, _Need.NEVER),
+    "first_retry": _Field("FirstRetryTime", values.moment, _Need.NEVER),
+    "next_hop_connector": _Field("NextHopConnector", values.text, _Need.NEVER),
+    "next_hop_category": _Field("NextHopCategory", values.category, _Need.NEVER),
+    "deferred_count": _Field("DeferredMessageCount", values.count, _Need.NEVER),
+    "velocity": _Field("Velocity", values.real, _Need.NEVER),
+}
+
+# Where a queue waits, these tell why and for whom: a capture without them can't be judged.
+_IN_RETRY = {
+    name: replace(_QUEUE[name], need=_Need.ALWAYS)
+    for name in ("delivery_type", "next_hop_domain", "last_error")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _QueueName:
+    r"""Server and identity; `numbered` is false for `SERVER\next hop`, made up where it is lost."""
+
+    server: str
+    identity: str
+    numbered: bool = True
+
+
+def _queue_name(row: Row) -> _QueueName | None:
+    """Which queue this is (section 4.3); None where nothing tells whose.
+
+    Without its text an identity still names the server (lab: JSON of a remote session); the queue
+    is then kept under its next hop, a form that Exchange reads as well but that may fit several.
+    """
+    for name in ("Identity", "QueueIdentity"):
+        value = row.values.get(name)
+        lost = isinstance(value, Complex) and value.text is None
+        printed = "" if lost else _text(row, name)
+        server, slash, rest = printed.partition("\\")
+        if slash and server.strip() and rest.strip():
+            return _QueueName(server.strip(), printed)
+        if printed and not slash and (row.computer or row.named_server):
+            at = (row.named_server or row.computer).partition(".")[0]
+            return _QueueName(at, f"{at}\\{printed}")  # without a server: the one that was asked
+        if lost and isinstance(value, Complex):
+            found = _lost_queue_name(row, value)
+            if found:
+                return found
+    return None
+
+
+def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
+    server = value.properties.get("Server")
+    if not isinstance(server, str) or not server.strip():
+        return None
+    short = values.clean(server.strip())
+    number = value.properties.get("RowId")
+    if isinstance(number, int) and number > 0:
+        return _QueueName(short, f"{short.partition('.')[0]}\\{number}")
+    domain = _text(row, "NextHopDomain")
+    special = {"submission": "Submission", "poison message": "Poison"}
+    special["unreachable domain"] = "Unreachable"
+    if domain.casefold() in special:
+        return _QueueName(short, f"{short.partition('.')[0]}\\{special[domain.casefold()]}")
+    return _QueueName(short, f"{short.partition('.')[0]}\\{domain or '?'}", numbered=False)
+
+
+def _queue_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
+    found = _queue_name(row)
+    if found is None:
+        return None
+    server = names.of(found.server)
+    draft = _draft(row, server, found.identity, _QUEUE)
+    if draft["status"] in ("Retry", None):
+        draft.fields = {**_QUEUE, **_IN_RETRY}
+    if draft.facts["velocity"].state is _State.ABSENT:
+        draft.facts["velocity"] = _drain(row)
+    # A made-up identity may fit several queues: only the whole object tells them apart.
+    rest = found.identity.partition("\\")[2] if found.numbered else repr(row.values)
+    return f"{server}\\{rest}".casefold(), draft
+
+
+def _drain(row: Row) -> _Fact:
+    """Velocity by its definition, where only the rates were captured (section 4.5)."""
+    out, into = (
+        _read(row, _Field(f"{name}Rate", values.real)) for name in ("Outgoing", "Incoming")
+    )
+    if out.state is into.state is _State.KNOWN:
+        return _Fact(out.value - into.value, place=row.place)
+    return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+
+
+def _queue(draft: _Draft) -> Queue:
+    return Queue(
+        identity=draft.label,
+        server=draft.server,
+        delivery_type=draft["delivery_type"] or OTHER,
+        next_hop_domain=draft["next_hop_domain"] or "",
+        status=draft["status"] or "",
+        message_count=draft["message_count"],
+        last_error=draft["last_error"],
+        retry_count=draft["retry_count"],
+        last_retry=draft["last_retry"],
+        next_retry=draft["next_retry"],
+        first_retry=draft["first_retry"],
+        next_hop_connector=draft["next_hop_connector"] or "",
+        next_hop_category=draft["next_hop_category"] or "",
+        deferred_count=draft["deferred_count"],
+        velocity=draft["velocity"],
+        last_error_complete=draft.facts["last_error"].state in (_State.KNOWN, _State.ABSENT),
+    )
+
+
+# -- Settings --------------------------------------------------------------------------------------
+
+_SETTINGS: Mapping[str, _Field] = {
+    "use_downgraded_auth": _Field("UseDowngradedExchangeServerAuth", values.truth),
+}
+
+
+def _settings_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
+    name = _server_name(row)
+    if not name:
+        return None
+    short = names.of(name)
+    return short, _draft(row, short, short, _SETTINGS)
+
+
+# -- Addresses -------------------------------------------------------------------------------------
+
+
+def _addresses(reading: Reading, names: _Names) -> tuple[list[ServerAddress], list[Unread]]:
+    """Each address of each server once, with its source (S9.10), and what was wrong with them."""
+    found: dict[tuple[str, str], ServerAddress] = {}
+    unread: list[Unread] = []
+
+    def add(row: Row, server: str, value: Value, source: str) -> None:
+        for address in _each_address(row, server, value, unread):
+            found.setdefault((server, address), ServerAddress(server, address, source))
+
+    for row in reading.of(ADDRESSES):
+        name = _text(row, "server")
+        server = names.of(name) if name else ""
+        if server:
+            add(row, server, row.values.get("address"), "addresses.csv")
+        else:
+            unread.append(Unread("", ADDRESSES, f"{row.place}: the line names no server"))
+    adapters = list(reading.of(ADAPTERS))
+    owners = _owners(adapters)
+    for row in adapters:
+        owner = row.named_server or owners.get(row.computer.casefold(), "")
+        if owner:
+            add(row, names.of(owner), row.values.get("IPAddresses"), ADAPTERS)
+    known = {address for _, address in found}
+    orphans = [
+        row for row in adapters if not (row.named_server or row.computer.casefold() in owners)
+    ]
+    if any(
+        set(_each_address(row, "", row.values.get("IPAddresses"), [])) - known for row in orphans
+    ):
+        places = ", ".join(dict.fromkeys(row.place for row in orphans[:3]))
+        why = f"{places}: these adapters name no server; put its addresses into addresses.csv"
+        unread.append(Unread("", ADDRESSES, f"{why}, with the header server,address"))
+    return list(found.values()), unread
+
+
+def _owners(adapters: Iterable[Row]) -> dict[str, str]:
+    """Whose adapters these are by PSComputerName, where that can be said (contract, 8 point 9).
+
+    It is only the host of the session. It decides where adapters under two or more hosts were
+    captured, one set each: an address that stands under two of them shows that it was not the
+    hosts that were asked about.
+    """
+    sets: dict[str, set[str]] = {}
+    hosts: dict[str, str] = {}
+    for row in adapters:
+        if row.computer and not row.named_server:
+            own = _each_address(row, "", row.values.get("IPAddresses"), [])
+            sets.setdefault(row.computer.casefold(), set()).update(own)
+            hosts.setdefault(row.computer.casefold(), row.computer)
+    each_once = sum(map(len, sets.values())) == len(set().union(*sets.values()))
+    return hosts if len(sets) > 1 and each_once else {}
+
+
+def _each_address(row: Row, server: str, value: Value, unread: list[Unread]) -> list[str]:
+    """The addresses that mail may come from: not loopback, link-local or multicast (S9.10)."""
+    try:
+        read = values.addresses(value)
+    except UnreadableError as error:
+        unread.append(Unread(server, ADDRESSES, f"{row.place}: {server or 'adapter'}: {error}"))
+        read = error.visible if isinstance(error.visible, tuple) else ()
+    return [one for one in read if _is_routable(ipaddress.ip_address(one))]
+
+
+def _is_routable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return not (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+    )
+
+
+# -- What nobody captured --------------------------------------------------------------------------
+
+
+def _not_captured(
+    reading: Reading,
+    servers: list[Server],
+    drafts: Mapping[str, Mapping[str, _Draft]],
+    unread: Iterable[Unread],
+) -> Iterator[Unread]:
+    """What a server or the organisation must have and no capture shows, unless told already."""
+    told = {(one.server.casefold(), one.what.partition(" ")[0]) for one in unread}
+    for cmdlet in (QUEUES, CONNECTORS):
+        missing = [one.name for one in servers if (one.name.casefold(), cmdlet) not in told]
+        if cmdlet not in reading.cmdlets and ("", cmdlet) not in told and (missing or not servers):
+            yield Unread("", cmdlet, f"no capture of {cmdlet} was given")
+    for server in servers:
+        for cmdlet, why in _gaps(server, drafts):
+            if (server.name.casefold(), cmdlet) not in told:
+                yield Unread(server.name, cmdlet, why)
+    if sum(1 for _ in reading.of(QUEUES)) == _RESULT_SIZE:
+        why = f"exactly {_RESULT_SIZE} queues: {QUEUES} may have left out the rest; ask with"
+        yield Unread("", QUEUES, f"{why} -ResultSize Unlimited")
+
+
+def _gaps(
+    server: Server, drafts: Mapping[str, Mapping[str, _Draft]]
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Cmdlets of which other servers' objects were read and this one's were not.
+
+    A server with transport always has receive connectors. It always has a Submission queue as well
+    (S4.10), but captures of queues are often limited to those with messages: only where an empty
+    Submission queue shows that this one was not, a server without any queue was not asked.
+    """
+    has_connectors = {one.server for one in drafts[CONNECTORS].values()}
+    if has_connectors and server.name not in has_connectors and _has_transport(server):
+        yield CONNECTORS, "receive connectors of other servers were read, and none of this one"
+    queues = drafts[QUEUES].values()
+    unlimited = any(
+        one["message_count"] == 0 and one.label.casefold().endswith("\\submission")
+        for one in queues
+    )
+    if unlimited and server.has_hub and server.name not in {one.server for one in queues}:
+        yield QUEUES, "queues of other servers were read, empty ones too, and none of this one"
+
+
+def _has_transport(server: Server) -> bool:
+    return not (server.has_hub is False and server.has_frontend is False)
+
+
+def _without_address(
+    reading: Reading, servers: list[Server], addresses: Iterable[ServerAddress]
+) -> Iterator[Unread]:
+    """A row for each server that may send and of which no address is known (contract, section 2).
+
+    Every server with the Transport service sends, also where that is not known. A server that is
+    known to be the only one has nobody to send to.
+    """
+    known = {one.server for one in addresses}
+    if len(servers) == 1 and SERVERS in reading.cmdlets:
+        return
+    for server in servers:
+        if server.has_hub is not False and server.name not in known:
+            why = "no address of this server is known; put it into addresses.csv"
+            yield Unread(server.name, ADDRESSES, why)
