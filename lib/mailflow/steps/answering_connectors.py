@@ -1,0 +1,116 @@
+"""Step 4: which connector answers each sending server, who loses, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import NOBODY, ROLE_CONFLICT, Path, judged_paths
+from mailflow.steps.words import counted, joined
+from mailflow.table import Table
+
+_COLUMNS = {
+    "sender": ("From", "the sending server"),
+    "address": ("Address", "the address it is known by; the connector is chosen by it (S1.11)"),
+    "target": ("To", "the server that is asked"),
+    "port": (
+        "Port",
+        "25 from 2007 and 2010, 2525 between servers of 2013 and later (S4.02, S4.03)",
+    ),
+    "connector": ("Answered by", "the connector with the smallest range that holds the address"),
+    "range": ("Range", "that range"),
+    "works": ("Works", "whether it lets an Exchange server in (S3.30)"),
+}
+
+
+def answering_connectors(org: Snapshot) -> Table:
+    """Who answers whom, the faulty ways first.
+
+    Columns of the frame: sender, address, target (string), port (Int64), connector, range, works
+    (string), and for code: state, cause, others (why each other connector does not answer).
+    """
+    import pandas as pd
+
+    order = {"found": 0, "unknown": 1, "clear": 2}
+    paths = sorted(judged_paths(org), key=lambda one: order[one.state])
+    rows = [_row(one) for one in paths]
+    tones = {"found": "bad", "unknown": "unknown", "clear": "good"}
+    return Table(
+        name="answering_connectors",
+        frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "cause", "others"]).astype(
+            {"port": "Int64"}
+        ),
+        caption="The receive connector that answers, by sender's address and target.",
+        columns=_COLUMNS,
+        reading=_reading(paths),
+        tones={(place, "works"): tones[one.state] for place, one in enumerate(paths)},
+        empty="No way between two servers is known; see what could not be read.",
+    )
+
+
+def why_others_lose(path: Path) -> str:
+    """Every other connector of the target with the reason why it does not answer."""
+    if path.answer is None:
+        return ""
+    return "; ".join(f"{one.connector.name}: {one.reason}" for one in path.answer.others)
+
+
+def _row(path: Path) -> dict[str, object]:
+    got = path.answer
+    connector = got.connector.name if got and got.connector else None
+    if path.cause == NOBODY and path.state == "found":
+        connector = "none (421 4.3.2)"
+    return {
+        "sender": path.sender.name,
+        "address": str(path.address) if path.address else None,
+        "target": path.target.name,
+        "port": path.endpoint.port if path.endpoint else None,
+        "connector": connector,
+        "range": str(got.range) if got and got.range else None,
+        "works": _works(path),
+        "state": path.state,
+        "cause": path.cause,
+        "others": why_others_lose(path),
+    }
+
+
+_FAULTS = {
+    "custom-connector-shadows-default": "no: custom connector without Exchange Server auth",
+    "exchange-auth-missing-on-default": "no: it lacks Exchange Server auth",
+    "exchange-servers-group-missing": "no: it lacks the ExchangeServers group",
+    "anonymoustls-suppressed": "no: X-ANONYMOUSTLS is suppressed",
+    NOBODY: "no: nobody answers",
+    ROLE_CONFLICT: "no: two services claim the port",
+}
+
+
+def _works(path: Path) -> str:
+    if path.state == "clear":
+        return "yes"
+    if path.state == "unknown":
+        return f"not known: {path.why}"
+    return _FAULTS[path.cause or NOBODY]
+
+
+def _reading(paths: Sequence[Path]) -> str:
+    wrong = [one for one in paths if one.state == "found"]
+    open_ones = [one for one in paths if one.state == "unknown"]
+    sentences = []
+    if wrong:
+        ways = joined(dict.fromkeys(f"{one.sender.name} to {one.target.name}" for one in wrong))
+        sentences.append(f"{counted(len(wrong), 'way')} of {len(paths)} cannot work: {ways}.")
+        losers = [
+            f"{loser.connector.name} ({loser.reason})"
+            for loser in (wrong[0].answer.others if wrong[0].answer else ())
+            if loser.range is not None
+        ]
+        if losers and wrong[0].answer and wrong[0].answer.connector:
+            sentences.append(
+                f"On {wrong[0].target.name} {wrong[0].answer.connector.name} wins over "
+                f"{joined(losers)}."
+            )
+    elif paths and not open_ones:
+        sentences.append("Every server is answered by a connector that lets Exchange servers in.")
+    if open_ones:
+        sentences.append(f"Not known for {counted(len(open_ones), 'way')}.")
+    return " ".join(sentences)

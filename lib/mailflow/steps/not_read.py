@@ -1,0 +1,33 @@
+"""The last step: what could not be read, and what was not looked at."""
+
+from __future__ import annotations
+
+from mailflow.snapshot import Snapshot
+from mailflow.steps.words import joined
+from mailflow.table import Table
+
+_COLUMNS = {
+    "server": ("Server", "whose it is; empty where that is not known"),
+    "what": ("What", "the cmdlet, or the property"),
+    "why": ("Why", "with file and place"),
+}
+
+
+def not_read(org: Snapshot) -> Table:
+    """Everything that could not be read: it may turn a verdict to unknown, never to clear.
+
+    Columns of the frame: server, what, why (string).
+    """
+    import pandas as pd
+
+    rows = [(one.server or "any", one.what, one.why) for one in org.unread]
+    ignored = joined(f"{what} ({place})" for what, place in org.ignored)
+    return Table(
+        name="not_read",
+        frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
+        caption="What could not be read.",
+        columns=_COLUMNS,
+        reading=f"Captures of other cmdlets, not needed here: {ignored}." if ignored else "",
+        tones={(row, "why"): "unknown" for row in range(len(rows))},
+        empty="Nothing: all that was there could be read.",
+    )

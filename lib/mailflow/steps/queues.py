@@ -1,0 +1,215 @@
+"""Step 1: which queues are not empty, and which of them are stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from mailflow.exchange.queues import Moment, Queue
+from mailflow.exchange.routing import candidate_targets
+from mailflow.picture import Bar, Bars
+from mailflow.snapshot import Snapshot
+from mailflow.steps.verdict import Stuck
+from mailflow.steps.words import clock, counted, joined, span
+from mailflow.table import Table
+
+EXPIRY = timedelta(days=2)
+"""After this time a message that cannot be delivered comes back to its sender (section 4.6)."""
+
+
+def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
+    """Every queue that holds messages, the stuck ones first.
+
+    Columns of the frame: queue, server, delivery_type, next_hop (string), status (string), messages
+    (Int64), first_retry, next_retry (string, as people read them), stuck (boolean).
+
+    A queue counts as stuck by its status, never by an old LastError alone (S4.42, contract 8.4).
+    """
+    import pandas as pd
+
+    shown = sorted(
+        (one for one in queues_of(org) if _holds(one, min_messages)),
+        key=lambda one: (not is_stuck(one, min_messages), -(one.message_count or 0), one.identity),
+    )
+    moment = as_of(org)
+    rows = [
+        {
+            "queue": one.identity,
+            "server": one.server,
+            "delivery_type": one.delivery_type,
+            "next_hop": one.next_hop_domain,
+            "status": one.status or None,
+            "messages": one.message_count,
+            "first_retry": _time(one.first_retry, moment),
+            "next_retry": _time(one.next_retry, moment),
+            "stuck": is_stuck(one, min_messages),
+        }
+        for one in shown
+    ]
+    frame = pd.DataFrame(
+        rows,
+        columns=[
+            "queue",
+            "server",
+            "delivery_type",
+            "next_hop",
+            "status",
+            "messages",
+            "first_retry",
+            "next_retry",
+            "stuck",
+        ],
+    ).astype({"messages": "Int64", "stuck": "boolean"})
+    stuck = [one for one in shown if is_stuck(one, min_messages)]
+    return Table(
+        name="non_empty_queues",
+        frame=frame,
+        caption=_caption(org, shown, stuck),
+        columns={
+            "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
+            "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
+            "next_hop": ("Next hop", "where the messages want to go"),
+            "status": ("Status", "Retry: the last attempt failed and another is planned"),
+            "messages": ("Messages", "messages in the queue"),
+            "first_retry": (
+                "First retry",
+                "since when it fails; as printed where no zone is known",
+            ),
+            "next_retry": ("Next retry", "when the server tries again by itself"),
+        },
+        reading=_reading(shown, stuck),
+        tones={(row, "status"): "bad" for row, one in enumerate(shown) if one in stuck},
+        empty="No queue holds messages." if "Get-Queue" in org.cmdlets else "No queue was read.",
+        pictures=(_bars(shown, stuck, moment),),
+    )
+
+
+def queues_of(org: Snapshot) -> list[Queue]:
+    """The queues on servers that the run covers, and those that lead to one of them."""
+    if not org.only:
+        return list(org.queues)
+    kept = []
+    for one in org.queues:
+        targets = candidate_targets(one, org.server(one.server), org.servers)
+        if org.covers(one.server, *(target.name for target in targets)):
+            kept.append(one)
+    return kept
+
+
+def is_stuck(queue: Queue, min_messages: int = 1) -> bool:
+    """Whether its messages do not move (contract 8.4).
+
+    Retry; or messages in the *unreachable* queue, which has no next hop at all. Shadow and poison
+    queues hold messages by design (S4.43, S4.44); Suspended is somebody's wish; Ready, Active and
+    Connecting are on their way, whatever an old LastError says (S4.42).
+    """
+    if queue.is_shadow or queue.is_poison or not _holds(queue, min_messages):
+        return False
+    return queue.status == "Retry" or (
+        queue.delivery_type == "Unreachable" and queue.status != "Suspended"
+    )
+
+
+def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
+    """The stuck ones among the queues that the run covers."""
+    return [one for one in queues_of(org) if is_stuck(one, min_messages)]
+
+
+def as_of(org: Snapshot) -> datetime | None:
+    """The latest moment the snapshot surely saw: when it was taken, else the last retry in it."""
+    if org.taken:
+        return org.taken
+    seen = [one.last_retry.instant for one in org.queues if one.last_retry]
+    return max((instant for instant in seen if instant), default=None)
+
+
+def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> Stuck | None:
+    """Messages, age and expiry of the stuck queues, as far as known; None where none is stuck.
+
+    Ages are given only where FirstRetryTime came with a zone; a printed time stays text.
+    """
+    if not stuck:
+        return None
+    counts = [one.message_count for one in stuck]
+    first = [
+        one.first_retry.instant for one in stuck if one.first_retry and one.first_retry.instant
+    ]
+    following = [
+        one.next_retry.instant for one in stuck if one.next_retry and one.next_retry.instant
+    ]
+    moment = as_of(org)
+    since = min(first, default=None)
+    return Stuck(
+        messages=None if None in counts else sum(count or 0 for count in counts),
+        queues=len(stuck),
+        since=_iso(since),
+        as_of=_iso(moment),
+        expires=_iso(since + EXPIRY if since else None),
+        next_retry=_iso(min(following, default=None)),
+    )
+
+
+def _holds(queue: Queue, min_messages: int) -> bool:
+    """A count that was not read may be anything, so the queue is kept."""
+    return queue.message_count is None or queue.message_count >= min_messages
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _time(moment: Moment | None, beside: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return clock(moment.instant, beside) if moment.instant else moment.text
+
+
+def _caption(org: Snapshot, shown: Sequence[Queue], stuck: Sequence[Queue]) -> str:
+    moment = as_of(org)
+    seen = "" if moment is None else f" As of {clock(moment)}."
+    if not shown:
+        return f"Queues that hold messages.{seen}"
+    kind = counted(len(shown), "queue holds messages", "queues hold messages")
+    return f"{kind}; {len(stuck) or 'none'} of them stuck.{seen}"
+
+
+def _reading(shown: Sequence[Queue], stuck: Sequence[Queue]) -> str:
+    sentences = []
+    if stuck:
+        counts = [one.message_count for one in stuck]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        where = f"in {counted(len(stuck), 'queue')} on {joined(one.server for one in stuck)}"
+        verb = "does" if total == 1 else "do"
+        sentences.append(f"{counted(total, 'message')} {where} {verb} not move.")
+    elif shown:
+        sentences.append("Everything that holds messages is moving or waits by design.")
+    asleep = [one.identity for one in shown if one.status == "Suspended" and not one.is_poison]
+    if asleep:
+        sentences.append(f"Suspended by an administrator: {joined(asleep)}; a retry does nothing.")
+    shadows = [one.identity for one in shown if one.is_shadow]
+    if shadows:
+        sentences.append(f"Copies for another server, not stuck: {joined(shadows)}.")
+    return " ".join(sentences)
+
+
+def _bars(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> Bars:
+    bars = tuple(
+        Bar(one.identity, one.message_count, _note(one, moment), "bad" if one in stuck else "")
+        for one in shown
+    )
+    facts = "; ".join(
+        f"{one.identity}: {counted(one.message_count, 'message')}, {_note(one, moment)}"
+        for one in shown[:12]
+    )
+    return Bars("Queues that are not empty, by messages", facts, bars, "No queue holds messages.")
+
+
+def _note(queue: Queue, moment: datetime | None) -> str:
+    first = queue.first_retry.instant if queue.first_retry else None
+    if queue.is_shadow:
+        return "shadow copies"
+    if first and moment and queue.status == "Retry":
+        age = (moment - first).total_seconds()
+        if age >= 0:
+            return f"{queue.status} for {span(age)}"
+    return queue.status or "status not known"

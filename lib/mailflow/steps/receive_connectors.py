@@ -1,0 +1,165 @@
+"""Step 3: the default connector beside the custom ones, on the endpoints that servers use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailflow.exchange.connectors import (
+    ReceiveConnector,
+    SetupDefault,
+    flag_names,
+    setup_default,
+)
+from mailflow.exchange.servers import Server
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import connectors_of, is_custom, judged_paths
+from mailflow.steps.words import counted, joined, ranges_in_words
+from mailflow.table import Table
+
+_COLUMNS = {
+    "connector": ("Connector", "server and name, as commands take it"),
+    "listens_on": ("Listens on", "local addresses and ports; 0.0.0.0 and [::] mean all (S1.05)"),
+    "ranges": ("Remote IP ranges", "clients it may answer; the smallest range wins (S1.13)"),
+    "exchange_auth": ("Exchange Server auth", "offers X-ANONYMOUSTLS and X-EXPS (S3.30)"),
+    "exchange_group": ("Exchange Servers group", "lets an authenticated server submit (S3.30)"),
+    "differs": ("Differs from set-up", "what was changed and matters; custom: not made by setup"),
+}
+
+
+def receive_connectors(org: Snapshot) -> Table:
+    """Connectors on ports that servers of the organisation use towards each target.
+
+    Columns of the frame: connector, listens_on, ranges, exchange_auth, exchange_group, differs
+    (string), and for code: server, custom (boolean), enabled (boolean), process (string).
+    """
+    import pandas as pd
+
+    ports = _ports_in_use(org)
+    rows: list[dict[str, object]] = []
+    tones: dict[tuple[int, str], str] = {}
+    for server in org.servers:
+        if not org.covers(server.name):
+            continue
+        connectors = connectors_of(org, server)
+        wanted = [one for one in connectors if _uses(one, ports.get(server.name, set()))]
+        wanted.sort(key=lambda one: is_custom(one, connectors))
+        for one in wanted:
+            row = _row(server, one, connectors)
+            for column in ("exchange_auth", "exchange_group"):
+                tones[len(rows), column] = _TONES[str(row[column])]
+            if row["enabled"] is False:
+                row["connector"] = f"{row['connector']} (disabled)"
+            rows.append(row)
+    extra = ["server", "custom", "enabled", "process"]
+    return Table(
+        name="receive_connectors",
+        frame=pd.DataFrame(rows, columns=[*_COLUMNS, *extra]).astype(
+            {"custom": "boolean", "enabled": "boolean"}
+        ),
+        caption="What another Exchange server needs from the connector that answers it.",
+        columns=_COLUMNS,
+        reading=_reading(rows),
+        tones=tones,
+        empty="No receive connector was read.",
+    )
+
+
+_TONES = {"offered": "good", "allowed": "good", "not offered": "bad", "not allowed": "bad"} | {
+    "not known": "unknown"
+}
+
+
+def differences(connector: ReceiveConnector, server: Server | None = None) -> list[str]:
+    """What differs from the way setup makes it and matters for mail between servers (section 2)."""
+    default = setup_default(connector)
+    if default is None:
+        return ["custom"]
+    found = []
+    if connector.enabled is False:
+        found.append("disabled")
+    if connector.auth is not None and default.auth & ~connector.auth:
+        found.append(f"lacks {flag_names(default.auth & ~connector.auth)}")
+    if connector.groups is not None and default.groups & ~connector.groups:
+        found.append(f"lacks the group {flag_names(default.groups & ~connector.groups)}")
+    modern = server is None or server.generation is None or server.generation.is_modern
+    if modern and connector.role is not None and connector.role != default.role:
+        found.append(f"transport role {flag_names(connector.role)}")
+    found += _narrowed(connector, default, modern=modern)
+    if connector.suppress_x_anonymous_tls:
+        found.append("SuppressXAnonymousTls")
+    return found
+
+
+def _narrowed(connector: ReceiveConnector, default: SetupDefault, *, modern: bool) -> list[str]:
+    found = []
+    if connector.ranges_complete and not any(one.is_everything for one in connector.ranges):
+        found.append("not for all remote addresses")
+    # 2010, and a 2013 server with the Mailbox role alone, listen on 25 (section 2.2, S2.05).
+    ports = {default.port} | ({25} if default.name == "Default {}" or not modern else set())
+    bound = {one.port for one in connector.bindings}
+    if connector.bindings_complete and bound and not bound & ports:
+        found.append(f"other port ({joined(sorted(bound))})")
+    if connector.bindings_complete and not any(one.is_wildcard for one in connector.bindings):
+        found.append("not on all local addresses")
+    return found
+
+
+def _ports_in_use(org: Snapshot) -> dict[str, set[int]]:
+    ports: dict[str, set[int]] = {}
+    for path in judged_paths(org):
+        if path.endpoint:
+            ports.setdefault(path.target.name, set()).add(path.endpoint.port)
+    return ports
+
+
+def _uses(connector: ReceiveConnector, ports: set[int]) -> bool:
+    return not connector.bindings_complete or any(one.port in ports for one in connector.bindings)
+
+
+def _row(
+    server: Server, one: ReceiveConnector, connectors: Sequence[ReceiveConnector]
+) -> dict[str, object]:
+    return {
+        "connector": one.identity,
+        "listens_on": joined(one.bindings) or None,
+        "ranges": ranges_in_words(one),
+        "exchange_auth": _said(one.offers_exchange_auth, "offered"),
+        "exchange_group": _said(one.admits_exchange_servers, "allowed"),
+        "differs": joined(differences(one, server)) or "no",
+        "server": server.name,
+        "custom": is_custom(one, connectors),
+        "enabled": one.enabled,
+        "process": None if one.role is None else flag_names(one.role),
+    }
+
+
+def _said(truth: bool | None, word: str) -> str:
+    if truth is None:
+        return "not known"
+    return word if truth else f"not {word}"
+
+
+def _reading(rows: Sequence[dict[str, object]]) -> str:
+    sentences = []
+    changed = [
+        f"{row['connector']} ({row['differs']})"
+        for row in rows
+        if not row["custom"] and row["differs"] != "no"
+    ]
+    if changed:
+        sentences.append(f"Changed since setup: {joined(changed)}.")
+    elif any(not row["custom"] for row in rows):
+        sentences.append("The default connectors are as setup made them in all that matters here.")
+    without = [
+        str(row["connector"])
+        for row in rows
+        if row["custom"] and row["exchange_auth"] == "not offered" and row["enabled"] is not False
+    ]
+    if without:
+        verb = "offers" if len(without) == 1 else "offer"
+        sentences.append(
+            f"{counted(len(without), 'custom connector')} {verb} no Exchange Server "
+            f"authentication: {joined(without)}. That is right for devices and wrong for servers; it matters only "
+            "where a server's address is in its ranges."
+        )
+    return " ".join(sentences)

@@ -1,0 +1,159 @@
+"""Which receive connector answers an address, and why the others do not: `mailflow which`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from mailflow.errors import UsageError
+from mailflow.exchange.connectors import flag_names
+from mailflow.exchange.ranges import Address, Family, RangeError, parse_address
+from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
+from mailflow.exchange.servers import Server
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import addresses_of, connectors_of
+
+PROBE_COLUMNS = ("server", "local", "port", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question: who answers `source` on this server, local address and port.
+
+    `local` None: every known address of the family of `source` is asked.
+    """
+
+    server: str
+    source: Address
+    local: Address | None = None
+    port: int = 25
+
+
+def probe(server: str, source: str, local: str = "", port: str | int = "") -> Probe:
+    """A question from texts; empty `local` and `port` take their defaults.
+
+    Raises:
+        UsageError: an address or port that is none, or two families in one question.
+    """
+    try:
+        remote = parse_address(source)
+        own = parse_address(local) if local.strip() else None
+    except RangeError as error:
+        raise UsageError(str(error)) from error
+    text = str(port).strip() or "25"
+    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:6]) <= 65535 or len(text) > 5:
+        raise UsageError(f"port {text} is not between 0 and 65535")
+    if own is not None and own.version != remote.version:
+        raise UsageError(f"{own} and {remote} are of two address families (S1.17)")
+    if not server.strip():
+        raise UsageError("a server must be named")
+    return Probe(server.strip(), remote, own, int(text))
+
+
+def probes_from(text: str, place: str) -> list[Probe]:
+    """The questions of a CSV file with the header `server,local,port,source`.
+
+    Raises:
+        UsageError: a line that is no question; names file and line.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise UsageError(f"{place}, line {reader.line_num}: {error}") from error
+    if not rows or tuple(cell.strip().casefold() for cell in rows[0]) != PROBE_COLUMNS:
+        raise UsageError(f"{place}, line 1: expected the header {','.join(PROBE_COLUMNS)}")
+    probes = []
+    for number, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        if len(row) != len(PROBE_COLUMNS):
+            raise UsageError(f"{place}, line {number}: {len(row)} values instead of 4")
+        server, local, port, source = row
+        try:
+            probes.append(probe(server, source, local, port))
+        except UsageError as error:
+            raise UsageError(f"{place}, line {number}: {error}") from error
+    return probes
+
+
+def which(org: Snapshot, question: Probe) -> dict[str, Any]:
+    """The answer with the keys of the contract, section 3.
+
+    Raises:
+        UsageError: no server of this name.
+    """
+    server = org.server(question.server)
+    if server is None:
+        known = ", ".join(sorted(one.name for one in org.servers)) or "none"
+        raise UsageError(f"no server is called {question.server}; known: {known}")
+    if not connectors_of(org, server):
+        return _document(server, question, None, None, "no receive connector of it was read")
+    if question.local is not None:
+        got = _ask(org, server, question, question.local)
+        return _document(server, question, question.local, got, got.unknown)
+    family: Family = 4 if question.source.version == 4 else 6
+    locals_ = [one for one in addresses_of(org, server) if one.version == family]
+    if not locals_:
+        got = _ask(org, server, question, None)
+        return _document(server, question, None, got, got.unknown)
+    answers = [(one, _ask(org, server, question, one)) for one in locals_]
+    differs = len({_outcome(got) for _, got in answers}) > 1
+    local, got = answers[0]
+    if not differs:
+        return _document(server, question, local, got, got.unknown)
+    document = _document(
+        server, question, None, None, "it depends on the local address of the connection"
+    )
+    document["differs"] = [
+        {
+            "local": str(one),
+            "connector": each.connector.identity if each.connector and not each.unknown else None,
+        }
+        for one, each in answers
+    ]
+    return document
+
+
+def _ask(org: Snapshot, server: Server, question: Probe, local: Address | None) -> Answer:
+    connectors = connectors_of(org, server)
+    return answer(connectors, local=local, port=question.port, remote=question.source)
+
+
+def _outcome(got: Answer) -> tuple[str | None, bool]:
+    return (got.connector.identity if got.connector else None, got.unknown is not None)
+
+
+def _document(
+    server: Server,
+    question: Probe,
+    local: Address | None,
+    got: Answer | None,
+    unknown: str | None,
+) -> dict[str, Any]:
+    certain = got if got and unknown is None else None
+    winner = certain.connector if certain else None
+    block = certain.range if certain else None
+    return {
+        "schema": "mailflow.which/1",
+        "server": server.name,
+        "local": str(local) if local is not None else None,
+        "port": question.port,
+        "source": str(question.source),
+        "process": flag_names(got.process) if got and got.process is not None else None,
+        "connector": winner.identity if winner else None,
+        "range": str(block) if block else None,
+        "size": block.size if block else None,
+        "reply": NO_MATCH_REPLY if certain and winner is None else None,
+        "others": [
+            {
+                "connector": one.connector.identity,
+                "range": str(one.range) if one.range else None,
+                "reason": one.reason,
+            }
+            for one in (got.others if got else ())
+        ],
+        "unknown": unknown,
+    }
