@@ -379,9 +379,9 @@ class _Case:
         if entry.spot is None:
             cut = "" if one.bindings_complete else ", as far as its bindings were read"
             return f"not bound to {self.question}{cut}"
-        cut = "" if one.ranges_complete else ", as far as its ranges were read"
+        cut = "" if one.ranges_complete else ", as far as they were read"
         if not any(block.family == self.question.family for block in one.ranges):
-            return f"has no IPv{self.question.family} range{cut}"
+            return f"no IPv{self.question.family} address is in its ranges{cut}"
         if entry.range is None:
             return f"{self.question.remote} is not in its ranges{cut}"
         return ""
