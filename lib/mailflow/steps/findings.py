@@ -358,14 +358,13 @@ def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) ->
         verdict = "unknown"
     told = [one for one in entries if one.state == "found"]
     fixes = [line for one in told for line in one.commands]
-    waits = how_much_waits(org, stuck)
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, entries, stuck),
-        summary=prose.summary(verdict, entries, waits, unread),
+        summary=prose.summary(verdict, entries, unread),
         findings=tuple(entries),
         unread=unread,
-        stuck=waits,
+        stuck=how_much_waits(org, stuck),
         origin=org.origin,
         repair=(
             *_distinct(line for line in fixes if not line.startswith("Retry-Queue")),

@@ -194,16 +194,21 @@ def role_conflicts(
 ) -> list[tuple[ReceiveConnector, Binding, Binding]]:
     """Enabled connectors of different roles that claim one endpoint, and the bindings that meet.
 
-    S1.30, C9. Named is the connector that setup did not make (contract 8.3).
+    S1.30, C9. Named is the connector that setup did not make (contract 8.3); of two custom ones
+    the HubTransport one, which is what a connector becomes where nobody gave a role (S2.21).
     """
     claims = [one for one in connectors if one.enabled and one.role is not None]
     return [
-        (other if setup_default(one) and not setup_default(other) else one, mine, theirs)
+        (min((one, other), key=_regularity), mine, theirs)
         for one, other in combinations(claims, 2)
         if one.role != other.role
         for mine, theirs in product(one.bindings, other.bindings)
         if mine.meets(theirs)
     ]
+
+
+def _regularity(connector: ReceiveConnector) -> tuple[bool, bool]:
+    return setup_default(connector) is not None, connector.role != TransportRole.HubTransport
 
 
 def _conflict_at(

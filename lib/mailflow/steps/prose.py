@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from mailflow.exchange.causes import CAUSES, Cause
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
@@ -21,8 +20,8 @@ from mailflow.steps.paths import (
     Path,
     intended,
 )
-from mailflow.steps.verdict import Finding, Stuck, Verdict
-from mailflow.steps.words import clock, counted, joined, span
+from mailflow.steps.verdict import Finding, Verdict
+from mailflow.steps.words import counted, joined
 
 
 def of_configuration(
@@ -112,9 +111,7 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     return f"Not known yet why mail {way} is stuck" if stuck else f"Not known: mail {way}".strip()
 
 
-def summary(
-    verdict: Verdict, entries: Sequence[Finding], waits: Stuck | None, unread: Sequence[Unread]
-) -> str:
+def summary(verdict: Verdict, entries: Sequence[Finding], unread: Sequence[Unread]) -> str:
     """One or two sentences for the ticket."""
     told = [one for one in entries if one.state == verdict]
     sentences = []
@@ -125,25 +122,9 @@ def summary(
     else:
         alike = [one for one in told if one.cause == told[0].cause]
         sentences.append(_together(alike))
-    if waits:
-        sentences.append(stuck_line(waits))
     if unread and verdict != "clear":
         sentences.append(f"Not read: {joined(_unread(one) for one in unread)}.")
     return " ".join(sentences)
-
-
-def stuck_line(waits: Stuck) -> str:
-    """How much waits, since when, and when it expires, as far as these are known."""
-    text = f"{counted(waits.messages, 'message')} in {counted(waits.queues, 'queue')} do not move"
-    if waits.messages == 1:
-        text = f"1 message in {counted(waits.queues, 'queue')} does not move"
-    if waits.since and waits.as_of:
-        since, moment = map(datetime.fromisoformat, (waits.since, waits.as_of))
-        if moment >= since:
-            text += f", the first for {span((moment - since).total_seconds())}"
-        if waits.expires:
-            text += f"; they expire from {clock(datetime.fromisoformat(waits.expires), moment)}"
-    return f"{text}."
 
 
 def _shadow(

@@ -159,7 +159,7 @@ def _reading(rows: Sequence[dict[str, object]]) -> str:
         verb = "offers" if len(without) == 1 else "offer"
         sentences.append(
             f"{counted(len(without), 'custom connector')} {verb} no Exchange Server "
-            f"authentication: {joined(without)}. That is right for devices and wrong for servers; it matters only "
-            "where a server's address is in its ranges."
+            f"authentication: {joined(without)}. That is right for devices and wrong for "
+            "servers; it matters only where a server's address is in the ranges."
         )
     return " ".join(sentences)

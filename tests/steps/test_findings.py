@@ -1,0 +1,576 @@
+"""The diagnosis: which cause is found, unknown or clear, for whom, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mailflow.exchange.causes import CAUSES
+from mailflow.exchange.ranges import parse_range, subtract
+from mailflow.snapshot import ServerAddress, Snapshot, Unread
+from mailflow.steps.findings import findings
+from mailflow.steps.verdict import Diagnosis, Finding
+from organisations import E2010, E2013, E2016, E2019, STUCK, Organisation, article, healthy
+
+SHADOWED = "custom-connector-shadows-default"
+REFUSED = (
+    '441 4.4.1 Error encountered while communicating with primary target IP address: "Failed to '
+    'connect. Winsock error code: 10061, Win32 error code: 10061." Attempted failover to alternate '
+    "host, but that did not succeed. Either there are no alternate hosts, or delivery failed to "
+    "all alternate hosts."
+)
+KERBEROS = STUCK.replace(
+    "451 5.7.3 Cannot achieve Exchange Server authentication",
+    "454 4.7.0 Temporary authentication failure",
+)
+NOT_AVAILABLE = STUCK.replace(
+    "451 5.7.3 Cannot achieve Exchange Server authentication", "421 4.3.2 Service not available"
+)
+
+
+def diagnose(org: Organisation) -> Diagnosis:
+    """The findings of an organisation that was read completely."""
+    return findings(org.snapshot())
+
+
+def open_ones(diagnosis: Diagnosis) -> list[Finding]:
+    """The entries that are found or unknown, in order."""
+    return [one for one in diagnosis.findings if one.state in ("found", "unknown")]
+
+
+def only(diagnosis: Diagnosis) -> Finding:
+    """The one open entry."""
+    (entry,) = open_ones(diagnosis)
+    return entry
+
+
+def test_article() -> None:
+    """Both relays, both senders, both addresses, both queues; repair and retry (section 0.3)."""
+    actual = diagnose(article())
+
+    assert actual.verdict == "found"
+    assert [one.cause for one in open_ones(actual)] == [SHADOWED, SHADOWED]
+    assert [one.connector for one in open_ones(actual)] == [r"EX16A\Relay", r"EX16B\Relay"]
+    for entry in open_ones(actual):
+        assert entry.state == "found"
+        assert entry.senders == ("EX10A", "EX10B")
+        assert entry.addresses == ("10.0.0.11", "10.0.0.12")
+        assert entry.queues == (r"EX10A\1187", r"EX10B\902")
+    assert actual.repair == (
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
+        r'Set-ReceiveConnector "EX16B\Relay" -RemoteIPRanges "10.0.5.0/24"',
+        r'Retry-Queue -Identity "EX10A\1187"',
+        r'Retry-Queue -Identity "EX10B\902"',
+    )
+    assert set(actual.undo) == {
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"',
+        r'Set-ReceiveConnector "EX16B\Relay" -RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"',
+    }
+    assert "EX10A and EX10B" in actual.headline
+    assert "EX16A and EX16B" in actual.headline
+
+
+def test_article_says_how_long_it_waits() -> None:
+    """214 messages since 11:48 UTC, expiring two days later (section 4.6)."""
+    stuck = diagnose(article()).stuck
+
+    assert stuck is not None
+    assert (stuck.messages, stuck.queues) == (214, 2)
+    assert stuck.since == "2026-11-23T11:48:12+00:00"
+    assert stuck.expires == "2026-11-25T11:48:12+00:00"
+
+
+def test_healthy_is_clear() -> None:
+    """Relays for printers, shadow queues and moving queues are no findings (S4.43, design 4.2)."""
+    actual = diagnose(healthy())
+
+    assert actual.verdict == "clear"
+    assert open_ones(actual) == []
+    assert {one.cause for one in actual.findings if one.state == "clear"} >= {
+        SHADOWED,
+        "exchange-auth-missing-on-default",
+        "exchange-servers-group-missing",
+        "anonymoustls-suppressed",
+        "no-connector-answers",
+        "transport-role-conflict",
+    }
+
+
+def test_every_cause_of_errors_and_configuration_has_a_state() -> None:
+    """Each cause of the contract stands in the findings, in one of the four states."""
+    actual = diagnose(article())
+
+    assert {one.cause for one in actual.findings} == set(CAUSES)
+
+
+def test_fault_with_no_queue_stuck_is_found() -> None:
+    """Configuration speaks for itself on a path in use; no queue is listed (contract 8.11)."""
+    org = healthy()
+    org.change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.5.0/24")
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.state, actual.server) == (SHADOWED, "found", "EX16A")
+    assert (actual.senders, actual.queues) == (("EX10A",), ())
+    assert not any(line.startswith("Retry-Queue") for line in actual.commands)
+
+
+def test_new_servers_behind_a_port_25_connector_are_no_finding() -> None:
+    """2016 reaches 2016 on 2525, so a relay on 25 that lists it changes nothing (S4.02, 8.2)."""
+    org = healthy()
+    org.change(r"EX16A\Relay", ranges="10.0.0.22, 10.0.5.0/24")
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_custom_hub_connector_on_2525() -> None:
+    """A custom HubTransport connector on 2525 hits new-to-new mail (C12, S4.03b)."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.0.22", name="App", bindings="0.0.0.0:2525", role="HubTransport")
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.connector) == (SHADOWED, r"EX16A\App")
+    assert (actual.senders, actual.addresses) == (("EX16B",), ("10.0.0.22",))
+
+
+def test_own_address_on_2525() -> None:
+    """The Front End and mailbox submission of a server use its own 2525 (S4.06, S4.07)."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.0.21", name="App", bindings="0.0.0.0:2525", role="HubTransport")
+
+    actual = only(diagnose(org))
+
+    assert (actual.connector, actual.senders) == (r"EX16A\App", ("EX16A",))
+
+
+def test_externally_secured_relay() -> None:
+    """ExternalAuthoritative offers no way in, although it trusts everyone (C11, S3.31)."""
+    org = healthy()
+    org.change(
+        r"EX16A\Relay",
+        ranges="10.0.0.11, 10.0.5.0/24",
+        auth="Tls, ExternalAuthoritative",
+        groups="ExchangeServers",
+    )
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.state) == (SHADOWED, "found")
+    assert "externally secured" in actual.reading
+
+
+def test_connector_with_exchange_auth_is_harmless() -> None:
+    """A custom connector that lets servers in may be there on purpose (S3.42)."""
+    org = healthy()
+    org.change(
+        r"EX16A\Relay",
+        ranges="10.0.0.0/24",
+        auth="Tls, ExchangeServer",
+        groups="ExchangeServers",
+    )
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_disabled_relay_is_no_finding() -> None:
+    """Only enabled connectors answer (S1.10)."""
+    org = article()
+    for server in ("EX16A", "EX16B"):
+        org.change(rf"{server}\Relay", enabled=False)
+    for queue in (r"EX10A\1187", r"EX10B\902"):
+        org.remove(queue)
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_ipv6_is_judged_by_its_own_ranges() -> None:
+    """An IPv6 sender is caught by IPv6 ranges alone (S1.12, C16)."""
+    org = healthy()
+    for server, address in (("EX10A", "2001:db8::11"), ("EX16A", "2001:db8::21")):
+        org.addresses.append(ServerAddress(server, address, "addresses.csv"))
+    org.change(r"EX16A\Relay", ranges="2001:db8::/64", bindings="0.0.0.0:25, [::]:25")
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.addresses) == (SHADOWED, ("2001:db8::11",))
+
+
+def test_one_of_several_addresses_is_caught() -> None:
+    """A sender with several addresses of which one is caught: found, with that one (8.7)."""
+    org = healthy()
+    org.set_addresses("EX10A", "10.0.0.11", "10.9.9.9")
+    org.change(r"EX16A\Relay", ranges="10.9.9.0/24")
+
+    assert only(diagnose(org)).addresses == ("10.9.9.9",)
+
+
+def test_default_lacks_exchange_auth() -> None:
+    """The right connector answers and has lost ExchangeServer (C2)."""
+    org = healthy()
+    org.change(r"EX16A\Default Frontend EX16A", auth="Tls, Integrated")
+
+    actual = only(diagnose(org))
+
+    assert actual.cause == "exchange-auth-missing-on-default"
+    assert actual.connector == r"EX16A\Default Frontend EX16A"
+    assert actual.commands[0].endswith("-AuthMechanism Tls,Integrated,ExchangeServer")
+
+
+def test_group_missing() -> None:
+    """Without the ExchangeServers group mail fails after the log-on, with 454 4.7.0 (L2, S3.30)."""
+    org = healthy()
+    org.change(r"EX16A\Default Frontend EX16A", groups="AnonymousUsers, ExchangeLegacyServers")
+    org.add_queue("EX10A", 5, name="1", error=KERBEROS)
+
+    actual = only(diagnose(org))
+
+    assert actual.cause == "exchange-servers-group-missing"
+    assert actual.queues == (r"EX10A\1",)
+    assert actual.commands[0].endswith(
+        "-PermissionGroups AnonymousUsers,ExchangeServers,ExchangeLegacyServers"
+    )
+
+
+def test_kerberos_error_without_a_fault_of_configuration() -> None:
+    """454 4.7.0 with healthy connectors is a matter of Kerberos or permission (L1)."""
+    actual = only(diagnose(healthy().add_queue("EX10A", 5, name="1", error=KERBEROS)))
+
+    assert (actual.cause, actual.state) == ("kerberos-or-permission", "found")
+    assert actual.connector is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "stuck", "state"),
+    [
+        (True, False, None),
+        (False, False, "found"),
+        (None, False, "unknown"),
+        (None, True, "found"),
+    ],
+)
+def test_suppressed(setting: bool | None, stuck: bool, state: str | None) -> None:
+    """SuppressXAnonymousTls is a fault for senders that cannot do without (C10, S3.42)."""
+    org = healthy()
+    for server in ("EX10A", "EX10B"):
+        org.set_downgraded_auth(server, value=setting)
+    org.change(r"EX16A\Default Frontend EX16A", suppress_x_anonymous_tls=True)
+    if stuck:
+        org.add_queue("EX10A", 5, name="1", error=STUCK)
+
+    actual = [one for one in open_ones(diagnose(org)) if one.cause == "anonymoustls-suppressed"]
+
+    assert [one.state for one in actual] == ([state] if state else [])
+
+
+def test_nobody_answers_where_the_default_is_disabled() -> None:
+    """Default Frontend disabled: 421 4.3.2, and the connector is named (C13, S1.18)."""
+    org = healthy()
+    org.change(r"EX16A\Default Frontend EX16A", enabled=False)
+    org.add_queue("EX10A", 5, name="1", error=NOT_AVAILABLE)
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.state) == ("no-connector-answers", "found")
+    assert actual.connector == r"EX16A\Default Frontend EX16A"
+    assert actual.commands[0] == (
+        r'Set-ReceiveConnector "EX16A\Default Frontend EX16A" -Enabled $true'
+    )
+    assert actual.queues == (r"EX10A\1",)
+
+
+def test_nobody_answers_where_the_default_was_narrowed() -> None:
+    """Default Frontend with narrowed ranges gets setup's list back (S1.18)."""
+    org = healthy()
+    org.change(r"EX16A\Default Frontend EX16A", ranges="10.0.0.20-10.0.0.30")
+
+    actual = only(diagnose(org))
+
+    assert actual.cause == "no-connector-answers"
+    assert "0.0.0.0-255.255.255.255" in actual.commands[0]
+
+
+def test_missing_defaults_are_not_accused_in_a_filtered_capture() -> None:
+    """A capture of custom connectors alone shows no fault of the ones that it lacks."""
+    org = healthy()
+    org.connectors = [one for one in org.connectors if one.name == "Relay" or "10" in one.server]
+
+    actual = diagnose(org)
+
+    assert actual.verdict == "unknown"
+    assert {one.state for one in open_ones(actual)} == {"unknown"}
+
+
+def test_role_conflict_names_the_custom_connector() -> None:
+    """Front End and Hub connectors on one endpoint; the one setup did not make (C9, 8.3)."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.9.9", name="Scanner", role="HubTransport")
+
+    actual = only(diagnose(org))
+
+    assert (actual.cause, actual.state) == ("transport-role-conflict", "found")
+    assert actual.connector == r"EX16A\Scanner"
+
+
+def test_disabled_connector_of_the_other_role_claims_nothing() -> None:
+    """A disabled connector takes no socket, so there is no conflict now (S1.10)."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.9.9", name="Scanner", role="HubTransport", enabled=False)
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_hub_connector_on_25_of_a_mailbox_only_server_is_normal() -> None:
+    """A 2013 Mailbox server without Front End listens on 25 itself (S2.05, S4.05)."""
+    org = Organisation()
+    org.add_server("EX10A", E2010, "10.0.0.11")
+    org.add_server("MBX13", E2013, "10.0.0.31", roles="Mailbox")
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_unexplained_5_7_3() -> None:
+    """5.7.3 with healthy connectors is unknown, with the next checks (contract 8.1)."""
+    actual = diagnose(healthy().add_queue("EX10A", 5, name="1", error=STUCK))
+
+    assert actual.verdict == "unknown"
+    entry = only(actual)
+    assert (entry.cause, entry.state) == ("outside-the-connectors", "unknown")
+    assert entry.connector is None
+    assert entry.queues == (r"EX10A\1",)
+    assert entry.remedy
+
+
+def test_old_error_on_a_moving_queue_is_nothing() -> None:
+    """Active or Ready with an old 5.7.3 is clear (S4.42, contract 8.4)."""
+    org = healthy()
+    org.add_queue("EX10A", 5, name="1", error=STUCK, status="Ready")
+    org.add_queue("EX10B", 5, name="2", error=STUCK, status="Active")
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_retry_without_an_error_is_unknown() -> None:
+    """Retry with an empty LastError and healthy connectors: unknown (contract 8.11)."""
+    org = healthy().add_queue("EX10A", 5, name="1", error="", status="Retry")
+
+    entry = only(diagnose(org))
+
+    assert (entry.cause, entry.state) == ("unrecognised-error", "unknown")
+
+
+def test_retry_without_an_error_speaks_for_a_fault_on_its_way() -> None:
+    """Retry with an empty LastError is listed with the fault on its path (contract 8.11)."""
+    org = healthy().add_queue("EX10A", 5, name="1", error="", status="Retry")
+    org.change(r"EX16A\Relay", ranges="10.0.0.11")
+
+    entry = only(diagnose(org))
+
+    assert (entry.cause, entry.queues) == (SHADOWED, (r"EX10A\1",))
+
+
+def test_suspended_is_shown_and_no_finding() -> None:
+    """Suspended with messages is somebody's wish (contract 8.11)."""
+    assert diagnose(healthy().add_queue("EX10A", 5, status="Suspended")).verdict == "clear"
+
+
+def test_an_error_outside_the_connectors_is_found() -> None:
+    """Connection refused is understood and no connector is at fault (section 7 of the contract)."""
+    entry = only(diagnose(healthy().add_queue("EX10A", 5, name="1", error=REFUSED)))
+
+    assert (entry.cause, entry.state) == ("target-refuses", "found")
+    assert entry.connector is None
+
+
+def test_what_explains_the_stuck_queue_comes_first() -> None:
+    """A refused connection stands before a fault of configuration that no queue complains of."""
+    org = healthy().add_queue("EX10A", 5, name="1", error=REFUSED)
+    org.change(r"EX16A\Relay", ranges="10.0.0.12")
+
+    assert [one.cause for one in open_ones(diagnose(org))] == ["target-refuses", SHADOWED]
+
+
+def test_unknown_error_is_never_guessed() -> None:
+    """A text that no catalogue knows is shown as it stands (contract 8.1)."""
+    entry = only(diagnose(healthy().add_queue("EX10A", 5, name="1", error="999 9.9.9 Zonk")))
+
+    assert (entry.cause, entry.state) == ("unrecognised-error", "unknown")
+    assert "Zonk" in entry.reading
+
+
+def test_cut_list_that_shows_the_sender_is_found() -> None:
+    """The visible part already holds the sender (contract 8.8); no list is written from it."""
+    org = article()
+    for server in ("EX16A", "EX16B"):
+        org.change(rf"{server}\Relay", ranges_complete=False)
+
+    actual = diagnose(org)
+
+    assert actual.verdict == "found"
+    assert not any(line.startswith("Set-ReceiveConnector") for line in actual.repair)
+    assert "read the whole list" in open_ones(actual)[0].remedy
+
+
+def test_cut_list_that_does_not_show_the_sender_is_unknown() -> None:
+    """The visible part does not hold it: unknown for that server alone (contract 8.8)."""
+    org = healthy().change(r"EX16A\Relay", ranges_complete=False)
+
+    entry = only(diagnose(org))
+
+    assert (entry.cause, entry.state, entry.server) == (SHADOWED, "unknown", "EX16A")
+
+
+def test_sender_without_address_is_unknown() -> None:
+    """Who answers a server whose address is not known cannot be said (contract 2)."""
+    org = healthy().set_addresses("EX10A")
+
+    actual = diagnose(org)
+
+    assert actual.verdict == "unknown"
+    assert {one.senders for one in open_ones(actual)} == {("EX10A",)}
+
+
+def test_unread_rows_never_end_as_clear() -> None:
+    """A thing that was not read turns a clear verdict to unknown, and leaves found found."""
+    row = Unread("EX10B", "Get-Queue", "the server did not answer")
+    good, bad = healthy().snapshot(), article().snapshot()
+
+    assert findings(replace(good, unread=(row,))).verdict == "unknown"
+    assert findings(replace(bad, unread=(row,))).verdict == "found"
+
+
+def test_unreadable_authentication_is_unknown() -> None:
+    """AuthMechanism that was not read is unknown, never offered (design 4.1)."""
+    org = healthy().change(r"EX16A\Default Frontend EX16A", auth=None)
+
+    assert {one.state for one in open_ones(diagnose(org))} == {"unknown"}
+
+
+def test_second_relay_is_found_before_it_bites() -> None:
+    """After the first repair the next relay would win; both are repaired (section 1.2)."""
+    org = healthy()
+    org.change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.5.0/24")
+    org.add_relay("EX16A", "10.0.0.0/24", name="Old relay")
+
+    actual = [one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay"]
+
+    assert actual[0].commands == (
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
+        (
+            r'Set-ReceiveConnector "EX16A\Old relay" -RemoteIPRanges '
+            r'"10.0.0.0-10.0.0.10","10.0.0.12-10.0.0.255"'
+        ),
+    )
+
+
+def test_empty_list_is_not_proposed() -> None:
+    """Whether a list may become empty is not known: a person decides (S8.64)."""
+    org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11")
+
+    entry = only(diagnose(org))
+
+    assert not any("-RemoteIPRanges" in line for line in entry.commands)
+    assert "-Enabled $false" in entry.remedy
+
+
+def test_only_dedicated_local_address_is_caught() -> None:
+    """A fault on one of several local addresses is unknown until a queue speaks (S1.16)."""
+    org = healthy().set_addresses("EX16A", "10.0.0.21", "10.0.0.25")
+    org.change(r"EX16A\Relay", ranges="10.0.0.11", bindings="10.0.0.25:25")
+
+    assert only(diagnose(org)).state == "unknown"
+
+    org.add_queue("EX10A", 5, name="1", error=STUCK)
+
+    entry = only(diagnose(org))
+    assert (entry.state, entry.queues) == ("found", (r"EX10A\1",))
+
+
+def test_limited_to_a_server() -> None:
+    """A run limited to one server judges the ways that begin or end there."""
+    org = article().snapshot()
+
+    actual = findings(org.limited_to(["EX16B"]))
+
+    assert {one.server for one in open_ones(actual)} == {"EX16B"}
+
+
+def test_min_messages() -> None:
+    """Queues below the limit do not count as stuck."""
+    org = healthy().add_queue("EX10A", 5, name="1", error=REFUSED).snapshot()
+
+    assert findings(org, min_messages=6).verdict == "clear"
+
+
+def test_hostile_names_get_no_command() -> None:
+    """A name with control characters is never put into a command that people paste."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.0.11", "10.7.7.7", name="x\ny")
+
+    entry = only(diagnose(org))
+
+    assert entry.state == "found"
+    assert entry.commands == ()
+    assert "not safe to paste" in entry.remedy
+
+
+def test_quotes_in_names_are_escaped() -> None:
+    """Backtick, dollar and every double quote PowerShell knows are escaped."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.0.11", "10.7.7.7", name='a"b$c`d\u201de')
+
+    command = only(diagnose(org)).commands[0]
+
+    assert '"EX16A\\a`"b`$c``d`\u201de"' in command
+
+
+def test_json_has_every_key() -> None:
+    """Keys never go missing; what does not apply is null or empty (contract 6)."""
+    document = diagnose(article()).as_json()
+
+    assert document["schema"] == "mailflow.findings/1"
+    for entry in document["findings"]:
+        assert {
+            "cause", "state", "server", "connector", "senders", "addresses", "queues", "reading",
+            "remedy", "commands",
+        } <= set(entry)  # fmt: skip
+
+
+def test_nothing_read_at_all_is_unknown() -> None:
+    """An empty snapshot is unknown, never clear."""
+    row = Unread("", "Get-Queue", "no capture of it")
+
+    assert findings(Snapshot(unread=(row,))).verdict == "unknown"
+
+
+def test_new_list_keeps_every_other_address() -> None:
+    """The proposed list is the old one without the servers' addresses, split (S8.63)."""
+    org = healthy().change(r"EX16A\Relay", ranges="10.0.0.0/23, 10.0.5.0/24")
+
+    line = only(diagnose(org)).commands[0]
+
+    texts = line.split("-RemoteIPRanges ")[1].replace('"', "").split(",")
+    old = [parse_range("10.0.0.0/23"), parse_range("10.0.5.0/24")]
+    gone = [parse_range("10.0.0.11"), parse_range("10.0.0.12")]
+    assert [parse_range(text) for text in texts] == list(subtract(old, gone))
+
+
+def test_remote_site_2019() -> None:
+    """A 2019 server is reached from 2010 on port 25 as well (S4.03)."""
+    org = healthy().add_server("EX19A", E2019, "10.1.0.31")
+    org.add_relay("EX19A", "10.0.0.0/24")
+
+    entry = only(diagnose(org))
+
+    assert (entry.server, entry.senders) == ("EX19A", ("EX10A", "EX10B"))
+
+
+def test_edge_reaches_the_front_end() -> None:
+    """An Edge server delivers to Default Frontend on 25 and is caught there (S4.09)."""
+    org = healthy().add_server("EDGE1", E2016, "192.0.2.5", roles="Edge")
+    org.change(r"EX16A\Relay", ranges="192.0.2.0/24")
+
+    entry = only(diagnose(org))
+
+    assert (entry.cause, entry.senders) == (SHADOWED, ("EDGE1",))
