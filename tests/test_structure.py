@@ -1,0 +1,216 @@
+"""The design of the house: who may import whom, and that nothing points back up.
+
+Every import counts, also one inside a function or for annotations alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support import ROOT
+
+PACKAGE = ROOT / "lib" / "mailflow"
+LEAVES = {"errors", "picture", "plain"}
+"""Import nobody, may be imported by everybody."""
+BELOW: Mapping[str, set[str]] = {
+    "errors": set(),
+    "plain": set(),
+    "picture": set(),
+    "exchange": {"errors"},
+    "table": LEAVES,
+    "snapshot": {"errors", "exchange"},
+    "sources": {*LEAVES, "exchange", "snapshot"},
+    "powershell": set(),
+    "steps": {*LEAVES, "exchange", "snapshot", "table"},
+    "lab": {*LEAVES, "exchange", "snapshot", "sources"},
+    # Of the steps it knows only the shape of what they found.
+    "show": {*LEAVES, "exchange", "table", "steps.verdict"},
+}
+"""Part of the package to the parts it may import, besides itself; parts not named are the top."""
+HEAVY = {
+    "IPython",
+    "ipywidgets",
+    "jinja2",
+    "nbclient",
+    "nbconvert",
+    "nbformat",
+    "numpy",
+    "pandas",
+    "papermill",
+    "winrm",
+}
+IMPURE = {"http", "io", "logging", "os", "pandas", "pathlib", "socket", "subprocess", "urllib"}
+
+
+def module_name(path: Path, package: Path = PACKAGE) -> str:
+    """Dotted name of a file below the package; the package itself for an `__init__.py`."""
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(
+    tree: ast.AST, name: str, known: Mapping[str, object], *, is_package: bool
+) -> set[str]:
+    """Dotted names that a module imports, as far down as a module of the project goes."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            here = name.split(".") if is_package else name.split(".")[:-1]
+            base = here[: len(here) - node.level + 1] if node.level else []
+            start = ".".join([*base, *((node.module or "").split(".") if node.module else [])])
+            for alias in node.names:
+                deeper = f"{start}.{alias.name}"
+                found.add(deeper if deeper in known else start)
+    return found
+
+
+@cache
+def parsed() -> dict[str, ast.Module]:
+    """Each module of the package, read."""
+    return {name: ast.parse(path.read_text("utf-8"), path.name) for name, path in MODULES.items()}
+
+
+@cache
+def imports_of_all() -> dict[str, set[str]]:
+    """Each module of the package to what it imports."""
+    return {
+        name: imported(tree, name, MODULES, is_package=MODULES[name].stem == "__init__")
+        for name, tree in parsed().items()
+    }
+
+
+def arrows_back_up(imports: Mapping[str, set[str]]) -> list[str]:
+    """Each import that the drawing of the house does not allow, as `from -> to`."""
+    return [
+        f"{name} -> {target}"
+        for name, targets in imports.items()
+        for target in sorted(targets)
+        if target.split(".")[0] == "mailflow" and not allowed(name, target)
+    ]
+
+
+def allowed(name: str, target: str) -> bool:
+    """Whether one module of the project may import another."""
+    _, part, *_ = [*name.split("."), ""]
+    _, wanted, *rest = [*target.split("."), ""]
+    if part not in BELOW:
+        # The top of the house: all below it, and among each other what makes no circle.
+        return wanted != "__main__"
+    exact = ".".join([wanted, *(one for one in rest if one)])
+    return wanted == part or wanted in BELOW[part] or exact in BELOW[part]
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """The modules of one circle in the order in which they import each other; empty if none."""
+    finished: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in finished:
+            return []
+        for target in sorted(imports.get(name, set()) & imports.keys()):
+            if target != name and (found := walk(target, [*way, name])):
+                return found
+        finished.add(name)
+        return []
+
+    return next((found for name in imports if (found := walk(name, []))), [])
+
+
+def at_start(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The imports that run when a module is imported: in no function, not for annotations."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        is_typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not is_typing and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def test_no_arrow_runs_back_up() -> None:
+    """Each part imports only what lies below it."""
+    assert arrows_back_up(imports_of_all()) == []
+
+
+def test_no_circle() -> None:
+    """No module imports itself by way of others, not even inside a function."""
+    assert circle(imports_of_all()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("mailflow.exchange.ranges", "from mailflow.snapshot import Snapshot"),
+        ("mailflow.exchange.ranges", "def late():\n    import mailflow.steps"),
+        ("mailflow.table", "from mailflow import exchange"),
+        ("mailflow.steps.queues", "from mailflow.sources.row import Row"),
+        ("mailflow.steps.queues", "from ..show import words"),
+        ("mailflow.show.words", "from mailflow.steps.queues import non_empty_queues"),
+        ("mailflow.sources.row", "from mailflow import table"),
+        ("mailflow.lab.clock", "if TYPE_CHECKING:\n    from mailflow.steps import verdict"),
+        ("mailflow.snapshot", "import mailflow"),
+    ],
+)
+def test_arrow_check_can_fail(name: str, source: str) -> None:
+    """An import upwards is seen in each way of writing it."""
+    known = dict.fromkeys(
+        ["mailflow", "mailflow.exchange", "mailflow.table", "mailflow.steps.verdict"]
+    )
+    targets = imported(ast.parse(source), name, known, is_package=False)
+
+    assert len(arrows_back_up({name: targets})) == 1
+
+
+def test_circle_check_can_fail() -> None:
+    """A circle of three is found, and named in its order."""
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set[str]()}
+
+    assert circle(imports) == ["a", "b", "c", "a"]
+    assert circle({**imports, "c": {"d"}}) == []
+
+
+def test_rules_touch_nothing_outside() -> None:
+    """`exchange` is pure: no files, no network, no processes, no frames."""
+    found = {
+        name: sorted({target.split(".")[0] for target in targets} & IMPURE)
+        for name, targets in imports_of_all().items()
+        if name.startswith("mailflow.exchange")
+    }
+
+    assert {name: targets for name, targets in found.items() if targets} == {}
+
+
+def test_heavy_libraries_wait_until_they_are_needed() -> None:
+    """No module imports at its start what costs a noticeable part of a second."""
+    found = []
+    for name, tree in parsed().items():
+        for node in at_start(tree):
+            names = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names if isinstance(node, ast.Import)]
+            )
+            found += [f"{name}: {one}" for one in names if one.split(".")[0] in HEAVY]
+
+    assert found == []
+
+
+def test_every_part_is_in_the_drawing() -> None:
+    """A new part of the package has its place among the layers, or is named as the top here."""
+    top = {"", "__main__", "cli", "doctor", "opening", "practice", "runs", "training"}
+    parts = {[*name.split("."), ""][1] for name in MODULES}
+
+    assert parts - set(BELOW) - top == set()
