@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailflow.exchange.ranges import AddressRange
 from mailflow.snapshot import Snapshot
 from mailflow.steps.paths import NOBODY, ROLE_CONFLICT, Path, judged_paths
 from mailflow.steps.words import counted, joined
@@ -66,7 +67,7 @@ def _row(path: Path) -> dict[str, object]:
         "target": path.target.name,
         "port": path.endpoint.port if path.endpoint else None,
         "connector": connector,
-        "range": str(got.range) if got and got.range else None,
+        "range": _range(got.range) if got and got.range else None,
         "works": _works(path),
         "state": path.state,
         "cause": path.cause,
@@ -74,9 +75,13 @@ def _row(path: Path) -> dict[str, object]:
     }
 
 
+def _range(block: AddressRange) -> str:
+    return f"all IPv{block.family}" if block.is_everything else str(block)
+
+
 _FAULTS = {
-    "custom-connector-shadows-default": "no: custom connector without Exchange Server auth",
-    "exchange-auth-missing-on-default": "no: it lacks Exchange Server auth",
+    "custom-connector-shadows-default": "no: it offers no Exchange Server auth",
+    "exchange-auth-missing-on-default": "no: it offers no Exchange Server auth",
     "exchange-servers-group-missing": "no: it lacks the ExchangeServers group",
     "anonymoustls-suppressed": "no: X-ANONYMOUSTLS is suppressed",
     NOBODY: "no: nobody answers",
@@ -92,6 +97,29 @@ def _works(path: Path) -> str:
     return _FAULTS[path.cause or NOBODY]
 
 
+def _why_it_wins(path: Path) -> list[str]:
+    """The contest that decides the first faulty way: sizes beside sizes (S1.13)."""
+    got = path.answer
+    if not got or not got.connector or not got.range or not path.endpoint:
+        return []
+    rivals = [
+        f"{one.connector.name} ({counted(one.range.size, 'address', 'addresses')})"
+        for one in got.others
+        if one.range is not None
+        and one.connector.role == got.process
+        and any(binding.port == path.endpoint.port for binding in one.connector.bindings)
+    ]
+    if not rivals:
+        return []
+    winner = f"{got.connector.name} ({counted(got.range.size, 'address', 'addresses')})"
+    return [
+        (
+            f"{path.address} falls on {winner} before {joined(rivals)} on {path.target.name}: "
+            "the smallest range that holds it wins."
+        )
+    ]
+
+
 def _reading(paths: Sequence[Path]) -> str:
     wrong = [one for one in paths if one.state == "found"]
     open_ones = [one for one in paths if one.state == "unknown"]
@@ -99,16 +127,7 @@ def _reading(paths: Sequence[Path]) -> str:
     if wrong:
         ways = joined(dict.fromkeys(f"{one.sender.name} to {one.target.name}" for one in wrong))
         sentences.append(f"{counted(len(wrong), 'way')} of {len(paths)} cannot work: {ways}.")
-        losers = [
-            f"{loser.connector.name} ({loser.reason})"
-            for loser in (wrong[0].answer.others if wrong[0].answer else ())
-            if loser.range is not None
-        ]
-        if losers and wrong[0].answer and wrong[0].answer.connector:
-            sentences.append(
-                f"On {wrong[0].target.name} {wrong[0].answer.connector.name} wins over "
-                f"{joined(losers)}."
-            )
+        sentences += _why_it_wins(wrong[0])
     elif paths and not open_ones:
         sentences.append("Every server is answered by a connector that lets Exchange servers in.")
     if open_ones:

@@ -92,14 +92,39 @@ def judged_paths(org: Snapshot) -> tuple[Path, ...]:
 
 
 def _all_paths(org: Snapshot) -> list[Path]:
+    known = [_known_of(org, server) for server in org.servers]
     paths: list[Path] = []
-    for target in org.servers:
-        connectors = connectors_of(org, target)
-        for sender in org.servers:
-            places = endpoints(sender, target)
-            if places and org.covers(sender.name, target.name):
-                paths += _paths(org, sender, target, places, connectors)
+    for target, sender in product(known, known):
+        places = endpoints(sender.server, target.server)
+        if places and org.covers(sender.server.name, target.server.name):
+            paths += _paths(sender, target, places)
     return paths
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one server, looked up once.
+
+    `adapters` says that its addresses are all it has, so that a family not there is not in use.
+    """
+
+    server: Server
+    connectors: tuple[ReceiveConnector, ...]
+    addresses: tuple[Address, ...]
+    adapters: bool
+    downgraded: bool | None
+
+
+def _known_of(org: Snapshot, server: Server) -> _Known:
+    sources = {one.source for one in org.addresses if server.is_named(one.server)}
+    settings = (one for one in org.settings if server.is_named(one.server))
+    return _Known(
+        server,
+        connectors_of(org, server),
+        addresses_of(org, server),
+        sources == {ADAPTERS},
+        next((one.use_downgraded_auth for one in settings), None),
+    )
 
 
 def connectors_of(org: Snapshot, server: Server) -> tuple[ReceiveConnector, ...]:
@@ -113,25 +138,19 @@ def addresses_of(org: Snapshot, server: Server) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(_known(texts)))
 
 
-def local_addresses(
-    org: Snapshot, target: Server, family: Family, port: int
-) -> tuple[Address | None, ...]:
+def _local_addresses(target: _Known, family: Family, port: int) -> tuple[Address | None, ...]:
     """The local addresses of a target that peers may connect to, in one family.
 
     None stands for an address that is not known: only wildcard bindings count for it. Bindings name
     real addresses of the server (S1.04), so they help where nothing else is known. Empty: the
     adapters were read and hold no address of this family.
     """
-    known = addresses_of(org, target)
-    mine = tuple(one for one in known if one.version == family)
-    if mine:
+    mine = tuple(one for one in target.addresses if one.version == family)
+    if mine or target.adapters:
         return mine
-    sources = {one.source for one in org.addresses if target.is_named(one.server)}
-    if known and sources == {ADAPTERS}:
-        return ()
     bound = {
         _address(family, binding.address)
-        for connector in connectors_of(org, target)
+        for connector in target.connectors
         for binding in connector.bindings
         if binding.family == family and binding.port == port and not binding.is_wildcard
     }
@@ -225,34 +244,27 @@ def _conflict_at(
     return None
 
 
-def _paths(
-    org: Snapshot,
-    sender: Server,
-    target: Server,
-    places: Sequence[Endpoint],
-    connectors: Sequence[ReceiveConnector],
-) -> list[Path]:
-    base = Path(sender, target, None, places[0], None, "unknown", SHADOWED)
+def _paths(sender: _Known, target: _Known, places: Sequence[Endpoint]) -> list[Path]:
+    base = Path(sender.server, target.server, None, places[0], None, "unknown", SHADOWED)
     itself = sender is target
-    addresses = addresses_of(org, sender)
-    if not connectors:
+    if not target.connectors or not sender.addresses:
         if itself:
             return []
-        return [replace(base, why=f"no receive connectors of {target.name} were read")]
-    if not addresses:
-        return [] if itself else [replace(base, why=f"no address of {sender.name} is known")]
-    downgraded = next(
-        (one.use_downgraded_auth for one in org.settings if sender.is_named(one.server)), None
-    )
+        if not target.connectors:
+            return [replace(base, why=f"no receive connectors of {base.target.name} were read")]
+        return [replace(base, why=f"no address of {base.sender.name} is known")]
     paths: list[Path] = []
-    for address in addresses:
+    for address in sender.addresses:
         family: Family = 4 if address.version == 4 else 6
         ways = [
-            _judge(replace(base, address=address, endpoint=place), local, connectors, downgraded)
-            for place in places
-            for local in (
-                (address,) if itself else local_addresses(org, target, family, place.port)
+            _judge(
+                replace(base, address=address, endpoint=place),
+                local,
+                target.connectors,
+                sender.downgraded,
             )
+            for place in places
+            for local in ((address,) if itself else _local_addresses(target, family, place.port))
         ]
         paths += _together(ways)
     return paths

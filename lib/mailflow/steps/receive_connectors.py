@@ -121,7 +121,7 @@ def _row(
 ) -> dict[str, object]:
     return {
         "connector": one.identity,
-        "listens_on": joined(one.bindings) or None,
+        "listens_on": ", ".join(map(str, one.bindings)) or None,
         "ranges": ranges_in_words(one),
         "exchange_auth": _said(one.offers_exchange_auth, "offered"),
         "exchange_group": _said(one.admits_exchange_servers, "allowed"),
