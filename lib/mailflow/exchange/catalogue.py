@@ -1,0 +1,671 @@
+"""The catalogue of error texts: code and distinctive words to causes (section 6.2, S5.07).
+
+A row matches on its codes *and* one of its fragments, without regard to case; texts travel with
+typing errors in the code, so most rows name the enhanced code alone. A text that lost its codes
+matches on the fragment. Rows are asked in three rounds, the telling ones first; between the first
+and the second round the socket error number speaks (contract, 8.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SENDER_AFTER_EHLO = "the sender, after reading the target's EHLO reply"
+SENDER = "the sender"
+TARGET = "the target"
+FRONT_END = "the target's Front End Transport service"
+UNKNOWN = ""
+
+_DROPPED = ("connection-dropped", "tls-or-certificate", "smtp-inspection", "connection-limit")
+_PROXY = ("4.7.0", "4.3.2")
+_NO_EXCHANGE_AUTH = (
+    "custom-connector-shadows-default",
+    "exchange-auth-missing-on-default",
+    "anonymoustls-suppressed",
+    "smtp-inspection",
+    "source-address-translated",
+    "internal-transport-certificate",
+    "transport-role-conflict",
+    "name-resolution",
+    "outside-the-connectors",
+)
+_CANNOT_CONNECT = (
+    "target-unreachable",
+    "target-refuses",
+    "name-resolution",
+    "tls-or-certificate",
+)
+_EXPIRED = (
+    "target-unreachable",
+    "name-resolution",
+    "target-refuses",
+    "connection-dropped",
+    "tls-or-certificate",
+    "custom-connector-shadows-default",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        says: what the text means, in our words; one sentence.
+        causes: ids in order of likelihood; the first is *the* cause where `decides`.
+        decides: whether the text alone tells its cause.
+        speaker: who made the text up (column R of section 6.2).
+        facts: fact ids, or the section where its row has none.
+        codes: `451 5.7.3`, `5.7.3` or `530`; empty: any. One of them has to be the text's.
+        fragments: lower case; one of them has to be in the text; empty: the code is enough.
+    """
+
+    says: str
+    causes: tuple[str, ...]
+    decides: bool
+    speaker: str
+    facts: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    fragments: tuple[str, ...] = ()
+
+
+EXCHANGE_AUTH = Entry(
+    "The sender read the target's EHLO reply and found no way to log on as an Exchange server.",
+    _NO_EXCHANGE_AUTH,
+    decides=False,
+    speaker=SENDER_AFTER_EHLO,
+    facts=("S5.01", "S5.03"),
+    fragments=("cannot achieve exchange server auth",),
+)
+
+TELLING: tuple[Entry, ...] = (
+    EXCHANGE_AUTH,
+    Entry(
+        "A server could not load its own certificate for mail between Exchange servers.",
+        ("internal-transport-certificate",),
+        decides=True,
+        speaker=SENDER,
+        facts=("S5.05", "C15"),
+        fragments=("cannot load internal transport certificate",),
+    ),
+    Entry(
+        "The target wants a TLS session before anything else.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        codes=("530",),
+        fragments=("starttls",),
+    ),
+    Entry(
+        "The connector asks for TLS, for a log-on or for XOORG, and the target offers it not.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=SENDER,
+        facts=("S5.07",),
+        fragments=(
+            "starttls is required",
+            "require starttls",
+            "must issue a starttls",
+            "require basic authentication",
+            "require xoorg",
+        ),
+    ),
+    Entry(
+        "The cloud could not tell whose mail this is by certificate or by address.",
+        ("tls-or-certificate", "relay-denied"),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("tenantinboundattribution", "restrictdomainsto"),
+    ),
+    Entry(
+        "TLS between the two servers failed, or a certificate was not accepted or not found.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=(
+            "certificate validation fail",
+            "tlscertificatename",
+            "subjectmismatch",
+            "untrustedroot",
+            "certificateexpired",
+            "certificate expired",
+            "certificate has expired",
+            "tls channel",
+            "tls negotiation",
+            "tls rate",
+            "unknowncredentials",
+            "cipher",
+        ),
+    ),
+    Entry(
+        "A client gave a user name and password that were not accepted.",
+        ("kerberos-or-permission",),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("inbound auth login failed", "authentication unsuccessful"),
+    ),
+    Entry(
+        "The log-on between the two servers was tried and refused.",
+        ("kerberos-or-permission", "exchange-servers-group-missing"),
+        decides=True,
+        speaker=TARGET,
+        facts=("L1", "L2", "L3", "S5.06"),
+        fragments=(
+            "temporary authentication failure",
+            "failed with error logondenied",
+            "failed with logondenied",
+            "failed because of logondenied",
+            "failed with error illegalmessage",
+        ),
+    ),
+    Entry(
+        "The target limits connections, rate or size on this connector.",
+        ("connection-limit",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=(
+            "message submission rate",
+            "message size limit for this connection",
+            "number of concurrent",
+            "concurrent connections",
+            "concurrent server connections",
+            "too many connections",
+        ),
+    ),
+    Entry(
+        "The target closed the session after too many faults in it.",
+        ("connection-limit",),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("too many errors on this connection",),
+    ),
+    Entry(
+        "The transport service runs, but its component is set inactive (maintenance).",
+        ("service-inactive",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        codes=("4.3.2",),
+        fragments=("service not active",),
+    ),
+    Entry(
+        "The transport service is paused, or takes no mail from the network now.",
+        ("service-inactive", "back-pressure"),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("not accepting network messages",),
+    ),
+    Entry(
+        "No receive connector matches, a component is inactive, or a proxy target is missing.",
+        ("service-inactive", "transport-role-conflict", "no-connector-answers"),
+        decides=False,
+        speaker=TARGET,
+        facts=("S1.18", "C9", "C13"),
+        codes=("4.3.2",),
+        fragments=("service not available",),
+    ),
+    Entry(
+        "The target is short of disk or memory and refuses mail.",
+        ("back-pressure",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.4",),
+        fragments=("insufficient system resources",),
+    ),
+    Entry(
+        "A volume of the mailbox server is full.",
+        ("back-pressure", "mailbox-or-recipient"),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("disk is full", "not enough space on the disk"),
+    ),
+    Entry(
+        "The Front End service found no server behind it to pass the session on to.",
+        ("service-inactive", "name-resolution", "target-refuses"),
+        decides=False,
+        speaker=FRONT_END,
+        facts=("6.2", "S4.03d"),
+        codes=_PROXY,
+        fragments=("prx1",),
+    ),
+    Entry(
+        "The Front End service could not resolve the name of the server behind it.",
+        ("name-resolution",),
+        decides=True,
+        speaker=FRONT_END,
+        facts=("6.2",),
+        codes=_PROXY,
+        fragments=("prx2",),
+    ),
+    Entry(
+        "The Front End service could not connect to the Transport service behind it.",
+        ("target-refuses", "target-unreachable", "service-inactive"),
+        decides=False,
+        speaker=FRONT_END,
+        facts=("6.2",),
+        codes=_PROXY,
+        fragments=("prx3",),
+    ),
+    Entry(
+        "The Transport service behind the Front End answered with an error.",
+        (
+            "custom-connector-shadows-default",
+            "exchange-auth-missing-on-default",
+            "service-inactive",
+            "tls-or-certificate",
+        ),
+        decides=False,
+        speaker=FRONT_END,
+        facts=("6.2", "S4.03b", "C12"),
+        codes=_PROXY,
+        fragments=("prx4",),
+    ),
+    Entry(
+        "The connection from the Front End to the Transport service behind it broke.",
+        ("connection-dropped", "tls-or-certificate", "service-inactive", "target-unreachable"),
+        decides=False,
+        speaker=FRONT_END,
+        facts=("6.2",),
+        codes=_PROXY,
+        fragments=("prx5",),
+    ),
+    Entry(
+        "The service behind the Front End was shutting down or not ready.",
+        ("service-inactive", "target-refuses"),
+        decides=False,
+        speaker=FRONT_END,
+        facts=("6.2",),
+        codes=_PROXY,
+        fragments=("prx6", "prx7"),
+    ),
+    Entry(
+        "The sender could not resolve the name of the next hop.",
+        ("name-resolution",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=(
+            "dns query failed",
+            "smtpsend.dns",
+            "nonexistentdomain",
+            "nonexistent domain",
+            "dnsdomaindoesnotexist",
+            "infodomainnonexistent",
+            "infonorecords",
+            "errordnsqueryfailed",
+            "dnsqueryfailed",
+        ),
+    ),
+    Entry(
+        "The mail went round in circles, or the way on leads back to the same server.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("hop count exceeded", "possible mail loop", "system incorrectly configured"),
+    ),
+    Entry(
+        "No send connector fits the recipient's domain.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=SENDER,
+        facts=("S2.08",),
+        fragments=("matching connector cannot be found", "no send connector"),
+    ),
+    Entry(
+        "The message carries a header or a body that the far side does not take.",
+        ("mailbox-or-recipient",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("header is too long", "headers too large", "header size"),
+    ),
+    Entry(
+        "The body of the message needs an extension that the session lacked.",
+        ("smtp-inspection", "mailbox-or-recipient"),
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2", "C4"),
+        fragments=("body type not supported",),
+    ),
+    Entry(
+        "The recipient, its mailbox or a size or number limit stands in the way.",
+        ("mailbox-or-recipient",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=(
+            "storedrv",
+            "thread limit exceeded",
+            "database throttling limit",
+            "mailbox database is offline",
+            "mailbox server is offline",
+            "resolver.adr",
+            "resolver.grp",
+            "resolver.rst",
+            "recipientnotfound",
+            "recipsizelimit",
+            "sendsizelimit",
+            "routing.sizelimit",
+            "too many recipients",
+            "message too large",
+            "message size exceeds",
+            "mailbox full",
+            "mailbox is full",
+            "mailbox disabled",
+            "user unknown",
+        ),
+    ),
+    Entry(
+        "The connector that answered does not relay for this client, or takes no anonymous mail.",
+        ("relay-denied",),
+        decides=True,
+        speaker=TARGET,
+        facts=("L6", "6.2"),
+        fragments=("unable to relay", "client was not authenticated"),
+    ),
+    Entry(
+        "The client is known, but has no right to submit on the connector that answered.",
+        ("relay-denied", "exchange-servers-group-missing"),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2", "L2"),
+        fragments=("not have permissions to submit", "permissions to send as this sender"),
+    ),
+    Entry(
+        "The target did not know a command or a way to log on that the sender used.",
+        ("exchange-auth-missing-on-default", "smtp-inspection"),
+        decides=False,
+        speaker=TARGET,
+        facts=("L5", "C4"),
+        codes=("5.3.3", "5.7.4"),
+        fragments=("unrecognized command", "unrecognized authentication type"),
+    ),
+    Entry(
+        "Somebody suspended the message or the queue.",
+        (),
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=("suspended by an administrator", "suspended by the administrator"),
+    ),
+)
+"""First round: texts whose words are distinctive enough."""
+
+WINSOCK: Mapping[int, Entry] = {
+    10051: Entry(
+        "No route leads to the target's network (10051).",
+        ("target-unreachable",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+    10053: Entry(
+        "The connection was aborted on the sender's own side (10053).",
+        _DROPPED,
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+    10054: Entry(
+        "The far side, or something in between, reset the connection (10054).",
+        _DROPPED,
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+    10060: Entry(
+        "Nothing answered in time at that address and port (10060).",
+        ("target-unreachable", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+    10061: Entry(
+        "The host answered, but nothing listens on that port (10061).",
+        ("target-refuses", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+    10065: Entry(
+        "No route leads to the target (10065).",
+        ("target-unreachable",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+    ),
+}
+"""Between the rounds: the socket error number."""
+
+PLAIN: tuple[Entry, ...] = (
+    Entry(
+        "A client was silent for too long.",
+        ("connection-dropped",),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("timeout waiting for client input",),
+    ),
+    Entry(
+        "The connection stood and was cut off within the session.",
+        _DROPPED,
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=(
+            "connection dropped",
+            "connectionreset",
+            "connection reset",
+            "remote server disconnected",
+            "suspiciousremoteservererror",
+        ),
+    ),
+    Entry(
+        "The host answered, but nothing listens on that port.",
+        ("target-refuses", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=("connection refused", "connectionrefused"),
+    ),
+    Entry(
+        "Nothing answered in time.",
+        ("target-unreachable", "tls-or-certificate", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=("connection timed out", "sockettimedout"),
+    ),
+    Entry(
+        "The sender could not open a connection to the target.",
+        ("target-unreachable", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=("network is unreachable", "networkunreachable", "hostunreachable"),
+    ),
+)
+"""Second round: words of the connection, once the socket number is silent."""
+
+GENERAL: tuple[Entry, ...] = (
+    Entry(
+        "The sender could not open a connection to the target; the text does not say why.",
+        _CANNOT_CONNECT,
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=(
+            "unable to connect",
+            "failed to connect",
+            "cannot connect to remote server",
+            "cannot establish session",
+        ),
+    ),
+    Entry(
+        "The name of the next hop did not resolve, or no way leads there.",
+        ("name-resolution", "routing-or-loop"),
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2",),
+        fragments=("unable to route", "mxloopback"),
+    ),
+    Entry(
+        "The message waited until it expired or was reported as late; why, another text says.",
+        _EXPIRED,
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2", "S4.61"),
+        fragments=("queue.expired", "message expired", "message delayed"),
+    ),
+)
+"""Third round: words that name the symptom only."""
+
+BY_CODE: tuple[Entry, ...] = (
+    Entry(
+        "The sender lacked a way to log on, or a secured session; the words would tell which.",
+        (*_NO_EXCHANGE_AUTH, "tls-or-certificate"),
+        decides=False,
+        speaker=SENDER,
+        facts=("S5.01", "S5.07"),
+        codes=("451 5.7.3",),
+    ),
+    Entry(
+        "The log-on or the secured session between the two servers failed.",
+        ("kerberos-or-permission", "tls-or-certificate", "exchange-servers-group-missing"),
+        decides=False,
+        speaker=TARGET,
+        facts=("L1", "L2", "6.2"),
+        codes=("454 4.7.0",),
+    ),
+    Entry(
+        "A certificate was not accepted.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        codes=("454 4.7.5", "530 5.7.0"),
+    ),
+    Entry(
+        "The target is short of disk or memory and refuses mail.",
+        ("back-pressure",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.4",),
+        codes=("452 4.3.1",),
+    ),
+    Entry(
+        "The target had trouble with its own storage.",
+        ("back-pressure",),
+        decides=False,
+        speaker=TARGET,
+        facts=("6.2",),
+        codes=("452 4.6.0", "430 4.3.0", "431 4.3.1"),
+    ),
+    Entry(
+        "The target took no session; the words would tell why.",
+        (
+            "service-inactive",
+            "connection-limit",
+            "transport-role-conflict",
+            "no-connector-answers",
+            "back-pressure",
+        ),
+        decides=False,
+        speaker=TARGET,
+        facts=("S1.18", "6.2"),
+        codes=("421 4.3.2",),
+    ),
+    Entry(
+        "The connection stood and was cut off within the session.",
+        _DROPPED,
+        decides=True,
+        speaker=SENDER,
+        facts=("6.2",),
+        codes=("421 4.4.2",),
+    ),
+    Entry(
+        "The sender could not open a connection to the target.",
+        _CANNOT_CONNECT,
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2",),
+        codes=("421 4.4.1", "441 4.4.1", "421 4.2.1", "4.4.317", "5.4.317"),
+    ),
+    Entry(
+        "The name of the next hop did not resolve.",
+        ("name-resolution",),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.1",),
+        codes=("4.4.312", "5.4.312"),
+    ),
+    Entry(
+        "Nothing answered in time.",
+        ("target-unreachable", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.1",),
+        codes=("4.4.315", "5.4.315"),
+    ),
+    Entry(
+        "The host answered, but nothing listens on that port.",
+        ("target-refuses", "name-resolution"),
+        decides=True,
+        speaker=SENDER,
+        facts=("6.1",),
+        codes=("4.4.316", "5.4.316"),
+    ),
+    Entry(
+        "The name of the next hop did not resolve, or no way leads there.",
+        ("name-resolution", "routing-or-loop"),
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2",),
+        codes=("554 5.4.4", "550 5.4.4"),
+    ),
+    Entry(
+        "The mail went round in circles, or the way on leads back to the same server.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        codes=("5.4.6", "5.4.14", "550 5.3.5"),
+    ),
+    Entry(
+        "The message waited until it expired or was reported as late; why, another text says.",
+        _EXPIRED,
+        decides=False,
+        speaker=SENDER,
+        facts=("6.2", "S4.61"),
+        codes=("4.4.7", "5.4.300"),
+    ),
+    Entry(
+        "The recipient, its mailbox or a size or number limit stands in the way.",
+        ("mailbox-or-recipient",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        codes=(
+            *("432 4.3.2", "420 4.2.0", "430 4.2.0"),
+            *("5.1.1", "5.1.10", "5.2.1", "5.2.2", "5.2.3", "5.3.4", "5.5.3"),
+        ),
+    ),
+    Entry(
+        "The connector that answered does not relay for this client, or takes no anonymous mail.",
+        ("relay-denied",),
+        decides=True,
+        speaker=TARGET,
+        facts=("L6", "6.2"),
+        codes=("530 5.7.1", "5.7.54", "5.7.57"),
+    ),
+)
+"""Last: the codes alone, for translated, cut and mistyped texts."""
