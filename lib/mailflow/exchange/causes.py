@@ -214,9 +214,9 @@ _CARDS = (
         id="exchange-servers-group-missing",
         title="The connector lets Exchange servers log on, but not submit",
         meaning=(
-            "The connector that answers offers ExchangeServer, but ExchangeServers is not among its "
-            "PermissionGroups, or the right is denied. The log-on works, then the target refuses "
-            "with 454 4.7.0."
+            "The connector that answers offers ExchangeServer, but ExchangeServers is not among "
+            "its PermissionGroups, or the right is denied. The log-on works, then the target "
+            "refuses with 454 4.7.0."
         ),
         evidence_for=(
             "PermissionGroups of the connector that answers lacks ExchangeServers.",
@@ -229,7 +229,8 @@ _CARDS = (
         confirm=(
             _LIST_CONNECTORS,
             (
-                'Get-ADPermission "{connector}" | Where-Object {$_.ExtendedRights -like "*SMTP*"} | '
+                'Get-ADPermission "{connector}" | Where-Object {$_.ExtendedRights -like "*SMTP*"} '
+                "| "
                 "Format-Table User, Deny, ExtendedRights"
             ),
         ),
@@ -251,7 +252,8 @@ _CARDS = (
         title="X-ANONYMOUSTLS is switched off, and the sender is not set for that",
         meaning=(
             "SuppressXAnonymousTls hides X-ANONYMOUSTLS on the connector that answers, as WAN "
-            "optimisers need it. A sender without UseDowngradedExchangeServerAuth can't log on then."
+            "optimisers need it. A sender without UseDowngradedExchangeServerAuth can't log on "
+            "then."
         ),
         evidence_for=(
             "SuppressXAnonymousTls is True on the connector that answers.",
@@ -349,8 +351,8 @@ _CARDS = (
         confirm=(_PROBE, _ADDRESSES),
         fix=(
             (
-                "Route traffic between Exchange servers round the device, or take the device's address "
-                "off the custom connector's ranges."
+                "Route traffic between Exchange servers round the device, or take the device's "
+                "address off the custom connector's ranges."
             ),
             _RETRY,
         ),
@@ -360,8 +362,8 @@ _CARDS = (
         id="internal-transport-certificate",
         title="The internal transport certificate is missing or cannot be read",
         meaning=(
-            "Servers secure mail among themselves with a certificate named in the directory. If the "
-            "target can't load its own, it offers X-EXPS but not X-ANONYMOUSTLS; if the sender "
+            "Servers secure mail among themselves with a certificate named in the directory. If "
+            "the target can't load its own, it offers X-EXPS but not X-ANONYMOUSTLS; if the sender "
             "can't, it says so itself."
         ),
         evidence_for=(
@@ -383,8 +385,8 @@ _CARDS = (
         ),
         fix=(
             (
-                "On the server concerned: New-ExchangeCertificate (a self-signed one for SMTP), accept "
-                "it as the internal transport certificate, restart the Transport service."
+                "On the server concerned: New-ExchangeCertificate (a self-signed one for SMTP), "
+                "accept it as the internal transport certificate, restart the Transport service."
             ),
             _RETRY,
         ),
@@ -404,8 +406,8 @@ _CARDS = (
         ),
         evidence_against=(
             (
-                "The server has no Front End role (2013 Mailbox only, Edge, 2010): then port 25 with "
-                "HubTransport is normal."
+                "The server has no Front End role (2013 Mailbox only, Edge, 2010): then port 25 "
+                "with HubTransport is normal."
             ),
         ),
         confirm=(_LIST_CONNECTORS, "On the target: netstat -ano | findstr :25"),
@@ -446,12 +448,15 @@ _CARDS = (
         title="The log-on between the servers fails",
         meaning=(
             "Both servers agreed on how to log on, and it failed: a clock off by more than five "
-            "minutes, a missing or double service principal name, a broken trust or secure channel, "
-            "or a domain controller out of reach."
+            "minutes, a missing or double service principal name, a broken trust or secure "
+            "channel, or a domain controller out of reach."
         ),
         evidence_for=(
             "454 4.7.0 Temporary authentication failure.",
-            "Event 1035 on the target, 2017 on the sender, 12011 where the name was not registered.",
+            (
+                "Event 1035 on the target, 2017 on the sender, 12011 where the name was not "
+                "registered."
+            ),
         ),
         evidence_against=(
             "Event 1018: the log-on worked, the right to submit is missing.",
@@ -463,14 +468,14 @@ _CARDS = (
             "setspn -X",
             "nltest /sc_verify:{domain}",
             (
-                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn (the Fqdn of the "
-                "default connector has to be the server's own)"
+                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn (the Fqdn of "
+                "the default connector has to be the server's own)"
             ),
         ),
         fix=(
             (
-                "Repair what the checks show: time service, service principal name, trust or secure "
-                "channel; put the Fqdn of the default connector back."
+                "Repair what the checks show: time service, service principal name, trust or "
+                "secure channel; put the Fqdn of the default connector back."
             ),
             _RETRY,
         ),
@@ -489,7 +494,9 @@ _CARDS = (
     Cause(
         id="target-refuses",
         title="The target is there, but nothing listens",
-        meaning="The host refuses the connection: the service is stopped, or the port is not bound.",
+        meaning=(
+            "The host refuses the connection: the service is stopped, or the port is not bound."
+        ),
         evidence_for=("Socket error 10061.",),
         evidence_against=("A connection to the port is accepted.",),
         confirm=(
@@ -511,8 +518,8 @@ _CARDS = (
         evidence_against=("The reply names a rate or size limit.",),
         confirm=(
             (
-                "Read the last row of the session in the sender's send log and in the target's receive "
-                "log: at which command does it end?"
+                "Read the last row of the session in the sender's send log and in the target's "
+                "receive log: at which command does it end?"
             ),
             "Get-TransportService {sender} | Format-List *ProtocolLogPath*",
         ),
@@ -543,8 +550,8 @@ _CARDS = (
         id="service-inactive",
         title="The service runs, but takes no mail",
         meaning=(
-            "A component of the target is set inactive, mostly after maintenance, or the service is "
-            "paused. Each requester has to set it active again."
+            "A component of the target is set inactive, mostly after maintenance, or the service "
+            "is paused. Each requester has to set it active again."
         ),
         evidence_for=("421 4.3.2 Service not active.", "A component state is not Active."),
         evidence_against=("All components are Active.",),
@@ -604,9 +611,9 @@ _CARDS = (
         id="tls-or-certificate",
         title="TLS or a certificate",
         meaning=(
-            "The session has to be secured and is not: STARTTLS is not offered, the two sides share "
-            "no protocol or cipher, or a certificate expired, was renewed or is not trusted. Seen "
-            "mostly towards the cloud and partners."
+            "The session has to be secured and is not: STARTTLS is not offered, the two sides "
+            "share no protocol or cipher, or a certificate expired, was renewed or is not trusted. "
+            "Seen mostly towards the cloud and partners."
         ),
         evidence_for=(
             "The text names STARTTLS, TLS or a certificate.",
@@ -621,8 +628,8 @@ _CARDS = (
         ),
         fix=(
             (
-                "Put the present certificate on the connector (TlsCertificateName, or assign SMTP to "
-                "it), renew it, or align the TLS versions of the two sides."
+                "Put the present certificate on the connector (TlsCertificateName, or assign SMTP "
+                "to it), renew it, or align the TLS versions of the two sides."
             ),
         ),
         sources=("S5.07", "L4", "6.2"),
@@ -665,8 +672,8 @@ _CARDS = (
         id="routing-or-loop",
         title="No way to the recipient, or a circle",
         meaning=(
-            "Routing finds no send connector or no path for the recipient, or the way leads back to "
-            "the same server until the hop count is used up."
+            "Routing finds no send connector or no path for the recipient, or the way leads back "
+            "to the same server until the hop count is used up."
         ),
         evidence_for=(
             "Hop count exceeded, a matching connector cannot be found, or the Unreachable queue.",
@@ -691,8 +698,8 @@ _CARDS = (
         id=UNRECOGNISED,
         title="A text that is not in the catalogue, or none",
         meaning=(
-            "The text is shown as it stands and is not guessed at. A queue in Retry without an error "
-            "text may be on its first attempt: that is unknown, not healthy."
+            "The text is shown as it stands and is not guessed at. A queue in Retry without an "
+            "error text may be on its first attempt: that is unknown, not healthy."
         ),
         evidence_for=("The text is empty, translated, cut off, or of a kind not seen before.",),
         evidence_against=("The queue in the shell shows a longer text than the capture.",),
@@ -754,7 +761,8 @@ _CARDS = (
         confirm=(
             _LIST_CONNECTORS,
             (
-                'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | Format-Table '
+                'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | '
+                "Format-Table "
                 "ExtendedRights"
             ),
         ),
