@@ -1,0 +1,67 @@
+"""The head of a report: what was found, what waits, what to do. The first screen is enough."""
+
+from __future__ import annotations
+
+import re
+
+from mailflow.plain import visible
+from mailflow.show import words
+from mailflow.show.markup import Markup, fill
+from mailflow.show.terminal import screen
+from mailflow.steps.verdict import Diagnosis, Finding
+
+MOST_UNREAD = 5
+"""More rows than this stand in the report's last section only."""
+
+
+def verdict_card(diagnosis: Diagnosis, ticket: str = "") -> Markup:
+    """The findings as the card that stands over a report and closes a notebook.
+
+    Args:
+        diagnosis: what the findings add up to.
+        ticket: number of the ticket, as the engineer gave it; hostile like all text.
+    """
+    changes, retries = words.repairs(diagnosis.repair)
+    html = fill(
+        "verdict.html.j2",
+        meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],
+        verdict=diagnosis.verdict,
+        word=words.VERDICTS[diagnosis.verdict],
+        headline=diagnosis.headline,
+        summary=_emphasised(diagnosis),
+        stuck=words.stuck(diagnosis.stuck) if diagnosis.stuck else "",
+        remedies=words.remedies(diagnosis, "found"),
+        changes=changes,
+        retries=retries,
+        deliver=words.deliver(diagnosis.stuck),
+        undo=[words.command(one) for one in diagnosis.undo],
+        undecided=[_entry(one) for one in words.of_state(diagnosis, "unknown")],
+        unread=diagnosis.unread[:MOST_UNREAD],
+        unread_more=max(0, len(diagnosis.unread) - MOST_UNREAD),
+        unread_count=len(diagnosis.unread),
+    )
+    return Markup(html, screen(diagnosis))
+
+
+def _origin(diagnosis: Diagnosis) -> str:
+    return f"from {diagnosis.origin}" if diagnosis.origin else ""
+
+
+def _entry(finding: Finding) -> tuple[str, str, str]:
+    """Where, what the evidence says, what to do next."""
+    return finding.connector or finding.server or "", finding.reading, finding.remedy
+
+
+def _emphasised(diagnosis: Diagnosis) -> list[tuple[str, bool]]:
+    """The summary in pieces, and which of them are names of connectors at fault."""
+    names = {
+        visible(one.connector.rpartition("\\")[2])
+        for one in diagnosis.findings
+        if one.state == "found" and one.connector
+    }
+    text = visible(diagnosis.summary)
+    long = sorted((re.escape(name) for name in names if len(name) > 2), key=len, reverse=True)
+    if not long:
+        return [(text, False)]
+    pieces = re.split(rf"(?<!\w)({'|'.join(long)})(?!\w)", text)
+    return [(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece]

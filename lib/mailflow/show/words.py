@@ -1,0 +1,105 @@
+"""What the card and the terminal say in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from mailflow.plain import visible
+from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+
+VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
+"""The word for each verdict; colour only repeats it."""
+
+
+def clock(instant: str, beside: str | None = None) -> str:
+    """An ISO instant as `23 Nov 14:02 UTC`; only the time where `beside` is of the same day."""
+    moment = _moment(instant)
+    if beside and _moment(beside).date() == moment.date():
+        return f"{moment:%H:%M} UTC"
+    return f"{moment.day} {moment:%b %H:%M} UTC"
+
+
+def age(since: str, until: str) -> str:
+    """How long it is from one ISO instant to another: `2 h 14 min`, `3 d 4 h`."""
+    minutes = (_moment(until) - _moment(since)) // timedelta(minutes=1)
+    if minutes < 1:
+        return "less than 1 min"
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (0 if days else minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def stuck(waiting: Stuck) -> str:
+    """How much waits, since when and until when, as far as that is known."""
+    parts = [f"{_counted(waiting)} in {_plural(waiting.queues, 'queue')}"]
+    if waiting.since:
+        since = f"the oldest since {clock(waiting.since, waiting.as_of)}"
+        old = f" ({age(waiting.since, waiting.as_of)})" if waiting.as_of else ""
+        parts.append(since + old)
+    else:
+        parts.append("since when is not known")
+    text = ", ".join(parts) + "."
+    if waiting.expires:
+        text += f" The oldest expire on {clock(waiting.expires)}."
+    return text
+
+
+def read_when(diagnosis: Diagnosis, *, short: bool = False) -> str:
+    """When it was read, or up to when it is known; empty where neither is. Short: no year."""
+    told = clock if short else _day
+    if diagnosis.taken:
+        return f"read {told(diagnosis.taken)}"
+    if diagnosis.stuck and diagnosis.stuck.as_of:
+        return f"as of {told(diagnosis.stuck.as_of)}"
+    return ""
+
+
+def repairs(commands: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Commands that change something, and those that only make a queue try again."""
+    shown = [command(one) for one in commands]
+    retries = [one for one in shown if one.startswith("Retry-Queue")]
+    return [one for one in shown if one not in retries], retries
+
+
+def command(text: str) -> str:
+    """A command on one line: a line feed in a name must not begin a second command."""
+    return visible(text).replace("\n", "\\x0a")
+
+
+def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
+    """What to do, in words, for all entries of a state, each once."""
+    return list(dict.fromkeys(one.remedy for one in of_state(diagnosis, state) if one.remedy))
+
+
+def of_state(diagnosis: Diagnosis, state: str) -> list[Finding]:
+    """The entries in this state, best first."""
+    return [one for one in diagnosis.findings if one.state == state]
+
+
+def deliver(waiting: Stuck | None) -> str:
+    """What follows the change: the queues try again by themselves, or are told to."""
+    if waiting and waiting.next_retry:
+        again = clock(waiting.next_retry, waiting.as_of)
+        return f"Deliver at once, or wait for the next retry ({again})."
+    return "Deliver at once, or wait for the next retry."
+
+
+def _counted(waiting: Stuck) -> str:
+    if waiting.messages is None:
+        return "An unknown number of messages waits"
+    return "1 message waits" if waiting.messages == 1 else f"{waiting.messages} messages wait"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _day(instant: str) -> str:
+    moment = _moment(instant)
+    return f"{moment.day} {moment:%b %Y %H:%M} UTC"
+
+
+def _moment(instant: str) -> datetime:
+    return datetime.fromisoformat(instant).astimezone(UTC)

@@ -1,0 +1,146 @@
+"""The report's head and the terminal screen: the same words, in three states."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mailflow.show.terminal import screen
+from mailflow.show.verdict import verdict_card
+from mailflow.show.words import age
+from mailflow.snapshot import Unread
+from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+
+sys.path.insert(0, str(Path(__file__).parent))
+from cases import HOSTILE, clear, found, unknown
+
+
+def test_the_screen_of_the_article_fits_80_columns() -> None:
+    """Cause, what waits, what to paste, what was not read: in 80 columns, in this order."""
+    lines = screen(found()).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    labels = [line[:14].strip() for line in lines[1:] if line[:1].strip()]
+    assert labels == ["CAUSE FOUND", "STUCK", "REPAIR", "NOT READ"]
+    assert lines[0].endswith("as of 23 Nov 14:02 UTC")
+    assert lines[-1].split() == ["NOT", "READ", "nothing"]
+
+
+def test_commands_are_never_broken() -> None:
+    """A command longer than the screen stays on one line: it is pasted."""
+    long = 'Set-ReceiveConnector "EX16A\\Relay" -RemoteIPRanges ' + '"10.0.0.1",' * 40
+    text = screen(replace(found(), repair=(long,)), width=60)
+
+    assert any(line.endswith(long) for line in text.splitlines())
+
+
+def test_a_line_feed_in_a_name_begins_no_second_command() -> None:
+    """A hostile name cannot add a command to what the engineer pastes."""
+    hostile = replace(found(), repair=('Retry-Queue "A\nRemove-Mailbox everyone"',))
+
+    assert "\\x0aRemove" in screen(hostile)
+    assert "\\x0aRemove" in verdict_card(hostile).html
+    assert "\nRemove" not in screen(hostile) + verdict_card(hostile).html
+
+
+def test_unknown_says_first_what_is_missing_and_what_next() -> None:
+    """Without a cause, what is missing and what to do comes before anything else."""
+    text, html = screen(unknown()), verdict_card(unknown()).html
+
+    assert text.index("NOT READ") < text.index("DO NEXT") < text.index("STUCK")
+    assert "timed out after 30 s" in text
+    assert html.index("What is missing") < html.index("What to look at next") < html.index("waits")
+    assert "Repair" not in html
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "word"),
+    [(found(), "Cause found"), (unknown(), "Not decided"), (clear(), "Clear")],
+)
+def test_states_differ_by_word(diagnosis: Diagnosis, word: str) -> None:
+    """Each verdict has its word; colour only repeats it."""
+    assert f'<section class="mf-verdict {diagnosis.verdict}"><b class="mf-word">{word}</b>' in (
+        verdict_card(diagnosis).html
+    )
+    assert f"\n{word.upper()}" in screen(diagnosis)
+
+
+@pytest.mark.parametrize("diagnosis", [found(), clear()])
+def test_what_was_not_read_stands_in_every_verdict(diagnosis: Diagnosis) -> None:
+    """Also beside a cause or an all-clear: what was not read is shown right there."""
+    rows = tuple(Unread(f"EX{n}", "Get-Queue", "no answer") for n in range(12))
+    some = replace(diagnosis, unread=rows)
+
+    html = verdict_card(some).html
+    assert "Not read: 12 things" in html
+    assert "and 7 more" in html
+    assert "and 2 more" in screen(some)
+
+
+def test_no_verdict_is_clear_by_accident() -> None:
+    """The word Clear stands in no other verdict's card."""
+    assert ">Clear<" not in verdict_card(found()).html + verdict_card(unknown()).html
+
+
+def test_hostile_texts_stay_text() -> None:
+    """Names, error texts, ticket: no element and no control character comes of them."""
+    entry = Finding("relay-denied", "unknown", HOSTILE, HOSTILE, reading=HOSTILE, remedy=HOSTILE)
+    hostile = Diagnosis(
+        "unknown",
+        HOSTILE,
+        HOSTILE,
+        (entry, replace(entry, state="found")),
+        (Unread(HOSTILE, HOSTILE, HOSTILE),),
+        origin=HOSTILE,
+        repair=(HOSTILE,),
+        undo=(HOSTILE,),
+    )
+    for one in (hostile, replace(hostile, verdict="found"), replace(hostile, verdict="clear")):
+        html = verdict_card(one, ticket=HOSTILE).html
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "\x1b" not in html + screen(one)
+        assert "\u202e" not in html + screen(one)
+
+
+def test_colour_touches_our_own_label_only() -> None:
+    """A coloured screen is the plain one plus one pair of codes."""
+    coloured = screen(found(), colour=True)
+
+    assert coloured.count("\x1b[") == 2
+    assert coloured.replace("\x1b[1;31m", "").replace("\x1b[0m", "") == screen(found())
+
+
+def test_a_cause_outside_the_connectors_shows_what_to_do() -> None:
+    """Without commands the remedy in words takes their place."""
+    entry = Finding("target-unreachable", "found", "EX16A", remedy="Look at the firewall.")
+    plain = Diagnosis("found", "h", "s", (entry,), stuck=Stuck(3, 1))
+
+    assert "DO NEXT       Look at the firewall." in screen(plain)
+    assert "Look at the firewall." in verdict_card(plain).html
+
+
+def test_undo_is_there_on_paper() -> None:
+    """Undo folds away on the screen and stands open in print."""
+    html = verdict_card(found()).html
+
+    assert "<summary>Undo</summary>" in html
+    assert '<div class="mf-print"><b>Undo</b>' in html
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("2026-11-23T10:00:30Z", "less than 1 min"),
+        ("2026-11-23T10:07:00Z", "7 min"),
+        ("2026-11-23T12:14:00Z", "2 h 14 min"),
+        ("2026-11-26T14:00:00+00:00", "3 d 4 h"),
+        ("2026-11-23T12:00:00+02:00", "less than 1 min"),
+    ],
+)
+def test_ages(until: str, expected: str) -> None:
+    """Ages are short and count instants, whatever their zone."""
+    assert age("2026-11-23T10:00:00Z", until) == expected
