@@ -84,7 +84,7 @@ class _Case:
     @property
     def is_exchange_auth(self) -> bool:
         """The sender's own finding that it could not authenticate (S5.01)."""
-        return SHADOWED in self._says
+        return self.explanation.is_exchange_auth
 
     @property
     def admits(self) -> frozenset[str]:
@@ -242,7 +242,7 @@ def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
     if case.is_empty:
         return None if in_doubt else (UNRECOGNISED, "unknown")
     says = case.explanation
-    if says.cause in (None, UNRECOGNISED) and not says.candidates:
+    if says.cause == UNRECOGNISED or not says.candidates:
         return UNRECOGNISED, "unknown"
     if case.is_exchange_auth:
         return None if in_doubt else (OUTSIDE, "unknown")
@@ -280,6 +280,12 @@ def _of_suspect(org: Snapshot, one: _Suspect) -> Finding:
 
 def _of_complaint(one: _Complaint) -> Finding:
     card = CAUSES[one.cause]
+    first = one.cases[0].queue
+    known = {
+        "target": one.server.name if one.server else "",
+        "sender": first.server,
+        "queue": first.identity,
+    }
     return Finding(
         cause=one.cause,
         state=one.state,
@@ -287,7 +293,7 @@ def _of_complaint(one: _Complaint) -> Finding:
         senders=_distinct(case.queue.server for case in one.cases),
         queues=_distinct(case.queue.identity for case in one.cases),
         reading=prose.of_errors(card, [(case.queue, case.error) for case in one.cases]),
-        remedy=prose.next_checks(card),
+        remedy=prose.next_checks(card, known),
         facts=card.sources,
     )
 

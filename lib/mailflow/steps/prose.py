@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailflow.exchange.causes import CAUSES, Cause
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
@@ -81,9 +81,13 @@ def of_errors(card: Cause, cases: Sequence[tuple[Queue, LastError]]) -> str:
     return f"{queues}: {joined(texts, most=3)}. {card.meaning}"
 
 
-def next_checks(card: Cause) -> str:
-    """What to look at next, from the card."""
-    return " ".join([*card.confirm, *card.fix])
+def next_checks(card: Cause, known: Mapping[str, str]) -> str:
+    """What to look at next and what then to do, a line each; what is known is filled in."""
+    lines = "\n".join([*card.confirm, *card.fix])
+    for name, value in known.items():
+        if value:
+            lines = lines.replace(f"{{{name}}}", value)
+    return lines
 
 
 def nothing_found(paths: Sequence[Path]) -> str:
