@@ -131,7 +131,11 @@ class Snapshot:
 
     def save(self, path: Path) -> None:
         """Write it as one JSON document, whole or not at all."""
-        document = {
+        write_whole(path, json.dumps(self.document(), ensure_ascii=False, separators=(",", ":")))
+
+    def document(self) -> dict[str, Any]:
+        """All of it but `only`, ready for JSON; `from_document` reads it back."""
+        return {
             "schema": SCHEMA,
             "origin": self.origin,
             "taken": self.taken.isoformat() if self.taken else None,
@@ -143,7 +147,6 @@ class Snapshot:
                 for table, columns in TABLES.items()
             },
         }
-        write_whole(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
 
 TABLES: Mapping[str, Mapping[str, str]] = {

@@ -117,11 +117,23 @@ class _Need(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a typed object: its property, how it is read, and how much it is needed."""
+    """A field of a typed object.
+
+    Attributes:
+        property: the name Exchange gives it.
+        read: a value to its type; raises UnreadableError.
+        need: when it is told that it is not known.
+        partly: the type of what may be kept of it where it is not known wholly; None: nothing.
+    """
 
     property: str
     read: Callable[[Value], Any]
     need: _Need = _Need.HELD
+    partly: type | None = None
+
+    def kept(self, visible: object) -> object:
+        """What is kept of a value that is not known wholly."""
+        return visible if self.partly and isinstance(visible, self.partly) and visible else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +169,10 @@ class _Draft:
 
     def lay_over(self, other: _Draft) -> None:
         """Take from another capture of the same object what this one lacks."""
-        self.facts = {name: _agreed(fact, other.facts[name]) for name, fact in self.facts.items()}
+        self.facts = {
+            name: _agreed(self.fields[name], fact, other.facts[name])
+            for name, fact in self.facts.items()
+        }
 
     def unread(self, cmdlet: str) -> Iterator[Unread]:
         """A row for each field that is not known and may matter."""
@@ -177,10 +192,10 @@ def _read(row: Row, one: _Field) -> _Fact:
     try:
         return _Fact(one.read(row.values[one.property]), place=row.place)
     except UnreadableError as error:
-        return _Fact(error.visible, _State.LOST, str(error), row.place)
+        return _Fact(one.kept(error.visible), _State.LOST, str(error), row.place)
 
 
-def _agreed(one: _Fact, other: _Fact) -> _Fact:
+def _agreed(kind: _Field, one: _Fact, other: _Fact) -> _Fact:
     """What two captures say together: the known one where the other fits, or that they disagree."""
     if _State.DISPUTED in (one.state, other.state):
         return one if one.state is _State.DISPUTED else other
@@ -193,9 +208,8 @@ def _agreed(one: _Fact, other: _Fact) -> _Fact:
     elif _same(one.value, other.value):
         # An instant says more than the same time as text, which has no zone.
         return other if _is_instant(other.value) and not _is_instant(one.value) else one
-    keep = one.value if isinstance(one.value, (tuple, str)) else None
     where = one.place if one.place == other.place else f"{one.place}; {other.place}"
-    return _Fact(keep, _State.DISPUTED, "two captures disagree", where)
+    return _Fact(kind.kept(one.value), _State.DISPUTED, "two captures disagree", where)
 
 
 def _fits(visible: object, whole: object) -> bool:
@@ -461,8 +475,8 @@ def _unread_versions(
 _CONNECTOR: Mapping[str, _Field] = {
     "enabled": _Field("Enabled", values.truth, _Need.ALWAYS),
     "role": _Field("TransportRole", values.connector_role, _Need.ALWAYS),
-    "bindings": _Field("Bindings", values.bindings, _Need.ALWAYS),
-    "ranges": _Field("RemoteIPRanges", values.ranges, _Need.ALWAYS),
+    "bindings": _Field("Bindings", values.bindings, _Need.ALWAYS, tuple),
+    "ranges": _Field("RemoteIPRanges", values.ranges, _Need.ALWAYS, tuple),
     "auth": _Field("AuthMechanism", values.flags(AuthMechanism), _Need.ALWAYS),
     "groups": _Field("PermissionGroups", values.flags(PermissionGroups), _Need.ALWAYS),
     "suppress_x_anonymous_tls": _Field("SuppressXAnonymousTls", values.truth),
@@ -530,7 +544,7 @@ _QUEUE: Mapping[str, _Field] = {
     "next_hop_domain": _Field("NextHopDomain", values.text),
     "status": _Field("Status", values.named(status), _Need.ALWAYS),
     "message_count": _Field("MessageCount", values.count, _Need.ALWAYS),
-    "last_error": _Field("LastError", values.text),
+    "last_error": _Field("LastError", values.text, partly=str),
     "retry_count": _Field("RetryCount", values.count, _Need.NEVER),
     "last_retry": _Field("LastRetryTime", values.moment, _Need.NEVER),
     "next_retry": _Field("NextRetryTime", values.moment, _Need.NEVER),

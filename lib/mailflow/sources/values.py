@@ -139,10 +139,13 @@ def real(value: Value) -> float:
 def moment(value: Value) -> Moment | None:
     """A time; None where there is none (S4.41). Only an aware datetime gives an instant.
 
+    A year that no mail server lives in (.NET's smallest and largest time stand for "none") stays
+    text: a table's column does not hold it.
+
     Raises:
         UnreadableError: lost.
     """
-    if isinstance(value, datetime) and value.tzinfo:
+    if isinstance(value, datetime) and value.tzinfo and 1970 < value.year < 2200:
         return Moment(value.isoformat(), value)
     found = text(value).strip()
     return Moment(found) if found else None
