@@ -12,7 +12,8 @@ _MARGIN = "  "
 _MOST_TEXT = 1_000
 """Characters of a text or level that are shown; a reply of Exchange is far shorter."""
 _MOST_LEVELS = 12
-_MOST_CAUSES = 9
+_IN_FULL = 3
+"""Causes of which the meaning is told; further ones have their title only."""
 
 
 def explain_text(text: str) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def explain_words(text: str, width: int = 80) -> str:
         _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
         _section("LOOK AT NEXT", _next(says), width),
     ]
-    return "\n\n".join(filter(None, blocks)) + "\n"
+    return "\n\n".join(filter(None, blocks))
 
 
 def _section(heading: str, lines: list[str], width: int) -> str:
@@ -117,7 +118,7 @@ def _meaning(error: LastError, says: Explanation) -> list[str]:
 
 
 def _causes(says: Explanation) -> list[str]:
-    cards = [CAUSES[one] for one in says.candidates[:_MOST_CAUSES]]
+    cards = [CAUSES[one] for one in says.candidates]
     if not cards or not says.says:
         return []
     if says.cause:
@@ -126,11 +127,18 @@ def _causes(says: Explanation) -> list[str]:
         if others:
             lines.append("Behind it may stand: " + ", ".join(one.id for one in others) + ".")
         return lines
-    return [f"{place}. {_card(one)}" for place, one in enumerate(cards, 1)]
+    return [
+        f"{place}. {_card(one) if place <= _IN_FULL else _headline(one)}"
+        for place, one in enumerate(cards, 1)
+    ]
 
 
 def _card(card: Cause) -> str:
-    return f"{card.title} ({card.id}). {card.meaning}"
+    return f"{_headline(card)}. {card.meaning}"
+
+
+def _headline(card: Cause) -> str:
+    return f"{card.title} ({card.id})"
 
 
 def _next(says: Explanation) -> list[str]:
