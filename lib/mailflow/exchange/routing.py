@@ -57,24 +57,26 @@ def candidate_targets(
     mailboxes and for queues without a next hop.
     """
     others = [one for one in servers if one is not sender]
+    inside = [one for one in others if _takes_mail_inside(one)]
     hop = queue.next_hop_domain.strip()
     match queue.delivery_type:
         case "SmtpRelayWithinAdSite":
-            return _transport(_of_site(others, sender.site if sender else ""))
+            return _of_site(inside, sender.site if sender else "")
         case "SmtpRelayToRemoteAdSite":
-            return _transport(_of_site(others, hop))
+            return _of_site(inside, hop)
         case "SmtpRelayToMailboxDeliveryGroup":
-            return _transport(_of_group(others, hop))
+            return _of_group(inside, hop)
         case "SmtpRelayToServers":
             names = [name for name in re.split(r"[,;\s]+", hop) if name]
             named = [one for one in others if any(one.is_named(name) for name in names)]
-            return tuple(named) or _transport(others)
+            return tuple(named or inside)
         case "SmtpRelayWithinAdSiteToEdge":
-            return tuple(one for one in others if one.is_edge is not False)
+            edges = [one for one in others if one.is_edge]
+            return tuple(edges or [one for one in others if one.is_edge is None])
         case "SmtpRelayToDag":
-            return tuple(one for one in _transport(others) if one.generation is not LEGACY)
+            return tuple(one for one in inside if one.generation is not LEGACY)
         case "SmtpRelayToTiRg" | "SmtpRelayToConnectorSourceServers" | "other":
-            return _transport(others)
+            return tuple(inside)
         case _:
             return ()
 
@@ -142,31 +144,28 @@ def _endpoint(sender: _Reading, target: _Reading, *, itself: bool) -> Endpoint |
     return _HUB_2525 if target.frontend else _MAILBOX_ONLY
 
 
-def _transport(servers: Sequence[Server]) -> tuple[Server, ...]:
-    """Those that can take mail from other servers."""
-    return tuple(
-        one
-        for one in servers
-        if not one.is_edge and not (one.has_hub is False and one.has_frontend is not True)
-    )
+def _takes_mail_inside(server: Server) -> bool:
+    """Whether it may take mail from other servers of the organisation, as far as it is known."""
+    no_service = server.has_hub is False and server.has_frontend is not True
+    return not server.is_edge and not no_service
 
 
-def _of_site(servers: Sequence[Server], site: str) -> list[Server]:
+def _of_site(servers: Sequence[Server], site: str) -> tuple[Server, ...]:
     """Those of a site; also those whose site was not read. All, where none is known to be there."""
     wanted = site.strip().casefold()
     if not wanted:
-        return list(servers)
+        return tuple(servers)
     inside = [one for one in servers if not one.site or one.site.casefold() == wanted]
-    return inside or list(servers)
+    return tuple(inside or servers)
 
 
-def _of_group(servers: Sequence[Server], hop: str) -> list[Server]:
+def _of_group(servers: Sequence[Server], hop: str) -> tuple[Server, ...]:
     """Those of a delivery group `site:NAME; version:N`, in any case and spacing (section 4.2)."""
     parts = dict(re.findall(r"(site|version)\s*:\s*([^;]*?)\s*(?:;|$)", hop.casefold()))
     inside = _of_site(servers, parts.get("site", ""))
     if parts.get("version", "").isdigit():
         modern = int(parts["version"]) >= 15
-        inside = [
+        inside = tuple(
             one for one in inside if one.generation is None or one.generation.is_modern is modern
-        ]
+        )
     return inside
