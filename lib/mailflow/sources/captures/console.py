@@ -1,0 +1,442 @@
+"""Format-List text as people pass it on: pasted, redirected, or out of a transcript.
+
+Reading goes in three steps: lines to blocks (one block is one printed object), pieces of a value to
+its text (section 17.3 of the laboratory's notes is the whole knowledge about how PowerShell cuts),
+text to values. What can't be told is unread, never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mailflow.snapshot import Unread
+from mailflow.sources.captures.cmdlets import PROPERTIES, Kind, cmdlet_of, describe
+from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.printed import kinds_of, printed_value
+from mailflow.sources.row import Lost, Reading, Row, Value
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"  # colours, cursor
+    r"|\x1b\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)"  # window titles
+    r"|\x1b[()=>A-Z0-9]"
+)
+_PROMPT = re.compile(
+    r"\s*(?:\[[^\]\n]{1,255}\]:?\s*)?(?:PS\b\s?[^>\n]{0,300}|[A-Za-z]:\\[^>\n]{0,300})>+\s*(.*)"
+    r"|\s*(?:\[PS\]|\[[^\]\n]{1,255}\]:)[^>\n]{0,300}>+\s*(.*)"
+    r"|\s*>>?\s*()$",
+    re.DOTALL,
+)
+_COMMAND = re.compile(
+    r"\(*\s*(?:Get|Set|Test|Import|Export|Select|ForEach|Where)-[A-Za-z]+\b", re.IGNORECASE
+)
+_ERROR = re.compile(r"\s*([A-Za-z]{2,20}-[A-Za-z]{2,60})\s?: (.*)", re.DOTALL)
+_GET = re.compile(r"\bGet-[A-Za-z]{2,60}", re.IGNORECASE)
+_RULE = re.compile(r"\s*-+(?:\s+-+)*\s*")
+_WARNING = re.compile(r"\s*(?:WARNING|WARNUNG|AVERTISSEMENT|ADVERTENCIA|AVVISO): ?(.*)", re.DOTALL)
+_NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
+_OLD_NAMES = {"get-transportserver": "Get-TransportService"}
+_BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
+_LONGEST_NAME = 250
+_SHOWN = 160
+
+
+@dataclass(slots=True)
+class _Property:
+    """A printed property: the pieces of its value, as they stand behind the indent."""
+
+    name: str
+    pieces: list[str]
+    torn: bool = False  # lines without indent follow whose part in the value can't be told
+
+
+@dataclass(slots=True)
+class _Block:
+    """One printed object.
+
+    Attributes:
+        line: number of its first line.
+        margin: blanks in front of its names.
+        column: where the colon of its first line stands.
+        command: the command line above it, as typed; "" without one.
+    """
+
+    line: int
+    margin: int
+    column: int
+    command: str
+    properties: list[_Property] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    aligned: bool = True
+    loose: bool = False  # an empty line after every line
+
+    def add(self, name: str, value: str) -> None:
+        """Begin the next property."""
+        self.properties.append(_Property(name, [value]))
+        self.names.add(name.casefold())
+
+    def layout(self) -> tuple[int, tuple[str, ...]]:
+        """What two objects out of one command have in common."""
+        return self.column, tuple(one.name for one in self.properties)
+
+
+def read_console(text: str, place: str) -> Reading:
+    """All objects that stand in a console text as lists, and what else was seen there.
+
+    Args:
+        text: decoded; the reader takes out colours, and the blanks that pasting leaves behind.
+        place: the file, for messages.
+
+    Returns:
+        Rows of the cmdlets mailflow reads; tables, errors and warnings of these as *unread*; lists
+        of others, and text that is no capture, as *ignored*.
+    """
+    reading = Reading()
+    walker = _Walker(reading, place)
+    for number, line in enumerate(_lines(text), 1):
+        walker.take(number, line)
+    walker.finish()
+    for group in _groups(walker.blocks):
+        _read_group(group, reading, place)
+    reading.ignored = list(dict.fromkeys(reading.ignored))
+    if not (reading.rows or reading.unread or reading.ignored):
+        reading.ignored.append(("text without any list of properties", place))
+    return reading
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without colours; without trailing blanks where pasting gave them to every line."""
+    bare = _CONTROL.sub("", text) if "\x1b" in text else text
+    bare = bare.removeprefix("\ufeff").replace("\u00a0", " ")
+    lines = [line.rstrip("\r\0") for line in bare.split("\n")]
+    # A line that PowerShell wrote ends in a blank only where it was cut or has no value: where
+    # those with a whole value do so too, the blanks mean nothing.
+    whole = [line for line in lines if " : " in line and not line.rstrip().endswith(":")]
+    padded = sum(line.endswith(" ") for line in whole)
+    return [line.rstrip() for line in lines] if padded * 2 > len(whole) else lines
+
+
+class _Walker:
+    """Sorts lines: command lines, tables, errors, and blocks of properties."""
+
+    def __init__(self, reading: Reading, place: str) -> None:
+        self.reading = reading
+        self.place = place
+        self.blocks: list[_Block] = []
+        self.block: _Block | None = None
+        self.command = ""
+        self.command_line = 0
+        self.answered = True  # something recognisable stands below the command line
+        self.gap = 0  # empty lines above this one
+        self.above = ""  # the line above this one, unless empty
+        self.headers: list[str] = []  # lines that may be the head of a table
+        self.in_table = False
+        self.stray: list[str] = []  # lines without indent below a property
+        self.stray_gap = 0
+
+    def take(self, number: int, line: str) -> None:
+        """One line, numbered from 1."""
+        if not line.strip():
+            # A blank line inside a value is its empty piece; it shows only once more follows.
+            self.gap += 1
+            self.in_table = False
+            if self.gap > 1:
+                self.headers.clear()
+            return
+        if not self._continues(line):
+            self._sort(number, line)
+        self.gap = 0
+
+    def finish(self) -> None:
+        """After the last line."""
+        self._close()
+        self._unanswered()
+
+    def _continues(self, line: str) -> bool:
+        """Take a line as the next piece of the value above it, if its indent says so."""
+        block = self.block
+        if block is None or self.stray or (self.gap > 1 and not block.loose):
+            return False
+        indent = block.column + 2
+        if len(line) - len(line.lstrip(" ")) < indent or not block.aligned:
+            return False
+        if self.gap and not block.loose and len(block.properties) > 1:
+            block.properties[-1].pieces.extend([""] * self.gap)
+        block.properties[-1].pieces.append(line[indent:])
+        return True
+
+    def _sort(self, number: int, line: str) -> None:
+        prompt = _PROMPT.fullmatch(line)
+        if prompt or (_COMMAND.match(line) and not _ERROR.match(line)):
+            typed = next((part for part in prompt.groups() if part), "") if prompt else line
+            self._begin_command(number, typed.strip())
+        elif self.in_table:
+            return
+        elif _RULE.fullmatch(line) and self.headers:
+            self._table(number, line, self.headers[-2:])
+        elif self._property(number, line) or self._complaint(number, line):
+            self.headers.clear()
+        elif _bare_header(line):
+            self._table(number, "", [line])
+        else:
+            self._stray(line)
+
+    def _begin_command(self, number: int, typed: str) -> None:
+        self._close()
+        self.in_table = False
+        if typed:
+            self._unanswered()
+            self.command, self.command_line, self.answered = typed, number, False
+
+    def _unanswered(self) -> None:
+        """Say so where a cmdlet of ours printed something that is neither list nor table."""
+        cmdlet = _last_get(self.command)
+        if not self.answered and self.headers and cmdlet in PROPERTIES:
+            why = (
+                f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
+                f"properties; run `{cmdlet} | Format-List`"
+            )
+            self.reading.unread.append(Unread("", cmdlet, why))
+        self.headers.clear()
+
+    def _property(self, number: int, line: str) -> bool:
+        head, colon, value = line.partition(":")
+        name = head.strip()
+        if not colon or not head.endswith(" ") or not name or len(name) > _LONGEST_NAME:
+            return False
+        margin, column = len(head) - len(head.lstrip(" ")), len(head)
+        block = self.block
+        aligned = block is not None and (margin, column) == (block.margin, block.column)
+        if not (_NAME.fullmatch(name) or aligned) or _ERROR.match(line):
+            return False
+        if value and not value.startswith(" "):
+            return False
+        if block is None or self._is_next(name, margin, column):
+            self._close()
+            self.block = block = _Block(number, margin, column, self.command)
+        else:
+            self._settle_stray(last=False)
+            block.loose = block.loose or (self.gap > 0 and len(block.properties) == 1)
+            block.aligned = block.aligned and aligned
+        self.answered = True
+        block.add(name, value.removeprefix(" "))
+        return True
+
+    def _is_next(self, name: str, margin: int, column: int) -> bool:
+        """Whether a property begins another object, and not goes on with the one above."""
+        block = self.block
+        assert block is not None  # noqa: S101 - the caller looked
+        if name.casefold() in block.names or margin != block.margin:
+            return True
+        gap = self.stray_gap if self.stray else self.gap
+        if gap and not block.loose and len(block.properties) > 1:
+            return True
+        return (
+            gap > 1
+            or (gap == 0 and block.loose)
+            or (
+                # Columns differ only where whatever passed the text on collapsed the blanks.
+                column != block.column and block.aligned and len(block.properties) > 1
+            )
+        )
+
+    def _complaint(self, number: int, line: str) -> bool:
+        """Take errors and warnings of our cmdlets: the answer may hold less than there is."""
+        error, warning = _ERROR.match(line), _WARNING.match(line)
+        cmdlet = _BY_NAME.get(error[1].casefold()) if error else None
+        if warning:
+            cmdlet = _last_get(self.command)
+        if cmdlet in PROPERTIES and cmdlet:
+            said = (error[2] if error else warning[1] if warning else "").strip()[:_SHOWN]
+            why = f"{self.place}, line {number}: {'a warning' if warning else 'an error'}: {said}"
+            self.reading.unread.append(Unread("", cmdlet, why))
+            self.answered = True
+        if error or warning:
+            self._close()
+        return bool(error or warning)
+
+    def _table(self, number: int, rule: str, heads: list[str]) -> None:
+        """Name a table: unread if it is of a cmdlet of ours, else ignored."""
+        self._close()
+        columns = _columns(heads, rule)
+        cmdlet = cmdlet_of([], columns) or _by_command(self.command, columns)
+        if cmdlet is None and not rule:
+            return
+        self.answered = self.in_table = True
+        self.headers.clear()
+        if cmdlet is None:
+            self.reading.ignored.append((describe([], columns), self.place))
+            return
+        why = (
+            f"{self.place}, line {number}: a table (Format-Table) cuts its values; "
+            f"run `{cmdlet} | Format-List`"
+        )
+        self.reading.unread.append(Unread("", cmdlet, why))
+
+    def _stray(self, line: str) -> None:
+        self.headers.append(line)
+        del self.headers[:-2]
+        if self.block is not None:
+            if not self.stray:
+                self.stray_gap = self.gap
+            self.stray.append(line.strip())
+
+    def _settle_stray(self, *, last: bool) -> None:
+        """Decide what lines without indent below a property are.
+
+        In a text whose columns collapsed they are pieces of the value if more of the object
+        follows. Else they may be, and the value is torn, unless an empty line stands between.
+        """
+        block, lines = self.block, self.stray
+        self.stray = []
+        if not lines or block is None:
+            return
+        value = block.properties[-1]
+        collapsed = not block.aligned or (block.loose and len(block.properties) > 1)
+        if collapsed and not last:
+            value.pieces.extend(lines)
+        elif block.loose or not self.stray_gap or not last:
+            value.torn = True
+
+    def _close(self) -> None:
+        self._settle_stray(last=True)
+        if self.block is not None:
+            self.blocks.append(self.block)
+            self.block = None
+
+
+def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
+    """Objects side by side that one command printed: they share a console's width."""
+    group: list[_Block] = []
+    for block in blocks:
+        if group and (group[-1].layout() != block.layout() or group[-1].command != block.command):
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
+
+
+def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
+    together: Evidence | None = None
+    for block in group:
+        names = [one.name for one in block.properties]
+        cmdlet = cmdlet_of([], names) or _by_command(block.command, names)
+        if cmdlet is None:
+            reading.ignored.append((describe([], names), place))
+            continue
+        alone = Evidence.of([one.pieces for one in block.properties])
+        if together is None:
+            together = Evidence.of([one.pieces for each in group for one in each.properties])
+        reading.rows.append(_row(block, cmdlet, (alone, together), place))
+        reading.cmdlets.add(cmdlet)
+
+
+def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:
+    known = kinds_of(cmdlet)
+    values: dict[str, Value] = {}
+    computer = ""
+    for one in block.properties:
+        folded = one.name.casefold()
+        if folded == "pscomputername":
+            computer = "".join(one.pieces).strip()
+        if folded in known:
+            name, kind = known[folded]
+            values[name] = _value(one, kind, evidence)
+    named = _named_server(block.command) if cmdlet == "Get-NetworkConnectionInfo" else ""
+    return Row(cmdlet, values, f"{place}, line {block.line}", computer, named)
+
+
+def _value(one: _Property, kind: Kind, evidence: tuple[Evidence, Evidence]) -> Value:
+    together = "".join(piece.strip() for piece in one.pieces)
+    braced = kind is Kind.LIST and together.startswith("{")
+    whole = braced and together.endswith("}")
+    if one.torn and not whole:
+        return Lost("its lines lost their indent: where it ends can't be told", together)
+    # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
+    told_by_commas = kind is Kind.LIST and (braced or "," in together)
+    if told_by_commas or kind not in (Kind.LIST, Kind.TEXT, Kind.TIME):
+        return printed_value(kind, together)
+    text = join(one.pieces, evidence[0])
+    if text is None:
+        text = join(one.pieces, evidence[1])
+    if text is None:
+        return Lost("cut by the console, and how it joins can't be told", one.pieces[0].strip())
+    return printed_value(kind, text)
+
+
+def _bare_header(line: str) -> bool:
+    """Whether a line without a rule below is a table's head: names of one cmdlet's properties."""
+    words = line.replace("|", " ").split()
+    if not 3 <= len(words) <= 40:
+        return False
+    folded = {word.casefold() for word in words}
+    return any(folded <= {name.casefold() for name in known} for known in PROPERTIES.values())
+
+
+def _columns(heads: list[str], rule: str) -> list[str]:
+    """The names in a table's head; a name cut over two lines is joined by the rule's columns."""
+    if not rule:
+        return heads[-1].replace("|", " ").split()
+    spans = [found.span() for found in re.finditer(r"-+", rule)]
+    if len(heads[-1].split()) == len(spans):
+        return heads[-1].split()
+    starts = [start for start, _end in spans]
+    ends = [*starts[1:], 10_000]
+    return [
+        "".join(head[start:end].strip() for head in heads)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _last_get(command: str) -> str:
+    """The last cmdlet of a command line that gets something, by the name it has with us."""
+    found: list[str] = _GET.findall(command)
+    return _BY_NAME.get(found[-1].casefold(), found[-1]) if found else ""
+
+
+def _by_command(command: str, names: list[str]) -> str | None:
+    """The cmdlet in the command line above, where the properties fit it but decide nothing."""
+    cmdlet = _last_get(command)
+    known = kinds_of(cmdlet) if cmdlet in PROPERTIES else {}
+    return cmdlet if known and all(name.casefold() in known for name in names) else None
+
+
+def _named_server(command: str) -> str:
+    """The server that a command line asks for its adapters; "" where it names none, or several."""
+    quotes = "\"'\u2018\u2019\u201c\u201d"
+    names = set()
+    for statement in re.split(r"[;\n]", command[:2000]):
+        before, asked, after = _split_at(statement, "Get-NetworkConnectionInfo")
+        if not asked:
+            continue
+        name = _argument(after.partition("|")[0])
+        if not name and before.rstrip().endswith("|"):
+            source = before.rstrip().rstrip("|").strip()
+            getter = _GET.match(source)
+            name = _argument(source[getter.end() :]) if getter else source
+            if not getter and not (source[:1] in quotes and source[-1:] in quotes):
+                name = ""
+        names.add(name.strip(quotes + " "))
+    found = names.pop() if len(names) == 1 else ""
+    return found if re.fullmatch(r"[\w.-]{1,255}", found) else ""
+
+
+def _split_at(text: str, word: str) -> tuple[str, bool, str]:
+    at = text.casefold().rfind(word.casefold())
+    return (text[:at], True, text[at + len(word) :]) if at >= 0 else (text, False, "")
+
+
+def _argument(arguments: str) -> str:
+    """The identity among a command's arguments: by name, or the first without one."""
+    words = re.findall(r"\"[^\"]*\"|'[^']*'|\u201c[^\u201d]*\u201d|[^\s:]+", arguments)
+    expects = ""
+    for word in words:
+        if word.startswith("-"):
+            expects = word.casefold()
+        elif not expects or "-identity".startswith(expects):
+            return str(word).rstrip(")")
+        else:
+            expects = ""
+    return ""
