@@ -1,0 +1,306 @@
+"""ConvertTo-Json text: objects that kept their members and often lost what they print as (17.4)."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mailflow.errors import InputError
+from mailflow.snapshot import Unread
+from mailflow.sources.captures.cmdlets import Kind, cmdlet_of, describe
+from mailflow.sources.captures.printed import kinds_of, printed_value
+from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
+
+MAX_DEPTH = 200
+"""Lists and objects inside each other; ConvertTo-Json itself stops at 100."""
+
+_SKIPPED = "serializationdata"  # for .NET alone, and most of a real file
+_OLD_DATE = re.compile(r"/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
+_ISO = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?[0-9]*"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_CONNECTOR_DN = re.compile(
+    r"CN=(.+?),CN=SMTP Receive Connectors,CN=Protocols,CN=(.+?),CN=Servers(?:,|$)", re.IGNORECASE
+)
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_LONGEST_DN = 4096
+_NO_TEXT = "JSON holds the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
+_DEPTH = "the depth of ConvertTo-Json cut the value"
+
+
+class _Object:
+    """A JSON object as its pairs: two names may differ in case only (`value`, `Value`)."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = [(name, value) for name, value in pairs if name.casefold() != _SKIPPED]
+        names = [name for name, _value in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError("a name stands twice in one object")
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - parsed JSON
+        """The value of this name, in any case; None without it."""
+        folded = name.casefold()
+        return next((value for key, value in self.pairs if key.casefold() == folded), None)
+
+    def names(self) -> list[str]:
+        return [name for name, _value in self.pairs]
+
+
+def read_json(text: str, place: str) -> Reading:
+    """All objects of a JSON text: one, a list, or several documents one after another.
+
+    Raises:
+        InputError: nothing of it can be read; names the place, line and column. What breaks behind
+            a readable document becomes a row of *unread*.
+    """
+    reading = Reading()
+    documents = 0
+    try:
+        for document, line in _documents(text, place):
+            documents += 1
+            for number, one in enumerate(_objects(document), 1):
+                _add(reading, one, f"{place}, object {number} from line {line}", place)
+    except InputError as error:
+        if not documents:
+            raise
+        why = f"{error}; only what stands before it is read"
+        what = ", ".join(sorted(reading.cmdlets)) or "capture"
+        reading.unread.append(Unread("", what, why))
+    if not (reading.rows or reading.unread or reading.ignored):
+        reading.ignored.append(("JSON without any object: cannot tell of which cmdlet", place))
+    reading.ignored = list(dict.fromkeys(reading.ignored))
+    return reading
+
+
+def _documents(text: str, place: str) -> Iterator[tuple[Any, int]]:
+    """The documents of a text, each with the line it begins in."""
+    bare = text.lstrip("\ufeff")
+    _check_depth(bare, place)
+    decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_refuse, parse_int=_whole)
+    at, line = 0, 1
+    while True:
+        start = at
+        while at < len(bare) and bare[at] in " \t\r\n\0":
+            at += 1
+        line += bare.count("\n", start, at)
+        if at == len(bare):
+            return
+        try:
+            document, end = decoder.raw_decode(bare, at)
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}"
+            raise InputError(f"{place}, {where}: no JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{place}, from line {line}: no readable JSON ({error})") from error
+        yield document, line
+        line += bare.count("\n", at, end)
+        at = end
+
+
+def _check_depth(text: str, place: str) -> None:
+    depth = 0
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        if mark in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InputError(f"{place}: JSON nested deeper than {MAX_DEPTH} levels")
+        elif mark in "]}":
+            depth -= 1
+
+
+def _refuse(word: str) -> Any:  # noqa: ANN401 - json's hook
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 100:
+        raise ValueError("a number of more than 100 digits")
+    return int(digits)
+
+
+def _objects(document: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed JSON
+    """The members of a list; Windows PowerShell 5.1 may wrap one as `{"value": [...], "Count"}`."""
+    if isinstance(document, list):
+        for one in document:
+            yield from _objects(one) if isinstance(one, list) else [one]
+    elif isinstance(document, _Object) and {n.casefold() for n in document.names()} == {
+        "value",
+        "count",
+    }:
+        yield from _objects(document.get("value"))
+    else:
+        yield document
+
+
+def _add(reading: Reading, one: Any, where: str, place: str) -> None:  # noqa: ANN401 - parsed JSON
+    if not isinstance(one, _Object):
+        reading.ignored.append(("JSON values that are no objects", place))
+        return
+    cmdlet = cmdlet_of([], one.names())
+    if cmdlet is None:
+        reading.ignored.append((describe([], one.names()), place))
+        return
+    known = kinds_of(cmdlet)
+    values: dict[str, Value] = {}
+    for raw, value in one.pairs:
+        if raw.casefold() in known:
+            name, kind = known[raw.casefold()]
+            values[name] = _value(kind, value, one)
+    if "Identity" in values:
+        values["Identity"] = _identity(cmdlet, values["Identity"], one)
+    computer = one.get("PSComputerName")
+    reading.rows.append(Row(cmdlet, values, where, computer if isinstance(computer, str) else ""))
+    reading.cmdlets.add(cmdlet)
+
+
+def _value(kind: Kind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
+    if isinstance(value, _Object):
+        return _object_value(kind, value)
+    if isinstance(value, list):
+        if kind is Kind.LIST:
+            return Items(tuple(_element(one) for one in value))
+        return Items(tuple(_value(Kind.TEXT, one, owner) for one in value))
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        return Enumeration(None, value) if kind is Kind.ENUM else value
+    if kind is Kind.TIME:
+        return _time(value)
+    return printed_value(kind, value)
+
+
+def _object_value(kind: Kind, value: _Object) -> Value:
+    if not value.pairs:
+        return Lost(_DEPTH)
+    if kind is Kind.ENUM:
+        return _enumeration(value)
+    if kind is Kind.LIST:
+        # One value where a list is expected; or a list with members of its own.
+        inner = value.get("value")
+        return (
+            Items(tuple(map(_element, inner)))
+            if isinstance(inner, list)
+            else Items((_element(value),))
+        )
+    if kind is Kind.TIME:
+        # Windows PowerShell writes {"value": "/Date(...)/", "DisplayHint": 2, "DateTime": "..."}.
+        inner = value.get("value")
+        return _time(inner) if isinstance(inner, str) else Lost(_NO_TEXT)
+    return Complex(None, _members(value))
+
+
+def _enumeration(value: _Object) -> Value:
+    """`{"value": 3, "Value": "Retry"}`: told apart by type, whatever their case and order."""
+    members = [one for name, one in value.pairs if name.casefold() == "value"]
+    numbers = [one for one in members if isinstance(one, int) and not isinstance(one, bool)]
+    texts = [one for one in members if isinstance(one, str)]
+    if len(numbers) > 1 or len(texts) > 1 or not (numbers or texts):
+        return Lost(_NO_TEXT)
+    return Enumeration(texts[0] if texts else None, numbers[0] if numbers else None)
+
+
+def _members(value: _Object) -> Mapping[str, Value]:
+    """Members as far as they are plain; what lies deeper is of no use for a text."""
+    return {
+        name: (
+            _enumeration(one)
+            if isinstance(one, _Object)
+            else Lost(_DEPTH)
+            if isinstance(one, list)
+            else one
+        )
+        for name, one in value.pairs
+    }
+
+
+def _element(value: Any) -> Value:  # noqa: ANN401 - parsed JSON
+    """A value of a list of ranges, bindings or addresses, as the text it prints as."""
+    if isinstance(value, str):
+        bare = value.strip()
+        return bare or Lost(_DEPTH)
+    if isinstance(value, _Object):
+        text = _range_text(value) or _binding_text(value) or _address_text(value)
+        return text or Lost(_NO_TEXT if value.pairs else _DEPTH)
+    return Lost(_NO_TEXT)
+
+
+def _address_text(value: Any) -> str:  # noqa: ANN401 - parsed JSON
+    """An address: its text, or an IPAddress object's; "" where there is none."""
+    found = value.get("IPAddressToString") if isinstance(value, _Object) else value
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _range_text(value: _Object) -> str:
+    """The text of a range object: `Expression` keeps it, else its bounds say the same (1.6)."""
+    expression = value.get("Expression")
+    if isinstance(expression, str) and expression.strip():
+        return expression.strip()
+    first, last = (_address_text(value.get(name)) for name in ("LowerBound", "UpperBound"))
+    if not (first and last):
+        return ""
+    return first if first == last else f"{first}-{last}"
+
+
+def _binding_text(value: _Object) -> str:
+    """The text of a binding object (or of the endpoint it derives from): address and port."""
+    host, port = _address_text(value.get("Address")), value.get("Port")
+    if not host or isinstance(port, bool) or not isinstance(port, (int, str)):
+        return ""
+    try:
+        six = ipaddress.ip_address(host.partition("%")[0]).version == 6
+    except ValueError:
+        return ""
+    return f"[{host}]:{port}" if six else f"{host}:{port}"
+
+
+def _identity(cmdlet: str, value: Value, owner: _Object) -> Value:
+    r"""An identity's text, `SERVER\Name`, put together again where JSON took it apart.
+
+    Only from what identifies it: the distinguished name of a connector (section 1.6), or the name
+    of its server with its own. Else it is lost.
+    """
+    if not isinstance(value, Complex):
+        return value
+    identity = owner.get("Identity")
+    for source in (identity, owner):
+        name = source.get("DistinguishedName")
+        found = _CONNECTOR_DN.match(name[:_LONGEST_DN]) if isinstance(name, str) else None
+        if found:
+            return "\\".join(re.sub(r"\\(.)", r"\1", part) for part in (found[2], found[1]))
+    name = _plain_name(owner.get("Name")) or _plain_name(identity)
+    if cmdlet == "Get-ReceiveConnector":
+        server = _plain_name(owner.get("Server"))
+        return f"{server}\\{name}" if server and name else Lost(_NO_TEXT, name)
+    if cmdlet == "Get-Queue":
+        # What is left of a queue's identity names its server only (17.4).
+        return Lost(_NO_TEXT, _plain_name(identity.get("Server")))
+    return name or Lost(_NO_TEXT)
+
+
+def _plain_name(value: Any) -> str:  # noqa: ANN401 - parsed JSON
+    """A name as text, or the Name of an object; "" without one."""
+    found = value.get("Name") if isinstance(value, _Object) else value
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _time(text: str) -> Value:
+    """An instant where the text has a zone (PowerShell 7) or is one (5.1); else the text."""
+    old = _OLD_DATE.fullmatch(text.replace("\\/", "/"))
+    try:
+        if old:
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(old[1]))
+        iso = _ISO.fullmatch(text.strip())
+        if iso and iso[3]:
+            zone = iso[3].replace("Z", "+00:00")
+            return datetime.fromisoformat(f"{iso[1]}{iso[2] or ''}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
+    return printed_value(Kind.TIME, text)
