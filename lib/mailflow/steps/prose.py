@@ -11,6 +11,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Unread
 from mailflow.steps.paths import (
+    CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
@@ -69,9 +70,9 @@ def of_configuration(
 
 
 def what_to_read(paths: Sequence[Path]) -> str:
-    """The next action where a judgement lacks data."""
-    reasons = list(dict.fromkeys(one.why for one in paths if one.why))
-    return f"Read what is missing, then run again: {'; '.join(reasons)}." if reasons else ""
+    """The next action where a judgement lacks data, a line for each thing that is missing."""
+    reasons = dict.fromkeys(one.why for one in paths if one.why)
+    return "\n".join(f"Find out, then run again: {reason}." for reason in reasons)
 
 
 def of_errors(card: Cause, cases: Sequence[tuple[Queue, LastError]]) -> str:
@@ -111,8 +112,9 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
         return f"Mail from {senders} does not reach {servers}"
     if verdict == "found":
         return f"{title} on {senders or servers}" if senders or servers else title
-    way = " to ".join(filter(None, (f"from {senders}" if senders else "", servers)))
-    return f"Not known yet why mail {way} is stuck" if stuck else f"Not known: mail {way}".strip()
+    if stuck:
+        return f"Not known yet why mail on {joined(one.server for one in stuck)} is stuck"
+    return f"Not known whether mail reaches {servers}" if servers else "Not known: the queues"
 
 
 def summary(verdict: Verdict, entries: Sequence[Finding], unread: Sequence[Unread]) -> str:
@@ -125,7 +127,7 @@ def summary(verdict: Verdict, entries: Sequence[Finding], unread: Sequence[Unrea
         sentences.append("Nothing that was read is at fault, but not everything could be read.")
     else:
         alike = [one for one in told if one.cause == told[0].cause]
-        sentences.append(_together(alike))
+        sentences.append(_together(alike) if verdict == "found" else _undecided(alike))
     if unread and verdict != "clear":
         sentences.append(f"Not read: {joined(_unread(one) for one in unread)}.")
     return " ".join(sentences)
@@ -198,6 +200,14 @@ def _together(alike: Sequence[Finding]) -> str:
             "offers no Exchange Server authentication."
         )
     return f"{first.reading} The same cause on {joined(one.server or '' for one in alike[1:])}."
+
+
+def _undecided(alike: Sequence[Finding]) -> str:
+    """What is not known, in one sentence for all servers it is not known of."""
+    if len(alike) == 1 or alike[0].cause not in CONFIGURATION_CAUSES:
+        return alike[0].reading
+    senders = joined(sorted({name for one in alike for name in one.senders}))
+    return f"Who answers {senders} on {joined(one.server or '' for one in alike)} is not known."
 
 
 def _unread(one: Unread) -> str:
