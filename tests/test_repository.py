@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mailflow.cli import cli
 from support import ROOT
 
 # Written in pieces, so that this file does not hold what it looks for.
@@ -132,6 +133,19 @@ def test_links_lead_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_documents_name_commands_that_are_there() -> None:
+    """Each `mailflow COMMAND` of the documents is a command, built or announced."""
+    named = {
+        found
+        for name, text in texts().items()
+        if name.endswith(".md")
+        for found in re.findall(r"(?:`|run\.py )mailflow ([a-z]+)", text)
+    }
+
+    assert named >= {"demo", "run", "diagnose", "explain", "which"}
+    assert named - set(cli.commands) == set()
 
 
 def test_every_file_has_a_place_in_the_house() -> None:
