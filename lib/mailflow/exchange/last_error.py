@@ -229,6 +229,8 @@ def _normalised(text: str) -> str:
     """One line, single blanks, plain quotes (S6.08); of two pasted replies the first."""
     plain = text.translate(_TYPOGRAPHY).replace("-&gt;", "->")
     for run in _LONG_BLANK.finditer(plain):
+        if plain[run.start() - 1 : run.start()] in {"\r", "\n"}:
+            continue
         if _ANY_CODE.match(plain, run.end()) and _ANY_CODE.search(plain, 0, run.start()):
             plain = plain[: run.start()]
             break

@@ -68,7 +68,7 @@ def _section(heading: str, lines: list[str], width: int) -> str:
         return ""
     room = width - len(_MARGIN)
     folded = [_MARGIN + piece for line in lines for piece in wrap(line, room)]
-    return "\n".join([heading, *folded])
+    return "\n".join([*wrap(heading, width), *folded])
 
 
 def _shown(text: str) -> str:
