@@ -25,7 +25,7 @@ class Candidate:
     role: TransportRole
     bindings: tuple[Binding, ...]
     sizes: tuple[int, ...]  # of its ranges that hold the remote address
-    hides_binding: bool = False
+    hidden_bindings: tuple[Binding, ...] = ()
     hides_range: bool = False
     hides_role: bool = False
 
@@ -100,7 +100,7 @@ def could_be(connector: ReceiveConnector, place: int, question: Question) -> lis
             role,
             seen.bindings + more,
             seen.sizes + extra,
-            bool(more),
+            more,
             bool(extra),
             connector.role is None,
         )
@@ -128,10 +128,10 @@ def ties(one: Candidate, other: Candidate, question: Question) -> bool:
     if one.place >= other.place or not (one.enabled and other.enabled and one.role == other.role):
         return False
     shared = set(one.bindings) & set(other.bindings) & set(endpoints_of(question))
-    hidden = {one.hides_binding, one.hides_range, other.hides_binding, other.hides_range}
-    if not shared or True not in hidden or not one.sizes or not other.sizes:
+    hidden = shared & {*one.hidden_bindings, *other.hidden_bindings}
+    if not (hidden or (shared and (one.hides_range or other.hides_range))):
         return False
-    return min(one.sizes) == min(other.sizes)
+    return bool(one.sizes and other.sizes) and min(one.sizes) == min(other.sizes)
 
 
 def clashes(world: Sequence[Candidate], question: Question) -> bool:
@@ -139,4 +139,4 @@ def clashes(world: Sequence[Candidate], question: Question) -> bool:
     here = listeners(world, question)
     if len({one.role for one in here}) < 2:
         return False
-    return any(one.hides_binding or one.hides_role for one in here)
+    return any(bool(one.hidden_bindings) or one.hides_role for one in here)

@@ -285,6 +285,16 @@ def test_a_cut_specific_connector_can_beat_a_single_address_of_the_wildcard() ->
     assert ask(DF, specific, CUT).possible == (specific,)
 
 
+def test_a_hidden_specific_binding_does_not_excuse_a_tie_on_the_wildcard() -> None:
+    """S1.31: the cut connector stands on the wildcard too, where its range would be refused."""
+    cut = dataclasses.replace(CUT, bindings_complete=False)
+
+    anywhere = dataclasses.replace(cut, bindings=())
+
+    assert ask(RELAY, cut).possible == (RELAY,)
+    assert ask(RELAY, anywhere).possible == (RELAY, anywhere)
+
+
 def test_the_winners_own_cut_list_does_not_matter() -> None:
     """What is hidden could only make it win by more (contract 8.8)."""
     found = ask(DF, dataclasses.replace(SUBNET, ranges_complete=False, bindings_complete=False))

@@ -154,12 +154,18 @@ class _Question:
     def __str__(self) -> str:
         return str(Binding(self.family, int(self.local or 0), self.port))
 
-    def spot(self, bindings: Sequence[Binding]) -> int | None:
-        """0: bound to the very address; 1: only to the wildcard; None: not at all (S1.17)."""
+    def spots(self, bindings: Sequence[Binding]) -> frozenset[int]:
+        """0: bound to the very address; 1: to the wildcard of its family (S1.17)."""
         here = {b.address for b in bindings if (b.family, b.port) == (self.family, self.port)}
-        if self.local is not None and int(self.local) and int(self.local) in here:
-            return 0
-        return 1 if 0 in here else None
+        found = {1} if 0 in here else set()
+        if self.local_is_specific and int(self.local or 0) in here:
+            found.add(0)
+        return frozenset(found)
+
+    @property
+    def local_is_specific(self) -> bool:
+        """Whether there is an address besides the wildcard to look up."""
+        return self.local is not None and int(self.local) != 0
 
     def smallest(self, ranges: Sequence[AddressRange]) -> AddressRange | None:
         """The range that stands for its connector (S1.12, S1.14); the first of equal size."""
@@ -171,17 +177,18 @@ class _Question:
 class _Entry:
     """A connector before the question: what is seen of its key, and what may be hidden."""
 
-    __slots__ = ("best_spot", "connector", "order", "range", "role", "spot")
+    __slots__ = ("best_spot", "connector", "order", "range", "role", "spot", "spots")
 
     def __init__(self, connector: ReceiveConnector, order: int, question: _Question) -> None:
         self.connector = connector
         self.role = connector.role
         self.order = order
         self.range = question.smallest(connector.ranges)
-        self.spot = question.spot(connector.bindings)
+        self.spots = question.spots(connector.bindings)
+        self.spot = min(self.spots, default=None)
         # A binding that was cut off could be the specific one; without a local address only the
         # wildcard counts.
-        hidden = 1 if question.local is None or not int(question.local) else 0
+        hidden = 0 if question.local_is_specific else 1
         self.best_spot = self.spot if connector.bindings_complete else hidden
 
     @property
@@ -226,8 +233,11 @@ class _Entry:
             return False
         if winner is None or winner.key is None:
             return True
+        # Two connectors on one endpoint can't have the same range (S1.31): where something is
+        # hidden, load order decides nothing, and a hidden range is no equal of the winner's.
+        if hide_range and self.spots & winner.spots:
+            return size < winner.key[0]
         if hide_range or hide_binding:
-            # Two connectors on one endpoint can't tie (S1.31), so load order decides nothing here.
             return (size, spot) < winner.key[:2]
         return (size, spot, self.order) < winner.key
 
