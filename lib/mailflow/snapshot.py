@@ -7,6 +7,7 @@ of `unread`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from mailflow.exchange.connectors import (
     ReceiveConnector,
     TransportRole,
     parse_binding,
+    parse_flags,
 )
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.exchange.ranges import RangeError, parse_range
@@ -231,16 +233,18 @@ def from_document(document: object, place: str) -> Snapshot:
         raise InputError(f"{place}: expected schema {SCHEMA}, found {found!r}")
     try:
         tables = {name: _checked(document["tables"], name, place) for name in TABLES}
-        ranges: dict[tuple[str, str], list[str]] = {}
+        ranges: dict[tuple[str, str], list[str]] = {
+            (row[0], row[1]): [] for row in tables["connectors"]
+        }
         for server, connector, text in tables["ranges"]:
-            ranges.setdefault((server, connector), []).append(text)
+            ranges[server, connector].append(text)
         return Snapshot(
             origin=str(document["origin"]),
             taken=_instant(document["taken"]),
             servers=tuple(_server(*row) for row in tables["servers"]),
             addresses=tuple(ServerAddress(*row) for row in tables["addresses"]),
             connectors=tuple(
-                _connector(ranges.get((row[0], row[1]), []), *row) for row in tables["connectors"]
+                _connector(ranges[row[0], row[1]], *row) for row in tables["connectors"]
             ),
             queues=tuple(_queue(*row) for row in tables["queues"]),
             settings=tuple(TransportSettings(*row) for row in tables["settings"]),
@@ -257,7 +261,10 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all: a temporary file beside it, then a rename."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        # Half of a surrogate pair has no UTF-8; its escape is the one JSON reads back.
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
             file.write(text)
         Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(path)
@@ -350,6 +357,22 @@ _WRITERS: Mapping[str, Callable[[Snapshot], list[tuple[Any, ...]]]] = {
     "unread": lambda org: [(one.server, one.what, one.why) for one in org.unread],
 }
 
+# All other columns hold a value in every row.
+_NULLABLE: Mapping[str, frozenset[str]] = {
+    "servers": frozenset({"version", "has_frontend", "has_hub", "is_edge", "generation_hint"}),
+    "connectors": frozenset(
+        {"enabled", "role", "auth", "groups", "suppress_x_anonymous_tls", "require_tls"}
+    ),
+    "queues": frozenset(
+        {
+            *("message_count", "last_error", "retry_count", "deferred_count", "velocity"),
+            *("last_retry_text", "next_retry_text", "first_retry_text"),
+            *("last_retry", "next_retry", "first_retry"),
+        }
+    ),
+    "settings": frozenset({"use_downgraded_auth"}),
+}
+
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -367,13 +390,29 @@ def _checked(tables: Any, name: str, place: str) -> list[list[Any]]:  # noqa: AN
         if len(row) != len(columns):
             raise InputError(f"{place}: table {name}, row {number}: {len(row)} values")
         for (column, kind), value in zip(columns.items(), row, strict=True):
-            if value is not None and not isinstance(value, _KINDS[kind]):
+            empty = value is None and column in _NULLABLE.get(name, ())
+            if not empty and not _is_of(kind, value):
                 raise InputError(f"{place}: table {name}, row {number}: {column} is no {kind}")
     return list(rows)
 
 
+def _is_of(kind: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if isinstance(value, int) and kind == "Int64":
+        return -(2**63) <= value < 2**63
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, _KINDS[kind])
+
+
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found.astimezone(UTC)
 
 
 def _server(
@@ -397,11 +436,11 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
         server=server,
         name=name,
         enabled=enabled,
-        role=None if role is None else TransportRole(role),
+        role=None if role is None else parse_flags(TransportRole, role),
         bindings=tuple(parse_binding(text) for text in bindings.split(", ") if text),
         ranges=tuple(parse_range(text) for text in ranges),
-        auth=None if auth is None else AuthMechanism(auth),
-        groups=None if groups is None else PermissionGroups(groups),
+        auth=None if auth is None else parse_flags(AuthMechanism, auth),
+        groups=None if groups is None else parse_flags(PermissionGroups, groups),
         bindings_complete=whole_bindings,
         ranges_complete=whole_ranges,
         suppress_x_anonymous_tls=suppress,
