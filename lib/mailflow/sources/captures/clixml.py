@@ -388,8 +388,7 @@ class ClixmlReader:
         if part is _In.MEMBERS:
             if name is None:
                 self._fail("a property without a name")
-            if name not in top.members:  # Props stand before MS and win
-                top.members[name] = value
+            top.members[name] = value  # MS stands behind Props and wins, as in PowerShell
         elif part is _In.LIST:
             if top.items is not None:
                 top.items.append(value)
