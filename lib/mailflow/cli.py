@@ -386,7 +386,7 @@ def _run(
 def _open(source: str, servers: tuple[str, ...] = ()) -> Snapshot:
     from mailflow.opening import open_source
 
-    org = open_source(source, servers=servers, progress=_progress)
+    org = open_source(source, servers=servers, tell=_progress)
     _progress("")
     return org
 
@@ -427,9 +427,10 @@ def _json(document: dict[str, Any], indent: int | None = None) -> str:
 def _lines_of_input() -> Iterator[str]:
     if sys.stdin.isatty():
         click.echo("Paste errors, one per line; end with Ctrl-D (Windows: Ctrl-Z).", err=True)
-    for line in click.get_text_stream("stdin", errors="replace"):
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if line.strip():
-            yield line.rstrip("\r\n")
+            yield line
 
 
 def _read_text(path: Path) -> str:
