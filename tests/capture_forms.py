@@ -49,7 +49,7 @@ def write(reading: Reading, folder: Path, form: Form, *, width: int = 80) -> Pat
         if cmdlet in reading.cmdlets:
             content, suffix = render(list(reading.of(cmdlet)), form, cmdlet, width=width)
             (folder / f"{name}{suffix}").write_bytes(content)
-    addresses = [row.values for row in reading.of("addresses")]
+    addresses = [row.values for row in reading.of("addresses.csv")]
     if addresses:
         lines = ["server,address", *(f"{one['server']},{one['address']}" for one in addresses)]
         (folder / "addresses.csv").write_bytes(("\n".join(lines) + "\n").encode())

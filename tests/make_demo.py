@@ -24,7 +24,7 @@ def make(name: str, folder: Path) -> Path:
     """Write the captures of a scenario, as a session on the first modern server gives them."""
     reading = SCENARIOS[name]().reading()
     reading.rows = [
-        row if row.cmdlet == "addresses" else replace(row, computer="ex16a.contoso.com")
+        row if row.cmdlet == "addresses.csv" else replace(row, computer="ex16a.contoso.com")
         for row in reading.rows
     ]
     return capture_forms.write(reading, folder, "clixml")

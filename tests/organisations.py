@@ -257,7 +257,7 @@ class Organisation:
         return frozenset(
             cmdlet
             for table, cmdlet in CMDLETS.items()
-            if table not in self.missing and cmdlet != "addresses"
+            if table not in self.missing and cmdlet != "addresses.csv"
         )
 
     def _is_connector(self, identity: str) -> bool:
@@ -284,7 +284,7 @@ class Organisation:
 
 CMDLETS = {
     "servers": "Get-ExchangeServer",
-    "addresses": "addresses",
+    "addresses": "addresses.csv",
     "connectors": "Get-ReceiveConnector",
     "queues": "Get-Queue",
     "settings": "Get-TransportService",
@@ -471,7 +471,7 @@ FRONTEND = ("Default Frontend", "Outbound Proxy Frontend", "Client Frontend")
 
 
 def _default(server: Server, default: SetupDefault) -> ReceiveConnector:
-    hosts = ["0.0.0.0"] if server.is_edge else ["0.0.0.0", "[::]"]  # noqa: S104
+    hosts = ["0.0.0.0"] if server.is_edge else ["0.0.0.0", "[::]"]
     verbose = default.name.startswith(("Default Frontend", "Outbound"))
     return ReceiveConnector(
         server=server.name,

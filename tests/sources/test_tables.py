@@ -248,7 +248,7 @@ def test_names_short_or_full_in_any_case_are_one_server() -> None:
     """The server part of an identity compares without case and domain (S4.32)."""
     reading = article().reading()
     for number, row in enumerate(reading.rows):
-        if row.cmdlet == "addresses":
+        if row.cmdlet == "addresses.csv":
             full = f"{row.values['server']}.CONTOSO.com".upper()
             reading.rows[number] = replace(row, values={**row.values, "server": full})
     full = Complex(r"ex10a.Contoso.com\1187", {})
@@ -264,7 +264,7 @@ def test_a_host_name_longer_than_the_server_name_leads_to_it() -> None:
     values = {"Name": "MAIL-HEADQUARTE", "Fqdn": "mail-headquarters.contoso.com",
               "AdminDisplayVersion": E2016}  # fmt: skip
     reading = alone("Get-ExchangeServer", values)
-    reading.add(alone("addresses", {"server": "mail-headquarters", "address": "10.0.0.1"}))
+    reading.add(alone("addresses.csv", {"server": "mail-headquarters", "address": "10.0.0.1"}))
 
     org = snapshot(reading)
 
@@ -818,7 +818,7 @@ def test_adapters_of_nobody_ask_for_addresses_csv_once(rows: list[tuple[str, str
 def test_adapters_of_nobody_are_settled_by_addresses_csv() -> None:
     """What was asked for is there: all these addresses have an owner now."""
     reading = adapters(("", "ex16a.contoso.com", Items(("10.0.0.11", "10.0.0.12", "fe80::1"))))
-    reading.rows += list(article().reading().of("addresses"))
+    reading.rows += list(article().reading().of("addresses.csv"))
 
     assert snapshot(reading).unread == ()
 
@@ -837,9 +837,9 @@ def test_a_bad_address_is_told() -> None:
     """Its line is named; the other addresses count."""
     reading = article().reading()
     reading.rows.append(
-        Row("addresses", {"server": "EX10A", "address": "10.0.0.256"}, "addresses.csv, line 6")
+        Row("addresses.csv", {"server": "EX10A", "address": "10.0.0.256"}, "addresses.csv, line 6")
     )
-    reading.rows.append(Row("addresses", {"server": "", "address": "10.0.0.9"}, "line 7"))
+    reading.rows.append(Row("addresses.csv", {"server": "", "address": "10.0.0.9"}, "line 7"))
 
     org = snapshot(reading)
 

@@ -35,7 +35,8 @@ CONNECTORS = "Get-ReceiveConnector"
 QUEUES = "Get-Queue"
 SETTINGS = "Get-TransportService"
 ADAPTERS = "Get-NetworkConnectionInfo"
-ADDRESSES = "addresses"
+ADDRESSES_CSV = "addresses.csv"  # stands in place of a cmdlet in its rows
+ADDRESSES = "addresses"  # in `what`: those, or adapters
 
 _RESULT_SIZE = 1000  # of Get-Queue, beyond which it cuts silently (S8.52)
 
@@ -482,7 +483,9 @@ _CONNECTOR: Mapping[str, _Field] = {
     "suppress_x_anonymous_tls": _Field("SuppressXAnonymousTls", values.truth),
     "fqdn": _Field("Fqdn", values.text, _Need.NEVER),
     "require_tls": _Field("RequireTLS", values.truth),
-    "protocol_logging": _Field("ProtocolLoggingLevel", values.text, _Need.NEVER),
+    "protocol_logging": _Field(
+        "ProtocolLoggingLevel", values.listed("None", "Verbose"), _Need.NEVER
+    ),
     "comment": _Field("Comment", values.text, _Need.NEVER),
 }
 
@@ -550,7 +553,9 @@ _QUEUE: Mapping[str, _Field] = {
     "next_retry": _Field("NextRetryTime", values.moment, _Need.NEVER),
     "first_retry": _Field("FirstRetryTime", values.moment, _Need.NEVER),
     "next_hop_connector": _Field("NextHopConnector", values.text, _Need.NEVER),
-    "next_hop_category": _Field("NextHopCategory", values.category, _Need.NEVER),
+    "next_hop_category": _Field(
+        "NextHopCategory", values.listed("Internal", "External"), _Need.NEVER
+    ),
     "deferred_count": _Field("DeferredMessageCount", values.count, _Need.NEVER),
     "velocity": _Field("Velocity", values.real, _Need.NEVER),
 }
@@ -683,11 +688,11 @@ def _addresses(reading: Reading, names: _Names) -> tuple[list[ServerAddress], li
         for address in _each_address(row, server, value, unread):
             found.setdefault((server, address), ServerAddress(server, address, source))
 
-    for row in reading.of(ADDRESSES):
+    for row in reading.of(ADDRESSES_CSV):
         name = _text(row, "server")
         server = names.of(name) if name else ""
         if server:
-            add(row, server, row.values.get("address"), "addresses.csv")
+            add(row, server, row.values.get("address"), ADDRESSES_CSV)
         else:
             unread.append(Unread("", ADDRESSES, f"{row.place}: the line names no server"))
     adapters = list(reading.of(ADAPTERS))

@@ -193,10 +193,15 @@ def named(translate: Callable[[str | int | None], str]) -> Callable[[Value], str
     return read
 
 
-def category(value: Value) -> str:
-    """NextHopCategory by name: Internal or External (section 3.1); "" for anything else."""
-    word = text(value).strip().casefold()
-    return {"0": "Internal", "1": "External"}.get(word, word.capitalize()) if word else ""
+def listed(*names: str) -> Callable[[Value], str]:
+    """A reader of an enumeration whose numbers count from 0, for people: the name, or the text."""
+    by_number = {str(number): name for number, name in enumerate(names)}
+
+    def read(value: Value) -> str:
+        word = text(value).strip()
+        return by_number.get(word, word)
+
+    return read
 
 
 def version(value: Value) -> tuple[tuple[int, ...], str]:

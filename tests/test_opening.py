@@ -1,0 +1,192 @@
+"""One SOURCE in, a snapshot out: every form of it, and what is said of all others."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import capture_forms
+from mailflow.errors import InputError, NotBuiltError, UsageError
+from mailflow.exchange.queues import Moment, Queue
+from mailflow.opening import open_source, scenarios
+from mailflow.snapshot import Snapshot
+from make_demo import DEMO, SCENARIOS, make
+from organisations import Organisation, article, healthy
+
+
+def same(found: Snapshot, org: Organisation) -> None:
+    """The snapshot shows this organisation, but for what some forms don't hold of queues.
+
+    A printed time has no zone, and Export-Csv has the columns of its first object, here a queue of
+    2010.
+    """
+    expected = org.snapshot()
+    assert found.unread == ()
+    for table in ("servers", "addresses", "connectors", "settings"):
+        assert getattr(found, table) == getattr(expected, table)
+    assert [_common(one) for one in found.queues] == [_common(one) for one in expected.queues]
+    assert found.cmdlets == expected.cmdlets
+
+
+def _common(queue: Queue) -> Queue:
+    timeless = replace(queue, last_retry=None, next_retry=None, first_retry=None)
+    return replace(timeless, velocity=None, deferred_count=None, next_hop_category="")
+
+
+@pytest.mark.parametrize("form", capture_forms.FORMS)
+@pytest.mark.parametrize("build", [article, healthy])
+def test_every_form_of_capture_gives_the_same_organisation(
+    tmp_path: Path, form: capture_forms.Form, build: Callable[[], Organisation]
+) -> None:
+    """CLIXML, lists, JSON and CSV of the same objects say the same (contract, section 2)."""
+    folder = capture_forms.write(build().reading(), tmp_path / "captures", form)
+
+    same(open_source(str(folder)), build())
+
+
+@pytest.mark.parametrize("width", [50, 79, 120, 4096])
+@pytest.mark.parametrize("form", ["list", "transcript"])
+def test_lists_of_any_width(tmp_path: Path, form: capture_forms.Form, width: int) -> None:
+    """Values cut at the width of a console are joined again (lab 17.3)."""
+    folder = capture_forms.write(article().reading(), tmp_path / "captures", form, width=width)
+
+    same(open_source(str(folder)), article())
+
+
+def test_only_clixml_and_json_know_when(tmp_path: Path) -> None:
+    """An instant where the form has a zone; a printed time stays text (S6.03)."""
+    moments = {}
+    for form in ("clixml", "json", "list"):
+        folder = capture_forms.write(article().reading(), tmp_path / form, form)  # type: ignore[arg-type]
+        org = open_source(str(folder))
+        found = next(one for one in org.queues if one.identity == r"EX10A\1187")
+        moments[form] = found.first_retry
+
+    expected = article().queue(r"EX10A\1187").first_retry
+    assert expected
+    assert [one and one.instant for one in moments.values()] == [expected.instant] * 2 + [None]
+    assert moments["list"] == Moment("11/23/2026 11:48:12 AM")
+
+
+def test_forms_may_be_mixed_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
+    """Captures come as they come (contract, section 2)."""
+    folder = tmp_path / "mixed"
+    for cmdlet, form in zip(capture_forms.NAMES, ("json", "list", "clixml", "csv"), strict=False):
+        reading = article().reading()
+        reading.cmdlets &= {cmdlet}
+        capture_forms.write(reading, folder, form)  # type: ignore[arg-type]
+    archive = shutil.make_archive(str(tmp_path / "mixed"), "zip", folder)
+
+    same(open_source(str(folder)), article())
+    same(open_source(archive), article())
+    assert set(open_source(str(folder)).inputs) == {one.name for one in folder.iterdir()}
+
+
+def test_the_demo_is_the_article() -> None:
+    """`demo:article` is section 0.3 of the facts, read at a known time."""
+    org = open_source("demo:article")
+
+    assert replace(org, inputs={}, taken=None) == article().snapshot("demo:article")
+    assert org.taken
+    assert len(org.inputs) == 5
+
+
+def test_the_demo_is_what_its_maker_makes(tmp_path: Path) -> None:
+    """The shipped captures and tests/organisations.py do not drift apart."""
+    for name in SCENARIOS:
+        made = make(name, tmp_path / name)
+        assert {one.name: one.read_bytes() for one in made.iterdir()} == {
+            one.name: one.read_bytes() for one in (DEMO / name).iterdir()
+        }
+
+
+def test_scenarios_are_listed_and_each_opens() -> None:
+    """By name, with a title."""
+    assert [name for name, _ in scenarios()] == list(SCENARIOS)
+    for name, title in scenarios():
+        assert title
+        assert open_source(f"demo:{name}").servers
+
+
+def test_a_saved_snapshot_comes_back_with_its_origin(tmp_path: Path) -> None:
+    """Where it was read stays known (contract, section 5)."""
+    org = open_source("demo:article")
+    org.save(tmp_path / "anything.bin")
+
+    assert open_source(str(tmp_path / "anything.bin")) == org
+
+
+def test_a_snapshot_beside_captures_is_refused(tmp_path: Path) -> None:
+    """Which of the two is meant is not guessed."""
+    capture_forms.write(article().reading(), tmp_path, "clixml")
+    healthy().snapshot().save(tmp_path / "snapshot")
+
+    with pytest.raises(InputError, match=r"snapshot.*captures.*name the one"):
+        open_source(str(tmp_path))
+
+
+def test_a_run_may_be_limited_to_servers() -> None:
+    """By short or full name; an unknown one is a wrong question."""
+    assert open_source("demo:article", servers=["ex16a.contoso.com"]).only == {"EX16A"}
+    with pytest.raises(UsageError, match="EX99"):
+        open_source("demo:article", servers=["EX99"])
+
+
+@pytest.mark.parametrize("source", ["winrm://ex16a", "winrm+http://ex16a:5985"])
+def test_live_organisations_come_later(source: str) -> None:
+    """A plain sentence, and what can be done until then."""
+    with pytest.raises(NotBuiltError, match="Export-Clixml"):
+        open_source(source)
+
+
+@pytest.mark.parametrize("source", ["", "  ", "https://ex16a", "ssh://x", "demo:", "demo:nothing"])
+def test_a_wrong_source_says_what_was_expected(source: str) -> None:
+    """The forms, or the scenarios, there are."""
+    with pytest.raises(UsageError, match=r"winrm://HOST|article"):
+        open_source(source)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "no\0thing", "x" * 5000])
+def test_a_path_that_leads_nowhere(tmp_path: Path, name: str) -> None:
+    """Whatever the name, an input error with a next step."""
+    with pytest.raises(InputError, match="demo:NAME"):
+        open_source(str(tmp_path / name))
+
+
+def test_a_headless_run_reads_what_it_has_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notebook judges the snapshot that the run folder keeps; other sources are read."""
+    collected = healthy().snapshot("demo:article")
+    collected.save(tmp_path / "snapshot")
+    monkeypatch.setenv("MAILFLOW_RUN", str(tmp_path))
+
+    assert open_source("demo:article") == collected
+    assert open_source("relative/captures") == collected
+    assert open_source("demo:article", servers=["EX16A"]).only == {"EX16A"}
+
+    healthy().snapshot("winrm://ex16a").save(tmp_path / "snapshot")
+    assert open_source("winrm://ex16a").origin == "winrm://ex16a"
+    assert open_source("demo:article").queues == article().snapshot().queues
+
+
+def test_outside_a_run_the_source_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run folder without a snapshot, or none, changes nothing."""
+    for folder in (str(tmp_path), "", str(tmp_path / "gone")):
+        monkeypatch.setenv("MAILFLOW_RUN", folder)
+
+        assert open_source("demo:article").origin == "demo:article"
+
+
+def test_people_are_told_what_is_read(tmp_path: Path) -> None:
+    """A line before what may take a while."""
+    lines: list[str] = []
+    folder = capture_forms.write(article().reading(), tmp_path, "clixml")
+
+    open_source(str(folder), tell=lines.append)
+
+    assert lines == [f"reading {folder}"]
