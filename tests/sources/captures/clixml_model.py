@@ -196,6 +196,8 @@ function Out-Tree($value, [string] $path) {
     if (@($value.PSObject.TypeNames) -match 'System\.Enum$') {
         Out-Value $path 'enum' ([string] [long] $base + ' ' + $value.ToString()); return
     }
+    # Import-Clixml makes a living object of an address, with properties the file does not hold.
+    if ($base -is [Net.IPAddress]) { Out-Value $path 'address' $base.ToString(); return }
     if ($base -is [bool]) { Out-Value $path 'bool' ([string] $base); return }
     if ($base -is [datetime]) {
         if ($base.Kind -eq 'Unspecified') {

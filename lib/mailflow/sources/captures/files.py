@@ -1,0 +1,351 @@
+"""A file, a folder or a zip with captures: found, recognised by content, read, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from mailflow.errors import InputError
+from mailflow.snapshot import SCHEMA, Unread
+from mailflow.sources.captures.clixml import read_clixml
+from mailflow.sources.captures.console import read_console
+from mailflow.sources.captures.csvfile import read_csv
+from mailflow.sources.captures.jsonfile import read_json
+from mailflow.sources.captures.recognise import HEAD, Form, recognise
+from mailflow.sources.row import Reading
+
+MAX_FILES = 10_000
+"""Files of a folder, and members of a zip."""
+MAX_TEXT_BYTES = 64 * 2**20
+"""Bytes of a capture that is read whole; CLIXML is not, and may be as long as it likes."""
+MAX_SNAPSHOT_BYTES = 512 * 2**20
+"""Bytes of a saved snapshot."""
+MAX_MEMBER_BYTES = 2**30
+"""Bytes of one member of a zip, unpacked."""
+MAX_ZIP_BYTES = 4 * 2**30
+"""Bytes of all members of a zip, unpacked."""
+MAX_RATIO = 300
+"""Bytes that one byte of a zip may unpack to; real captures reach about 50."""
+MAX_BAD_SHARE = 0.02
+"""Share of characters that may be no text of the encoding before a file counts as unreadable."""
+
+_CHUNK = 2**18
+_BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,  # zipfile: an unknown method or a password
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a file, folder or zip held.
+
+    Attributes:
+        reading: the rows of all captures, and what of them could not be read.
+        inputs: SHA-256 of every capture by its name, hexadecimal; a zip's members stand as
+            `captures.zip/queues.xml` beside the zip itself.
+        snapshot: the JSON document of a saved snapshot, for `mailflow.snapshot.from_document`;
+            None where there is none.
+        snapshot_place: what messages call it.
+    """
+
+    reading: Reading
+    inputs: Mapping[str, str]
+    snapshot: object | None = None
+    snapshot_place: str = ""
+
+
+def read_source(path: Path) -> Captured:
+    """Read captures made by hand, or a saved snapshot.
+
+    Names in messages and in `inputs` are relative to a folder, and the bare name of a file. What
+    cannot be read among what can is a row of *unread*.
+
+    Raises:
+        InputError: nothing could be read; two snapshots; too many files. Names file and place.
+    """
+    gathered = _Gathered()
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+        raise InputError(f"{path}: {_reason(error)}") from error
+    if stat.S_ISDIR(mode):
+        _read_folder(path, gathered)
+    elif stat.S_ISREG(mode):
+        _read_file(path, path.name, gathered)
+    else:  # reading a pipe or a device may never end
+        raise InputError(f"{path}: neither a file nor a folder")
+    return gathered.result(path)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found so far."""
+
+    reading: Reading = field(default_factory=Reading)
+    inputs: dict[str, str] = field(default_factory=dict)
+    failures: list[Unread] = field(default_factory=list)
+    snapshots: list[tuple[object, str]] = field(default_factory=list)
+    understood: bool = False  # at least one capture or snapshot could be read
+
+    def add(self, reading: Reading) -> None:
+        """Take the rows of a capture that could be read."""
+        self.reading.add(reading)
+        if reading.rows or reading.cmdlets or reading.unread:
+            self.understood = True
+
+    def ignore(self, what: str, place: str) -> None:
+        """Name something that is no capture."""
+        self.reading.ignored.append((what, place))
+
+    def fail(self, why: str) -> None:
+        """Name something that could not be read."""
+        self.failures.append(Unread("", "capture", why))
+
+    def result(self, path: Path) -> Captured:
+        """All of it; InputError where there is nothing to go by."""
+        if not self.understood:
+            if self.failures:
+                more = len(self.failures) - 1
+                rest = f" (and {more} more that cannot be read)" if more else ""
+                raise InputError(f"{self.failures[0].why}{rest}")
+            found = ", ".join(f"{place}: {what}" for what, place in self.reading.ignored[:3])
+            raise InputError(f"{path}: no capture that mailflow reads ({found or 'empty'})")
+        if len(self.snapshots) > 1:
+            places = ", ".join(place for _, place in self.snapshots[:3])
+            raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
+        self.reading.unread.extend(self.failures)
+        document, place = self.snapshots[0] if self.snapshots else (None, "")
+        return Captured(self.reading, self.inputs, document, place)
+
+
+def _read_folder(root: Path, gathered: _Gathered) -> None:
+    """Read every file below a folder, in order of names; hidden ones are not looked at."""
+    inside = root.resolve()
+    count = 0
+
+    def unreadable(error: OSError) -> None:
+        gathered.fail(f"{_shown(str(error.filename))}: {_reason(error)}")
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            count += 1
+            if count > MAX_FILES:
+                raise InputError(f"{root}: more than {MAX_FILES} files; name a smaller folder")
+            path = Path(folder, name)
+            place = _shown(path.relative_to(root).as_posix())
+            try:
+                if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                    gathered.ignore("a link that leads out of the folder", place)
+                elif stat.S_ISREG(path.stat().st_mode):
+                    _read_file(path, place, gathered)
+                else:
+                    gathered.ignore("no ordinary file", place)
+            except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+                gathered.fail(f"{place}: {_reason(error)}")
+
+
+def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
+    try:
+        with path.open("rb") as stream:
+            is_zip = _read_stream(stream, place, gathered)
+            if is_zip:
+                stream.seek(0)
+                _read_zip(stream, place, gathered)
+    except _BROKEN as error:
+        gathered.fail(f"{place}: {_reason(error)}")
+
+
+def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
+    """Read the members of a zip where they are; nothing is ever unpacked to a file."""
+    with zipfile.ZipFile(stream) as archive:
+        members = [one for one in archive.infolist() if not one.is_dir()]
+        if any(one.filename == "[Content_Types].xml" for one in members):
+            gathered.ignore("an Office document", place)
+            return
+        if len(members) > MAX_FILES:
+            gathered.fail(f"{place}: refused: more than {MAX_FILES} members")
+            return
+        if sum(one.file_size for one in members) > MAX_ZIP_BYTES:
+            gathered.fail(f"{place}: refused: unpacks to more than {MAX_ZIP_BYTES} bytes")
+            return
+        stream.seek(0)
+        gathered.inputs[place] = _digest(stream)
+        for member in members:
+            name = f"{place}/{_shown(member.filename)}"
+            if _is_hidden(member.filename):
+                continue
+            reason = _refusal(member)
+            if reason:
+                gathered.fail(f"{name}: refused: {reason}")
+                continue
+            try:
+                with archive.open(member) as content:
+                    if _read_stream(content, name, gathered):
+                        gathered.fail(f"{name}: a zip inside a zip; unpack it first")
+            except _BROKEN as error:
+                gathered.fail(f"{name}: {_reason(error)}")
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") and part != ".." for part in parts) or "__MACOSX" in parts
+
+
+def _refusal(member: zipfile.ZipInfo) -> str:
+    """Why a member of a zip is not read; empty where it is."""
+    name = member.filename.replace("\\", "/")
+    if name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
+        return "its name leads out of the zip"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "a link"
+    if member.flag_bits & 1:
+        return "encrypted; unpack it first"
+    if member.file_size > MAX_MEMBER_BYTES:
+        return f"unpacks to more than {MAX_MEMBER_BYTES} bytes"
+    if member.file_size > MAX_RATIO * max(member.compress_size, _CHUNK // MAX_RATIO):
+        return f"unpacks to more than {MAX_RATIO} times its size"
+    return ""
+
+
+def _read_stream(stream: IO[bytes], place: str, gathered: _Gathered) -> bool:
+    """Read one file or member; true where it is a zip, which the caller has to open."""
+    head = stream.read(HEAD)
+    form, encoding = recognise(head)
+    if form is Form.ZIP:
+        return True
+    if form is Form.FOREIGN:
+        gathered.ignore("no capture", place)
+    elif form is Form.BINARY:
+        gathered.fail(f"{place}: neither text nor any other form of a capture")
+    elif form is Form.EMPTY:
+        gathered.fail(f"{place}: empty: it does not say which cmdlet had nothing to answer")
+    else:
+        chunks = _Hashed(head, stream)
+        try:
+            if form is Form.CLIXML:
+                gathered.add(read_clixml(chunks, place))
+            else:
+                _read_text(chunks, form, encoding, place, gathered)
+        except InputError as error:
+            gathered.fail(str(error))
+        gathered.inputs[place] = chunks.digest()
+    return False
+
+
+class _Hashed:
+    """The chunks of a stream, with the SHA-256 of all of it in the end."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self._head = head
+        self._stream = stream
+        self._hash = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunk, self._head = self._head, b""
+        while chunk:
+            self._hash.update(chunk)
+            yield chunk
+            chunk = self._stream.read(_CHUNK)
+
+    def digest(self) -> str:
+        """Hexadecimal; reads what is left first."""
+        for chunk in iter(lambda: self._head or self._stream.read(_CHUNK), b""):
+            self._head = b""
+            self._hash.update(chunk)
+        return self._hash.hexdigest()
+
+
+def _digest(stream: IO[bytes]) -> str:
+    return _Hashed(b"", stream).digest()
+
+
+def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered: _Gathered) -> None:
+    """Read a form that has to be in memory whole."""
+    data = _whole(chunks, MAX_SNAPSHOT_BYTES if form is Form.SNAPSHOT else MAX_TEXT_BYTES, place)
+    text, damage = _decoded(data, encoding, place)
+    if form is Form.SNAPSHOT or (form is Form.JSON and SCHEMA.partition("/")[0] in text):
+        document = _document(text, place)
+        if isinstance(document, dict) and str(document.get("schema")).startswith(
+            SCHEMA.partition("/")[0] + "/"
+        ):
+            gathered.snapshots.append((document, place))
+            gathered.understood = True
+            return
+    if form is Form.JSON or form is Form.SNAPSHOT:
+        reading = read_json(text, place)
+    elif form is Form.CSV or form is Form.FAILURES:
+        reading = read_csv(text, place)
+        # An unread.csv without rows says that nothing failed: that is an answer too.
+        gathered.understood |= form is Form.FAILURES
+    else:
+        reading = read_console(text, place)
+    if not (reading.rows or reading.cmdlets or reading.unread or reading.ignored):
+        if form is not Form.FAILURES:
+            gathered.ignore("text without the output of a cmdlet", place)
+    elif damage:
+        reading.unread.append(damage)
+    gathered.add(reading)
+
+
+def _whole(chunks: _Hashed, limit: int, place: str) -> bytes:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > limit:
+            raise InputError(f"{place}: more than {limit} bytes; Export-Clixml has no such limit")
+    return bytes(data)
+
+
+def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, Unread | None]:
+    """The text, with U+FFFD for what is no text, and the row of *unread* that then goes with it.
+
+    Another code page is never guessed: a wrong guess would look like a name.
+
+    Raises:
+        InputError: too much of it is no text.
+    """
+    try:
+        return data.decode(encoding), None
+    except UnicodeDecodeError as error:
+        text = data.decode(encoding, "replace")
+        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
+    where = f"{place}, line {line}"
+    if text.count("\ufffd") > max(1, MAX_BAD_SHARE * len(text)):
+        raise InputError(f"{where}: not {encoding}; save it as UTF-8 or UTF-16")
+    why = f"{where}: characters that are not {encoding} show as \ufffd; save it as UTF-8 or UTF-16"
+    return text, Unread("", "capture", why)
+
+
+def _document(text: str, place: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: damaged JSON ({error})") from error
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path: that stands before it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)
+
+
+def _shown(name: str) -> str:
+    """A file's name as messages may show it: no control characters, no half characters."""
+    whole = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else "\ufffd" for one in whole)

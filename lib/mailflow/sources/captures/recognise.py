@@ -1,0 +1,115 @@
+"""What form a capture has, told by how it begins, never by its name (contract, section 2)."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+HEAD = 2**16
+"""Bytes from the beginning of a file that `recognise` wants to see."""
+
+
+class Form(Enum):
+    """What a file holds."""
+
+    CLIXML = auto()
+    JSON = auto()
+    SNAPSHOT = auto()  # JSON that `mailflow snapshot` wrote
+    CSV = auto()
+    FAILURES = auto()  # unread.csv of Collect-MailFlow.ps1
+    TEXT = auto()  # console output, or any other text
+    ZIP = auto()
+    FOREIGN = auto()  # pictures, documents, web pages: can be no capture
+    BINARY = auto()
+    EMPTY = auto()
+
+
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_FOREIGN = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",  # JPEG
+    b"GIF8",
+    b"BM",
+    b"%PDF",
+    b"{\\rtf",
+    b"\xd0\xcf\x11\xe0",  # old Office documents, mails saved by Outlook, Thumbs.db
+    b"ElfFile",  # Windows event log
+    b"bplist",
+)
+
+# `[PS] C:\>Get-Queue` is the prompt of the management shell, not a list.
+_JSON = re.compile(
+    r"""\{\s*["}] | \[\s*(?: [\[\]{"] | -?[0-9] | (?:true|false|null)\b )""", re.VERBOSE
+)
+_SNAPSHOT = re.compile(r'\{\s*"schema"\s*:\s*"mailflow\.snapshot/')
+_CLIXML = re.compile(
+    r"""(?: \#<\ CLIXML\s* )? (?: <\?xml[^>]{0,200}>\s* )? (?: <!--.{0,1000}?-->\s* )*
+    (?: <!DOCTYPE\s+Objs\b | <Objs(?=[\s/>]|$) )""",
+    re.VERBOSE | re.DOTALL,
+)
+_FIELD = r'(?:"[^"\r\n]{1,200}"|[A-Za-z_][\w .-]{0,99})'
+_CSV = re.compile(
+    rf'"?#TYPE[ ] | (?:{_FIELD}(?:[,;\t]{_FIELD})+ | "[\w .-]+")[ ]*(?:[\r\n]|\Z)', re.VERBOSE
+)
+_FAILURES = re.compile(r'"?server"?[,;\t]"?what"?[,;\t]"?why"?\s*(?:[\r\n]|\Z)', re.IGNORECASE)
+
+
+def recognise(head: bytes) -> tuple[Form, str]:
+    """The form of a file and its encoding, from its first `HEAD` bytes.
+
+    The encoding is a name for `bytes.decode` and means nothing for ZIP, FOREIGN, BINARY and EMPTY.
+    """
+    if head.startswith(_ZIP):
+        return Form.ZIP, ""
+    encoding = _encoding(head)
+    if encoding is None:
+        return (Form.FOREIGN if _is_foreign(head) else Form.BINARY), ""
+    text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    if not text:
+        return Form.EMPTY, encoding
+    if _CLIXML.match(text):
+        return Form.CLIXML, encoding
+    if text.startswith("<") or _is_foreign(head):
+        return Form.FOREIGN, encoding
+    return _form_of_text(text), encoding
+
+
+def _form_of_text(text: str) -> Form:
+    for pattern, form in (
+        (_SNAPSHOT, Form.SNAPSHOT),
+        (_JSON, Form.JSON),
+        (_FAILURES, Form.FAILURES),
+        (_CSV, Form.CSV),
+    ):
+        if pattern.match(text):
+            return form
+    return Form.TEXT
+
+
+def _is_foreign(head: bytes) -> bool:
+    # Two letters alone are too little: a picture of that kind holds zeros, a text none.
+    return head.startswith(_FOREIGN) and (not head.startswith(b"BM") or b"\0" in head)
+
+
+def _encoding(head: bytes) -> str | None:
+    """How the bytes are to be read as text; None for what is none."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head:
+        # Control bytes that no console writes: escape (colours), bell and backspace are text.
+        strange = sum(head.count(byte) for byte in _STRANGE)
+        return None if strange * 50 > len(head) else "utf-8"
+    # UTF-16 without a mark: Latin text has a zero in every second byte.
+    odd, even = head[1:4096:2], head[0:4096:2]
+    if odd.count(0) * 2 > len(odd) and even.count(0) == 0:
+        return "utf-16-le"
+    return None
+
+
+_STRANGE = tuple(bytes([one]) for one in range(32) if one not in b"\a\b\t\n\v\f\r\x1b")
