@@ -189,11 +189,11 @@ def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
         gathered.inputs[place] = _digest(stream)
         for member in members:
             name = f"{place}/{_shown(member.filename)}"
-            if _is_hidden(member.filename):
-                continue
             reason = _refusal(member)
             if reason:
                 gathered.fail(f"{name}: refused: {reason}")
+                continue
+            if _is_hidden(member.filename):
                 continue
             try:
                 with archive.open(member) as content:
@@ -205,7 +205,7 @@ def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
 
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return any(part.startswith(".") and part != ".." for part in parts) or "__MACOSX" in parts
+    return any(part.startswith(".") for part in parts) or "__MACOSX" in parts
 
 
 def _refusal(member: zipfile.ZipInfo) -> str:

@@ -54,7 +54,7 @@ _CLIXML = re.compile(
 )
 _FIELD = r'(?:"[^"\r\n]{1,200}"|[A-Za-z_][\w .-]{0,99})'
 _CSV = re.compile(
-    rf'"?#TYPE[ ] | (?:{_FIELD}(?:[,;\t]{_FIELD})+ | "[\w .-]+")[ ]*(?:[\r\n]|\Z)', re.VERBOSE
+    rf'"?\#TYPE[ ] | (?:{_FIELD}(?:[,;\t]{_FIELD})+ | "[\w .-]+")[ ]*(?:[\r\n]|\Z)', re.VERBOSE
 )
 _FAILURES = re.compile(r'"?server"?[,;\t]"?what"?[,;\t]"?why"?\s*(?:[\r\n]|\Z)', re.IGNORECASE)
 
