@@ -129,7 +129,6 @@ class _Walker:
         self.command_line = 0
         self.answered = True  # something recognisable stands below the command line
         self.gap = 0  # empty lines above this one
-        self.above = ""  # the line above this one, unless empty
         self.headers: list[str] = []  # lines that may be the head of a table
         self.in_table = False
         self.stray: list[str] = []  # lines without indent below a property
@@ -138,7 +137,10 @@ class _Walker:
     def take(self, number: int, line: str) -> None:
         """One line, numbered from 1."""
         if not line.strip():
-            # A blank line inside a value is its empty piece; it shows only once more follows.
+            if self.block and not self.gap and len(line) >= self.block.column + 2:
+                self._continues(line)  # a file keeps the indent of an empty piece
+                return
+            # Else an empty line inside a value shows only once more of the value follows.
             self.gap += 1
             self.in_table = False
             if self.gap > 1:
@@ -159,7 +161,7 @@ class _Walker:
         if block is None or self.stray or (self.gap > 1 and not block.loose):
             return False
         indent = block.column + 2
-        if len(line) - len(line.lstrip(" ")) < indent or not block.aligned:
+        if line[:indent].strip() or not block.aligned:
             return False
         if self.gap and not block.loose and len(block.properties) > 1:
             block.properties[-1].pieces.extend([""] * self.gap)

@@ -267,9 +267,9 @@ def _identity(cmdlet: str, value: Value, owner: _Object) -> Value:
     Only from what identifies it: the distinguished name of a connector (section 1.6), or the name
     of its server with its own. Else it is lost.
     """
-    if not isinstance(value, Complex):
-        return value
     identity = owner.get("Identity")
+    if not isinstance(identity, _Object):
+        return value
     for source in (identity, owner):
         name = source.get("DistinguishedName")
         found = _CONNECTOR_DN.match(name[:_LONGEST_DN]) if isinstance(name, str) else None

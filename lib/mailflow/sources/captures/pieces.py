@@ -58,7 +58,7 @@ class Evidence:
     Attributes:
         widest: cells of the longest piece: no line is shorter than this.
         kept: pieces end in the blank at which they were cut: the text went into a file.
-        at_blanks: pieces of different widths: this language cuts at blanks.
+        at_blanks: most pieces are shorter than the line: this language cuts at blanks.
         hard: all pieces are full, and a word is cut in two: this language doesn't.
         words: whole words, folded.
     """
@@ -80,11 +80,13 @@ class Evidence:
         if kept or not cut:
             return cls(widest, kept, at_blanks=False, hard=False, words=frozenset())
         words = frozenset(_inner_words(cut)) | _COMMON
-        seams = [seam for one in cut for seam in _seams(one)]
-        at_blanks = any(
-            cells(left) < widest - 1 and not _fits(left + " ", right, widest)
+        # Where several blanks stand together, how many a cut took away can't be told.
+        seams = [seam for one in cut if not _is_spaced_out(one) for seam in _seams(one)]
+        short = sum(
+            cells(left + " " + right[:1]) <= widest and not _fits(left + " ", right, widest)
             for left, right in seams
         )
+        at_blanks = 0 < len(seams) <= 2 * short
         hard = not at_blanks and any(_cuts_word(left, right, words) for left, right in seams)
         hard = hard and all(cells(left) >= widest - 1 for left, right in seams)
         return cls(widest, kept, at_blanks, hard, words)
@@ -96,6 +98,8 @@ def join(pieces: Sequence[str], evidence: Evidence) -> str | None:
         return pieces[0]
     if any("\ufffd" in (left[-1:], right[:1]) for left, right in _seams(pieces)):
         return None  # half a character
+    if not evidence.kept and _is_spaced_out(pieces):
+        return None
     spaced = not any(re.search(r",\S", piece) for piece in pieces)
     parts = [pieces[0] if evidence.kept else pieces[0].rstrip()]
     for left, right in _seams(pieces, strip=not evidence.kept):
@@ -117,6 +121,10 @@ def join(pieces: Sequence[str], evidence: Evidence) -> str | None:
 def _seams(pieces: Sequence[str], *, strip: bool = True) -> Iterator[tuple[str, str]]:
     for left, right in pairwise(pieces):
         yield (left.rstrip(), right.rstrip()) if strip else (left, right)
+
+
+def _is_spaced_out(pieces: Sequence[str]) -> bool:
+    return any("  " in piece.strip() for piece in pieces)
 
 
 def _first_word(text: str) -> str:
@@ -145,7 +153,9 @@ def _glue_lost(left: str, right: str, evidence: Evidence) -> str | None:
     width, widest, word = cells(left), evidence.widest, _first_word(right)
     full = width + cells(right[:1] or " ") > widest
     if evidence.hard:
-        return "" if full and width >= widest else " "
+        if width >= widest:
+            return ""
+        return None if full else " "  # a wide character had no room, or a blank was lost
     if evidence.at_blanks and cells(_last_word(left) + word) <= widest:
         full = False
     blank = width + 1 + cells(word) > max(width + 1, widest)
