@@ -212,6 +212,18 @@ def test_without_get_exchange_server_other_captures_tell_the_version() -> None:
     ]
 
 
+def test_without_get_exchange_server_every_name_is_a_server() -> None:
+    """Those of queues and of addresses as well (contract 2)."""
+    queues = {"Identity": r"EX10A\1", "Status": "Ready", "MessageCount": 0}
+    reading = alone("Get-Queue", queues)
+    reading.add(alone("addresses.csv", {"server": "EX10B", "address": "10.0.0.12"}))
+
+    assert snapshot(reading).servers == (Server("EX10A", has_hub=True), Server("EX10B"))
+
+    reading.cmdlets.add("Get-ExchangeServer")
+    assert snapshot(reading).servers == (Server("EX10A", has_hub=True),)
+
+
 def test_without_any_sign_the_version_is_unread() -> None:
     """A server of which only hub connectors were captured may be of any version (contract 2)."""
     org = snapshot(healthy().without("servers").reading())
@@ -249,7 +261,7 @@ def test_names_short_or_full_in_any_case_are_one_server() -> None:
     reading = article().reading()
     for number, row in enumerate(reading.rows):
         if row.cmdlet == "addresses.csv":
-            full = f"{row.values['server']}.CONTOSO.com".upper()
+            full = f"{row.values['server']}.CONTOSO.com".replace("EX", "eX")
             reading.rows[number] = replace(row, values={**row.values, "server": full})
     full = Complex(r"ex10a.Contoso.com\1187", {})
     org = snapshot(edited(reading, r"EX10A\1187", Identity=full))
@@ -314,7 +326,9 @@ def test_a_connector_of_an_unknown_server_is_unread(values: Mapping[str, Value])
         ("PermissionGroups", "groups"),
     ],
 )
-@pytest.mark.parametrize("value", [GONE, Lost("cut off"), None, "", "Nonsense", Complex(None, {})])
+@pytest.mark.parametrize(
+    "value", [GONE, Lost("cut off"), None, "", "Nonsense", 3.5, Complex(None, {})]
+)
 def test_a_required_property_that_is_missing_is_unknown_and_told(
     name: str, attribute: str, value: Value
 ) -> None:
@@ -451,6 +465,11 @@ def test_a_connector_of_2010_is_a_hub_connector_whatever_stands_there(role: Valu
 
     assert connector(org, r"EX10A\Default EX10A").role is TransportRole.HubTransport
     assert org.unread == ()
+
+
+def test_true_is_no_flag() -> None:
+    """Python counts True as 1; Exchange doesn't."""
+    assert connector(snapshot(edited(article().reading(), RELAY, AuthMechanism=True))).auth is None
 
 
 def test_optional_properties_may_be_absent() -> None:
@@ -634,6 +653,15 @@ def test_a_queue_whose_number_is_lost_is_kept_and_told() -> None:
 
     assert queue(org, r"EX10A\hub version 15").message_count == 131
     assert [one.what for one in org.unread] == ["Get-Queue Identity"]
+
+
+def test_queues_whose_numbers_are_lost_stay_apart() -> None:
+    """Two queues may have the same next hop; the same capture twice is still one."""
+    identity = Complex(None, {"Server": "EX10A.contoso.com"})
+    one = {"Identity": identity, "NextHopDomain": "x", "Status": "Ready", "MessageCount": 1}
+    reading = alone("Get-Queue", one, {**one, "MessageCount": 2}, one)
+
+    assert [found.message_count for found in snapshot(reading).queues] == [1, 2]
 
 
 def test_a_queue_identity_without_a_server_belongs_to_the_server_asked() -> None:
@@ -890,6 +918,9 @@ def test_what_a_reader_has_told_is_not_told_twice() -> None:
     reading.unread = list(snapshot(reading).unread)
 
     assert snapshot(reading).unread == tuple(reading.unread)
+
+    reading.unread *= 2
+    assert len(snapshot(reading).unread) == 1
 
 
 def test_a_server_without_connectors_beside_others_is_told() -> None:

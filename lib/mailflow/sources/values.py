@@ -95,7 +95,7 @@ def truth(value: Value) -> bool:
     """
     if isinstance(value, bool):
         return value
-    word = filled(value).casefold().removeprefix("$")
+    word = filled(value).casefold()
     if word not in ("true", "false"):
         raise UnreadableError(f"neither True nor False: {_short(word)}")
     return word == "true"
