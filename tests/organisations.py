@@ -71,7 +71,7 @@ NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 def at(text: str) -> Moment:
-    """A time on the article's day, 23 November 2026, in UTC: `at("11:48:12")`."""
+    """A time on the article's day, 23 November 2026, in UTC: `at("11:48:00")`."""
     instant = datetime.fromisoformat(f"2026-11-23T{text}+00:00")
     return Moment(instant.isoformat(), instant)
 
@@ -320,11 +320,11 @@ def article() -> Organisation:
         org.change(f"{server}\\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
     org.add_queue(
         "EX10A", 131, name="1187", error=STUCK, retry_count=20,
-        first_retry=at("11:48:12"), last_retry=at("13:59:17"), next_retry=at("14:09:17"),
+        first_retry=at("11:48:00"), last_retry=at("13:59:17"), next_retry=at("14:09:17"),
     )  # fmt: skip
     org.add_queue(
         "EX10B", 83, name="902", error=STUCK, retry_count=18,
-        first_retry=at("12:06:40"), last_retry=at("13:57:31"), next_retry=at("14:07:31"),
+        first_retry=at("12:06:00"), last_retry=at("13:57:31"), next_retry=at("14:07:31"),
     )  # fmt: skip
     return org
 

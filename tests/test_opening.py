@@ -83,7 +83,7 @@ def test_only_clixml_and_json_know_when(tmp_path: Path) -> None:
     expected = article().queue(r"EX10A\1187").first_retry
     assert expected
     assert [one and one.instant for one in moments.values()] == [expected.instant] * 2 + [None]
-    assert moments["list"] == Moment("11/23/2026 11:48:12 AM")
+    assert moments["list"] == Moment("11/23/2026 11:48:00 AM")
 
 
 def test_forms_may_be_mixed_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
@@ -204,3 +204,19 @@ def test_people_are_told_what_is_read(tmp_path: Path) -> None:
     open_source(str(folder), tell=lines.append)
 
     assert lines == [f"reading {folder}"]
+
+
+def test_objects_that_lost_their_text_are_told_by_their_members(tmp_path: Path) -> None:
+    """JSON of a deeper depth: ranges, bindings, versions and identities as members (lab 17.4)."""
+    reading = article().without("queues").reading()
+    reading.cmdlets.add("Get-Queue")
+    for cmdlet in reading.cmdlets:
+        rows = list(reading.of(cmdlet))
+        text = capture_forms.json_text(rows, objects="members", enums="text")
+        (tmp_path / f"{cmdlet}.json").write_text(text, encoding="utf-8")
+
+    org, expected = open_source(str(tmp_path)), article().snapshot()
+
+    assert org.connectors == expected.connectors
+    assert org.servers == expected.servers
+    assert org.settings == expected.settings
