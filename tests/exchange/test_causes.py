@@ -136,8 +136,8 @@ def test_other_texts_with_the_same_code(words: str) -> None:
     [
         (
             (
-                "451 5.7.3 Cannot load Internal Transport Certificate. Exchange Server authentication "
-                "failed."
+                "451 5.7.3 Cannot load Internal Transport Certificate. Exchange Server "
+                "authentication failed."
             ),
             "internal-transport-certificate",
         ),
@@ -155,8 +155,8 @@ def test_other_texts_with_the_same_code(words: str) -> None:
         ),
         (
             (
-                "421 4.3.2 The maximum number of concurrent server connections has exceeded a limit, "
-                "closing transmission channel"
+                "421 4.3.2 The maximum number of concurrent server connections has exceeded a "
+                "limit, closing transmission channel"
             ),
             "connection-limit",
         ),
