@@ -321,18 +321,17 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
 
 
 def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
-    together: Evidence | None = None
+    """Put the objects of one command where they belong; all have the same properties."""
+    names = [one.name for one in group[0].properties]
+    cmdlet = cmdlet_of([], names) or _by_command(group[0].command, names)
+    if cmdlet is None:
+        reading.ignored.append((describe([], names), place))
+        return
+    reading.cmdlets.add(cmdlet)
+    together = Evidence.of([one.pieces for block in group for one in block.properties])
     for block in group:
-        names = [one.name for one in block.properties]
-        cmdlet = cmdlet_of([], names) or _by_command(block.command, names)
-        if cmdlet is None:
-            reading.ignored.append((describe([], names), place))
-            continue
         alone = Evidence.of([one.pieces for one in block.properties])
-        if together is None:
-            together = Evidence.of([one.pieces for each in group for one in each.properties])
         reading.rows.append(_row(block, cmdlet, (alone, together), place))
-        reading.cmdlets.add(cmdlet)
 
 
 def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:
