@@ -1,0 +1,157 @@
+"""CSV: values, what is lost of them, and rows that do not fit (17.4)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailflow.errors import InputError
+from mailflow.snapshot import Unread
+from mailflow.sources.captures.csvfile import read_csv
+from mailflow.sources.row import Enumeration, Items, Lost
+
+HEAD = '"Identity","Enabled","Bindings","RemoteIPRanges","AuthMechanism"'
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("kind", ["", "#TYPE Deserialized.X.ReceiveConnector\n", "\ufeff"])
+def test_values(separator: str, end: str, kind: str) -> None:
+    """Joined lists, flags and truth values, whatever separates the columns."""
+    fields = ['"A\\B"', '"True"', '"0.0.0.0:25 [::]:25"', '"10.0.0.1 10.0.0.9"', '"Tls, BasicAuth"']
+    text = f"{kind}{HEAD.replace(',', separator)}\n{separator.join(fields)}\n".replace("\n", end)
+
+    [row] = read_csv(text, "x").rows
+
+    assert row.values == {
+        "Identity": "A\\B",
+        "Enabled": True,
+        "Bindings": Items(("0.0.0.0:25", "[::]:25")),
+        "RemoteIPRanges": Items(("10.0.0.1", "10.0.0.9")),
+        "AuthMechanism": Enumeration("Tls, BasicAuth", None),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Microsoft.Exchange.Data.MultiValuedProperty`1[Microsoft.Exchange.Data.IPRange]",
+        "System.String[]",
+        "System.Collections.ArrayList",
+        "Microsoft.Exchange.Data.MultiValuedProperty`1[[Microsoft.Exchange.Data.IPRange, X, V=15]]",
+    ],
+)
+def test_type_name_is_lost(name: str) -> None:
+    """A list of which only the type is left is unknown, never empty (contract, section 2)."""
+    [row] = read_csv(f'{HEAD}\n"A\\B","True","{name}","{name}","Tls"\n', "x").rows
+
+    assert isinstance(row.values["Bindings"], Lost)
+    assert isinstance(row.values["RemoteIPRanges"], Lost)
+
+
+def test_names_that_look_like_types() -> None:
+    """Only lists are lost so: a text with dots is a text."""
+    [row] = read_csv('"Identity","MessageCount","NextHopDomain"\nA\\1,3,System.example\n', "x").rows
+
+    assert row.values["NextHopDomain"] == "System.example"
+    assert row.values["MessageCount"] == 3
+
+
+def test_type_line_decides() -> None:
+    """The type tells what the columns alone would not, or would tell wrongly."""
+    row = '"Name","Status"\n"a","b"\n'
+
+    assert read_csv(f"#TYPE X.QueueInfo\n{row}", "x").cmdlets == {"Get-Queue"}
+    assert read_csv(f'"#TYPE X.SmtpSendConnectorConfig"\n{row}', "x").ignored == [
+        ("Get-SendConnector", "x")
+    ]
+
+
+def test_bad_rows_are_unread() -> None:
+    """Too few or too many columns, or an open quote, are unread with their line."""
+    text = f'{HEAD}\n"A\\B","True"\n1,2,3,4,5,6\n\n"A\nB\\C","True","","",""\n"open,1,2\nrest'
+
+    reading = read_csv(text, "x.csv")
+
+    assert [row.values["Identity"] for row in reading.rows] == ["A\nB\\C"]
+    assert [one.what for one in reading.unread] == ["Get-ReceiveConnector"] * 3
+    for one, line in zip(reading.unread, (2, 3, 7), strict=True):
+        assert f"x.csv, line {line}:" in one.why
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_addresses(separator: str) -> None:
+    """`server,address` is the small list people write by hand."""
+    text = "Server,Address\n EX10A , 10.0.0.11\nEX10B\n".replace(",", separator)
+
+    reading = read_csv(text, "x")
+
+    [row] = reading.rows
+    assert row.cmdlet == "addresses.csv"
+    assert row.values == {"server": "EX10A", "address": "10.0.0.11"}
+    assert [one.what for one in reading.unread] == ["addresses.csv"]
+
+
+def test_failures() -> None:
+    """`server,what,why` is what the collecting script could not read (contract, section 2)."""
+    text = '"server","what","why"\r\n"EX10B","Get-Queue","no, ""RPC"""\r\n"EX10B"\r\n'
+
+    reading = read_csv(text, "unread.csv")
+
+    assert reading.unread[0] == Unread("EX10B", "Get-Queue", 'no, "RPC"')
+    assert "unread.csv, line 3" in reading.unread[1].why
+    assert not reading.rows
+    assert not reading.ignored
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "#TYPE X\n", "a,a\n1,2", '"open,b\n1,2'])
+def test_no_header(text: str) -> None:
+    """Without names for the columns nothing can be read, and the file is named."""
+    with pytest.raises(InputError, match=r"^x\.csv"):
+        read_csv(text, "x.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['Identity,MessageCount\n"' + "a" * 10_000_000, "Identity,MessageCount\n" + '"",' * 2_000_000,
+     "Identity,MessageCount\n" + '"a"b' * 1_000_000, "Identity,MessageCount\n" * 200_000],
+    ids=["open", "columns", "quotes", "rows"],
+)  # fmt: skip
+def test_bounded_time(text: str) -> None:
+    """Hostile text costs seconds at most."""
+    begin = time.monotonic()
+
+    read_csv(text, "x")
+
+    assert time.monotonic() - begin < 20
+
+
+FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=20)
+
+
+@given(st.lists(st.tuples(FIELDS, FIELDS), max_size=8), st.sampled_from(",;\t"))
+def test_like_the_csv_module(rows: list[tuple[str, str]], separator: str) -> None:
+    """What the csv module writes comes back field by field, quotes and line breaks too."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([("Identity", "NextHopDomain"), *rows])
+
+    reading = read_csv(file.getvalue(), "x")
+
+    read = [(row.values["Identity"], row.values["NextHopDomain"]) for row in reading.rows]
+    assert read == [(one.strip(), two.strip()) for one, two in rows]
+    assert not reading.unread
+
+
+@given(st.text(max_size=300))
+def test_anything_is_read_or_refused(text: str) -> None:
+    """No text at all makes the reader fail otherwise than by saying what is wrong."""
+    try:
+        read_csv(text, "x")
+    except InputError as error:
+        assert str(error).startswith("x")  # noqa: PT017 - most texts pass, some do not
