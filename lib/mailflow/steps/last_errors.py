@@ -67,7 +67,7 @@ def _row(queue: Queue) -> dict[str, object]:
         "message": message,
         "said_by": who_said_it(error) or None,
         "points_to": joined((CAUSES[one].title for one in causes), most=3) or None,
-        "host": error.fqdn or error.ip or error.last_endpoint,
+        "host": error.fqdn or error.ip or error.last_endpoint or "not named",
         "chain": " | ".join(error.chain),
         "cause": says.cause,
         "candidates": ", ".join(says.candidates),

@@ -40,8 +40,8 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "next_hop": one.next_hop_domain,
             "status": one.status or None,
             "messages": one.message_count,
-            "first_retry": _time(one.first_retry, moment),
-            "next_retry": _time(one.next_retry, moment),
+            "first_retry": _time(one, one.first_retry, moment),
+            "next_retry": _time(one, one.next_retry, moment),
             "stuck": is_stuck(one, min_messages),
         }
         for one in shown
@@ -158,9 +158,10 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 
-def _time(moment: Moment | None, beside: datetime | None) -> str | None:
+def _time(queue: Queue, moment: Moment | None, beside: datetime | None) -> str | None:
+    """A retry time for people; a queue that is not in Retry has none (S4.41)."""
     if moment is None:
-        return None
+        return None if queue.status == "Retry" else "-"
     return clock(moment.instant, beside) if moment.instant else moment.text
 
 

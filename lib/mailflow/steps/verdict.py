@@ -123,3 +123,29 @@ class Diagnosis:
             "repair": list(self.repair),
             "undo": list(self.undo),
         }
+
+
+def from_json(document: Mapping[str, Any]) -> Diagnosis:
+    """The diagnosis in a document that `as_json` made.
+
+    Raises:
+        KeyError: it is none.
+    """
+    stuck = document["stuck"]
+    return Diagnosis(
+        verdict=document["verdict"],
+        headline=document["headline"],
+        summary=document["summary"],
+        findings=tuple(
+            Finding(**{key: tuple(v) if isinstance(v, list) else v for key, v in one.items()})
+            for one in document["findings"]
+        ),
+        unread=tuple(
+            Unread(one["server"] or "", one["what"], one["why"]) for one in document["unread"]
+        ),
+        stuck=Stuck(**stuck) if stuck else None,
+        origin=document["origin"],
+        repair=tuple(document["repair"]),
+        undo=tuple(document["undo"]),
+        taken=document["taken"],
+    )
