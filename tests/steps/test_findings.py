@@ -77,8 +77,8 @@ def test_article_says_how_long_it_waits() -> None:
 
     assert stuck is not None
     assert (stuck.messages, stuck.queues) == (214, 2)
-    assert stuck.since == "2026-11-23T11:48:12+00:00"
-    assert stuck.expires == "2026-11-25T11:48:12+00:00"
+    assert stuck.since == "2026-11-23T11:48:00+00:00"
+    assert stuck.expires == "2026-11-25T11:48:00+00:00"
 
 
 def test_healthy_is_clear() -> None:

@@ -80,17 +80,15 @@ def probes_from(text: str, place: str) -> list[Probe]:
 
 
 def which(org: Snapshot, question: Probe) -> dict[str, Any]:
-    """The answer with the keys of the contract, section 3.
-
-    Raises:
-        UsageError: no server of this name.
-    """
+    """The answer with the keys of the contract, section 3."""
     server = org.server(question.server)
     if server is None:
         known = ", ".join(sorted(one.name for one in org.servers)) or "none"
-        raise UsageError(f"no server is called {question.server}; known: {known}")
+        why = f"no server called {question.server} was read; read were: {known}"
+        return _document(Server(question.server), question, None, None, why)
     if not connectors_of(org, server):
-        return _document(server, question, None, None, "no receive connector of it was read")
+        why = f"no receive connector of {server.name} was read"
+        return _document(server, question, None, None, why)
     if question.local is not None:
         got = _ask(org, server, question, question.local)
         return _document(server, question, question.local, got, got.unknown)
