@@ -204,6 +204,35 @@ def test_quotes_within_the_words() -> None:
     assert error.inner_text == 'user "joe" (or "jim") is gone'
 
 
+@pytest.mark.parametrize(
+    ("text", "chain", "words"),
+    [
+        (
+            "#< #5.4.6 smtp;554 5.4.6 Hop count exceeded> #SMTP#",
+            ("554 5.4.6",),
+            "Hop count exceeded",
+        ),
+        ("#550 4.4.7 QUEUE.Expired; gone ##rfc822;joe", ("550 4.4.7",), "QUEUE.Expired; gone"),
+        ("<mx.contoso.example #5.2.2>", ("5.2.2",), None),
+        ("5.7.3 Cannot do that", ("5.7.3",), "Cannot do that"),
+        ("[{LED=};{MSG=};{FQDN=};{IP=};{LRT=}]", (), None),
+        ("LastError : DnsDomainDoesNotExist", (), "DnsDomainDoesNotExist"),
+        ("451 4.4.0 answer: 421 4.2.1 No." + TAIL, ("451 4.4.0", "421 4.2.1"), "No"),
+        (
+            "1/2/2026 1:00 - Server at a returned '450 4.4.316 No' 1/2/2026 2:00 - Server at b "
+            "returned '550 5.4.300 Expired'",
+            ("450 4.4.316",),
+            "No",
+        ),
+    ],
+)
+def test_odd_forms(text: str, chain: tuple[str, ...], words: str | None) -> None:
+    """S6.08: old delivery reports, lost codes, lost quotes, labels, two reports in a row."""
+    error = parse(text)
+
+    assert (error.chain, error.inner_text) == (chain, words)
+
+
 @pytest.mark.parametrize("text", ["", "  \r\n ", "\u200b"])
 def test_empty(text: str) -> None:
     """Section 6.3, rule 7: nothing there, nothing claimed."""

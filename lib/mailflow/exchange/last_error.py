@@ -91,11 +91,12 @@ _CODE = (
     r"(?:(?P<dash>[ -]) ?(?P<enhanced>[2-5][.,-]\d{1,3}[.,-]\d{1,4})(?!\d)|(?=[ -]\D))"
 )
 # Where a level may begin. A quote opens one only behind a blank or punctuation: an apostrophe
-# stands behind a letter.
+# stands behind a letter. A bare colon does where the quotes got lost.
 _LEVEL = re.compile(
     r"(?P<context>\A[ *#\[{(]*(?P<first>[\"'])? ?"
     r"|(?P<arrow>->) ?"
     r"|(?<![^ :(\[{>=;,])(?P<quote>[\"']) ?"
+    r"|(?P<colon>:) "
     r"|\bLED ?= ?"
     r"|\[(?P<message>Message)="
     r"|\bsmtp; ?"
@@ -105,8 +106,9 @@ _LEVEL = re.compile(
 _ANY_CODE = re.compile(
     r"(?<![\d.])(?P<code>[2-5]\d\d)(?P<dash>[ -])(?P<enhanced>[2-5]\.\d{1,3}\.\d{1,4})(?!\.?\d)"
 )
-_HOST_AND_CODE = re.compile(
-    r"\A[ *]*<(?P<host>[^<>\s]{1,255}) #(?P<enhanced>[2-5]\.\d{1,3}\.\d{1,4})"
+_ENHANCED_ALONE = re.compile(
+    r"\A[ *\"'#]*(?:<(?P<host>[^<>\s#]{1,255})? ?#)?"
+    r"(?P<enhanced>[2-5]\.\d{1,3}\.\d{1,4})(?=[ >]|\Z)(?P<words>[^>]*)"
 )
 
 # The wrapper: `[{KEY=` opens a group, `};{KEY=` goes on in it, `}]` closes it. Blanks are single.
@@ -114,6 +116,11 @@ _WRAPPER = re.compile(
     r"(?P<close>\} ?;? ?\](?= ?(?:$|[}'\"\]),;.])))"
     r"|(?:(?P<open>\[ ?)|(?P<next>\} ?; ?))?\{(?P<key>LED|MSG|LRT|FQDN|IP) ?= ?",
     re.IGNORECASE,
+)
+_LED = re.compile(r"\{LED ?= ?", re.IGNORECASE)
+_LABEL = re.compile(r"\A(?:Last ?Error|Reason) ?: ?", re.IGNORECASE)
+_NEXT_REPORT = re.compile(
+    r"['\"] \d[^'\"]{5,48} - (?:Remote )?Server (?:at|returned) ", re.IGNORECASE
 )
 _KEYS_OUTSIDE = ("MSG", "LRT", "FQDN", "IP")
 
@@ -160,11 +167,12 @@ def parse(text: str) -> LastError:
         return LastError(text)
     values, closings = _wrapper(line)
     starts = _starts(line, closings)
-    host_only = _HOST_AND_CODE.match(line) if not starts else None
+    alone = _ENHANCED_ALONE.match(line) if not starts else None
     inner = _innermost(line, starts[-1] if starts else None, starts, closings)
     levels = _levels(line, starts, inner)
-    if host_only:
-        levels, inner = [Level(None, host_only["enhanced"], "")], _Inner(None, "", closed=True)
+    if alone:
+        inner = _Inner(_tidy(alone["words"]) or None, "", closed=True)
+        levels = [Level(None, alone["enhanced"], inner.text or "")]
     coded = [level for level in levels if level.codes]
     lost = _outer_is_lost(line, starts, inner)
     outer = coded[0] if coded and not lost else Level(None, None, "")
@@ -226,7 +234,7 @@ class _Closings(NamedTuple):
 
 
 def _normalised(text: str) -> str:
-    """One line, single blanks, plain quotes (S6.08); of two pasted replies the first."""
+    """One line, single blanks, plain quotes (S6.08); of pasted replies or reports the first."""
     plain = text.translate(_TYPOGRAPHY).replace("-&gt;", "->")
     for run in _LONG_BLANK.finditer(plain):
         if plain[run.start() - 1 : run.start()] in {"\r", "\n"}:
@@ -234,7 +242,9 @@ def _normalised(text: str) -> str:
         if _ANY_CODE.match(plain, run.end()) and _ANY_CODE.search(plain, 0, run.start()):
             plain = plain[: run.start()]
             break
-    return " ".join(plain.split())
+    line = " ".join(plain.split())
+    second = _NEXT_REPORT.search(line)
+    return _LABEL.sub("", line[: second.start() + 1] if second else line)
 
 
 def _wrapper(line: str) -> tuple[dict[str, str], _Closings]:
@@ -301,8 +311,10 @@ def _starts(line: str, closings: _Closings) -> list[_Start]:
 
 def _opens_level(line: str, found: re.Match[str]) -> bool:
     """Whether a quoted number is a reply: without an enhanced code only behind a colon or verb."""
-    if not found["quote"] or found["enhanced"]:
+    if found["enhanced"] or not (found["quote"] or found["colon"]):
         return True
+    if found["colon"]:
+        return False
     before = line[max(0, found.start() - 12) : found.start()].rstrip().casefold()
     return before.endswith((":", " with", " returned"))
 
@@ -343,12 +355,13 @@ def _levels(line: str, starts: list[_Start], inner: _Inner) -> list[Level]:
 
 def _innermost(line: str, last: _Start | None, starts: list[_Start], closings: _Closings) -> _Inner:
     """The words of the innermost level, and what belongs to them (rule 2 of section 6.3)."""
-    begin = last.end if last else 0
+    led = _LED.search(line) if last is None else None
+    begin = last.end if last else led.end() if led else 0
     region = next((end for end in closings.ends if end >= begin), None)
     closed = not closings.opened or region is not None
     if region is None:
         region = len(line)
-        if last and closings.opened and line.rstrip(" ;]").endswith("}"):
+        if (last or led) and closings.opened and line.rstrip(" ;]").endswith("}"):
             region, closed = line.rstrip(" ;]").rfind("}"), True
         region = max(region, begin)
     enclosing = next((one for one in reversed(starts) if one.quote), None)
@@ -365,7 +378,8 @@ def _innermost(line: str, last: _Start | None, starts: list[_Start], closings: _
         stop = _earliest(line, "]", begin, stop)
     elif last and (last.kind == "property" or line.startswith("{[")):
         stop = _earliest(line, "], [", begin, stop)
-    stop = _earliest(line, " ->", begin, _earliest(line, " [Message=", begin, stop))
+    for mark in (_FAILOVER, " [Message=", " ->"):
+        stop = _earliest(line, mark, begin, stop)
     return _words(line, last, (begin, stop, region), closed=closed)
 
 
@@ -437,11 +451,12 @@ def _partition_folded(words: str, marker: str) -> tuple[str, str, str]:
 
 def _tidy(words: str) -> str:
     """Without what only closes: glued parenthesis, left-over quote or bracket, final period."""
-    bare = words.strip(" *#").removesuffix(";")
+    bare = words.partition("##")[0].removesuffix("#SMTP#").strip(" *#").removesuffix(";")
     if bare.endswith("'") and bare.count("'") == 1:
         bare = bare[:-1]
-    if bare.endswith(">") and bare.count(">") > bare.count("<"):
-        bare = bare[:-1]
+    for opening, closing in ("<>", "[]"):
+        if bare.endswith(closing) and bare.count(closing) > bare.count(opening):
+            bare = bare[:-1]
     bare = _GLUED.sub("", bare).strip(" *#")
     return bare if bare.endswith("..") else bare.removesuffix(".").rstrip()
 
