@@ -134,6 +134,24 @@ def answer(
     )
 
 
+def spots(
+    bindings: Sequence[Binding], family: Family, local: Address | None, port: int
+) -> frozenset[int]:
+    """Where a connector is looked up (S1.16, S1.17): 0, the very address; 1, the wildcard.
+
+    Args:
+        bindings: the connector's bindings.
+        family: of the connection.
+        local: the local address of the connection; None: only the wildcard counts.
+        port: the local port.
+    """
+    here = {one.address for one in bindings if (one.family, one.port) == (family, port)}
+    found = {1} if 0 in here else set()
+    if local is not None and int(local) and int(local) in here:
+        found.add(0)
+    return frozenset(found)
+
+
 _EITHER = (TransportRole.FrontendTransport, TransportRole.HubTransport)
 
 
@@ -153,14 +171,6 @@ class _Question:
 
     def __str__(self) -> str:
         return str(Binding(self.family, int(self.local or 0), self.port))
-
-    def spots(self, bindings: Sequence[Binding]) -> frozenset[int]:
-        """0: bound to the very address; 1: to the wildcard of its family (S1.17)."""
-        here = {b.address for b in bindings if (b.family, b.port) == (self.family, self.port)}
-        found = {1} if 0 in here else set()
-        if self.local_is_specific and int(self.local or 0) in here:
-            found.add(0)
-        return frozenset(found)
 
     @property
     def local_is_specific(self) -> bool:
@@ -184,7 +194,7 @@ class _Entry:
         self.role = connector.role
         self.order = order
         self.range = question.smallest(connector.ranges)
-        self.spots = question.spots(connector.bindings)
+        self.spots = spots(connector.bindings, question.family, question.local, question.port)
         self.spot = min(self.spots, default=None)
         # A binding that was cut off could be the specific one; without a local address only the
         # wildcard counts.

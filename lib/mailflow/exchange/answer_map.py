@@ -1,0 +1,402 @@
+"""Which connector answers, for every remote address at once (section 1.2).
+
+Two levels. `map_answers` makes the map of one endpoint of one server out of its connectors. Below
+it, `cover` works on columns of numbers and makes the maps of a whole fleet in one go.
+
+The rule S1.13 to S1.16 is one comparison, as in `selection`: the smallest range wins, and between
+ranges of one size the one that comes first, if those of specific bindings come before those of the
+wildcard and each of the two in load order. So a map is the range-minimum cover of the address
+space, and it is made without a loop over ranges: see `_smallest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.range_columns import Indices, Numbers, RangeColumns, columns_of
+from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
+from mailflow.exchange.selection import spots
+
+_ALL = np.uint64((1 << 64) - 1)
+_NOTHING = _ALL  # the key of a place that no range covers
+_ONE = np.uint64(1)
+_32 = np.uint64(32)
+_LOW_32 = np.uint64((1 << 32) - 1)
+
+# Small maps are made together, but so few that the work stays within the processor's cache and
+# that group, address and row number fit into 64 bits: 13 + 32 + 18.
+_CHUNK = 1 << 16
+_GROUPS_AT_ONCE = 1 << 12
+_MOST = 1 << 30  # ranges of one group: 33 bits of address, 31 of row number
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The maps of one or many groups: blocks of addresses, and the range that wins in each.
+
+    A group is whatever has a map of its own: an endpoint of a server. Blocks stand in the order of
+    group and address; each group's first block starts at address 0; a block ends where the next
+    one, or the address space, does. Neighbours have different winning ranges.
+
+    Attributes:
+        family: 4 or 6.
+        groups: how many groups there are; their ids count from 0.
+        group: the group of each block.
+        start: first address of each block; of IPv6 its low 64 bits.
+        start_high: high 64 bits of IPv6; zeros for IPv4.
+        winner: place of the winning range among the columns the maps were made of; -1: none.
+    """
+
+    family: Family
+    groups: int
+    group: Indices
+    start: Numbers
+    start_high: Numbers
+    winner: Indices
+
+    def look_up(
+        self, address: Numbers, high: Numbers | None = None, group: Indices | None = None
+    ) -> Indices:
+        """The winning range of each question, as a place among the columns; -1: none.
+
+        Args:
+            address: remote addresses; of IPv6 their low 64 bits.
+            high: their high 64 bits; left out for IPv4.
+            group: the group of each question, 0 to `groups` - 1; left out: group 0.
+        """
+        where = np.zeros(len(address), dtype=np.int64) if group is None else group
+        if self.family == 4:
+            keys, asked = _position(self.group, self.start), _position(where, address)
+            # Asked in order, neighbouring questions find neighbouring blocks still in the cache.
+            order = np.argsort(asked)
+            found = np.empty(len(asked), dtype=np.int64)
+            found[order] = np.searchsorted(keys, asked[order], side="right") - 1
+            return self.winner[found]
+        high = np.zeros(len(address), dtype=np.uint64) if high is None else high
+        # No search in pairs of numbers: sort the questions among the starts, behind equal ones.
+        order = np.lexsort(
+            (
+                np.arange(len(self.start) + len(address)),
+                np.concatenate([self.start, address]),
+                np.concatenate([self.start_high, high]),
+                np.concatenate([self.group, where]),
+            )
+        )
+        is_start = order < len(self.start)
+        block = np.cumsum(is_start) - 1
+        found = np.empty(len(address), dtype=np.int64)
+        found[order[~is_start] - len(self.start)] = block[~is_start]
+        return self.winner[found]
+
+
+def cover(columns: RangeColumns, group: Indices | None = None, groups: int = 1) -> Maps:
+    """The maps of all groups, from their ranges.
+
+    Ranges of equal size in one group stand in the order of the columns: the first wins (S1.15), so
+    those of specific bindings must come before those of the wildcard (S1.16).
+
+    Args:
+        columns: ranges of one family, fewer than 2^30 of them.
+        group: the group of each range, 0 to `groups` - 1; left out: all in group 0.
+        groups: how many groups there are; one without a range has one block that nobody answers.
+
+    Raises:
+        ValueError: too many ranges.
+    """
+    if len(columns) >= _MOST:
+        raise ValueError(f"{len(columns)} ranges are too many for one map")
+    if group is None:
+        group = np.zeros(len(columns), dtype=np.int64)
+    order = None
+    if np.any(group[1:] < group[:-1]):
+        order = np.argsort(group, kind="stable")
+        columns, group = columns.take(order), group[order]
+    if columns.family == 6:
+        maps = _cover_v6(columns, group, groups)
+    else:
+        maps = _cover_v4(columns, group, groups)
+    if order is None:
+        return maps
+    winner = np.where(maps.winner < 0, -1, order[maps.winner])
+    return Maps(maps.family, groups, maps.group, maps.start, maps.start_high, winner)
+
+
+def _cover_v4(columns: RangeColumns, group: Indices, groups: int) -> Maps:
+    """Chunks of groups, so that a sort key and a row number fit into 64 bits together."""
+    offsets = np.searchsorted(group, np.arange(groups + 1))
+    places: list[Numbers] = []
+    winners: list[Indices] = []
+    begin = 0
+    while begin < groups:
+        limit = offsets[begin] + _CHUNK
+        end = int(np.searchsorted(offsets, limit, side="right")) - 1
+        end = min(max(end, begin + 1), begin + _GROUPS_AT_ONCE, groups)
+        rows = slice(int(offsets[begin]), int(offsets[end]))
+        place, winner = _chunk_v4(
+            columns.first[rows], columns.last[rows], group[rows] - begin, end - begin
+        )
+        places.append(place + (np.uint64(begin) << _32))
+        winners.append(np.where(winner < 0, -1, winner + rows.start))
+        begin = end
+    place = np.concatenate(places) if places else np.zeros(0, dtype=np.uint64)
+    return Maps(
+        4,
+        groups,
+        (place >> _32).astype(np.int64),
+        place & _LOW_32,
+        np.zeros(len(place), dtype=np.uint64),
+        np.concatenate(winners) if winners else np.zeros(0, dtype=np.int64),
+    )
+
+
+def _chunk_v4(
+    first: Numbers, last: Numbers, group: Indices, groups: int
+) -> tuple[Numbers, Indices]:
+    """Blocks of a few groups as positions (group above address), and their winners.
+
+    The end of one group's addresses is the start of the next one's, so ranges to the last address
+    need no care.
+    """
+    count = len(first)
+    base = np.arange(groups + 1, dtype=np.uint64) << _32
+    bounds = np.concatenate([_position(group, first), _position(group, last) + _ONE, base])
+    bits = np.uint64(len(bounds).bit_length())
+    packed = np.sort((bounds << bits) | np.arange(len(bounds), dtype=np.uint64))
+    place = packed >> bits
+    changes = np.empty(len(place), dtype=np.bool_)
+    changes[0] = True
+    np.not_equal(place[1:], place[:-1], out=changes[1:])
+    rank = np.empty(len(bounds), dtype=np.int64)
+    rank[(packed & ((_ONE << bits) - _ONE)).astype(np.int64)] = np.cumsum(changes) - 1
+    slots = place[changes]
+    key = ((last - first) << _32) | np.arange(count, dtype=np.uint64)
+    best = _smallest(rank[:count], rank[count : 2 * count], key, len(slots))[:-1]
+    slots = slots[:-1]  # the slot past the last address of the last group
+    winner = np.where(best == _NOTHING, -1, (best & _LOW_32).astype(np.int64))
+    keep = _differs(winner)
+    keep |= (slots & _LOW_32) == 0  # every group has a block of its own at its first address
+    return slots[keep], winner[keep]
+
+
+def _cover_v6(columns: RangeColumns, group: Indices, groups: int) -> Maps:
+    """The same with addresses as two halves, ranked by sorts instead of packed into keys."""
+    count = len(columns)
+    # One past the last address, with carry; past the very last one is 0 of the next group.
+    end = columns.last + _ONE
+    carry = end == 0
+    end_high = columns.last_high + carry
+    end_group = group + (carry & (end_high == 0))
+    past = end_group == groups
+    end_group[past] = 0  # a bound that is there anyway; their rank is set below
+    zeros = np.zeros(groups, dtype=np.uint64)
+    low = np.concatenate([columns.first, end, zeros])
+    high = np.concatenate([columns.first_high, end_high, zeros])
+    owner = np.concatenate([group, end_group, np.arange(groups)])
+    order = np.lexsort((low, high) if groups == 1 else (low, high, owner))
+    low, high, owner = low[order], high[order], owner[order]
+    changes = _differs(low) | _differs(high) | _differs(owner)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.cumsum(changes) - 1
+    low, high, owner = low[changes], high[changes], owner[changes]
+    ends = rank[count : 2 * count]
+    ends[past] = len(low)
+    by_size = _order_by_size(columns)
+    key = np.empty(count, dtype=np.uint64)
+    key[by_size] = np.arange(count, dtype=np.uint64)
+    best = _smallest(rank[:count], ends, key, len(low) + 1)[:-1]
+    winner = np.full(len(best), -1, dtype=np.int64)
+    covered = best != _NOTHING
+    winner[covered] = by_size[best[covered].astype(np.int64)]
+    keep = _differs(winner) | ((low == 0) & (high == 0))
+    return Maps(6, groups, owner[keep], low[keep], high[keep], winner[keep])
+
+
+def _order_by_size(columns: RangeColumns) -> Indices:
+    """Places of IPv6 ranges from small to large, equal ones as they stand (S1.13, S1.15)."""
+    low = columns.last - columns.first  # wraps around where it has to borrow
+    high = columns.last_high - columns.first_high - (columns.last < columns.first)
+    low -= (low == _ALL) & (high == _ALL)  # the whole of IPv6 saturates (S1.21)
+    return np.lexsort((low, high))
+
+
+def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers:
+    """The smallest key of all intervals [begin, end) that cover each slot.
+
+    An interval of n slots is two that overlap, each as long as the largest power of two within n.
+    From the longest power down, every slot takes the smallest key that starts there, and hands it
+    on as two of half the length. Takes O(n + slots * log slots) and no loop over intervals.
+    """
+    best = np.full(slots, _NOTHING, dtype=np.uint64)
+    if not len(key):
+        return best
+    # The exponent of a whole number below 2^53 as floating point is its highest bit, exactly.
+    level = (np.frexp((end - begin).astype(np.float64))[1] - 1).astype(np.uint8)
+    order = np.argsort(level, kind="stable")
+    begin, end, key = begin[order], end[order], key[order]
+    edges = np.searchsorted(level[order], np.arange(int(level.max()) + 2))
+    for power in range(len(edges) - 2, -1, -1):
+        width, part = 1 << power, slice(edges[power], edges[power + 1])
+        np.minimum.at(best, begin[part], key[part])
+        if power:
+            np.minimum.at(best, end[part] - width, key[part])
+            half = width >> 1
+            np.minimum(best[half:], best[:-half], out=best[half:])
+    return best
+
+
+def _position(group: Indices, address: Numbers) -> Numbers:
+    """Group and IPv4 address as one number that sorts like the two."""
+    result: Numbers = (group.astype(np.uint64) << _32) | address
+    return result
+
+
+def _differs(column: NDArray[np.int64] | Numbers) -> NDArray[np.bool_]:
+    """Where a value is not the one before it; the first always."""
+    result = np.ones(len(column), dtype=np.bool_)
+    np.not_equal(column[1:], column[:-1], out=result[1:])
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMap:
+    """Who answers at one endpoint, for every remote address of one family.
+
+    Only what was read in full counts: a connector whose enabled state or role is not known takes no
+    part, and what was cut off is not there. `selection.select` says for an address whether that
+    leaves a doubt.
+
+    Attributes:
+        family: 4 or 6.
+        connectors: all connectors of the server, as given.
+        ranges: the ranges that take part, in the order in which they win ties.
+        owners: for each of these the place of its connector.
+        maps: the blocks, with the winning range as a place in `ranges`.
+    """
+
+    family: Family
+    connectors: tuple[ReceiveConnector, ...]
+    ranges: tuple[AddressRange, ...]
+    owners: Indices
+    maps: Maps
+
+    @property
+    def starts(self) -> list[int]:
+        """First address of each block, as a number; the last block ends with the family."""
+        highs, lows = self.maps.start_high.tolist(), self.maps.start.tolist()
+        return [(high << 64) | low for high, low in zip(highs, lows, strict=True)]
+
+    @property
+    def winners(self) -> Indices:
+        """Of each block the place of the connector that answers; -1: none (S1.18)."""
+        return np.append(self.owners, -1)[self.maps.winner]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Of each block the size of the winning range (S1.13); 0 where none answers."""
+        sizes = [block.specificity for block in self.ranges]
+        return [sizes[place] if place >= 0 else 0 for place in self.maps.winner.tolist()]
+
+    def look_up(
+        self, addresses: Sequence[Address]
+    ) -> list[tuple[ReceiveConnector | None, AddressRange | None]]:
+        """The connector that answers each address, and its smallest range that holds it.
+
+        Raises:
+            ValueError: an address of the other family.
+        """
+        if any(address.version != self.family for address in addresses):
+            raise ValueError(f"not all of these are IPv{self.family} addresses")
+        low, high = _halves([int(address) for address in addresses])
+        return [
+            (None, None) if place < 0 else (self.connectors[self.owners[place]], self.ranges[place])
+            for place in self.maps.look_up(low, high).tolist()
+        ]
+
+    def __iter__(self) -> Iterator[tuple[AddressRange, ReceiveConnector | None]]:
+        """The whole address space in order, cut where another connector answers."""
+        winners = self.winners
+        cuts = np.flatnonzero(_differs(winners))
+        starts = self.starts
+        firsts = [starts[cut] for cut in cuts.tolist()]
+        lasts = [first - 1 for first in firsts[1:]] + [(1 << WIDTH[self.family]) - 1]
+        for first, last, place in zip(firsts, lasts, winners[cuts].tolist(), strict=True):
+            winner = None if place < 0 else self.connectors[place]
+            yield AddressRange(self.family, first, last), winner
+
+
+def _halves(numbers: Sequence[int]) -> tuple[Numbers, Numbers]:
+    return (
+        np.array([number & int(_ALL) for number in numbers], dtype=np.uint64),
+        np.array([number >> 64 for number in numbers], dtype=np.uint64),
+    )
+
+
+def map_answers(
+    connectors: Sequence[ReceiveConnector],
+    *,
+    process: TransportRole,
+    local: Address | None,
+    port: int,
+    family: Family,
+) -> AnswerMap:
+    """Who answers at an endpoint of a server, for every remote address (S1.10 to S1.17).
+
+    Args:
+        connectors: all receive connectors of the server, in the order they were read.
+        process: the role of the process that has the endpoint.
+        local: the local address; None: only wildcard bindings count.
+        port: the local port.
+        family: of the remote addresses.
+
+    Raises:
+        ValueError: the local address is of another family (S1.17).
+    """
+    if local is not None and local.version != family:
+        raise ValueError(f"IPv{family} can't connect to {local}: two address families")
+    places = [
+        (min(found), place)
+        for place, one in enumerate(connectors)
+        if one.enabled and one.role == process
+        if (found := spots(one.bindings, family, local, port))
+    ]
+    owned = [
+        (block, place)
+        for _, place in sorted(places)  # a tie goes to the specific binding, then to the first
+        for block in connectors[place].ranges
+        if block.family == family
+    ]
+    ranges = tuple(block for block, _ in owned)
+    owners = np.array([place for _, place in owned], dtype=np.int64)
+    maps = cover(columns_of(ranges, family))
+    return AnswerMap(family, tuple(connectors), ranges, owners, maps)
+
+
+def differences(
+    before: AnswerMap, after: AnswerMap
+) -> Iterator[tuple[AddressRange, ReceiveConnector | None, ReceiveConnector | None]]:
+    """Addresses that another connector answers in the second map, by identity, in order.
+
+    Raises:
+        ValueError: the maps are of different families.
+    """
+    if before.family != after.family:
+        raise ValueError("maps of two address families have nothing to compare")
+    old, new = list(before), list(after)
+    first, i, j = 0, 0, 0
+    while i < len(old) and j < len(new):
+        last = min(old[i][0].last, new[j][0].last)
+        ours, theirs = old[i][1], new[j][1]
+        if _identity(ours) != _identity(theirs):
+            yield AddressRange(before.family, first, last), ours, theirs
+        i += old[i][0].last == last
+        j += new[j][0].last == last
+        first = last + 1
+
+
+def _identity(connector: ReceiveConnector | None) -> str | None:
+    return None if connector is None else connector.identity.casefold()
