@@ -11,6 +11,9 @@ GAP = "  "
 NARROWEST = 8
 """A column below this width cannot be read; a table then becomes one block per row."""
 
+LONGEST_WORD = 24
+"""Words up to this length stay whole where the columns leave room for that."""
+
 
 def visible(text: str) -> str:
     r"""The text with every character that is not shown as itself written out, `\x1b`, `\u202e`.
@@ -109,19 +112,20 @@ def _natural(texts: Sequence[str]) -> int:
 def _fit(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
     """Widths that add up to at most `room`; None where the columns are too many for it."""
     columns = list(zip(head, *rows, strict=True))
-    natural = [max(_natural(column), 1) for column in columns]
-    least = [min(one, NARROWEST) for one in natural]
+    natural = [min(max(_natural(column), 1), room) for column in columns]
+    words = [max(map(width, " ".join(column).split()), default=1) for column in columns]
+    least = [min(one, LONGEST_WORD) for one in words]
+    if sum(least) > room:
+        least = [min(one, NARROWEST) for one in natural]
     if sum(least) > room:
         return None
     widths = natural
-    while (spare := sum(widths) - room) > 0:
-        widest = max(widths)
-        next_widest = max((one for one in widths if one < widest), default=0)
-        shared = [place for place, one in enumerate(widths) if one == widest]
-        step = max(1, min(spare // len(shared), widest - next_widest))
-        for place in shared:
-            if sum(widths) > room:
-                widths[place] = max(least[place], widths[place] - step)
+    for _ in range(sum(widths) - room):
+        widest = max(
+            (place for place, one in enumerate(widths) if one > least[place]),
+            key=lambda place: widths[place],
+        )
+        widths[widest] -= 1
     return widths
 
 

@@ -41,6 +41,7 @@ max-width:none;background:none;line-height:1.45}
 .mf table.mf-table thead th{background:var(--mf-band);font-weight:600;overflow-wrap:normal;
 vertical-align:bottom}
 .mf table.mf-table tbody th{font-weight:600}
+.mf table.mf-table tbody th span{display:inline-block;max-width:17em;overflow-wrap:break-word}
 .mf table.mf-table .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
@@ -63,7 +64,8 @@ _TEMPLATE = """
 <tbody>{% for row in rows %}
 <tr>{% for cell in row %}{% set tag = "th" if loop.first else "td" -%}
 <{{ tag }}{% if loop.first %} scope="row"{% endif %}
- {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>{{ cell.text }}</{{ tag }}>
+ {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>
+ {%- if loop.first %}<span>{{ cell.text }}</span>{% else %}{{ cell.text }}{% endif %}</{{ tag }}>
 {%- endfor %}</tr>{% endfor %}
 </tbody></table>
 {% if more %}<p class="unknown">{{ more }}</p>{% endif %}

@@ -217,13 +217,14 @@ def _ruler(ruler: Ruler) -> Markup:
         (len(every_pin) - len(pins), "more servers"),
         (len(ruler.lanes) - len(lanes), "more connectors"),
     ]
+    more = ", ".join(f"{number} {what}" for number, what in hidden if number > 0)
     return _figure(
         "ruler.svg.j2",
         f"{ruler.server}, port {ruler.port}: which connector answers whom"
         + (" (IPv6)" if ruler.family == 6 else ""),
         ruler.reading or _in_words(pins, landing, ruler.lanes),
         wide=WIDE,
-        high=bottom + deep + 26,
+        high=bottom + deep + (26 if more else 4),
         left=_LEFT,
         right=WIDE - _RIGHT,
         lanes=drawn_lanes,
@@ -232,7 +233,7 @@ def _ruler(ruler: Ruler) -> Markup:
         slots=slots,
         top=top,
         bottom=bottom,
-        more=", ".join(f"{number} {what}" for number, what in hidden if number > 0),
+        more=more,
     )
 
 

@@ -71,7 +71,8 @@ def _commands(label: str, commands: tuple[str, ...]) -> list[str]:
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:
     entries = words.of_state(diagnosis, "unknown")
-    return list(dict.fromkeys(one.remedy or one.reading for one in entries))
+    texts = "\n".join(one.remedy or one.reading for one in entries)
+    return list(dict.fromkeys(texts.splitlines()))
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:

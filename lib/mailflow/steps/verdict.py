@@ -136,10 +136,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         verdict=document["verdict"],
         headline=document["headline"],
         summary=document["summary"],
-        findings=tuple(
-            Finding(**{key: tuple(v) if isinstance(v, list) else v for key, v in one.items()})
-            for one in document["findings"]
-        ),
+        findings=tuple(_entry(one) for one in document["findings"]),
         unread=tuple(
             Unread(one["server"] or "", one["what"], one["why"]) for one in document["unread"]
         ),
@@ -149,3 +146,10 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         undo=tuple(document["undo"]),
         taken=document["taken"],
     )
+
+
+def _entry(one: Mapping[str, Any]) -> Finding:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
+    }
+    return Finding(**values)

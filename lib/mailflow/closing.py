@@ -1,0 +1,27 @@
+"""The last cell of a runbook: keep the findings with the run, and show them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from mailflow.show.markup import Markup
+from mailflow.show.verdict import verdict_card
+from mailflow.snapshot import write_whole
+from mailflow.steps.verdict import Diagnosis
+
+RUN_FOLDER = "MAILFLOW_RUN"
+"""Environment variable that names the run folder of a headless run (contract, section 5)."""
+
+
+def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
+    """Write `findings.json` into the run's folder, if this is a headless run, and show the verdict.
+
+    A run counts as complete only if that file is there, so this belongs into the last cell.
+    """
+    folder = os.environ.get(RUN_FOLDER, "")
+    if folder:
+        text = json.dumps(diagnosis.as_json(), ensure_ascii=True, indent=2)
+        write_whole(Path(folder, "findings.json"), text + "\n")
+    return verdict_card(diagnosis, ticket=ticket)

@@ -1,0 +1,208 @@
+"""The headless run: a runbook through papermill, its folder, its report, its exit code.
+
+The source is opened before the kernel starts, so that unreadable input leaves nothing behind; what
+was read is kept in the folder, and the notebook judges just that.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mailflow.errors import UsageError
+from mailflow.plain import visible, wrap
+from mailflow.runs import folder as folders
+from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
+from mailflow.runs.parameters import Parameter, checked, declared
+from mailflow.snapshot import write_whole
+
+__all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
+
+_HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
+"""Beside lib/ in a clone; inside the package where it was installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes:
+        folder: the run's folder.
+        verdict: `found`, `unknown`, `clear`, or `incomplete` where it did not reach its end.
+        summary: one or two sentences for the ticket; why it stopped where it did.
+        exit_code: by the contract, section 4.
+        findings: the document of findings.json; empty where there is none.
+    """
+
+    folder: Path
+    verdict: str
+    summary: str
+    exit_code: int
+    findings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def report(self) -> Path:
+        """The HTML file to attach to the ticket."""
+        return self.folder / "report.html"
+
+    def screen(self, width: int = 80, *, colour: bool = False) -> str:
+        """The verdict as one screen of text."""
+        from mailflow.show.terminal import screen
+        from mailflow.steps.verdict import from_json
+
+        if self.findings:
+            return screen(from_json(self.findings), width, colour=colour)
+        room = max(width - 14, 20)
+        lines = [line for text in (self.summary, _NO_VERDICT) for line in wrap(visible(text), room)]
+        return "\n".join(f"{'' if n else 'INCOMPLETE':14}{line}" for n, line in enumerate(lines))
+
+
+_NO_VERDICT = "This run has no verdict; what it had done by then is in the report."
+
+
+def runbooks() -> list[str]:
+    """The names of the runbooks, in order."""
+    return sorted(path.stem for home in _HOMES for path in home.glob("*.ipynb"))
+
+
+def runbook_path(name: str) -> Path:
+    """The notebook of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in runbooks():
+        raise UsageError(f"no runbook is called {name!r}; known: {', '.join(runbooks()) or 'none'}")
+    return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
+
+
+def run(  # noqa: PLR0913 - the options of the command
+    runbook: str,
+    source: str,
+    *,
+    ticket: str | None = None,
+    runs: Path = Path("runs"),
+    parameters: Mapping[str, str] | None = None,
+    timeout: float = 600.0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> RunResult:
+    """Execute a runbook headless into a new folder below `runs`.
+
+    Args:
+        runbook: its name, without the suffix.
+        source: SOURCE of the contract, section 2.
+        ticket: of the service desk; part of the folder's name.
+        runs: where run folders are.
+        parameters: further parameters by name, as texts.
+        timeout: seconds a single cell may take.
+        progress: is told what is going on, a line at a time.
+
+    Raises:
+        UsageError: no such runbook, parameter or server, or the folder cannot be made.
+        InputError: the source cannot be read. Nothing was written then.
+    """
+    from mailflow.opening import open_source
+
+    began = time.monotonic()
+    path = runbook_path(runbook)
+    values = _values(declared(_read(path)), source, ticket, parameters or {})
+    progress(f"reading {source}")
+    org = open_source(source, servers=_names(values.get("servers")))
+    opened = time.monotonic()
+    started = datetime.now(UTC)
+    folder = folders.make(runs, runbook, ticket, started)
+    manifest = folders.first_manifest(path, org, values, started)
+    manifest["title"] = " - ".join(filter(None, [_title(runbook), visible(ticket or "")]))
+    folders.keep(folder, manifest)
+    org.save(folder / "snapshot")
+    progress(f"running {runbook}")
+    stop = execute(path, folder / "notebook.ipynb", values, timeout)
+    executed = time.monotonic()
+    progress("writing the report")
+    manifest["timings"] = {
+        "open_s": round(opened - began, 3),
+        "execute_s": round(executed - opened, 3),
+    }
+    return _finish(folder, path, manifest, stop)
+
+
+def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> RunResult:
+    """Judge what the run left, write report and manifest; the manifest last."""
+    from mailflow.runs.report import render
+
+    notebook = _executed(folder, path)
+    stop = audit(notebook["cells"], stop)
+    findings = folders.findings_of(folder)
+    verdict, code = folders.verdict(findings, stop.reason)
+    if code is None:
+        stop = stop or Stop("the last cell left no findings")
+        code = folders.INTERNAL_CODE if stop.is_bug else folders.INCOMPLETE_CODE
+        _put_aside(folder)
+        findings = {}
+    manifest |= {
+        "complete": not stop,
+        "reason": stop.reason,
+        "stopped_at": stop.cell,
+        "verdict": verdict,
+        "exit_code": code,
+        "facts": _facts(findings),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    began = time.monotonic()
+    write_whole(folder / "report.html", render(notebook, manifest, stop))
+    manifest["timings"]["report_s"] = round(time.monotonic() - began, 3)
+    folders.keep(folder, manifest)
+    summary = f"The run stopped: {stop.reason}." if stop else str(findings.get("summary", ""))
+    return RunResult(folder, verdict, summary, code, findings)
+
+
+def _values(
+    known: Mapping[str, Parameter], source: str, ticket: str | None, given: Mapping[str, str]
+) -> dict[str, object]:
+    values = checked(known, given)
+    own = {"source": source, "ticket": ticket or ""}
+    return {name: value for name, value in own.items() if name in known} | values
+
+
+def _executed(folder: Path, path: Path) -> dict[str, Any]:
+    """The notebook as far as it came; without the paths of this machine, which are nobody's."""
+    output = folder / "notebook.ipynb"
+    if not output.is_file():
+        return _read(path)
+    notebook = _read(output)
+    notes = notebook["metadata"].get("papermill")
+    if notes:
+        notes |= {"input_path": path.name, "output_path": output.name}
+        write_whole(output, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return notebook
+
+
+def _put_aside(folder: Path) -> None:
+    """Findings of a run without an end are no findings: nobody may take them for complete."""
+    file = folder / "findings.json"
+    if file.exists():
+        file.replace(folder / "findings.incomplete.json")
+
+
+def _facts(findings: Mapping[str, Any]) -> list[str]:
+    entries = findings.get("findings", ())
+    shown = [one for one in entries if one.get("state") in ("found", "unknown")]
+    return sorted({str(fact) for one in shown for fact in one.get("facts", ())})
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _title(runbook: str) -> str:
+    return runbook.replace("_", " ").capitalize()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document

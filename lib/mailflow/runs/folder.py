@@ -1,0 +1,138 @@
+"""A run's folder: its name, what must be in it, and when it counts as complete (contract 5)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mailflow.errors import UsageError
+from mailflow.snapshot import Snapshot, write_whole
+from mailflow.steps.verdict import SCHEMA as FINDINGS_SCHEMA
+
+SCHEMA = "mailflow.run/1"
+EXIT_CODES = {"clear": 0, "found": 1, "unknown": 2}
+INCOMPLETE = "incomplete"
+INCOMPLETE_CODE, INTERNAL_CODE = 2, 4
+
+LONGEST_TICKET = 80
+"""Characters of a ticket that go into a folder's name; the manifest holds all of it."""
+
+_PACKAGES = ("papermill", "nbclient", "nbconvert", "ipykernel", "pandas")
+
+
+def make(runs: Path, runbook: str, ticket: str | None, now: datetime) -> Path:
+    """A new folder `<UTC time>-<runbook>[-<ticket>]`; a name already taken gets `-2`.
+
+    Making it is what claims the name, so two runs in the same second never share one.
+
+    Raises:
+        UsageError: it cannot be made there.
+    """
+    parts = [f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}", runbook, tidy(ticket or "")]
+    name = "-".join(part for part in parts if part)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            folder = runs / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise UsageError(f"{runs}: no run folder can be made there ({error.strerror})") from error
+    raise UsageError(f"{runs}: every name from {name} on is taken")
+
+
+def tidy(ticket: str) -> str:
+    """A ticket as part of a folder's name: other characters become `-` (contract, section 5)."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", ticket)[:LONGEST_TICKET]
+
+
+def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
+    """The verdict of a run and its exit code; (`incomplete`, None) where there is none.
+
+    Args:
+        findings: the document of findings.json; None where there is none.
+        stopped: why the run did not reach its end; empty if it did.
+    """
+    if stopped or not isinstance(findings, dict) or findings.get("schema") != FINDINGS_SCHEMA:
+        return INCOMPLETE, None
+    found = findings.get("verdict")
+    return (found, EXIT_CODES[found]) if found in EXIT_CODES else (INCOMPLETE, None)
+
+
+def findings_of(folder: Path) -> Any:  # noqa: ANN401 - parsed JSON
+    """The document that the closing cell left; None where it left none that can be read."""
+    try:
+        return json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds a run that reached its end and says what it found."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    whole = isinstance(manifest, dict) and manifest.get("complete") is True
+    return whole and verdict(findings_of(folder), "")[0] != INCOMPLETE
+
+
+def first_manifest(
+    runbook: Path, org: Snapshot, parameters: Mapping[str, object], now: datetime
+) -> dict[str, Any]:
+    """What is known before the run; it says that the run is not complete."""
+    return {
+        "schema": SCHEMA,
+        "complete": False,
+        "reason": "the run has not ended",
+        "verdict": INCOMPLETE,
+        "exit_code": INCOMPLETE_CODE,
+        "runbook": {
+            "name": runbook.stem,
+            "sha256": hashlib.sha256(runbook.read_bytes()).hexdigest(),
+        },
+        "parameters": dict(parameters),
+        "versions": _versions(),
+        "started": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "read": org.taken.isoformat(timespec="seconds") if org.taken else None,
+        "inputs": dict(org.inputs),
+        "ignored": [{"what": what, "place": place} for what, place in org.ignored],
+        "servers": outcomes(org),
+        "timings": {},
+    }
+
+
+def outcomes(org: Snapshot) -> list[dict[str, object]]:
+    """Each server, and whether all of it was read; rows that name no server stand at the end."""
+    rows: list[dict[str, object]] = []
+    for server in org.servers:
+        lacking = [one.what for one in org.unread if server.is_named(one.server)]
+        outcome = "incomplete" if lacking else "ok"
+        rows.append({"server": server.name, "outcome": outcome, "unread": lacking})
+    others = [one for one in org.unread if org.server(one.server) is None]
+    rows += [
+        {"server": one.server or None, "outcome": "failed", "unread": [one.what]} for one in others
+    ]
+    return rows
+
+
+def keep(folder: Path, manifest: Mapping[str, object]) -> None:
+    """Write the manifest, whole."""
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    from mailflow import __version__
+
+    ours = {"mailflow": __version__, "python": platform.python_version()}
+    return ours | {name: metadata.version(name) for name in _PACKAGES}

@@ -1,0 +1,175 @@
+"""papermill in this process: one notebook, one kernel, and what became of its cells."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mailflow import errors
+from mailflow.closing import RUN_FOLDER
+from mailflow.plain import visible
+
+_OURS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.MailflowError)
+}
+_SECRETS = ("MAILFLOW_PASSWORD",)
+_NAMES_OF_SECRETS = ("MAILFLOW_PASSWORD_ENV",)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ended before its end; all empty where it did not.
+
+    Attributes:
+        reason: in words, for the report and the terminal.
+        cell: the id of the cell it stopped at.
+        is_bug: an exception of ours that nobody foresaw (exit 4).
+    """
+
+    reason: str = ""
+    cell: str = ""
+    is_bug: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether it stopped."""
+        return bool(self.reason)
+
+
+def kernel_environment(folder: Path | None = None) -> dict[str, str]:
+    """The environment for a kernel or JupyterLab: this one, and the way to this package.
+
+    Args:
+        folder: of a headless run. Its snapshot is read already, so the kernel needs no secret and
+            gets none.
+    """
+    environment = dict(os.environ)
+    home = Path(__file__).parents[2]
+    if home.name == "lib":  # a clone; an installed package is found anyway
+        ways = [str(home), *filter(None, [environment.get("PYTHONPATH", "")])]
+        environment["PYTHONPATH"] = os.pathsep.join(ways)
+    environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # this Python's kernel, not one of the user's
+    if folder is None:
+        environment.pop(RUN_FOLDER, None)
+        return environment
+    environment[RUN_FOLDER] = str(folder.resolve())
+    for name in (*_SECRETS, *(environment.get(one, "") for one in _NAMES_OF_SECRETS)):
+        environment.pop(name, None)
+    return environment
+
+
+def execute(notebook: Path, output: Path, parameters: Mapping[str, object], timeout: float) -> Stop:
+    """Execute a notebook into `output`; it is saved after each cell, so a part is never lost.
+
+    Args:
+        notebook: the runbook.
+        output: where the executed notebook goes; its folder is the kernel's MAILFLOW_RUN and its
+            working directory.
+        parameters: checked values.
+        timeout: seconds a single cell may take.
+    """
+    # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillException, PapermillExecutionError
+    from traitlets.config import Config
+
+    exporter = threading.Thread(target=_import_exporter, daemon=True)
+    with _environment(kernel_environment(output.parent)):
+        exporter.start()  # while the kernel boots, this process has nothing to do
+        try:
+            papermill.execute_notebook(
+                str(notebook.resolve()),
+                str(output.resolve()),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                request_save_on_cell_execute=True,
+                cwd=str(output.parent.resolve()),
+                execution_timeout=max(1, round(timeout)),
+                shutdown_kernel="immediate",
+                config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+            )
+        except PapermillExecutionError as error:
+            return _of_cell(error.ename, error.evalue)
+        except DeadKernelError:
+            return Stop("the kernel died")
+        except TimeoutError:
+            return Stop(f"a cell took longer than {timeout:g} s")
+        except KeyboardInterrupt:
+            return Stop("it was interrupted")
+        except (PapermillException, RuntimeError, OSError) as error:
+            return Stop(f"the kernel did not start or answer: {_line(str(error))}")
+        finally:
+            exporter.join()
+    return Stop()
+
+
+def audit(cells: list[dict[str, Any]], stop: Stop) -> Stop:
+    """The stop as it was told, or the one that only the cells tell, with the cell it was at.
+
+    papermill calls every cell completed after a time-out or the death of a kernel; only counts and
+    error outputs tell the truth.
+    """
+    code = [one for one in cells if one["cell_type"] == "code" and "".join(one["source"]).strip()]
+    failed = [one for one in code if any(_is_error(output) for output in one["outputs"])]
+    never_ran = [one for one in code if one["execution_count"] is None]
+    suspects = failed or never_ran
+    if not suspects:
+        return stop
+    cell = str(suspects[0].get("id", ""))
+    if stop:
+        return Stop(stop.reason, cell, stop.is_bug)
+    if failed:
+        error = next(output for output in failed[0]["outputs"] if _is_error(output))
+        told = _of_cell(str(error.get("ename", "")), str(error.get("evalue", "")))
+        return Stop(told.reason, cell, told.is_bug)
+    return Stop(f"{len(never_ran)} cells never ran", cell)
+
+
+def is_foreseen(name: str) -> bool:
+    """Whether an exception of this name is one that says what to do, and needs no traceback."""
+    return name in _OURS
+
+
+def _of_cell(name: str, value: str) -> Stop:
+    if is_foreseen(name):
+        return Stop(_line(value))
+    if name in {"CellTimeoutError", "TimeoutError"}:
+        return Stop("a cell took too long")
+    if name == "KeyboardInterrupt":
+        return Stop("it was interrupted")
+    return Stop(f"internal error in the runbook: {name}: {_line(value)}", is_bug=True)
+
+
+def _is_error(output: Mapping[str, Any]) -> bool:
+    return output.get("output_type") == "error"
+
+
+def _line(text: str) -> str:
+    return visible(text.strip().partition("\n")[0])[:500]
+
+
+def _import_exporter() -> None:
+    import nbconvert.exporters.html  # noqa: F401 - only to have it loaded
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """What a kernel started meanwhile inherits; papermill knows no other way."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

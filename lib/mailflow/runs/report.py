@@ -1,0 +1,125 @@
+"""An executed notebook as one HTML file: verdict first, no code, nothing loaded, no script."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mailflow.runs.kernel import Stop, is_foreseen
+from mailflow.show import ticket as template
+from mailflow.show.markup import fill
+
+LEFT_OUT = {"parameters", "injected-parameters", "papermill-error-cell-tag", "not-in-report"}
+"""Tags of cells that say nothing to the reader of a report."""
+
+SHOWN = ("text/html", "image/svg+xml", "image/png", "text/plain")
+"""What is taken of an output, the first that is there; never a script, never a widget."""
+
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop) -> str:
+    """The report.
+
+    Args:
+        notebook: the executed notebook, or as far as it came.
+        manifest: of the run; gives title, footer and whether it is complete.
+        stop: why it did not come further.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    shown = _report_cells(notebook, stop)
+    head = "" if stop else _taken_out(shown, "verdict")
+    shown = [cell for cell in shown if "verdict" not in _tags(cell)]
+    styles: list[str] = []
+    head = _without_styles(head, styles)
+    for cell in shown:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "text/html" in data:
+                data["text/html"] = _without_styles(data["text/html"], styles)
+    banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
+    document = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
+    )
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        exclude_input=True,
+        exclude_anchor_links=True,
+        template_name="ticket",
+        extra_template_basedirs=[str(template.FOLDER.parent)],
+    )
+    body, _ = exporter.from_notebook_node(
+        document,
+        {
+            "metadata": {"name": manifest["title"]},
+            "ticket": {
+                "title": manifest["title"],
+                "styles": "\n".join(styles),
+                "head": banner + head,
+                "footer": fill("footer.html.j2", manifest=manifest),
+            },
+        },
+    )
+    return str(body)
+
+
+def _report_cells(notebook: Mapping[str, Any], stop: Stop) -> list[dict[str, Any]]:
+    cells = [copy.deepcopy(one) for one in notebook["cells"] if not _tags(one) & LEFT_OUT]
+    for cell in cells:
+        cell["metadata"] = {"tags": sorted(_tags(cell))}
+        cell["source"] = _text(cell["source"])
+        if cell["cell_type"] == "code":
+            cell["source"] = ""  # a report hides the code
+            cell["outputs"] = [
+                shown for one in cell["outputs"] if (shown := _shown(one, stop)) is not None
+            ]
+    return cells
+
+
+def _shown(output: dict[str, Any], stop: Stop) -> dict[str, Any] | None:
+    """An output as the report has it; None for what is no part of it."""
+    kind = output["output_type"]
+    if kind == "error":
+        words = stop.reason if is_foreseen(output["ename"]) else _error_of(output)
+        return {"output_type": "stream", "name": "stderr", "text": words}
+    if kind == "stream":
+        return output | {"text": _text(output["text"])}
+    data = output.get("data", {})
+    if any("widget" in name for name in data):
+        return None
+    best = next((name for name in SHOWN if name in data), None)
+    if best is None:
+        return None
+    return {"output_type": "display_data", "metadata": {}, "data": {best: _text(data[best])}}
+
+
+def _error_of(output: Mapping[str, Any]) -> str:
+    """Name, message and the traceback as text, for the one who mends it."""
+    lines = "\n".join(output.get("traceback", ()))
+    return re.sub(r"\x1b\[[0-9;]*m", "", lines) or f"{output['ename']}: {output['evalue']}"
+
+
+def _taken_out(cells: list[dict[str, Any]], tag: str) -> str:
+    """The HTML of the outputs of the cells with this tag."""
+    outputs = [out for one in cells if tag in _tags(one) for out in one.get("outputs", ())]
+    return "\n".join(one.get("data", {}).get("text/html", "") for one in outputs)
+
+
+def _without_styles(html: str, styles: list[str]) -> str:
+    """HTML without its style elements, each of which is kept once for the page's head."""
+    for style in _STYLE.findall(html):
+        if style not in styles:
+            styles.append(style)
+    return _STYLE.sub("", html)
+
+
+def _text(lines: str | list[str]) -> str:
+    """A text that nbformat keeps whole or in lines."""
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def _tags(cell: Mapping[str, Any]) -> set[str]:
+    return set(cell["metadata"].get("tags", ()))
