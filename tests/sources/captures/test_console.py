@@ -176,6 +176,42 @@ def test_server_in_the_command(command: str, server: str) -> None:
     assert [row.named_server for row in rows] == [server, server, ""]
 
 
+def test_lines_padded_to_the_window() -> None:
+    """Blanks that copying a window gives to every line are no part of any value."""
+    text = (
+        "Identity     : A\\1\nMessageCount : 1\n"
+        "LastError    : one two three four\n"
+        "               five six seven eight\n               nine\n"
+    )
+    padded = "\n".join(line.ljust(60) for line in text.split("\n"))
+
+    [row] = read_console(padded, "x").rows
+
+    assert row.values["LastError"] == "one two three four five six seven eight nine"
+
+
+def test_objects_without_an_empty_line() -> None:
+    """A name that comes again begins another object."""
+    one = "Identity     : A\\1\nMessageCount : 1\n"
+
+    assert len(read_console(one * 3, "x").rows) == 3
+
+
+def test_empty_line_parts_objects() -> None:
+    """Objects of two cmdlets are not mixed, even if their columns agree."""
+    text = (
+        "Identity     : A\\1\nMessageCount : 1\n\nName         : A\nServerRole   : Mailbox\n"
+        "Fqdn         : a\n"
+    )
+
+    rows = read_console(text, "x").rows
+
+    assert [(row.cmdlet, len(row.values)) for row in rows] == [
+        ("Get-Queue", 2),
+        ("Get-ExchangeServer", 3),
+    ]
+
+
 def test_damaged_value_is_lost() -> None:
     """A line that lost its indent leaves a value of which the end can't be told."""
     text = (

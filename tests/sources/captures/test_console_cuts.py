@@ -158,6 +158,24 @@ def test_full_piece_of_a_cut_word() -> None:
     assert _joined(pieces) == "".join(pieces)
 
 
+def test_comma_gets_its_blank() -> None:
+    """A piece that ends in a comma lost a blank, unless commas stand without blanks elsewhere."""
+    assert _joined(["qqqq, wwww,", "eeee"]) == "qqqq, wwww, eeee"
+    assert _joined(["qqqq,wwww,", "eeee"]) is None
+
+
+def test_one_cut_word_is_no_proof_among_short_pieces() -> None:
+    """A part that happens to make a word does not turn short pieces into full ones."""
+    pieces = ["the wideness of a line that is full", "short fail", "over again"]
+
+    assert _joined([*pieces], ["failover"]) != "".join(pieces)
+
+
+def test_several_blanks_on_a_screen_are_lost() -> None:
+    """How many blanks a cut took away can't be told where several stand together."""
+    assert _joined(["the first line  of it", "is short, and then", "comes more"]) is None
+
+
 def test_undecided_is_lost() -> None:
     """One cut at the widest place, between parts that no other word explains: not told."""
     assert _joined(["qqqq wwww", "eeee"]) is None

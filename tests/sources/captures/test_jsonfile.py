@@ -142,7 +142,9 @@ def test_queue_identity_that_names_only_its_server() -> None:
 
 def test_objects_without_text() -> None:
     """Other objects keep their members, for whoever knows one that says the same."""
-    value = _value("Fqdn", '{"Domain": "a.example"}', '"RemoteIPRanges": []')
+    value = _value(
+        "Fqdn", '{"Domain": "a.example", "serializationdata": [1]}', '"RemoteIPRanges": []'
+    )
 
     assert value == Complex(None, {"Domain": "a.example"})
 
