@@ -199,7 +199,7 @@ def test_delivery_report() -> None:
 
 def test_quotes_within_the_words() -> None:
     """Quotes inside the reply pair up; the reply ends with its own."""
-    error = parse('451 4.4.0 Host said: "550 5.1.1 user "joe" (or "jim") is gone." Weiter so.')
+    error = parse('451 4.4.0 Host said: "550 5.1.1 user "joe" (or "jim") is gone." Weiter "so" fort.')
 
     assert error.inner_text == 'user "joe" (or "jim") is gone'
 
@@ -219,8 +219,10 @@ def test_quotes_within_the_words() -> None:
         ("LastError : DnsDomainDoesNotExist", (), "DnsDomainDoesNotExist"),
         ("451 4.4.0 answer: 421 4.2.1 No." + TAIL, ("451 4.4.0", "421 4.2.1"), "No"),
         (
-            "1/2/2026 1:00 - Server at a returned '450 4.4.316 No' 1/2/2026 2:00 - Server at b "
-            "returned '550 5.4.300 Expired'",
+            (
+                "1/2/2026 1:00 - Server at a returned '450 4.4.316 No' 1/2/2026 2:00 - Server at b "
+                "returned '550 5.4.300 Expired'"
+            ),
             ("450 4.4.316",),
             "No",
         ),
