@@ -37,11 +37,10 @@ REMEMBERED = 10_000
 """Objects a reference can reach back to. It keeps memory flat however long the document is."""
 
 _SLICE = 2**16
-_SKIPPED = frozenset({"SerializationData"})  # base64 for .NET alone
+_NOT_READ = "SerializationData"  # base64 for .NET alone
 _FIRST_LINE = b"#< CLIXML"
 _ESCAPE = re.compile("_[xX]([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,6 @@ class _Open:
         "spread",
         "stream",
         "text",
-        "type_names",
-        "type_ref",
         "types",
         "weight",
     )
@@ -104,16 +101,19 @@ class _Open:
         self.ref = ref
         self.stream = stream
         self.types: tuple[str, ...] = ()
-        self.type_names: list[str] = []
-        self.type_ref: str | None = None
         self.text: str | None = None
         self.members: dict[str, Value] = {}
         self.items: list[Value] | None = None
         self.bare: Value = _ABSENT
         self.pair: dict[str, Value] = {}
         self.spread = False  # its members stand for it
-        self.weight = 1  # elements in it, references unfolded
+        self.weight = 1  # elements in it, references unfolded, without plain texts
         self.height = 0  # levels of objects in it, references unfolded
+
+    @property
+    def values(self) -> int:
+        """All values in it, references unfolded."""
+        return self.weight + len(self.members) + (len(self.items) if self.items else 0)
 
     def finished(self) -> Value:
         """The value that the element stands for."""
@@ -143,6 +143,7 @@ class ClixmlReader:
     """
 
     __slots__ = (
+        "_attributes",
         "_closed",
         "_collect",
         "_count",
@@ -153,6 +154,7 @@ class ClixmlReader:
         "_head",
         "_in_text",
         "_known_types",
+        "_members",
         "_name",
         "_objects",
         "_parser",
@@ -160,8 +162,9 @@ class ClixmlReader:
         "_place",
         "_skipped",
         "_stack",
-        "_stream",
         "_top",
+        "_type_names",
+        "_type_ref",
     )
 
     def __init__(self, place: str) -> None:
@@ -170,11 +173,14 @@ class ClixmlReader:
         self._head: bytes | None = b""  # bytes before the encoding is known
         self._fed = 0
         self._closed = False
-        self._depth = 0
-        self._skipped = 0  # depth of the element that is passed over; 0: none
+        self._depth = 0  # elements that are open and hold elements
+        self._skipped = 0  # elements that are open and passed over
         self._count = 0  # top-level objects
         self._top = _Open(_In.NOTHING, None, None, "")
         self._stack: list[_Open] = []
+        self._members: dict[str, Value] | None = None  # of the top, while in its Props or MS
+        self._type_names: list[str] = []  # of the TN that is open
+        self._type_ref: str | None = None
         self._known_types: dict[str, tuple[str, ...]] = {}
         self._objects: dict[str, tuple[Value, int, int]] = {}  # value, weight, height
         self._forgotten = False  # whether an object went out of reach of references
@@ -182,7 +188,7 @@ class ClixmlReader:
         # The text element that is open, and its text so far.
         self._in_text = False
         self._name: str | None = None
-        self._stream = ""
+        self._attributes: dict[str, str] = {}
         self._pieces: list[str] = []
         self._collect = self._pieces.append
         self._parser = expat.ParserCreate()
@@ -231,6 +237,8 @@ class ClixmlReader:
             raise fault
 
     def _check_growth(self) -> None:
+        if self._top.values + len(self._type_names) > MAX_VALUES:
+            self._fail(f"an object of more than {MAX_VALUES} values")
         if self._pieces and sum(map(len, self._pieces)) > MAX_TEXT:
             self._fail(f"a value of more than {MAX_TEXT} characters")
         if self._fed - self._parser.CurrentByteIndex > MAX_MARK:
@@ -243,36 +251,57 @@ class ClixmlReader:
         self._fail("a document type or entity, which CLIXML never has, is refused")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self._fail(f"more than {MAX_DEPTH} elements inside each other")
+        # This and `_end` run for every element: attributes and calls cost more here than elsewhere.
         if self._skipped:
+            self._skipped += 1
+            if self._skipped > MAX_DEPTH:
+                self._fail(f"more than {MAX_DEPTH} elements inside each other")
             return
-        if self._in_text:
-            self._fail(f"<{tag}> inside a value")
         name = attributes.get("N")
-        if name is not None:
-            if name in _SKIPPED:
-                self._skipped = self._depth
-                return
-            if "_" in name:
-                name = unescape(name)
-        top = self._top
-        top.weight += 1
-        if top.weight > MAX_VALUES:
-            self._fail(f"an object of more than {MAX_VALUES} values")
-        if tag in _TEXTS:
-            if (top.part is _In.TYPES) is not (tag == "T"):
-                self._fail(f"<{tag}> is out of place")
+        if name == _NOT_READ:
+            self._skipped = 1
+        elif tag in _TEXTS and not self._in_text:
             self._in_text = True
             self._name = name
-            self._stream = attributes.get("S", "")
+            self._attributes = attributes
             self._parser.CharacterDataHandler = self._collect
         else:
             self._open(tag, name, attributes)
 
+    def _end(self, tag: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+        elif self._in_text:
+            self._parser.CharacterDataHandler = None
+            self._in_text = False
+            text = "".join(self._pieces)
+            self._pieces.clear()
+            try:
+                value = text if tag == "S" and "_" not in text else _TEXTS[tag](text)
+            except (ValueError, KeyError):
+                self._fail(f"<{tag}> cannot be {text[:40]!r}")
+            name, members = self._name, self._members
+            if members is None or name is None or "_" in name or len(text) > MAX_TEXT:
+                self._close_text(tag, value, text)
+            else:
+                members[name] = value
+        else:
+            self._depth -= 1
+            if tag == "Obj":
+                self._close_object()
+            elif tag not in _POINTS:
+                self._close_part(tag)
+
     def _open(self, tag: str, name: str | None, attributes: dict[str, str]) -> None:
         """Begin an element that holds no text itself."""
+        if self._in_text:
+            self._fail(f"<{tag[:40]}> inside a value")
+        self._depth += 1
+        self._top.weight += 1
+        if self._depth > MAX_DEPTH or self._top.weight > MAX_VALUES:
+            self._fail(f"more than {MAX_DEPTH} levels, or {MAX_VALUES} values in one object")
+        if name is not None and "_" in name:
+            name = unescape(name)
         if tag == "Obj":
             self._open_object(name, attributes)
         elif tag == "Nil":
@@ -285,7 +314,8 @@ class ClixmlReader:
                 self._fail(f"<TNRef> to {ref[:40]!r}, which is not there")
             self._top.types = self._known_types[ref]
         elif tag == "PR":
-            self._skipped = self._depth  # progress
+            self._skipped = 1  # progress
+            self._depth -= 1
         else:
             self._open_part(tag, attributes)
 
@@ -294,9 +324,10 @@ class ClixmlReader:
             self._fail("<Obj> is out of place")
         ref = attributes.get("RefId")
         if ref is not None:
-            self._remember(ref, _OPEN)
+            self._objects[ref] = _OPEN
         self._stack.append(self._top)
         self._top = _Open(_In.OBJECT, name, ref, attributes.get("S", ""))
+        self._members = None
 
     def _open_part(self, tag: str, attributes: dict[str, str]) -> None:
         top = self._top
@@ -306,56 +337,46 @@ class ClixmlReader:
         if top.part is not before:
             self._fail(f"<{tag}> is out of place")
         top.part = after
-        if after is _In.LIST:
+        if after is _In.MEMBERS:
+            self._members = top.members
+        elif after is _In.LIST:
             if len(self._stack) == 1:
                 top.part = _In.TOP_LIST
                 top.spread = True
             if top.items is None:
                 top.items = []
         elif after is _In.TYPES:
-            top.type_ref = attributes.get("RefId")
-            top.type_names = []
+            self._type_ref = attributes.get("RefId")
+            self._type_names = []
 
-    def _end(self, tag: str) -> None:
-        depth = self._depth
-        self._depth = depth - 1
-        if self._skipped:
-            if self._skipped == depth:
-                self._skipped = 0
-        elif self._in_text:
-            self._close_text(tag)
-        elif tag == "Obj":
-            self._close_object()
-        elif tag not in _POINTS:
-            self._close_part(tag)
-
-    def _close_text(self, tag: str) -> None:
-        self._parser.CharacterDataHandler = None
-        text = "".join(self._pieces)
-        self._pieces.clear()
+    def _close_text(self, tag: str, value: Value, text: str) -> None:
+        """Put a value where it belongs, if it does not simply become a member."""
+        top = self._top
         if len(text) > MAX_TEXT:
             self._fail(f"a value of more than {MAX_TEXT} characters")
-        try:
-            value = _TEXTS[tag](text)
-        except (ValueError, KeyError):
-            self._fail(f"<{tag}> cannot be {text[:40]!r}")
-        self._in_text = False
-        if tag == "ToString":
-            self._top.text = str(value)
-        elif tag == "T":
-            self._top.type_names.append(sys.intern(str(value)))
+        if (top.part is _In.TYPES) is not (tag == "T"):
+            self._fail(f"<{tag}> is out of place")
+        if tag == "T":
+            self._type_names.append(sys.intern(str(value)))
+        elif tag == "ToString" and top.part is _In.OBJECT:
+            top.text = str(value)
         else:
-            self._deliver(value, self._name, self._stream)
+            name = None if self._name is None else unescape(self._name)
+            self._deliver(value, name, self._attributes.get("S", ""))
 
     def _close_object(self) -> None:
         done, above = self._top, self._stack.pop()
         self._top = above
+        self._members = above.members if above.part is _In.MEMBERS else None
         value = done.finished()
+        weight = done.values
+        if weight > MAX_VALUES:
+            self._fail(f"an object of more than {MAX_VALUES} values")
         if done.ref is not None:
-            self._remember(done.ref, (value, done.weight, done.height))
+            self._remember(done.ref, (value, weight, done.height))
         if above.part is _In.DOCUMENT and done.spread:
             return
-        above.weight += done.weight
+        above.weight += weight
         if above.height <= done.height:
             above.height = done.height + 1
         self._deliver(value, done.name, done.stream, done.types)
@@ -372,10 +393,11 @@ class ClixmlReader:
             top.pair = {}
         else:
             top.part = _In.OBJECT
+            self._members = None
             if tag == "TN":
-                top.types = tuple(top.type_names)
-                if top.type_ref is not None:
-                    self._known_types[top.type_ref] = top.types
+                top.types = tuple(self._type_names)
+                if self._type_ref is not None:
+                    self._known_types[self._type_ref] = top.types
                 if len(self._known_types) > MAX_TYPES:
                     self._fail(f"more than {MAX_TYPES} lists of type names")
 
@@ -525,7 +547,8 @@ def _key(key: Value) -> str:
 
 
 def _integer(text: str) -> int:
-    if not _INTEGER.fullmatch(text):
+    # Python alone would also take other scripts' digits and 1_000.
+    if len(text) > _LONGEST_INTEGER or "_" in text or not text.isascii():
         raise ValueError(text)
     return int(text)
 
@@ -534,10 +557,6 @@ def _real(text: str) -> float:
     if "_" in text:  # Python's own way to write numbers
         raise ValueError(text)
     return float(text)
-
-
-def _boolean(text: str) -> bool:
-    return {"true": True, "1": True, "false": False, "0": False}[text.strip()]
 
 
 def _character(text: str) -> str:
@@ -566,13 +585,14 @@ _ABSENT: Value = Lost("no bare value")
 _OPEN: tuple[Value, int, int] = (None, 0, 0)
 _SHOWN = 500  # characters of a message
 _HEAD_BYTES = 64
+_LONGEST_INTEGER = 40  # with room for blanks
 
 _TEXTS: dict[str, Callable[[str], Value]] = {
     **dict.fromkeys(("S", "T", "ToString", "URI", "XD", "SBK"), unescape),
     **dict.fromkeys(("I16", "I32", "I64", "U16", "U32", "U64", "By", "SB"), _integer),
     **dict.fromkeys(("Db", "Sg"), _real),
     **dict.fromkeys(("D", "TS", "G", "Version", "BA"), str.strip),
-    "B": _boolean,
+    "B": {"true": True, "1": True, "false": False, "0": False}.__getitem__,
     "C": _character,
     "DT": _moment,
     "SS": _secret,

@@ -52,6 +52,7 @@ _CLIXML = re.compile(
     (?: <!DOCTYPE\s+Objs\b | <Objs(?=[\s/>]|$) )""",
     re.VERBOSE | re.DOTALL,
 )
+_MARKUP = re.compile(r"<(?:!DOCTYPE|\?xml|html|svg)\b", re.IGNORECASE)
 _FIELD = r'(?:"[^"\r\n]{1,200}"|[A-Za-z_][\w .-]{0,99})'
 _CSV = re.compile(
     rf'"?\#TYPE[ ] | (?:{_FIELD}(?:[,;\t]{_FIELD})+ | "[\w .-]+")[ ]*(?:[\r\n]|\Z)', re.VERBOSE
@@ -74,7 +75,7 @@ def recognise(head: bytes) -> tuple[Form, str]:
         return Form.EMPTY, encoding
     if _CLIXML.match(text):
         return Form.CLIXML, encoding
-    if text.startswith("<") or _is_foreign(head):
+    if _MARKUP.match(text) or _is_foreign(head):
         return Form.FOREIGN, encoding
     return _form_of_text(text), encoding
 
