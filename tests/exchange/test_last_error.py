@@ -199,7 +199,7 @@ def test_delivery_report() -> None:
 
 def test_quotes_within_the_words() -> None:
     """Quotes inside the reply pair up; the reply ends with its own."""
-    error = parse('451 4.4.0 Host said: "550 5.1.1 user "joe" (or "jim") is gone." Weiter "so" fort.')
+    error = parse('451 4.4.0 Host said: "550 5.1.1 user "joe" (or "jim") is gone." Weiter "so".')
 
     assert error.inner_text == 'user "joe" (or "jim") is gone'
 
