@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from cases import HOSTILE, bars, pin, queues, ruler, span
 
 from mailflow.picture import Bar, Bars, Lane, Ruler
 from mailflow.show.chart import MOST_BARS, MOST_PINS, WIDE, queue_chart, range_ruler
-
-sys.path.insert(0, str(Path(__file__).parent))
-import itertools
-
-from cases import HOSTILE, bars, pin, queues, ruler, span
 
 SVG = "{http://www.w3.org/2000/svg}"
 

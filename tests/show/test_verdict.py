@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from cases import HOSTILE, clear, found, unknown
 
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.show.words import age
 from mailflow.snapshot import Unread
 from mailflow.steps.verdict import Diagnosis, Finding, Stuck
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cases import HOSTILE, clear, found, unknown
 
 
 def test_the_screen_of_the_article_fits_80_columns() -> None:

@@ -178,7 +178,7 @@ def _executed(folder: Path, path: Path) -> dict[str, Any]:
     notes = notebook["metadata"].get("papermill")
     if notes:
         notes |= {"input_path": path.name, "output_path": output.name}
-        write_whole(output, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+        write_whole(output, json.dumps(notebook, indent=1) + "\n")
     return notebook
 
 

@@ -63,7 +63,8 @@ def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop)
             },
         },
     )
-    return str(body)
+    # What a cell printed may hold half a character, which no file can.
+    return str(body).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _report_cells(notebook: Mapping[str, Any], stop: Stop) -> list[dict[str, Any]]:
