@@ -134,7 +134,9 @@ def test_chain() -> None:
 
 def test_message_is_no_level() -> None:
     """S6.05: what {MSG=} holds is not the error; {LED=} is."""
-    error = parse("[{LED=452 4.3.1 Insufficient system resources};{MSG=550 5.1.1 other};{FQDN=a}]")
+    error = parse(
+        "[{LED=452 4.3.1 Insufficient system resources};{MSG=smtp;550 5.1.1 other};{FQDN=a}]"
+    )
 
     assert (error.chain, error.inner_text) == (("452 4.3.1",), "Insufficient system resources")
 
@@ -246,6 +248,7 @@ def test_empty(text: str) -> None:
     [
         '451 4.4.0 Primary target IP address responded with: "451 5.7.3 Cannot achi...',
         '451 4.4.0 Primary target IP address responded with: "451 5.7.3 Cannot achi',
+        "451 4.4.395 Target host responded with error. -> 451 5.7.3 Cannot ...",
         "[{LED=451 4.4.395 Target host responded with error. -> 451 5.7.3 Cannot",
         f'"421 4.4.1 Connection timed out."{TAIL}',
     ],
