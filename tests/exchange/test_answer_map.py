@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.exchange.answer_map import AnswerMap, cover, differences, map_answers
+from mailflow.exchange.answer_map import (
+    AnswerMap,
+    _in_order,
+    cover,
+    differences,
+    map_answers,
+)
 from mailflow.exchange.connectors import ReceiveConnector, parse_binding
 from mailflow.exchange.range_columns import columns_of
 from mailflow.exchange.ranges import (
@@ -217,6 +223,17 @@ def test_a_fleet_in_several_chunks(groups: int) -> None:
     for number, owner, winner in zip(last[asked], where, found, strict=True):
         holding = np.flatnonzero((group == owner) & (first <= number) & (number <= last))
         assert winner == holding[np.lexsort((holding, last[holding] - first[holding]))[0]]
+
+
+@pytest.mark.parametrize("top", [9, 1 << 40, (1 << 64) - 1])
+def test_numbers_are_ordered_with_their_places(top: int) -> None:
+    """Packed with their place where that fits into 64 bits, and sorted by place where not."""
+    numbers = np.random.default_rng(5).integers(0, top, 5000, dtype=np.uint64, endpoint=True)
+    found, place = _in_order(numbers)
+
+    assert found.tolist() == sorted(numbers.tolist())
+    assert (numbers[place] == found).all()
+    assert sorted(place.tolist()) == list(range(5000))
 
 
 def test_a_fleet_without_groups_or_ranges() -> None:
