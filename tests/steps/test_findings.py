@@ -459,7 +459,7 @@ def test_second_relay_is_found_before_it_bites() -> None:
         r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
         (
             r'Set-ReceiveConnector "EX16A\Old relay" -RemoteIPRanges '
-            r'"10.0.0.0-10.0.0.10","10.0.0.12-10.0.0.255"'
+            r'"10.0.0.0-10.0.0.10","10.0.0.13-10.0.0.255"'
         ),
     )
 

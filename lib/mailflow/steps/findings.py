@@ -58,7 +58,7 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
     for case in cases:
         _place(case, suspects, complaints)
-    entries = [_of_suspect(org, one) for one in suspects.values()]
+    entries = [_of_suspect(org, one, suspects) for one in suspects.values()]
     entries += [_of_complaint(one) for one in complaints.values()]
     entries = _ordered(entries)
     entries += _the_rest(org, entries)
@@ -255,12 +255,18 @@ def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
     return (others[0] if others else UNRECOGNISED), "unknown"
 
 
-def _of_suspect(org: Snapshot, one: _Suspect) -> Finding:
+def _of_suspect(org: Snapshot, one: _Suspect, suspects: _Suspects) -> Finding:
     connectors = connectors_of(org, one.target)
     telling = one.telling
     todo = Repair()
     if one.state == "found":
-        todo = repair(one.cause, one.connector, telling, connectors)
+        beside = [
+            path
+            for other in suspects.values()
+            if (other.cause, other.target, other.state) == (SHADOWED, one.target, "found")
+            for path in other.telling
+        ]
+        todo = repair(one.cause, one.connector, telling, beside, connectors)
     retries = _retries(one.queues) if todo.commands else []
     return Finding(
         cause=one.cause,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -58,6 +59,7 @@ def repair(
     cause: str,
     connector: ReceiveConnector | None,
     paths: Sequence[Path],
+    beside: Sequence[Path],
     connectors: Sequence[ReceiveConnector],
 ) -> Repair:
     """The repair of one found cause at one target, for the paths it was found on.
@@ -66,12 +68,14 @@ def repair(
         cause: one of `paths.CONFIGURATION_CAUSES`.
         connector: the connector at fault; None where there is none to name.
         paths: the paths it was found on, all to the same target.
+        beside: all paths to that target that custom connectors catch, these among them. A list is
+            replaced as a whole, so each connector gets one new list that serves them all.
         connectors: all connectors of that target, as read.
     """
     todo = Repair()
     try:
         if cause == SHADOWED:
-            _release(paths, list(connectors), todo)
+            _release(paths, beside, list(connectors), todo)
         elif connector is None:
             todo.add(
                 "Setup's own connector for this endpoint is gone: make it again with "
@@ -105,46 +109,57 @@ def _mend(cause: str, connector: ReceiveConnector, paths: Sequence[Path], todo: 
         _leave_the_endpoint(connector, todo)
 
 
-def _release(paths: Sequence[Path], now: list[ReceiveConnector], todo: Repair) -> None:
+def _release(
+    paths: Sequence[Path], beside: Sequence[Path], now: list[ReceiveConnector], todo: Repair
+) -> None:
     """Take caught addresses off custom connectors until a healthy connector answers all of them.
 
     Each round asks the selection again with the lists as they would be then; a second relay
     connector that would win next is found here, before it bites.
     """
     before = {one.identity: one for one in now}
-    caught = [one for one in paths if one.address and one.endpoint and one.answer]
-    finally_by: list[str] = []
-    for _ in range(len(now) + 1):
-        wrong: dict[str, list[AddressRange]] = {}
-        finally_by = []
-        for path in caught:
-            if path.address is None or path.endpoint is None or path.answer is None:
-                continue
-            got = answer(now, local=path.answer.local, port=path.endpoint.port, remote=path.address)
-            if got.connector is None:
-                finally_by.append("")
-                continue
-            _, cause, _, _ = verdict_on(got.connector, now, downgraded=True)
-            finally_by.append(got.connector.identity)
-            if cause == SHADOWED:
-                wrong.setdefault(got.connector.identity, []).append(single(path.address))
-        if not wrong:
-            break
-        now = [_without(one, wrong.get(one.identity, ())) for one in now]
+    while wrong := _caught_by(beside, now):
+        now = [
+            replace(one, ranges=subtract(one.ranges, wrong.get(one.identity, ()))) for one in now
+        ]
+    mine = [one.address for one in paths if one.address]
     for one in now:
-        old = before[one.identity]
-        if one.ranges != old.ranges:
-            _propose_ranges(old, one, todo)
-    _see_who_is_next(finally_by, now, todo)
+        gone = _gone(before[one.identity], one)
+        if any(address in block for block in gone for address in mine):
+            _propose_ranges(before[one.identity], one, gone, todo)
+    _see_who_is_next([_answering(one, now) for one in paths], now, todo)
+    _see_who_else_moves(paths, list(before.values()), now, todo)
+    _see_what_is_refused(list(before.values()), now, todo)
 
 
-def _without(connector: ReceiveConnector, unwanted: Sequence[AddressRange]) -> ReceiveConnector:
-    return replace(connector, ranges=subtract(connector.ranges, unwanted))
+def _answering(path: Path, now: Sequence[ReceiveConnector]) -> ReceiveConnector | None:
+    """Who would answer this path with the lists as they are in `now`."""
+    if path.address is None or path.endpoint is None:
+        return None
+    local = path.answer.local if path.answer else None
+    return answer(now, local=local, port=path.endpoint.port, remote=path.address).connector
 
 
-def _propose_ranges(old: ReceiveConnector, new: ReceiveConnector, todo: Repair) -> None:
-    gone = [format_range(piece) for block in old.ranges for piece in subtract([block], new.ranges)]
-    words = f"Take {joined(gone)} off {old.identity}."
+def _caught_by(
+    paths: Sequence[Path], now: Sequence[ReceiveConnector]
+) -> dict[str, list[AddressRange]]:
+    """The addresses that custom connectors without authentication still catch, by connector."""
+    caught: dict[str, list[AddressRange]] = {}
+    for path in paths:
+        one = _answering(path, now)
+        if one and path.address and verdict_on(one, now, downgraded=True)[1] == SHADOWED:
+            caught.setdefault(one.identity, []).append(single(path.address))
+    return caught
+
+
+def _gone(old: ReceiveConnector, new: ReceiveConnector) -> list[AddressRange]:
+    return [piece for block in old.ranges for piece in subtract([block], new.ranges)]
+
+
+def _propose_ranges(
+    old: ReceiveConnector, new: ReceiveConnector, gone: Sequence[AddressRange], todo: Repair
+) -> None:
+    words = f"Take {joined(map(format_range, gone))} off {old.identity}."
     if not old.ranges_complete:
         todo.add(
             f"{words} Its list was cut off in the capture, so the new list cannot be written here: "
@@ -165,22 +180,91 @@ def _propose_ranges(old: ReceiveConnector, new: ReceiveConnector, todo: Repair) 
 
 
 def _see_who_is_next(
-    finally_by: Sequence[str], now: Sequence[ReceiveConnector], todo: Repair
+    answering: Sequence[ReceiveConnector | None], now: Sequence[ReceiveConnector], todo: Repair
 ) -> None:
     """After the change: does the connector that then answers let Exchange servers in?"""
-    if "" in finally_by:
+    if None in answering:
         todo.add(
             "After that no connector answers these servers: enable the default connector, or give "
             "it back its ranges, in the same step."
         )
-    for one in now:
-        if one.identity not in finally_by:
-            continue
+    for one in dict.fromkeys(one for one in answering if one):
         _, cause, _, _ = verdict_on(one, now, downgraded=True)
         if cause == DEFAULT_LACKS_AUTH:
             _offer_exchange_auth(one, todo)
         elif cause == GROUP_MISSING:
             _admit_exchange_servers(one, todo)
+
+
+def _see_who_else_moves(
+    paths: Sequence[Path],
+    before: Sequence[ReceiveConnector],
+    now: Sequence[ReceiveConnector],
+    todo: Repair,
+) -> None:
+    """Pieces of a split range are smaller, so they may win where the whole one lost (S1.13).
+
+    Who answers changes only at a bound of a range and inside a range that was split, so asking
+    there asks about every address.
+    """
+    moved: dict[str, None] = {}
+    kept = {block for one in now for block in one.ranges}
+    split = [block for one in before for block in one.ranges if block not in kept]
+    for path in _one_per_endpoint(paths):
+        if path.address is None:
+            continue
+        wanted = {int(one.address) for one in paths if one.address}
+        for number in _bounds([*before, *now], split, path.address.version):
+            asked = replace(path, address=type(path.address)(number))
+            old, new = _answering(asked, before), _answering(asked, now)
+            if number in wanted or not old or not new or old.identity == new.identity:
+                continue
+            moved.setdefault(f"{asked.address} ({old.name} to {new.name})")
+    if moved:
+        todo.add(
+            "Mind that this also changes who answers other addresses, from "
+            f"{joined(moved)} on: look at these ranges before you run it."
+        )
+
+
+def _one_per_endpoint(paths: Sequence[Path]) -> list[Path]:
+    places = {
+        (one.endpoint, one.answer.local if one.answer else None): one
+        for one in paths
+        if one.endpoint
+    }
+    return list(places.values())
+
+
+def _bounds(
+    connectors: Sequence[ReceiveConnector], inside: Sequence[AddressRange], family: int
+) -> list[int]:
+    """Where a range begins or has just ended, as far as that lies inside one of these."""
+    blocks = [one for each in connectors for one in each.ranges if one.family == family]
+    starts = {one.first for one in blocks} | {one.last + 1 for one in blocks}
+    return sorted(
+        start
+        for start in starts
+        if any(one.family == family and one.first <= start <= one.last for one in inside)
+    )
+
+
+def _see_what_is_refused(
+    before: Sequence[ReceiveConnector], now: Sequence[ReceiveConnector], todo: Repair
+) -> None:
+    """Exchange checks every new list against the other connectors of the server (section 1.5)."""
+    state = {one.identity: one for one in before}
+    for one in now:
+        if one.ranges == state[one.identity].ranges:
+            continue
+        state[one.identity] = one
+        others = [other for other in state.values() if other.identity != one.identity]
+        conflict = check(one, others)
+        if conflict and one.ranges:
+            todo.add(f"Exchange would refuse the new list of {one.identity}: {conflict.text}")
+            todo.commands.clear()
+            todo.undo.clear()
+            return
 
 
 def _offer_exchange_auth(connector: ReceiveConnector, todo: Repair) -> None:

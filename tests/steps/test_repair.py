@@ -1,0 +1,118 @@
+"""The proposed repair works: once applied, the fault is gone and nobody else moved."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mailflow.exchange.conflicts import find_conflicts
+from mailflow.exchange.connectors import TransportRole
+from mailflow.exchange.ranges import parse_address
+from mailflow.exchange.selection import select
+from mailflow.steps.findings import findings
+from mailflow.steps.paths import SHADOWED
+from mailflow.steps.verdict import Diagnosis
+from organisations import Organisation, healthy
+
+SENDERS = ("10.0.0.11", "10.0.0.12")
+_SET = re.compile(r'Set-ReceiveConnector "([^"]+)" -RemoteIPRanges (.+)')
+
+
+def apply(org: Organisation, commands: tuple[str, ...]) -> Organisation:
+    """The organisation after an administrator pasted these commands."""
+    changed = org.copy()
+    for line in commands:
+        found = _SET.fullmatch(line)
+        if found:
+            changed.change(found[1], ranges=found[2].replace('"', ""))
+    return changed
+
+
+def shadowed(diagnosis: Diagnosis) -> list[str | None]:
+    """The connectors that are found to shadow the default."""
+    return [
+        one.connector
+        for one in diagnosis.findings
+        if one.cause == SHADOWED and one.state != "clear"
+    ]
+
+
+ENDS = st.integers(1, 40)
+RANGES = st.lists(
+    st.one_of(
+        ENDS.map("10.0.0.{}".format),
+        st.tuples(ENDS, ENDS).map(lambda ends: f"10.0.0.{min(ends)}-10.0.0.{max(ends)}"),
+        st.sampled_from(["10.0.0.0/24", "10.0.0.0/28", "10.0.0.8(255.255.255.248)", "10.0.5.0/24"]),
+    ),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
+
+
+@st.composite
+def organisations(draw: st.DrawFn) -> Organisation:
+    """A healthy organisation with relays on one server that Exchange would have accepted."""
+    org = healthy().remove(r"EX16A\Relay")
+    for number, ranges in enumerate(draw(st.lists(RANGES, min_size=1, max_size=3))):
+        org.add_relay("EX16A", *ranges, name=f"Relay {number}")
+    assume(not find_conflicts([one for one in org.connectors if one.server == "EX16A"]))
+    return org
+
+
+@given(organisations())
+def test_repair_ends_the_fault(org: Organisation) -> None:
+    """Once applied, no custom connector answers the servers any more (S8.63)."""
+    before = findings(org.snapshot())
+    words = " ".join(one.remedy for one in before.findings)
+    assume("Nothing would be left" not in words)
+    assume("Exchange would refuse" not in words)
+
+    after = findings(apply(org, before.repair).snapshot())
+
+    assert shadowed(after) == []
+
+
+@given(organisations())
+def test_whom_else_the_repair_moves_is_said(org: Organisation) -> None:
+    """Every other address is answered as before, or the remedy says that it is not (S1.13)."""
+    before = findings(org.snapshot())
+    told = any("also changes who answers" in one.remedy for one in before.findings)
+
+    fixed = apply(org, before.repair)
+
+    others = [f"10.0.0.{last}" for last in range(1, 41) if f"10.0.0.{last}" not in SENDERS]
+    moved = [one for one in others if _winner(org, one) != _winner(fixed, one)]
+    assert told or not moved
+
+
+@given(organisations())
+def test_no_repair_is_refused_by_exchange(org: Organisation) -> None:
+    """Each proposed list stands beside the others without a conflict (S1.30 to S1.33)."""
+    fixed = apply(org, findings(org.snapshot()).repair)
+
+    assert find_conflicts([one for one in fixed.connectors if one.server == "EX16A"]) == []
+
+
+@given(organisations())
+def test_undo_puts_every_list_back(org: Organisation) -> None:
+    """The undo commands give each connector the ranges it had."""
+    found = findings(org.snapshot())
+
+    back = apply(apply(org, found.repair), found.undo)
+
+    assert [one.ranges for one in back.connectors] == [one.ranges for one in org.connectors]
+
+
+def _winner(org: Organisation, address: str) -> str | None:
+    connectors = [one for one in org.connectors if one.server == "EX16A"]
+    got = select(
+        connectors,
+        process=TransportRole.FrontendTransport,
+        local=parse_address("10.0.0.21"),
+        port=25,
+        remote=parse_address(address),
+    )
+    return got.connector.name if got.connector else None
