@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
-from cases import HOSTILE, bars, pin, queues, ruler, span
 
 from mailflow.picture import Bar, Bars, Lane, Ruler
 from mailflow.show.chart import MOST_BARS, MOST_PINS, WIDE, queue_chart, range_ruler
+from show_cases import HOSTILE, bars, pin, queues, ruler, span
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cases import HOSTILE, clear, found, unknown
 
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.show.words import age
 from mailflow.snapshot import Unread
 from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+from show_cases import HOSTILE, clear, found, unknown
 
 
 def test_the_screen_of_the_article_fits_80_columns() -> None:
