@@ -201,6 +201,28 @@ def test_many_groups_agree_with_each_alone(
         assert (np.diff(maps.winner[mine]) != 0).all()
 
 
+def test_ties_keep_the_order_of_the_columns() -> None:
+    """S1.15: the first of equal ranges wins, in groups that come in any order too."""
+    blocks = [parse_range("10.0.0.5"), parse_range("10.0.0.0/24")] * 20
+    for group in (np.arange(40) // 2 % 2, np.arange(40) // 2 % 2 * -1 + 1):
+        maps = cover(columns_of(blocks, 4), group, 2)
+        asked = np.array([blocks[0].first, blocks[0].first + 1] * 2, dtype=np.uint64)
+        zero, one = (2, 0) if group[0] else (0, 2)
+
+        found = maps.look_up(asked, group=np.array([0, 0, 1, 1]))
+        assert found.tolist() == [zero, zero + 1, one, one + 1]
+
+
+def test_all_of_ipv6_ties_with_all_but_one() -> None:
+    """S1.21: the size of the full range saturates, so load order decides (S1.15)."""
+    top = EVERYTHING[6].last
+    whole = dataclasses.replace(connector("Whole"), ranges=(EVERYTHING[6],))
+    nearly = dataclasses.replace(connector("Nearly"), ranges=(AddressRange(6, 1, top),))
+    less = dataclasses.replace(connector("Less"), ranges=(AddressRange(6, 1, top - 1),))
+    for server in ((whole, nearly), (nearly, whole), (whole, less)):
+        check(server, 6, None)
+
+
 @pytest.mark.parametrize("groups", [1, 3, 5000])
 def test_a_fleet_in_several_chunks(groups: int) -> None:
     """Chunks of work leave no trace: 100,000 ranges against a plain loop over a sample."""
