@@ -122,14 +122,19 @@ def _release(
         now = [
             replace(one, ranges=subtract(one.ranges, wrong.get(one.identity, ()))) for one in now
         ]
+    now = _apart(list(before.values()), now)
     mine = [one.address for one in paths if one.address]
-    for one in now:
+    order, refusal = _in_order(list(before.values()), now)
+    for one in order:
         gone = _gone(before[one.identity], one)
         if any(address in block for block in gone for address in mine):
             _propose_ranges(before[one.identity], one, gone, todo)
     _see_who_is_next([_answering(one, now) for one in paths], now, todo)
     _see_who_else_moves(paths, list(before.values()), now, todo)
-    _see_what_is_refused(list(before.values()), now, todo)
+    if refusal:
+        todo.add(refusal)
+        todo.commands.clear()
+        todo.undo.clear()
 
 
 def _answering(path: Path, now: Sequence[ReceiveConnector]) -> ReceiveConnector | None:
@@ -150,6 +155,40 @@ def _caught_by(
         if one and path.address and verdict_on(one, now, downgraded=True)[1] == SHADOWED:
             caught.setdefault(one.identity, []).append(single(path.address))
     return caught
+
+
+def _apart(
+    before: Sequence[ReceiveConnector], now: list[ReceiveConnector]
+) -> list[ReceiveConnector]:
+    """Pieces of two split lists may be equal or overlap, which Exchange refuses (S1.31).
+
+    The connector that lost there before (its range was the larger one) gives these addresses up:
+    nobody is answered differently, and the lists can stand beside each other.
+    """
+    sizes = {one.identity: one for one in before}
+    for _ in range(len(now) ** 2 + sum(len(one.ranges) for one in now)):
+        changed = [one for one in now if one.ranges != sizes[one.identity].ranges]
+        conflict = next(filter(None, (check(one, now) for one in changed)), None)
+        if conflict is None or conflict.ranges is None:
+            break
+        ours, theirs = conflict.ranges
+        both = AddressRange(ours.family, max(ours.first, theirs.first), min(ours.last, theirs.last))
+        loser = max(
+            (conflict.first, conflict.second),
+            key=lambda one: _size_at(sizes[one.identity], both),
+        )
+        now = [
+            replace(one, ranges=subtract(one.ranges, [both]))
+            if one.identity == loser.identity
+            else one
+            for one in now
+        ]
+    return now
+
+
+def _size_at(connector: ReceiveConnector, block: AddressRange) -> int:
+    """Size of the smallest range of a connector that holds the block (S1.14); 0: none does."""
+    return min((one.size for one in connector.ranges if one.holds(block)), default=0)
 
 
 def _gone(old: ReceiveConnector, new: ReceiveConnector) -> list[AddressRange]:
@@ -249,22 +288,28 @@ def _bounds(
     )
 
 
-def _see_what_is_refused(
-    before: Sequence[ReceiveConnector], now: Sequence[ReceiveConnector], todo: Repair
-) -> None:
-    """Exchange checks every new list against the other connectors of the server (section 1.5)."""
+def _in_order(
+    before: Sequence[ReceiveConnector], now: Sequence[ReceiveConnector]
+) -> tuple[list[ReceiveConnector], str]:
+    """The changed connectors in an order in which Exchange takes each new list (section 1.5).
+
+    Each is checked against the others as they are at that moment. The text says what is refused
+    where there is no such order; it is empty otherwise.
+    """
     state = {one.identity: one for one in before}
-    for one in now:
-        if one.ranges == state[one.identity].ranges:
-            continue
-        state[one.identity] = one
-        others = [other for other in state.values() if other.identity != one.identity]
-        conflict = check(one, others)
-        if conflict and one.ranges:
-            todo.add(f"Exchange would refuse the new list of {one.identity}: {conflict.text}")
-            todo.commands.clear()
-            todo.undo.clear()
-            return
+    waiting = [one for one in now if one.ranges != state[one.identity].ranges]
+    order: list[ReceiveConnector] = []
+    while waiting:
+        checks = [(one, check(one, state.values())) for one in waiting]
+        taken = next((one for one, conflict in checks if conflict is None or not one.ranges), None)
+        if taken is None:
+            one, conflict = checks[0]
+            text = conflict.text if conflict else ""
+            return [*order, *waiting], f"Exchange would refuse the list of {one.identity}: {text}"
+        state[taken.identity] = taken
+        order.append(taken)
+        waiting.remove(taken)
+    return order, ""
 
 
 def _offer_exchange_auth(connector: ReceiveConnector, todo: Repair) -> None:
