@@ -30,7 +30,7 @@ STYLE = """
 --mf-bad:#a1260d;--mf-good:#0f6b3c;--mf-unknown:#7a5200;--mf-link:var(--jp-brand-color1,#1f5fa8);
 --mf-tint:7%;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem}
 [data-jp-theme-light="false"] .mf{--mf-bad:#ff9d88;--mf-good:#7fd6a6;--mf-unknown:#f0c060;
---mf-tint:16%}
+--mf-link:#8ab4f8;--mf-tint:16%}
 .mf table.mf-table{border-collapse:collapse;width:100%;margin:.5rem 0 .4rem;font-size:.9rem;
 table-layout:auto}
 .mf table.mf-table caption{text-align:left;color:var(--mf-soft);padding:0 0 .3rem;
@@ -121,7 +121,6 @@ class Table:
         numeric = self._numeric()
         return render(
             _TEMPLATE,
-            style=STYLE,
             caption=visible(self.caption),
             heads=[
                 {"heading": visible(heading), "number": number}
@@ -195,10 +194,12 @@ def instant_of(moment: datetime) -> str:
 
 
 def render(source: str, **values: object) -> str:
-    """A Jinja template filled in; every value is escaped."""
+    """A Jinja template filled in; every value is escaped, `style` is there."""
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a constant of ours
     return environment.from_string(source).render(values).strip()
 
 

@@ -38,7 +38,7 @@ class Markup:
 
 def fill(template: str, **values: object) -> str:
     """A template of this package with these values; `visible` is there as a filter."""
-    return _environment().get_template(template).render(style=STYLE, **values).strip()
+    return _environment().get_template(template).render(values).strip()
 
 
 def unique(*texts: str) -> str:
@@ -49,6 +49,7 @@ def unique(*texts: str) -> str:
 @functools.cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup as Trusted
 
     environment = Environment(
         autoescape=True,
@@ -58,4 +59,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["visible"] = visible
+    environment.globals["style"] = Trusted(STYLE)  # noqa: S704 - a constant of ours
     return environment
