@@ -32,6 +32,7 @@ BELOW: Mapping[str, set[str]] = {
     "show": {*LEAVES, "exchange", "table", "steps.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
+IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
 HEAVY = {
     "IPython",
     "ipywidgets",
@@ -194,16 +195,23 @@ def test_rules_touch_nothing_outside() -> None:
 
 
 def test_heavy_libraries_wait_until_they_are_needed() -> None:
-    """No module imports at its start what costs a noticeable part of a second."""
+    """No module imports at its start what costs a noticeable part of a second.
+
+    Modules that are numpy from end to end name it at their top; they count as heavy themselves.
+    """
     found = []
     for name, tree in parsed().items():
+        if name in IN_COLUMNS:
+            continue
         for node in at_start(tree):
             names = (
                 [node.module or ""]
                 if isinstance(node, ast.ImportFrom)
                 else [alias.name for alias in node.names if isinstance(node, ast.Import)]
             )
-            found += [f"{name}: {one}" for one in names if one.split(".")[0] in HEAVY]
+            found += [
+                f"{name}: {one}" for one in names if one.split(".")[0] in HEAVY or one in IN_COLUMNS
+            ]
 
     assert found == []
 

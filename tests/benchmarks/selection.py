@@ -196,6 +196,7 @@ def many_servers() -> list[tuple[str, ...]]:
         plant.ratio + ask.ratio,
         plant.lowest + ask.lowest,
         plant.highest + ask.highest,
+        tuple(a + b for a, b in zip(plant.rounds, ask.rounds, strict=True)),
         is_estimate=True,
     )
     return rows_of(
@@ -239,7 +240,7 @@ def whole_fleet() -> list[tuple[str, ...]]:
     title = "1,000 servers, 4 million ranges, 1 million questions"
     return [
         *rows_of(title, "np.sort", found, 6, {}),
-        verdict(title, "doubling", found["ours"].seconds / half.seconds, 2.3),
+        verdict(title, "doubling", found["ours"].over(half), 2.3),
     ]
 
 
@@ -277,7 +278,7 @@ def from_texts() -> list[tuple[str, ...]]:
             scale={"ipaddress": len(texts) / len(part)},
         )
     title = "600,000 distinct texts to winners"
-    gain = found["ipaddress"].seconds / found["parsing"].seconds
+    gain = found["ipaddress"].over(found["parsing"])
     return [
         verdict(title, "x json.load", found["ours"].ratio, 8),
         verdict(title, "x json.load, load included", found["with the load"].ratio, 8),
@@ -326,7 +327,7 @@ def rows_of(
     lines = [(title, f"x {floor}", str(ours), f"<= {limit}", says(ours.ratio <= limit))]
     for name, goal in peers.items():
         mark = " (E)" if found[name].is_estimate else ""
-        gain = found[name].ratio / ours.ratio
+        gain = found[name].over(ours)
         lines.append(
             (title, f"faster than {name}{mark}", f"{gain:.3g}", f">= {goal}", says(gain >= goal))
         )

@@ -24,6 +24,7 @@ class Timing:
         ratio: median over the rounds of its time divided by the first thing's time.
         lowest: smallest ratio of a round.
         highest: largest ratio of a round.
+        rounds: seconds of each round.
         is_estimate: measured on a sample and multiplied.
     """
 
@@ -31,7 +32,12 @@ class Timing:
     ratio: float
     lowest: float
     highest: float
+    rounds: tuple[float, ...] = ()
     is_estimate: bool = False
+
+    def over(self, other: Timing) -> float:
+        """Median over the rounds of this one's time divided by the other's."""
+        return median(a / b for a, b in zip(self.rounds, other.rounds, strict=True))
 
     def __str__(self) -> str:
         """The ratio with its spread; E marks an estimate."""
@@ -71,7 +77,7 @@ def compare(
     for name, times in taken.items():
         ratios = [one / other for one, other in zip(times, floor, strict=True)]
         result[name] = Timing(
-            median(times), median(ratios), min(ratios), max(ratios), name in factors
+            median(times), median(ratios), min(ratios), max(ratios), tuple(times), name in factors
         )
     return result
 
