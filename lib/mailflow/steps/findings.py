@@ -305,10 +305,13 @@ def _of_complaint(one: _Complaint) -> Finding:
 
 
 def _retries(queues: Iterable[Queue]) -> list[str]:
-    """For queues in Retry: in no other status does it do anything (S8.71)."""
+    """For delivery queues in Retry: for no other does it do anything (S8.71, S8.74).
+
+    A queue whose number the capture lost is left out: by next hop several might be meant (4.3).
+    """
     lines = []
     for one in queues:
-        if one.status != "Retry":
+        if one.status != "Retry" or not one.identity.rpartition("\\")[2].isdigit():
             continue
         try:
             lines.append(commands.retry(one.identity))
