@@ -90,7 +90,7 @@ Identity       : EX16A\\Relay
 Bindings       : {0.0.0.0:25}
 RemoteIPRanges : {10.0.0.11, 10.0.0.12...}
 
-PS C:\\Users\\x> Get-SendConnector | fl
+PS C:\\Work> Get-SendConnector | fl
 
 AddressSpaces : {SMTP:*;1}
 SmartHosts    : {}
@@ -305,3 +305,17 @@ def test_anything_is_read(lines: list[str]) -> None:
     reading = read_console("\n".join(lines), "x")
 
     assert reading.rows or reading.unread or reading.ignored
+
+
+def test_collapsed_blanks_where_names_have_one_length() -> None:
+    """Two names of one length look aligned; the object goes on all the same (17.3)."""
+    text = (
+        "Identity : EX16A\\Relay\nBindings : {0.0.0.0:25}\nRemoteIPRanges : {10.0.0.5}\n"
+        "AuthMechanism : Tls\nPermissionGroups : AnonymousUsers\nEnabled : True\n"
+    )
+
+    (row,) = read_console(text, "x").rows
+
+    assert set(row.values) == {
+        "Identity", "Bindings", "RemoteIPRanges", "AuthMechanism", "PermissionGroups", "Enabled",
+    }  # fmt: skip

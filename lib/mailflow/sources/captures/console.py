@@ -76,6 +76,11 @@ class _Block:
         self.properties.append(_Property(name, [value]))
         self.names.add(name.casefold())
 
+    @property
+    def may_be_collapsed(self) -> bool:
+        """Whether each name touches its colon: names of one length, or blanks that collapsed."""
+        return all(_touches(one.name, self.margin, self.column) for one in self.properties)
+
     def layout(self) -> tuple[int, tuple[str, ...]]:
         """What two objects out of one command have in common."""
         return self.column, tuple(one.name for one in self.properties)
@@ -239,7 +244,10 @@ class _Walker:
             or (gap == 0 and block.loose)
             or (
                 # Columns differ only where whatever passed the text on collapsed the blanks.
-                column != block.column and block.aligned and len(block.properties) > 1
+                column != block.column
+                and block.aligned
+                and len(block.properties) > 1
+                and not (_touches(name, margin, column) and block.may_be_collapsed)
             )
         )
 
@@ -306,6 +314,11 @@ class _Walker:
         if self.block is not None:
             self.blocks.append(self.block)
             self.block = None
+
+
+def _touches(name: str, margin: int, column: int) -> bool:
+    """Whether a single blank stands between a name and its colon."""
+    return margin + len(name) + 1 == column
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
