@@ -33,43 +33,28 @@ COMING = {
 }
 """Commands of the contract that a later version brings."""
 
-_SOURCE_HELP = "demo:NAME, a capture or snapshot (file, folder or zip), or winrm://HOST"
+
+def _complete_source(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The names of the demo; else the shell completes files."""
+    from click.shell_completion import CompletionItem
+
+    from mailflow.opening import scenarios
+
+    names = [f"demo:{name}" for name, _ in scenarios()]
+    found = [CompletionItem(name) for name in names if incomplete and name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
-class _Source(click.ParamType):
-    """SOURCE, with completion of the demo's names; the shell completes files."""
+def _complete_runbook(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
 
-    name = "source"
+    from mailflow.runs import runbooks
 
-    def shell_complete(
-        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        from mailflow.opening import scenarios
-
-        names = [f"demo:{name}" for name, _ in scenarios()]
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return found or [CompletionItem(incomplete, type="file")]
-
-
-class _Runbook(click.ParamType):
-    """The name of a runbook, with completion."""
-
-    name = "runbook"
-
-    def shell_complete(
-        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        from mailflow.runs import runbooks
-
-        return [CompletionItem(name) for name in runbooks() if name.startswith(incomplete)]
-
-
-SOURCE = _Source()
-RUNBOOK = _Runbook()
+    return [CompletionItem(name) for name in runbooks() if name.startswith(incomplete)]
 
 
 class _Group(click.Group):
@@ -108,8 +93,8 @@ def demo(runs: Path) -> None:
 
 
 @cli.command()
-@click.argument("runbook", type=RUNBOOK)
-@click.argument("source", type=SOURCE)
+@click.argument("runbook", shell_complete=_complete_runbook)
+@click.argument("source", shell_complete=_complete_source)
 @click.option("--ticket", help="Number of the ticket; stays text, and names the run folder.")
 @click.option(
     "--runs",
@@ -160,7 +145,7 @@ def run(
 
 
 @cli.command()
-@click.argument("source", type=SOURCE)
+@click.argument("source", shell_complete=_complete_source)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
 @click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
 @click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
@@ -179,7 +164,7 @@ def diagnose(source: str, *, as_json: bool, servers: tuple[str, ...], min_messag
 
 
 @cli.command()
-@click.argument("source", type=SOURCE)
+@click.argument("source", shell_complete=_complete_source)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 def snapshot(source: str, output: Path) -> None:
     """Collect once into one file that can be read offline as often as wanted.
@@ -225,7 +210,7 @@ def explain(text: str | None, *, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("source", type=SOURCE)
+@click.argument("source", shell_complete=_complete_source)
 @click.option("--server", help="The server that is asked.")
 @click.option("--source", "address", metavar="IP", help="The address the question is about.")
 @click.option("--local", metavar="IP", default="", help="Its local address; left out: all known.")
@@ -268,7 +253,7 @@ def which(  # noqa: PLR0913 - one argument for each option
 
 
 @cli.command()
-@click.argument("runbook", required=False, default=MAIN_RUNBOOK, type=RUNBOOK)
+@click.argument("runbook", required=False, default=MAIN_RUNBOOK, shell_complete=_complete_runbook)
 def lab(runbook: str) -> None:
     """Open JupyterLab at a runbook, to step through it during an incident."""
     import importlib.util
