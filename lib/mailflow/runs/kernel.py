@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
 from mailflow.closing import RUN_FOLDER
 from mailflow.plain import visible
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
 
 _OURS = {
     name
@@ -55,7 +58,6 @@ def kernel_environment(folder: Path | None = None) -> dict[str, str]:
     if home.name == "lib":  # a clone; an installed package is found anyway
         ways = [str(home), *filter(None, [environment.get("PYTHONPATH", "")])]
         environment["PYTHONPATH"] = os.pathsep.join(ways)
-    environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # this Python's kernel, not one of the user's
     if folder is None:
         environment.pop(RUN_FOLDER, None)
         return environment
@@ -77,40 +79,72 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, object], time
     """
     # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    try:
+        # First of all the kernel: it boots while this process imports what it needs itself.
+        with _kernel(output.parent) as kernel:
+            return _through_papermill(notebook, output, parameters, timeout, kernel)
+    except KeyboardInterrupt:
+        return Stop("it was interrupted")
+    except (RuntimeError, OSError) as error:
+        return Stop(f"the kernel did not start or answer: {_line(str(error))}")
+
+
+def _through_papermill(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, object],
+    timeout: float,
+    kernel: AsyncKernelManager,
+) -> Stop:
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillException, PapermillExecutionError
-    from traitlets.config import Config
 
     exporter = threading.Thread(target=_import_exporter, daemon=True)
-    with _environment(kernel_environment(output.parent)):
-        exporter.start()  # while the kernel boots, this process has nothing to do
-        try:
-            papermill.execute_notebook(
-                str(notebook.resolve()),
-                str(output.resolve()),
-                parameters=dict(parameters),
-                kernel_name="python3",
-                progress_bar=False,
-                request_save_on_cell_execute=True,
-                cwd=str(output.parent.resolve()),
-                execution_timeout=max(1, round(timeout)),
-                shutdown_kernel="immediate",
-                config=Config({"KernelManager": {"transport_encryption": "auto"}}),
-            )
-        except PapermillExecutionError as error:
-            return _of_cell(error.ename, error.evalue)
-        except DeadKernelError:
-            return Stop("the kernel died")
-        except TimeoutError:
-            return Stop(f"a cell took longer than {timeout:g} s")
-        except KeyboardInterrupt:
-            return Stop("it was interrupted")
-        except (PapermillException, RuntimeError, OSError) as error:
-            return Stop(f"the kernel did not start or answer: {_line(str(error))}")
-        finally:
-            exporter.join()
+    exporter.start()  # the report's part; most of it while the kernel still boots
+    try:
+        papermill.execute_notebook(
+            str(notebook.resolve()),
+            str(output.resolve()),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=True,
+            execution_timeout=max(1, round(timeout)),
+            km=kernel,
+        )
+    except PapermillExecutionError as error:
+        return _of_cell(error.ename, error.evalue)
+    except DeadKernelError:
+        return Stop("the kernel died")
+    except TimeoutError:
+        return Stop(f"a cell took longer than {timeout:g} s")
+    except PapermillException as error:
+        return Stop(f"papermill refused the runbook: {_line(str(error))}")
+    finally:
+        exporter.join()
     return Stop()
+
+
+@contextmanager
+def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
+    """A kernel of this Python that works in the run's folder; it is gone afterwards."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    # No directory of kernels: only this Python's own is left, whatever the user has installed.
+    manager = AsyncKernelManager(
+        kernel_name="python3",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+        transport_encryption="auto",  # other users of this machine could listen in
+    )
+    try:
+        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=kernel_environment(folder))
+        yield manager
+    finally:
+        if manager.has_kernel:
+            run_sync(manager.shutdown_kernel)(now=True)
 
 
 def audit(cells: list[dict[str, Any]], stop: Stop) -> Stop:
@@ -160,16 +194,3 @@ def _line(text: str) -> str:
 
 def _import_exporter() -> None:
     import nbconvert.exporters.html  # noqa: F401 - only to have it loaded
-
-
-@contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """What a kernel started meanwhile inherits; papermill knows no other way."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

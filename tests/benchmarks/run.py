@@ -1,0 +1,88 @@
+"""How long a whole run, a diagnosis and the help take, beside what nobody can do without.
+
+    python tests/benchmarks/run.py
+
+Each row is a ratio to its own measure, in the same environment and in the same round; the goals
+stand behind. Ends with 1 if a goal is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from timing import compare
+
+ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
+MAILFLOW = [PYTHON, "-m", "mailflow"]
+
+EMPTY = {
+    "cells": [],
+    "metadata": {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+    },
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+def _process(*command: str, folder: Path, code: int = 0) -> Callable[[], object]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
+
+    def start() -> None:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, check=False
+        )
+        if done.returncode != code:
+            raise RuntimeError(f"{command}: {done.returncode}: {done.stderr.decode()[-500:]}")
+
+    return start
+
+
+def main() -> int:
+    """Measure, print, and say whether all goals are met."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "empty.ipynb").write_text(json.dumps(EMPTY))
+        papermill = (PYTHON, "-m", "papermill", "empty.ipynb", "out.ipynb")
+        run = (*MAILFLOW, "run", "mail_stuck_in_queue", "demo:article", "--runs", str(folder))
+        rows = [
+            (
+                "mailflow run demo:article",
+                "papermill on an empty notebook",
+                1.0,
+                _process(*run, folder=folder, code=1),
+                _process(*papermill, folder=folder),
+            ),
+            (
+                "mailflow diagnose demo:article",
+                "python -c 'import pandas'",
+                1.5,
+                _process(*MAILFLOW, "diagnose", "demo:article", folder=folder, code=1),
+                _process(PYTHON, "-c", "import pandas", folder=folder),
+            ),
+            (
+                "mailflow --help",
+                "python -c pass",
+                5.0,
+                _process(*MAILFLOW, "--help", folder=folder),
+                _process(PYTHON, "-c", "pass", folder=folder),
+            ),
+        ]
+        missed = 0
+        for what, measure, goal, job, floor in rows:
+            timing = compare({measure: floor, what: job})[what]
+            met = timing.ratio <= goal
+            missed += not met
+            print(f"{what:32} {timing!s:24} x {measure:32} goal {goal} {'' if met else 'MISSED'}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
