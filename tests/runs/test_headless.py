@@ -336,6 +336,29 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no
 
 
 @needs_proc
+def test_no_kernel_outlives_its_run(tmp_path: Path) -> None:
+    """A program that runs several runbooks keeps no kernel of an earlier one."""
+    script = (
+        "from pathlib import Path\n"
+        "from mailflow import runs\n"
+        "print(runs.run('mail_stuck_in_queue', 'demo:article').verdict)\n"
+        "tasks = Path('/proc/self/task').glob('*/children')\n"
+        "print([child for task in tasks for child in task.read_text().split()])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["found", "[]"]
+
+
+@needs_proc
 def test_an_interrupted_run_cleans_up_and_says_so(tmp_path: Path) -> None:
     """Ctrl-C: the kernel ends, the part that ran is kept as incomplete, exit 2."""
     process, kernel = _start_and_wait(tmp_path)
