@@ -9,6 +9,7 @@ import pytest
 from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ServerAddress, Snapshot, Unread
+from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis, Finding
 from organisations import E2010, E2013, E2016, E2019, STUCK, Organisation, article, healthy
@@ -289,6 +290,28 @@ def test_nobody_answers_where_the_default_was_narrowed() -> None:
 
     assert actual.cause == "no-connector-answers"
     assert "0.0.0.0-255.255.255.255" in actual.commands[0]
+
+
+def test_silence_on_an_endpoint_that_may_not_be_there_accuses_nobody() -> None:
+    """Without Get-ExchangeServer a 2010 server is not blamed for not having 2525 (S4.03, S4.06)."""
+    captured = healthy().add_server("EX13C", E2013, "10.0.0.42", roles="ClientAccess")
+
+    actual = findings(assemble(captured.without("servers").reading(), origin=""))
+
+    assert actual.verdict == "unknown"
+    told = [(one.state, one.server) for one in actual.findings if one.state in ("found", "unknown")]
+    assert told == [("unknown", "EX13C")]  # of 2013, either service may be missing (section 2.2)
+    assert {one.server for one in actual.unread} == {"EX10A", "EX10B"}
+
+
+def test_unread_version_of_a_sender_is_named_as_what_is_missing() -> None:
+    """25 (S4.03) or 2525 (S4.02): the sender's version decides, not a local address."""
+    captured = article().remove("EX10A\\1187").remove("EX10B\\902").without("servers")
+
+    actual = findings(assemble(captured.reading(), origin=""))
+
+    assert [one.state for one in actual.findings[:2]] == ["unknown", "unknown"]
+    assert all("version or roles of EX10A" in one.reading for one in actual.findings[:2])
 
 
 def test_missing_defaults_are_not_accused_in_a_filtered_capture() -> None:

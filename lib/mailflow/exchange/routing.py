@@ -47,6 +47,19 @@ def endpoints(sender: Server, target: Server) -> tuple[Endpoint, ...]:
     return tuple(found)
 
 
+def is_settled(sender: Server, target: Server) -> bool:
+    """Whether all was read that decides where mail from one server lands on the other.
+
+    Where it was not, each of `endpoints` is possible, and it may be that there is none at all.
+    """
+    places = {
+        _endpoint(sending, receiving, itself=sender is target)
+        for sending in _readings(sender)
+        for receiving in _readings(target)
+    }
+    return len(places) == 1
+
+
 def candidate_targets(
     queue: Queue, sender: Server | None, servers: Sequence[Server]
 ) -> tuple[Server, ...]:

@@ -19,7 +19,7 @@ from mailflow.exchange.connectors import (
     setup_default,
 )
 from mailflow.exchange.ranges import Address, Family, RangeError, parse_address
-from mailflow.exchange.routing import Endpoint, endpoints
+from mailflow.exchange.routing import Endpoint, endpoints, is_settled
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
@@ -267,7 +267,28 @@ def _paths(sender: _Known, target: _Known, places: Sequence[Endpoint]) -> list[P
             for local in ((address,) if itself else _local_addresses(target, family, place.port))
         ]
         paths += _together(ways)
-    return paths
+    return [one for path in paths if (one := _settled(path))]
+
+
+def _settled(path: Path) -> Path | None:
+    """A path; unknown where nobody answers on an endpoint that may not be there at all.
+
+    2007 and 2010 know no port 2525 (S4.03), and a 2013 server may lack either service (section
+    2.2): where version or roles were not read, silence may just say that. None: a server's hop to
+    itself, which only 2013 and later have (S4.06), while its version is a row of unread.
+    """
+    silent = path.state == "found" and path.cause == NOBODY
+    if not silent or is_settled(path.sender, path.target):
+        return path
+    if path.sender is path.target and path.target.generation is None:
+        return None
+    return replace(path, state="unknown", connector=None, why=_unread_kind(path))
+
+
+def _unread_kind(path: Path) -> str:
+    both = tuple(dict.fromkeys((path.sender, path.target)))
+    names = [one.name for one in both if one.generation is None] or [one.name for one in both]
+    return f"version or roles of {' and '.join(names)}, which decide the port, were not read"
 
 
 def _judge(
@@ -347,7 +368,9 @@ def _together(ways: Sequence[Path]) -> list[Path]:
             one,
             state="unknown",
             on_evidence=True,
-            why=f"it depends on the local address of {one.target.name} that the connection takes",
+            why=_unread_kind(one)
+            if len({way.endpoint for way in ways}) > 1
+            else f"it depends on the local address of {one.target.name} that the connection takes",
         )
         if one.state == "found"
         else one
