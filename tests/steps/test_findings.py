@@ -11,6 +11,7 @@ from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
+from mailflow.steps.paths import ADAPTERS
 from mailflow.steps.verdict import Diagnosis, Finding
 from organisations import E2010, E2013, E2016, E2019, STUCK, Organisation, article, healthy
 
@@ -597,3 +598,128 @@ def test_edge_reaches_the_front_end() -> None:
     entry = only(diagnose(org))
 
     assert (entry.cause, entry.senders) == (SHADOWED, ("EDGE1",))
+
+
+def test_family_that_the_adapters_lack_is_not_in_use() -> None:
+    """Adapters list all a server has: without IPv6 there, an IPv6 range catches nobody (S9.10)."""
+    org = healthy()
+    org.addresses.append(ServerAddress("EX10A", "2001:db8::11", ADAPTERS))
+    org.change(r"EX16A\Relay", ranges="2001:db8::/64", bindings="0.0.0.0:25, [::]:25")
+    assert only(diagnose(org)).addresses == ("2001:db8::11",)
+
+    org.addresses = [replace(one, source=ADAPTERS) for one in org.addresses]
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_local_address_without_a_listener_is_no_fault() -> None:
+    """Peers reach the address that Default Frontend listens on, not each address there is."""
+    org = healthy().set_addresses("EX16A", "10.0.0.21", "192.168.9.21")
+    org.change(r"EX16A\Default Frontend EX16A", bindings="10.0.0.21:25")
+    org.remove(r"EX16A\Relay")
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_lone_server_without_address_is_no_riddle() -> None:
+    """A server that is alone has no way to judge; its own hop needs no unknown of its own."""
+    org = Organisation().add_server("EX16A", E2016)
+
+    assert open_ones(diagnose(org)) == []
+
+
+def test_shadow_and_poison_queues_are_never_stuck() -> None:
+    """They hold messages by design, whatever their status says (S4.43, S4.44)."""
+    org = healthy()
+    shadow = {"delivery_type": "ShadowRedundancy", "status": "Retry"}
+    org.add_queue("EX16A", 5, name=r"Shadow\9", error=STUCK, **shadow)
+    org.add_queue("EX16A", 5, name="Poison", error=STUCK, delivery_type="Undefined")
+
+    assert diagnose(org).verdict == "clear"
+
+
+def test_unreachable_queue_is_stuck_in_any_status() -> None:
+    """Messages without a next hop do not move: Ready is enough (contract 8.4)."""
+    org = healthy().add_queue(
+        "EX16A", 5, name="Unreachable", delivery_type="Unreachable", status="Ready"
+    )
+
+    entry = only(diagnose(org))
+
+    assert (entry.cause, entry.state) == ("routing-or-loop", "found")
+    assert not any("Retry-Queue" in line for line in entry.commands)
+
+
+def test_cut_error_text_decides_nothing() -> None:
+    """What a cut text names may not be the innermost level: unknown (design 4.1)."""
+    org = healthy().add_queue("EX10A", 5, name="1", error=REFUSED, last_error_complete=False)
+
+    assert only(diagnose(org)).state == "unknown"
+
+
+def test_queue_speaks_only_for_targets_on_its_way() -> None:
+    """A queue to another server is not listed with the fault of this one (section 4.2)."""
+    org = healthy().add_server("EX19A", E2019, "10.0.0.31")
+    org.add_relay("EX19A", "10.0.0.22", name="App", bindings="0.0.0.0:2525", role="HubTransport")
+    hop = {"delivery_type": "SmtpRelayToServers", "to": "ex16a.contoso.com"}
+    org.add_queue("EX16B", 5, name="1", error=STUCK, **hop)
+
+    entries = {one.cause: one.queues for one in open_ones(diagnose(org))}
+
+    assert entries == {SHADOWED: (), "outside-the-connectors": (r"EX16B\1",)}
+
+
+def test_retry_queue_is_offered_for_numbered_queues_in_retry_alone() -> None:
+    """Retry-Queue does nothing else, and a next hop may mean several queues (S8.71, 4.3)."""
+    org = article().remove(r"EX10B\902")
+    org.add_queue("EX10B", 83, name="hub version 15", error=STUCK)
+
+    lines = [line for line in diagnose(org).repair if line.startswith("Retry-Queue")]
+
+    assert lines == [r'Retry-Queue -Identity "EX10A\1187"']
+
+
+def test_clear_entries_need_every_way_to_be_known() -> None:
+    """Where a way is unknown, no cause of configuration is called clear (design 4.1)."""
+    actual = diagnose(healthy().set_addresses("EX10A"))
+
+    assert [one.cause for one in actual.findings if one.state == "clear"] == []
+
+
+def test_limited_run_leaves_other_servers_conflicts_out() -> None:
+    """A role conflict on a server that the run does not cover is not its matter."""
+    org = healthy().add_relay("EX16A", "10.0.9.9", name="Scanner", role="HubTransport")
+
+    actual = findings(org.snapshot().limited_to(["EX10B"]))
+
+    assert {one.server for one in open_ones(actual)} == {"EX16A"}
+    assert open_ones(findings(org.snapshot().limited_to(["EX16B"]))) == []
+
+
+def test_externally_secured_default_gets_setups_authentication() -> None:
+    """ExternalAuthoritative cannot stand beside ExchangeServer (section 3.4)."""
+    org = healthy()
+    org.change(r"EX16A\Default Frontend EX16A", auth="Tls, ExternalAuthoritative")
+
+    assert only(diagnose(org)).commands[0].endswith("-AuthMechanism Tls,ExchangeServer")
+
+
+def test_default_behind_the_relay_is_repaired_as_well() -> None:
+    """Once the relay lets go, the default answers: if it lacks authentication, both change."""
+    org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
+    org.change(r"EX16A\Default Frontend EX16A", auth="Tls")
+
+    entry = next(one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay")
+
+    assert entry.commands[0].endswith('-RemoteIPRanges "10.0.5.0/24"')
+    assert entry.commands[1].endswith("-AuthMechanism Tls,ExchangeServer")
+
+
+def test_nobody_behind_the_relay_is_said() -> None:
+    """If the default is disabled nobody answers after the repair, and the remedy says so."""
+    org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
+    org.change(r"EX16A\Default Frontend EX16A", enabled=False)
+
+    entry = next(one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay")
+
+    assert "no connector answers" in entry.remedy

@@ -21,7 +21,6 @@ from mailflow.steps import commands, prose
 from mailflow.steps.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
-    GROUP_MISSING,
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
@@ -37,7 +36,6 @@ from mailflow.steps.verdict import Diagnosis, Finding, State, Verdict
 
 OUTSIDE = "outside-the-connectors"
 UNRECOGNISED = "unrecognised-error"
-KERBEROS = "kerberos-or-permission"
 ROUTING = "routing-or-loop"
 
 NO_EXCHANGE_AUTH = frozenset({SHADOWED, DEFAULT_LACKS_AUTH, SUPPRESSED, ROLE_CONFLICT})
@@ -91,15 +89,7 @@ class _Case:
         """The faults of configuration that this error may come from."""
         if self.is_empty:
             return frozenset(CONFIGURATION_CAUSES)
-        says = self._says
-        if KERBEROS in says:
-            says |= {GROUP_MISSING}  # 454 4.7.0 is what the missing group looks like (S3.30, L2)
-        return says & frozenset(CONFIGURATION_CAUSES)
-
-    @property
-    def _says(self) -> frozenset[str]:
-        cause = self.explanation.cause
-        return frozenset(self.explanation.candidates) | ({cause} if cause else frozenset())
+        return frozenset(self.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
 
 
 @dataclass(slots=True)
@@ -305,13 +295,13 @@ def _of_complaint(one: _Complaint) -> Finding:
 
 
 def _retries(queues: Iterable[Queue]) -> list[str]:
-    """For delivery queues in Retry: for no other does it do anything (S8.71, S8.74).
+    """For numbered queues: it does nothing for the unreachable queue (S8.74).
 
     A queue whose number the capture lost is left out: by next hop several might be meant (4.3).
     """
     lines = []
     for one in queues:
-        if one.status != "Retry" or not one.identity.rpartition("\\")[2].isdigit():
+        if not one.identity.rpartition("\\")[2].isdigit():
             continue
         try:
             lines.append(commands.retry(one.identity))
