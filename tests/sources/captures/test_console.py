@@ -225,6 +225,27 @@ def test_damaged_value_is_lost() -> None:
     assert row.values["LastError"].visible.startswith("451 4.4.0")
 
 
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        ("Identity     : A\\2\nMessageCount : 1\nStatus       : Ret", {"Identity", "MessageCount"}),
+        ("Identity     : A\\2\nMessageCount : 12", None),
+        ("Identity     : A\\", None),
+    ],
+)
+def test_text_that_breaks_off(end: str, last: set[str] | None) -> None:
+    """The value at the break is not taken, and what may have stood below is unread."""
+    whole = "Identity     : A\\1\nMessageCount : 7\nStatus       : Retry\nLastError    : x\n\n"
+
+    reading = read_console(whole + end, "x")
+
+    assert [set(row.values) for row in reading.rows[1:]] == ([last] if last else [])
+    assert [row.what for row in reading.unread] == ["Get-Queue"]
+    assert "breaks off at" in reading.unread[0].why
+    assert not reading.ignored
+    assert not read_console(whole + whole, "x").unread
+
+
 def test_errors_and_warnings_are_unread() -> None:
     """What a cmdlet of ours complained of may be what is missing: unread."""
     text = (

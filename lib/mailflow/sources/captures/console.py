@@ -102,6 +102,8 @@ def read_console(text: str, place: str) -> Reading:
     for number, line in enumerate(_lines(text), 1):
         walker.take(number, line)
     walker.finish()
+    if _breaks_off(walker.blocks):
+        _drop_broken(walker.blocks, reading, place)
     for group in _groups(walker.blocks):
         _read_group(group, reading, place)
     reading.ignored = list(dict.fromkeys(reading.ignored))
@@ -319,6 +321,33 @@ class _Walker:
 def _touches(name: str, margin: int, column: int) -> bool:
     """Whether a single blank stands between a name and its colon."""
     return margin + len(name) + 1 == column
+
+
+def _breaks_off(blocks: list[_Block]) -> bool:
+    """Whether the text ends within its last object: the one before it has further properties.
+
+    One command prints the same properties in the same order for every object of a kind.
+    """
+    if len(blocks) < 2 or blocks[-1].command != blocks[-2].command:
+        return False
+    names, whole = ([one.name for one in block.properties] for block in (blocks[-1], blocks[-2]))
+    return len(names) < len(whole) and whole[: len(names)] == names
+
+
+def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
+    """Take no value that may be cut, and say that the end is missing: objects may stand there."""
+    broken, names = blocks[-1], [one.name for one in blocks[-2].properties]
+    lost = broken.properties.pop()
+    cmdlet = cmdlet_of([], names) or _by_command(broken.command, names)
+    left = names[: len(broken.properties)]
+    if not (cmdlet_of([], left) or _by_command(broken.command, left)):
+        blocks.pop()  # too little to tell what it is, and no capture of something else
+    if cmdlet is not None:
+        why = (
+            f"{place}, line {broken.line}: the text breaks off at {lost.name}, within an object; "
+            "what stood below is not known"
+        )
+        reading.unread.append(Unread("", cmdlet, why))
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:

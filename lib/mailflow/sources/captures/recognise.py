@@ -49,7 +49,7 @@ _JSON = re.compile(
 _SNAPSHOT = re.compile(r'\{\s*"schema"\s*:\s*"mailflow\.snapshot/')
 _CLIXML = re.compile(
     r"""(?: \#<\ CLIXML\s* )? (?: <\?xml[^>]{0,200}>\s* )? (?: <!--.{0,1000}?-->\s* )*
-    (?: <!DOCTYPE\s+Objs\b | <Objs(?=[\s/>]|$) )""",
+    (?: <!DOCTYPE\s+(?!(?i:html|svg|plist)\b)\S | <Objs(?=[\s/>]|$) )""",
     re.VERBOSE | re.DOTALL,
 )
 _MARKUP = re.compile(r"<(?:!DOCTYPE|\?xml|html|svg)\b", re.IGNORECASE)
