@@ -1,6 +1,6 @@
 """How quick and how flat the CLIXML reader is, beside psrpcore and a real PowerShell.
 
-    PYTHONPATH=lib:tests python tests/benchmarks/clixml.py
+    python tests/benchmarks clixml
 
 A real capture is repeated to 50 MB with references of its own in each copy. Wanted: at least ten
 times psrpcore, at least twice Import-Clixml, memory flat. psrpcore reads a smaller part and is
@@ -139,7 +139,3 @@ def main() -> int:
             say(f"{name:15} {seconds:6.2f} s, own {mine:.2f} s:")
             say(f"   own is {ratio:.1f} times as quick (wanted: {wanted:.0f})\n")
     return 0 if good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

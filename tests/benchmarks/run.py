@@ -1,6 +1,6 @@
 """How long a whole run, a diagnosis and the help take, beside what nobody can do without.
 
-    python tests/benchmarks/run.py
+    python tests/benchmarks run
 
 Each row is a ratio to its own measure, in the same environment and in the same round; the goals
 stand behind. Ends with 1 if a goal is missed.
@@ -82,7 +82,3 @@ def main() -> int:
             missed += not met
             print(f"{what:32} {timing!s:24} x {measure:32} goal {goal} {'' if met else 'MISSED'}")
     return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
