@@ -27,6 +27,8 @@ KINDS = frozenset(
         "timed-out",
         "unreachable",
         "log-on",
+        "double-hop",
+        "no-exchange",
         "tls",
         "protocol",
         "quota",
@@ -70,7 +72,9 @@ class Fault:
 
     Attributes:
         kind: one of `KINDS`. refused: not on the allow-list; denied: rights; failed: an error of
-            the cmdlet; protocol: an answer that cannot be understood (cut frame, wrong hash, HTML).
+            the cmdlet; double-hop: the log-on may not go on from the server to Exchange's endpoint
+            (S8.23); no-exchange: neither that endpoint nor a snap-in there; protocol: an answer
+            that cannot be understood (cut frame, wrong hash, HTML).
         id: FullyQualifiedErrorId where there is one; else "".
         message: as the far side printed it. Hostile text: escape it where it is shown.
     """

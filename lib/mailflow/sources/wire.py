@@ -1,0 +1,360 @@
+"""What goes over the wire to `Invoke-MailFlow.ps1`, and what comes back: bytes, no network.
+
+    to PowerShell   the command line carries a bootstrap of a few lines; standard input carries
+                    `<characters> <SHA-256>` of the script, the script, a line of settings, and a
+                    line for each call
+    from it         frames in whatever else stands on standard output: frame 0 says how Exchange
+                    was reached, frame N answers call N, a last line says how many there are
+
+A line is fields with a tab between them: the name, then name and value of each parameter. Names are
+base64 of UTF-8. A value is a letter and what it marks: `s` text, `i` whole number, `b` True or
+False (each one base64), `l` a list (base64 joined by commas), `h` a hashtable (`name:list`, joined
+by semicolons).
+
+A frame is base64 of gzip of CLIXML between two marks; length and hash show whether it came whole.
+The first object in it says what became of the call (`Warnings`, `Errors`, `FaultKind` ...), the
+others are what the cmdlet returned.
+
+Both directions stand here, since the practice endpoint reads what a client writes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mailflow.errors import InputError
+from mailflow.sources.captures.clixml import ClixmlReader
+from mailflow.sources.row import Complex, Items, Row, Value
+from mailflow.sources.shell import Argument, Call, Fault, Reply
+
+SETTINGS = "mailflow"
+"""What stands in place of a cmdlet's name in the line of settings."""
+
+BOOTSTRAP = """\
+$ErrorActionPreference = 'Stop'
+$t = [string]::Join("`n", @($input))
+$e = $t.IndexOf("`n")
+$h = $t.Substring(0, $e).Split(' ')
+$s = $t.Substring($e + 1, [int]$h[0])
+$d = [Security.Cryptography.SHA256]::Create().ComputeHash([Text.Encoding]::UTF8.GetBytes($s))
+if ([BitConverter]::ToString($d).Replace('-', '') -ne $h[1]) {
+    [Console]::Error.WriteLine('mailflow: the script was damaged on its way')
+    exit 9
+}
+& ([scriptblock]::Create($s)) $t.Substring($e + 1 + $s.Length).Trim().Split("`n")
+"""
+"""Runs the script that standard input brings, if it is whole. Short, because a command line is
+(section 10 of what was tried: about 3,000 characters). Both ends know it."""
+
+PROGRAM = ("powershell.exe", "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy")
+
+
+def command_line() -> tuple[str, list[str]]:
+    """Program and arguments that run `BOOTSTRAP`."""
+    encoded = base64.b64encode(BOOTSTRAP.encode("utf-16-le")).decode("ascii")
+    return PROGRAM[0], [*PROGRAM[1:], "Bypass", "-EncodedCommand", encoded]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for all calls of one run of the script.
+
+    Attributes:
+        way: `session` to the local server's Exchange endpoint, or `snapin` (S8.01, S8.22).
+        seconds: how long one call may take there.
+        user: for the session, where the log-on itself cannot go on to it; empty: the log-on's own.
+        password: with `user`. Goes as data on standard input, never into a script's text.
+    """
+
+    way: str = "session"
+    seconds: int = 60
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def request(script: str, settings: Settings, calls: Sequence[Call]) -> bytes:
+    """Standard input of the bootstrap: ASCII, lines ended by a line feed.
+
+    Raises:
+        ValueError: a script that is not plain ASCII with plain line ends would not arrive as it is.
+    """
+    if not script.isascii() or "\r" in script:
+        raise ValueError("the script must be ASCII with line feeds alone")
+    digest = hashlib.sha256(script.encode("ascii")).hexdigest().upper()
+    own: dict[str, Argument] = {"Way": settings.way, "Seconds": settings.seconds}
+    if settings.user:
+        own |= {"User": settings.user, "Password": settings.password}
+    lines = [f"{len(script)} {digest}", f"{script}", _line(Call(SETTINGS, own))]
+    lines += [_line(one) for one in calls]
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def read_request(data: bytes) -> tuple[str, Settings, list[Call]]:
+    """What a client sent: the script, the settings and the calls.
+
+    Raises:
+        ValueError: it is not what `request` writes, or the script's hash is another.
+    """
+    head, _, rest = data.decode("ascii").partition("\n")
+    size, _, digest = head.partition(" ")
+    script = rest[: int(size)]
+    if hashlib.sha256(script.encode("ascii")).hexdigest().upper() != digest:
+        raise ValueError("the script was damaged on its way")
+    first, *calls = [_call(line) for line in rest[len(script) :].strip().split("\n")]
+    own = first.parameters
+    seconds = own.get("Seconds", 60)
+    if first.cmdlet != SETTINGS or not isinstance(seconds, int):
+        raise ValueError("no line of settings")
+    user, password = (str(own.get(name, "")) for name in ("User", "Password"))
+    return script, Settings(str(own.get("Way", "session")), seconds, user, password), calls
+
+
+def frame(number: int, document: bytes) -> bytes:
+    """One answer: `document` is CLIXML, its first object as `head_values` says."""
+    body = base64.b64encode(gzip.compress(document, compresslevel=6, mtime=0))
+    digest = hashlib.sha256(body).hexdigest().upper()
+    head = f"#mailflow begin {number} {len(body)} {digest}#\n"
+    return head.encode("ascii") + body + f"\n#mailflow end {number}#\n".encode("ascii")
+
+
+def closing(count: int) -> bytes:
+    """The last line: how many calls were answered."""
+    return f"#mailflow done {count}#\n".encode("ascii")
+
+
+def head_values(
+    warnings: Sequence[str] = (), errors: Sequence[Fault] = (), fault: Fault | None = None
+) -> dict[str, Value]:
+    """The properties of a frame's first object, beside those of `Hello`."""
+    return {
+        "Warnings": Items(tuple(warnings)),
+        "Errors": Items(tuple(one.message for one in errors)),
+        "ErrorIds": Items(tuple(one.id for one in errors)),
+        "FaultKind": fault.kind if fault else "",
+        "FaultId": fault.id if fault else "",
+        "Fault": fault.message if fault else "",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Frame 0: how Exchange was reached at the far side.
+
+    Attributes:
+        way: for people: `session http://ex16a.contoso.example/PowerShell/`, `snap-in ...E2010`.
+        powershell: its version, `5.1.17763.1`.
+        computer: its name as it calls itself.
+        fault: why Exchange was not reached; no call is answered then.
+    """
+
+    way: str = ""
+    powershell: str = ""
+    computer: str = ""
+    fault: Fault | None = None
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came back.
+
+    Attributes:
+        hello: frame 0; None where it did not come whole.
+        documents: frame number to CLIXML, still compressed; only frames that came whole.
+        damaged: numbers of frames that began and did not come whole.
+        ended: whether the last line came, so that nothing can be missing.
+    """
+
+    hello: Hello | None = None
+    documents: dict[int, bytes] = field(default_factory=dict)
+    damaged: set[int] = field(default_factory=set)
+    ended: bool = False
+
+
+_BEGIN = re.compile(rb"#mailflow begin (\d{1,6}) (\d{1,12}) ([0-9A-F]{64})#\r?\n")
+_DONE = re.compile(rb"#mailflow done (\d{1,6})#")
+_LARGEST = 4 * 2**30
+"""Bytes of CLIXML that one frame may unfold to."""
+
+
+def read_answers(output: bytes) -> Answers:
+    """Find the frames in everything that came on standard output."""
+    found = Answers()
+    at = 0
+    while begun := _BEGIN.search(output, at):
+        number, size = int(begun[1]), int(begun[2])
+        body = output[begun.end() : begun.end() + size]
+        # A frame that was cut may have swallowed the next one's mark: look again behind the head.
+        at = begun.end()
+        if hashlib.sha256(body).hexdigest().upper().encode("ascii") != begun[3]:
+            found.damaged.add(number)
+            continue
+        at += size
+        found.documents[number] = body
+        found.damaged.discard(number)
+    ending = [int(one[1]) for one in _DONE.finditer(output)][-1:]
+    answered = {number for number in found.documents if number}
+    found.ended = bool(ending) and answered == set(range(1, ending[0] + 1))
+    if 0 in found.documents:
+        found.hello = _hello(found.documents.pop(0))
+    return found
+
+
+def reply(call: Call, document: bytes, place: str) -> Reply:
+    """One whole frame as the reply to its call.
+
+    Args:
+        call: what was asked.
+        document: as `Answers.documents` holds it.
+        place: whose answer this is, for messages: `Get-Queue on EX10A`.
+    """
+    head: Mapping[str, Value] = {}
+    rows: list[Row] = []
+    try:
+        for number, entry in enumerate(_entries(document, place)):
+            values = entry.properties if isinstance(entry, Complex) else {}
+            if not number:
+                head = values
+                continue
+            computer = values.get("PSComputerName")
+            server = computer if isinstance(computer, str) else ""
+            rows.append(Row(call.cmdlet, values, f"{place}, object {number}", computer=server))
+    except InputError as error:
+        return Reply(call, fault=Fault("protocol", "", str(error)))
+    if "FaultKind" not in head:
+        why = f"{place}: the answer does not say what became of the call"
+        return Reply(call, fault=Fault("protocol", "", why))
+    errors = zip(_texts(head, "ErrorIds"), _texts(head, "Errors"), strict=False)
+    return Reply(
+        call,
+        tuple(rows),
+        _texts(head, "Warnings"),
+        tuple(Fault("failed", one, message) for one, message in errors),
+        _fault(head),
+    )
+
+
+def _hello(document: bytes) -> Hello | None:
+    try:
+        first = next(_entries(document, "frame 0"), None)
+    except InputError:
+        return None
+    if not isinstance(first, Complex) or "FaultKind" not in first.properties:
+        return None
+    head = first.properties
+    way, powershell, computer = (_text(head, name) for name in ("Way", "PowerShell", "Computer"))
+    return Hello(way, powershell, computer, _fault(head))
+
+
+def _entries(document: bytes, place: str) -> Iterator[Value]:
+    """The top-level objects of a frame; memory does not grow with what it unfolds to.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    reader = ClixmlReader(place)
+    try:
+        for chunk in _unfolded(base64.b64decode(document, validate=True)):
+            for entry in reader.feed(chunk):
+                yield entry.value
+        for entry in reader.close():
+            yield entry.value
+    except (binascii.Error, zlib.error, EOFError) as error:
+        raise InputError(f"{place}: the answer cannot be unpacked ({error})") from error
+
+
+def _unfolded(data: bytes) -> Iterator[bytes]:
+    stream = zlib.decompressobj(wbits=31)
+    size = 0
+    for begin in range(0, len(data), 2**16):
+        rest = data[begin : begin + 2**16]
+        while rest:
+            chunk = stream.decompress(rest, 2**20)
+            rest = stream.unconsumed_tail
+            size += len(chunk)
+            if size > _LARGEST:
+                raise InputError("an answer of more than 4 GiB")
+            yield chunk
+    if not stream.eof:
+        raise EOFError("it breaks off")
+
+
+def _fault(head: Mapping[str, Value]) -> Fault | None:
+    kind = _text(head, "FaultKind")
+    return Fault(kind, _text(head, "FaultId"), _text(head, "Fault")) if kind else None
+
+
+def _text(head: Mapping[str, Value], name: str) -> str:
+    value = head.get(name)
+    return "" if value is None else str(value)
+
+
+def _texts(head: Mapping[str, Value], name: str) -> tuple[str, ...]:
+    value = head.get(name)
+    if isinstance(value, Items):
+        return tuple(str(one) for one in value.values)
+    return (str(value),) if value not in (None, "") else ()
+
+
+def _line(call: Call) -> str:
+    fields = [_b64(call.cmdlet)]
+    for name, value in call.parameters.items():
+        fields += [_b64(name), _marked(value)]
+    return "\t".join(fields)
+
+
+def _marked(value: Argument) -> str:
+    if isinstance(value, bool):
+        return "b" + _b64(str(value))
+    if isinstance(value, int):
+        return "i" + _b64(str(value))
+    if isinstance(value, str):
+        return "s" + _b64(value)
+    if isinstance(value, Mapping):
+        return "h" + ";".join(f"{_b64(name)}:{_list(one)}" for name, one in value.items())
+    return "l" + _list(value)
+
+
+def _list(values: Sequence[str]) -> str:
+    return ",".join(map(_b64, values))
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def _call(line: str) -> Call:
+    name, *rest = line.split("\t")
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return Call(_plain(name), {_plain(key): _argument(value) for key, value in pairs})
+
+
+def _argument(field: str) -> Argument:
+    mark, body = field[:1], field[1:]
+    if mark == "h":
+        pairs = (one.split(":") for one in body.split(";"))
+        return {_plain(name): _plain_list(values) for name, values in pairs}
+    if mark == "l":
+        return _plain_list(body)
+    text = _plain(body)
+    if mark == "i":
+        return int(text)
+    if mark == "b":
+        return text == "True"
+    if mark != "s":
+        raise ValueError(f"a value is marked {mark!r}")
+    return text
+
+
+def _plain_list(body: str) -> tuple[str, ...]:
+    return tuple(map(_plain, body.split(","))) if body else ()
+
+
+def _plain(text: str) -> str:
+    return base64.b64decode(text, validate=True).decode()
