@@ -53,6 +53,49 @@ class TransportSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentState:
+    """Whether a component of a server takes part in mail flow (section 6.2, 421 4.3.2).
+
+    Attributes:
+        server: short name.
+        component: `HubTransport`, `FrontendTransport`, `ServerWideOffline` ...
+        state: `Active`, `Inactive` or `Draining`, as printed.
+    """
+
+    server: str
+    component: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """An extended right on a receive connector, given or denied (section 3.3, S3.21)."""
+
+    server: str
+    connector: str
+    user: str
+    right: str
+    deny: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How a server of a live organisation was read.
+
+    Attributes:
+        server: short name.
+        outcome: ok, failed, timed-out or skipped.
+        how: `asked itself: session http://...`, `through EX16A`; for people.
+        seconds: how long it took.
+    """
+
+    server: str
+    outcome: str
+    how: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """Something that could not be read, and so may change a verdict to unknown.
 
@@ -74,7 +117,8 @@ class Snapshot:
     Attributes:
         origin: the SOURCE it came from, as the user gave it.
         taken: when it was collected, aware; None for captures, which do not say.
-        servers, addresses, connectors, queues, settings: what was read.
+        servers, addresses, connectors, queues, settings, components, rights: what was read.
+        reads: how each server was read; empty for captures, which do not say.
         unread: what was not.
         ignored: captures of other cmdlets, (what, place).
         inputs: SHA-256 of each input by name, hexadecimal.
@@ -90,6 +134,9 @@ class Snapshot:
     connectors: tuple[ReceiveConnector, ...] = ()
     queues: tuple[Queue, ...] = ()
     settings: tuple[TransportSettings, ...] = ()
+    components: tuple[ComponentState, ...] = ()
+    rights: tuple[Right, ...] = ()
+    reads: tuple[Read, ...] = ()
     unread: tuple[Unread, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -204,6 +251,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "velocity": "Float64",
     },
     "settings": {"server": "string", "use_downgraded_auth": "boolean"},
+    "components": {"server": "string", "component": "string", "state": "string"},
+    "rights": {
+        "server": "string",
+        "connector": "string",
+        "user": "string",
+        "right": "string",
+        "deny": "boolean",
+    },
+    "reads": {"server": "string", "outcome": "string", "how": "string", "seconds": "Float64"},
     "unread": {"server": "string", "what": "string", "why": "string"},
 }
 """The declared schema: table to column to pandas type. Missing is null in the file."""
@@ -248,6 +304,9 @@ def from_document(document: object, place: str) -> Snapshot:
             ),
             queues=tuple(_queue(*row) for row in tables["queues"]),
             settings=tuple(TransportSettings(*row) for row in tables["settings"]),
+            components=tuple(ComponentState(*row) for row in tables["components"]),
+            rights=tuple(Right(*row) for row in tables["rights"]),
+            reads=tuple(Read(*row) for row in tables["reads"]),
             unread=tuple(Unread(*row) for row in tables["unread"]),
             ignored=tuple((str(what), str(where)) for what, where in document["ignored"]),
             inputs={str(name): str(digest) for name, digest in document["inputs"].items()},
@@ -354,6 +413,11 @@ _WRITERS: Mapping[str, Callable[[Snapshot], list[tuple[Any, ...]]]] = {
         for one in org.queues
     ],
     "settings": lambda org: [(one.server, one.use_downgraded_auth) for one in org.settings],
+    "components": lambda org: [(one.server, one.component, one.state) for one in org.components],
+    "rights": lambda org: [
+        (one.server, one.connector, one.user, one.right, one.deny) for one in org.rights
+    ],
+    "reads": lambda org: [(one.server, one.outcome, one.how, one.seconds) for one in org.reads],
     "unread": lambda org: [(one.server, one.what, one.why) for one in org.unread],
 }
 

@@ -8,12 +8,22 @@ import pytest
 
 from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
-from mailflow.snapshot import ServerAddress, Snapshot, Unread
+from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
 from mailflow.steps.paths import ADAPTERS
 from mailflow.steps.verdict import Diagnosis, Finding
-from organisations import E2010, E2013, E2016, E2019, STUCK, Organisation, article, healthy
+from organisations import (
+    E2010,
+    E2013,
+    E2016,
+    E2019,
+    STUCK,
+    STUCK_2016,
+    Organisation,
+    article,
+    healthy,
+)
 
 SHADOWED = "custom-connector-shadows-default"
 REFUSED = (
@@ -723,3 +733,49 @@ def test_nobody_behind_the_relay_is_said() -> None:
     entry = next(one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay")
 
     assert "no connector answers" in entry.remedy
+
+
+OFF = ("EX16B", "HubTransport", "Inactive")
+NAMES_EX16B = STUCK_2016.format(fqdn="ex16b.contoso.com", ip="10.0.0.22").replace(
+    "451 5.7.3 Cannot achieve Exchange Server authentication", "421 4.3.2 Service not available"
+)
+
+
+def stuck_on_components(*states: tuple[str, str, str], error: str = NAMES_EX16B) -> Finding:
+    """What is found where mail of EX16A waits with an error, and components are as given."""
+    org = healthy().add_queue("EX16A", error=error)
+    components = tuple(ComponentState(*one) for one in states)
+    return only(findings(replace(org.snapshot(), components=components)))
+
+
+def test_component_state_decides_what_4_3_2_means() -> None:
+    """`Service not available` where the server that says it is off; other states explain nothing.
+
+    Section 6.2, row 421 4.3.2.
+    """
+    actual = stuck_on_components(OFF)
+
+    assert (actual.cause, actual.state, actual.server) == ("service-inactive", "found", "EX16B")
+    assert "HubTransport of EX16B is Inactive" in actual.reading
+    assert stuck_on_components(("EX16B", "HubTransport", "Active")).state == "unknown"
+    assert stuck_on_components(("EX16B", "OwaProxy", "Inactive")).state == "unknown"
+    assert stuck_on_components(("EX16A", "HubTransport", "Inactive")).state == "unknown"
+    assert stuck_on_components(OFF, error=KERBEROS).cause == "kerberos-or-permission"
+    # It names no server: the one that is not off would have taken the mail.
+    assert stuck_on_components(OFF, error=NOT_AVAILABLE).state == "unknown"
+
+
+def test_server_in_maintenance_is_no_finding() -> None:
+    """With no queue stuck an inactive component is what an administrator wants (section 6.2)."""
+    org = replace(healthy().snapshot(), components=(ComponentState(*OFF),))
+
+    assert findings(org).verdict == "clear"
+
+
+@pytest.mark.parametrize("what", ["Get-ServerComponentState", "Get-ADPermission Identity"])
+def test_what_only_supports_findings_takes_no_clear_away(what: str) -> None:
+    """Unread states and rights are shown; no fault is seen by them alone."""
+    org = replace(healthy().snapshot(), unread=(Unread("EX16A", what, "denied"),))
+    actual = findings(org)
+
+    assert (actual.verdict, len(actual.unread)) == ("clear", 1)

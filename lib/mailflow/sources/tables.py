@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -25,9 +25,11 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.queues import OTHER, Moment, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
-from mailflow.snapshot import ServerAddress, Snapshot, TransportSettings, Unread
+from mailflow.snapshot import Read, ServerAddress, Snapshot, TransportSettings, Unread
 from mailflow.sources import values
+from mailflow.sources.names import Names, connector_name, server_name, text_of
 from mailflow.sources.row import Complex, Reading, Row, Value
+from mailflow.sources.side_tables import component_states, connector_rights
 from mailflow.sources.values import UnreadableError
 
 SERVERS = "Get-ExchangeServer"
@@ -47,6 +49,7 @@ def assemble(
     origin: str,
     taken: datetime | None = None,
     inputs: Mapping[str, str] | None = None,
+    reads: Iterable[Read] = (),
 ) -> Snapshot:
     """The organisation that these rows show.
 
@@ -58,8 +61,9 @@ def assemble(
         origin: the SOURCE, as the user gave it.
         taken: when it was collected, aware; None for captures, which do not say.
         inputs: SHA-256 of each input by name.
+        reads: how each server was read, where a live organisation was.
     """
-    names = _Names()
+    names = Names()
     drafts = {
         SERVERS: _drafts(reading, SERVERS, lambda row: _server_draft(row, names)),
         CONNECTORS: _drafts(reading, CONNECTORS, lambda row: _connector_draft(row, names)),
@@ -67,6 +71,8 @@ def assemble(
         SETTINGS: _drafts(reading, SETTINGS, lambda row: _settings_draft(row, names)),
     }
     addresses, unread_addresses = _addresses(reading, names)
+    components, unread_components = component_states(reading, names)
+    rights, unread_rights = connector_rights(reading, names)
     named = [] if SERVERS in reading.cmdlets else [one.server for one in addresses]
     servers = _servers(drafts, named)
     _settle_roles(drafts[CONNECTORS], servers)
@@ -76,7 +82,7 @@ def assemble(
     for cmdlet in (CONNECTORS, QUEUES, SETTINGS):
         for draft in drafts[cmdlet].values():
             unread += draft.unread(cmdlet)
-    unread += unread_addresses
+    unread += [*unread_addresses, *unread_components, *unread_rights]
     unread += _unnamed(reading, drafts)
     unread += _not_captured(reading, servers, drafts, unread)
     unread += _without_address(reading, servers, addresses)
@@ -91,6 +97,9 @@ def assemble(
             TransportSettings(one.server, one["use_downgraded_auth"])
             for one in drafts[SETTINGS].values()
         ),
+        components=components,
+        rights=rights,
+        reads=tuple(reads),
         unread=tuple(dict.fromkeys(unread)),
         ignored=tuple(reading.ignored),
         inputs=dict(inputs or {}),
@@ -260,53 +269,6 @@ def _draft(row: Row, server: str, label: str, fields: Mapping[str, _Field]) -> _
 # -- Names -----------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Names:
-    """Short names of servers as first seen; full names and other cases lead to them (S4.32)."""
-
-    known: dict[str, str] = field(default_factory=dict)
-
-    def of(self, name: str) -> str:
-        """The short name of a server that is called this."""
-        bare = name.strip().rstrip(".")
-        short = bare if _is_address(bare) else bare.partition(".")[0]
-        return self.known.setdefault(short.casefold(), short)
-
-    def same(self, full: str, name: str) -> None:
-        """A full name may begin with another word than the short name (it may be longer)."""
-        short = full.partition(".")[0]
-        if short:
-            self.known.setdefault(short.casefold(), self.of(name))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _text(row: Row, *properties: str) -> str:
-    """The text of the first of these properties that says something; else ""."""
-    for name in properties:
-        try:
-            found = values.text(row.values.get(name)).strip()
-        except UnreadableError:
-            continue
-        if found:
-            return found
-    return ""
-
-
-def _dn(row: Row, name: str) -> list[str]:
-    """The parts of the distinguished name that a property is or holds; empty without one."""
-    value = row.values.get(name)
-    if isinstance(value, Complex):
-        value = value.properties.get("DistinguishedName")
-    return values.dn_parts(value.strip()) if isinstance(value, str) else []
-
-
 def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, _Draft]]) -> Iterator[Unread]:
     """A row for each object that could not be told whose or which it is."""
     for cmdlet in drafts:
@@ -321,11 +283,11 @@ def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, _Draft]]) -> It
 
 def _identified(row: Row) -> bool:
     if row.cmdlet == CONNECTORS:
-        return _connector_name(row) is not None
+        return connector_name(row) is not None
     if row.cmdlet == QUEUES:
         name = _queue_name(row)
         return name is not None and name.numbered
-    return bool(_server_name(row))
+    return bool(server_name(row))
 
 
 # -- Servers ---------------------------------------------------------------------------------------
@@ -342,13 +304,8 @@ _SERVER: Mapping[str, _Field] = {
 }
 
 
-def _server_name(row: Row) -> str:
-    dn = _dn(row, "Identity") or _dn(row, "DistinguishedName")
-    return _text(row, "Name") or (dn[0] if dn else _text(row, "Identity", "Fqdn"))
-
-
-def _server_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
-    name = _server_name(row)
+def _server_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+    name = server_name(row)
     if not name:
         return None
     short = names.of(name)
@@ -458,7 +415,7 @@ def _with_roles(server: Server, *, frontend: bool, hub: bool) -> Server:
 
 
 def _unread_versions(
-    servers: Iterable[Server], drafts: Mapping[str, _Draft], names: _Names
+    servers: Iterable[Server], drafts: Mapping[str, _Draft], names: Names
 ) -> Iterator[Unread]:
     for server in servers:
         if server.generation is not None:
@@ -490,21 +447,8 @@ _CONNECTOR: Mapping[str, _Field] = {
 }
 
 
-def _connector_name(row: Row) -> tuple[str, str] | None:
-    r"""Server and name: of `SERVER\Name`, of Server and Name, or of the DN (section 1.6)."""
-    server, slash, name = _text(row, "Identity").partition("\\")
-    if slash and server.strip() and name.strip():
-        return server.strip(), name.strip()
-    dn = _dn(row, "Identity") or _dn(row, "DistinguishedName")
-    in_dn = dn[3] if len(dn) > 4 and dn[4].casefold() == "servers" else ""
-    at = _dn(row, "Server")
-    server = (at[0] if at else _text(row, "Server")) or in_dn
-    name = _text(row, "Name") or (dn[0] if in_dn else "")
-    return (server, name) if server and name else None
-
-
-def _connector_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
-    found = _connector_name(row)
+def _connector_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+    found = connector_name(row)
     if found is None:
         return None
     server, name = names.of(found[0]), values.clean(found[1])
@@ -585,7 +529,7 @@ def _queue_name(row: Row) -> _QueueName | None:
     for name in ("Identity", "QueueIdentity"):
         value = row.values.get(name)
         lost = isinstance(value, Complex) and value.text is None
-        printed = "" if lost else _text(row, name)
+        printed = "" if lost else text_of(row, name)
         server, slash, rest = printed.partition("\\")
         if slash and server.strip() and rest.strip():
             return _QueueName(server.strip(), printed)
@@ -607,7 +551,7 @@ def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
     number = value.properties.get("RowId")
     if isinstance(number, int) and number > 0:
         return _QueueName(short, f"{short.partition('.')[0]}\\{number}")
-    domain = _text(row, "NextHopDomain")
+    domain = text_of(row, "NextHopDomain")
     special = {"submission": "Submission", "poison message": "Poison"}
     special["unreachable domain"] = "Unreachable"
     if domain.casefold() in special:
@@ -615,7 +559,7 @@ def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
     return _QueueName(short, f"{short.partition('.')[0]}\\{domain or '?'}", numbered=False)
 
 
-def _queue_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
+def _queue_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
     found = _queue_name(row)
     if found is None:
         return None
@@ -668,8 +612,8 @@ _SETTINGS: Mapping[str, _Field] = {
 }
 
 
-def _settings_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
-    name = _server_name(row)
+def _settings_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+    name = server_name(row)
     if not name:
         return None
     short = names.of(name)
@@ -679,7 +623,7 @@ def _settings_draft(row: Row, names: _Names) -> tuple[str, _Draft] | None:
 # -- Addresses -------------------------------------------------------------------------------------
 
 
-def _addresses(reading: Reading, names: _Names) -> tuple[list[ServerAddress], list[Unread]]:
+def _addresses(reading: Reading, names: Names) -> tuple[list[ServerAddress], list[Unread]]:
     """Each address of each server once, with its source (S9.10), and what was wrong with them."""
     found: dict[tuple[str, str], ServerAddress] = {}
     unread: list[Unread] = []
@@ -689,7 +633,7 @@ def _addresses(reading: Reading, names: _Names) -> tuple[list[ServerAddress], li
             found.setdefault((server, address), ServerAddress(server, address, source))
 
     for row in reading.of(ADDRESSES_CSV):
-        name = _text(row, "server")
+        name = text_of(row, "server")
         server = names.of(name) if name else ""
         if server:
             add(row, server, row.values.get("address"), ADDRESSES_CSV)

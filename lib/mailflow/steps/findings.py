@@ -16,7 +16,7 @@ from mailflow.exchange.last_error import LastError, parse
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.routing import candidate_targets
 from mailflow.exchange.servers import Server
-from mailflow.snapshot import Snapshot, Unread
+from mailflow.snapshot import ComponentState, Snapshot, Unread
 from mailflow.steps import commands, prose
 from mailflow.steps.paths import (
     CONFIGURATION_CAUSES,
@@ -37,6 +37,12 @@ from mailflow.steps.verdict import Diagnosis, Finding, State, Verdict
 OUTSIDE = "outside-the-connectors"
 UNRECOGNISED = "unrecognised-error"
 ROUTING = "routing-or-loop"
+INACTIVE = "service-inactive"
+TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "FrontendTransport"})
+"""Of these each must be Active, or the server answers 421 4.3.2 (section 6.2)."""
+
+BESIDE_THE_VERDICT = frozenset({"Get-ADPermission", "Get-ServerComponentState"})
+"""Cmdlets whose answers support a finding and make none: unread, they are shown and no more."""
 
 NO_EXCHANGE_AUTH = frozenset({SHADOWED, DEFAULT_LACKS_AUTH, SUPPRESSED, ROLE_CONFLICT})
 """The faults of configuration that a sender reports as 5.7.3 (S5.01, C1, C2, C9, C10)."""
@@ -65,7 +71,10 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
 
 @dataclass(slots=True)
 class _Case:
-    """A stuck queue, what its error says, and where its messages may be on their way to."""
+    """A stuck queue, what its error says, and where its messages may be on their way to.
+
+    `inactive` are components that keep every server it may go to from taking mail.
+    """
 
     queue: Queue
     sender: Server | None
@@ -73,6 +82,7 @@ class _Case:
     error: LastError
     explanation: Explanation
     named: Server | None
+    inactive: tuple[ComponentState, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -140,7 +150,29 @@ def _case(org: Snapshot, queue: Queue) -> _Case:
     sender = org.server(queue.server)
     error = parse(queue.last_error or "")
     targets = candidate_targets(queue, sender, org.servers)
-    return _Case(queue, sender, targets, error, explain(error), _named(org, error))
+    named = _named(org, error)
+    inactive = _inactive(org, (named,) if named else targets)
+    return _Case(queue, sender, targets, error, explain(error), named, inactive)
+
+
+def _inactive(org: Snapshot, targets: Sequence[Server]) -> tuple[ComponentState, ...]:
+    """Components of the targets that take no mail; none where one target has all of them active.
+
+    That one would have taken the mail: then the inactive component explains nothing.
+    """
+    found: list[ComponentState] = []
+    for target in targets:
+        mine = [
+            one
+            for one in org.components
+            if target.is_named(one.server)
+            and one.component in TRANSPORT_COMPONENTS
+            and one.state in ("Inactive", "Draining")
+        ]
+        if not mine:
+            return ()
+        found += mine
+    return tuple(found)
 
 
 def _named(org: Snapshot, error: LastError) -> Server | None:
@@ -239,6 +271,8 @@ def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
     if says.cause and says.cause not in CONFIGURATION_CAUSES:
         whole = case.queue.last_error_complete and case.error.complete
         return says.cause, "found" if whole else "unknown"
+    if INACTIVE in says.candidates and case.inactive:
+        return INACTIVE, "found"
     if in_doubt:
         return None
     others = [one for one in says.candidates if one not in CONFIGURATION_CAUSES]
@@ -288,7 +322,8 @@ def _of_complaint(one: _Complaint) -> Finding:
         server=one.server.name if one.server else None,
         senders=_distinct(case.queue.server for case in one.cases),
         queues=_distinct(case.queue.identity for case in one.cases),
-        reading=prose.of_errors(card, [(case.queue, case.error) for case in one.cases]),
+        reading=prose.of_errors(card, [(case.queue, case.error) for case in one.cases])
+        + (prose.of_components(one.cases[0].inactive) if one.cause == INACTIVE else ""),
         remedy=prose.next_checks(card, known),
         facts=card.sources,
     )
@@ -353,13 +388,18 @@ def unread_of(org: Snapshot) -> tuple[Unread, ...]:
     return tuple(one for one in org.unread if not one.server or org.covers(one.server))
 
 
+def _matters(one: Unread) -> bool:
+    """Whether what was not read could have shown a fault."""
+    return one.what.partition(" ")[0] not in BESIDE_THE_VERDICT
+
+
 def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) -> Diagnosis:
     unread = unread_of(org)
     states = {one.state for one in entries}
     verdict: Verdict = "clear"
     if "found" in states:
         verdict = "found"
-    elif "unknown" in states or unread:
+    elif "unknown" in states or any(map(_matters, unread)):
         verdict = "unknown"
     told = [one for one in entries if one.state == "found"]
     fixes = [line for one in told for line in one.commands]

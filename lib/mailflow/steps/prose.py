@@ -9,7 +9,7 @@ from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import LastError
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
-from mailflow.snapshot import Unread
+from mailflow.snapshot import ComponentState, Unread
 from mailflow.steps.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
@@ -80,6 +80,12 @@ def of_errors(card: Cause, cases: Sequence[tuple[Queue, LastError]]) -> str:
     queues = joined(queue.identity for queue, _ in cases)
     texts = list(dict.fromkeys(_said(queue, error) for queue, error in cases))
     return f"{queues}: {joined(texts, most=3)}. {card.meaning}"
+
+
+def of_components(inactive: Sequence[ComponentState]) -> str:
+    """What the states of components show; empty where none is off."""
+    said = joined(f"{one.component} of {one.server} is {one.state}" for one in inactive)
+    return f" Component states: {said}." if said else ""
 
 
 def next_checks(card: Cause, known: Mapping[str, str]) -> str:

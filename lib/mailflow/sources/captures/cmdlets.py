@@ -82,8 +82,22 @@ PROPERTIES: Mapping[str, Mapping[str, Kind]] = {
         "AdapterGuid": Kind.TEXT,
         "MacAddress": Kind.TEXT,
     },
+    "Get-ServerComponentState": {
+        "Identity": Kind.TEXT,
+        "ServerFqdn": Kind.TEXT,
+        "Component": Kind.TEXT,
+        "State": Kind.ENUM,
+    },
+    "Get-ADPermission": {
+        "Identity": Kind.TEXT,
+        "User": Kind.TEXT,
+        "Deny": Kind.BOOLEAN,
+        "ExtendedRights": Kind.LIST,
+        "IsInherited": Kind.BOOLEAN,
+    },
 }
-"""The cmdlets mailflow reads, and of each the properties it reads (sections 1.6, 4.5 and 9)."""
+"""The cmdlets mailflow reads, and of each the properties it reads (sections 1.6, 3.3, 4.5, 6.2 and
+9)."""
 
 _BY_TYPE = {
     "exchangeserver": "Get-ExchangeServer",
@@ -94,6 +108,8 @@ _BY_TYPE = {
     "queueinfo": "Get-Queue",
     "receiveconnector": "Get-ReceiveConnector",
     "networkconnectioninfo": "Get-NetworkConnectionInfo",
+    "servercomponentstatepresentationobject": "Get-ServerComponentState",
+    "adacepresentationobject": "Get-ADPermission",
     # Known, and not read: named so that people see what was passed over.
     "smtpsendconnectorconfig": "Get-SendConnector",
     "sendconnector": "Get-SendConnector",
@@ -101,7 +117,6 @@ _BY_TYPE = {
     "propertybagbasedmessageinfo": "Get-Message",
     "messageinfo": "Get-Message",
     "messagetrackingevent": "Get-MessageTrackingLog",
-    "servercomponentstatepresentationobject": "Get-ServerComponentState",
     "netipconfiguration": "Get-NetIPConfiguration",
     "frontendtransportserver": "Get-FrontendTransportService",
     "mailboxtransportserver": "Get-MailboxTransportService",
@@ -186,6 +201,8 @@ _OURS = (
         alone=_set("IPAddresses AdapterGuid"),
         never=_set("VMName SwitchName InterfaceIndex"),
     ),
+    _Signs("Get-ServerComponentState", together=(_set("Component State"),)),
+    _Signs("Get-ADPermission", alone=_set("ExtendedRights"), never=_set("Trustee")),
 )
 
 # Only for naming what is passed over.
@@ -202,7 +219,6 @@ _OTHERS = (
         alone=_set("EventId MessageSubject ServerHostname ClientHostname ConnectorId"),
     ),
     _Signs("Get-Message", alone=_set("Subject FromAddress InternetMessageId MessageSourceName")),
-    _Signs("Get-ServerComponentState", together=(_set("Component State"),)),
     _Signs(
         "Get-NetIPConfiguration", together=_with_any("InterfaceAlias", "IPv4Address NetAdapter")
     ),
