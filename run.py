@@ -5,6 +5,8 @@
     python3 run.py lab [RUNBOOK]     open JupyterLab at the runbook
     python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
     python3 run.py setup             make the environment, run nothing
+    python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
+                                     is compiled (gcc, python3-dev, libkrb5-dev)
 
 On Windows: py run.py demo. File names in ARG are seen from the directory you are in.
 
@@ -41,8 +43,10 @@ ROOT = Path(__file__).resolve().parent
 # Not the Python of .venv itself, which could not make .venv anew.
 BASE = getattr(sys, "_base_executable", "") or sys.executable
 LOCK = ROOT / "requirements.lock"
+KERBEROS_LOCK = ROOT / "requirements-kerberos.lock"
 VENV = ROOT / ".venv"
 STAMP = VENV / "mailflow.stamp"
+KERBEROS_STAMP = VENV / "kerberos.stamp"
 LOG = VENV / "setup.log"
 SCRIPTS = Path(sysconfig.get_path("scripts", "venv", {"base": str(VENV)}))
 PACKAGES = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV), "platbase": str(VENV)}))
@@ -71,11 +75,14 @@ def main(arguments: list[str]) -> int:
     if job in {"-h", "--help", "help"}:
         print(__doc__.strip())
         return 0
-    if job not in {"demo", "test", "lab", "setup", "mailflow"} or (job == "setup" and rest):
+    known = job in {"demo", "test", "lab", "setup", "mailflow"}
+    if not known or (job == "setup" and rest not in ([], ["--kerberos"])):
         say(f"run.py does not know {' '.join(arguments)!r}; python3 run.py --help")
         return 3
     try:
         set_up()
+        if job == "setup" and rest:
+            set_up_kerberos()
     except SetupError as error:
         say(f"Set-up failed: {error}")
         return 3
@@ -108,6 +115,29 @@ def set_up() -> None:
         why = "is a program still using it (JupyterLab, a notebook)?"
         raise SetupError(f"{VENV} cannot be written, {why} ({error})") from error
     say(f"Environment ready after {time.monotonic() - began:.0f} s.")
+
+
+def set_up_kerberos() -> None:
+    """Add what logging on with a Kerberos ticket needs, unless it is there; it has to be compiled.
+
+    Raises:
+        SetupError: it cannot be built.
+    """
+    try:
+        digest = hashlib.sha256(KERBEROS_LOCK.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SetupError(f"{KERBEROS_LOCK} cannot be read ({error})") from error
+    if KERBEROS_STAMP.exists() and KERBEROS_STAMP.read_text(encoding="utf-8") == digest:
+        return
+    say("Building what Kerberos needs, about a minute ...")
+    # It is an addition to the other lock, which holds what these packages need in turn.
+    what = ("--quiet", "--require-hashes", "--no-deps", "--requirement", str(KERBEROS_LOCK))
+    uv = shutil.which("uv")
+    built = uv is not None and logged(uv, "pip", "install", "--python", str(PYTHON), *what)
+    if not built and not logged(str(PYTHON), "-m", "pip", "install", *what):
+        packages = "apt install gcc python3-dev libkrb5-dev"
+        raise SetupError(f"it cannot be built; on Debian and Ubuntu: {packages}; details: {LOG}")
+    KERBEROS_STAMP.write_text(digest, encoding="utf-8")
 
 
 def wanted_stamp() -> str:

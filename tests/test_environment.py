@@ -1,4 +1,4 @@
-"""environment.yml and requirements.lock say the same as pyproject.toml.
+"""environment.yml and the two locks say the same as pyproject.toml.
 
 No channel can be reached here, so nothing is solved: agreement and grammar are what is tested.
 """
@@ -20,11 +20,14 @@ from rattler.exceptions import InvalidMatchSpecError
 from support import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+KERBEROS = EXTRAS["kerberos"]  # needs a compiler: stands apart, in a lock of its own
 USED = [
     *PROJECT["project"]["dependencies"],
-    *(one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra),
+    *(one for name, extra in EXTRAS.items() if name != "kerberos" for one in extra),
 ]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+KERBEROS_LOCK = (ROOT / "requirements-kerberos.lock").read_text("utf-8")
 # Where conda-forge calls a package otherwise than the Python index; none so far.
 CONDA_NAMES: dict[str, str] = {}
 
@@ -99,9 +102,9 @@ def test_grammar_check_can_fail(line: str) -> None:
         MatchSpec(line, strict=True)
 
 
-def locked() -> dict[str, list[str]]:
-    """Package to its entries in the lock, each with its hashes."""
-    entries = re.split(r"\n(?=\S)", LOCK)
+def locked(lock: str) -> dict[str, list[str]]:
+    """Package to its entries in a lock, each with its hashes."""
+    entries = re.split(r"\n(?=\S)", lock)
     found: dict[str, list[str]] = {}
     for entry in entries:
         if not entry.startswith("#"):
@@ -109,12 +112,17 @@ def locked() -> dict[str, list[str]]:
     return found
 
 
-def test_lock_holds_every_dependency() -> None:
-    """What pyproject.toml asks for is in the lock, in a version within its bounds."""
-    wanted = [Requirement(one) for one in (*USED, *PROJECT["dependency-groups"]["dev"])]
+@pytest.mark.parametrize(
+    ("lock", "asked"),
+    [(LOCK, [*USED, *PROJECT["dependency-groups"]["dev"]]), (KERBEROS_LOCK, KERBEROS)],
+    ids=["lock", "kerberos"],
+)
+def test_lock_holds_every_dependency(lock: str, asked: list[str]) -> None:
+    """What pyproject.toml asks for is in its lock, in a version within its bounds."""
+    wanted = [Requirement(one) for one in asked]
     pinned = {
         name: [re.findall(r"^\S+==(\S+)", entry)[0] for entry in entries]
-        for name, entries in locked().items()
+        for name, entries in locked(lock).items()
     }
 
     assert [
@@ -127,22 +135,28 @@ def test_lock_holds_every_dependency() -> None:
     ] == []
 
 
-def test_lock_has_a_hash_for_every_package() -> None:
-    """Each entry is one exact version with SHA-256 hashes."""
-    entries = [entry for entries in locked().values() for entry in entries]
+def test_kerberos_lock_adds_to_the_other() -> None:
+    """No package stands in both locks: the second is installed into what the first has made."""
+    assert len(locked(LOCK)) > 100
+    assert locked(LOCK).keys() & locked(KERBEROS_LOCK).keys() == set()
 
-    assert len(entries) > 100
+
+@pytest.mark.parametrize("lock", [LOCK, KERBEROS_LOCK], ids=["lock", "kerberos"])
+def test_lock_is_exact_hashed_and_names_no_index(lock: str) -> None:
+    """Each entry is one version with SHA-256 hashes; no address and no option stands there.
+
+    Where packages come from is the user's setting.
+    """
+    entries = [entry for entries in locked(lock).values() for entry in entries]
+
     assert [one for one in entries if not re.match(r"[a-z0-9.-]+==\S+", one)] == []
     assert [one for one in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", one)] == []
+    assert "://" not in lock
+    assert re.findall(r"^-.*", lock, re.MULTILINE) == []
 
 
-def test_lock_names_no_index() -> None:
-    """The lock has no address and no option: where packages come from is the user's setting."""
-    assert "://" not in LOCK
-    assert re.findall(r"^-.*", LOCK, re.MULTILINE) == []
-
-
-def test_lock_serves_every_platform() -> None:
+@pytest.mark.parametrize("lock", [LOCK, KERBEROS_LOCK], ids=["lock", "kerberos"])
+def test_lock_serves_every_platform(lock: str) -> None:
     """Entries for Windows stand beside those of Linux and macOS, told apart by markers."""
-    assert "sys_platform == 'win32'" in LOCK
-    assert "sys_platform != 'win32'" in LOCK
+    assert "sys_platform == 'win32'" in lock
+    assert "sys_platform != 'win32'" in lock

@@ -50,10 +50,11 @@ def project(folder: Path) -> Path:
 
 
 def lock(folder: Path, digest: str) -> None:
-    """Write the lock, with this hash for its one package."""
+    """Write both locks, with this hash for their one package."""
     wheels = (folder / "wheels").as_uri()
     text = f"--no-index\n--find-links {wheels}\ntiny==1.0 --hash=sha256:{digest}\n"
     (folder / "requirements.lock").write_text(text, "utf-8")
+    (folder / "requirements-kerberos.lock").write_text(text, "utf-8")
 
 
 def start(
@@ -248,6 +249,28 @@ def test_pip_takes_over_where_uv_fails(tmp_path: Path) -> None:
 
     assert "uv could not install it; trying pip." in done.stderr
     assert done.returncode == 7
+
+
+def test_kerberos_is_added_once(installed: Path) -> None:
+    """`setup --kerberos` installs the second lock into the same environment, and once."""
+    first = start(installed, "setup", "--kerberos")
+    second = start(installed, "setup", "--kerberos")
+
+    assert first.returncode == second.returncode == 0
+    assert "Building what Kerberos needs" in first.stderr
+    assert "Building" not in second.stderr
+
+
+def test_kerberos_that_cannot_be_built_says_what_to_install(installed: Path) -> None:
+    """What pip cannot install ends with the packages that help, and with 3."""
+    file = installed / "requirements-kerberos.lock"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("tiny==1.0", "absent==1.0"), "utf-8")
+    done = start(installed, "setup", "--kerberos")
+    file.write_text(before, "utf-8")
+
+    assert done.returncode == 3
+    assert "apt install gcc python3-dev libkrb5-dev" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("--json",)])
