@@ -15,7 +15,7 @@ from mailflow.errors import UsageError
 from mailflow.exchange.servers import Server
 from mailflow.runs.folder import is_complete, make, outcomes, tidy, verdict
 from mailflow.runs.kernel import Stop, audit
-from mailflow.snapshot import Snapshot, Unread
+from mailflow.snapshot import Read, Snapshot, Unread
 from mailflow.steps.verdict import SCHEMA
 
 NOW = datetime(2026, 11, 23, 14, 2, 5, tzinfo=UTC)
@@ -107,6 +107,23 @@ def test_the_outcome_of_each_server_is_told() -> None:
         {"server": "EX16B", "outcome": "ok", "unread": []},
         {"server": "EX99", "outcome": "failed", "unread": ["all"]},
     ]
+
+
+def test_live_servers_say_how_they_were_read() -> None:
+    """Of a live organisation the manifest tells the way in and the time each server took."""
+    org = Snapshot(
+        servers=(Server("EX16A"), Server("EX16B"), Server("EX16C")),
+        reads=(
+            Read("EX16A", "ok", "asked itself", 1.23456),
+            Read("EX16B", "timed-out", "no answer in time", 30.0),
+            Read("EX16C", "ok", "through EX16A", 2.0),
+        ),
+        unread=(Unread("EX16B", "Get-Queue", "x"), Unread("EX16C", "Get-Queue", "x")),
+    )
+
+    actual = outcomes(org)
+    assert [one["outcome"] for one in actual] == ["ok", "timed-out", "incomplete"]
+    assert (actual[0]["how"], actual[0]["seconds"]) == ("asked itself", 1.235)
 
 
 def _cell(cell_id: str, count: int | None, *outputs: dict[str, object], source: str = "x") -> dict:  # type: ignore[type-arg]

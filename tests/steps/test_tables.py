@@ -10,7 +10,7 @@ import pytest
 
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.picture import Bars, Ruler
-from mailflow.snapshot import Snapshot
+from mailflow.snapshot import Read, Snapshot
 from mailflow.steps.answering_connectors import answering_connectors
 from mailflow.steps.findings import findings
 from mailflow.steps.last_errors import last_errors
@@ -204,3 +204,10 @@ def _all_versions() -> Organisation:
     org.add_server("B13", E2013, "10.0.0.14", roles="Mailbox, ClientAccess")
     org.add_server("EDGE", E2016, "10.0.0.15", roles="Edge")
     return org
+
+
+def test_how_it_was_read_is_said() -> None:
+    """Of a live organisation the last step tells the way to each server, and what came of it."""
+    org = Snapshot(reads=(Read("EX16A", "ok", "asked itself (session x)", 1.24),))
+
+    assert "EX16A: ok, asked itself (session x), 1.2 s" in not_read(org).reading

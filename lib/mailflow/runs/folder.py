@@ -113,12 +113,25 @@ def first_manifest(
 
 
 def outcomes(org: Snapshot) -> list[dict[str, object]]:
-    """Each server, and whether all of it was read; rows that name no server stand at the end."""
+    """Each server, and whether all of it was read; rows that name no server stand at the end.
+
+    Of a live organisation also how it was read and in how many seconds.
+    """
     rows: list[dict[str, object]] = []
+    reads = {one.server: one for one in org.reads}
     for server in org.servers:
         lacking = [one.what for one in org.unread if server.is_named(one.server)]
-        outcome = "incomplete" if lacking else "ok"
-        rows.append({"server": server.name, "outcome": outcome, "unread": lacking})
+        row: dict[str, object] = {
+            "server": server.name,
+            "outcome": "incomplete" if lacking else "ok",
+            "unread": lacking,
+        }
+        read = reads.get(server.name)
+        if read is not None:
+            whole = read.outcome != "ok" or not lacking
+            row |= {"how": read.how, "seconds": round(read.seconds, 3)}
+            row["outcome"] = read.outcome if whole else "incomplete"
+        rows.append(row)
     others = [one for one in org.unread if org.server(one.server) is None]
     rows += [
         {"server": one.server or None, "outcome": "failed", "unread": [one.what]} for one in others

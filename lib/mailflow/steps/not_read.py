@@ -1,8 +1,8 @@
-"""The last step: what could not be read, and what was not looked at."""
+"""The last step: what could not be read, what was not looked at, and how the rest was read."""
 
 from __future__ import annotations
 
-from mailflow.snapshot import Snapshot
+from mailflow.snapshot import Read, Snapshot
 from mailflow.steps.words import joined
 from mailflow.table import Table
 
@@ -22,12 +22,20 @@ def not_read(org: Snapshot) -> Table:
 
     rows = [(one.server or "any", one.what, one.why) for one in org.unread]
     ignored = joined(f"{what} ({place})" for what, place in org.ignored)
+    notes = [f"Captures of other cmdlets, not needed here: {ignored}."] if ignored else []
+    if org.reads:
+        notes += ["How each server was read:", *map(_line, org.reads)]
     return Table(
         name="not_read",
         frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
         caption="What could not be read.",
         columns=_COLUMNS,
-        reading=f"Captures of other cmdlets, not needed here: {ignored}." if ignored else "",
+        reading="\n".join(notes),
         tones={(row, "why"): "unknown" for row in range(len(rows))},
         empty="Nothing: all that was there could be read.",
     )
+
+
+def _line(one: Read) -> str:
+    """`EX10A: ok, asked itself (session http://ex10a.contoso.example/PowerShell/), 1.2 s`."""
+    return f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"
