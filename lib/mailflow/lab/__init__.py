@@ -1,18 +1,29 @@
 """A practice organisation that behaves like Exchange: for tests, `demo:` sources and training.
 
-    scenarios   an organisation as a small data file: what is built, what is broken, who sends mail
-        │
-    practice    a scenario under way: an organisation, its clock, its transport
-        │
-    doors       the way in, as to a live organisation: sessions that run cmdlets
-        │
-    cmdlets     Get-Queue, Set-ReceiveConnector ... with their parameters, limits and refusals
+    endpoints    one listener per server, for an unmodified pywinrm
       │   │
-      │  objects, writer    what they print: as rows, CLIXML, Format-List
+      │   endpoint, faults, wsman, soap, authentication, tls, kdc     WS-Man, faults, log-ons
       │
-    transport   tries delivery, and tries again; errors and times follow from causes
-        │
-    organisation, clock    servers, connectors, queues, messages; the hands of the clock
+    runner, powershell_runner     what executes a command line that arrived there
+      │
+    doors        the way in without a network: sessions that run cmdlets
+      │
+    cmdlets, queue_cmdlets, changes     what they are called, take, do and refuse
+      │   │
+      │   invocation, filters           a call under way
+      │
+    objects, queue_objects, connector_objects, shapes, writer     what they print
 
-Nobody types an error text in: a scenario breaks something, and the transport runs into it.
+    practice     a scenario under way: an organisation, its clock, its transport
+      │
+    scenarios    an organisation as a small file in cases/: what is built, broken, and sent
+      │
+    transport    brings mail on its way, tries, and tries again, while the clock moves
+      │
+    routes, delivery, wording     which queue; who answers there; how a version puts it in LastError
+      │
+    organisation, clock           servers, connectors, queues, messages; the hands of the clock
+
+The upper half shows and changes what the lower half simulates; it is handed a practice and makes
+none. Nobody types an error text in: a scenario breaks something, and the transport runs into it.
 """

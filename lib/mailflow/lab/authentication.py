@@ -7,17 +7,20 @@ in a keytab, both named by environment variables of this process.
 
 from __future__ import annotations
 
-import atexit
 import base64
 import binascii
 import hmac
 import os
 import re
+import secrets
 import struct
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 SCHEMES = ("Negotiate", "Kerberos", "CredSSP", "Basic")
 """What is offered unless asked otherwise. A certificate is never offered: the client brings it."""
+
+STORE = "NTLM_USER_FILE"
+"""Environment variable by which pyspnego finds the accounts."""
 
 MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 """Value of the Authorization header of a client that logs on with its certificate."""
@@ -47,48 +53,53 @@ class MessageError(Exception):
 
 
 class Accounts:
-    """Names and passwords of one endpoint, as Basic needs them and as pyspnego reads them.
+    """Names and passwords of one practice, as Basic needs them and as pyspnego reads them.
 
-    pyspnego knows one file per process, so all endpoints of a process share it.
+    pyspnego finds accounts in a file that an environment variable of the process names, so each
+    practice has a file of its own, and its connections take turns with that variable.
     """
 
-    _lock = threading.Lock()
-    _file: Path | None = None
-    _known: dict[str, str] = {}  # noqa: RUF012 - shared on purpose, as the file is
+    _turn = threading.Lock()
 
     def __init__(self, passwords: Mapping[str, str], *, domain: str = "CONTOSO") -> None:
-        """Accounts by name without domain.
+        r"""Accounts by name; a domain in a name (`CONTOSO\\anna`) does not count.
 
         Raises:
-            ValueError: a colon or a line end in a name or password, or another endpoint of this
-                process has the same account with another password.
+            ValueError: a colon or a line end in a name or password.
         """
         self.domain = domain
-        self._passwords = {name.casefold(): one for name, one in passwords.items()}
-        for name, password in passwords.items():
-            if re.search(r"[:\r\n]", name + password):
-                raise ValueError(f"account {name}: no colon and no line end, please")
-        with Accounts._lock:
-            for name, password in self._passwords.items():
-                if Accounts._known.setdefault(f"{domain}:{name}", password) != password:
-                    raise ValueError(f"account {name} has another password already")
-            Accounts._write()
-
-    @classmethod
-    def _write(cls) -> None:
-        """All accounts in the forms in which clients spell them: bare, with domain, as UPN."""
-        if cls._file is None:
-            handle, name = tempfile.mkstemp(prefix="mailflow-accounts-")
-            os.close(handle)
-            cls._file = Path(name)
-            atexit.register(cls._file.unlink, missing_ok=True)
-            os.environ["NTLM_USER_FILE"] = name
+        self._passwords = {bare(name): one for name, one in passwords.items()}
         lines = []
-        for key, password in cls._known.items():
-            domain, user = key.split(":")
+        for user, password in self._passwords.items():
+            if re.search(r"[:\r\n]", user + password):
+                raise ValueError(f"account {user}: no colon and no line end, please")
+            # As clients spell them: with domain, bare, as UPN.
             spelled = (f"{domain}:{user}", f":{user}", f":{user}@{domain.lower()}.example")
-            lines += [f"{one}:{password}" for one in spelled]
-        cls._file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            lines += [f"{one}:{password}\n" for one in spelled]
+        handle, name = tempfile.mkstemp(prefix="mailflow-accounts-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        self._file = name
+        self.close = weakref.finalize(self, Path(name).unlink, missing_ok=True)
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let pyspnego find these accounts, and those of no other practice, for a moment."""
+        with Accounts._turn:
+            before = os.environ.get(STORE)
+            os.environ[STORE] = self._file
+            try:
+                yield
+            finally:
+                if before is None:
+                    del os.environ[STORE]
+                else:
+                    os.environ[STORE] = before
+
+    @cached_property
+    def changed(self) -> Accounts:
+        """The same accounts with other passwords, which nobody knows."""
+        return Accounts({user: secrets.token_urlsafe(12) for user in self._passwords})
 
     def holds(self, user: str, password: bytes) -> bool:
         """Whether a password, in UTF-8 or in latin-1 as requests sends it, is that of the user."""
@@ -155,7 +166,8 @@ class Connection:
         if not header:
             if self._logon is not None:
                 return Outcome(self._logon)
-            return Outcome(None, self.offer, "no Authorization header")
+            # Clients begin each log-on like this: what a former one left half done is void.
+            return self._refused("no Authorization header")
         if header == MUTUAL:
             return self._certificate()
         scheme, _, value = header.partition(" ")
@@ -193,15 +205,18 @@ class Connection:
         """One round of a scheme of several; a token after the last round begins a new log-on."""
         from spnego.exceptions import SpnegoError
 
-        if self._context is None or self._scheme != scheme or self._context.complete:
-            self.forget()
-            self._context, self._scheme = self._new_context(scheme), scheme
-        context = self._context
         try:
-            reply = context.step(token)
-        # struct and Value errors are what pyspnego raises for a token that is none.
-        except (SpnegoError, ValueError, struct.error) as error:
+            with self.accounts.in_turn():
+                if self._context is None or self._scheme != scheme or self._context.complete:
+                    self.forget()
+                    self._context, self._scheme = self._new_context(scheme), scheme
+                context = self._context
+                reply = context.step(token)
+        # The others are what pyspnego raises for a token that is none.
+        except (SpnegoError, ValueError, LookupError, struct.error) as error:
             return self._refused(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        if reply is None and not context.complete:
+            return self._refused(f"{scheme} ended without a log-on")
         text = f"{scheme} {base64.b64encode(reply).decode()}" if reply else ""
         if not context.complete:
             return Outcome(None, [text or scheme], "one more round")
@@ -237,7 +252,7 @@ class Connection:
         forwarded = method == "kerberos" and spnego.ContextReq.delegate in context.context_attr
         return LogOn(bare(context.client_principal or ""), method, forwarded or method == "credssp")
 
-    def open(self, content_type: str, body: bytes) -> bytes:
+    def open(self, body: bytes) -> bytes:
         """The plain text of an encrypted request.
 
         Raises:
@@ -247,7 +262,6 @@ class Connection:
 
         if self._context is None or not self._context.complete:
             raise MessageError("encrypted, but nobody is logged on")
-        del content_type
         parts = [one for one in _BOUNDARY.split(body) if one.strip(b"\r\n")]
         plain = []
         for head, sealed in zip(parts[::2], parts[1::2], strict=False):

@@ -8,6 +8,7 @@ mutable and stands here.
 from __future__ import annotations
 
 import ipaddress
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ EXPIRY = timedelta(days=2)
 """After this a message goes back to its sender (section 4.6)."""
 REPLICATION = timedelta(seconds=15)
 """How long a change takes from one domain controller to the others (S8.66)."""
+RATED = timedelta(minutes=1)
+"""IncomingRate and OutgoingRate are of the last minute (section 4.5)."""
 
 EXCHANGE_SERVERS = "CONTOSO\\Exchange Servers"
 SUBMIT = "ms-Exch-SMTP-Submit"
@@ -64,9 +67,9 @@ class Message:
         return self.received + EXPIRY
 
 
-@dataclass
+@dataclass(eq=False)
 class LabQueue:
-    r"""One queue. Only the transport changes what stands below `messages`.
+    r"""One queue, equal to itself alone. Only the transport changes what stands below `messages`.
 
     Attributes:
         server: short name of the server that holds it.
@@ -78,12 +81,16 @@ class LabQueue:
         messages: oldest first.
         suspended: somebody suspended it.
         status: Active, Ready or Retry (section 4.4); `shown_status` says Suspended as well.
-        error: LastError.
-        retries: attempts since the first failure.
+        error: LastError; it may stay after mail flows again (S4.42).
+        retries: RetryCount: attempts since the first failure; 0 while mail flows.
         failing_since: the first failure; None while mail flows.
-        first_retry, last_retry, next_retry: FirstRetryTime and its like.
+        first_retry: FirstRetryTime: the first failure as well.
+        last_retry: LastRetryTime: the last failed attempt; stays as `error` does.
+        next_retry: NextRetryTime; None but in Retry (S4.41).
         flowing_since: since when it drains; None: it does not.
+        talks_to: the server that takes its mail while it drains; empty: none of the organisation.
         idle_since: since when it is empty; None: it is not.
+        came, went: when messages came in and were delivered, within the last minute at least.
     """
 
     server: str
@@ -101,7 +108,10 @@ class LabQueue:
     last_retry: datetime | None = None
     next_retry: datetime | None = None
     flowing_since: datetime | None = None
+    talks_to: str = ""
     idle_since: datetime | None = None
+    came: deque[datetime] = field(default_factory=deque)
+    went: deque[datetime] = field(default_factory=deque)
 
     @property
     def identity(self) -> str:
@@ -118,40 +128,63 @@ class LabQueue:
         """Whether it is one with a number, which has a next hop and delivers."""
         return self.name.isdigit()
 
+    def incoming_rate(self, now: datetime) -> float:
+        """IncomingRate: messages per second over the last minute (section 4.5)."""
+        return _rate(self.came, now)
 
-@dataclass
+    def outgoing_rate(self, now: datetime) -> float:
+        """OutgoingRate; Velocity is this minus `incoming_rate` (section 4.5)."""
+        return _rate(self.went, now)
+
+
+def _rate(moments: deque[datetime], now: datetime) -> float:
+    while moments and moments[0] <= now - RATED:
+        moments.popleft()
+    return len(moments) / RATED.total_seconds()
+
+
+@dataclass(eq=False)
 class LabServer:
-    """One server, and what is wrong with it beside its connectors.
+    """One server, equal to itself alone, and what is wrong with it beside its connectors.
 
     Attributes:
         exchange: names, version, roles, site.
-        addresses: those that its adapters hold.
+        addresses: those that its adapters hold, in the order its name resolves to.
+        database: name of its mailbox database (2013 and later; before, the server is named).
         dag: database availability group; empty: none.
         downgraded_auth: UseDowngradedExchangeServerAuth (S3.42).
         network: `open`; `silent` answers nothing (10060), `refuses` refuses (10061).
         rpc: whether other servers reach its queue viewer (S8.55).
+        shell: whether a remote shell (WinRM) can be opened on it at all.
         services: whether its transport services run (S8.55).
+        dismounted: its mailbox database is not mounted (section 6.2).
         inactive: components that are not Active, for example `HubTransport` (maintenance).
         full: back pressure is high: disk or memory are used up (section 6.4).
         strips_verbs: a device in front of it takes Exchange's verbs out of the session (C4).
         certificate_lost: its internal transport certificate can't be loaded (C8).
         clock_off: its clock is off by more than five minutes, so that Kerberos fails (L1).
-        seen_as: address of a sender to the one that this server sees in its place (C5).
+        seen_as: address of a sender to the one that this server sees in its place (C5), of the same
+            family.
+        queue_number: the last number it gave to a queue (S4.31).
     """
 
     exchange: Server
     addresses: list[str]
+    database: str = ""
     dag: str = ""
     downgraded_auth: bool = False
     network: str = "open"
     rpc: bool = True
+    shell: bool = True
     services: bool = True
+    dismounted: bool = False
     inactive: set[str] = field(default_factory=set)
     full: bool = False
     strips_verbs: bool = False
     certificate_lost: bool = False
     clock_off: bool = False
     seen_as: dict[str, str] = field(default_factory=dict)
+    queue_number: int = 1000
 
     @property
     def name(self) -> str:
@@ -181,10 +214,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who manages the organisation.
+    r"""Somebody who manages the organisation.
 
     Attributes:
-        name: as it logs on, `CONTOSO\\anna`.
+        name: as it logs on, `CONTOSO\anna`.
         role_groups: names of Exchange's role groups (section 8.8).
     """
 
@@ -234,6 +267,20 @@ class Directory:
                 seen[change.connector.identity.casefold()] = change.connector
         return list(seen.values())
 
+    def find(
+        self, identity: str, moment: datetime, controller: str = ""
+    ) -> ReceiveConnector | None:
+        r"""The connector `SERVER\Name`, in any case, as a domain controller sees it at a moment."""
+        wanted = identity.casefold()
+        return next(
+            (
+                one
+                for one in self.connectors(moment, controller)
+                if one.identity.casefold() == wanted
+            ),
+            None,
+        )
+
 
 @dataclass
 class Organisation:
@@ -245,7 +292,8 @@ class Organisation:
         queues: of all servers, in the order they came up.
         access: identity of a connector, in lower case, to its additional entries.
         accounts: who manages it.
-        outside: SMTP domain to the reply with which mail to it fails; others take all mail.
+        outside: SMTP domain to what is wrong with it: `no-connector` (no send connector leads
+            there), `unresolved`, `silent`, `refuses` or `full`; others take all mail.
     """
 
     servers: list[LabServer] = field(default_factory=list)
@@ -278,7 +326,7 @@ class Organisation:
             ),
             {word.strip() for word in roles.split(",") if word.strip()},
         )
-        server = LabServer(exchange, addresses)
+        server = LabServer(exchange, addresses, f"{name} mailboxes")
         self.servers.append(server)
         for default in setup_connectors(exchange):
             self.directory.install(default)
@@ -288,6 +336,9 @@ class Organisation:
 
     def server(self, name: str) -> LabServer | None:
         """The server with this short or full name, in any case (S4.32)."""
+        for one in self.servers:
+            if one.exchange.name == name:  # as nearly always
+                return one
         return next((one for one in self.servers if one.exchange.is_named(name)), None)
 
     def connectors_of(
@@ -299,11 +350,11 @@ class Organisation:
         return [self.with_shown_groups(one) for one in seen if one.server.casefold() == name]
 
     def with_shown_groups(self, connector: ReceiveConnector) -> ReceiveConnector:
-        """PermissionGroups as shown: computed from the list of rights, so more adds Custom (S3.20)."""
+        """PermissionGroups as shown: computed from the rights, so that more adds Custom (S3.20)."""
+        if not self.access.get(connector.identity.casefold()):
+            return connector
         groups = connector.groups or PermissionGroups(0)
-        if self.access.get(connector.identity.casefold()):
-            groups |= PermissionGroups.Custom
-        return replace(connector, groups=groups)
+        return replace(connector, groups=groups | PermissionGroups.Custom)
 
     def denies_submit(self, connector: ReceiveConnector) -> bool:
         """Whether an entry takes the right to submit from Exchange servers (S3.21, L2)."""
@@ -314,11 +365,13 @@ class Organisation:
 
     def queues_of(self, server: str) -> list[LabQueue]:
         """The queues of one server."""
-        return [one for one in self.queues if one.server.casefold() == server.casefold()]
+        wanted = server.casefold()
+        return [one for one in self.queues if one.server.casefold() == wanted]
 
-    def new_queue_number(self) -> str:
-        """A number no queue has, as the row of a database has one (S4.31)."""
-        return str(1 + max((int(q.name) for q in self.queues if q.is_delivery), default=1000))
+    def new_queue_number(self, server: LabServer) -> str:
+        """A number that no queue of the server ever had, as rows of a database have (S4.31)."""
+        server.queue_number += 1
+        return str(server.queue_number)
 
 
 def _with_roles(server: Server, roles: set[str]) -> Server:
@@ -378,7 +431,7 @@ def _default(server: Server, default: SetupDefault) -> ReceiveConnector:
 
 
 def role_of(server: Server) -> TransportRole:
-    """The role a connector gets where none is named: HubTransport wherever that service is (S2.21)."""
+    """The role a connector gets where none is named: HubTransport where that service is (S2.21)."""
     return TransportRole.HubTransport if server.has_hub else TransportRole.FrontendTransport
 
 
@@ -386,8 +439,11 @@ def address_pairs(sender: LabServer, target: LabServer) -> list[tuple[Address, A
     """(source, destination) of the connections a sender tries, in order.
 
     The target's addresses in the order its name resolves to; for each the sender's first address of
-    that family, as the routing table would pick it (S4.03e, S9.02, S9.06).
+    that family, as the routing table would pick it (S4.03e, S9.02, S9.06). A server that connects
+    to itself uses one address for both ends.
     """
+    if sender is target:
+        return [(one, one) for one in map(ipaddress.ip_address, target.addresses)]
     mine = [ipaddress.ip_address(one) for one in sender.addresses]
     pairs = []
     for text in target.addresses:

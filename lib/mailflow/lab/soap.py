@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
@@ -58,8 +57,8 @@ class Request:
     message: str = ""
     envelope: int = 153_600
     seconds: float = 60.0
-    selectors: Mapping[str, str] = MappingProxyType({})
-    options: Mapping[str, str] = MappingProxyType({})
+    selectors: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
     body: Element | None = None
 
 
@@ -209,6 +208,9 @@ def _tree(data: bytes) -> Element:
         parser.Parse(data, True)  # noqa: FBT003 - expat takes no name for it
     except expat.ExpatError as error:
         raise EnvelopeError(f"no XML: {expat.ErrorString(error.code)}") from error
+    # How expat's wrapper says that it does not know the encoding that the XML declares.
+    except (LookupError, ValueError) as error:
+        raise EnvelopeError(f"no XML: {error}") from error
     return builder.close()
 
 

@@ -30,6 +30,9 @@ LONGEST_LINE, LONGEST_WITHOUT_CMD = 8191, 32767
 WAITING_BYTES = 8_000_000
 """Output that nobody fetches waits up to this size; then the command that writes it waits."""
 
+PIECE, AROUND_PIECE = 32_768, 256
+"""Output lies there in pieces of this many bytes; an answer spends this many more on each."""
+
 NO_SHELL = Trouble(
     2150858843,
     "w:InvalidSelectors",
@@ -61,6 +64,7 @@ TOO_MANY_COMMANDS = Trouble(
 NO_RESOURCE = Trouble(
     2150858752, "w:InvalidResourceURI", "The service does not know this resource URI."
 )
+TAKEN = Trouble(183, "w:AlreadyExists", "There is one with this identity already.")
 NO_BASE64 = Trouble(87, "w:InvalidParameter", "The stream is no base64.")
 NO_ACTION = Trouble(2150858752, "a:ActionNotSupported", "The service does not support this action.")
 
@@ -149,12 +153,21 @@ class Job:
 
     def write(self, data: bytes, stream: str = "stdout") -> None:
         """Give output; waits while too much of it lies there. Lost once the job was cancelled."""
+        for at in range(0, len(data), PIECE):
+            self._put(data[at : at + PIECE], stream)
+
+    def _put(self, piece: bytes, stream: str) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting < WAITING_BYTES or self.cancelled.is_set())
-            if data and not self.cancelled.is_set():
-                self._chunks.append((stream, data))
-                self._waiting += len(data)
-                self._changed.notify_all()
+            if self.cancelled.is_set():
+                return
+            last = self._chunks[-1] if self._chunks else ("", b"")
+            if last[0] == stream and len(last[1]) + len(piece) <= PIECE:
+                self._chunks[-1] = (stream, last[1] + piece)
+            else:
+                self._chunks.append((stream, piece))
+            self._waiting += len(piece)
+            self._changed.notify_all()
 
     def write_text(self, text: str, stream: str = "stdout") -> None:
         """Give text in the code page of the shell; what that cannot hold is lost, as on Windows."""
@@ -193,7 +206,7 @@ class Job:
                     self._chunks.appendleft((stream, data[budget:]))
                     data = data[:budget]
                 taken.append((stream, data))
-                budget -= len(data)
+                budget -= len(data) + AROUND_PIECE
                 self._waiting -= len(data)
             self._changed.notify_all()
             done = self._code if not self._chunks else None
@@ -255,6 +268,7 @@ class Service:
         self._clock = clock
         self._lock = threading.Lock()
         self._shells: dict[str, _Shell] = {}
+        self._threads: set[threading.Thread] = set()
 
     @property
     def open_shells(self) -> int:
@@ -275,11 +289,21 @@ class Service:
         for shell in late:
             self._close(shell)
 
-    def close(self) -> None:
-        """Close every shell."""
+    def close(self, seconds: float = 0.0) -> None:
+        """Close every shell, and give the commands in them a time to end."""
         with self._lock:
-            shells = list(self._shells.values())
+            shells, threads = list(self._shells.values()), list(self._threads)
         for shell in shells:
+            self._close(shell)
+        end = time.monotonic() + seconds
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def lose(self, identity: str) -> None:
+        """Close one shell as if it had never been there."""
+        with self._lock:
+            shell = self._shells.get(identity.upper())
+        if shell is not None:
             self._close(shell)
 
     def answer(self, data: bytes, logon: LogOn) -> Answer:
@@ -289,9 +313,9 @@ class Service:
         except soap.EnvelopeError as error:
             bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
             return Answer(500, soap.fault(bad, "", self.server), "")
+        if len(data) > self.quotas.envelope:
+            return self.refuse(request, TOO_LARGE)
         try:
-            if len(data) > self.quotas.envelope:
-                raise TroubleError(TOO_LARGE)
             return Answer(200, self._answer(request, logon), request.action)
         except TroubleError as error:
             return self.refuse(request, error.trouble)
@@ -357,6 +381,8 @@ class Service:
             mine = sum(one.user == logon.user for one in self._shells.values())
             if mine >= self.quotas.shells:
                 raise TroubleError(TOO_MANY_SHELLS)
+            if shell.identity in self._shells:
+                raise TroubleError(TAKEN)
             self._shells[shell.identity] = shell
             self.opened += 1
         created = (
@@ -397,11 +423,18 @@ class Service:
         with self._lock:
             if len(shell.jobs) >= self.quotas.commands:
                 raise TroubleError(TOO_MANY_COMMANDS)
+            if identity in shell.jobs:
+                raise TroubleError(TAKEN)
+            # Closed since this request found it: nothing may start in it any more.
+            if shell.identity not in self._shells:
+                raise TroubleError(NO_SHELL)
             shell.jobs[identity] = job
-        through_cmd = request.options.get("WINRS_SKIP_CMD_SHELL", "").upper() != "TRUE"
-        threading.Thread(
-            target=self._run, args=(job, through_cmd), name=f"{self.server} {identity}", daemon=True
-        ).start()
+            through_cmd = request.options.get("WINRS_SKIP_CMD_SHELL", "").upper() != "TRUE"
+            name = f"{self.server} {identity}"
+            thread = threading.Thread(target=self._run, args=(job, through_cmd), name=name)
+            thread.daemon = True
+            thread.start()
+            self._threads = {thread, *(one for one in self._threads if one.is_alive())}
         return soap.answer(
             f"{soap.SHELL}/CommandResponse",
             request.message,
@@ -508,7 +541,7 @@ class Service:
 
 
 def codec(codepage: int) -> str:
-    """Python's codec for a code page of Windows; 437 stands in for one that Python does not have."""
+    """Python's codec for a code page of Windows; that of 437 for one that Python does not have."""
     if codepage == UTF8:
         return "utf-8"
     try:

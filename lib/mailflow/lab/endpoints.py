@@ -1,0 +1,199 @@
+"""All servers of a practice organisation, listening on loopback, and how a client reaches them.
+
+    with serve(Practice.begin("article")) as endpoints:
+        print(endpoints.source, endpoints.args, endpoints.env)
+
+Each server has an address of its own, 127.0.1.N, and all have the same port, as on a network: a
+client that was told the port of one asks the others there too.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mailflow.lab.authentication import Accounts, bare
+from mailflow.lab.doors import Session
+from mailflow.lab.endpoint import Endpoint, Place
+from mailflow.lab.organisation import Account, LabServer
+from mailflow.lab.practice import Practice
+from mailflow.lab.runner import Entrance, PythonRunner
+from mailflow.lab.tls import Authority
+
+PASSWORD = "MAILFLOW_PRACTICE_PASSWORD"  # noqa: S105 - the name of a variable
+"""Environment variable in which a client is told the password."""
+
+ENGINEER = Account("CONTOSO\\engineer", frozenset({"Organization Management"}))
+COLLECTOR = Account("CONTOSO\\collector", frozenset({"View-Only Organization Management"}))
+"""Who may log on besides the accounts of the scenario."""
+
+_TRIES = 20
+
+
+class Endpoints:
+    """The endpoints of one practice. Start it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        practice: Practice,
+        *,
+        https: bool = False,
+        powershell: Path | None = None,
+        passwords: Mapping[str, str] | None = None,
+    ) -> None:
+        """Bind all addresses; nothing is answered before `start`.
+
+        Args:
+            practice: whose servers these are.
+            https: with TLS, by certificates of an authority of its own.
+            powershell: a PowerShell that executes the command lines; None: done in Python.
+            passwords: bare name of an account to its password; the others get one by chance.
+
+        Raises:
+            OSError: no port is free on all addresses.
+        """
+        self.practice = practice
+        people = (ENGINEER, COLLECTOR, *practice.organisation.accounts.values())
+        self._people = {bare(one.name): one for one in people}
+        given = {bare(name): one for name, one in (passwords or {}).items()}
+        self.passwords: Mapping[str, str] = {
+            name: given.get(name, secrets.token_urlsafe(12)) for name in self._people
+        }
+        self.accounts = Accounts(self.passwords)
+        servers = practice.organisation.servers
+        self.entrance = Entrance([one.exchange for one in servers], self.accounts, self._session)
+        self.addresses: Mapping[str, str] = {
+            server.name: f"127.0.1.{number}" for number, server in enumerate(servers, start=1)
+        }
+        self._folder = Path(tempfile.mkdtemp(prefix="mailflow-practice-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self.authority = Authority() if https else None
+        if self.authority is not None:
+            self.authority.write(self.ca)
+        self._powershell = None
+        if powershell is not None:
+            from mailflow.lab.powershell_runner import PowerShellRunner
+
+            self._powershell = PowerShellRunner(powershell, self.entrance)
+        self.all = self._bound()
+
+    @property
+    def ca(self) -> Path:
+        """The file with the authority's certificate, with https."""
+        return self._folder / "ca.pem"
+
+    @property
+    def source(self) -> str:
+        """What a client takes as SOURCE: the server of the practice to enter at."""
+        scheme = "winrm" if self.authority else "winrm+http"
+        entry = self.practice.organisation.server(self.practice.entry)
+        name = entry.exchange.fqdn if entry else self.practice.entry
+        return f"{scheme}://{name}:{self.port}"
+
+    @property
+    def args(self) -> list[str]:
+        """Options that go with the source: who logs on, and where each name leads."""
+        options = ["--user", ENGINEER.name, "--auth", "ntlm", "--password-env", PASSWORD]
+        if self.authority is not None:
+            options += ["--ca", str(self.ca)]
+        for server in self.practice.organisation.servers:
+            where = f"{server.exchange.fqdn}={self.addresses[server.name]}:{self.port}"
+            options += ["--resolve", where]
+        return options
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What has to be in the environment of a client."""
+        return {PASSWORD: self.passwords[bare(ENGINEER.name)]}
+
+    @property
+    def port(self) -> int:
+        """The port of all servers."""
+        return self.all[0].port
+
+    def __getitem__(self, name: str) -> Endpoint:
+        """The endpoint of a server, by its short or full name; KeyError: nothing listens there."""
+        server = self.practice.organisation.server(name)
+        found = (one for one in self.all if server and one.server == server.name)
+        endpoint = next(found, None)
+        if endpoint is None:
+            raise KeyError(name)
+        return endpoint
+
+    def start(self) -> None:
+        """Begin to answer."""
+        for one in self.all:
+            one.start()
+
+    def stop(self) -> None:
+        """Stop answering, and leave no thread, process or file."""
+        for one in self.all:
+            one.stopping.set()
+        for one in self.all:
+            one.stop()
+        if self._powershell is not None:
+            self._powershell.close()
+        self.accounts.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _session(self, server: str, user: str | None) -> Session | None:
+        """Exchange's session for an account; without one: the snap-in's."""
+        if user is None:
+            return Session(self.practice, server)
+        account = self._people.get(user)
+        if account is None or not account.role_groups:
+            return None
+        return Session(self.practice, server, account)
+
+    def _bound(self) -> list[Endpoint]:
+        """An endpoint for each server that listens, on one port for all."""
+        for _ in range(_TRIES):
+            bound: list[Endpoint] = []
+            try:
+                for server in self.practice.organisation.servers:
+                    if server.shell and server.network != "refuses":
+                        bound.append(self._endpoint(server, bound[0].port if bound else 0))
+            except OSError as error:
+                for one in bound:
+                    one.stop()
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return bound
+        raise OSError(errno.EADDRINUSE, "no port is free on all addresses")
+
+    def _endpoint(self, server: LabServer, port: int) -> Endpoint:
+        address = self.addresses[server.name]
+        tls = self.authority.server(server.exchange.fqdn, address) if self.authority else None
+        runner = self._powershell or PythonRunner(self.entrance)
+        place = Place(address, port, tls)
+        endpoint = Endpoint(server.name, runner, self.accounts, place=place)
+        if server.network == "silent":
+            endpoint.faults.add("deaf")
+        return endpoint
+
+
+def serve(practice: Practice, *, https: bool = False, powershell: Path | None = None) -> Endpoints:
+    """The endpoints of a practice, as a context manager."""
+    return Endpoints(practice, https=https, powershell=powershell)
