@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -40,6 +41,10 @@ def at_once(
     running: dict[str, float] = {}
     ended: queue.SimpleQueue[tuple[str, T | None, BaseException | None]] = queue.SimpleQueue()
     while waiting or running:
+        # First what has come: it was in time, also where whoever takes the results was not.
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield from _taken(running, ended.get_nowait())
         now = time.monotonic()
         for name in [one for one, due in running.items() if now >= due]:
             del running[name]
@@ -53,15 +58,30 @@ def at_once(
             threading.Thread(target=_work, args=(name, jobs[name], ended), daemon=True).start()
         if not running:
             continue
-        try:
-            name, result, error = ended.get(timeout=max(0.0, min(running.values()) - now))
-        except queue.Empty:
-            continue
-        if running.pop(name, None) is None:
-            continue  # it was given up already
-        if error is not None:
-            raise error
-        yield name, result  # type: ignore[misc] # None only where T holds it, or beside an error
+        with contextlib.suppress(queue.Empty):
+            wait = max(0.0, min(running.values()) - now)
+            yield from _taken(running, ended.get(timeout=wait))
+
+
+def in_time(job: Callable[[], T], seconds: float) -> T | Late[T]:
+    """The result of one job that may hang; its thread is then left behind.
+
+    Raises:
+        BaseException: what the job raised.
+    """
+    until = time.monotonic() + seconds
+    return next(at_once({"": job}, most=1, seconds=seconds, until=until))[1]
+
+
+def _taken(
+    running: dict[str, float], one: tuple[str, T | None, BaseException | None]
+) -> Iterator[tuple[str, T]]:
+    name, result, error = one
+    if running.pop(name, None) is None:
+        return  # it was given up already
+    if error is not None:
+        raise error
+    yield name, result  # type: ignore[misc] # None only where T holds it, or beside an error
 
 
 def _work(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mailflow.sources.row import Row
 
@@ -75,7 +75,8 @@ class Fault:
             the cmdlet; double-hop: the log-on may not go on from the server to Exchange's endpoint
             (S8.23); no-exchange: neither that endpoint nor a snap-in there; protocol: an answer
             that cannot be understood (cut frame, wrong hash, HTML).
-        id: FullyQualifiedErrorId where there is one; else "".
+        id: FullyQualifiedErrorId where there is one; of a fault on the way to the server its id
+            in `setup_faults.CAUSES`; else "".
         message: as the far side printed it. Hostile text: escape it where it is shown.
     """
 
@@ -113,9 +114,17 @@ class ShellError(Exception):
 
 
 class Shell(Protocol):
-    """A session with one server. Used by one thread at a time."""
+    """A session with one server. Used by one thread at a time.
+
+    Attributes:
+        server: as it was asked for.
+        way: how Exchange was reached there, for people; "" before the first answer, or not told.
+        powershell: its version there, likewise.
+    """
 
     server: str
+    way: str = ""
+    powershell: str = ""
 
     def ask(self, calls: Sequence[Call], *, seconds: float) -> list[Reply]:
         """Run calls in order and give one reply per call, in the same order.
@@ -143,6 +152,15 @@ class Doors(Protocol):
         ...
 
 
+@runtime_checkable
+class TwoWays(Protocol):
+    """Doors that lead to Exchange's endpoint, and by the snap-in where there is none."""
+
+    def use_snapin(self, server: str) -> None:
+        """From now on enter this server by the snap-in: it is of 2007, or an Edge server."""
+        ...
+
+
 def check(call: Call) -> None:
     """Refuse what is not on the allow-list, and what would read more than was asked for.
 
@@ -158,5 +176,15 @@ def check(call: Call) -> None:
         if name not in parameters:
             why = f"{call.cmdlet} -{name}: not on the list of allowed parameters"
             raise ShellError(Fault("refused", "", why))
-        if value in ("", ()):
+        if _is_empty(value):
             raise ShellError(Fault("refused", "", f"{call.cmdlet} -{name}: empty"))
+
+
+def _is_empty(value: Argument) -> bool:
+    """Whether a value, or any part of it, says nothing."""
+    if isinstance(value, bool | int):
+        return False
+    if isinstance(value, str):
+        return not value.strip()
+    parts = value.values() if isinstance(value, Mapping) else value
+    return not value or any(map(_is_empty, parts))

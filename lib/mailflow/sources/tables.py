@@ -38,6 +38,7 @@ QUEUES = "Get-Queue"
 SETTINGS = "Get-TransportService"
 ADAPTERS = "Get-NetworkConnectionInfo"
 ADDRESSES_CSV = "addresses.csv"  # stands in place of a cmdlet in its rows
+DNS = "DNS"  # the same, for addresses that a name resolved to
 ADDRESSES = "addresses"  # in `what`: those, or adapters
 
 _RESULT_SIZE = 1000  # of Get-Queue, beyond which it cuts silently (S8.52)
@@ -645,6 +646,8 @@ def _addresses(reading: Reading, names: Names) -> tuple[list[ServerAddress], lis
         owner = row.named_server or owners.get(row.computer.casefold(), "")
         if owner:
             add(row, names.of(owner), row.values.get("IPAddresses"), ADAPTERS)
+    for row in reading.of(DNS):
+        add(row, names.of(text_of(row, "server")), row.values.get("address"), DNS)
     known = {address for _, address in found}
     orphans = [
         row for row in adapters if not (row.named_server or row.computer.casefold() in owners)

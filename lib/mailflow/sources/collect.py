@@ -1,0 +1,512 @@
+"""Which calls make a snapshot of a live organisation, and of whom each is asked.
+
+The first server names the others. Each one with a transport service is then asked itself, all at
+the same time; where one cannot be reached, the newest that can is asked about it, and only if that
+is at least as new: an older shell shows newer connectors wrongly (S8.41 to S8.43). Whatever could
+not be read is a row of *unread*; nothing that fails at one server takes anything from another.
+
+Knows no WinRM: whoever reaches servers stands behind `shell.Doors`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from mailflow.exchange.connectors import ReceiveConnector, setup_default
+from mailflow.exchange.servers import Generation, Server
+from mailflow.snapshot import Unread
+from mailflow.sources import tables
+from mailflow.sources.at_once import Late, at_once
+from mailflow.sources.row import Reading, Row
+from mailflow.sources.setup_faults import with_remedy
+from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, TwoWays
+
+PERMISSIONS = "Get-ADPermission"
+STATES = "Get-ServerComponentState"
+
+MOST = 16
+"""Servers asked at the same time, unless said otherwise."""
+
+_SETTLING = 0.5
+"""Seconds that a server's turn has beyond what its calls may take, to close the shell."""
+
+_GRACE = 1.9
+"""Seconds after which a turn that is over its time is given up: its shell had these to close."""
+
+MOST_RIGHTS = 200
+"""Custom connectors of one server whose rights are read; more than that no person has made."""
+
+_NOT_TRIED = "nor through another server"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one server.
+
+    Attributes:
+        server: short name.
+        state: `ok` (all was read), `failed` (something was not), `timed-out`, or `skipped` (not
+            asked: Edge).
+        how: `itself`, `through EX19A`, or "" where nothing was read.
+        way: how Exchange was reached there, as the far side says it: `session http://...`.
+        seconds: how long it took.
+        why: what went wrong, a line; else "".
+    """
+
+    server: str
+    state: str
+    how: str = ""
+    way: str = ""
+    seconds: float = 0.0
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Collected:
+    r"""A live organisation as far as it was read.
+
+    Attributes:
+        reading: rows and rows of *unread*, for `tables.assemble`.
+        outcomes: one for each server that was asked, or should have been.
+        warnings: (server, cmdlet, text) as the far side printed it; hostile text.
+        taken: when the collection began, aware.
+    """
+
+    taken: datetime
+    reading: Reading = field(default_factory=Reading)
+    outcomes: list[Outcome] = field(default_factory=list)
+    warnings: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much at once, how long, and by which clock.
+
+    Attributes:
+        seconds: for the whole.
+        each: for one server's turn; 0: a third of the whole, for there may be three turns (the
+            first server, all, those that are asked through another).
+        most: servers at the same time.
+        resolver: DNS: a full name to addresses; None: DNS is not asked.
+        unresolved: names that DNS is never asked for, short or full (those of `--resolve`).
+        now: what time it is, aware.
+    """
+
+    seconds: float = 180.0
+    each: float = 0.0
+    most: int = MOST
+    resolver: Callable[[str], Iterable[str]] | None = None
+    unresolved: Collection[str] = ()
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def collect(
+    doors: Doors, first: str, *, tell: Callable[[str], None], plan: Plan | None = None
+) -> Collected:
+    """Read an organisation, entered at one server.
+
+    Raises nothing for what fails at the far side: where even the first server does not answer, all
+    there is are rows of *unread*.
+
+    Args:
+        doors: how servers are reached.
+        first: name of the server to enter at, as the user gave it.
+        tell: is called with a line for people as each server is done.
+        plan: how much at once, and how long.
+    """
+    plan = plan or Plan()
+    return _Collection(doors, first, tell, plan).run()
+
+
+def dns(name: str) -> list[str]:
+    """The addresses that this machine's resolver gives for a name; none where it knows none."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found))
+
+
+# -- Which calls -----------------------------------------------------------------------------------
+
+
+def calls_for(server: Server) -> list[Call]:
+    """What is asked about one server (section 4 and 8 of the facts), for its version and roles.
+
+    What only reads the directory comes first, what asks other machines (RPC, WMI) last: behind a
+    call that hangs nothing more is answered. A role that is not known is asked for.
+    """
+    name = server.name
+    calls = [Call(tables.CONNECTORS, {"Server": name})]
+    if server.has_hub is not False:
+        is_legacy = server.generation is Generation.LEGACY
+        calls.append(
+            Call("Get-TransportServer" if is_legacy else tables.SETTINGS, {"Identity": name})
+        )
+    if server.generation is not Generation.LEGACY:
+        calls.append(Call(STATES, {"Identity": name}))
+    if server.has_hub is not False:
+        calls.append(Call(tables.QUEUES, {"Server": name, "ResultSize": "Unlimited"}))
+    calls.append(Call(tables.ADAPTERS, {"Identity": name}))
+    return calls
+
+
+def has_transport(server: Server) -> bool:
+    """Whether a server takes part in mail flow, or may (S8.54: the list holds others as well)."""
+    return bool(server.is_edge) or not (server.has_hub is False and server.has_frontend is False)
+
+
+def at_least_as_new(one: Server, other: Server) -> bool:
+    """Whether a shell of `one` shows what `other` has (S8.41 to S8.43); not known is no.
+
+    Builds of one product do not count: an update brings no new kind of object.
+    """
+    if one.version is None or other.version is None:
+        return False
+    return one.version[:2] >= other.version[:2]
+
+
+def custom_connectors(rows: Iterable[Row]) -> list[str]:
+    """Identities of the connectors that setup did not make, among rows of Get-ReceiveConnector."""
+    # Only what names them: a connector may hold thousands of ranges, which are read once, later.
+    named = (
+        replace(row, values={name: row.values[name] for name in _NAMES if name in row.values})
+        for row in rows
+        if row.cmdlet == tables.CONNECTORS
+    )
+    reading = Reading(rows=list(named))
+    found = tables.assemble(reading, origin="").connectors
+    return [_identity(one) for one in found if setup_default(one) is None]
+
+
+_NAMES = ("Identity", "Server", "Name", "DistinguishedName")
+
+
+def _identity(connector: ReceiveConnector) -> str:
+    return f"{connector.server}\\{connector.name}"
+
+
+# -- Asking ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What came of one server's turn.
+
+    Attributes:
+        replies: to all calls that were made, in order.
+        why: the fault of the way, where there was one.
+        seconds: how long it took.
+        way: how Exchange was reached there.
+        addresses: that DNS gave.
+    """
+
+    replies: list[Reply] = field(default_factory=list)
+    why: Fault | None = None
+    seconds: float = 0.0
+    way: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+class _Collection:
+    """One collection under way. Threads only fill their own `_Turn`; all else is here."""
+
+    def __init__(self, doors: Doors, first: str, tell: Callable[[str], None], plan: Plan) -> None:
+        self._doors, self._first, self._tell, self._plan = doors, first, tell, plan
+        self._until = time.monotonic() + plan.seconds
+        self._each = plan.each or plan.seconds / 3
+        self._found = Collected(plan.now())
+
+    def run(self) -> Collected:
+        servers = self._name_servers()
+        asked = [one for one in servers if has_transport(one) and not self._is_apart(one)]
+        self._skip(one for one in servers if has_transport(one) and self._is_apart(one))
+        newest = self._newer_than_first(servers)
+        turns = self._turns({one.name: self._job(one, one, also=one is newest) for one in asked})
+        by_name = {one.name: one for one in asked}
+        lost: list[tuple[Server, Fault]] = []
+        reachable: list[Server] = []
+        for name, turn in turns:
+            server = by_name[name]
+            if turn.why is None:
+                self._take(server, turn, "itself")
+                reachable.append(server)
+            else:
+                lost.append((server, turn.why))
+                self._tell(f"{name}: {turn.why.message}")
+                self._take_addresses(server, turn.addresses)
+        self._ask_through(lost, reachable)
+        self._put_in_order(servers)
+        return self._found
+
+    def _put_in_order(self, servers: Sequence[Server]) -> None:
+        """By server and not by who answered first: the same organisation gives the same result."""
+        order = {one.name: place for place, one in enumerate(servers)}
+        found = self._found
+        found.reading.rows.sort(key=lambda one: order.get(one.named_server, -1))
+        found.reading.unread.sort(key=lambda one: order.get(one.server, -1))
+        found.outcomes.sort(key=lambda one: order.get(one.server, -1))
+        found.warnings.sort(key=lambda one: order.get(one[0], -1))
+
+    # -- The first server ------------------------------------------------------------------------
+
+    def _name_servers(self) -> list[Server]:
+        """Ask the first server which others there are."""
+        self._tell(f"{self._first}: asking which servers there are")
+        job = {self._first: lambda until: self._ask(self._first, [Call(tables.SERVERS)], until)}
+        ((_, turn),) = self._turns(job)
+        reply = turn.replies[0] if turn.replies else Reply(Call(tables.SERVERS), fault=turn.why)
+        self._found.reading.cmdlets.add(tables.SERVERS)
+        self._rows_of(reply, "")
+        found = tables.assemble(Reading(rows=list(reply.rows)), origin="").servers
+        if found:
+            return list(found)
+        why = with_remedy(reply.fault) if reply.fault else "it names no server"
+        self._found.reading.cmdlets.discard(tables.SERVERS)
+        for cmdlet in (tables.SERVERS, tables.CONNECTORS, tables.QUEUES):
+            self._unread("", cmdlet, f"{self._first}, which names the servers: {why}")
+        state = "timed-out" if reply.fault and reply.fault.kind == "timed-out" else "failed"
+        self._found.outcomes.append(Outcome(self._first, state, "", "", turn.seconds, why))
+        self._tell(f"{self._first}: {why}")
+        return []
+
+    def _is_first(self, server: Server) -> bool:
+        return server.is_named(self._first)
+
+    def _is_apart(self, server: Server) -> bool:
+        """Edge: no member of the domain, and no rights there from inside (S8.25, S8.57)."""
+        return bool(server.is_edge) and not self._is_first(server)
+
+    def _skip(self, servers: Iterable[Server]) -> None:
+        for server in servers:
+            why = "an Edge server, not reached from inside (S8.57)"
+            for call in calls_for(server):
+                self._unread(server.name, _what(call), f"{why}; run Collect-MailFlow.ps1 on it")
+            self._found.outcomes.append(Outcome(server.name, "skipped", why=why))
+            self._tell(f"{server.name}: {why}")
+
+    def _newer_than_first(self, servers: Sequence[Server]) -> Server | None:
+        """The newest server, where the first one is older: its list of servers is the better."""
+        first = next((one for one in servers if self._is_first(one)), None)
+        known = [one for one in servers if one.version and not one.is_edge and has_transport(one)]
+        newest = max(known, key=lambda one: one.version or (), default=None)
+        if first is None or newest is None or at_least_as_new(first, newest):
+            return None
+        return newest
+
+    # -- Turns -----------------------------------------------------------------------------------
+
+    def _turns(self, jobs: Mapping[str, Callable[[float], _Turn]]) -> Iterator[tuple[str, _Turn]]:
+        """Run turns beside each other; a late one is told as a fault."""
+        until = self._until + _GRACE
+        each = self._each + _GRACE
+
+        def timed(job: Callable[[float], _Turn]) -> Callable[[], _Turn]:
+            def run() -> _Turn:
+                begun = time.monotonic()
+                turn = job(min(begun + self._each, self._until))
+                turn.seconds = time.monotonic() - begun
+                return turn
+
+            return run
+
+        made = {name: timed(job) for name, job in jobs.items()}
+        for name, found in at_once(made, most=self._plan.most, seconds=each, until=until):
+            late = Fault("timed-out", "deadline", "no answer in the time there was")
+            yield name, _Turn(why=late, seconds=self._each) if isinstance(found, Late) else found
+
+    def _job(self, server: Server, through: Server, *, also: bool) -> Callable[[float], _Turn]:
+        """The turn of one server: its own calls, then the rights on its custom connectors."""
+        calls = calls_for(server)
+        if also:
+            calls.insert(0, Call(tables.SERVERS))
+
+        def run(until: float) -> _Turn:
+            turn = self._ask(self._door(through), calls, until, with_rights=not server.is_edge)
+            turn.addresses = tuple(self._dns(server))
+            return turn
+
+        return run
+
+    def _door(self, server: Server) -> str:
+        """The name by which a server is opened: as the user gave it, else its full name."""
+        if self._is_first(server):
+            return self._first
+        name = server.fqdn or server.name
+        is_2007 = server.version is not None and server.version[0] < 14
+        if is_2007 and isinstance(self._doors, TwoWays):
+            self._doors.use_snapin(name)  # it has no endpoint of its own (S8.21)
+        return name
+
+    def _ask(
+        self, name: str, calls: list[Call], until: float, *, with_rights: bool = False
+    ) -> _Turn:
+        turn = _Turn()
+        try:
+            shell = self._doors.open(name)
+        except ShellError as error:
+            turn.why = error.fault
+            return turn
+        try:
+            turn.replies = shell.ask(calls, seconds=_left(until))
+            turn.way = shell.way
+            turn.why = _way_fault(turn.replies)
+            if with_rights and turn.why is None:
+                turn.replies += _rights(shell, turn.replies, until)
+        finally:
+            shell.close()
+        return turn
+
+    def _dns(self, server: Server) -> Iterator[str]:
+        """Addresses by DNS (S9.10), never of a name that was given one by hand, nor loopback."""
+        resolver, name = self._plan.resolver, server.fqdn
+        if resolver is None or not name or any(map(server.is_named, self._plan.unresolved)):
+            return
+        for text in resolver(name):
+            try:
+                address = ipaddress.ip_address(text)
+            except ValueError:
+                continue
+            if not (address.is_loopback or address.is_unspecified or address.is_link_local):
+                yield str(address)
+
+    # -- Through another server ------------------------------------------------------------------
+
+    def _ask_through(
+        self, lost: Sequence[tuple[Server, Fault]], reachable: Sequence[Server]
+    ) -> None:
+        """Ask the newest server that can be reached about those that cannot."""
+        known = [one for one in reachable if one.version]
+        newest = max(known, key=lambda one: one.version or (), default=None)
+        jobs: dict[str, Callable[[float], _Turn]] = {}
+        faults = {server.name: (server, why) for server, why in lost}
+        for server, why in lost:
+            if newest is None or time.monotonic() >= self._until:
+                self._lose(
+                    server,
+                    why,
+                    _NOT_TRIED if newest is None else "and no time was left to ask another server",
+                )
+            elif not at_least_as_new(newest, server):
+                self._lose(
+                    server,
+                    why,
+                    f"and {newest.name}, the newest that can be reached, is not known to be as "
+                    "new as it (S8.43)",
+                )
+            else:
+                jobs[server.name] = self._job(server, newest, also=False)
+        for name, turn in self._turns(jobs):
+            server, why = faults[name]
+            if turn.why is None and newest is not None:
+                self._take(server, turn, f"through {newest.name}", itself=why)
+            else:
+                self._lose(server, why, _NOT_TRIED, turn.seconds)
+
+    # -- What came back --------------------------------------------------------------------------
+
+    def _take(self, server: Server, turn: _Turn, how: str, itself: Fault | None = None) -> None:
+        before = len(self._found.reading.unread)
+        for reply in turn.replies:
+            if reply.call.cmdlet == tables.SERVERS:
+                self._better_servers(reply)
+            else:
+                self._rows_of(reply, server.name)
+        self._take_addresses(server, turn.addresses)
+        failed = self._found.reading.unread[before:]
+        read = len(turn.replies) - len({one.what for one in failed})
+        why = failed[0].why if failed else ""
+        state = "failed" if failed else "ok"
+        if failed and all(one.fault and one.fault.kind == "timed-out" for one in turn.replies):
+            state = "timed-out"
+        self._found.outcomes.append(Outcome(server.name, state, how, turn.way, turn.seconds, why))
+        line = f"{server.name}: {read} of {len(turn.replies)} read {how}"
+        asked_itself = f" (itself: {itself.message})" if itself else ""
+        self._tell(f"{line} in {turn.seconds:.1f} s{asked_itself}")
+
+    def _lose(self, server: Server, why: Fault, more: str, seconds: float = 0.0) -> None:
+        """A server of which nothing could be read: a row of *unread* for each thing to read."""
+        text = f"{server.name} cannot be asked, {more}: {with_remedy(why)}"
+        for call in calls_for(server):
+            self._unread(server.name, _what(call), text)
+        state = "timed-out" if why.kind == "timed-out" else "failed"
+        self._found.outcomes.append(Outcome(server.name, state, "", "", seconds, text))
+        self._tell(text)
+
+    def _better_servers(self, reply: Reply) -> None:
+        """The list of a newer server in place of the first one's."""
+        if reply.fault or reply.errors or not reply.rows:
+            return
+        reading = self._found.reading
+        reading.rows = [one for one in reading.rows if one.cmdlet != tables.SERVERS]
+        self._rows_of(reply, "")
+
+    def _rows_of(self, reply: Reply, server: str) -> None:
+        """Rows, *unread* and warnings of one reply."""
+        what, call = _what(reply.call), reply.call
+        reading = self._found.reading
+        reading.rows += [replace(one, cmdlet=what, named_server=server) for one in reply.rows]
+        if reply.fault is None:
+            reading.cmdlets.add(what)
+        for one in (*reply.errors, *([reply.fault] if reply.fault else [])):
+            is_own = call.cmdlet == PERMISSIONS and one.kind not in _WAY
+            about = f" of {call.parameters['Identity']}" if is_own else ""
+            self._unread(server, what, f"{call.cmdlet}{about}: {_one_line(one.message)}")
+        for text in reply.warnings:
+            self._found.warnings.append((server, call.cmdlet, text))
+            if "ResultSize" in text:  # the parameter's name stands in every language
+                self._unread(server, what, f"{call.cmdlet} was cut: {_one_line(text)}")
+
+    def _take_addresses(self, server: Server, addresses: Iterable[str]) -> None:
+        rows = self._found.reading.of(tables.DNS)
+        known = {row.values["address"] for row in rows if row.named_server == server.name}
+        for address in (one for one in addresses if one not in known):
+            values = {"server": server.name, "address": address}
+            place = f"DNS, {server.fqdn}"
+            self._found.reading.rows.append(
+                Row(tables.DNS, values, place, named_server=server.name)
+            )
+
+    def _unread(self, server: str, what: str, why: str) -> None:
+        self._found.reading.unread.append(Unread(server, what, why))
+
+
+def _rights(shell: Shell, replies: Sequence[Reply], until: float) -> list[Reply]:
+    """The rights on custom connectors (S3.20, S3.21), asked in the same shell."""
+    rows = [row for one in replies for row in one.rows]
+    calls = [Call(PERMISSIONS, {"Identity": one}) for one in custom_connectors(rows)]
+    found = shell.ask(calls[:MOST_RIGHTS], seconds=_left(until)) if calls else []
+    why = Fault("refused", "", f"not read of more than {MOST_RIGHTS} custom connectors")
+    return found + [Reply(one, fault=why) for one in calls[MOST_RIGHTS:][:1]]
+
+
+def _way_fault(replies: Sequence[Reply]) -> Fault | None:
+    """The fault that kept all calls from being answered, where it lies on the way."""
+    faults = [one.fault for one in replies]
+    if not faults or not all(faults):
+        return None
+    return next((one for one in faults if one and one.kind in _WAY), None)
+
+
+_WAY = frozenset(
+    {"timed-out", "unreachable", "log-on", "double-hop", "no-exchange", "tls", "protocol", "quota"}
+)
+"""Kinds that speak of the way to a server, and not of a cmdlet."""
+
+
+def _what(call: Call) -> str:
+    """Under which name rows and *unread* know a cmdlet: the older one counts as the newer."""
+    return tables.SETTINGS if call.cmdlet == "Get-TransportServer" else call.cmdlet
+
+
+def _left(until: float) -> float:
+    return max(0.1, until - time.monotonic() - _SETTLING)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

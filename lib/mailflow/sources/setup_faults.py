@@ -1,0 +1,598 @@
+"""What can be wrong on the way to a live server: each fault with an id, a cause, a next action.
+
+Pure: an exception object in, an id out. Exceptions of the libraries that carry the way (requests,
+pywinrm, spnego, Kerberos, CredSSP) are known by the names of their classes, so that nothing has to
+be installed or loaded to tell them apart. Nothing here holds a secret: what a message says of an
+exception is limited to what those libraries say of the server.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailflow.sources.shell import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One way in which the set-up can be wrong.
+
+    Attributes:
+        kind: the kind of `Fault` it becomes.
+        cause: what is wrong, a sentence.
+        action: what to do about it, a sentence or two.
+    """
+
+    kind: str
+    cause: str
+    action: str
+
+
+_LISTENER = (
+    "On the server, `winrm enumerate winrm/config/listener` shows what listens; `winrm "
+    "quickconfig` makes the listener for HTTP, `winrm quickconfig -transport:https` for HTTPS."
+)
+
+CAUSES: Mapping[str, Cause] = MappingProxyType(
+    {
+        # -- the way -------------------------------------------------------------------------------
+        "no-such-name": Cause(
+            "unreachable",
+            "No address is known for this name.",
+            "Use the full name of the server, or say where it is with --resolve NAME=ADDRESS.",
+        ),
+        "no-route": Cause(
+            "unreachable",
+            "No route leads to this address.",
+            "Check the address, the VPN and the routing of this machine.",
+        ),
+        "port-closed": Cause(
+            "unreachable",
+            "The server is there, and nothing listens on this port.",
+            _LISTENER,
+        ),
+        "port-silent": Cause(
+            "unreachable",
+            "Nothing answers on this port: a firewall drops the packets, or the server is down.",
+            "Check that the server is up, and open 5986 (HTTPS) or 5985 (HTTP) on the way to it.",
+        ),
+        "network": Cause(
+            "unreachable",
+            "The connection failed.",
+            "Try again; if it stays so, look at the network between here and the server.",
+        ),
+        "server-busy": Cause(
+            "unreachable",
+            "The server's web service answers that WinRM is not available.",
+            "On the server, check that the service WinRM runs (`Get-Service WinRM`).",
+        ),
+        "dropped": Cause(
+            "protocol",
+            "The connection was cut in the middle of an answer.",
+            "Try again; if it stays so, look for a firewall or load balancer on the way.",
+        ),
+        "silent": Cause(
+            "timed-out",
+            "The server took the request and stayed silent.",
+            "Check the load of the server and its WinRM service; a restart of WinRM may be needed.",
+        ),
+        "deadline": Cause(
+            "timed-out",
+            "The time was over before the whole answer was there.",
+            "Give it more time, or find out what keeps the server from answering.",
+        ),
+        "endless": Cause(
+            "protocol",
+            "The server sent more than any answer can hold; the rest was not read.",
+            "Check what answers there; it does not behave like WinRM.",
+        ),
+        "not-winrm": Cause(
+            "protocol",
+            "A web server answers there, and it is not WinRM.",
+            "Check name and port: 5986 for HTTPS, 5985 for HTTP. " + _LISTENER,
+        ),
+        "garbage": Cause(
+            "protocol",
+            "The answer cannot be understood.",
+            "Check that no proxy or load balancer stands between here and the server.",
+        ),
+        "cut-answer": Cause(
+            "protocol",
+            "The answer came damaged or incomplete.",
+            "Try again; if it stays so, look at what stands between here and the server.",
+        ),
+        "shell-gone": Cause(
+            "protocol",
+            "The server closed the shell before the answer was complete.",
+            "Check whether WinRM was restarted, or its memory quota for shells is too small.",
+        ),
+        # -- TLS -----------------------------------------------------------------------------------
+        "not-tls": Cause(
+            "tls",
+            "What listens on this port speaks no TLS.",
+            "Use the port for HTTPS (5986), or winrm+http:// for a listener without TLS.",
+        ),
+        "tls-too-old": Cause(
+            "tls",
+            "The server knows only versions of TLS older than 1.2.",
+            "Enable TLS 1.2 on the server, or use winrm+http:// with Kerberos or NTLM, which "
+            "encrypt the messages themselves.",
+        ),
+        "tls-unknown-issuer": Cause(
+            "tls",
+            "The server's certificate comes from an issuer that this machine does not trust.",
+            "Export the root certificate of your company's authority as PEM and name it with --ca.",
+        ),
+        "tls-wrong-name": Cause(
+            "tls",
+            "The server's certificate is for another name.",
+            "Use a name that stands in the certificate, or give the listener a certificate for "
+            "this name. With --resolve that name can point to any address.",
+        ),
+        "tls-expired": Cause(
+            "tls",
+            "The server's certificate has expired.",
+            "Renew the certificate and give it to the WinRM listener.",
+        ),
+        "tls-not-yet-valid": Cause(
+            "tls",
+            "The server's certificate is not valid yet.",
+            "Check the clock of this machine and the certificate's first day.",
+        ),
+        "tls-client-certificate": Cause(
+            "tls",
+            "The server refused the client certificate.",
+            "Check that the server trusts its issuer and that it has not expired.",
+        ),
+        "client-key": Cause(
+            "tls",
+            "Client certificate and key cannot be used: they do not belong together, are no PEM, "
+            "or the key is encrypted with another password.",
+            "Check with `openssl x509 -in CERT -noout -pubkey` and `openssl pkey -in KEY -pubout`.",
+        ),
+        "tls-failed": Cause(
+            "tls",
+            "No TLS connection came about.",
+            "Check the certificate of the WinRM listener and the versions of TLS on both sides.",
+        ),
+        # -- log-on --------------------------------------------------------------------------------
+        "clock-skew": Cause(
+            "log-on",
+            "The clocks differ by more than the five minutes that Kerberos allows.",
+            "Set the clock of this machine, of the server and of the domain controller.",
+        ),
+        "wrong-password": Cause(
+            "log-on",
+            "The server refused user name and password.",
+            "Check both. Write the user as DOMAIN\\user or user@domain.",
+        ),
+        "password-expired": Cause(
+            "log-on",
+            "The password of this account has expired, or must be changed first.",
+            "Log on to a Windows machine and change it.",
+        ),
+        "account-locked": Cause(
+            "log-on",
+            "This account is locked or disabled.",
+            "Ask the administrators of the domain.",
+        ),
+        "no-ticket": Cause(
+            "log-on",
+            "There is no Kerberos ticket.",
+            "Get one with `kinit -f user@DOMAIN`, or log on with --auth ntlm and --user.",
+        ),
+        "ticket-expired": Cause(
+            "log-on",
+            "The Kerberos ticket has expired.",
+            "Get a new one with `kinit -f user@DOMAIN`.",
+        ),
+        "unknown-spn": Cause(
+            "log-on",
+            "Kerberos knows no server of this name.",
+            "Use the server's own full name, not an alias, a load balancer's or an address; "
+            "`setspn -L SERVER` shows the names that are registered.",
+        ),
+        "no-kdc": Cause(
+            "log-on",
+            "No domain controller can be reached for Kerberos.",
+            "Check the realm in krb5.conf and port 88 of the domain controllers.",
+        ),
+        "ticket-refused": Cause(
+            "log-on",
+            "The server refused the Kerberos ticket: it was made for another account or key.",
+            "Check that the name HTTP/SERVER is registered once, and for the server's own account "
+            "(`setspn -X`); destroy old tickets with `kdestroy`.",
+        ),
+        "kerberos-failed": Cause(
+            "log-on",
+            "Kerberos failed.",
+            "Try `kinit` and `kvno HTTP/SERVER`, which say more.",
+        ),
+        "kerberos-missing": Cause(
+            "log-on",
+            "The library for Kerberos is not installed here.",
+            "Install it (`run.py setup --kerberos`), or log on with --auth ntlm.",
+        ),
+        "certificate-refused": Cause(
+            "log-on",
+            "The server does not know whose certificate this is.",
+            "On the server, map it to an account (New-Item WSMan:\\localhost\\ClientCertificate) "
+            "and allow it in winrm/config/service/auth.",
+        ),
+        "auth-not-offered": Cause(
+            "log-on",
+            "The server does not offer this kind of log-on.",
+            "Choose another with --auth, or allow it on the server "
+            "(`winrm get winrm/config/service/auth` shows what is allowed).",
+        ),
+        "unencrypted-refused": Cause(
+            "log-on",
+            "The server refuses messages that are not encrypted.",
+            "Use winrm:// (HTTPS), or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
+        ),
+        "log-on-lost": Cause(
+            "log-on",
+            "The server did not accept the log-on any more in the middle of the work.",
+            "Try again; with Kerberos get a new ticket first.",
+        ),
+        "log-on-failed": Cause(
+            "log-on",
+            "The log-on failed.",
+            "Check the user's name and the kind of log-on (--auth).",
+        ),
+        "access-denied": Cause(
+            "denied",
+            "The log-on succeeded, and this account may not use WinRM on the server.",
+            "Put the account into the server's group Remote Management Users or Administrators.",
+        ),
+        "forbidden": Cause(
+            "denied",
+            "The server forbids access, whoever asks.",
+            "Check on the server which addresses WinRM answers (`winrm get winrm/config/service`: "
+            "IPv4Filter, IPv6Filter), and that no proxy stands before it.",
+        ),
+        "ntlm-refused": Cause(
+            "log-on",
+            "The server offers Negotiate and refuses NTLM.",
+            "Log on with --auth kerberos, or ask whether policy restricts NTLM.",
+        ),
+        # -- beyond the log-on ---------------------------------------------------------------------
+        "shell-quota": Cause(
+            "quota",
+            "This user has as many shells open on the server as are allowed.",
+            "Wait until the others end, or close them: restarting WinRM on the server closes all.",
+        ),
+        "no-powershell": Cause(
+            "failed",
+            "The server did not start powershell.exe.",
+            "Check on the server that powershell.exe is on the PATH and that policy allows it.",
+        ),
+        "script-blocked": Cause(
+            "failed",
+            "PowerShell runs there, and a policy keeps our script from running.",
+            "Have Invoke-MailFlow.ps1 allowed (AppLocker, WDAC, antivirus), or run "
+            "Collect-MailFlow.ps1 in the Exchange Management Shell and read its folder.",
+        ),
+        "exchange-not-found": Cause(
+            "no-exchange",
+            "Neither Exchange's endpoint nor its snap-in is there.",
+            "Name an Exchange server; on Edge and 2007 use the snap-in.",
+        ),
+        "exchange-refused": Cause(
+            "log-on",
+            "Exchange's own endpoint refused this account.",
+            "Give the account a role group in Exchange (View-Only Organization Management, S8.02) "
+            "and remote PowerShell (Set-User -RemotePowerShellEnabled), and check the password.",
+        ),
+        "double-hop": Cause(
+            "double-hop",
+            "The log-on ends at the server and may not go on to Exchange's endpoint (S8.23).",
+            "Give user and password (--auth ntlm or credssp), get a ticket that may be forwarded "
+            "(`kinit -f`), or run Collect-MailFlow.ps1 on the server and read its folder.",
+        ),
+        "rights-missing": Cause(
+            "denied",
+            "The account's roles in Exchange do not hold all cmdlets that are needed.",
+            "Put the account into the role group View-Only Organization Management (8.8).",
+        ),
+        "older-than-others": Cause(
+            "refused",
+            "Other servers are newer than this one, whose shell cannot show them rightly (S8.43).",
+            "Enter the organisation at its newest server.",
+        ),
+    }
+)
+"""The id of each fault to what it means. Ids are never renamed."""
+
+
+def fault(identity: str, detail: str = "") -> Fault:
+    """The fault of this id; `detail`, where it says more, becomes part of the one-line message."""
+    known = CAUSES[identity]
+    shown = _one_line(detail)
+    message = known.cause if not shown else f"{known.cause.rstrip('.')}: {shown}"
+    return Fault(known.kind, identity, message)
+
+
+def with_remedy(one: Fault) -> str:
+    """Its message, and the next action where the fault is one of the set-up."""
+    known = CAUSES.get(one.id)
+    return f"{one.message.rstrip('.')}. {known.action}" if known else one.message
+
+
+def classify(
+    error: BaseException,
+    *,
+    auth: str,
+    offers: frozenset[str] = frozenset(),
+    token: bytes = b"",
+    scheme: str = "https",
+) -> Fault:
+    """What an exception from the way to a server means.
+
+    Args:
+        error: as caught.
+        auth: kind of log-on: kerberos, ntlm, credssp, certificate or basic.
+        offers: the kinds that the server offered in its 401, in lower case; empty: unknown.
+        token: what stood behind the scheme in its last 401.
+        scheme: https or http.
+    """
+    chain = list(_chain(error))
+    names = {base.__name__ for one in chain for base in type(one).__mro__}
+    return (
+        _of_tls(chain)
+        or _of_soap(chain, names, scheme)
+        or _of_log_on(chain, names, auth, offers, token)
+        or _of_network(chain, names)
+        or _of_http(chain, names)
+        or fault("garbage", type(error).__name__)
+    )
+
+
+def is_lost(one: Fault) -> bool:
+    """Whether the answer was lost on its way, so that asking again in a new shell may help."""
+    return one.id in {"dropped", "silent", "garbage", "cut-answer", "shell-gone", "log-on-lost"}
+
+
+# -- Parts of `classify`, each None where it does not know -----------------------------------------
+
+
+def _of_tls(chain: list[BaseException]) -> Fault | None:
+    for one in chain:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return fault(_VERIFY.get(one.verify_code, "tls-failed"), one.verify_message)
+    for one in chain:
+        if isinstance(one, ssl.SSLError):
+            reason = (one.reason or "").upper()
+            found = next((to for part, to in _TLS_REASONS.items() if part in reason), "tls-failed")
+            return fault(found, reason.replace("_", " ").lower())
+    return None
+
+
+_VERIFY = {
+    **dict.fromkeys((18, 19, 20, 21), "tls-unknown-issuer"),
+    9: "tls-not-yet-valid",
+    10: "tls-expired",
+    **dict.fromkeys((62, 64), "tls-wrong-name"),
+}
+"""OpenSSL's numbers of what it found wrong with a certificate."""
+
+_TLS_REASONS = {
+    "WRONG_VERSION_NUMBER": "not-tls",
+    "HTTP_REQUEST": "not-tls",
+    "RECORD_LAYER_FAILURE": "not-tls",
+    "UNSUPPORTED_PROTOCOL": "tls-too-old",
+    "ALERT_PROTOCOL_VERSION": "tls-too-old",
+    "NO_PROTOCOLS_AVAILABLE": "tls-too-old",
+    "KEY_VALUES_MISMATCH": "client-key",
+    "BAD_DECRYPT": "client-key",
+    "BAD_PASSWORD_READ": "client-key",
+    "NO_START_LINE": "client-key",
+    "CERTIFICATE_REQUIRED": "tls-client-certificate",
+    "ALERT_BAD_CERTIFICATE": "tls-client-certificate",
+    "ALERT_UNKNOWN_CA": "tls-client-certificate",
+    "ALERT_CERTIFICATE": "tls-client-certificate",
+}
+
+
+def _of_soap(chain: list[BaseException], names: set[str], scheme: str) -> Fault | None:
+    if "WSManFaultError" not in names:
+        return None
+    one = next(one for one in chain if type(one).__name__ == "WSManFaultError")
+    code = getattr(one, "wsman_fault_code", None) or 0
+    subcode = str(getattr(one, "fault_subcode", "") or "")
+    reason = str(getattr(one, "reason", "") or "")
+    if "QuotaLimit" in subcode or "uota" in reason:
+        return fault("shell-quota")
+    if code == _SHELL_GONE:
+        return fault("shell-gone")
+    if code == _ACCESS_DENIED or "AccessDenied" in subcode:
+        is_plain = scheme == "http" and "ncrypt" in reason
+        return fault("unencrypted-refused" if is_plain else "access-denied")
+    if code == _NO_FILE:
+        return fault("no-powershell", reason)
+    return fault("garbage", f"{reason} (fault {code})")
+
+
+_SHELL_GONE, _ACCESS_DENIED, _NO_FILE = 2150858843, 5, 2147942402
+
+
+def _of_log_on(
+    chain: list[BaseException],
+    names: set[str],
+    auth: str,
+    offers: frozenset[str],
+    token: bytes,
+) -> Fault | None:
+    if "NTStatusException" in names:
+        one = next(one for one in chain if type(one).__name__ == "NTStatusException")
+        return fault(_STATUS.get(one.args[0] & 0xFFFFFFFF, "log-on-failed"), str(one))
+    if "KerberosExchangeError" in names or "MutualAuthenticationError" in names:
+        text = " ".join(str(one) for one in chain).casefold()
+        found = next((to for part, to in _KERBEROS.items() if part in text), "kerberos-failed")
+        if found == "kerberos-failed" and "MutualAuthenticationError" in names:
+            return fault(found, "the server did not prove that it is the one")
+        return fault(found, _minor(text) if found == "kerberos-failed" else "")
+    if "InvalidCredentialsError" in names:  # of pywinrm: a 401 that stayed
+        if offers and not offers & SCHEMES[auth]:
+            return fault("auth-not-offered", f"it offers {', '.join(sorted(offers))}")
+        refused = {
+            "kerberos": _KRB_CODES.get(_krb_code(token), "ticket-refused"),
+            "certificate": "certificate-refused",
+        }
+        return fault(refused.get(auth, "wrong-password"))
+    if "AuthenticationException" in names:  # of requests_credssp
+        text = " ".join(str(one) for one in chain)
+        is_missing = "being an available authentication" in text
+        return fault("auth-not-offered" if is_missing else "wrong-password")
+    if "NoCredentialError" in names:
+        return fault("no-ticket")
+    if "InvalidCredentialError" in names or "UnknownCredentialError" in names:
+        return fault("wrong-password")
+    if "SpnegoError" in names:
+        return fault("log-on-failed", type(chain[0]).__name__)
+    return _of_lost_log_on(chain)
+
+
+def _of_lost_log_on(chain: list[BaseException]) -> Fault | None:
+    """What requests_ntlm makes of a 401 in the middle of the work, and of a strange answer."""
+    for one in chain:
+        if isinstance(one, KeyError) and "authenticate" in str(one).casefold():
+            return fault("log-on-lost")
+        if isinstance(one, PermissionError) and "NTLM" in str(one):
+            return fault("ntlm-refused")
+        if type(one).__name__ == "WinRMError" and "not installed" in str(one):
+            return fault("kerberos-missing" if "erberos" in str(one) else "log-on-failed", str(one))
+    return None
+
+
+SCHEMES: Mapping[str, frozenset[str]] = {
+    "kerberos": frozenset({"negotiate", "kerberos"}),
+    "ntlm": frozenset({"negotiate", "ntlm"}),
+    "credssp": frozenset({"credssp"}),
+    "basic": frozenset({"basic"}),
+    # Never offered: who has it sends it without being asked.
+    "certificate": frozenset({"basic", "credssp", "kerberos", "negotiate", "ntlm"}),
+}
+"""The names under which a server offers a kind of log-on."""
+
+_STATUS = {
+    0xC000006D: "wrong-password",
+    0xC000006A: "wrong-password",
+    0xC0000064: "wrong-password",
+    0x8009030C: "wrong-password",  # Windows' SEC_E_LOGON_DENIED
+    0x80090308: "wrong-password",  # SEC_E_INVALID_TOKEN: what was sent does not fit the account
+    0xC0000071: "password-expired",
+    0xC0000224: "password-expired",
+    0xC000006E: "account-locked",
+    0xC000006F: "account-locked",
+    0xC0000070: "account-locked",
+    0xC0000072: "account-locked",
+    0xC0000193: "account-locked",
+    0xC0000234: "account-locked",
+}
+"""NTSTATUS values of a refused log-on."""
+
+_KERBEROS = {
+    "ticket expired": "ticket-expired",
+    "credentials have expired": "ticket-expired",
+    "tickets have expired": "ticket-expired",
+    "context_expired": "ticket-expired",
+    "clock skew": "clock-skew",
+    "0x80090324": "clock-skew",
+    "not found in kerberos database": "unknown-spn",
+    "cannot determine realm": "unknown-spn",
+    "0x80090303": "unknown-spn",
+    "no credentials cache": "no-ticket",
+    "no kerberos credentials": "no-ticket",
+    "credentials cache file": "no-ticket",
+    "matching credential not found": "no-ticket",
+    "can't find client principal": "no-ticket",
+    "0x8009030e": "no-ticket",
+    "contact any kdc": "no-kdc",
+    "cannot find kdc": "no-kdc",
+    "0x80090311": "no-kdc",
+}
+"""Parts of what MIT Kerberos and Windows (by number) say, in lower case."""
+
+
+_KRB_CODES = {7: "unknown-spn", 32: "ticket-expired", 33: "clock-skew", 37: "clock-skew"}
+"""Error codes of Kerberos (RFC 4120, 7.5.9) with which a server refuses a ticket."""
+
+
+def _krb_code(token: bytes) -> int:
+    """The code in a KRB-ERROR (RFC 4120, 5.9.1), bare or inside SPNEGO; 0: it holds none."""
+    found = re.search(rb"\x03\x00\x7e.{2,200}?\xa6\x03\x02\x01(.)", token[:4096], re.DOTALL)
+    return found[1][0] if found else 0
+
+
+def _minor(text: str) -> str:
+    """The last message among the pairs that pykerberos puts into its exception."""
+    found: list[str] = re.findall(r"'([^']{3,200})', -?\d+", text)
+    return found[-1] if found else ""
+
+
+def _of_network(chain: list[BaseException], names: set[str]) -> Fault | None:
+    if any(isinstance(one, socket.gaierror) for one in chain):
+        return fault("no-such-name")
+    if any(isinstance(one, ConnectionRefusedError) for one in chain):
+        return fault("port-closed")
+    numbers = {one.errno for one in chain if isinstance(one, OSError)}
+    if numbers & {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}:
+        return fault("no-route")
+    if {type(one).__name__ for one in chain} & {"ConnectTimeout", "ConnectTimeoutError"}:
+        return fault("port-silent")
+    if names & {"ReadTimeout", "ReadTimeoutError"}:
+        return fault("silent")
+    if names & {"ConnectionError", "ChunkedEncodingError", "ProtocolError", "IncompleteRead"}:
+        is_new = "NewConnectionError" in names
+        return fault("network" if is_new else "dropped")
+    if "TimeoutError" in names:
+        return fault("port-silent")
+    return fault("network", _os_text(chain)) if "OSError" in names and not _is_http(names) else None
+
+
+def _is_http(names: set[str]) -> bool:
+    """Exceptions of requests are OSErrors as well."""
+    return bool(names & {"RequestException", "WinRMTransportError", "HTTPError"})
+
+
+def _os_text(chain: list[BaseException]) -> str:
+    texts = (one.strerror for one in chain if isinstance(one, OSError))
+    return next((text for text in texts if text), "")
+
+
+def _of_http(chain: list[BaseException], names: set[str]) -> Fault | None:
+    if "WinRMTransportError" in names:
+        one = next(one for one in chain if type(one).__name__ == "WinRMTransportError")
+        code = one.args[1] if len(one.args) > 1 else 0
+        by_code = {403: "forbidden", 502: "server-busy", 503: "server-busy"}
+        return fault(by_code.get(code, "not-winrm"), f"HTTP {code}")
+    if "TooManyRedirects" in names:
+        return fault("not-winrm", "it redirects to another address")
+    if "UnencryptedError" in names:
+        return fault("unencrypted-refused")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, and those that stand behind it or inside it."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < 40:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+
+
+def _one_line(text: str) -> str:
+    shown = " ".join(text.split()).rstrip(". ")
+    return shown if len(shown) <= 300 else f"{shown[:297]}..."

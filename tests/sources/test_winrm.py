@@ -1,0 +1,645 @@
+"""WinRM by an unmodified pywinrm, against the practice endpoint: log-ons, faults, deadlines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from far_side import (
+    NAME,
+    PASSWORD,
+    SCRIPT,
+    USER,
+    Far,
+    Server,
+    no_shell_is_left,
+    queue_row,
+    secrets,
+    serving,
+)
+from mailflow.errors import UsageError
+from mailflow.lab import kdc
+from mailflow.lab.wsman import Quotas
+from mailflow.sources import setup_faults
+from mailflow.sources.row import Row
+from mailflow.sources.shell import KINDS, Call, Fault, ShellError
+from mailflow.sources.winrm import Place, Target, WinrmDoors
+
+QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
+CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over HTTP for all tests that leave it as it is."""
+    with serving(tmp_path_factory.mktemp("plain")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same with TLS."""
+    with serving(tmp_path_factory.mktemp("secure"), tls=True) as server:
+        yield server
+
+
+def opened(server: Server, **changes: object) -> Fault:
+    """The fault with which opening a shell ends."""
+    with pytest.raises(ShellError) as caught:
+        server.open(**changes)
+    return caught.value.fault
+
+
+# -- Log-ons ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp"])
+def test_log_on_over_http(plain: Server, auth: str) -> None:
+    """Every letter arrives, every message is encrypted, and no shell stays open."""
+    begun = len(plain.endpoint.log)
+    shell = plain.open(auth=auth)
+    replies = shell.ask([QUEUES, CONNECTORS], seconds=10)
+    shell.close()
+    shell.close()
+
+    assert [one.rows for one in replies] == [
+        (Row(call.cmdlet, queue_row(call)[0].values, f"{call.cmdlet} on {NAME}, object 1"),)
+        for call in (QUEUES, CONNECTORS)
+    ]
+    assert (shell.way, shell.powershell) == ("session http://x/", "5.1")
+    log = [one for one in plain.endpoint.log[begun:] if one.action]
+    assert [one.action for one in log][-1] == "Delete"
+    assert all(one.encrypted for one in log)
+    assert no_shell_is_left(plain)
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp", "basic", "certificate"])
+def test_log_on_over_https(secure: Server, auth: str) -> None:
+    """Each kind, the certificate checked against its authority and its name."""
+    options: dict[str, object] = {"auth": auth}
+    if auth == "certificate":
+        files = {"cert": "anna.pem", "key": "anna.key"}
+        options |= {name: str(secure.folder / file) for name, file in files.items()}
+        options |= {"user": "", "password": ""}
+    shell = secure.open(**options)
+    replies = shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert (len(replies[0].rows), replies[0].fault) == (1, None)
+    assert secure.endpoint.log[-1].method == auth
+    assert no_shell_is_left(secure)
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[kdc.Kdc]:
+    """A real KDC that knows the server and the user."""
+    if kdc.missing_programs():
+        pytest.skip("no KDC: Debian's packages krb5-kdc, krb5-admin-server and krb5-user")
+    pytest.importorskip("kerberos")
+    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
+        yield found
+
+
+@pytest.fixture
+def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
+    """The realm, in this process's environment, without a ticket."""
+    for name, value in realm.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
+    return realm
+
+
+NOBODY: Mapping[str, object] = {"auth": "kerberos", "user": "", "password": ""}
+
+
+@pytest.mark.parametrize("user", ["", "anna@contoso.example", USER])
+def test_log_on_by_kerberos(
+    kerberos: kdc.Kdc, plain: Server, monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
+    """By the server's name, wherever `resolve` leads, and encrypted."""
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
+    shell = plain.open(**{**NOBODY, "user": user})
+    replies = shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert len(replies[0].rows) == 1
+    last = plain.endpoint.log[-1]
+    assert (last.method, last.encrypted) == ("kerberos", True)
+
+
+def test_kerberos_faults_are_told_apart(
+    kerberos: kdc.Kdc, plain: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No ticket, an old one, an unknown name, and what the server says of time."""
+    found = {"none": opened(plain, **NOBODY).id}
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
+    away = {"other.contoso.example": Place(plain.endpoint.address, plain.endpoint.port)}
+    target = plain.target(**{**NOBODY, "resolve": away})
+    with pytest.raises(ShellError) as caught:
+        WinrmDoors(target, SCRIPT).open("other.contoso.example")
+    found["name"] = caught.value.fault.id
+    for name in ("expired-ticket", "clock-skew"):
+        plain.endpoint.faults.add(name)
+        found[name] = opened(plain, **NOBODY).id
+        plain.endpoint.faults.clear()
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD, seconds=1))
+    time.sleep(2.1)
+    found["old"] = opened(plain, **NOBODY).id
+
+    assert found == {
+        "none": "no-ticket",
+        "name": "unknown-spn",
+        "expired-ticket": "ticket-expired",
+        "clock-skew": "clock-skew",
+        "old": "ticket-expired",
+    }
+
+
+def test_a_wrong_password_is_told_as_that(plain: Server, secure: Server) -> None:
+    """For each kind that has one."""
+    wrong = {"password": "wrong"}
+    found = [opened(plain, auth=auth, **wrong).id for auth in ("ntlm", "credssp")]
+    found += [opened(secure, auth=auth, **wrong).id for auth in ("ntlm", "credssp", "basic")]
+
+    assert found == ["wrong-password"] * 5
+
+
+def test_a_kind_of_log_on_that_is_not_offered(tmp_path: Path) -> None:
+    """The server's offer is in the message."""
+    with serving(tmp_path, tls=True, offer=("Kerberos",)) as server:
+        found = [opened(server, auth=auth) for auth in ("ntlm", "basic", "credssp")]
+
+    assert [one.id for one in found] == ["auth-not-offered"] * 3
+    assert "kerberos" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scheme": "http", "auth": "basic", "user": "a", "password": "b"}, "HTTPS"),
+        ({"scheme": "http", "auth": "certificate", "cert": "a", "key": "b"}, "HTTPS"),
+        ({"auth": "digest"}, "kerberos, ntlm"),
+        ({"auth": "ntlm", "password": "b"}, "--user"),
+        ({"auth": "ntlm", "user": "a"}, "--password-env"),
+        ({"auth": "certificate", "cert": "a"}, "--key"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(options: dict[str, str], said: str) -> None:
+    """A readable password never leaves: the next action is named instead."""
+    with pytest.raises(UsageError, match=said):
+        Target(**options)  # type: ignore[arg-type] # texts
+
+
+# -- Where to, and verified by what ----------------------------------------------------------------
+
+
+def test_a_resolved_name_is_never_looked_up(
+    secure: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`resolve` says where to connect; the name stays the server's, for its certificate."""
+    real, asked = socket.getaddrinfo, []
+
+    def watched(host: str, *rest: object, **more: object) -> object:
+        asked.append(host)
+        return real(host, *rest, **more)  # type: ignore[arg-type] # passed on as it came
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
+    shell = secure.open()
+    replies = shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert replies[0].fault is None
+    assert set(asked) == {"127.0.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("resolved", "asked", "is_found"),
+    [
+        ("ex16a.contoso.example", "EX16A.contoso.example.", True),
+        ("ex16a.contoso.example", "ex16a", True),
+        ("ex16a", "ex16a.contoso.example", True),
+        ("ex16a.contoso.example", "ex16a.fabrikam.example", False),
+        ("ex16a.contoso.example", "ex16", False),
+    ],
+)
+def test_which_names_resolve_speaks_of(resolved: str, asked: str, is_found: bool) -> None:
+    """S4.32: short or full, in any case; two full names are the same only if they are equal."""
+    target = Target(auth="kerberos", resolve={resolved: Place("127.0.0.1")})
+
+    assert (target.place(asked) is not None) == is_found
+
+
+def test_certificates_are_verified(secure: Server, tmp_path: Path) -> None:
+    """An issuer nobody knows, another's name, and no TLS at all, each told apart."""
+    here = {"other.contoso.example": Place(secure.endpoint.address, secure.endpoint.port)}
+    with pytest.raises(ShellError) as caught:
+        WinrmDoors(secure.target(resolve=here), SCRIPT).open("other.contoso.example")
+    with serving(tmp_path) as readable:
+        no_tls = opened(readable, scheme="https")
+
+    assert caught.value.fault.id == "tls-wrong-name"
+    assert opened(secure, ca="").id == "tls-unknown-issuer"
+    assert no_tls.id == "not-tls"
+
+
+def test_the_environment_has_no_say(
+    secure: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither a proxy, nor another bundle of authorities, nor a log-on is taken from it."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", os.devnull)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/nowhere")
+    (tmp_path / "netrc").write_text(f"machine {NAME} login x password y\n", "ascii")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    files = {"cert": str(secure.folder / "anna.pem"), "key": str(secure.folder / "anna.key")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # pywinrm warns when it takes something from there
+        secure.open().close()
+        secure.open(auth="certificate", user="", password="", **files).close()
+
+    assert no_shell_is_left(secure)
+
+
+def test_ways_that_do_not_lead_there(plain: Server) -> None:
+    """A closed port, a name that nobody knows."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        closed = {NAME: Place("127.0.0.1", taken.getsockname()[1])}
+        found = opened(plain, resolve=closed)
+    unknown = opened(plain, resolve={})
+
+    assert (found.kind, found.id) == ("unreachable", "port-closed")
+    assert (unknown.kind, unknown.id) == ("unreachable", "no-such-name")
+
+
+# -- Faults ----------------------------------------------------------------------------------------
+
+WHILE_OPENING = {
+    "deaf": "silent",
+    "silent": "silent",
+    "forbidden": "forbidden",
+    "garbage": "garbage",
+    "html": "not-winrm",
+    "no-access": "access-denied",
+    "not-found": "not-winrm",
+    "shell-quota": "shell-quota",
+    "unavailable": "server-busy",
+}
+WHILE_READING = {
+    "cut": "dropped",
+    "drip": "deadline",
+    "endless": "endless",
+    "lost": "dropped",
+    "reset": "dropped",
+    "shell-gone": "shell-gone",
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("name", [*WHILE_OPENING, *WHILE_READING])
+def test_each_fault_ends_in_time_as_data(tmp_path: Path, name: str, *, tls: bool) -> None:
+    """Within the deadline and two seconds, with a reason, and no shell left where it answers."""
+    with serving(tmp_path, tls=tls) as server:
+        server.endpoint.faults.add(name)
+        begun = time.monotonic()
+        if name in WHILE_OPENING:
+            found = opened(server, open_seconds=1.0)
+        else:
+            shell = server.open()
+            replies = shell.ask([QUEUES, CONNECTORS], seconds=1.5)
+            shell.close()
+            assert [bool(one.fault) for one in replies] == [True, True]
+            found = replies[1].fault or Fault("", "", "")
+        took = time.monotonic() - begun
+        left = not no_shell_is_left(server)
+
+    assert found.id == {**WHILE_OPENING, **WHILE_READING}[name]
+    assert found.kind in KINDS
+    assert "\n" not in found.message
+    assert took < 1.5 + 2
+    assert not left
+
+
+@pytest.mark.parametrize("name", ["cut", "lost", "reset", "shell-gone"])
+def test_a_lost_answer_is_asked_for_once_more(tmp_path: Path, name: str) -> None:
+    """In a new shell, from the start: nothing is taken up in the middle."""
+    with serving(tmp_path) as server:
+        server.endpoint.faults.add(name, times=1)
+        shell = server.open()
+        replies = shell.ask([QUEUES, CONNECTORS], seconds=10)
+        shell.close()
+        left = not no_shell_is_left(server)
+
+    assert [one.fault for one in replies] == [None, None]
+    assert server.actions.count("Create") == 2
+    assert not left
+
+
+def test_only_what_is_missing_is_asked_again(tmp_path: Path) -> None:
+    """A frame with a wrong hash is thrown away; the whole ones are good."""
+    with serving(tmp_path) as server:
+        server.endpoint.faults.add("wrong-hash", times=1)
+        shell = server.open()
+        replies = shell.ask([QUEUES, CONNECTORS], seconds=10)
+        shell.close()
+
+    asked = [calls for _, calls in server.far.seen]
+    assert [one.fault for one in replies] == [None, None]
+    assert asked in ([[QUEUES, CONNECTORS], [QUEUES]], [[QUEUES, CONNECTORS], [CONNECTORS]])
+
+
+def test_a_lost_answer_is_not_asked_for_a_third_time(tmp_path: Path) -> None:
+    """Twice is enough; and without time left not even that."""
+    with serving(tmp_path) as server:
+        server.endpoint.faults.add("reset")
+        shell = server.open()
+        long = shell.ask([QUEUES], seconds=10)
+        made = server.actions.count("Create")
+        shell.ask([QUEUES], seconds=1)
+
+    assert long[0].fault == setup_faults.fault("dropped")
+    assert (made, server.actions.count("Create")) == (2, 3)
+
+
+def test_a_call_that_hangs_ends_at_the_deadline(tmp_path: Path) -> None:
+    """The endpoint still answers, so the shell is closed; calls before it have their answers."""
+    released = threading.Event()
+
+    def answer(call: Call) -> Sequence[Row]:
+        if call == CONNECTORS:
+            released.wait(10)
+        return queue_row(call)
+
+    with serving(tmp_path, far=Far(answer=answer)) as server:
+        shell = server.open()
+        begun = time.monotonic()
+        replies = shell.ask([QUEUES, CONNECTORS], seconds=2.5)
+        shell.close()
+        took = time.monotonic() - begun
+        left = not no_shell_is_left(server)
+        released.set()
+
+    assert [one.fault for one in replies] == [None, setup_faults.fault("deadline")]
+    assert took < 2.5 + 2
+    assert not left
+    # The server was given the time to say that there is nothing: the line stayed in order, and
+    # nobody had to log on again to close the shell.
+    assert server.actions[-2:] == ["Receive", "Delete"]
+    assert [one.status for one in server.endpoint.log].count(401) == 2
+
+
+@pytest.mark.parametrize(("calls", "seconds"), [(1, 8), (2, 4)])
+def test_a_call_may_not_use_up_the_time_of_the_others(
+    plain: Server, calls: int, seconds: int
+) -> None:
+    """The far side gives up first, so that it can still say which one hung."""
+    shell = plain.open()
+    shell.ask([QUEUES] * calls, seconds=10.5)
+    shell.close()
+
+    assert plain.far.seen[-1][0].seconds == seconds
+
+
+def test_a_name_service_that_hangs_ends_at_the_deadline(
+    plain: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in Python can stop it; its thread is left behind."""
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(20) and [])
+    begun = time.monotonic()
+    found = opened(plain, resolve={}, open_seconds=0.5)
+    took = time.monotonic() - begun
+    released.set()
+
+    assert found.kind == "timed-out"
+    assert took < 2
+
+
+def test_output_that_is_too_much_is_not_kept(tmp_path: Path) -> None:
+    """The limit holds for what is asked for."""
+    far = Far(answer=lambda call: [Row(call.cmdlet, {"X": os.urandom(200_000).hex()}, "")])
+    with serving(tmp_path, far=far) as server:
+        shell = server.open(most_bytes=100_000)
+        replies = shell.ask([QUEUES], seconds=5)
+        shell.close()
+
+    assert replies[0].fault == setup_faults.fault("endless")
+
+
+def test_a_quota_of_shells_is_told_as_that(tmp_path: Path) -> None:
+    """And a shell that was closed counts no more."""
+    with serving(tmp_path, quotas=Quotas(shells=1)) as server:
+        first = server.open()
+        found = opened(server)
+        first.close()
+        server.open().close()
+
+    assert (found.kind, found.id) == ("quota", "shell-quota")
+
+
+def test_many_calls_in_one_shell(tmp_path: Path) -> None:
+    """Each process is cleaned up: WinRM counts those that ended, too."""
+    with serving(tmp_path, quotas=Quotas(commands=2)) as server:
+        shell = server.open()
+        faults = [shell.ask([QUEUES], seconds=10)[0].fault for _ in range(6)]
+        shell.close()
+
+    assert faults == [None] * 6
+
+
+def test_many_servers_at_once(plain: Server) -> None:
+    """A connection for each: shared ones break, and have been seen to send readable text."""
+    doors, found = WinrmDoors(plain.target(), SCRIPT), []
+
+    def one() -> None:
+        shell = doors.open(NAME)
+        found.append(shell.ask([QUEUES], seconds=20)[0].fault)
+        shell.close()
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert found == [None] * 8
+    assert no_shell_is_left(plain)
+
+
+def test_a_shell_that_nobody_closes_closes_by_itself(plain: Server) -> None:
+    """Its idle time-out is the one we asked for, and WinRM takes no less than a minute."""
+    shells = [plain.open(idle_seconds=seconds) for seconds in (90, 10)]
+    idle = [one.idle_seconds for one in plain.endpoint.service._shells.values()]
+    for one in shells:
+        one.close()
+
+    assert sorted(idle) == [60, 90]
+
+
+# -- What goes over, and what does not -------------------------------------------------------------
+
+
+def test_what_is_not_allowed_never_leaves(plain: Server) -> None:
+    """Refused on this side, whoever asks; the others are asked."""
+    begun = len(plain.actions)
+    shell = plain.open()
+    writing = Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"})
+    first = shell.ask([writing], seconds=10)
+    alone = plain.actions[begun:]
+    both = shell.ask([writing, QUEUES], seconds=10)
+    shell.close()
+
+    assert [one.fault.kind for one in first if one.fault] == ["refused"]
+    assert alone == ["Create"]
+    assert [one.fault and one.fault.kind for one in both] == ["refused", None]
+    assert plain.far.seen[-1][1] == [QUEUES]
+
+
+def test_powershell_is_started_without_cmd(plain: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In UTF-8, its standard input no console, and no cmd.exe whose line ends at 8,191."""
+    from winrm.protocol import Protocol
+
+    options: dict[str, object] = {}
+    for name in ("open_shell", "run_command"):
+        real = getattr(Protocol, name)
+
+        def noted(*args: object, real: Callable[..., str] = real, **more: object) -> str:
+            options.update(more)
+            return real(*args, **more)
+
+        monkeypatch.setattr(Protocol, name, noted)
+    shell = plain.open()
+    shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert options.pop("idle_timeout")
+    assert options == {"codepage": 65001, "console_mode_stdin": False, "skip_cmd_shell": True}
+    assert plain.far.lines[-1].startswith("powershell.exe -NoLogo -NoProfile -NonInteractive")
+
+
+def test_a_long_script_goes_in_pieces(tmp_path: Path) -> None:
+    """The envelope of WinRM 2.0 ends at 150 kB."""
+    script = SCRIPT + "#" * 250_000
+    seen: list[str] = []
+    far = Far()
+    far.check_script = seen.append
+    with serving(tmp_path, far=far, quotas=Quotas(envelope=150_000)) as server:
+        shell = WinrmDoors(server.target(), script).open(NAME)
+        replies = shell.ask([QUEUES], seconds=10)
+        shell.close()
+
+    assert replies[0].fault is None
+    assert seen == [script]
+    assert server.actions.count("Send") == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "goes"),
+    [
+        ({}, True),
+        ({"auth": "credssp", "forwards": True}, False),
+        ({"way": "snapin"}, False),
+    ],
+)
+def test_a_password_goes_where_the_log_on_cannot(
+    plain: Server, options: dict[str, object], goes: bool
+) -> None:
+    """S8.23: as data on standard input, and only where the log-on itself does not go on."""
+    shell = plain.open(**options)
+    shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    settings, _ = plain.far.seen[-1]
+    assert (settings.user, settings.password) == ((USER, PASSWORD) if goes else ("", ""))
+    assert not any(one.decode("latin-1") in plain.far.lines[-1] for one in secrets())
+
+
+def test_2007_is_entered_by_the_snap_in(plain: Server) -> None:
+    """S8.21: it has no endpoint; only for the server that was named."""
+    doors = WinrmDoors(plain.target(), SCRIPT)
+    doors.use_snapin(NAME.upper())
+    shell = doors.open(NAME)
+    shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert plain.far.seen[-1][0].way == "snapin"
+
+
+@pytest.mark.parametrize("kind", ["log-on", "denied", "double-hop"])
+def test_a_log_on_that_may_not_go_on_is_told_as_that(tmp_path: Path, kind: str) -> None:
+    """S8.23: a certificate ends at the server; with a password it is the account's fault."""
+    far = Far(hello=Fault(kind, "AccessDenied", "Access is denied."))
+    with serving(tmp_path, tls=True, far=far) as server:
+        files = {"cert": str(tmp_path / "anna.pem"), "key": str(tmp_path / "anna.key")}
+        found = []
+        options: dict[str, object] = {"auth": "certificate", "user": "", "password": "", **files}
+        for one in (options, {}):
+            shell = server.open(**one)
+            found.append(shell.ask([QUEUES, CONNECTORS], seconds=10))
+            shell.close()
+
+    first = found[0][1].fault
+    assert first is not None
+    assert (first.kind, first.id) == ("double-hop", "double-hop")
+    assert "Access is denied" in first.message
+    assert [one.fault for one in found[1]] == [far.hello] * 2
+
+
+@pytest.mark.parametrize(
+    ("stderr", "identity"),
+    [
+        ('#< CLIXML\n<Objs><S S="Error">x (MethodInvocationNotSupportedInConstrainedLanguage',
+         "script-blocked"),
+        ("'powershell.exe' is not recognized as an internal or external command", "no-powershell"),
+        ("mailflow: the script was damaged on its way", "cut-answer"),
+        ('<S S="Error">something_x000D__x000A_</S><S S="Error"> &lt;else&gt;</S>', "cut-answer"),
+    ],
+)  # fmt: skip
+def test_why_powershell_gave_no_answer(tmp_path: Path, stderr: str, identity: str) -> None:
+    """What it wrote as an error tells."""
+    with serving(tmp_path, far=Far(stderr=stderr, exit_early=True)) as server:
+        shell = server.open()
+        found = shell.ask([QUEUES], seconds=2)[0].fault
+        shell.close()
+
+    assert found is not None
+    assert found.id == identity
+    assert "<else>" in found.message or "else" not in stderr
+
+
+def test_no_secret_is_written_down(
+    plain: Server,
+    secure: Server,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Canary: not in a repr, a log, an exception, its traceback with all locals, nor a message."""
+    caplog.set_level(logging.DEBUG)
+    written: list[str] = []
+    for server in (plain, secure):
+        for name in ("html", "wrong-password", "garbage", "reset"):
+            server.endpoint.faults.add(name)
+            try:
+                shell = server.open()
+                written += [repr(one) for one in shell.ask([QUEUES], seconds=3)]
+                shell.close()
+            except ShellError as error:
+                shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+                written += [repr(error), repr(error.fault), *shown.format()]
+            server.endpoint.faults.clear()
+        written += [repr(server.target()), repr(vars(WinrmDoors(server.target(), SCRIPT)))]
+    out, err = capfd.readouterr()
+
+    everything = "\n".join([*written, caplog.text, out, err]).encode("utf-8", "replace")
+    assert [one for one in secrets() if one in everything] == []
+    assert err == ""
