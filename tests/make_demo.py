@@ -1,6 +1,7 @@
-"""Write the captures behind `demo:` again: `python tests/make_demo.py` after a change of them.
+"""Write tests/captures again: `python tests/make_demo.py` after a change of the article's case.
 
-They are made up, from tests/organisations.py; tests/test_opening.py holds the two together.
+They are made up, from tests/organisations.py; tests/test_opening.py holds the two together, and
+`demo:article`, which is a practice organisation, to both.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests")]
 import capture_forms  # noqa: E402 - found by the path above
 from organisations import Organisation, article  # noqa: E402
 
-DEMO = ROOT / "lib/mailflow/demo"
+CAPTURES = ROOT / "tests/captures"
 SCENARIOS: dict[str, Callable[[], Organisation]] = {"article": article}
 
 
@@ -32,4 +33,4 @@ def make(name: str, folder: Path) -> Path:
 
 if __name__ == "__main__":
     for name in SCENARIOS:
-        make(name, DEMO / name)
+        make(name, CAPTURES / name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,12 +12,13 @@ import click
 
 from mailflow import __version__
 from mailflow.errors import MailflowError, NotBuiltError, UsageError
-from mailflow.plain import visible
+from mailflow.plain import grid, visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from mailflow.snapshot import Snapshot
+    from mailflow.sources.credentials import LiveOptions
     from mailflow.steps.verdict import Diagnosis
 
 MAIN_RUNBOOK = "mail_stuck_in_queue"
@@ -25,10 +26,8 @@ EXIT_BY_VERDICT = {"clear": 0, "found": 1, "unknown": 2}
 WRONG_USAGE, INTERNAL = 3, 4
 
 COMING = {
-    "practice": "the practice organisation",
     "whatif": "trying a change of RemoteIPRanges",
     "diff": "comparing two sources",
-    "doctor": "checking the way to a live organisation",
     "training": "the training cases",
 }
 """Commands of the contract that a later version brings."""
@@ -57,6 +56,59 @@ def _complete_runbook(
     return [CompletionItem(name) for name in runbooks() if name.startswith(incomplete)]
 
 
+def _complete_scenario(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from mailflow.opening import scenarios
+
+    return [CompletionItem(name) for name, _ in scenarios() if name.startswith(incomplete)]
+
+
+def _log_on(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the log-on options (contract, section 3); it gets them as `live`."""
+    from functools import wraps
+
+    @wraps(command)
+    def with_live(**given: Any) -> None:  # noqa: ANN401 - whatever click read
+        from mailflow.sources.credentials import LiveOptions
+
+        names = ("user", "auth", "ca", "cert", "key", "password_env", "keyring")
+        options = {name: given.pop(name) or "" for name in names}
+        way = "snapin" if given.pop("snapin") else ""
+        command(live=LiveOptions(**options, resolve=given.pop("resolve"), way=way), **given)
+
+    for option in reversed(_LOG_ON):
+        with_live = option(with_live)
+    return with_live
+
+
+_FILE = click.Path()
+_LOG_ON = (
+    click.option("--user", help="Live: who logs on, DOMAIN\\user or user@domain."),
+    click.option(
+        "--auth",
+        metavar="KIND",
+        help="Live: kerberos, ntlm, credssp, certificate or basic.  "
+        "[default: Kerberos with a ticket, else NTLM]",
+    ),
+    click.option("--ca", type=_FILE, help="Live: authorities to trust, PEM."),
+    click.option("--cert", type=_FILE, help="Live: client certificate, PEM; with --key."),
+    click.option("--key", type=_FILE, help="Live: its key, PEM."),
+    click.option("--password-env", metavar="NAME", help="Live: variable that holds the password."),
+    click.option("--keyring", metavar="ENTRY", help="Live: keyring entry with it, SERVICE/USER."),
+    click.option(
+        "--resolve",
+        multiple=True,
+        metavar="NAME=ADDRESS[:PORT]",
+        help="Live: where to connect for this server, instead of asking DNS; repeatable.",
+    ),
+    click.option("--snapin", is_flag=True, help="Live: load Exchange's snap-in, without RBAC."),
+)
+"""Each has an environment variable, MAILFLOW_USER and so on, which a notebook reads as well."""
+
+
 class _Group(click.Group):
     """Commands in the order of a day's work, not of the alphabet."""
 
@@ -75,6 +127,8 @@ def cli() -> None:
       mailflow diagnose CAPTURES               what is wrong, on one screen
       mailflow run mail_stuck_in_queue CAPTURES --ticket INC0012345
       mailflow explain '451 4.4.0 Primary target IP address responded with: ...'
+      mailflow doctor ex16a.contoso.com        can a live server be read from here?
+      mailflow diagnose winrm://ex16a.contoso.com
 
     CAPTURES is a file, folder or zip with what an administrator exported
     (Export-Clixml, Format-List, JSON or CSV; recognised by content).
@@ -119,19 +173,23 @@ def demo(runs: Path) -> None:
     show_default=True,
     help="Seconds that one cell may take.",
 )
-def run(
+@_log_on
+def run(  # noqa: PLR0913 - one argument for each option
     runbook: str,
     source: str,
+    *,
     ticket: str | None,
     runs: Path,
     parameters: tuple[tuple[str, str], ...],
     timeout: float,
+    live: LiveOptions,
 ) -> None:
     """Execute a runbook headless and leave a report for the ticket.
 
     \b
     mailflow run mail_stuck_in_queue captures.zip --ticket INC0012345
     mailflow run mail_stuck_in_queue demo:article -p servers EX16A
+    mailflow run mail_stuck_in_queue winrm://ex16a.contoso.com --user anna@contoso.com
 
     RUNBOOK is a notebook in notebooks/. The run folder holds report.html (one file, to be
     attached), the executed notebook, findings.json, the snapshot and a manifest.
@@ -141,7 +199,7 @@ def run(
         if name in named:
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
-    _run(runbook, source, ticket, runs, named, timeout)
+    _run(runbook, source, ticket, runs, named, timeout=timeout, live=live)
 
 
 @cli.command()
@@ -149,16 +207,25 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
 @click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
 @click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
-def diagnose(source: str, *, as_json: bool, servers: tuple[str, ...], min_messages: int) -> None:
+@_log_on
+def diagnose(
+    source: str,
+    *,
+    as_json: bool,
+    servers: tuple[str, ...],
+    min_messages: int,
+    live: LiveOptions,
+) -> None:
     """Say what is wrong, without a kernel, on one screen.
 
     \b
     mailflow diagnose captures/
     mailflow diagnose demo:article --json
+    mailflow diagnose winrm://ex16a.contoso.com
     """
     from mailflow.steps.findings import findings
 
-    found = findings(_open(source, servers), min_messages=min_messages)
+    found = findings(_open(source, servers, live), min_messages=min_messages)
     _show(found, as_json=as_json)
     raise SystemExit(EXIT_BY_VERDICT[found.verdict])
 
@@ -166,24 +233,27 @@ def diagnose(source: str, *, as_json: bool, servers: tuple[str, ...], min_messag
 @cli.command()
 @click.argument("source", shell_complete=_complete_source)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
-def snapshot(source: str, output: Path) -> None:
+@_log_on
+def snapshot(source: str, output: Path, live: LiveOptions) -> None:
     """Collect once into one file that can be read offline as often as wanted.
 
     \b
     mailflow snapshot captures/ -o tuesday.snapshot
     mailflow diagnose tuesday.snapshot
     """
-    org = _open(source)
+    org = _open(source, live=live)
     try:
         org.save(output)
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror})") from error
     for table in ("servers", "addresses", "connectors", "queues"):
         click.echo(f"{len(getattr(org, table)):7,} {table}")
+    for one in org.reads:
+        click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
     for what, place in org.ignored:
         click.echo(visible(f"ignored  {what}: {place}"))
-    for one in org.unread:
-        click.echo(visible(f"not read {one.server or 'any server'}: {one.what}: {one.why}"))
+    for row in org.unread:
+        click.echo(visible(f"not read {row.server or 'any server'}: {row.what}: {row.why}"))
     click.echo(visible(str(output)))
     raise SystemExit(2 if org.unread else 0)
 
@@ -217,6 +287,7 @@ def explain(text: str | None, *, as_json: bool) -> None:
 @click.option("--port", default="", help="Its port.  [default: 25]")
 @click.option("--probes", type=click.Path(path_type=Path), help="CSV: server,local,port,source.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@_log_on
 def which(  # noqa: PLR0913 - one argument for each option
     source: str,
     *,
@@ -226,6 +297,7 @@ def which(  # noqa: PLR0913 - one argument for each option
     port: str,
     probes: Path | None,
     as_json: bool,
+    live: LiveOptions,
 ) -> None:
     """Say which receive connector answers an address, and why the others do not.
 
@@ -239,7 +311,7 @@ def which(  # noqa: PLR0913 - one argument for each option
         if server or address or local or port:
             raise UsageError("--probes asks its own questions; leave out the other options")
         questions = probes_from(_read_text(probes), str(probes))
-        org = _open(source)
+        org = _open(source, live=live)
         answers = [which(org, one) for one in questions]
         for one in answers:
             one.pop("schema")
@@ -247,7 +319,7 @@ def which(  # noqa: PLR0913 - one argument for each option
         raise SystemExit(2 if any(one["unknown"] for one in answers) else 0)
     if not server or not address:
         raise UsageError("name a server and an address: --server EX16A --source 10.0.0.11")
-    answer = which(_open(source), probe(server, address, local, port))
+    answer = which(_open(source, live=live), probe(server, address, local, port))
     click.echo(_json(answer, indent=2) if as_json else _which_words(answer))
     raise SystemExit(2 if answer["unknown"] else 0)
 
@@ -272,6 +344,97 @@ def lab(runbook: str) -> None:
 
 
 @cli.command()
+@click.argument("scenario", required=False, default="article", shell_complete=_complete_scenario)
+@click.option("--https", is_flag=True, help="With TLS, by an authority of its own.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Seconds that pass there while one passes here.",
+)
+@click.option("--json", "as_json", is_flag=True, help="How to reach it as one line of JSON.")
+def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None:
+    """Serve a practice organisation on this machine until interrupted.
+
+    \b
+    mailflow practice article                 in one terminal
+    mailflow diagnose winrm+http://...        in another, as it says
+
+    It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
+    lists what there is. Mail moves, is tried again and expires there as time goes by.
+    """
+    import signal
+    import time
+    from datetime import timedelta
+
+    from mailflow.lab.endpoints import serve
+    from mailflow.lab.practice import Practice
+
+    begun = Practice.begin(scenario)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serve(begun, https=https) as served:
+        reach = {"source": served.source, "args": served.args, "env": served.env}
+        click.echo(_json(reach) if as_json else _practice_words(begun.title, reach))
+        sys.stdout.flush()
+        try:
+            while True:
+                time.sleep(_TICK)
+                begun.advance(timedelta(seconds=_TICK * speed))
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+
+
+@cli.command()
+@click.argument("host")
+@_log_on
+def doctor(host: str, *, live: LiveOptions) -> None:
+    """Say what works and what does not on the way to a live organisation.
+
+    \b
+    mailflow doctor ex16a.contoso.com
+    mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
+
+    Checks name, route, port, TLS, clock, log-on, PowerShell, Exchange and rights in order; each
+    fault has an id, a cause and the next action. Exit code: 0 all works, 1 a fault was found,
+    2 it could not be decided.
+    """
+    from mailflow.opening import live_doors
+    from mailflow.sources.doctor import doctor, exit_code, words
+
+    doors, way, name = live_doors(host if "://" in host else f"winrm://{host}", live)
+    checks = doctor(doors, way, name)
+    click.echo(words(checks, _columns()))
+    raise SystemExit(exit_code(checks))
+
+
+_TICK = 0.5
+"""Seconds between two looks at the clock of a practice organisation."""
+
+
+def _practice_words(title: str, reach: dict[str, Any]) -> str:
+    """What to type in another terminal, or to set before JupyterLab is started."""
+    from mailflow.sources.credentials import LiveOptions
+
+    given: dict[str, Any] = {}
+    for name, value in zip(reach["args"][::2], reach["args"][1::2], strict=True):
+        key = name.removeprefix("--").replace("-", "_")
+        given[key] = (*given.get(key, ()), value) if key == "resolve" else value
+    variables = {**LiveOptions(**given).to_environment(), **reach["env"]}
+    said = "$env:{} = '{}'" if sys.platform == "win32" else "export {}='{}'"
+    lines = [f"    {said.format(name, value)}" for name, value in variables.items()]
+    return "\n".join(
+        [
+            f"{title}.",
+            "It listens until you press Ctrl-C. In another terminal:",
+            "",
+            *lines,
+            f"    mailflow diagnose {reach['source']}",
+        ]
+    )
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def scenarios(*, as_json: bool) -> None:
     """List the organisations that come with mailflow."""
@@ -281,8 +444,8 @@ def scenarios(*, as_json: bool) -> None:
         listed = [{"source": f"demo:{name}", "title": title} for name, title in known()]
         click.echo(_json({"schema": "mailflow.scenarios/1", "scenarios": listed}, indent=2))
         return
-    for name, title in known():
-        click.echo(f"demo:{name:<16} {title}")
+    rows = [(f"demo:{name}", title) for name, title in known()]
+    click.echo(grid(("source", "what is known at the start"), rows, (False, False), _columns()))
 
 
 def _announce(name: str, what: str) -> None:
@@ -343,13 +506,15 @@ def _internal(error: Exception) -> NoReturn:
     )
 
 
-def _run(
+def _run(  # noqa: PLR0913 - the options of the command
     runbook: str,
     source: str,
     ticket: str | None,
     runs: Path,
     parameters: dict[str, str],
+    *,
     timeout: float = 600.0,
+    live: LiveOptions | None = None,
 ) -> NoReturn:
     from mailflow import runs as headless
 
@@ -361,6 +526,7 @@ def _run(
         parameters=parameters,
         timeout=timeout,
         progress=_progress,
+        live=live,
     )
     _progress("")
     click.echo(done.screen(_columns(), colour=_is_terminal()))
@@ -368,10 +534,10 @@ def _run(
     raise SystemExit(done.exit_code)
 
 
-def _open(source: str, servers: tuple[str, ...] = ()) -> Snapshot:
+def _open(source: str, servers: tuple[str, ...] = (), live: LiveOptions | None = None) -> Snapshot:
     from mailflow.opening import open_source
 
-    org = open_source(source, servers=servers, tell=_progress)
+    org = open_source(source, servers=servers, tell=_progress, live=live)
     _progress("")
     return org
 

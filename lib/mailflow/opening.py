@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mailflow.errors import InputError, NotBuiltError, UsageError
-from mailflow.snapshot import Snapshot, from_document, load
+from mailflow.errors import InputError, UsageError
+from mailflow.snapshot import Read, Snapshot, from_document, load
+
+if TYPE_CHECKING:
+    from mailflow.sources.collect import Outcome, Plan
+    from mailflow.sources.credentials import LiveOptions
+    from mailflow.sources.shell import Doors
+    from mailflow.sources.winrm import Target
 
 EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or winrm://HOST"
 
-_DEMO = Path(__file__).parent / "demo"
-_LIVE = ("winrm://", "winrm+http://")
+_SCHEMES = {"winrm://": "https", "winrm+http://": "http"}
 
 
-class _Scenario(NamedTuple):
-    title: str
-    taken: datetime
+class Live(NamedTuple):
+    """A live organisation as SOURCE names it: where to enter, and how.
 
+    Attributes:
+        scheme: https or http.
+        host: name or address of an Exchange server.
+        port: 0: the usual one of the scheme.
+    """
 
-_SCENARIOS = {
-    "article": _Scenario(
-        "Two Exchange 2010 servers whose mail to two Exchange 2016 servers waits in Retry",
-        datetime(2026, 11, 23, 14, 2, tzinfo=UTC),
-    ),
-}
+    scheme: str
+    host: str
+    port: int
 
 
 def scenarios() -> tuple[tuple[str, str], ...]:
-    """The demo organisations: what stands behind `demo:`, and a title for people."""
-    return tuple((name, one.title) for name, one in _SCENARIOS.items())
+    """The practice organisations: what stands behind `demo:`, and a title for people."""
+    from mailflow.lab import scenarios as known
+
+    return tuple((name, known.title(name)) for name in known.names())
 
 
 def open_source(
@@ -41,6 +50,7 @@ def open_source(
     *,
     servers: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
+    live: LiveOptions | None = None,
 ) -> Snapshot:
     """The organisation behind a SOURCE, as far as it can be read.
 
@@ -48,18 +58,41 @@ def open_source(
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
-        source: `demo:NAME`, or the path of captures or of a saved snapshot.
+        source: `demo:NAME`, the path of captures or of a saved snapshot, or `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         tell: is called with a line for people before something that may take a while.
+        live: how to log on to a live organisation; where it says nothing, and in a notebook, the
+            environment variables MAILFLOW_USER and its like do.
 
     Raises:
-        UsageError: no such form of SOURCE, no such scenario, or no such server.
-        NotBuiltError: a form that comes with a later version.
-        InputError: nothing could be read; names file and place.
+        UsageError: no such form of SOURCE, no such scenario or server, or a log-on that cannot be.
+        InputError: nothing could be read; names file and place. A live organisation that does not
+            answer is no error: its rows of *unread* say so.
     """
     bare = source.strip()
-    org = _of_this_run(bare) or _opened(bare, tell or (lambda _: None))
+    org = _of_this_run(bare) or _opened(bare, tell, live)
     return org.limited_to(tuple(servers)) if servers else org
+
+
+def is_live(source: str) -> bool:
+    """Whether a SOURCE is a live organisation."""
+    return source.strip().startswith(tuple(_SCHEMES))
+
+
+def live_source(source: str) -> Live:
+    """Take `winrm://HOST`, `winrm://HOST:PORT` or `winrm+http://HOST` apart.
+
+    Raises:
+        UsageError: it is none; says what is expected.
+    """
+    bare = source.strip()
+    start = next((one for one in _SCHEMES if bare.startswith(one)), "")
+    rest = bare.removeprefix(start).removesuffix("/")
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]{1,253})(?::(\d{1,5}))?", rest)
+    port = int(found[2] or 0) if found else 0
+    if not start or found is None or port > 65535 or found[2] == "0":
+        raise UsageError(f"{source}: expected winrm://HOST, winrm://HOST:PORT or winrm+http://HOST")
+    return Live(_SCHEMES[start], found[1].strip("[]"), port)
 
 
 def _of_this_run(source: str) -> Snapshot | None:
@@ -74,28 +107,101 @@ def _of_this_run(source: str) -> Snapshot | None:
     if not folder or not file.is_file():
         return None
     org = load(file)
-    is_path = not source.startswith(("demo:", *_LIVE))
+    is_path = not (source.startswith("demo:") or is_live(source))
     return org if is_path or org.origin == source else None
 
 
-def _opened(source: str, tell: Callable[[str], None]) -> Snapshot:
+def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions | None) -> Snapshot:
     if source.startswith("demo:"):
         return _demo(source.removeprefix("demo:"), source)
-    if source.startswith(_LIVE):
-        raise NotBuiltError(
-            f"{source}: live organisations come with a later version; until then make captures "
-            "with Export-Clixml and name their folder"
-        )
+    if is_live(source):
+        return _live(source, tell or _say, live)
     if not source or "://" in source:
         raise UsageError(f"{source or 'an empty SOURCE'}: expected {EXPECTED}")
-    tell(f"reading {source}")
+    if tell:
+        tell(f"reading {source}")
     return _captures(Path(source).expanduser(), source)
 
 
 def _demo(name: str, source: str) -> Snapshot:
-    if name not in _SCENARIOS:
-        raise UsageError(f"no scenario is called {name!r}; known: {', '.join(_SCENARIOS)}")
-    return replace(_captures(_DEMO / name, source), taken=_SCENARIOS[name].taken)
+    """A practice organisation at its start, read as a live one is, without a network."""
+    from mailflow.lab.doors import PracticeDoors
+    from mailflow.lab.practice import Practice
+    from mailflow.sources.collect import Plan
+
+    practice = Practice.begin(name)
+    plan = Plan(now=lambda: practice.clock.now)
+    org = _collected(source, PracticeDoors(practice), practice.entry, lambda _: None, plan)
+    return replace(org, reads=())  # nothing was on its way anywhere
+
+
+def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) -> Snapshot:
+    """Everything that an organisation's servers tell of themselves.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for.
+    """
+    from mailflow.sources.collect import Plan, dns
+
+    doors, way, host = live_doors(source, live)
+    plan = Plan(resolver=dns, unresolved=tuple(way.resolve))
+    return _collected(source, doors, host, tell, plan)
+
+
+def live_doors(source: str, live: LiveOptions | None = None) -> tuple[Doors, Target, str]:
+    """What leads to a live organisation: doors, how they are reached, and the host to enter at.
+
+    Args:
+        source: `winrm://HOST` and its like.
+        live: how to log on, before what the environment says.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for.
+    """
+    from mailflow.powershell import INVOKE, script
+    from mailflow.sources.credentials import LiveOptions, target
+    from mailflow.sources.winrm import WinrmDoors
+
+    where = live_source(source)
+    options = (live or LiveOptions()).over(LiveOptions.from_environment(os.environ))
+    way = target(options, scheme=where.scheme, port=where.port, ask=asking())
+    return WinrmDoors(way, script(INVOKE)), way, where.host
+
+
+def _collected(
+    source: str, doors: Doors, entry: str, tell: Callable[[str], None], plan: Plan
+) -> Snapshot:
+    from mailflow.sources.collect import collect
+    from mailflow.sources.tables import assemble
+
+    found = collect(doors, entry, tell=tell, plan=plan)
+    reads = [Read(one.server, one.state, _how(one), one.seconds) for one in found.outcomes]
+    return assemble(found.reading, origin=source, taken=found.taken, reads=reads)
+
+
+def _how(one: Outcome) -> str:
+    """`itself, by session http://...`, `through EX16A, by ...`, or why not."""
+    way = f", by {one.way}" if one.way else ""
+    return " - ".join(filter(None, (f"{one.how}{way}", one.why)))
+
+
+def asking() -> Callable[[str], str] | None:
+    """What asks a person for a password: at the terminal, or in JupyterLab; None: nobody is there.
+
+    A notebook that runs without a person has no input either; the kernel says so when asked.
+    """
+    from mailflow.sources.credentials import prompt
+
+    if "ipykernel" in sys.modules:
+        import getpass
+
+        return getpass.getpass
+    return prompt()
+
+
+def _say(line: str) -> None:
+    """Progress for a notebook: a line below the cell."""
+    sys.stdout.write(f"{line}\n")
 
 
 def _captures(path: Path, source: str) -> Snapshot:

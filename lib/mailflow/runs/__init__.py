@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import UsageError
 from mailflow.plain import visible, wrap
@@ -20,6 +20,9 @@ from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import Parameter, checked, declared
 from mailflow.snapshot import write_whole
+
+if TYPE_CHECKING:
+    from mailflow.sources.credentials import LiveOptions
 
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
 
@@ -90,6 +93,7 @@ def run(  # noqa: PLR0913 - the options of the command
     parameters: Mapping[str, str] | None = None,
     timeout: float = 600.0,
     progress: Callable[[str], None] = lambda _: None,
+    live: LiveOptions | None = None,
 ) -> RunResult:
     """Execute a runbook headless into a new folder below `runs`.
 
@@ -101,6 +105,7 @@ def run(  # noqa: PLR0913 - the options of the command
         parameters: further parameters by name, as texts.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
+        live: how to log on to a live organisation.
 
     Raises:
         UsageError: no such runbook, parameter or server, or the folder cannot be made.
@@ -112,7 +117,8 @@ def run(  # noqa: PLR0913 - the options of the command
     path = runbook_path(runbook)
     values = _values(declared(_read(path)), source, ticket, parameters or {})
     progress(f"reading {source}")
-    org = open_source(source, servers=_names(values.get("servers")))
+    servers = _names(values.get("servers"))
+    org = open_source(source, servers=servers, tell=progress, live=live)
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
@@ -120,6 +126,7 @@ def run(  # noqa: PLR0913 - the options of the command
     manifest["title"] = " - ".join(filter(None, [_title(runbook), visible(ticket or "")]))
     folders.keep(folder, manifest)
     org.save(folder / "snapshot")
+    manifest["snapshot"] = folders.sha256(folder / "snapshot")
     progress(f"running {runbook}")
     stop = execute(path, folder / "notebook.ipynb", values, timeout)
     executed = time.monotonic()

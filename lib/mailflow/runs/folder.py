@@ -97,10 +97,7 @@ def first_manifest(
         "reason": "the run has not ended",
         "verdict": INCOMPLETE,
         "exit_code": INCOMPLETE_CODE,
-        "runbook": {
-            "name": runbook.stem,
-            "sha256": hashlib.sha256(runbook.read_bytes()).hexdigest(),
-        },
+        "runbook": {"name": runbook.stem, "sha256": sha256(runbook)},
         "parameters": dict(parameters),
         "versions": _versions(),
         "started": now.astimezone(UTC).isoformat(timespec="seconds"),
@@ -110,6 +107,11 @@ def first_manifest(
         "servers": outcomes(org),
         "timings": {},
     }
+
+
+def sha256(file: Path) -> str:
+    """The hash of a file, hexadecimal."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def outcomes(org: Snapshot) -> list[dict[str, object]]:

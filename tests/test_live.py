@@ -1,0 +1,255 @@
+"""A live organisation from the command line to the report, over the real protocol.
+
+The practice organisation answers an unmodified pywinrm; what is below the command line has tests of
+its own (`tests/lab`, `tests/sources`, `tests/powershell`).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from mailflow.lab import kdc, scenarios
+from mailflow.lab.doors import Session
+from mailflow.lab.endpoints import PASSWORD, Endpoints, serve
+from mailflow.lab.practice import Practice
+from mailflow.lab.writer import clixml
+from mailflow.opening import open_source
+from mailflow.snapshot import Snapshot
+from mailflow.sources.collect import calls_for, custom_connectors
+from mailflow.sources.credentials import LiveOptions
+from mailflow.sources.shell import Call
+from mailflow.sources.tables import ADAPTERS
+from mailflow.sources.values import addresses
+from mailflow.steps.findings import findings
+from support import ROOT
+
+TELLING = [name for name in scenarios.names() if not name.startswith("case-")]
+
+
+@dataclass
+class Reach:
+    """How a practice that another process serves is reached."""
+
+    source: str
+    args: list[str]
+    env: dict[str, str]
+
+
+def mailflow(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """One command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mailflow", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib"), "COLUMNS": "80"} | more,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def practice(*arguments: str) -> Iterator[Reach]:
+    """`mailflow practice` in another process, until the end of the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailflow", "practice", *arguments, "--json"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield Reach(**json.loads(process.stdout.readline()))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors.strip()) == (0, "stopped")
+
+
+@pytest.mark.parametrize("https", [False, True], ids=["ntlm", "https"])
+def test_run_on_a_live_organisation(tmp_path: Path, *, https: bool) -> None:
+    """The article's verdict, repair and report; the password stands in no byte that is left."""
+    with practice("article", *(["--https"] if https else [])) as reach:
+        done = mailflow(
+            *("run", "mail_stuck_in_queue", reach.source, "--ticket", "INC1", *reach.args),
+            cwd=tmp_path,
+            **reach.env,
+        )
+        shown = mailflow("diagnose", reach.source, "--json", *reach.args, cwd=tmp_path, **reach.env)
+
+    assert (done.returncode, shown.returncode) == (1, 1), done.stderr + shown.stderr
+    assert "CAUSE FOUND" in done.stdout
+    assert 'Set-ReceiveConnector "EX16A\\Relay" -RemoteIPRanges "10.0.5.0/24"' in done.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "session http://ex16b.contoso.example/PowerShell/" in report
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert [one["outcome"] for one in manifest["servers"]] == ["ok"] * 4
+    assert json.loads(shown.stdout)["unread"] == []
+    everything = b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())
+    said = (done.stdout + done.stderr + shown.stdout + shown.stderr).encode()
+    assert reach.env[PASSWORD].encode() not in everything + said
+
+
+def test_doctor(tmp_path: Path) -> None:
+    """All works: 0; a wrong password: 1, with its id and the next action."""
+    with practice("article") as reach:
+        good = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **reach.env)
+        wrong = {PASSWORD: "something else"}
+        bad = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **wrong)
+
+    assert good.returncode == 0, good.stdout
+    assert "FAULT" not in good.stdout
+    assert bad.returncode == 1, bad.stdout
+    assert "wrong-password" in bad.stdout
+    assert "Next:" in bad.stdout
+
+
+def test_a_server_that_nobody_reaches_is_unread(tmp_path: Path) -> None:
+    """A live organisation that does not answer is no wrong usage: 2, with rows of unread."""
+    options = (
+        "--user",
+        "x",
+        "--password-env",
+        "PW",
+        "--resolve",
+        "ex16a.contoso.example=127.0.9.9",
+    )
+    source = "winrm+http://ex16a.contoso.example:9"
+    done = mailflow("diagnose", source, "--json", *options, cwd=tmp_path, PW="secret")
+
+    assert done.returncode == 2, done.stderr
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "unknown"
+    assert {one["what"] for one in document["unread"]} >= {"Get-ExchangeServer", "Get-Queue"}
+
+
+def options_of(served: Endpoints) -> LiveOptions:
+    """The log-on options that a practice hands out, as the command line reads them."""
+    given: dict[str, str] = {}
+    resolve = []
+    for name, value in zip(served.args[::2], served.args[1::2], strict=True):
+        if name == "--resolve":
+            resolve.append(value)
+        else:
+            given[name.removeprefix("--").replace("-", "_")] = value
+    return LiveOptions(**given, resolve=tuple(resolve))  # type: ignore[arg-type]
+
+
+def told(org: Snapshot) -> list[dict[str, object]]:
+    """The findings without the sentences that tell them."""
+    return [
+        {key: value for key, value in one.as_json().items() if key not in ("summary", "reading")}
+        for one in findings(org).findings
+    ]
+
+
+def as_collected(begun: Practice, folder: Path) -> Path:
+    """Captures as Collect-MailFlow.ps1 leaves them, made in a shell of the server to enter at."""
+    folder.mkdir()
+    session = Session(begun, begun.entry)
+    replies = [session.run(Call("Get-ExchangeServer"))]
+    for server in begun.organisation.servers:
+        if server.exchange.has_hub:
+            replies += [session.run(call) for call in calls_for(server.exchange)]
+    rows = [row for one in replies for row in one.rows]
+    rights = [
+        session.run(Call("Get-ADPermission", {"Identity": one})) for one in custom_connectors(rows)
+    ]
+    rows += [row for one in rights for row in one.rows]
+    for cmdlet in {row.cmdlet for row in rows} - {ADAPTERS}:
+        mine = [row for row in rows if row.cmdlet == cmdlet]
+        (folder / f"{cmdlet}.xml").write_text(clixml(mine), encoding="utf-8")
+    with (folder / "addresses.csv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("server", "address"))
+        for one in replies:
+            for row in one.rows if one.call.cmdlet == ADAPTERS else ():
+                lines.writerows(
+                    (one.call.parameters["Identity"], each)
+                    for each in addresses(row.values["IPAddresses"])
+                )
+    failed = [
+        (str(one.call.parameters.get("Server") or one.call.parameters.get("Identity")), one)
+        for one in replies
+        if one.fault or one.errors
+    ]
+    with (folder / "unread.csv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("server", "what", "why"))
+        for server, one in failed:
+            why = one.fault.message if one.fault else one.errors[0].message
+            lines.writerow((server, one.call.cmdlet, why))
+    return folder
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_every_way_in_gives_the_same_findings(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In process, over WinRM, as captures, and saved: one organisation, one diagnosis."""
+    begun = Practice.begin(name)
+    expected = told(open_source(f"demo:{name}"))
+    with serve(begun) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        live = open_source(served.source, live=options_of(served), tell=lambda _: None)
+        assert [one.service.open_shells for one in served.all] == [0] * len(served.all)
+    live.save(tmp_path / "saved")
+
+    assert told(live) == expected
+    assert told(open_source(str(tmp_path / "saved"))) == expected
+    assert told(open_source(str(as_collected(begun, tmp_path / "captures")))) == expected
+    seeded = scenarios.seeded(name)
+    assert findings(live).verdict == seeded.verdict
+
+
+def read_by(served: Endpoints, options: LiveOptions) -> Snapshot:
+    """The organisation, read by one kind of log-on alone and whole."""
+    org = open_source(served.source, live=options, tell=lambda _: None)
+    used = {entry.method for one in served.all for entry in one.log if entry.method}
+    assert used == {options.auth}
+    assert org.unread == ()
+    return org
+
+
+def test_credssp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on to Exchange by itself (S8.23)."""
+    with serve(Practice.begin("article"), https=True) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        org = read_by(served, replace(options_of(served), auth="credssp"))
+
+    assert told(org) == told(open_source("demo:article"))
+
+
+def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticket that may be forwarded goes on to Exchange, and no password is anywhere (S8.23)."""
+    if kdc.missing_programs():
+        pytest.skip("no KDC: Debian's packages krb5-kdc, krb5-admin-server and krb5-user")
+    pytest.importorskip("kerberos")
+    begun = Practice.begin("article")
+    hosts = [one.exchange.fqdn for one in begun.organisation.servers]
+    with serve(begun) as served:
+        password = served.passwords["engineer"]
+        with kdc.Kdc(hosts, {"engineer": password}) as realm:
+            for variable, value in realm.environment.items():
+                monkeypatch.setenv(variable, value)
+            ticket = realm.kinit("engineer", password, forwardable=True)
+            monkeypatch.setenv("KRB5CCNAME", ticket)
+            options = replace(options_of(served), auth="kerberos", user="", password_env="")
+            org = read_by(served, options)
+
+    assert told(org) == told(open_source("demo:article"))
