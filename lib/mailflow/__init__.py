@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
     from mailflow.show.chart import queue_chart, range_ruler
     from mailflow.steps.answering_connectors import answering_connectors
+    from mailflow.steps.audit import audit
+    from mailflow.steps.audit_connectors import audit_connectors
+    from mailflow.steps.audit_names import same_names
+    from mailflow.steps.audit_results import audit_results
+    from mailflow.steps.audit_silence import connector_reach
     from mailflow.steps.findings import findings
     from mailflow.steps.last_errors import last_errors
     from mailflow.steps.not_read import not_read
@@ -31,7 +36,11 @@ __all__ = [
     "UsageError",
     "__version__",
     "answering_connectors",
+    "audit",
+    "audit_connectors",
+    "audit_results",
     "conclude",
+    "connector_reach",
     "findings",
     "last_errors",
     "non_empty_queues",
@@ -42,6 +51,7 @@ __all__ = [
     "range_ruler",
     "receive_connectors",
     "remedy",
+    "same_names",
 ]
 
 _HOMES = {
@@ -49,7 +59,11 @@ _HOMES = {
     "MailflowError": "errors",
     "UsageError": "errors",
     "answering_connectors": "steps.answering_connectors",
+    "audit": "steps.audit",
+    "audit_connectors": "steps.audit_connectors",
+    "audit_results": "steps.audit_results",
     "conclude": "closing",
+    "connector_reach": "steps.audit_silence",
     "findings": "steps.findings",
     "last_errors": "steps.last_errors",
     "non_empty_queues": "steps.queues",
@@ -60,6 +74,7 @@ _HOMES = {
     "range_ruler": "show.chart",
     "receive_connectors": "steps.receive_connectors",
     "remedy": "steps.remedy",
+    "same_names": "steps.audit_names",
 }
 
 

@@ -11,8 +11,9 @@ space, and it is made without a loop over ranges: see `_smallest`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,6 +180,23 @@ def _chunk_v4(
     The end of one group's addresses is the start of the next one's, so ranges to the last address
     need no care.
     """
+    slots, begin, end = _slots_v4(first, last, group, groups)
+    key = ((last - first) << _32) | np.arange(len(first), dtype=np.uint64)
+    best = _smallest(begin, end, key, len(slots))[:-1]
+    slots = slots[:-1]  # without the one past the last address of the last group
+    # Every group has a block of its own at its first address.
+    keep = np.flatnonzero(_differs(best) | ((slots & _LOW_32) == 0))
+    best = best[keep]
+    return slots[keep], np.where(best == _NOTHING, -1, (best & _LOW_32).view(np.int64))
+
+
+def _slots_v4(
+    first: Numbers, last: Numbers, group: Indices, groups: int
+) -> tuple[Numbers, Indices, Indices]:
+    """The places where the winner may change, in order, and each range as a pair of these.
+
+    The last place is the one past the last address of the last group.
+    """
     count = len(first)
     bounds = np.empty(2 * count + groups + 1, dtype=np.uint64)
     np.bitwise_or(group.astype(np.uint64) << _32, first, out=bounds[:count])
@@ -189,18 +207,27 @@ def _chunk_v4(
     rank = np.empty(len(bounds), dtype=np.int64)
     rank[row] = np.cumsum(changes)
     rank -= 1
-    slots = bounds[np.flatnonzero(changes)]
-    key = ((last - first) << _32) | np.arange(count, dtype=np.uint64)
-    best = _smallest(rank[:count], rank[count : 2 * count], key, len(slots))[:-1]
-    slots = slots[:-1]  # without the one past the last address of the last group
-    # Every group has a block of its own at its first address.
-    keep = np.flatnonzero(_differs(best) | ((slots & _LOW_32) == 0))
-    best = best[keep]
-    return slots[keep], np.where(best == _NOTHING, -1, (best & _LOW_32).view(np.int64))
+    return bounds[np.flatnonzero(changes)], rank[:count], rank[count : 2 * count]
 
 
 def _cover_v6(columns: RangeColumns, group: Indices, groups: int) -> Maps:
     """The same with addresses as two halves, ranked by sorts instead of packed into keys."""
+    (low, high, owner), begin, end = _slots_v6(columns, group, groups)
+    by_size = _order_by_size(columns)
+    key = np.empty(len(columns), dtype=np.uint64)
+    key[by_size] = np.arange(len(columns), dtype=np.uint64)
+    best = _smallest(begin, end, key, len(low) + 1)[:-1]
+    winner = np.full(len(best), -1, dtype=np.int64)
+    covered = best != _NOTHING
+    winner[covered] = by_size[best[covered].astype(np.int64)]
+    keep = _differs(winner) | ((low == 0) & (high == 0))
+    return Maps(6, groups, winner[keep], low[keep], high[keep], owner[keep])
+
+
+def _slots_v6(
+    columns: RangeColumns, group: Indices, groups: int
+) -> tuple[tuple[Numbers, Numbers, Indices], Indices, Indices]:
+    """As `_slots_v4`, with places as low half, high half and group; the last one is left out."""
     count = len(columns)
     # One past the last address, with carry; past the very last one is 0 of the next group.
     end = columns.last + _ONE
@@ -221,23 +248,15 @@ def _cover_v6(columns: RangeColumns, group: Indices, groups: int) -> Maps:
     low, high, owner = low[changes], high[changes], owner[changes]
     ends = rank[count : 2 * count]
     ends[past] = len(low)
-    by_size = _order_by_size(columns)
-    key = np.empty(count, dtype=np.uint64)
-    key[by_size] = np.arange(count, dtype=np.uint64)
-    best = _smallest(rank[:count], ends, key, len(low) + 1)[:-1]
-    winner = np.full(len(best), -1, dtype=np.int64)
-    covered = best != _NOTHING
-    winner[covered] = by_size[best[covered].astype(np.int64)]
-    keep = _differs(winner) | ((low == 0) & (high == 0))
-    return Maps(6, groups, winner[keep], low[keep], high[keep], owner[keep])
+    return (low, high, owner), rank[:count], ends
 
 
-def _order_by_size(columns: RangeColumns) -> Indices:
-    """Places of IPv6 ranges from small to large, equal ones as they stand (S1.13, S1.15)."""
+def _order_by_size(columns: RangeColumns, turn: Numbers | None = None) -> Indices:
+    """Places of IPv6 ranges from small to large (S1.13), equal ones by turn, then as they stand."""
     low = columns.last - columns.first  # wraps around where it has to borrow
     high = columns.last_high - columns.first_high - (columns.last < columns.first)
     low -= (low == _ALL) & (high == _ALL)  # the whole of IPv6 saturates (S1.21)
-    return np.lexsort((low, high))
+    return np.lexsort((low, high) if turn is None else (turn, low, high))
 
 
 def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers:
@@ -393,6 +412,32 @@ def map_answers(
     Raises:
         ValueError: the local address is of another family (S1.17).
     """
+    taking_part = _taking_part(connectors, process=process, local=local, port=port, family=family)
+    owned = [
+        (block, place)
+        for place in taking_part
+        for block in connectors[place].ranges
+        if block.family == family
+    ]
+    ranges = tuple(block for block, _ in owned)
+    owners = np.array([place for _, place in owned], dtype=np.int64)
+    maps = cover(_columns(ranges, family))
+    return AnswerMap(family, tuple(connectors), ranges, owners, maps)
+
+
+def _taking_part(
+    connectors: Sequence[ReceiveConnector],
+    *,
+    process: TransportRole,
+    local: Address | None,
+    port: int,
+    family: Family,
+) -> list[int]:
+    """Places of the connectors at an endpoint, in the order in which they win ties (S1.15, S1.16).
+
+    Raises:
+        ValueError: the local address is of another family (S1.17).
+    """
     if local is not None and local.version != family:
         raise ValueError(f"IPv{family} can't connect to {local}: two address families")
     places = [
@@ -401,39 +446,247 @@ def map_answers(
         if one.enabled and one.role == process
         if (found := spots(one.bindings, family, local, port))
     ]
-    owned = [
-        (block, place)
-        for _, place in sorted(places)  # a tie goes to the specific binding, then to the first
-        for block in connectors[place].ranges
-        if block.family == family
-    ]
-    ranges = tuple(block for block, _ in owned)
-    owners = np.array([place for _, place in owned], dtype=np.int64)
-    maps = cover(columns_of(ranges, family))
-    return AnswerMap(family, tuple(connectors), ranges, owners, maps)
+    return [place for _, place in sorted(places)]
+
+
+def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
+    """`columns_of` for ranges of this one family, which is quicker for many of IPv4."""
+    if family == 6:
+        return columns_of(ranges, 6)
+    count = len(ranges)
+    zeros = np.zeros(count, dtype=np.uint64)
+    first = np.array([block.first for block in ranges], dtype=np.uint64)
+    last = np.array([block.last for block in ranges], dtype=np.uint64)
+    return RangeColumns(4, np.arange(count), first, last, zeros, zeros)
+
+
+Changed = tuple[AddressRange, ReceiveConnector | None, ReceiveConnector | None]
+"""A block of addresses, and who answers it before and after; None: nobody."""
+
+
+def _identity(connector: ReceiveConnector | None) -> str | None:
+    return None if connector is None else connector.identity.casefold()
+
+
+def _other_identity(one: ReceiveConnector | None, other: ReceiveConnector | None) -> bool:
+    return _identity(one) != _identity(other)
 
 
 def differences(
-    before: AnswerMap, after: AnswerMap
-) -> Iterator[tuple[AddressRange, ReceiveConnector | None, ReceiveConnector | None]]:
-    """Addresses that another connector answers in the second map, by identity, in order.
+    before: AnswerMap,
+    after: AnswerMap,
+    differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool] = _other_identity,
+) -> Iterator[Changed]:
+    """Blocks of addresses for which the answerers of two maps differ, in order.
+
+    Args:
+        before: the one map.
+        after: the other, of the same family.
+        differ: whether two answerers differ; asked once for each pair that meets somewhere. Left
+            out: by identity.
 
     Raises:
         ValueError: the maps are of different families.
     """
     if before.family != after.family:
         raise ValueError("maps of two address families have nothing to compare")
-    old, new = list(before), list(after)
-    first, i, j = 0, 0, 0
-    while i < len(old) and j < len(new):
-        last = min(old[i][0].last, new[j][0].last)
-        ours, theirs = old[i][1], new[j][1]
-        if _identity(ours) != _identity(theirs):
-            yield AddressRange(before.family, first, last), ours, theirs
-        i += old[i][0].last == last
-        j += new[j][0].last == last
-        first = last + 1
+    low = np.concatenate([before.maps.start, after.maps.start])
+    high = np.concatenate([before.maps.start_high, after.maps.start_high])
+    order = np.lexsort((low, high))
+    low, high = low[order], high[order]
+    fresh = _differs(low) | _differs(high)
+    low, high = low[fresh], high[fresh]
+    was, will = (np.append(one.owners, -1)[one.maps.look_up(low, high)] for one in (before, after))
+    wide = len(after.connectors) + 1
+    pairs, pair = np.unique((was + 1) * wide + will + 1, return_inverse=True)
+    wanted = [
+        differ(_at(before.connectors, one // wide - 1), _at(after.connectors, one % wide - 1))
+        for one in pairs.tolist()
+    ]
+    where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[pair])
+    for block, one, other in _blocks(before.family, low, high, where, was[where], will[where]):
+        yield block, _at(before.connectors, one), _at(after.connectors, other)
 
 
-def _identity(connector: ReceiveConnector | None) -> str | None:
-    return None if connector is None else connector.identity.casefold()
+def _at(connectors: Sequence[ReceiveConnector], place: int) -> ReceiveConnector | None:
+    return None if place < 0 else connectors[place]
+
+
+def _blocks(
+    family: Family, low: Numbers, high: Numbers, where: Indices, was: Indices, will: Indices
+) -> Iterator[tuple[AddressRange, int, int]]:
+    """The chosen ones of the blocks that begin at these addresses, neighbours of one kind as one.
+
+    Args:
+        family: 4 or 6.
+        low: first address of each block of the address space, in order; of IPv6 its low 64 bits.
+        high: high 64 bits of these.
+        where: places of the blocks that are wanted, in order.
+        was: of each wanted block who answers before.
+        will: of each who answers after.
+    """
+    cuts = np.flatnonzero((np.diff(where, prepend=-2) > 1) | _differs(was) | _differs(will))
+    begins, ends = where[cuts], where[np.append(cuts, len(where))[1:] - 1] + 1
+    kinds = zip(was[cuts].tolist(), will[cuts].tolist(), strict=True)
+    for begin, end, (one, other) in zip(begins.tolist(), ends.tolist(), kinds, strict=True):
+        first = (int(high[begin]) << 64) | int(low[begin])
+        past = (int(high[end]) << 64) | int(low[end]) if end < len(low) else 1 << WIDTH[family]
+        yield AddressRange(family, first, past - 1), one, other
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One endpoint under two sets of lists, compared for every remote address of a family.
+
+    Attributes:
+        blocks: into how many pieces the bounds of all ranges cut the address space; within one
+            nothing can change.
+        changed: where another connector answers, in order.
+        is_same: whether the lists that take part are the same: then nothing can differ, whatever
+            was not read of other connectors.
+    """
+
+    blocks: int
+    changed: tuple[Changed, ...]
+    is_same: bool
+
+
+def contrast(
+    before: Sequence[ReceiveConnector],
+    after: Sequence[ReceiveConnector],
+    *,
+    process: TransportRole,
+    local: Address | None,
+    port: int,
+    family: Family,
+) -> Contrast:
+    """What new lists of remote ranges change at an endpoint, for every remote address.
+
+    Gives what `differences` gives for the maps of both, for less. An address outside every range
+    that only one of the two has is held by the same ranges before and after. Elsewhere, what both
+    have in common is ranked and covered once: the smallest range that holds an address is the
+    smaller one of the smallest among the common ranges and the smallest among the others.
+
+    Args:
+        before: all receive connectors of the server, in the order they were read.
+        after: the same connectors with other ranges, in the same order.
+        process: the role of the process that has the endpoint.
+        local: the local address; None: only wildcard bindings count.
+        port: the local port.
+        family: of the remote addresses.
+
+    Raises:
+        ValueError: `after` differs in more than ranges, or the families do.
+    """
+    if len(before) != len(after) or any(
+        one is not other and replace(one, ranges=()) != replace(other, ranges=())
+        for one, other in zip(before, after, strict=True)
+    ):
+        raise ValueError("the connectors differ in more than their ranges")
+    places = _taking_part(before, process=process, local=local, port=port, family=family)
+    parts: list[list[AddressRange]] = [[], [], []]  # in both, only before, only after
+    turns: list[Numbers] = []
+    for kind, lots in enumerate(
+        zip(*(_parted(before[at].ranges, after[at].ranges) for at in places), strict=True)
+    ):
+        mine = [[block for block in lot if block.family == family] for lot in lots]
+        turns.append(np.repeat(np.arange(len(mine), dtype=np.uint64), list(map(len, mine))))
+        parts[kind] = list(chain.from_iterable(mine))
+    columns = _columns(list(chain.from_iterable(parts)), family)
+    counts = [len(part) for part in parts]
+    turn_of = np.concatenate([np.zeros(0, dtype=np.uint64), *turns])
+    blocks, near = _number_of_blocks(columns), _near(columns, counts[0])
+    counts[0] = int(np.count_nonzero(near[: counts[0]]))
+    found = _two_covers(columns.take(np.flatnonzero(near)), turn_of[near], counts)
+    changed = tuple(
+        (block, _at(before, [*places, -1][one]), _at(after, [*places, -1][other]))
+        for block, one, other in _blocks(family, *found)
+    )
+    return Contrast(blocks, changed, is_same=not any(counts[1:]))
+
+
+def _number_of_blocks(columns: RangeColumns) -> int:
+    """Into how many pieces the ranges cut the address space."""
+    if columns.family == 6:
+        (low, _, _), _, _ = _slots_v6(columns, np.zeros(len(columns), dtype=np.int64), 1)
+        return len(low)
+    bounds = np.concatenate([columns.first, columns.last + _ONE, np.zeros(1, dtype=np.uint64)])
+    bounds.sort()
+    return int(np.count_nonzero(_differs(bounds))) - int(bounds[-1] > _LOW_32)
+
+
+def _near(columns: RangeColumns, common: int) -> NDArray[np.bool_]:
+    """Which ranges meet the span of those behind the common ones; of IPv6 simply all of them."""
+    if columns.family == 6 or common == len(columns):
+        return np.full(len(columns), columns.family == 6)
+    begin, end = columns.first[common:].min(), columns.last[common:].max()
+    result: NDArray[np.bool_] = (columns.first <= end) & (columns.last >= begin)
+    return result
+
+
+def _parted(
+    old: tuple[AddressRange, ...], new: tuple[AddressRange, ...]
+) -> tuple[Sequence[AddressRange], Sequence[AddressRange], Sequence[AddressRange]]:
+    """Ranges in both lists, only in the old one, only in the new one; by bounds.
+
+    A change leaves most of a long list as it is: what begins and ends both alike is not compared.
+    """
+    if old is new:
+        return old, (), ()
+    shorter = min(len(old), len(new))
+    head = next((n for n in range(shorter) if old[n] is not new[n]), shorter)
+    most = shorter - head
+    tail = next((n for n in range(most) if old[-1 - n] is not new[-1 - n]), most)
+    ours = dict.fromkeys(old[head : len(old) - tail])
+    theirs = dict.fromkeys(new[head : len(new) - tail])
+    return (
+        [*old[:head], *(one for one in ours if one in theirs), *old[len(old) - tail :]],
+        [one for one in ours if one not in theirs],
+        [one for one in theirs if one not in ours],
+    )
+
+
+def _two_covers(
+    columns: RangeColumns, turn: Numbers, counts: Sequence[int]
+) -> tuple[Numbers, Numbers, Indices, Indices, Indices]:
+    """Starts of all blocks (low, high), which of them change, and the turns that win in these.
+
+    Args:
+        columns: the ranges in both, then those only before, then those only after.
+        turn: of each range the turn of its connector; the lowest wins a tie.
+        counts: how many ranges there are of each of the three kinds.
+
+    Returns:
+        low and high halves of the starts; then the places of the blocks that change, and of each
+        of these the turn that wins before and after; -1: none.
+    """
+    group = np.zeros(len(columns), dtype=np.int64)
+    if columns.family == 4:
+        slots, begin, end = _slots_v4(columns.first, columns.last, group, 1)
+        low, high = slots[:-1], np.zeros(len(slots) - 1, dtype=np.uint64)
+        key = ((columns.last - columns.first) << _32) | turn
+    else:
+        (low, high, _), begin, end = _slots_v6(columns, group, 1)
+        by_size = _order_by_size(columns, turn)
+        key = np.empty(len(columns), dtype=np.uint64)
+        key[by_size] = np.arange(len(columns), dtype=np.uint64)
+    edges = np.cumsum([0, *counts]).tolist()
+    both, old, new = (
+        _smallest(begin[part], end[part], key[part], len(low) + 1)[:-1]
+        for part in (slice(*edge) for edge in pairwise(edges))
+    )
+
+    def turns(best: Numbers) -> Indices:
+        found = np.full(len(best), -1, dtype=np.int64)
+        covered = best != _NOTHING
+        won = best[covered]
+        won = won & _LOW_32 if columns.family == 4 else turn[by_size[won.astype(np.int64)]]
+        found[covered] = won.astype(np.int64)
+        return found
+
+    # What covers a block in both may have the last word in both; only elsewhere can it change.
+    open_ones = np.flatnonzero((old < both) | (new < both))
+    was = turns(np.minimum(both[open_ones], old[open_ones]))
+    will = turns(np.minimum(both[open_ones], new[open_ones]))
+    differ = was != will
+    return low, high, open_ones[differ], was[differ], will[differ]

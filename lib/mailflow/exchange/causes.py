@@ -712,16 +712,26 @@ _CARDS = (
     ),
     Cause(
         id="planned-server-shadowed",
-        title="A server to come would meet a custom connector",
+        title="A custom connector would catch an Exchange server one day",
         meaning=(
-            "An address that is meant for a coming Exchange server lies in the range of a custom "
-            "connector without Exchange Server authentication. Nothing fails yet."
+            "The address of an Exchange server lies in the range of a custom connector without "
+            "Exchange Server authentication; the server is still to come, or its mail does not "
+            "take this port today. It fails once a role, a version or an address changes."
         ),
-        evidence_for=("The selection for the planned address gives that connector.",),
-        evidence_against=("The connector is meant for that server and has ExchangeServer.",),
-        confirm=("mailflow which SOURCE --server {target} --source {address}",),
-        fix=("Take the planned address off the connector before the server is installed.",),
-        sources=("C1", "S1.13"),
+        evidence_for=("The selection for that address gives that connector.",),
+        evidence_against=(
+            "The connector is meant for that server and has ExchangeServer (S3.42).",
+            "Another connector has a smaller range for the address.",
+        ),
+        confirm=("mailflow which SOURCE --server {target} --source {address} --port {port}",),
+        fix=(
+            "Take the address off the connector before the server arrives there.",
+            (
+                "Ports 465 and 717 carry what one service of Exchange hands to another: there it "
+                "may fail today (S4.06, S4.08)."
+            ),
+        ),
+        sources=("C1", "S1.13", "S2.01", "S4.02", "S4.03"),
     ),
     Cause(
         id="connectors-differ",
@@ -754,9 +764,13 @@ _CARDS = (
         title="A relay connector answers more hosts than meant",
         meaning=(
             "A connector that relays without log-on answers a range with many more addresses than "
-            "the hosts it was made for, because of a wide mask, or because it is the only one left."
+            "the hosts it was made for, because of a wide mask; or it is the default one, which "
+            "answers whoever is left."
         ),
-        evidence_for=("Anonymous relay rights and a wide range on the same connector.",),
+        evidence_for=(
+            "Anonymous relay rights, or ExternalAuthoritative, and a wide range (from a /16 on).",
+            "Anonymous relay rights on a connector that setup made.",
+        ),
         evidence_against=("The range is a network of relay hosts by design.",),
         confirm=(
             _LIST_CONNECTORS,

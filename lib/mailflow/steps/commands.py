@@ -35,6 +35,11 @@ def set_ranges(identity: str, ranges: Iterable[AddressRange]) -> str:
     return f"{_set(identity)} -RemoteIPRanges {','.join(quoted(str(one)) for one in ranges)}"
 
 
+def rehearsed(command: str) -> str:
+    """The form of a command that says what it would do and does nothing (S8.66)."""
+    return f"{command} -WhatIf"
+
+
 def set_auth(identity: str, auth: AuthMechanism) -> str:
     """Replace AuthMechanism; all wanted ones are named (S3.23)."""
     return f"{_set(identity)} -AuthMechanism {flag_names(auth).replace(', ', ',')}"

@@ -1,7 +1,6 @@
 """The change that brings servers back to a connector that lets them in, for one target server.
 
-Only proposals: exact commands for the repair and for undoing it. After each change the selection is
-asked again, because another relay connector may win next (design notes to section 1.2).
+Only proposals: exact commands for the repair and for undoing it.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from mailflow.exchange.connectors import (
     parse_binding,
     setup_default,
 )
-from mailflow.exchange.ranges import EVERYTHING, AddressRange, format_range, single, subtract
-from mailflow.exchange.selection import answer
+from mailflow.exchange.ranges import EVERYTHING, AddressRange, format_range
 from mailflow.steps import commands
+from mailflow.steps.change import CUT, empty_list, taken_off
 from mailflow.steps.paths import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
@@ -31,6 +30,7 @@ from mailflow.steps.paths import (
     Path,
     verdict_on,
 )
+from mailflow.steps.release import Connection, answering, in_order, moved, release
 from mailflow.steps.words import joined
 
 
@@ -75,7 +75,7 @@ def repair(
     todo = Repair()
     try:
         if cause == SHADOWED:
-            _release(paths, beside, list(connectors), todo)
+            _release(paths, beside, connectors, todo)
         elif connector is None:
             todo.add(
                 "Setup's own connector for this endpoint is gone: make it again with "
@@ -110,89 +110,52 @@ def _mend(cause: str, connector: ReceiveConnector, paths: Sequence[Path], todo: 
 
 
 def _release(
-    paths: Sequence[Path], beside: Sequence[Path], now: list[ReceiveConnector], todo: Repair
+    paths: Sequence[Path],
+    beside: Sequence[Path],
+    connectors: Sequence[ReceiveConnector],
+    todo: Repair,
 ) -> None:
-    """Take caught addresses off custom connectors until a healthy connector answers all of them.
-
-    Each round asks the selection again with the lists as they would be then; a second relay
-    connector that would win next is found here, before it bites.
-    """
-    before = {one.identity: one for one in now}
-    while wrong := _caught_by(beside, now):
-        now = [
-            replace(one, ranges=subtract(one.ranges, wrong.get(one.identity, ()))) for one in now
-        ]
-    now = _apart(list(before.values()), now)
+    """Take caught addresses off custom connectors until a healthy connector answers all of them."""
+    now = release(connectors, _connections(beside))
+    before = {one.identity: one for one in connectors}
     mine = [one.address for one in paths if one.address]
-    order, refusal = _in_order(list(before.values()), now)
-    for one in order:
-        gone = _gone(before[one.identity], one)
+    order, refused = in_order(connectors, now, _refusal)
+    for one in [*order, *(one for one, _ in refused)]:
+        gone = taken_off(before[one.identity].ranges, one.ranges)
         if any(address in block for block in gone for address in mine):
             _propose_ranges(before[one.identity], one, gone, todo)
-    _see_who_is_next([_answering(one, now) for one in paths], now, todo)
-    _see_who_else_moves(paths, list(before.values()), now, todo)
-    if refusal:
-        todo.add(refusal)
+    _see_who_is_next([answering(one, now) for one in _connections(paths)], now, todo)
+    moves = moved(connectors, now, _connections(beside))
+    starts = dict.fromkeys(
+        f"{format_range(replace(one.block, last=one.block.first, text=''))} "
+        f"({one.was.name} to {one.will.name})"
+        for one in moves
+        if one.was and one.will
+    )
+    if starts:
+        todo.add(
+            "Mind that this also changes who answers other addresses, from "
+            f"{joined(starts)} on: look at these ranges before you run it."
+        )
+    if refused:
+        one, text = refused[0]
+        todo.add(f"Exchange would refuse the list of {one.identity}: {text}")
         todo.commands.clear()
         todo.undo.clear()
 
 
-def _answering(path: Path, now: Sequence[ReceiveConnector]) -> ReceiveConnector | None:
-    """Who would answer this path with the lists as they are in `now`."""
-    if path.address is None or path.endpoint is None:
-        return None
-    local = path.answer.local if path.answer else None
-    return answer(now, local=local, port=path.endpoint.port, remote=path.address).connector
+def _connections(paths: Sequence[Path]) -> list[Connection]:
+    return [
+        Connection(one.address, one.answer.local if one.answer else None, one.endpoint.port)
+        for one in paths
+        if one.address and one.endpoint
+    ]
 
 
-def _caught_by(
-    paths: Sequence[Path], now: Sequence[ReceiveConnector]
-) -> dict[str, list[AddressRange]]:
-    """The addresses that custom connectors without authentication still catch, by connector."""
-    caught: dict[str, list[AddressRange]] = {}
-    for path in paths:
-        one = _answering(path, now)
-        if one and path.address and verdict_on(one, now, downgraded=True)[1] == SHADOWED:
-            caught.setdefault(one.identity, []).append(single(path.address))
-    return caught
-
-
-def _apart(
-    before: Sequence[ReceiveConnector], now: list[ReceiveConnector]
-) -> list[ReceiveConnector]:
-    """Pieces of two split lists may be equal or overlap, which Exchange refuses (S1.31).
-
-    The connector that lost there before (its range was the larger one) gives these addresses up:
-    nobody is answered differently, and the lists can stand beside each other.
-    """
-    sizes = {one.identity: one for one in before}
-    for _ in range(len(now) ** 2 + sum(len(one.ranges) for one in now)):
-        changed = [one for one in now if one.ranges != sizes[one.identity].ranges]
-        conflict = next(filter(None, (check(one, now) for one in changed)), None)
-        if conflict is None or conflict.ranges is None:
-            break
-        ours, theirs = conflict.ranges
-        both = AddressRange(ours.family, max(ours.first, theirs.first), min(ours.last, theirs.last))
-        loser = max(
-            (conflict.first, conflict.second),
-            key=lambda one: _size_at(sizes[one.identity], both),
-        )
-        now = [
-            replace(one, ranges=subtract(one.ranges, [both]))
-            if one.identity == loser.identity
-            else one
-            for one in now
-        ]
-    return now
-
-
-def _size_at(connector: ReceiveConnector, block: AddressRange) -> int:
-    """Size of the smallest range of a connector that holds the block (S1.14); 0: none does."""
-    return min((one.size for one in connector.ranges if one.holds(block)), default=0)
-
-
-def _gone(old: ReceiveConnector, new: ReceiveConnector) -> list[AddressRange]:
-    return [piece for block in old.ranges for piece in subtract([block], new.ranges)]
+def _refusal(edited: ReceiveConnector, others: Sequence[ReceiveConnector]) -> str | None:
+    """What Exchange says of the list; an empty one gets no command, so it is not asked."""
+    conflict = check(edited, others) if edited.ranges else None
+    return conflict.text if conflict else None
 
 
 def _propose_ranges(
@@ -200,16 +163,9 @@ def _propose_ranges(
 ) -> None:
     words = f"Take {joined(map(format_range, gone))} off {old.identity}."
     if not old.ranges_complete:
-        todo.add(
-            f"{words} Its list was cut off in the capture, so the new list cannot be written here: "
-            "read the whole list first."
-        )
+        todo.add(f"{words} {CUT}")
     elif not new.ranges:
-        todo.add(
-            f"{words} Nothing would be left of its list, and whether Exchange takes an empty one "
-            "is not known (S8.64). If nobody else needs it, disable it or delete it: "
-            f"{commands.set_enabled(old.identity, enabled=False)}"
-        )
+        todo.add(f"{words} {empty_list(old.identity)}")
     else:
         todo.add(
             words,
@@ -219,97 +175,20 @@ def _propose_ranges(
 
 
 def _see_who_is_next(
-    answering: Sequence[ReceiveConnector | None], now: Sequence[ReceiveConnector], todo: Repair
+    answerers: Sequence[ReceiveConnector | None], now: Sequence[ReceiveConnector], todo: Repair
 ) -> None:
     """After the change: does the connector that then answers let Exchange servers in?"""
-    if None in answering:
+    if None in answerers:
         todo.add(
             "After that no connector answers these servers: enable the default connector, or give "
             "it back its ranges, in the same step."
         )
-    for one in dict.fromkeys(one for one in answering if one):
+    for one in dict.fromkeys(one for one in answerers if one):
         _, cause, _, _ = verdict_on(one, now, downgraded=True)
         if cause == DEFAULT_LACKS_AUTH:
             _offer_exchange_auth(one, todo)
         elif cause == GROUP_MISSING:
             _admit_exchange_servers(one, todo)
-
-
-def _see_who_else_moves(
-    paths: Sequence[Path],
-    before: Sequence[ReceiveConnector],
-    now: Sequence[ReceiveConnector],
-    todo: Repair,
-) -> None:
-    """Pieces of a split range are smaller, so they may win where the whole one lost (S1.13).
-
-    Who answers changes only at a bound of a range and inside a range that was split, so asking
-    there asks about every address.
-    """
-    moved: dict[str, None] = {}
-    kept = {block for one in now for block in one.ranges}
-    split = [block for one in before for block in one.ranges if block not in kept]
-    for path in _one_per_endpoint(paths):
-        if path.address is None:
-            continue
-        wanted = {int(one.address) for one in paths if one.address}
-        for number in _bounds([*before, *now], split, path.address.version):
-            asked = replace(path, address=type(path.address)(number))
-            old, new = _answering(asked, before), _answering(asked, now)
-            if number in wanted or not old or not new or old.identity == new.identity:
-                continue
-            moved.setdefault(f"{asked.address} ({old.name} to {new.name})")
-    if moved:
-        todo.add(
-            "Mind that this also changes who answers other addresses, from "
-            f"{joined(moved)} on: look at these ranges before you run it."
-        )
-
-
-def _one_per_endpoint(paths: Sequence[Path]) -> list[Path]:
-    places = {
-        (one.endpoint, one.answer.local if one.answer else None): one
-        for one in paths
-        if one.endpoint
-    }
-    return list(places.values())
-
-
-def _bounds(
-    connectors: Sequence[ReceiveConnector], inside: Sequence[AddressRange], family: int
-) -> list[int]:
-    """Where a range begins or has just ended, as far as that lies inside one of these."""
-    blocks = [one for each in connectors for one in each.ranges if one.family == family]
-    starts = {one.first for one in blocks} | {one.last + 1 for one in blocks}
-    return sorted(
-        start
-        for start in starts
-        if any(one.family == family and one.first <= start <= one.last for one in inside)
-    )
-
-
-def _in_order(
-    before: Sequence[ReceiveConnector], now: Sequence[ReceiveConnector]
-) -> tuple[list[ReceiveConnector], str]:
-    """The changed connectors in an order in which Exchange takes each new list (section 1.5).
-
-    Each is checked against the others as they are at that moment. The text says what is refused
-    where there is no such order; it is empty otherwise.
-    """
-    state = {one.identity: one for one in before}
-    waiting = [one for one in now if one.ranges != state[one.identity].ranges]
-    order: list[ReceiveConnector] = []
-    while waiting:
-        checks = [(one, check(one, state.values())) for one in waiting]
-        taken = next((one for one, conflict in checks if conflict is None or not one.ranges), None)
-        if taken is None:
-            one, conflict = checks[0]
-            text = conflict.text if conflict else ""
-            return [*order, *waiting], f"Exchange would refuse the list of {one.identity}: {text}"
-        state[taken.identity] = taken
-        order.append(taken)
-        waiting.remove(taken)
-    return order, ""
 
 
 def _offer_exchange_auth(connector: ReceiveConnector, todo: Repair) -> None:

@@ -1,0 +1,98 @@
+"""What Set-ReceiveConnector refuses of one connector by itself (section 3.4).
+
+Every Set looks at the whole object again, so an old inconsistency refuses an innocent change of
+the ranges (S8.65). `conflicts` holds what is refused of two connectors beside each other.
+
+Settings that a snapshot does not hold (DomainSecureEnabled, ExtendedProtectionPolicy, Banner,
+time-outs) are not looked at.
+"""
+
+from __future__ import annotations
+
+from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, ReceiveConnector
+from mailflow.exchange.servers import Server
+
+NEEDS_TLS = "If BasicAuthRequireTLS is set, TLS must also be set as an authentication mechanism."
+NEEDS_BASIC = (
+    "If BasicAuthRequireTLS is set, BasicAuth must also be set as an authentication mechanism."
+)
+EXTERNAL_ALONE = (
+    "ExternalAuthoritative cannot be set with BasicAuth, BasicAuthRequireTLS, ExchangeServer, or "
+    "Integrated authentication mechanisms."
+)
+EXTERNAL_GROUP = (
+    "You must set the value for the PermissionGroups parameter to ExchangeServers when you set the "
+    "AuthMechanism parameter to a value of ExternalAuthoritative."
+)
+FOREIGN_FQDN = (
+    "If the AuthMechanism attribute on a Receive connector contains the value ExchangeServer, you "
+    "must set the FQDN parameter on the Receive connector to one of the following values: the FQDN "
+    'of the transport server "{0}", the NetBIOS name of the transport server "{1}", or $null.'
+)
+REQUIRE_TLS = "RequireTLS is $true, and AuthMechanism lacks Tls (section 3.4)."
+LEGACY_ON_EDGE = "An Edge server takes no ExchangeLegacyServers in PermissionGroups (section 3.4)."
+SUPPRESSED = (
+    "SuppressXAnonymousTls is $true, and UseDowngradedExchangeServerAuth of the server is not "
+    "(section 3.4)."
+)
+"""Of the last three no text of Exchange's is known; these are ours."""
+
+
+def refusal(
+    connector: ReceiveConnector, server: Server | None = None, *, downgraded: bool | None = None
+) -> str | None:
+    """Why Set-ReceiveConnector would refuse the connector as it stands; None: nothing known does.
+
+    What was not read refuses nothing.
+
+    Args:
+        connector: as it would be after the change.
+        server: the server it belongs to; None: not known, then only its name is.
+        downgraded: UseDowngradedExchangeServerAuth of that server; None: not known.
+    """
+    auth = connector.auth
+    edge = bool(server and server.is_edge)
+    if auth is not None:
+        text = _of_auth(connector, auth)
+        if text:
+            return text
+        if AuthMechanism.ExchangeServer in auth and not edge and _is_foreign(connector, server):
+            full = server.fqdn if server else ""
+            return FOREIGN_FQDN.format(full or connector.server, _short(connector.server))
+    if edge and connector.groups and PermissionGroups.ExchangeLegacyServers in connector.groups:
+        return LEGACY_ON_EDGE
+    if connector.suppress_x_anonymous_tls and (edge or downgraded is False):
+        return SUPPRESSED
+    return None
+
+
+def _of_auth(connector: ReceiveConnector, auth: AuthMechanism) -> str | None:
+    if AuthMechanism.BasicAuthRequireTLS in auth:
+        if AuthMechanism.Tls not in auth:
+            return NEEDS_TLS
+        if AuthMechanism.BasicAuth not in auth:
+            return NEEDS_BASIC
+    if AuthMechanism.ExternalAuthoritative in auth:
+        if auth & ~(AuthMechanism.ExternalAuthoritative | AuthMechanism.Tls):
+            return EXTERNAL_ALONE
+        if connector.admits_exchange_servers is False:
+            return EXTERNAL_GROUP
+    if connector.require_tls and AuthMechanism.Tls not in auth:
+        return REQUIRE_TLS
+    return None
+
+
+def _is_foreign(connector: ReceiveConnector, server: Server | None) -> bool:
+    """Whether the Fqdn is neither empty nor a name of the server, as far as these are known."""
+    name = connector.fqdn.strip().rstrip(".").casefold()
+    if not name:
+        return False
+    full = server.fqdn.strip().rstrip(".").casefold() if server else ""
+    short = _short(connector.server).casefold()
+    if "." in name and full:
+        return name != full
+    return _short(name) != short
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0]

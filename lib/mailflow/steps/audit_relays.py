@@ -1,0 +1,169 @@
+"""Relay rights that reach further than they look: without logging on, to any recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector
+from mailflow.exchange.ranges import Family
+from mailflow.snapshot import Snapshot
+from mailflow.steps import commands
+from mailflow.steps.audit_members import is_whole
+from mailflow.steps.audit_reach import Reach, WholeMap
+from mailflow.steps.audit_silence import count_in_words, doubt_of
+from mailflow.steps.treatment import RELAY, RIGHTS, Rights, abilities
+from mailflow.steps.verdict import Finding, State
+from mailflow.steps.words import joined, ranges_in_words
+
+WIDER = "relay-wider-than-it-looks"
+
+_WIDE: Mapping[Family, int] = {4: 1 << 16, 6: (1 << 64) + 1}
+"""A range of so many addresses is wide: of IPv4 a /16; of IPv6 more than a subnet (a /64)."""
+
+
+def relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
+    """Whether hosts that the connector answers may relay without logging on; None: not known.
+
+    Anonymous relay is an entry of its own in the access list (section 2.6), and such an entry shows
+    as the group Custom (S3.20). So where the list was not read but the groups were, and Custom is
+    not among them, nobody was given it.
+    """
+    known = abilities(connector, rights)[RELAY]
+    groups, trusted = connector.groups, connector.is_externally_secured
+    if known is None and groups is not None and trusted is False:
+        return None if PermissionGroups.Custom in groups else False
+    return known
+
+
+def wide_relays(org: Snapshot, whole: WholeMap) -> Iterator[Finding]:
+    """An entry for each connector that relays, or may, and what speaks for its being meant so.
+
+    Found: a connector of setup's that relays, for it answers whoever is left over; a custom one
+    that relays for a wide range. Clear: a custom one that relays for few.
+    """
+    rights = Rights(org)
+    reaches = whole.reaches()
+    for number, one in enumerate(whole.connectors):
+        member = whole.member_of(number)
+        if not member.covered or one.enabled is False:
+            continue
+        case = _Case(one, reaches[number], whole.is_custom(number), relays(one, rights))
+        state = case.state
+        if state:
+            yield Finding(
+                cause=WIDER,
+                state=state,
+                server=member.server.name,
+                connector=one.identity,
+                reading=case.reading(state),
+                remedy=case.remedy(state),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A connector that answers somebody, and whether it relays for them."""
+
+    connector: ReceiveConnector
+    reach: Reach
+    custom: bool
+    relays: bool | None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether one range holds, and the connector answers, more hosts than anybody looked at.
+
+        Many small ranges are a list that somebody wrote host by host.
+        """
+        return any(
+            self.reach.answered[family] >= wide
+            and any(one.family == family and one.size >= wide for one in self.connector.ranges)
+            for family, wide in _WIDE.items()
+        )
+
+    @property
+    def state(self) -> State | None:
+        """None: it does not relay, or for few if at all, or answers nobody."""
+        one = self.connector
+        if self.relays is False or (self.reach.answers_nobody and is_whole(one)):
+            return None
+        if self.custom and not self.is_wide:
+            if not is_whole(one):
+                return "unknown"
+            return "clear" if self.relays else None
+        return "found" if self.relays and one.enabled else "unknown"
+
+    def reading(self, state: State) -> str:
+        """What was read, and what it means."""
+        one, why = self.connector, self._why
+        here = f"{one.name} on {one.server}"
+        answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(one)})"
+        if state == "unknown":
+            return (
+                f"It is not known whether {here} relays more widely than it looks: {self._doubt}. "
+                f"It answers {answers}."
+            )
+        if state == "clear":
+            return (
+                f"{here} relays without log-on for the hosts it lists and no others, {answers}: "
+                f"by design ({why})."
+            )
+        if self.custom:
+            return f"{here} relays to any recipient without log-on ({why}) for {answers}."
+        return (
+            f"{here} answers every host that no other connector takes, {answers}, and relays for "
+            f"all of them to any recipient without log-on ({why})."
+        )
+
+    def remedy(self, state: State) -> str:
+        """What to do; a command is for a person to weigh, for hosts may depend on the right."""
+        name = _quoted(self.connector.identity)
+        if state == "clear":
+            return ""
+        if state == "unknown":
+            return (
+                "Read what is missing, then run again: "
+                f"Get-ADPermission {name} -User {_ANONYMOUS} | Format-Table Deny, ExtendedRights"
+            )
+        if self.custom:
+            return (
+                f"Narrow the ranges of {self.connector.identity} to the hosts that need to relay; "
+                "its protocol log tells which ones do."
+            )
+        end = (
+            "take ExternalAuthoritative off it."
+            if self.connector.is_externally_secured
+            else f"take the right away: Remove-ADPermission {name} -User {_ANONYMOUS} "
+            "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"
+        )
+        return (
+            "Give the hosts that need to relay a connector of their own with their addresses "
+            f"alone; then {end}"
+        )
+
+    @property
+    def _why(self) -> str:
+        if self.connector.is_externally_secured:
+            return "externally secured, it trusts every host"
+        return "ANONYMOUS LOGON holds ms-Exch-SMTP-Accept-Any-Recipient"
+
+    @property
+    def _doubt(self) -> str:
+        one = self.connector
+        doubts = [doubt_of(one)]
+        if one.auth is None:
+            doubts.append("its AuthMechanism was not read")
+        if self.relays is None and one.is_externally_secured is not True:
+            doubts.append(f"its extended rights ({RIGHTS}) were not read to the end")
+        return joined(filter(None, doubts))
+
+
+_ANONYMOUS = '"NT AUTHORITY\\ANONYMOUS LOGON"'
+
+
+def _quoted(identity: str) -> str:
+    try:
+        return commands.quoted(identity)
+    except commands.Unquotable:
+        return "(a name that is not safe to paste)"

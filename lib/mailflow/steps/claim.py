@@ -1,0 +1,339 @@
+"""What is claimed of some changes, as an object, as a table, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole, flag_names
+from mailflow.exchange.ranges import Address, AddressRange, format_range
+from mailflow.steps.change import Change
+from mailflow.steps.paths import State
+from mailflow.steps.places import Place
+from mailflow.steps.plan import Refusal
+from mailflow.steps.treatment import Effect
+from mailflow.steps.words import counted, joined
+from mailflow.table import Table
+
+SCHEMA = "mailflow.whatif/1"
+NO_ANSWER = "nobody (421 4.3.2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An Exchange server that another connector answers than before.
+
+    Attributes:
+        sender: its name.
+        address: its address that is answered differently.
+        target: the server that answers.
+        places: where, the port and local addresses.
+        before: who answers before; None: nobody.
+        after: who answers after.
+        was: whether the one before lets an Exchange server in: clear, found (no), unknown.
+        will: whether the one after does.
+        why: for unknown: what was not read.
+        in_use: whether mail takes this way (section 4.1), as far as versions and roles are known.
+    """
+
+    sender: str
+    address: Address
+    target: str
+    places: tuple[Place, ...]
+    before: ReceiveConnector | None
+    after: ReceiveConnector | None
+    was: State
+    will: State
+    why: str
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A block of other addresses that another connector answers than before.
+
+    Attributes:
+        target: the server that answers.
+        places: where, the port and local addresses.
+        block: all its addresses are answered alike, before and after.
+        before: who answers before; None: nobody.
+        after: who answers after.
+        effect: what its hosts gain and lose.
+    """
+
+    target: str
+    places: tuple[Place, ...]
+    block: AddressRange
+    before: ReceiveConnector | None
+    after: ReceiveConnector | None
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One comparison over all addresses of a family.
+
+    Attributes:
+        target: the server.
+        place: the endpoint.
+        process: whose connectors were compared.
+        blocks: how many blocks, within each of which nothing can change, were compared.
+        doubts: what was not read and may change who answers here.
+    """
+
+    target: str
+    place: Place
+    process: TransportRole
+    blocks: int
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is claimed of some changes, and what it rests on.
+
+    Attributes:
+        changes: in the order in which they are made.
+        reached: Exchange servers that are answered differently.
+        moved: blocks of other addresses that are.
+        compared: all comparisons that were made.
+        doubts: what was not read and may change the claim.
+        refused: changes that were looked for and are not proposed.
+    """
+
+    changes: tuple[Change, ...]
+    reached: tuple[Reached, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    doubts: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = field(default=())
+
+    @property
+    def state(self) -> Literal["known", "unknown"]:
+        """Whether all was read that could change the claim."""
+        return "unknown" if self.doubts else "known"
+
+    @property
+    def repaired(self) -> tuple[Reached, ...]:
+        """Ways in use on which a server was not known to be let in, and is now."""
+        return tuple(one for one in self.reached if one.in_use and one.was != "clear" == one.will)
+
+    @property
+    def broken(self) -> tuple[Reached, ...]:
+        """Ways in use on which a server was let in, and is not, or is not known to be."""
+        return tuple(one for one in self.reached if one.in_use and one.was == "clear" != one.will)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is certain that every server which is answered differently is let in."""
+        in_use = [one for one in self.reached if one.in_use]
+        return self.state == "known" and all(one.will == "clear" for one in in_use)
+
+    @property
+    def exit_code(self) -> int:
+        """0 nobody is answered differently, 1 somebody is, 2 something unread might change that."""
+        doubtful = {(one.target, one.place) for one in self.compared if one.doubts}
+        rows: Sequence[Reached | Moved] = (*self.reached, *self.moved)
+        if any((one.target, place) not in doubtful for one in rows for place in one.places):
+            return 1
+        return 2 if self.doubts else 0
+
+    @property
+    def summary(self) -> str:
+        """The claim in a few sentences, for a ticket or a change board."""
+        return " ".join(_summary(self))
+
+    def table(self) -> Table:
+        """Who is answered differently, servers first.
+
+        Columns of the frame: hosts, on, addresses, before, after, effect (string), and for code:
+        kind (`server`, `hosts`), state (of servers: clear, found, unknown).
+        """
+        import pandas as pd
+
+        alike: dict[tuple[object, ...], list[Moved]] = {}
+        for one in self.moved:
+            key = (one.target, one.places, name_of(one.before), name_of(one.after), one.effect)
+            alike.setdefault(key, []).append(one)
+        rows = [*map(_server_row, self.reached), *map(_hosts_row, alike.values())]
+        tones = {"clear": "good", "found": "bad", "unknown": "unknown"}
+        return Table(
+            name="proof",
+            frame=pd.DataFrame(rows, columns=[*_COLUMNS, "kind", "state"]),
+            caption="Who is answered differently after the change; everybody else is not.",
+            columns=_COLUMNS,
+            reading=self.summary,
+            tones={
+                (place, "effect"): tones[str(row["state"])]
+                for place, row in enumerate(rows)
+                if row["state"]
+            },
+            empty="Nobody is answered differently.",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `mailflow whatif --json`."""
+        return {
+            "schema": SCHEMA,
+            "state": self.state,
+            "holds": self.holds,
+            "summary": self.summary,
+            "changes": [one.as_json() for one in self.changes],
+            "servers": [_server_json(one) for one in self.reached],
+            "others": [_hosts_json(one) for one in self.moved],
+            "compared": [
+                {
+                    "server": one.target,
+                    **one.place.as_json(),
+                    "process": flag_names(one.process),
+                    "blocks": one.blocks,
+                    "unknown": list(one.doubts),
+                }
+                for one in self.compared
+            ],
+            "unknown": list(self.doubts),
+            "refused": [one.as_json() for one in self.refused],
+        }
+
+
+def name_of(connector: ReceiveConnector | None) -> str:
+    """Its name, or that nobody answers."""
+    return NO_ANSWER if connector is None else connector.name
+
+
+def ports_in_words(places: Sequence[Place]) -> str:
+    """`port 25`; with the local addresses where it is not the same at all of them."""
+    port = places[0].port
+    named = [str(one.local) for one in places if one.local is not None]
+    others = any(one.local is None for one in places)
+    if not named:
+        return f"port {port}"
+    return f"port {port} of {joined([*named, *(['other local addresses'] if others else [])])}"
+
+
+_COLUMNS = {
+    "hosts": ("Who", "an Exchange server, or how many other addresses"),
+    "on": ("On", "the server that answers, and the port"),
+    "addresses": ("Addresses", "all of them are answered alike"),
+    "before": ("Answered by", "the connector as it is now"),
+    "after": ("Then by", "the connector after the change"),
+    "effect": ("So", "whether a server is let in (S3.30); what other hosts gain and lose"),
+}
+
+
+def _server_row(one: Reached) -> dict[str, object]:
+    return {
+        "hosts": one.sender,
+        "on": f"{one.target}, {ports_in_words(one.places)}",
+        "addresses": str(one.address),
+        "before": name_of(one.before),
+        "after": name_of(one.after),
+        "effect": _way(one),
+        "kind": "server",
+        "state": one.will if one.in_use else "",
+    }
+
+
+def _way(one: Reached) -> str:
+    words = {
+        "clear": "is let in" if one.was == "clear" else "is let in, and was not before",
+        "found": "is not let in" if one.was == "found" else "is no longer let in",
+        "unknown": f"not known whether it is let in: {one.why}",
+    }[one.will]
+    if one.was == "unknown" and one.will == "clear":
+        words = "is let in; not known whether it was"
+    return words if one.in_use else f"{words}; no mail takes this way"
+
+
+def _hosts_row(alike: Sequence[Moved]) -> dict[str, object]:
+    one = alike[0]
+    return {
+        "hosts": counted(sum(each.block.size for each in alike), "address", "addresses"),
+        "on": f"{one.target}, {ports_in_words(one.places)}",
+        "addresses": joined(format_range(each.block) for each in alike),
+        "before": name_of(one.before),
+        "after": name_of(one.after),
+        "effect": _fate(one),
+        "kind": "hosts",
+        "state": "found" if one.effect.loses else "unknown" if one.effect.not_known else "",
+    }
+
+
+def _fate(one: Moved) -> str:
+    if one.after is None:
+        return "is no longer answered"
+    return f"is answered, and was not: {one.effect}" if one.before is None else str(one.effect)
+
+
+def _identity(connector: ReceiveConnector | None) -> str | None:
+    return None if connector is None else connector.identity
+
+
+def _server_json(one: Reached) -> dict[str, Any]:
+    lets_in: Mapping[State, bool | None] = {"clear": True, "found": False, "unknown": None}
+    return {
+        "server": one.sender,
+        "address": str(one.address),
+        "target": one.target,
+        "places": [place.as_json() for place in one.places],
+        "before": _identity(one.before),
+        "after": _identity(one.after),
+        "let_in_before": lets_in[one.was],
+        "let_in_after": lets_in[one.will],
+        "in_use": one.in_use,
+        "reading": _way(one),
+    }
+
+
+def _hosts_json(one: Moved) -> dict[str, Any]:
+    return {
+        "target": one.target,
+        "places": [place.as_json() for place in one.places],
+        "addresses": format_range(one.block),
+        "size": one.block.size,
+        "before": _identity(one.before),
+        "after": _identity(one.after),
+        "gains": list(one.effect.gains),
+        "loses": list(one.effect.loses),
+        "not_known": list(one.effect.not_known),
+    }
+
+
+def _summary(proof: Proof) -> Iterator[str]:
+    for one in proof.refused:
+        yield f"Not proposed: {one.text}"
+    if not proof.changes:
+        yield "There is no change to make."
+    elif not proof.reached and not proof.moved:
+        yield "Nobody is answered differently."
+    yield from _of_servers(proof.reached)
+    if proof.moved:
+        blocks = {one.block: one.block.size for one in proof.moved}
+        yield (
+            f"Answered differently {'too' if proof.reached else 'are'}: "
+            f"{counted(sum(blocks.values()), 'other address', 'other addresses')} "
+            f"({joined(map(format_range, blocks))})."
+        )
+    elif proof.reached:
+        yield "Nobody else is answered differently."
+    if proof.compared:
+        families = joined(sorted({f"IPv{one.place.family}" for one in proof.compared}))
+        places = {(one.target, one.place) for one in proof.compared}
+        yield (
+            f"Compared was every {families} address at {counted(len(places), 'endpoint')} of "
+            f"{joined(dict.fromkeys(one.target for one in proof.compared))}, in "
+            f"{counted(sum(one.blocks for one in proof.compared), 'block')}."
+        )
+    if proof.doubts:
+        yield f"Not certain, because not all was read: {joined(proof.doubts)}."
+
+
+def _of_servers(reached: Iterable[Reached]) -> Iterator[str]:
+    groups: dict[tuple[str, str, str, str], list[Reached]] = {}
+    for one in reached:
+        key = (one.target, name_of(one.before), name_of(one.after), _way(one))
+        groups.setdefault(key, []).append(one)
+    for (target, before, after, way), some in groups.items():
+        who = joined(f"{one.sender} ({one.address})" for one in some)
+        yield f"On {target} {after} instead of {before} then answers {who}: each {way}."

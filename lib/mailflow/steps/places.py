@@ -1,0 +1,144 @@
+"""The places where a server answers, and what was not read that may change who does.
+
+A place is an endpoint with a map of its own (S1.16, S1.17): a port, and either a local address that
+some connector is bound to, or all other local addresses together, for which only wildcard bindings
+count. So the places of a server stand for each of its local addresses, known or not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
+from mailflow.exchange.ranges import Address, Family
+from mailflow.exchange.selection import spots
+from mailflow.exchange.servers import Server
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import ADAPTERS, addresses_of, connectors_of
+
+CONNECTORS = "Get-ReceiveConnector"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An endpoint of a server.
+
+    Attributes:
+        family: 4 or 6.
+        port: the local port.
+        local: the local address; None: every local address that no connector is bound to.
+    """
+
+    family: Family
+    port: int
+    local: Address | None = None
+
+    def __str__(self) -> str:
+        """`10.0.0.21:25`, `[2001:db8::21]:25`; `any IPv4 address:25` where none is named."""
+        if self.local is None:
+            return f"any IPv{self.family} address:{self.port}"
+        return f"{self.local}:{self.port}" if self.family == 4 else f"[{self.local}]:{self.port}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Port, family and local address; null: any that no connector is bound to."""
+        local = None if self.local is None else str(self.local)
+        return {"port": self.port, "family": self.family, "local": local}
+
+
+def places_of(connectors: Iterable[ReceiveConnector], ports: Iterable[int]) -> tuple[Place, ...]:
+    """The places at these ports where connectors of a server are bound, in order of port."""
+    wanted = set(ports)
+    found = {
+        (binding.port, binding.family, binding.address)
+        for one in connectors
+        for binding in one.bindings
+        if binding.port in wanted
+    }
+    return tuple(
+        Place(family, port, address_of(family, number) if number else None)
+        for port, family, number in sorted(found)
+    )
+
+
+def processes_at(connectors: Iterable[ReceiveConnector], place: Place) -> tuple[TransportRole, ...]:
+    """The processes whose connectors listen at a place; of two it can't be said which has it."""
+    roles = (
+        one.role
+        for one in connectors
+        if one.enabled and one.role is not None and listens(one, place)
+    )
+    return tuple(dict.fromkeys(roles))
+
+
+def listens(connector: ReceiveConnector, place: Place) -> bool:
+    """Whether the connector is bound there, as far as its bindings were read."""
+    return bool(spots(connector.bindings, place.family, place.local, place.port))
+
+
+def reachable(org: Snapshot, server: Server, family: Family, port: int) -> tuple[Place, ...]:
+    """The places at which other servers may arrive, each local address known as one of its own.
+
+    Where no address of the server is known, those that connectors are bound to are (S1.04), and any
+    other. None at all: the adapters were read, and none has an address of this family.
+    """
+    known = [one for one in addresses_of(org, server) if one.version == family]
+    sources = {one.source for one in org.addresses if server.is_named(one.server)}
+    if known or sources == {ADAPTERS}:
+        return tuple(Place(family, port, one) for one in known)
+    bound = {
+        binding.address
+        for connector in connectors_of(org, server)
+        for binding in connector.bindings
+        if (binding.family, binding.port) == (family, port) and not binding.is_wildcard
+    }
+    named = (Place(family, port, address_of(family, number)) for number in sorted(bound))
+    return (Place(family, port), *named)
+
+
+def hidden_connectors(
+    org: Snapshot, server: str, connectors: Sequence[ReceiveConnector]
+) -> Iterator[str]:
+    """Why connectors of a server may exist that were not read."""
+    for one in org.unread:
+        what, _, which = one.what.partition(" ")
+        whole = what == CONNECTORS and which in ("", "Identity")
+        if (whole or what == "capture") and one.server.casefold() in ("", server.casefold()):
+            yield f"{one.what} of {one.server or 'some server'} was not read: {one.why}"
+    if not any(map(setup_default, connectors)):
+        yield f"none of the connectors that setup makes on {server} were read"
+
+
+def doubts_at(
+    connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
+) -> Iterator[str]:
+    """What was not read of connectors that may answer there (S1.10), in words.
+
+    A binding that was not read can't claim the place for another process: Exchange would have
+    refused it (S1.30).
+    """
+    for one in connectors:
+        seen = listens(one, place)
+        if one.enabled is False or not (seen or not one.bindings_complete):
+            continue
+        if one.role not in (process, None):
+            if seen and one.enabled is None:
+                yield f"it was not read whether {one.identity} is enabled"
+            elif seen:
+                yield f"{one.identity} claims {place} for another process"
+            continue
+        if one.enabled is None:
+            yield f"it was not read whether {one.identity} is enabled"
+        if one.role is None:
+            yield f"the transport role of {one.identity} was not read"
+        if not one.bindings_complete:
+            yield f"the bindings of {one.identity} were not read to the end"
+        if not one.ranges_complete:
+            yield f"the remote ranges of {one.identity} were not read to the end"
+
+
+def address_of(family: Family, number: int) -> Address:
+    """The address with this number."""
+    return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)

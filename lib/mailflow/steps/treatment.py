@@ -1,0 +1,261 @@
+"""What a host may do at the connector that answers it, and what it gains or loses with another.
+
+Permission groups and AuthMechanism say most of it (sections 3.2 and 3.3). Extended rights stand in
+the access list alone (S3.20, S3.21): where Get-ADPermission was not read for a connector they are
+not known, whatever its groups show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, ReceiveConnector
+from mailflow.snapshot import Snapshot
+from mailflow.steps.words import joined
+
+RIGHTS = "Get-ADPermission"
+ANY_RECIPIENT = "ms-exch-smtp-accept-any-recipient"
+SUBMIT = "ms-exch-smtp-submit"
+RELAY = "relaying without logging on (ms-Exch-SMTP-Accept-Any-Recipient)"
+"""The ability that makes a connector an open relay for its hosts (section 2.6)."""
+
+_ANONYMOUS = ("anonymous logon", "s-1-5-7")
+
+Entry = tuple[str, str, bool]
+"""User and right in lower case, and whether it is a denial."""
+
+
+class Rights:
+    """The extended rights of a snapshot's connectors, as far as they were read."""
+
+    def __init__(self, org: Snapshot) -> None:
+        """Look at the rights table once."""
+        self._entries: dict[tuple[str, str], set[Entry]] = {}
+        for one in org.rights:
+            key = (one.server.casefold(), one.connector.casefold())
+            entry = (one.user.casefold(), one.right.casefold(), one.deny)
+            self._entries.setdefault(key, set()).add(entry)
+        self._cut = {
+            one.server.casefold() for one in org.unread if one.what.partition(" ")[0] == RIGHTS
+        }
+
+    def of(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
+        """All its entries; None where they were not read, or not to the end."""
+        server = connector.server.casefold()
+        entries = self._entries.get((server, connector.name.casefold()))
+        if entries is None or self._cut & {"", server}:
+            return None
+        return frozenset(entries)
+
+    def anonymous(self, connector: ReceiveConnector, right: str) -> bool | None:
+        """Whether hosts that don't log on hold a right; a denial goes before all grants.
+
+        None: not known. So also where nobody in the list is known to stand for them although the
+        groups say that somebody does: the name of ANONYMOUS LOGON depends on Windows' language.
+        """
+        entries = self.of(connector)
+        if entries is None:
+            return None
+        held = {(name, deny) for user, name, deny in entries if user.endswith(_ANONYMOUS)}
+        if not held and _in(connector.groups, PermissionGroups.AnonymousUsers) is not False:
+            return None
+        return (right, False) in held and (right, True) not in held
+
+    def denies_anonymous(self, connector: ReceiveConnector, right: str) -> bool:
+        """Whether a denial was read that takes a right from hosts that don't log on."""
+        return any(
+            user.endswith(_ANONYMOUS) and name == right and deny
+            for user, name, deny in self.of(connector) or ()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What another answerer means for a host.
+
+    Attributes:
+        gains: what it may do then and not before.
+        loses: what it may no longer do.
+        not_known: what was not read before, or after, or both.
+    """
+
+    gains: tuple[str, ...] = ()
+    loses: tuple[str, ...] = ()
+    not_known: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether a difference is known."""
+        return bool(self.gains or self.loses)
+
+    def __str__(self) -> str:
+        """Losses first: they are what breaks. The names of rights are left out."""
+        parts = [
+            f"{verb} {joined(word.partition(' (')[0] for word in words)}"
+            for verb, words in (
+                ("loses", self.loses),
+                ("gains", self.gains),
+                ("not known:", self.not_known),
+            )
+            if words
+        ]
+        return "; ".join(parts) or "nothing that was read differs"
+
+
+def effect(
+    old: ReceiveConnector | None,
+    new: ReceiveConnector | None,
+    rights: Rights,
+    rights_after: Rights | None = None,
+) -> Effect:
+    """What a host gains and loses that `old` answered and `new` answers; None: nobody does.
+
+    Args:
+        old: who answers before.
+        new: who answers after.
+        rights: those of the organisation.
+        rights_after: those of the second of two; left out: the same.
+    """
+    before, after = abilities(old, rights), abilities(new, rights_after or rights)
+    pairs = {name: (before[name], after[name]) for name in before}
+    return Effect(
+        gains=tuple(name for name, pair in pairs.items() if pair == (False, True)),
+        loses=tuple(name for name, pair in pairs.items() if pair == (True, False)),
+        not_known=tuple(name for name, pair in pairs.items() if None in pair),
+    )
+
+
+def abilities(connector: ReceiveConnector | None, rights: Rights) -> Mapping[str, bool | None]:
+    """What a host that the connector answers may do; None as a value: it was not read.
+
+    Where nobody answers, nothing: 421 4.3.2 (S1.18).
+    """
+    if connector is None:
+        return dict.fromkeys([*_BY_RIGHTS, *_BY_SETTINGS], False)
+    return {name: ask(connector, rights) for name, ask in _BY_RIGHTS.items()} | {
+        name: ask(connector) for name, ask in _BY_SETTINGS.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChange:
+    """A user whose extended rights on a connector differ.
+
+    Attributes:
+        connector: its identity.
+        user: in lower case, as compared.
+        gains: rights it holds, or is no longer denied, in the second.
+        loses: rights it no longer holds, or is denied, in the second.
+    """
+
+    connector: str
+    user: str
+    gains: tuple[str, ...] = field(default=())
+    loses: tuple[str, ...] = field(default=())
+
+
+def access_changes(
+    identity: str, before: Iterable[Entry], after: Iterable[Entry]
+) -> list[AccessChange]:
+    """Who gained or lost which rights between two readings of an access list.
+
+    Denied is less than not named, for it goes before what the user's groups are granted.
+    """
+    old, new = _standing(before), _standing(after)
+    steps: dict[str, tuple[list[str], list[str]]] = {}
+    for user, right in sorted(old.keys() | new.keys()):
+        was, will = old.get((user, right), 0), new.get((user, right), 0)
+        if was != will:
+            steps.setdefault(user, ([], []))[will < was].append(right)
+    return [
+        AccessChange(identity, user, tuple(gains), tuple(loses))
+        for user, (gains, loses) in steps.items()
+    ]
+
+
+def _standing(entries: Iterable[Entry]) -> dict[tuple[str, str], int]:
+    """User and right to 1 where it is granted, -1 where it is denied, whatever is granted."""
+    standing: dict[tuple[str, str], int] = {}
+    for user, right, deny in entries:
+        here = standing.get((user, right), 1)
+        standing[user, right] = -1 if deny else here
+    return standing
+
+
+def _in(flags: AuthMechanism | PermissionGroups | None, wanted: int) -> bool | None:
+    return None if flags is None else bool(flags & wanted)
+
+
+def _all(*values: bool | None) -> bool | None:
+    """True if all are, False if one is, else not known."""
+    if False in values:
+        return False
+    return None if None in values else True
+
+
+def _any(*values: bool | None) -> bool | None:
+    """True if one is, False if none is, else not known."""
+    if True in values:
+        return True
+    return None if None in values else False
+
+
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+def _trusted(one: ReceiveConnector) -> bool | None:
+    """Whether every host counts as a trusted server (section 3.2, S3.31)."""
+    return _all(one.is_externally_secured, one.admits_exchange_servers)
+
+
+def _submits(one: ReceiveConnector, rights: Rights) -> bool | None:
+    """Without logging on: by the groups, unless the access list denies it or grants it alone."""
+    if rights.denies_anonymous(one, SUBMIT):
+        by_list: bool | None = False
+    elif _in(one.groups, PermissionGroups.AnonymousUsers):
+        by_list = True
+    else:
+        by_list = rights.anonymous(one, SUBMIT)
+        if by_list is None and _in(one.groups, PermissionGroups.Custom) is False:
+            by_list = False  # nothing is granted beyond the groups (S3.20)
+    return _any(_trusted(one), by_list)
+
+
+def _relays(one: ReceiveConnector, rights: Rights) -> bool | None:
+    """Whoever may not submit at all can't relay; else only the access list tells."""
+    return _any(_trusted(one), _all(_submits(one, rights), rights.anonymous(one, ANY_RECIPIENT)))
+
+
+def _logs_on(one: ReceiveConnector) -> bool | None:
+    return _in(one.auth, AuthMechanism.Integrated | AuthMechanism.BasicAuth)
+
+
+_BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
+    "submitting without logging on": _submits,
+    RELAY: _relays,
+}
+_BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
+    "submitting after logging on as a user": lambda one: _all(
+        _logs_on(one), _in(one.groups, PermissionGroups.ExchangeUsers)
+    ),
+    "being trusted without logging on (ExternalAuthoritative)": _trusted,
+    "Exchange Server authentication": lambda one: one.offers_exchange_auth,
+    "submitting as an Exchange server": lambda one: _all(
+        one.offers_exchange_auth, one.admits_exchange_servers
+    ),
+    "X-ANONYMOUSTLS": lambda one: _all(one.offers_exchange_auth, not one.suppress_x_anonymous_tls),
+    "STARTTLS": lambda one: _in(one.auth, AuthMechanism.Tls),
+    "sending without TLS": lambda one: _not(one.require_tls),
+    "log-on by NTLM (Integrated)": lambda one: _in(one.auth, AuthMechanism.Integrated),
+    "log-on by password (BasicAuth)": lambda one: _in(one.auth, AuthMechanism.BasicAuth),
+    "log-on by password without TLS": lambda one: _all(
+        _in(one.auth, AuthMechanism.BasicAuth),
+        _not(_in(one.auth, AuthMechanism.BasicAuthRequireTLS)),
+    ),
+    "submitting as a legacy server": lambda one: _in(
+        one.groups, PermissionGroups.ExchangeLegacyServers
+    ),
+    "submitting as a partner": lambda one: _in(one.groups, PermissionGroups.Partners),
+}
+"""What settings alone say."""

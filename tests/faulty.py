@@ -1,0 +1,206 @@
+"""Random organisations with a fault that a change of lists repairs, and a claim held to the model.
+
+The same number gives the same organisation. Exchange would have accepted every one of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from random import Random
+
+import selection_model as model
+from mailflow.exchange.conflicts import find_conflicts
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import WIDTH, Address
+from mailflow.snapshot import Right, Snapshot
+from mailflow.steps.claim import Proof
+from mailflow.steps.findings import findings
+from mailflow.steps.paths import SHADOWED
+from mailflow.steps.places import Place, places_of
+from mailflow.steps.plan import Plan, plan
+from organisations import E2010, E2013, E2016, E2019, Organisation
+from strategies import to_address
+
+RANGES = (
+    *("10.0.0.0/24", "10.0.0.0/25", "10.0.0.0/28", "10.0.0.8-10.0.0.13", "10.0.0.10-10.0.0.12"),
+    *("10.0.0.0(255.255.255.192)", "10.0.0.2-10.0.0.40", "10.0.0.12-10.0.0.31", "10.0.0.20/30"),
+    *("10.0.0.11", "10.0.0.12", "10.0.0.21", "10.0.0.22", "10.0.0.5", "10.0.1.12", "0.0.0.0/1"),
+    *("2001:db8::/64", "2001:db8::11", "2001:db8::10-2001:db8::1f", "2001:db8::/120"),
+)
+AUTH = ("Tls", "Tls", "Tls", "None", "ExternalAuthoritative", "Tls, ExchangeServer")
+ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
+ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
+
+
+def faulty(number: int) -> tuple[Snapshot, Plan]:
+    """An organisation whose findings call for other lists, with the plan that they give."""
+    dice = Random(number)  # noqa: S311 - the same organisations every time
+    for _ in range(200):
+        org = _organisation(dice)
+        if any(find_conflicts(_of(org, one.name)) for one in org.servers):
+            continue
+        read = org.snapshot()
+        read = Snapshot(**{**_fields(read), "rights": tuple(_rights(org, dice))})
+        found = findings(read)
+        if any((one.cause, one.state) == (SHADOWED, "found") for one in found.findings):
+            planned = plan(read, found)
+            # Rare: no order of the lists that Exchange would take.
+            if not planned.refused:
+                return read, planned
+    raise AssertionError(f"no faulty organisation came of {number}")
+
+
+def check_claim(before: Snapshot, after: Snapshot, proof: Proof) -> int:
+    """The claim against the slow model, at every bound, beside it and inside every block.
+
+    Returns:
+        how many addresses were asked about.
+    """
+    asked = 0
+    for server in before.servers:
+        sides = [
+            tuple(one for one in org.connectors if one.server == server.name)
+            for org in (before, after)
+        ]
+        if sides[0] == sides[1]:
+            assert not any(one.target == server.name for one in (*proof.reached, *proof.moved))
+            continue
+        bindings = {one for side in sides for each in side for one in each.bindings}
+        known = [one.address for one in before.addresses if one.server == server.name]
+        for port in sorted({one.port for one in bindings}):
+            for place, family in _places(sides[0], known, port):
+                for address in _probes(sides, family):
+                    _check(sides, (place, port, address), proof)
+                    asked += 1
+    return asked
+
+
+def _check(
+    sides: Sequence[Sequence[ReceiveConnector]], question: model.Question, proof: Proof
+) -> None:
+    local, port, address = question
+    server = sides[0][0].server
+    for process in (model.FRONT, model.HUB):
+        names = [_winner(side, process, question) for side in sides]
+        rows = [
+            one
+            for one in (*proof.reached, *proof.moved)
+            if one.target == server
+            and any(_is_at(place, local, address, port, sides[0]) for place in one.places)
+            and (address == one.address if hasattr(one, "address") else address in one.block)
+            and _process(one.before or one.after) == process
+        ]
+        claimed = [[_name(one.before), _name(one.after)] for one in rows]
+        assert claimed == ([names] if names[0] != names[1] else []), question
+
+
+def _is_at(
+    place: Place,
+    local: Address | None,
+    address: Address,
+    port: int,
+    connectors: Sequence[ReceiveConnector],
+) -> bool:
+    """Whether a claim for a place is one for this local address: its own place, or all others."""
+    if (place.family, place.port) != (address.version, port):
+        return False
+    named = {one.local for one in places_of(connectors, [port])} - {None}
+    return place.local == (local if local in named else None)
+
+
+def _winner(
+    side: Sequence[ReceiveConnector], process: TransportRole, question: model.Question
+) -> str | None:
+    candidates = [model.as_read(one, place, question) for place, one in enumerate(side)]
+    won = model.winner(candidates, process, question)
+    return None if won is None else side[won.place].identity
+
+
+def _places(
+    connectors: Sequence[ReceiveConnector], known: Sequence[str], port: int
+) -> Iterator[tuple[Address | None, int]]:
+    """Each local address that is known or bound, and one that nobody is bound to."""
+    import ipaddress
+
+    for family in (4, 6):
+        yield None, family
+        mine = {ipaddress.ip_address(one) for one in known}
+        mine |= {one.local for one in places_of(connectors, [port]) if one.local}
+        yield from ((one, family) for one in sorted(mine, key=str) if one.version == family)
+
+
+def _probes(sides: Sequence[Sequence[ReceiveConnector]], family: int) -> list[Address]:
+    width: int = WIDTH[4] if family == 4 else WIDTH[6]
+    top = (1 << width) - 1
+    bounds = {
+        bound
+        for side in sides
+        for one in side
+        for block in one.ranges
+        if block.family == family
+        for bound in (block.first, block.last)
+    } | {0, top}
+    points = sorted({n + step for n in bounds for step in (-1, 0, 1) if 0 <= n + step <= top})
+    inside = [(low + high) // 2 for low, high in itertools.pairwise(points)]
+    return [to_address(4 if family == 4 else 6, one) for one in sorted({*points, *inside})]
+
+
+def _process(connector: ReceiveConnector | None) -> TransportRole | None:
+    return None if connector is None else connector.role
+
+
+def _name(connector: ReceiveConnector | None) -> str | None:
+    return None if connector is None else connector.identity
+
+
+def _organisation(dice: Random) -> Organisation:
+    org = Organisation()
+    for name, last in (("EX10A", 11), ("EX10B", 12))[: dice.randint(1, 2)]:
+        more = dice.sample([f"10.0.1.{last}", f"2001:db8::{last}"], dice.randint(0, 2))
+        org.add_server(name, E2010, f"10.0.0.{last}", *more)
+    for name, last in (("EX16A", 21), ("EX16B", 22), ("EX16C", 23))[: dice.randint(1, 3)]:
+        more = dice.sample([f"10.0.2.{last}", f"2001:db8::{last}"], dice.randint(0, 2))
+        version = dice.choice((E2013, E2016, E2019))
+        org.add_server(name, version, f"10.0.0.{last}", *more)
+        for relay in range(dice.randint(1, 4)):
+            _add_relay(org, name, last, relay, dice)
+    return org
+
+
+def _add_relay(org: Organisation, server: str, last: int, number: int, dice: Random) -> None:
+    hub = dice.random() < 0.2
+    port = 2525 if hub else 25
+    host = dice.choice(("0.0.0.0", "0.0.0.0", f"10.0.0.{last}", f"10.0.2.{last}"))
+    hosts = dice.choice(([host], [host, "[::]"], ["[::]"], [f"[2001:db8::{last}]", host]))
+    auth = dice.choice(AUTH)
+    groups = "AnonymousUsers, Custom"
+    if auth in ("ExternalAuthoritative", "Tls, ExchangeServer"):
+        groups = dice.choice(("ExchangeServers", "ExchangeServers, AnonymousUsers"))
+    org.add_relay(
+        server,
+        *dice.sample(RANGES, dice.randint(1, 3)),
+        f"10.{100 + number}.0.0/24",  # so that no list is emptied
+        name=f"Relay {number}",
+        bindings=", ".join(f"{one}:{port}" for one in hosts),
+        auth=auth,
+        groups=groups,
+        enabled=dice.random() < 0.85,
+        role=model.HUB if hub else model.FRONT,
+    )
+
+
+def _rights(org: Organisation, dice: Random) -> Iterator[Right]:
+    for one in org.connectors:
+        if dice.random() < 0.5:
+            yield Right(one.server, one.name, ANONYMOUS, "ms-Exch-SMTP-Submit", deny=False)
+            if one.name.startswith("Relay"):
+                yield Right(one.server, one.name, ANONYMOUS, ANY_RECIPIENT, deny=False)
+
+
+def _of(org: Organisation, server: str) -> list[ReceiveConnector]:
+    return [one for one in org.connectors if one.server == server]
+
+
+def _fields(org: Snapshot) -> dict[str, object]:
+    return {name: getattr(org, name) for name in org.__slots__}
