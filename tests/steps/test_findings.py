@@ -779,3 +779,18 @@ def test_what_only_supports_findings_takes_no_clear_away(what: str) -> None:
     actual = findings(org)
 
     assert (actual.verdict, len(actual.unread)) == ("clear", 1)
+
+
+def test_nobody_listens_for_a_family_that_may_not_be_there() -> None:
+    """Edge listens on IPv4 alone (section 2.4): silence on IPv6 accuses nobody of it.
+
+    Where an IPv6 address of the target is known, peers may take it, and the silence is a fault.
+    """
+    org = healthy().add_server("EDGE1", E2016, "192.0.2.5", roles="Edge")
+    org.set_addresses("EX16A", "10.0.0.21", "2001:db8::21")
+    actual = diagnose(org)
+
+    assert {one.state for one in open_ones(actual)} == {"unknown"}
+    assert "no IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
+    org.set_addresses("EDGE1", "192.0.2.5", "2001:db8::5")
+    assert any(one.server == "EDGE1" and one.state == "found" for one in open_ones(diagnose(org)))

@@ -326,6 +326,15 @@ def _judge_silence(path: Path, endpoint: Endpoint, connectors: Sequence[ReceiveC
     if not any(setup_default(one) for one in connectors):
         why = f"none of the connectors that setup makes on {path.target.name} were read"
         return replace(path, state="unknown", cause=NOBODY, why=why)
+    family = path.address.version if path.address else 4
+    heard = {
+        one.family for each in connectors for one in each.bindings if one.port == endpoint.port
+    }
+    is_known = path.answer is not None and path.answer.local is not None
+    if heard and family not in heard and not is_known:
+        # An Edge server listens on IPv4 alone (section 2.4), and so may have no other address.
+        why = f"no IPv{family} address of {path.target.name} is known, and nobody listens for one"
+        return replace(path, state="unknown", cause=NOBODY, why=why)
     default = intended(connectors, endpoint.process, endpoint.port)
     return replace(path, state="found", cause=NOBODY, connector=default)
 
