@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -28,7 +29,7 @@ from far_side import (
 )
 from mailflow.errors import UsageError
 from mailflow.lab import kdc
-from mailflow.lab.wsman import Quotas
+from mailflow.lab.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
@@ -345,17 +346,38 @@ def test_a_lost_answer_is_asked_for_once_more(tmp_path: Path, name: str) -> None
     assert not left
 
 
+class Damaging(Far):
+    """Alters a letter in the first answer of its first run."""
+
+    def __call__(self, job: Job) -> int:
+        """Run one command line."""
+        return super().__call__(job if self.lines else cast("Job", _Altered(job)))
+
+
+class _Altered:
+    """A job of which the first answer goes out with another letter at its end."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._job, name)
+
+    def write(self, data: bytes, stream: str = "stdout") -> None:
+        if data.startswith(b"#mailflow begin 1 "):
+            data = data.replace(b"H4sI", b"H4sJ")  # how every gzip begins in base64
+        self._job.write(data, stream)
+
+
 def test_only_what_is_missing_is_asked_again(tmp_path: Path) -> None:
     """A frame with a wrong hash is thrown away; the whole ones are good."""
-    with serving(tmp_path) as server:
-        server.endpoint.faults.add("wrong-hash", times=1)
+    with serving(tmp_path, far=Damaging()) as server:
         shell = server.open()
         replies = shell.ask([QUEUES, CONNECTORS], seconds=10)
         shell.close()
 
-    asked = [calls for _, calls in server.far.seen]
     assert [one.fault for one in replies] == [None, None]
-    assert asked in ([[QUEUES, CONNECTORS], [QUEUES]], [[QUEUES, CONNECTORS], [CONNECTORS]])
+    assert [calls for _, calls in server.far.seen] == [[QUEUES, CONNECTORS], [QUEUES]]
 
 
 def test_a_lost_answer_is_not_asked_for_a_third_time(tmp_path: Path) -> None:
