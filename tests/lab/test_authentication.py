@@ -196,15 +196,34 @@ def test_each_practice_has_its_own_accounts() -> None:
 
 
 def test_accounts_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is for this user alone and goes with the accounts; the environment is as before."""
+    """The file is for this user alone and there for a moment; the environment is as before."""
     monkeypatch.setenv(STORE, "before")
     accounts = Accounts({"anna": "x"})
     with accounts.in_turn():
         file = Path(os.environ[STORE])
-        mode = file.stat().st_mode & 0o777
-    accounts.close()
+        mode, text = file.parent.stat().st_mode & 0o777, file.read_text("utf-8")
 
-    assert (mode, file.exists(), os.environ[STORE]) == (0o600, False, "before")
+    assert (mode, file.parent.exists(), os.environ[STORE]) == (0o700, False, "before")
+    assert text.splitlines() == ["CONTOSO:anna:x", ":anna:x", ":anna@contoso.example:x"]
+
+
+def test_environment_without_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it was not set it is not set afterwards."""
+    monkeypatch.delenv(STORE, raising=False)
+    with ACCOUNTS.in_turn():
+        assert STORE in os.environ
+
+    assert STORE not in os.environ
+
+
+def test_closed_accounts_let_nobody_in() -> None:
+    """After the end no password is known any more, by whatever way to log on."""
+    accounts = Accounts({"engineer": PASSWORD})
+    accounts.close()
+    connection, _ = logged_on(accounts)
+
+    assert connection.authenticate(None).logon is None
+    assert connection.authenticate(basic(b"engineer", PASSWORD.encode())).logon is None
 
 
 @pytest.mark.parametrize(("user", "password"), [("a:b", "x"), ("a", "x:y"), ("a", "x\n:b:")])

@@ -158,12 +158,13 @@ def test_nothing_is_left() -> None:
     """After stop there is no thread of it, and its folder is gone."""
     before = set(threading.enumerate())
     with serve(Practice.begin("article"), https=True) as endpoints:
-        folder, accounts = endpoints.ca.parent, Path(endpoints.accounts._file)
+        folder = endpoints.ca.parent
         collected(endpoints)
-        assert (folder.exists(), accounts.exists()) == (True, True)
+        assert folder.exists()
 
     assert set(threading.enumerate()) <= before
-    assert (folder.exists(), accounts.exists()) == (False, False)
+    assert not folder.exists()
+    assert not endpoints.accounts.knows("engineer")
 
 
 def test_given_passwords() -> None:

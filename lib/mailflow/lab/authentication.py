@@ -16,7 +16,6 @@ import secrets
 import struct
 import tempfile
 import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +54,9 @@ class MessageError(Exception):
 class Accounts:
     """Names and passwords of one practice, as Basic needs them and as pyspnego reads them.
 
-    pyspnego finds accounts in a file that an environment variable of the process names, so each
-    practice has a file of its own, and its connections take turns with that variable.
+    pyspnego finds accounts in a file that an environment variable of the process names. So the file
+    is there only while a connection takes its turn with that variable, and no password stays on
+    the disk when a process is ended by force.
     """
 
     _turn = threading.Lock()
@@ -76,18 +76,21 @@ class Accounts:
             # As clients spell them: with domain, bare, as UPN.
             spelled = (f"{domain}:{user}", f":{user}", f":{user}@{domain.lower()}.example")
             lines += [f"{one}:{password}\n" for one in spelled]
-        handle, name = tempfile.mkstemp(prefix="mailflow-accounts-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-        self._file = name
-        self.close = weakref.finalize(self, Path(name).unlink, missing_ok=True)
+        self._text = "".join(lines)
+
+    def close(self) -> None:
+        """Forget all passwords: nobody can log on any more."""
+        self._passwords.clear()
+        self._text = ""
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
         """Let pyspnego find these accounts, and those of no other practice, for a moment."""
-        with Accounts._turn:
+        with Accounts._turn, tempfile.TemporaryDirectory(prefix="mailflow-accounts-") as folder:
+            file = Path(folder) / "accounts"
+            file.write_text(self._text, "utf-8")
             before = os.environ.get(STORE)
-            os.environ[STORE] = self._file
+            os.environ[STORE] = str(file)
             try:
                 yield
             finally:
