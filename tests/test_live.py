@@ -136,18 +136,6 @@ def test_a_server_that_nobody_reaches_is_unread(tmp_path: Path) -> None:
     assert {one["what"] for one in document["unread"]} >= {"Get-ExchangeServer", "Get-Queue"}
 
 
-def options_of(served: Endpoints) -> LiveOptions:
-    """The log-on options that a practice hands out, as the command line reads them."""
-    given: dict[str, str] = {}
-    resolve = []
-    for name, value in zip(served.args[::2], served.args[1::2], strict=True):
-        if name == "--resolve":
-            resolve.append(value)
-        else:
-            given[name.removeprefix("--").replace("-", "_")] = value
-    return LiveOptions(**given, resolve=tuple(resolve))  # type: ignore[arg-type]
-
-
 def told(org: Snapshot) -> list[dict[str, object]]:
     """The findings without the sentences that tell them."""
     return [
@@ -205,7 +193,7 @@ def test_every_way_in_gives_the_same_findings(
     with serve(begun) as served:
         for variable, value in served.env.items():
             monkeypatch.setenv(variable, value)
-        live = open_source(served.source, live=options_of(served), tell=lambda _: None)
+        live = open_source(served.source, live=served.options, tell=lambda _: None)
         assert [one.service.open_shells for one in served.all] == [0] * len(served.all)
     live.save(tmp_path / "saved")
 
@@ -230,7 +218,7 @@ def test_credssp(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Practice.begin("article"), https=True) as served:
         for variable, value in served.env.items():
             monkeypatch.setenv(variable, value)
-        org = read_by(served, replace(options_of(served), auth="credssp"))
+        org = read_by(served, replace(served.options, auth="credssp"))
 
     assert told(org) == told(open_source("demo:article"))
 
@@ -249,7 +237,7 @@ def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:
                 monkeypatch.setenv(variable, value)
             ticket = realm.kinit("engineer", password, forwardable=True)
             monkeypatch.setenv("KRB5CCNAME", ticket)
-            options = replace(options_of(served), auth="kerberos", user="", password_env="")
+            options = replace(served.options, auth="kerberos", user="", password_env="")
             org = read_by(served, options)
 
     assert told(org) == told(open_source("demo:article"))

@@ -17,6 +17,7 @@ from mailflow.plain import grid, visible
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from mailflow.lab.endpoints import Endpoints
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
     from mailflow.steps.verdict import Diagnosis
@@ -375,7 +376,7 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(begun, https=https) as served:
         reach = {"source": served.source, "args": served.args, "env": served.env}
-        click.echo(_json(reach) if as_json else _practice_words(begun.title, reach))
+        click.echo(_json(reach) if as_json else _practice_words(begun.title, served))
         sys.stdout.flush()
         try:
             while True:
@@ -412,15 +413,9 @@ _TICK = 0.5
 """Seconds between two looks at the clock of a practice organisation."""
 
 
-def _practice_words(title: str, reach: dict[str, Any]) -> str:
+def _practice_words(title: str, served: Endpoints) -> str:
     """What to type in another terminal, or to set before JupyterLab is started."""
-    from mailflow.sources.credentials import LiveOptions
-
-    given: dict[str, Any] = {}
-    for name, value in zip(reach["args"][::2], reach["args"][1::2], strict=True):
-        key = name.removeprefix("--").replace("-", "_")
-        given[key] = (*given.get(key, ()), value) if key == "resolve" else value
-    variables = {**LiveOptions(**given).to_environment(), **reach["env"]}
+    variables = {**served.options.to_environment(), **served.env}
     said = "$env:{} = '{}'" if sys.platform == "win32" else "export {}='{}'"
     lines = [f"    {said.format(name, value)}" for name, value in variables.items()]
     return "\n".join(
@@ -429,7 +424,7 @@ def _practice_words(title: str, reach: dict[str, Any]) -> str:
             "It listens until you press Ctrl-C. In another terminal:",
             "",
             *lines,
-            f"    mailflow diagnose {reach['source']}",
+            f"    mailflow diagnose {served.source}",
         ]
     )
 

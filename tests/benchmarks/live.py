@@ -28,7 +28,6 @@ from mailflow.lab.writer import answer_document
 from mailflow.opening import live_doors
 from mailflow.sources import wire
 from mailflow.sources.collect import calls_for, collect
-from mailflow.sources.credentials import LiveOptions
 from mailflow.sources.row import Row
 from mailflow.sources.shell import Call
 from support import ROOT, powershell
@@ -77,18 +76,9 @@ def fleet(count: int) -> Practice:
     return practice
 
 
-def options_of(served: Endpoints) -> LiveOptions:
-    """How the practice's endpoints are reached."""
-    pairs = list(zip(served.args[::2], served.args[1::2], strict=True))
-    given = {name.removeprefix("--").replace("-", "_"): value for name, value in pairs}
-    given.pop("resolve")
-    resolve = tuple(value for name, value in pairs if name == "--resolve")
-    return LiveOptions(**given, resolve=resolve)
-
-
 def read(served: Endpoints) -> int:
     """Collect everything; how many rows came."""
-    doors, _, host = live_doors(served.source, options_of(served))
+    doors, _, host = live_doors(served.source, served.options)
     found = collect(doors, host, tell=lambda _: None)
     assert not found.reading.unread, found.reading.unread
     return len(found.reading.rows)

@@ -18,6 +18,7 @@ from mailflow.exchange.connectors import (
     parse_binding,
 )
 from mailflow.exchange.ranges import AddressRange, format_range
+from mailflow.exchange.refusals import NEEDS_BASIC
 from mailflow.lab import changes
 from mailflow.lab.organisation import (
     BUILDS,
@@ -255,7 +256,7 @@ DEFAULT = r"EX16A\Default Frontend EX16A"
             {"AuthMechanism": "BasicAuth, BasicAuthRequireTLS"},
             "If BasicAuthRequireTLS is set, TLS must also be set as an authentication mechanism.",
         ),
-        (RELAY, {"AuthMechanism": "Tls, BasicAuthRequireTLS"}, changes.NEEDS_BASIC),
+        (RELAY, {"AuthMechanism": "Tls, BasicAuthRequireTLS"}, NEEDS_BASIC),
         (
             RELAY,
             {

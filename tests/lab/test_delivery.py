@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +13,21 @@ from hypothesis import strategies as st
 
 import selection_model
 import strategies
+from lab_building import (
+    FRONT,
+    HUB,
+    NO_AUTH,
+    NOON,
+    Breaks,
+    begin,
+    change,
+    organisation,
+    relay,
+    said,
+    sent,
+    server,
+    set_on,
+)
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -35,23 +48,6 @@ from mailflow.lab.organisation import (
     address_pairs,
 )
 from mailflow.lab.wording import us_time
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_building import (
-    FRONT,
-    HUB,
-    NO_AUTH,
-    NOON,
-    Breaks,
-    begin,
-    change,
-    organisation,
-    relay,
-    said,
-    sent,
-    server,
-    set_on,
-)
 
 # --- who answers, against the slow model ----------------------------------------------------------
 

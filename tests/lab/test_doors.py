@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_snapshot import queue
 
-from mailflow.exchange.queues import Moment, Queue
+from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
 from mailflow.lab.connector_objects import DetailedConnector
 from mailflow.lab.doors import PracticeDoors, Session
@@ -251,27 +252,13 @@ def read(replies: Iterable[Reply]) -> Snapshot:
 
 def expected_queue(bench: Bench, one: LabQueue) -> Queue:
     """A queue as a typed snapshot holds it."""
-    modern = not bench.server(one.server).is_legacy
-
-    def moment(value: Any) -> Moment | None:  # noqa: ANN401
-        return Moment(value.isoformat(), value) if value else None
-
-    return Queue(
-        identity=one.identity,
-        server=one.server,
-        delivery_type=one.delivery_type,
-        next_hop_domain=one.next_hop,
-        status=one.shown_status,
-        message_count=len(one.messages),
-        last_error=one.error,
-        retry_count=one.retries,
-        last_retry=moment(one.last_retry),
-        next_retry=moment(one.next_retry),
-        first_retry=moment(one.first_retry),
+    server = bench.server(one.server)
+    return replace(
+        queue(one, server),
         next_hop_connector="00000000-0000-0000-0000-000000000000",
-        next_hop_category="Internal" if modern else "",
+        next_hop_category="" if server.is_legacy else "Internal",
         deferred_count=0,
-        velocity=0.0 if modern else None,
+        velocity=None if server.is_legacy else 0.0,
     )
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab_snapshot import snapshot, snapshot_of
 from mailflow.errors import UsageError
 from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.conflicts import find_conflicts
@@ -35,9 +35,6 @@ from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis
 from organisations import article
 from support import ROOT
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_snapshot import snapshot, snapshot_of
 
 SHOWN = (
     *("identity", "delivery_type", "status", "message_count", "last_error"),

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab_building import NOON, begin, organisation, relay, repair, said, sent, server
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.ranges import parse_range
 from mailflow.lab.organisation import BUILDS, LabQueue
 from mailflow.lab.transport import PACE, Stream, Transport
-
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_building import NOON, begin, organisation, relay, repair, said, sent, server
 
 MINUTE = timedelta(minutes=1)
 

@@ -304,3 +304,13 @@ def test_a_new_server_beside() -> None:
     org = one_relay("10.0.0.30/31").add_server("EX19A", E2019, "10.0.0.31")
 
     assert planned(org) == Plan()
+
+
+def test_a_servers_own_hop_stays_on_its_own_address() -> None:
+    """S4.06: no list is changed for a local address that the hop to itself never takes."""
+    org = healthy().set_addresses("EX16A", "10.0.0.21", "10.0.0.23")
+    hub = {"role": "HubTransport"}
+    org.add_relay("EX16A", "10.0.0.21", "10.0.7.1", name="Hub", bindings="0.0.0.0:2525", **hub)
+    org.add_relay("EX16A", "10.0.0.21", "10.0.7.2", name="Other", bindings="10.0.0.23:2525", **hub)
+
+    assert lists(org) == {r"EX16A\Hub": ["10.0.7.1"]}

@@ -50,15 +50,10 @@ def refusal(
         server: the server it belongs to; None: not known, then only its name is.
         downgraded: UseDowngradedExchangeServerAuth of that server; None: not known.
     """
-    auth = connector.auth
     edge = bool(server and server.is_edge)
-    if auth is not None:
-        text = _of_auth(connector, auth)
-        if text:
-            return text
-        if AuthMechanism.ExchangeServer in auth and not edge and _is_foreign(connector, server):
-            full = server.fqdn if server else ""
-            return FOREIGN_FQDN.format(full or connector.server, _short(connector.server))
+    text = refused_auth(connector) or _refused_tls(connector) or refused_fqdn(connector, server)
+    if text:
+        return text
     if edge and connector.groups and PermissionGroups.ExchangeLegacyServers in connector.groups:
         return LEGACY_ON_EDGE
     if connector.suppress_x_anonymous_tls and (edge or downgraded is False):
@@ -66,7 +61,9 @@ def refusal(
     return None
 
 
-def _of_auth(connector: ReceiveConnector, auth: AuthMechanism) -> str | None:
+def refused_auth(connector: ReceiveConnector) -> str | None:
+    """Why its AuthMechanism would be refused, with its PermissionGroups; None: it would not."""
+    auth = connector.auth or AuthMechanism(0)
     if AuthMechanism.BasicAuthRequireTLS in auth:
         if AuthMechanism.Tls not in auth:
             return NEEDS_TLS
@@ -77,9 +74,21 @@ def _of_auth(connector: ReceiveConnector, auth: AuthMechanism) -> str | None:
             return EXTERNAL_ALONE
         if connector.admits_exchange_servers is False:
             return EXTERNAL_GROUP
-    if connector.require_tls and AuthMechanism.Tls not in auth:
-        return REQUIRE_TLS
     return None
+
+
+def _refused_tls(connector: ReceiveConnector) -> str | None:
+    lacks = connector.auth is not None and AuthMechanism.Tls not in connector.auth
+    return REQUIRE_TLS if connector.require_tls and lacks else None
+
+
+def refused_fqdn(connector: ReceiveConnector, server: Server | None) -> str | None:
+    """Why its Fqdn would be refused: for Exchange servers it is its server's own; on Edge any."""
+    edge = bool(server and server.is_edge)
+    if not connector.offers_exchange_auth or edge or not _is_foreign(connector, server):
+        return None
+    full = server.fqdn if server else ""
+    return FOREIGN_FQDN.format(full or connector.server, _short(connector.server))
 
 
 def _is_foreign(connector: ReceiveConnector, server: Server | None) -> bool:

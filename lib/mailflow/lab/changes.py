@@ -24,6 +24,7 @@ from mailflow.exchange.connectors import (
     parse_flags,
 )
 from mailflow.exchange.ranges import RangeError, parse_range
+from mailflow.exchange.refusals import refused_auth, refused_fqdn
 from mailflow.lab.connector_objects import (
     PROTECTION,
     DetailedConnector,
@@ -41,23 +42,6 @@ T = TypeVar("T")
 NOT_FOUND = 'The Receive connector "{0}" wasn\'t found.'
 EMPTY = "Provide values for the Bindings and RemoteIPRanges parameters."
 CUSTOM = "You can't use Custom to specify PermissionGroups."
-NEEDS_TLS = "If BasicAuthRequireTLS is set, TLS must also be set as an authentication mechanism."
-NEEDS_BASIC = (
-    "If BasicAuthRequireTLS is set, BasicAuth must also be set as an authentication mechanism."
-)
-EXTERNAL_ALONE = (
-    "ExternalAuthoritative cannot be set with BasicAuth, BasicAuthRequireTLS, ExchangeServer, or "
-    "Integrated authentication mechanisms."
-)
-EXTERNAL_GROUPS = (
-    "You must set the value for the PermissionGroups parameter to ExchangeServers when you set the "
-    "AuthMechanism parameter to a value of ExternalAuthoritative."
-)
-FOREIGN_FQDN = (
-    "If the AuthMechanism attribute on a Receive connector contains the value ExchangeServer, you "
-    "must set the FQDN parameter on the Receive connector to one of the following values: the FQDN "
-    'of the transport server "{0}", the NetBIOS name of the transport server "{1}", or $null.'
-)
 
 SETTINGS: Mapping[str, str] = {
     "AdvertiseClientSettings": "advertise_client_settings",
@@ -266,33 +250,8 @@ def _refusals(new: ReceiveConnector, server: LabServer) -> Iterator[str]:
     """Why the cmdlet would refuse the connector as it would be, by itself (1.5, 3.4)."""
     if not new.bindings or not new.ranges:
         yield EMPTY
-    yield from _refused_auth(new)
-    yield from _refused_fqdn(new, server)
+    yield from filter(None, (refused_auth(new), refused_fqdn(new, server.exchange)))
     yield from _refused_settings(detailed(new), server)
-
-
-def _refused_auth(new: ReceiveConnector) -> Iterator[str]:
-    auth = new.auth or AuthMechanism(0)
-    groups = new.groups or PermissionGroups(0)
-    if AuthMechanism.BasicAuthRequireTLS in auth:
-        if AuthMechanism.Tls not in auth:
-            yield NEEDS_TLS
-        if AuthMechanism.BasicAuth not in auth:
-            yield NEEDS_BASIC
-    if AuthMechanism.ExternalAuthoritative in auth:
-        if auth & ~(AuthMechanism.ExternalAuthoritative | AuthMechanism.Tls):
-            yield EXTERNAL_ALONE
-        if PermissionGroups.ExchangeServers not in groups:
-            yield EXTERNAL_GROUPS
-
-
-def _refused_fqdn(new: ReceiveConnector, server: LabServer) -> Iterator[str]:
-    """A connector for Exchange servers has its server's name, or none; on Edge any."""
-    own = (server.exchange.fqdn, server.name)
-    names = {"", *(name.casefold() for name in own)}
-    exchange = AuthMechanism.ExchangeServer in (new.auth or AuthMechanism(0))
-    if exchange and not server.exchange.is_edge and new.fqdn.casefold() not in names:
-        yield FOREIGN_FQDN.format(*own)
 
 
 def _refused_settings(new: DetailedConnector, server: LabServer) -> Iterator[str]:

@@ -26,6 +26,7 @@ from mailflow.lab.organisation import Account, LabServer
 from mailflow.lab.practice import Practice
 from mailflow.lab.runner import Entrance, PythonRunner
 from mailflow.lab.tls import Authority
+from mailflow.sources.credentials import LiveOptions
 
 PASSWORD = "MAILFLOW_PRACTICE_PASSWORD"  # noqa: S105 - the name of a variable
 """Environment variable in which a client is told the password."""
@@ -98,15 +99,23 @@ class Endpoints:
         return f"{scheme}://{name}:{self.port}"
 
     @property
+    def options(self) -> LiveOptions:
+        """The log-on options that go with the source: who logs on, and where each name leads."""
+        return LiveOptions(
+            user=ENGINEER.name,
+            auth="ntlm",
+            ca=str(self.ca) if self.authority else "",
+            password_env=PASSWORD,
+            resolve=tuple(
+                f"{one.exchange.fqdn}={self.addresses[one.name]}:{self.port}"
+                for one in self.practice.organisation.servers
+            ),
+        )
+
+    @property
     def args(self) -> list[str]:
-        """Options that go with the source: who logs on, and where each name leads."""
-        options = ["--user", ENGINEER.name, "--auth", "ntlm", "--password-env", PASSWORD]
-        if self.authority is not None:
-            options += ["--ca", str(self.ca)]
-        for server in self.practice.organisation.servers:
-            where = f"{server.exchange.fqdn}={self.addresses[server.name]}:{self.port}"
-            options += ["--resolve", where]
-        return options
+        """The same options as a command line has them."""
+        return self.options.to_arguments()
 
     @property
     def env(self) -> dict[str, str]:

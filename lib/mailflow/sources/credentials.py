@@ -67,6 +67,13 @@ class LiveOptions:
         texts["resolve"] = " ".join(self.resolve)
         return {_variable(name): text for name, text in texts.items() if text}
 
+    def to_arguments(self) -> list[str]:
+        """The same options as a command line has them, in pairs of name and value."""
+        texts = {name: getattr(self, name) for name in _names() if name not in ("resolve", "way")}
+        pairs = [(f"--{name.replace('_', '-')}", text) for name, text in texts.items() if text]
+        pairs += [("--resolve", one) for one in self.resolve]
+        return [part for pair in pairs for part in pair]
+
     def over(self, other: LiveOptions) -> LiveOptions:
         """These options, and the other ones where these say nothing (the command line goes first).
 

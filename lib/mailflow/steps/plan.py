@@ -186,8 +186,16 @@ def _connections(org: Snapshot, target: Server, mine: Sequence[Finding]) -> list
         if path.target is not target or not causes or not path.address or not path.endpoint:
             continue
         family: Family = 4 if path.address.version == 4 else 6
-        for place in reachable(org, target, family, path.endpoint.port):
-            one = Connection(path.address, place.local, path.endpoint.port)
+        port = path.endpoint.port
+        # A server's own hop stays on its own address (S4.06), as `judged_paths` sees it.
+        itself = path.sender is target
+        places = (
+            [path.address]
+            if itself
+            else [place.local for place in reachable(org, target, family, port)]
+        )
+        for local in places:
+            one = Connection(path.address, local, port)
             if NOBODY in causes or answering(one, connectors):
                 found.setdefault(one)
     return list(found)

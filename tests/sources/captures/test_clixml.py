@@ -14,15 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
 from mailflow.errors import InputError
 from mailflow.sources.captures import clixml
 from mailflow.sources.captures.clixml import ClixmlReader, Entry, read_clixml, unescape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
 from support import needs_powershell, needs_shared, shared_files
-
-sys.path.insert(0, str(Path(__file__).parent))
-from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
 
 REAL = [*shared_files("captures/*.xml"), *shared_files("captures/powershell/*.xml")]
 CIM = "net-ip-configuration-2016.xml"
