@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_snapshot import queue
 
+from lab_snapshot import queue
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
 from mailflow.lab.connector_objects import DetailedConnector

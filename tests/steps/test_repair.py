@@ -111,6 +111,19 @@ def test_no_repair_is_refused_by_exchange(org: Organisation) -> None:
     assert find_conflicts([one for one in fixed.connectors if one.server == "EX16A"]) == []
 
 
+def test_no_command_rests_on_a_list_that_gets_none() -> None:
+    """S8.64, S1.31: the inner list would be empty, and Exchange refuses the outer one beside it."""
+    org = healthy().remove(r"EX16A\Relay").remove(r"EX16B\Relay")
+    org.add_relay("EX16A", "10.0.0.1-10.0.0.11", name="Inner")
+    org.add_relay("EX16A", "10.0.0.0/24", "10.0.0.1-10.0.0.10", name="Outer")
+    found = findings(org.snapshot())
+
+    assert found.repair == ()
+    words = " ".join(one.remedy for one in found.findings)
+    assert "Nothing would be left of its list" in words
+    assert r"Exchange would refuse the list of EX16A\Outer" in words
+
+
 @given(organisations())
 def test_undo_puts_every_list_back(org: Organisation) -> None:
     """The undo commands give each connector the ranges it had."""

@@ -119,8 +119,11 @@ def _release(
     now = release(connectors, _connections(beside))
     before = {one.identity: one for one in connectors}
     mine = [one.address for one in paths if one.address]
-    order, refused = in_order(connectors, now, _refusal)
-    for one in [*order, *(one for one, _ in refused)]:
+    # A list that would be empty gets no command (S8.64), so no other one may rest on it.
+    emptied = [one for one in now if not one.ranges and before[one.identity].ranges]
+    possible = [one if one.ranges else before[one.identity] for one in now]
+    order, refused = in_order(connectors, possible, _refusal)
+    for one in [*emptied, *order, *(one for one, _ in refused)]:
         gone = taken_off(before[one.identity].ranges, one.ranges)
         if any(address in block for block in gone for address in mine):
             _propose_ranges(before[one.identity], one, gone, todo)
@@ -153,8 +156,8 @@ def _connections(paths: Sequence[Path]) -> list[Connection]:
 
 
 def _refusal(edited: ReceiveConnector, others: Sequence[ReceiveConnector]) -> str | None:
-    """What Exchange says of the list; an empty one gets no command, so it is not asked."""
-    conflict = check(edited, others) if edited.ranges else None
+    """What Exchange says of the list beside the others."""
+    conflict = check(edited, others)
     return conflict.text if conflict else None
 
 
