@@ -34,6 +34,8 @@ EMPTY = {
 
 def _process(*command: str, folder: Path, code: int = 0) -> Callable[[], object]:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
+    # Else every start compiles the package again, which happens on no user's machine.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def start() -> None:
         done = subprocess.run(
