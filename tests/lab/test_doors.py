@@ -89,7 +89,7 @@ def test_a_server_that_is_not_there(bench: Bench) -> None:
 def test_what_is_not_on_the_list_never_gets_through(bench: Bench) -> None:
     """As the client to live servers refuses it; the calls beside it are answered, in order."""
     calls = (
-        Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.9.0.0/24",)}),
         Call("Get-ReceiveConnector", {"Identity": RELAY}),
         Call("Get-ReceiveConnector", {"Identity": ""}),
         Call("Get-Queue", {"Nothing": "x"}),
@@ -101,13 +101,39 @@ def test_what_is_not_on_the_list_never_gets_through(bench: Bench) -> None:
         *("refused", "refused"),
     ]
     assert [one.call for one in replies] == list(calls)
+    assert list(map(str, bench.connector(RELAY).ranges)) != ["10.9.0.0/24"]
+
+
+def test_a_repair_can_be_allowed(bench: Bench) -> None:
+    """As for the client to live servers: the two calls of a repair and no other that writes."""
+    calls = (
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.9.0.0/24",)}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.0.0.300",)}),
+        Call("Retry-Queue", {"Identity": "EX10A\\1187", "Confirm": False}),
+        Call("Retry-Queue", {"Filter": "Status -eq 'Retry'"}),
+    )
+    replies = ask(bench, "EX16A", *calls, writing=True)
+
+    assert [one.fault and one.fault.kind for one in replies] == [
+        *(None, "refused", "failed", None, "refused"),
+    ]
+    assert list(map(str, bench.connector(RELAY).ranges)) == ["10.9.0.0/24"]
     assert bench.connector(RELAY).enabled
 
 
-def test_writing_can_be_allowed(bench: Bench) -> None:
+def test_what_exchange_refuses_of_a_repair_is_an_error(bench: Bench) -> None:
+    """Not a fault: who looks only at that takes it for done."""
+    call = Call("Set-ReceiveConnector", {"Identity": r"EX16A\Fax", "RemoteIPRanges": ("10.9.0.1",)})
+    (reply,) = ask(bench, "EX16A", call, writing=True)
+
+    assert (reply.fault, len(reply.errors)) == (None, 1)
+
+
+def test_anything_can_be_allowed(bench: Bench) -> None:
     """For tests and for training."""
     call = Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False})
-    (reply,) = ask(bench, "EX16A", call, writing=True)
+    (reply,) = ask(bench, "EX16A", call, anything=True)
 
     assert not said(reply)
     assert bench.connector(RELAY).enabled is False
@@ -115,7 +141,7 @@ def test_writing_can_be_allowed(bench: Bench) -> None:
 
 def test_roles_hold_behind_the_doors(bench: Bench) -> None:
     """The account that opened them decides (section 8.8)."""
-    call = Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False})
+    call = Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.9.0.0/24",)})
     (reply,) = PracticeDoors(bench, VIEWER, writing=True).open("EX16A").ask([call], seconds=5)
 
     assert reply.fault is not None

@@ -47,7 +47,8 @@ class Session:
 
     def has(self, cmdlet: str) -> bool:
         """This account sees queues and connectors."""
-        return cmdlet in {"Get-Queue", "Get-Message", "Get-ReceiveConnector", "Get-TransportServer"}
+        reading = {"Get-Queue", "Get-Message", "Get-ReceiveConnector", "Get-TransportServer"}
+        return cmdlet in {*reading, "Set-ReceiveConnector", "Retry-Queue"}
 
     def run(self, call: Call) -> Reply:
         """Two rows with a warning and an error, a fault, or nothing."""
@@ -58,6 +59,8 @@ class Session:
             return Reply(call, fault=HARD)
         if call.cmdlet == "Get-TransportServer":
             return Reply(call)
+        if call.cmdlet == "Retry-Queue":
+            return Reply(call, errors=(SOFT,))
         values = {
             "Identity": f"{self.server} {self.user}",
             "Asked": repr(dict(sorted(call.parameters.items()))),
@@ -145,6 +148,7 @@ def replies(
 BY_LOG_ON, BY_PASSWORD = Settings(), Settings(user="CONTOSO\\engineer", password=PASSWORD)
 BY_WRONG_PASSWORD = replace(BY_PASSWORD, password="no")  # noqa: S106 - nobody's
 BY_SNAP_IN = Settings("snapin")
+BY_CHANGE = Settings(writing=True)
 NTLM = LogOn("engineer", "ntlm")
 INTERN = LogOn("intern", "credssp", delegated=True)
 HOPS = [
@@ -203,7 +207,7 @@ CALLS = [
     Call("Get-Queue", {"Identity": "EX16A\\Submission", "ResultSize": 5}),
     Call("Get-Message", {"Queue": "EX16A\\1"}),
     Call("Get-ADPermission", {"Identity": "x"}),
-    Call("Set-ReceiveConnector", {"Identity": "x"}),
+    Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay", "RemoteIPRanges": ("10.0.0.1",)}),
     Call("Get-ReceiveConnector", {"Server": "ex16a ü 'quoted' \"$x\""}),
     Call("Get-Queue", {"Identity": ("a", "b c")}),
     Call("Get-Queue", {"Identity": ("a",)}),
@@ -258,6 +262,55 @@ def test_powershell_answers_as_python_does(
         assert [dict(one.values) | NOTES for one in theirs.rows] == [
             dict(one.values) | dict.fromkeys(NOTES) for one in mine.rows
         ]
+
+
+RELAY = "EX16A\\Relay"
+LIST = ("10.0.0.0-10.0.0.10", "10.0.5.0/24", "2001:db8::/64")
+CHANGES = [
+    Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": LIST, "Confirm": False}),
+    Call(
+        "Set-ReceiveConnector",
+        {
+            "Identity": "EX16A\\Relay (Fax) \u00fc",
+            "RemoteIPRanges": LIST[:1],
+            "DomainController": "dc1",
+            "WhatIf": True,
+            "Confirm": False,
+        },
+    ),
+    Call("Retry-Queue", {"Identity": "EX10A\\14", "Confirm": False}),
+    Call("Retry-Queue", {"Identity": "EX10A\\14", "WhatIf": True}),
+    Call("Get-ReceiveConnector", {"Identity": RELAY}),
+    Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False}),
+    Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ()}),
+    Call("Retry-Queue", {"Identity": "EX10A\\14", "Resubmit": True}),
+]
+DONE = ["", "", "", "", "", "refused", "refused", "refused"]
+
+
+def test_changes_in_python(entrance: Entrance, organisation: Organisation) -> None:
+    """Where the settings say that changes are meant, those of a repair arrive, and no others."""
+    found = replies(PythonRunner(entrance), BY_CHANGE, CHANGES)
+    refused = replies(PythonRunner(entrance), BY_LOG_ON, CHANGES)
+    asked, reading = (one.asked for one in organisation.opened)
+
+    assert [kind for kind, _ in kinds(found)] == DONE
+    assert asked == CHANGES[:5]
+    assert found[2].errors == (SOFT,)
+    assert [kind for kind, _ in kinds(refused)] == [*["refused"] * 4, "", *["refused"] * 3]
+    assert reading == CHANGES[4:5]
+
+
+def test_changes_in_powershell(
+    entrance: Entrance, organisation: Organisation, in_powershell: PowerShellRunner
+) -> None:
+    """A list of texts, True and False come through PowerShell's remoting as what they are."""
+    found = replies(in_powershell, BY_CHANGE, CHANGES)
+    expected = replies(PythonRunner(entrance), BY_CHANGE, CHANGES)
+
+    assert kinds(found) == kinds(expected)
+    assert [one.errors for one in found] == [one.errors for one in expected]
+    assert organisation.opened[0].asked == organisation.opened[1].asked == CHANGES[:5]
 
 
 NOTES = dict.fromkeys(("PSComputerName", "RunspaceId", "PSShowComputerName"))

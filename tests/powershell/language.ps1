@@ -1,5 +1,5 @@
-# What PowerShell's own parser sees in scripts, as JSON: commands with their parameters, the list
-# $Allowed, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
+# What PowerShell's own parser sees in scripts, as JSON: commands with their parameters, the lists
+# $Allowed and $Writes, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
 param([string] $ListOfPaths)
 
 $newTokens = @{
@@ -88,9 +88,10 @@ $all = foreach ($path in [IO.File]::ReadAllLines($ListOfPaths)) {
             Get-Finding $_ $newTokens["$($_.Kind)"] })
     $findings += @($tree.FindAll({ $true }, $true) | ForEach-Object { Get-Syntax $_ })
     $kind = { param($type) $tree.FindAll({ $args[0] -is $type }.GetNewClosure(), $true) }
-    $allowed = & $kind ([System.Management.Automation.Language.AssignmentStatementAst]) |
-        Where-Object { $_.Left.Extent.Text -eq '$Allowed' } |
-        ForEach-Object { $_.Right.Expression.SafeGetValue() }
+    $list = { param($name)
+        & $kind ([System.Management.Automation.Language.AssignmentStatementAst]) |
+            Where-Object { $_.Left.Extent.Text -eq $name } |
+            ForEach-Object { $_.Right.Expression.SafeGetValue() } }
     $functions = @(& $kind ([System.Management.Automation.Language.FunctionDefinitionAst]))
     @{
         findings = $findings
@@ -100,7 +101,8 @@ $all = foreach ($path in [IO.File]::ReadAllLines($ListOfPaths)) {
         bodies = @($functions | ForEach-Object { $_.Extent.Text })
         texts = @(& $kind ([System.Management.Automation.Language.StringConstantExpressionAst]) |
                 ForEach-Object { $_.Value })
-        allowed = $allowed
+        allowed = & $list '$Allowed'
+        writes = & $list '$Writes'
     }
 }
 ConvertTo-Json -InputObject @($all) -Depth 6 -Compress

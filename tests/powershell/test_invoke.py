@@ -19,7 +19,7 @@ import pytest
 from mailflow import powershell
 from mailflow.sources import wire
 from mailflow.sources.row import Enumeration, Items
-from mailflow.sources.shell import Call, Fault, Reply
+from mailflow.sources.shell import Argument, Call, Fault, Reply, ShellError, check
 from powershell.rig import Rig, Run, replies
 
 WAYS = ("session", "snapin")
@@ -381,6 +381,147 @@ def test_a_snap_in_that_hangs(openings: Mapping[str, Run]) -> None:
     assert found.ended
     # With the start of PowerShell; what blocks would not let go before 8 s.
     assert run.when("#mailflow done 0#") < SECONDS + 2 + 2
+
+
+RANGES = ("10.0.0.0-10.0.0.10", "10.0.5.0/24", "2001:db8::/64")
+
+
+def setting(**more: Argument) -> Call:
+    """Set-ReceiveConnector of one connector, with a list unless another is given."""
+    given: dict[str, Argument] = {"Identity": "EX16A\\Relay", "RemoteIPRanges": RANGES, **more}
+    return Call("Set-ReceiveConnector", given)
+
+
+def given(**values: str) -> str:
+    """What the cmdlet says that it was given."""
+    return " ".join(f"{name}={value}" for name, value in sorted(values.items()))
+
+
+ALL = f"list {'+'.join(RANGES)}"
+YES, NO = "SwitchParameter True", "SwitchParameter False"
+RELAY, QUEUE = "String EX16A\\Relay", "String EX10A\\14"
+CHANGES: Mapping[str, tuple[Call, tuple[str, ...]]] = {
+    "set": (
+        setting(Confirm=False, DomainController="dc1"),
+        (
+            given(Confirm=NO, DomainController="String dc1", Identity=RELAY, RemoteIPRanges=ALL),
+            f"set {'+'.join(RANGES)}",
+        ),
+    ),
+    "set to one": (
+        setting(Identity="EX16A\\Fax (1) \u00fc", RemoteIPRanges=("10.0.0.1",), Confirm=False),
+        (
+            given(
+                Confirm=NO, Identity="String EX16A\\Fax (1) \u00fc", RemoteIPRanges="list 10.0.0.1"
+            ),
+            "set 10.0.0.1",
+        ),
+    ),
+    "try": (
+        setting(WhatIf=True, Confirm=False),
+        (given(Confirm=NO, Identity=RELAY, RemoteIPRanges=ALL, WhatIf=YES),),
+    ),
+    "retry": (
+        Call("Retry-Queue", {"Identity": "EX10A\\14", "Confirm": False}),
+        (given(Confirm=NO, Identity=QUEUE), "retried"),
+    ),
+    "try a retry": (
+        Call("Retry-Queue", {"Identity": "EX10A\\14", "WhatIf": True}),
+        (given(Identity=QUEUE, WhatIf=YES),),
+    ),
+}
+"""Calls that change something, and what the cmdlet says that it was given and did."""
+
+NO_CHANGES: Mapping[str, Call] = {
+    "another cmdlet": Call("Remove-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
+    "another parameter": setting(Enabled=False),
+    "bindings": setting(Bindings=("0.0.0.0:25",)),
+    "no list": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
+    "an empty list": setting(RemoteIPRanges=()),
+    "a list of blanks": setting(RemoteIPRanges=("10.0.0.1", " ")),
+    "a text for a list": setting(RemoteIPRanges="10.0.0.1"),
+    "a difference for a list": setting(RemoteIPRanges={"Remove": ("10.0.0.1",)}),
+    "no connector": Call("Set-ReceiveConnector", {"RemoteIPRanges": RANGES}),
+    "an empty identity": setting(Identity=" "),
+    "a connector of whichever server": setting(Identity="Relay"),
+    "a connector of no server": setting(Identity="\\Relay"),
+    "a server without a connector": setting(Identity="EX16A\\"),
+    "all connectors": setting(Identity="EX16A\\*"),
+    "several connectors": setting(Identity=("EX16A\\Relay", "EX16B\\Relay")),
+    "a text for a switch": setting(Confirm="no"),
+    "a number for a switch": setting(WhatIf=0),
+    "two controllers": setting(DomainController=("dc1", "dc2")),
+    "a filter": Call("Retry-Queue", {"Filter": "Status -eq 'Retry'"}),
+    "a resubmission": Call("Retry-Queue", {"Identity": "EX10A\\14", "Resubmit": True}),
+    "a server": Call("Retry-Queue", {"Identity": "EX10A\\14", "Server": "EX10A"}),
+    "no queue": Call("Retry-Queue"),
+    "all queues": Call("Retry-Queue", {"Identity": "EX10A\\*"}),
+    "a queue of all servers": Call("Retry-Queue", {"Identity": "*\\14"}),
+    "a queue of this server": Call("Retry-Queue", {"Identity": "14"}),
+}
+"""Calls that the client refuses too, each for one reason."""
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
+    """All of these where changes are meant, in each way; and where they are not."""
+    calls = {name: call for name, (call, _) in CHANGES.items()} | NO_CHANGES
+    calls["refused by Exchange"] = setting(Identity="EX16A\\Taken", Confirm=False)
+
+    def ask(what: str) -> Asked:
+        rig = Rig(tmp_path_factory.mktemp("changes"))
+        way = "snapin" if what == "reading" else what
+        settings = wire.Settings(way, 30, writing=what != "reading")
+        run = rig.ask(list(calls.values()), settings, PRACTICE_SNAPIN="E2010")
+        found = replies(run, list(calls.values()))
+        told = {name: one for name, one in zip(calls, found, strict=True) if one is not None}
+        return Asked(rig, run, told)
+
+    whats = (*WAYS, "reading")
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(whats, pool.map(ask, whats), strict=True))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_arrives_as_it_was_asked_for(
+    changed: Mapping[str, Asked], way: str, name: str
+) -> None:
+    """The list as texts, switches as truth values, and with -WhatIf nothing is done (S8.66)."""
+    call, said = CHANGES[name]
+
+    assert Reply(call, warnings=said) == changed[way].replies[name]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_exchange_refuses_ends_no_call(changed: Mapping[str, Asked], way: str) -> None:
+    """It is an error beside a call that came to its end: who writes has to look at both."""
+    found = changed[way].replies["refused by Exchange"]
+
+    assert found.fault is None
+    assert found.errors == (Fault("failed", "Conflict,Set-ReceiveConnector", "it conflicts"),)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", NO_CHANGES)
+def test_no_other_change_runs(changed: Mapping[str, Asked], way: str, name: str) -> None:
+    """The script refuses it by itself, in the words in which the client does."""
+    call = NO_CHANGES[name]
+    with pytest.raises(ShellError) as caught:
+        check(call, writing=True)
+
+    assert Reply(call, fault=caught.value.fault) == changed[way].replies[name]
+
+
+def test_nothing_is_changed_where_that_was_not_said(changed: Mapping[str, Asked]) -> None:
+    """Without the word in the settings the script knows no cmdlet that writes."""
+    found = changed["reading"].replies
+
+    assert {
+        Fault("refused", "", f"{one.call.cmdlet}: not on the list of allowed cmdlets")
+        for one in found.values()
+    } == {one.fault for one in found.values()}
+    assert len(found) == len(CHANGES) + len(NO_CHANGES) + 1
 
 
 def test_a_line_that_cannot_be_read(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mailflow import powershell
-from mailflow.sources.shell import ALLOWED
+from mailflow.sources.shell import ALLOWED, WRITES
 from powershell.rig import HERE, Rig
 from support import needs_shared
 
@@ -121,13 +121,17 @@ def test_what_2_lacks_is_seen(parsed: Mapping[str, Any], what: str) -> None:
 
 def test_the_lists_of_what_is_allowed_are_equal(parsed: Mapping[str, Any]) -> None:
     """What may leave this side is what the script runs: the same cmdlets, the same parameters."""
-    theirs = {name: set(ones) for name, ones in parsed[powershell.INVOKE]["allowed"].items()}
+    reading, writing = (
+        {name: set(ones) for name, ones in parsed[powershell.INVOKE][which].items()}
+        for which in ("allowed", "writes")
+    )
 
-    assert {name: set(ones) for name, ones in ALLOWED.items()} == theirs
+    assert {name: set(ones) for name, ones in ALLOWED.items()} == reading
+    assert {name: set(ones) for name, ones in WRITES.items()} == writing
 
 
 def test_the_collection_asks_for_nothing_else(parsed: Mapping[str, Any]) -> None:
-    """Every cmdlet that Collect-MailFlow.ps1 names is on the list of the allowed ones."""
+    """Every cmdlet that Collect-MailFlow.ps1 names is on the list of those that read."""
     collect = parsed[powershell.COLLECT]
     used = {one["name"] for one in collect["commands"]}
     named = {one for one in collect["texts"] if re.fullmatch(r"[A-Z][a-z]+-[A-Z]\w+", one)} - used

@@ -33,7 +33,7 @@ from mailflow.lab.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import Place, Target, WinrmDoors
+from mailflow.sources.winrm import Place, Target, WinrmDoors, WinrmShell
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
 CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
@@ -525,6 +525,70 @@ def test_what_is_not_allowed_never_leaves(plain: Server) -> None:
     assert alone == ["Create"]
     assert [one.fault and one.fault.kind for one in both] == ["refused", None]
     assert plain.far.seen[-1][1] == [QUEUES]
+
+
+SET = Call(
+    "Set-ReceiveConnector",
+    {"Identity": "EX16A\\Relay", "RemoteIPRanges": ("10.0.5.0/24",), "Confirm": False},
+)
+RETRY = Call("Retry-Queue", {"Identity": "EX10A\\14", "Confirm": False})
+
+
+def writing(server: Server) -> WinrmShell:
+    """A shell behind doors that were made for changes."""
+    return WinrmDoors(server.target(), SCRIPT, writing=True).open(NAME)
+
+
+def test_a_change_leaves_only_through_doors_made_for_it(plain: Server) -> None:
+    """With each value as it was given, and told to the far side as a change."""
+    shell, reading = writing(plain), plain.open()
+    done = [one for call in (SET, RETRY) for one in shell.ask([call], seconds=10)]
+    seen = plain.far.seen[-2:]
+    refused = reading.ask([SET, RETRY], seconds=10)
+    shell.close()
+    reading.close()
+
+    assert [one.fault for one in done] == [None, None]
+    assert [(settings.writing, calls) for settings, calls in seen] == [
+        *((True, [SET]), (True, [RETRY])),
+    ]
+    assert [one.fault.kind for one in refused if one.fault] == ["refused", "refused"]
+    assert plain.far.seen[-2:] == seen
+
+
+def test_who_may_change_says_so_only_with_a_change(plain: Server) -> None:
+    """What only reads is asked as if nothing else could be, and what is refused leaves no trace."""
+    shell = writing(plain)
+    other = Call("Set-ReceiveConnector", {**SET.parameters, "Enabled": False})
+    replies = shell.ask([QUEUES, other], seconds=10)
+    shell.close()
+
+    assert [one.fault and one.fault.kind for one in replies] == [None, "refused"]
+    assert plain.far.seen[-1][1] == [QUEUES]
+    assert plain.far.seen[-1][0].writing is False
+
+
+@pytest.mark.parametrize("calls", [[SET], [RETRY], [SET, CONNECTORS]])
+def test_a_change_is_never_asked_for_again(tmp_path: Path, calls: list[Call]) -> None:
+    """Where the answer was lost it may have been done: that is for the caller to read back."""
+    with serving(tmp_path, far=Damaging()) as server:
+        shell = writing(server)
+        replies = shell.ask(calls, seconds=10)
+        shell.close()
+
+    assert replies[0].fault == setup_faults.fault("cut-answer")
+    assert [asked for _, asked in server.far.seen] == [calls]
+
+
+def test_a_refused_change_does_not_keep_what_reads_from_being_asked_again(tmp_path: Path) -> None:
+    """It never left."""
+    with serving(tmp_path, far=Damaging()) as server:
+        shell = server.open()
+        replies = shell.ask([QUEUES, SET], seconds=10)
+        shell.close()
+
+    assert [one.fault and one.fault.kind for one in replies] == [None, "refused"]
+    assert [asked for _, asked in server.far.seen] == [[QUEUES], [QUEUES]]
 
 
 def test_powershell_is_started_without_cmd(plain: Server, monkeypatch: pytest.MonkeyPatch) -> None:

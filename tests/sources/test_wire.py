@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Mapping
 
@@ -27,7 +28,7 @@ ARGUMENTS: st.SearchStrategy[Argument] = st.one_of(
     st.dictionaries(SAID, LISTS, max_size=2),
 )
 CALLS = st.builds(Call, SAID, st.dictionaries(SAID, ARGUMENTS, max_size=4))
-SETTINGS = st.builds(Settings, SAID, st.integers(1, 600), SAID, TEXTS)
+SETTINGS = st.builds(Settings, SAID, st.integers(1, 600), SAID, TEXTS, st.booleans())
 SCRIPTS = st.text(st.sampled_from("abc {}$'\"\t\n#"), max_size=60)
 # What XML 1.0 can hold, and what survives its line ends.
 SHOWN = st.text(st.characters(min_codepoint=32, max_codepoint=0xFFFD, exclude_categories=["Cs"]))
@@ -83,6 +84,20 @@ def test_what_is_no_request_is_refused(data: bytes) -> None:
     """Whatever a stranger sends ends as one kind of error."""
     with pytest.raises(ValueError):  # noqa: PT011 - of whichever layer noticed
         wire.read_request(data)
+
+
+@pytest.mark.parametrize("value", ["", "False", "True", "1", 1, False, ("a",)])
+def test_changes_are_meant_only_where_it_is_said(value: Argument) -> None:
+    """A request says nothing of it unless asked to; anything but the truth value means no."""
+    name = base64.b64encode(b"Writing")
+    silent, said = (wire.request("", Settings(writing=one), []) for one in (False, True))
+    line = wire._line(Call(wire.SETTINGS, {"Seconds": 60, "Writing": value}))
+    other = silent.partition(b"\n")[0] + f"\n\n{line}\n".encode()
+
+    assert (name in silent, name in said) == (False, True)
+    assert [wire.read_request(one)[1].writing for one in (silent, said, other)] == [
+        *(False, True, False),
+    ]
 
 
 def test_a_password_is_never_shown() -> None:

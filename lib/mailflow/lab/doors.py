@@ -93,6 +93,7 @@ class PracticeDoors(Doors):
         account: Account | None = None,
         *,
         writing: bool = False,
+        anything: bool = False,
         flat: bool = False,
     ) -> None:
         """Come as an account, as for `Session`.
@@ -100,13 +101,15 @@ class PracticeDoors(Doors):
         Args:
             practice: the scenario under way.
             account: who asks.
-            writing: whether cmdlets that are not on the allow-list of this program may be asked
-                too; for tests and for training.
+            writing: whether the calls of `shell.WRITES` may be asked too, as for `WinrmDoors`.
+            anything: whether cmdlets that are on no list of this program may be asked too; for
+                tests and for training.
             flat: as for `Session`.
         """
         self._practice = practice
         self._account = account
         self._writing = writing
+        self._anything = anything
         self._flat = flat
 
     def open(self, server: str) -> Shell:
@@ -120,16 +123,17 @@ class PracticeDoors(Doors):
         if network != "open" or not session.server.shell:
             why = "it does not answer" if network == "silent" else "the connection was refused"
             raise ShellError(Fault("unreachable", "", f"{server}: {why}"))
-        return _PracticeShell(session, writing=self._writing)
+        return _PracticeShell(session, writing=self._writing, anything=self._anything)
 
 
 class _PracticeShell(Shell):
     """One session of `PracticeDoors`."""
 
-    def __init__(self, session: Session, *, writing: bool) -> None:
+    def __init__(self, session: Session, *, writing: bool, anything: bool) -> None:
         self.server = session.server.name
         self._session = session
         self._writing = writing
+        self._anything = anything
 
     def ask(self, calls: Sequence[Call], *, seconds: float) -> list[Reply]:  # noqa: ARG002 - at once
         """Run calls in order; one that is not on the allow-list is refused here."""
@@ -140,8 +144,8 @@ class _PracticeShell(Shell):
 
     def _ask(self, call: Call) -> Reply:
         try:
-            if not self._writing:
-                check(call)
+            if not self._anything:
+                check(call, writing=self._writing)
         except ShellError as error:
             return Reply(call, fault=error.fault)
         return self._session.run(call)

@@ -44,7 +44,7 @@ from mailflow.sources.wire import Settings
 AT_ONCE = 4
 """Command lines that run at the same time: each is two processes of about 110 MB."""
 
-CMDLETS = (*shell.ALLOWED, "Retry-Queue", "Set-ReceiveConnector")
+CMDLETS = (*shell.ALLOWED, *shell.WRITES)
 """What a session may have, if the account has the role."""
 
 PRELUDE = Path(__file__).with_name("practice.ps1")

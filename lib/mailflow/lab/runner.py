@@ -160,7 +160,7 @@ class PythonRunner:
     def _answer(self, session: Session, call: Call, job: Job, settings: Settings) -> Reply:
         """One call, held to the allow-list and to its time."""
         try:
-            shell.check(call)
+            shell.check(call, writing=settings.writing)
         except ShellError as error:
             return Reply(call, fault=error.fault)
         if self.entrance.delay(job.server) > settings.seconds:

@@ -1,9 +1,12 @@
 # Invoke-MailFlow.ps1 asks Exchange what mailflow wants to know, and answers on standard output.
 #
 # It only reads: whatever is sent, no cmdlet and no parameter runs that does not stand in $Allowed.
-# It changes nothing in Exchange and leaves nothing on this computer: each answer passes through one
-# temporary file that is deleted at once. Nobody has to install it: mailflow sends it over standard
-# input with each log-on. For Windows PowerShell 2.0 (Exchange 2010) and all that came after it.
+# The one exception is a repair that a person has confirmed. Then the settings say Writing, and only
+# then two more cmdlets run, with the parameters in $Writes and no others: they set the list of
+# remote addresses of one receive connector, and try one queue again. It leaves nothing on this
+# computer: each answer passes through one temporary file that is deleted at once. Nobody has to
+# install it: mailflow sends it over standard input with each log-on. For Windows PowerShell 2.0
+# (Exchange 2010) and all that came after it.
 #
 # $Lines holds the settings, then a line for each call: fields with a tab between them, a name, then
 # name and value of each parameter. Names are base64 of UTF-8. A value is a letter, and behind it
@@ -25,6 +28,16 @@ $Allowed = @{
     'Get-ServerComponentState'  = @('Component', 'DomainController', 'Identity')
     'Get-TransportServer'       = @('DomainController', 'Identity')
     'Get-TransportService'      = @('DomainController', 'Identity')
+}
+$Writes = @{
+    'Retry-Queue'          = @('Confirm', 'Identity', 'WhatIf')
+    'Set-ReceiveConnector' =
+        @('Confirm', 'DomainController', 'Identity', 'RemoteIPRanges', 'WhatIf')
+}
+$Needed = @('Identity', 'RemoteIPRanges')
+$Forms = @{
+    Confirm = [bool]; DomainController = [string]; Identity = [string]
+    RemoteIPRanges = [string[]]; WhatIf = [bool]
 }
 
 # Failures are told apart by their ids, for texts are translated. Where PowerShell 2.0 gives no name
@@ -72,10 +85,13 @@ function ConvertFrom-Line([string] $Line) {
     return $call
 }
 
-function Get-Refusal([string] $Name, [hashtable] $Parameters) {
-    if (-not $Allowed.ContainsKey($Name)) { return "${Name}: not on the list of allowed cmdlets" }
+function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
+    $known = $Allowed[$Name]
+    $changes = $Writing -and $Writes.ContainsKey($Name)
+    if ($changes) { $known = $Writes[$Name] }
+    if (-not $known) { return "${Name}: not on the list of allowed cmdlets" }
     foreach ($key in $Parameters.Keys) {
-        if ($Allowed[$Name] -notcontains $key) {
+        if ($known -notcontains $key) {
             return "$Name -${key}: not on the list of allowed parameters"
         }
         $value = $Parameters[$key]
@@ -83,6 +99,17 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters) {
         $parts = @($value | ForEach-Object { "$_".Trim() })
         # Where an identity is empty, Get cmdlets return every object there is.
         if ($parts.Length -eq 0 -or $parts -contains '') { return "$Name -${key}: empty" }
+    }
+    if (-not $changes) { return }
+    foreach ($key in $known) {
+        $given = $Parameters.ContainsKey($key) -or $Needed -contains $key
+        if ($given -and $Parameters[$key] -isnot $Forms[$key]) {
+            return "$Name -${key}: not in the form that a change needs"
+        }
+    }
+    # With no server it would be one of this computer, and with * all queues of a server.
+    if ($Parameters['Identity'] -notmatch '^[^\\*\s][^\\*]*\\[^*\s][^*]*\z') {
+        return "$Name -Identity: not one object of one server"
     }
 }
 
@@ -218,7 +245,7 @@ try {
     for ($number = 1; $number -le $count; $number++) {
         try {
             $call = ConvertFrom-Line $Lines[$number]
-            $refusal = Get-Refusal $call.Name $call.Parameters
+            $refusal = Get-Refusal $call.Name $call.Parameters ($settings['Writing'] -eq $true)
         } catch { $refusal = 'this call cannot be read' }
         if ($refusal) { $answer = New-Answer 'refused' '' $refusal }
         elseif ($hangs) { $answer = New-Answer 'timed-out' '' 'not asked: a call before it hangs' }

@@ -3,10 +3,22 @@
 Whoever can run a cmdlet on a server implements `Shell`, whoever can reach servers `Doors`. The
 collection (`sources/collect.py`) knows no other way, so that WinRM and the practice organisation
 stand behind the same door. Failures of the far side are data (`Fault`), not exceptions.
+
+Doors are made for reading unless whoever makes them says otherwise: what changes something is
+refused on this side, and the far side refuses it too where it was not told that changes are meant.
+
+After a call that changes something:
+
+- what Exchange refuses stands in `Reply.errors`, and `Reply.fault` is None: both have to be empty
+  before it may be said that something was done
+- a fault of kind `failed`, `timed-out`, `unreachable`, `protocol` or `quota` leaves open whether it
+  was done, and after `timed-out` it may still be: read it back; after any other nothing was done
+- no shell asks a second time by itself
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -51,6 +63,35 @@ ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """The cmdlets that may leave this side, all read-only, with their parameters as Exchange spells
 them. The script at the far side holds the same list and refuses on its own."""
+
+WRITES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "Retry-Queue": frozenset({"Confirm", "Identity", "WhatIf"}),
+        "Set-ReceiveConnector": frozenset(
+            {"Confirm", "DomainController", "Identity", "RemoteIPRanges", "WhatIf"}
+        ),
+    }
+)
+"""The cmdlets that change something, which may leave this side through doors made for it alone.
+The script holds this list too. Of `Retry-Queue` neither -Filter nor -Resubmit: one queue, named,
+is tried again, and nothing is routed anew (S8.72, S8.73)."""
+
+_FORMS: Mapping[str, type] = MappingProxyType(
+    {
+        "Confirm": bool,
+        "DomainController": str,
+        "Identity": str,
+        "RemoteIPRanges": tuple,
+        "WhatIf": bool,
+    }
+)
+"""What each parameter of a change has to be; a list of ranges is the whole new one (S8.60)."""
+
+_NEEDED = frozenset({"Identity", "RemoteIPRanges"})
+
+_ONE_OBJECT = re.compile(r"[^\\*\s][^\\*]*\\[^*\s][^*]*")
+r"""`SERVER\Name`: without a server it would be one of the session's (S8.77), and `SERVER\*` names
+all of its queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +202,50 @@ class TwoWays(Protocol):
         ...
 
 
-def check(call: Call) -> None:
-    """Refuse what is not on the allow-list, and what would read more than was asked for.
+def check(call: Call, *, writing: bool = False) -> None:
+    """Refuse what is not on the allow-list, and what would read or change more than was meant.
 
     An empty identity makes a Get cmdlet return every object there is (S8.59).
+
+    Args:
+        call: what would leave this side.
+        writing: whether it may be one of `WRITES`.
 
     Raises:
         ShellError: with a fault of kind `refused`.
     """
-    parameters = ALLOWED.get(call.cmdlet)
+    why = _refusal(call, writing=writing)
+    if why:
+        raise ShellError(Fault("refused", "", why))
+
+
+def changes_something(call: Call) -> bool:
+    """Whether a call is one of those that change something."""
+    return call.cmdlet in WRITES
+
+
+def _refusal(call: Call, *, writing: bool) -> str:
+    """Why a call may not leave; empty: it may. The script says the same in the same words."""
+    parameters = ALLOWED.get(call.cmdlet) or (WRITES.get(call.cmdlet) if writing else None)
     if parameters is None:
-        raise ShellError(Fault("refused", "", f"{call.cmdlet}: not on the list of allowed cmdlets"))
+        return f"{call.cmdlet}: not on the list of allowed cmdlets"
     for name, value in call.parameters.items():
         if name not in parameters:
-            why = f"{call.cmdlet} -{name}: not on the list of allowed parameters"
-            raise ShellError(Fault("refused", "", why))
+            return f"{call.cmdlet} -{name}: not on the list of allowed parameters"
         if _is_empty(value):
-            raise ShellError(Fault("refused", "", f"{call.cmdlet} -{name}: empty"))
+            return f"{call.cmdlet} -{name}: empty"
+    return _malformed(call, parameters) if changes_something(call) else ""
+
+
+def _malformed(call: Call, parameters: frozenset[str]) -> str:
+    for name in sorted(parameters):
+        given = name in call.parameters
+        value = call.parameters.get(name)
+        if (given or name in _NEEDED) and not isinstance(value, _FORMS[name]):
+            return f"{call.cmdlet} -{name}: not in the form that a change needs"
+    if _ONE_OBJECT.fullmatch(str(call.parameters["Identity"])) is None:
+        return f"{call.cmdlet} -Identity: not one object of one server"
+    return ""
 
 
 def _is_empty(value: Argument) -> bool:

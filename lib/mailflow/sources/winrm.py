@@ -7,7 +7,9 @@ drives the protocol itself. A call goes as data on standard input of one PowerSh
 - every request has a deadline, down to each read of a socket; what hangs beyond that (a name
   lookup, Kerberos) hangs in a thread that is left behind
 - a lost answer is never resumed: the shell is given up and what is missing asked once more in a
-  new one, for all calls only read
+  new one, unless one of the calls changes something: whether it did is for the caller to read back
+- what changes something leaves only through doors made for it, and only then is the far side told
+  that changes are meant
 - a shell is closed at the end, by a new connection where the old one failed, and closes itself
   shortly after the deadline where nobody reaches it any more
 - one connection is used by one thread at a time: shared ones have been seen to send readable text
@@ -31,7 +33,7 @@ from mailflow.plain import visible
 from mailflow.sources import setup_faults, wire
 from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.setup_faults import fault
-from mailflow.sources.shell import Call, Fault, Reply, ShellError, check
+from mailflow.sources.shell import Call, Fault, Reply, ShellError, changes_something, check
 
 if TYPE_CHECKING:
     import winrm.protocol
@@ -152,14 +154,15 @@ class Target:
 class WinrmDoors:
     """Reaches servers over WinRM."""
 
-    def __init__(self, target: Target, script: str) -> None:
+    def __init__(self, target: Target, script: str, *, writing: bool = False) -> None:
         """Nothing is connected yet.
 
         Args:
             target: how to reach and log on.
             script: text of `Invoke-MailFlow.ps1`.
+            writing: whether the calls of `shell.WRITES` may leave too.
         """
-        self.target, self.script = target, script
+        self.target, self.script, self.writing = target, script, writing
         self._by_snapin: set[str] = set()
 
     def use_snapin(self, server: str) -> None:
@@ -175,7 +178,7 @@ class WinrmDoors:
         target = self.target
         if server.casefold() in self._by_snapin:
             target = replace(target, way="snapin")
-        shell = WinrmShell(server, target, self.script)
+        shell = WinrmShell(server, target, self.script, writing=self.writing)
         shell.begin()
         return shell
 
@@ -189,11 +192,11 @@ class WinrmShell:
         powershell: its version; "" before the first answer.
     """
 
-    def __init__(self, server: str, target: Target, script: str) -> None:
+    def __init__(self, server: str, target: Target, script: str, *, writing: bool = False) -> None:
         """Nothing is connected yet; `begin` does that."""
         self.server = server
         self.way = self.powershell = ""
-        self._target, self._script = target, script
+        self._target, self._script, self._writing = target, script, writing
         self._far: _FarShell | None = None
 
     def begin(self) -> None:
@@ -213,11 +216,13 @@ class WinrmShell:
         replies: dict[int, Reply] = {}
         for number, call in enumerate(calls):
             try:
-                check(call)
+                check(call, writing=self._writing)
             except ShellError as error:
                 replies[number] = Reply(call, fault=error.fault)
+        left = [call for number, call in enumerate(calls) if number not in replies]
         failed = self._round(calls, replies, until)
-        if setup_faults.is_lost(failed) and until - time.monotonic() >= AGAIN_SECONDS:
+        again = setup_faults.is_lost(failed) and not any(map(changes_something, left))
+        if again and until - time.monotonic() >= AGAIN_SECONDS:
             failed = self._round(calls, replies, until)
         return [
             replies.get(number) or Reply(call, fault=failed) for number, call in enumerate(calls)
@@ -265,9 +270,13 @@ class WinrmShell:
         target = self._target
         # A call that hangs leaves time for the others, and for the script to write that it did.
         left = (until - time.monotonic() - 2) / (1 if len(calls) == 1 else 2)
-        settings = wire.Settings(target.way, max(1, min(target.call_seconds, int(left))))
+        settings = wire.Settings(
+            target.way,
+            max(1, min(target.call_seconds, int(left))),
+            writing=any(map(changes_something, calls)),
+        )
         if target.way == "session" and target.user and target.password and not target.forwards:
-            settings = wire.Settings(target.way, settings.seconds, target.user, target.password)
+            settings = replace(settings, user=target.user, password=target.password)
         return wire.request(self._script, settings, calls)
 
     def _read(

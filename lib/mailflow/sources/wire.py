@@ -71,12 +71,15 @@ class Settings:
         seconds: how long one call may take there.
         user: for the session, where the log-on itself cannot go on to it; empty: the log-on's own.
         password: with `user`. Goes as data on standard input, never into a script's text.
+        writing: whether cmdlets that change something may run (`shell.WRITES`); without it the
+            script refuses them.
     """
 
     way: str = "session"
     seconds: int = 60
     user: str = ""
     password: str = field(default="", repr=False)
+    writing: bool = False
 
 
 def request(script: str, settings: Settings, calls: Sequence[Call]) -> bytes:
@@ -92,6 +95,8 @@ def request(script: str, settings: Settings, calls: Sequence[Call]) -> bytes:
     own: dict[str, Argument] = {"Way": settings.way, "Seconds": settings.seconds}
     if settings.user:
         own |= {"User": settings.user, "Password": settings.password}
+    if settings.writing:
+        own["Writing"] = True
     lines = [f"{len(script)} {digest}", f"{script}", _line(Call(SETTINGS, own))]
     lines += [_line(one) for one in calls]
     return ("\n".join(lines) + "\n").encode("ascii")
@@ -114,7 +119,8 @@ def read_request(data: bytes) -> tuple[str, Settings, list[Call]]:
     if first.cmdlet != SETTINGS or not isinstance(seconds, int):
         raise ValueError("no line of settings")
     user, password = (str(own.get(name, "")) for name in ("User", "Password"))
-    return script, Settings(str(own.get("Way", "session")), seconds, user, password), calls
+    writing = own.get("Writing") is True
+    return script, Settings(str(own.get("Way", "session")), seconds, user, password, writing), calls
 
 
 def frame(number: int, document: bytes) -> bytes:

@@ -47,6 +47,26 @@ function Get-ReceiveConnector {
         Day = [DayOfWeek]::Friday; Nothing = $null; Enabled = $true }
 }
 
+# Both say as a warning what they were given, and what they would do only if they may do it.
+function Set-ReceiveConnector {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string] $Identity, [string[]] $RemoteIPRanges, [string] $DomainController, [bool] $Enabled)
+    Write-Warning (Get-Given $PSBoundParameters)
+    if ($Identity -like '*\Taken') { Write-Error -Message 'it conflicts' -ErrorId 'Conflict'; return }
+    if ($PSCmdlet.ShouldProcess($Identity)) { Write-Warning "set $($RemoteIPRanges -join '+')" }
+}
+
+function Retry-Queue {
+    [CmdletBinding(SupportsShouldProcess = $true)]
+    param([string] $Identity, [string] $Filter, [bool] $Resubmit)
+    Write-Warning (Get-Given $PSBoundParameters)
+    if ($PSCmdlet.ShouldProcess($Identity)) { Write-Warning 'retried' }
+}
+
+function Get-Given([Collections.IDictionary] $Bound) {
+    [string]::Join(' ', @($Bound.Keys | Sort-Object | ForEach-Object { "$_=$(Get-Kind $Bound[$_])" }))
+}
+
 function Get-ExchangeServer {
     [CmdletBinding()]
     param([string] $Identity)
@@ -126,4 +146,4 @@ function Stop-Here([string] $Message, [string] $Id) {
 
 Export-ModuleMember -Function Add-PSSnapin, Get-ADPermission, Get-ExchangeServer, Get-Message,
     Get-NetworkConnectionInfo, Get-Queue, Get-ReceiveConnector, Get-ServerComponentState,
-    Get-TransportServer
+    Get-TransportServer, Retry-Queue, Set-ReceiveConnector
