@@ -1,5 +1,8 @@
 """Random organisations with a fault that a change of lists repairs, and a claim held to the model.
 
+    faulty(7)               as a snapshot, with the plan of its repair
+    faulty_practice(7)      as a practice under way, with mail that waits
+
 The same number gives the same organisation. Exchange would have accepted every one of them.
 """
 
@@ -7,18 +10,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import selection_model as model
+from lab_snapshot import snapshot_of
 from mailflow.exchange.conflicts import find_conflicts
-from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, Address
+from mailflow.exchange.servers import Generation
+from mailflow.lab import organisation as lab
+from mailflow.lab.clock import Clock
+from mailflow.lab.practice import Practice
+from mailflow.lab.scenarios import ACCOUNTS, RELAY_RIGHT, Built
+from mailflow.lab.transport import Stream, Transport
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
 from mailflow.steps.paths import SHADOWED
 from mailflow.steps.places import Place, places_of
 from mailflow.steps.plan import Plan, plan
+from mailflow.steps.verdict import Diagnosis
 from organisations import E2010, E2013, E2016, E2019, Organisation
 from strategies import to_address
 
@@ -31,6 +44,8 @@ RANGES = (
 AUTH = ("Tls", "Tls", "Tls", "None", "ExternalAuthoritative", "Tls, ExchangeServer")
 ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
 ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SITES = ("Head-Office", "Head-Office", "Branch")
 
 
 def faulty(number: int) -> tuple[Snapshot, Plan]:
@@ -49,6 +64,29 @@ def faulty(number: int) -> tuple[Snapshot, Plan]:
             if not planned.refused:
                 return read, planned
     raise AssertionError(f"no faulty organisation came of {number}")
+
+
+def faulty_practice(number: int) -> Practice:
+    """A practice two hours after its last mail: what waits in it, other lists would let go.
+
+    The senders of the mail that waits are of every version; some of it would still go the other
+    way, by a server that catches nobody.
+    """
+    dice = Random(number)  # noqa: S311 - the same practices every time
+    for _ in range(400):
+        org = _organisation(dice)
+        if any(find_conflicts(_of(org, one.name)) for one in org.servers):
+            continue
+        practice = _practice(org, dice, f"faulty {number}")
+        if _waits_for_lists(practice):
+            return practice
+    raise AssertionError(f"no faulty practice came of {number}")
+
+
+def stuck_queues(found: Diagnosis) -> list[str]:
+    """The queues that wait because a custom connector shadows the default one."""
+    mine = [one for one in found.findings if (one.cause, one.state) == (SHADOWED, "found")]
+    return list(dict.fromkeys(queue for one in mine for queue in one.queues))
 
 
 def check_claim(before: Snapshot, after: Snapshot, proof: Proof) -> int:
@@ -188,6 +226,41 @@ def _add_relay(org: Organisation, server: str, last: int, number: int, dice: Ran
         enabled=dice.random() < 0.85,
         role=model.HUB if hub else model.FRONT,
     )
+
+
+def _practice(org: Organisation, dice: Random, name: str) -> Practice:
+    """The same organisation with mail between all its servers."""
+    made = lab.Organisation(accounts={one.name: one for one in ACCOUNTS})
+    names = [one.name for one in org.servers]
+    for one in org.servers:
+        own = [each.address for each in org.addresses if each.server == one.name]
+        legacy = one.generation is Generation.LEGACY
+        site = SITES[0] if legacy else dice.choice(SITES)
+        made.install(one.name, one.version_text, own, site=site)
+    for relay in org.connectors:
+        server = made.server(relay.server)
+        if server is None or not relay.name.startswith("Relay"):
+            continue
+        groups = relay.groups or PermissionGroups(0)
+        if PermissionGroups.Custom in groups:  # shown where there are other rights (S3.20)
+            made.access[relay.identity.casefold()] = [RELAY_RIGHT]
+        made.directory.install(
+            replace(relay, fqdn=server.exchange.fqdn, groups=groups & ~PermissionGroups.Custom)
+        )
+    transport = Transport(made, Clock(NOON))
+    for sender, to in itertools.permutations(names, 2):
+        every = timedelta(minutes=dice.randint(2, 20))
+        transport.stream(Stream(sender, to, NOON, every, until=NOON + timedelta(hours=1)))
+    transport.advance(timedelta(hours=3))
+    return Practice(name, Built(transport, names[-1], "Random lists, and mail that waits"))
+
+
+def _waits_for_lists(practice: Practice) -> bool:
+    """Whether queues are known to wait because of lists; nothing else is wrong with it."""
+    read = snapshot_of(practice)
+    found = findings(read)
+    # Rare: no order of the lists that Exchange would take.
+    return bool(stuck_queues(found)) and not plan(read, found).refused
 
 
 def _rights(org: Organisation, dice: Random) -> Iterator[Right]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -56,6 +59,51 @@ def test_two_practices_share_nothing() -> None:
     assert (same.inactive, same.addresses) == (set(), ["10.0.0.21"])
     assert other.organisation.outside == third.outside == {}
     assert other.clock.now < one.clock.now
+
+
+LATER = datetime(2027, 2, 28, 23, 59, 57, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+
+
+def moments(value: object, shift: timedelta) -> object:
+    """What a queue, a message or a list of them holds, its times moved back by the shift."""
+    if isinstance(value, datetime):
+        return value - shift
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: moments(getattr(value, one.name), shift) for one in fields(value)}
+    if isinstance(value, list | tuple | deque):
+        return [moments(one, shift) for one in value]
+    if isinstance(value, str):  # LastError of 2013 and later holds a time too (S6.03)
+        found = re.search(r"LRT=([^}]+)", value)
+        return value if found is None else (value.replace(found[1], ""), _read(found[1]) - shift)
+    return value
+
+
+def _read(text: str) -> datetime:
+    return datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", [one for one in scenarios.names() if "case-" not in one])
+def test_a_practice_may_begin_at_any_moment(name: str) -> None:
+    """Mail, retries, errors and events are as far from the start as ever, then and later."""
+    usual, later = both = Practice.begin(name), Practice.begin(name, now=LATER)
+    shift = LATER - usual.clock.now
+    for delta in (timedelta(0), timedelta(minutes=7)):
+        for one in both:
+            one.advance(delta)
+        queues = [one.organisation.queues for one in both]
+        lists = [one.organisation.directory.connectors(one.clock.now) for one in both]
+
+        assert later.clock.now - usual.clock.now == shift
+        assert moments(queues[1], shift) == moments(queues[0], timedelta(0))
+        assert lists[0] == lists[1]
+        assert usual.transport.delivered == later.transport.delivered
+    assert later.clock.now - timedelta(minutes=7) == LATER
+
+
+def test_a_practice_begins_at_no_moment_without_a_zone() -> None:
+    """It would be another one on each machine."""
+    with pytest.raises(ValueError, match="zone"):
+        Practice.begin("article", now=datetime(2027, 1, 1))  # noqa: DTZ001 - that is the point
 
 
 def test_time_moves_and_mail_with_it() -> None:

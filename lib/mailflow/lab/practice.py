@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mailflow.lab import scenarios
 from mailflow.lab.clock import Clock
@@ -16,6 +16,8 @@ class Practice:
     Attributes:
         name: of the scenario, as it was asked for.
         title: what is known of it at the start, without the answer.
+        story: the same as a ticket tells it, a sentence each.
+        lesson: what a training case teaches; it gives the answer.
         organisation: its servers, connectors and queues.
         clock: its time.
         transport: what moves its mail.
@@ -27,6 +29,7 @@ class Practice:
         """A scenario as it was built."""
         self.name = name
         self.title = built.title
+        self.story, self.lesson = built.story, built.lesson
         self.entry = built.entry
         self.transport = built.transport
         self.organisation: Organisation = built.transport.organisation
@@ -34,17 +37,19 @@ class Practice:
         self.lock = threading.RLock()
 
     @classmethod
-    def begin(cls, name: str, *, seed: int = 0) -> Practice:
+    def begin(cls, name: str, *, seed: int = 0, now: datetime | None = None) -> Practice:
         """Build a scenario.
 
         Args:
             name: one of `scenarios.names()`.
             seed: another one gives other names and addresses, and the same fault.
+            now: the moment it begins at, aware; None: always the same, which its file names.
 
         Raises:
             UsageError: no scenario has this name.
+            ValueError: the moment has no zone.
         """
-        return cls(name, scenarios.load(name, seed))
+        return cls(name, scenarios.load(name, seed, now))
 
     def advance(self, delta: timedelta) -> None:
         """Move the clock; retries, deliveries and expiries on the way happen.

@@ -5,6 +5,9 @@ A file in `cases/` is one scenario, or a base that others start from (its name b
     like          the base
     title         what is known at the start, in one sentence that gives no answer
     case          number of its neutral name, `case-3`, for training; that has `case_title`
+    difficulty    of a training case, 1 to 3
+    story         of a training case: three sentences as a ticket would tell it
+    lesson        of a training case: what it teaches, with the facts; shown once it is solved
     now           the moment it begins at; times elsewhere without a date are of that day
     enter         the server to enter at
     servers       name to version, addresses, site, roles ... and whatever is wrong with the machine
@@ -73,6 +76,7 @@ _LISTS = ("mail", "shadow", "events")
 _KEYS = frozenset(
     {
         *("like", "title", "case", "case_title", "now", "enter", "seeded"),
+        *("difficulty", "story", "lesson"),
         *("servers", "connectors", "outside", *_LISTS),
     }
 )
@@ -87,11 +91,15 @@ class Built:
         transport: with its organisation and clock, which shows the moment the scenario begins at.
         entry: short name of the server to enter at.
         title: what is known at the start.
+        story: the same as a ticket tells it; empty for what is no training case.
+        lesson: what a training case teaches, a sentence or two each; it gives the answer.
     """
 
     transport: Transport
     entry: str
     title: str
+    story: tuple[str, ...] = ()
+    lesson: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class Seeded:
 def names() -> tuple[str, ...]:
     """The scenarios: the article's, the others with telling names, the neutral ones by number."""
     telling = sorted((one for one in _files() if not one.startswith("_")), key=_first)
-    neutral = sorted(_neutral(), key=lambda one: int(one.rpartition("-")[2]))
+    neutral = sorted(_neutral(), key=_number)
     return (*telling, *neutral)
 
 
@@ -127,6 +135,16 @@ def title(name: str) -> str:
     return str(file["case_title"] if name in _neutral() else file["title"])
 
 
+def difficulties() -> Mapping[str, int]:
+    """The training cases by neutral name, in the order of their numbers, with their difficulty."""
+    files = _files()
+    return {
+        name: files[_neutral()[name]]["difficulty"]
+        for name in sorted(_neutral(), key=_number)
+        if "difficulty" in files[_neutral()[name]]
+    }
+
+
 def seeded(name: str) -> Seeded:
     """What was built into a scenario.
 
@@ -136,7 +154,7 @@ def seeded(name: str) -> Seeded:
     return Seeded(**_files()[_telling(name)]["seeded"])
 
 
-def load(name: str, seed: int = 0) -> Built:
+def load(name: str, seed: int = 0, now: datetime | None = None) -> Built:
     """Build an organisation and let its mail run up to the moment the scenario begins at.
 
     A neutral scenario is the telling one with other names and addresses.
@@ -145,20 +163,27 @@ def load(name: str, seed: int = 0) -> Built:
         name: one of `names()`.
         seed: another one gives other names, addresses, numbers and order of the servers, and the
             same fault.
+        now: the moment it begins at, aware, where that is not the one in the file: every time in it
+            is moved by as much, and nothing else changes.
 
     Raises:
         UsageError: no scenario has this name.
+        ValueError: the moment has no zone.
     """
     telling = _telling(name)
     data = _whole(telling)
     if seed or name != telling:
         # Randomness that must repeat, and hides nothing.
         data = _disguised(data, random.Random(f"{name}/{seed}"))  # noqa: S311
-    return replace(_built(data), title=title(name))
+    return replace(_built(data, now), title=title(name))
 
 
 def _first(name: str) -> tuple[bool, str]:
     return name != FIRST, name
+
+
+def _number(neutral: str) -> int:
+    return int(neutral.rpartition("-")[2])
 
 
 @cache
@@ -205,8 +230,15 @@ def _joined(base: _Data, more: _Data) -> _Data:
     return joined
 
 
-def _built(data: _Data) -> Built:
-    now = datetime.fromisoformat(data["now"])
+def _built(data: _Data, wanted: datetime | None = None) -> Built:
+    written = datetime.fromisoformat(data["now"])
+    now = written if wanted is None else wanted
+    if now.tzinfo is None:
+        raise ValueError("a practice begins at a moment with a zone")
+
+    def at(text: str) -> datetime:
+        return _time(text, written) + (now - written)
+
     org = Organisation(
         accounts={one.name: one for one in ACCOUNTS}, outside=data.get("outside", {})
     )
@@ -214,17 +246,18 @@ def _built(data: _Data) -> Built:
         _install(org, name, values)
     for identity, values in data.get("connectors", {}).items():
         org.directory.install(_connector(org, identity, values, now))
-    streams = [_stream(one, now) for one in data.get("mail", [])]
+    streams = [_stream(one, at) for one in data.get("mail", [])]
     begin = min((one.since for one in streams), default=now)
     transport = Transport(org, Clock(min(begin, now)))
     for one in data.get("shadow", []):
         _shadow(transport, one, begin)
     for event in data.get("events", []):
-        transport.at(_time(event["at"], now), _happening(transport, event))
+        transport.at(at(event["at"]), _happening(transport, event))
     for stream in streams:
         transport.stream(stream)
     transport.advance(now - transport.clock.now)
-    return Built(transport, data["enter"], "")
+    story, lesson = (tuple(data.get(key, ())) for key in ("story", "lesson"))
+    return Built(transport, data["enter"], "", story, lesson)
 
 
 def _install(org: Organisation, name: str, values: _Data) -> None:
@@ -293,14 +326,14 @@ def _typed(values: _Data) -> _Data:
     return {key: _TYPES[key](one) if key in _TYPES else one for key, one in values.items()}
 
 
-def _stream(one: _Data, now: datetime) -> Stream:
+def _stream(one: _Data, at: Callable[[str], datetime]) -> Stream:
     return Stream(
         sender=one["from"],
         to=one["to"],
-        since=_time(one["since"], now),
+        since=at(one["since"]),
         every=timedelta(seconds=one["every"]),
         burst=one.get("burst", 1),
-        until=_time(one["until"], now) if "until" in one else None,
+        until=at(one["until"]) if "until" in one else None,
     )
 
 
