@@ -28,7 +28,8 @@ STYLE = """
 .mf{--mf-ink:var(--jp-ui-font-color1,#1c2430);--mf-soft:var(--jp-ui-font-color2,#5b6675);
 --mf-line:var(--jp-border-color2,#d9dee5);--mf-band:var(--jp-layout-color2,#f5f7fa);
 --mf-bad:#a1260d;--mf-good:#0f6b3c;--mf-unknown:#7a5200;--mf-link:var(--jp-brand-color1,#1f5fa8);
---mf-tint:7%;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem}
+--mf-tint:7%;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem;
+overflow-wrap:anywhere}
 [data-jp-theme-light="false"] .mf{--mf-bad:#ff9d88;--mf-good:#7fd6a6;--mf-unknown:#f0c060;
 --mf-link:#8ab4f8;--mf-tint:16%}
 .mf table.mf-table{border-collapse:collapse;width:100%;margin:.5rem 0 .4rem;font-size:.9rem;
@@ -45,20 +46,31 @@ vertical-align:bottom}
 .mf table.mf-table .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
+.mf .mf-scroll{overflow-x:auto}
+.mf [tabindex="0"]:focus-visible{outline:2px solid var(--mf-link);outline-offset:1px}
 .mf p{margin:.35rem 0 .6rem;max-width:52rem}
 .mf p.mf-reading{border-left:3px solid var(--mf-line);padding-left:.8rem;white-space:pre-line;
 overflow-wrap:anywhere}
 .mf details.mf-meaning{color:var(--mf-soft);font-size:.82rem;margin:.2rem 0 .5rem}
 .mf details.mf-meaning summary{cursor:pointer}.mf details.mf-meaning dl{margin:.3rem 0}
 .mf details.mf-meaning dt{font-weight:600}.mf details.mf-meaning dd{margin:0 0 .25rem 1rem}
-@media print{.mf details.mf-meaning{display:none}}
+@media screen{.mf .mf-scroll{container-type:inline-size}}
+@container (max-width:48rem){.mf table.mf-table{width:max-content;min-width:100%}
+.mf table.mf-table :is(th,td){min-width:0;max-width:16em}
+.mf table.mf-table tbody th span{max-width:14em}
+.mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}}
+@media print{.mf details.mf-meaning{display:none}.mf .mf-scroll{overflow:visible}
+.mf table.mf-table :is(th,td){padding:.3rem .35rem}
+.mf table.mf-table :is(th,td):not(.num){min-width:5.7em}}
 """
 """For everything inside `class="mf"`: takes JupyterLab's colours where there are any, light or
-dark, and the report's elsewhere."""
+dark, and the report's elsewhere. `mathjax_ignore` beside it: JupyterLab sets text between two
+dollar signs as a formula, and an error text may hold them."""
 
 _TEMPLATE = """
-<style>{{ style }}</style><div class="mf">
-{% if rows %}<table class="mf-table"><caption>{{ caption }}</caption>
+<style>{{ style }}</style><div class="mf mathjax_ignore">
+{% if rows %}<div class="mf-scroll" role="group" aria-label="{{ caption }}" tabindex="0">
+<table class="mf-table"><caption>{{ caption }}</caption>
 <thead><tr>{% for one in heads %}<th scope="col"
  {%- if one.number %} class="num"{% endif %}>{{ one.heading }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in rows %}
@@ -67,7 +79,7 @@ _TEMPLATE = """
  {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>
  {%- if loop.first %}<span>{{ cell.text }}</span>{% else %}{{ cell.text }}{% endif %}</{{ tag }}>
 {%- endfor %}</tr>{% endfor %}
-</tbody></table>
+</tbody></table></div>
 {% if more %}<p class="unknown">{{ more }}</p>{% endif %}
 {% if meanings %}<details class="mf-meaning"><summary>What the columns mean</summary><dl>
 {% for heading, meaning in meanings %}<dt>{{ heading }}</dt><dd>{{ meaning }}</dd>{% endfor %}

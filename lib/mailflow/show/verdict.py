@@ -14,19 +14,20 @@ MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""
 
 
-def verdict_card(diagnosis: Diagnosis, ticket: str = "") -> Markup:
+def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Markup:
     """The findings as the card that stands over a report and closes a notebook.
 
     Args:
         diagnosis: what the findings add up to.
         ticket: number of the ticket, as the engineer gave it; hostile like all text.
+        word: what stands over the summary; empty: the verdict's own.
     """
     changes, retries = words.repairs(diagnosis.repair)
     html = fill(
         "verdict.html.j2",
         meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],
         verdict=diagnosis.verdict,
-        word=words.VERDICTS[diagnosis.verdict],
+        word=word or words.VERDICTS[diagnosis.verdict],
         headline=diagnosis.headline,
         summary=_emphasised(diagnosis),
         stuck=words.stuck(diagnosis.stuck) if diagnosis.stuck else "",
@@ -40,7 +41,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "") -> Markup:
         unread_more=max(0, len(diagnosis.unread) - MOST_UNREAD),
         unread_count=len(diagnosis.unread),
     )
-    return Markup(html, screen(diagnosis))
+    return Markup(html, screen(diagnosis, word=word))
 
 
 def _origin(diagnosis: Diagnosis) -> str:
