@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mailflow.plain import visible, width, wrap
 from mailflow.show import words
+from mailflow.show.blocks import LABEL, Tone, block, commands, verdict
 from mailflow.steps.verdict import Diagnosis
-
-LABEL = 14
-"""Where the text begins: behind the longest label."""
 
 MOST_UNREAD = 10
 """More rows than this are counted."""
 
-_COLOURS = {"found": "\x1b[1;31m", "unknown": "\x1b[1;33m", "clear": "\x1b[1;32m"}
-_PLAIN = "\x1b[0m"
+_TONES: Mapping[str, Tone] = {"found": "bad", "unknown": "unknown", "clear": "good"}
 
 
-def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False) -> str:
+def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word: str = "") -> str:
     """The diagnosis as text.
 
     Args:
         diagnosis: what the findings add up to.
         width: columns of the terminal; text wraps within it. Commands never do: they are pasted.
         colour: whether the terminal understands ANSI colours; only our own labels get one.
+        word: what stands before the summary; empty: the verdict's own.
     """
+    label = (word or words.VERDICTS[diagnosis.verdict]).upper()
     room = max(width, LABEL + 20)
     blocks = [_head(diagnosis, room)]
-    blocks += _block(words.VERDICTS[diagnosis.verdict].upper(), [diagnosis.summary], room)
+    lines = diagnosis.summary.splitlines()
+    blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
     undecided = _undecided(diagnosis)
     if diagnosis.verdict == "unknown":
         blocks += _missing(diagnosis, room) + _block("DO NEXT", undecided, room)
@@ -34,17 +36,17 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False) -> st
         blocks += _block("STUCK", [words.stuck(diagnosis.stuck)], room)
     if diagnosis.verdict == "found":
         if diagnosis.repair:
-            blocks += _commands("REPAIR", diagnosis.repair)
+            blocks += commands("REPAIR", diagnosis.repair)
         else:
             blocks += _block("DO NEXT", words.remedies(diagnosis, "found"), room)
         blocks += _block("UNDECIDED", undecided, room)
+    elif diagnosis.repair:
+        blocks += commands("STILL TO RUN", diagnosis.repair)
+    if diagnosis.undo and word:
+        blocks += commands("WAY BACK", diagnosis.undo)
     if diagnosis.verdict != "unknown":
         blocks += _missing(diagnosis, room)
-    text = "\n".join(blocks)
-    if colour:
-        label = words.VERDICTS[diagnosis.verdict].upper()
-        text = text.replace(f"\n{label}", f"\n{_COLOURS[diagnosis.verdict]}{label}{_PLAIN}", 1)
-    return text
+    return "\n".join(blocks)
 
 
 def _head(diagnosis: Diagnosis, room: int) -> str:
@@ -59,14 +61,7 @@ def _head(diagnosis: Diagnosis, room: int) -> str:
 
 
 def _block(label: str, texts: list[str], room: int) -> list[str]:
-    lines = [line for text in texts for line in wrap(visible(text), room - LABEL)]
-    heads = [label.ljust(LABEL)] + [" " * LABEL] * len(lines)
-    return [(head + line).rstrip() for head, line in zip(heads, lines, strict=False)]
-
-
-def _commands(label: str, commands: tuple[str, ...]) -> list[str]:
-    heads = [label.ljust(LABEL)] + [" " * LABEL] * len(commands)
-    return [head + words.command(one) for head, one in zip(heads, commands, strict=False)]
+    return block(label, (line for text in texts for line in text.splitlines()), room)
 
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:

@@ -19,7 +19,14 @@ from mailflow.snapshot import Snapshot
 from mailflow.steps.claim import name_of
 from mailflow.steps.comparison import Comparison, OwnAddresses, Renamed, Treated, Way
 from mailflow.steps.paths import Path, State, addresses_of, connectors_of, judged_paths
-from mailflow.steps.places import Place, doubts_at, hidden_connectors, places_of, processes_at
+from mailflow.steps.places import (
+    Place,
+    doubts_at,
+    hidden_connectors,
+    hidden_servers,
+    places_of,
+    processes_at,
+)
 from mailflow.steps.treatment import RELAY, AccessChange, Rights, access_changes, effect
 from mailflow.steps.words import joined
 
@@ -33,14 +40,18 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
     sides = _Sides(before, after)
     for server, same in pairs:
         sides.compare(server, same)
+    gone, new = _only_in(before, after), _only_in(after, before)
+    # A server that is missing where not all servers were read is not gone.
+    sides.doubts |= dict.fromkeys(hidden_servers(after) if gone or not after.servers else ())
+    sides.doubts |= dict.fromkeys(hidden_servers(before) if new or not before.servers else ())
     return Comparison(
         treated=sides.treated(),
         ways=tuple(_ways(before, after)),
         access=tuple(sides.access()),
         renamed=tuple(sides.renamed.values()),
         addresses=tuple(_addresses(before, after, pairs)),
-        gone=tuple(one.name for one in before.servers if not after.server(one.name)),
-        new=tuple(one.name for one in after.servers if not before.server(one.name)),
+        gone=() if hidden_servers(after) else gone,
+        new=() if hidden_servers(before) else new,
         versions=tuple(
             (one.name, one.version_text, other.version_text)
             for one, other in pairs
@@ -50,6 +61,10 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
         rights_not_read=sides.rights_not_read(),
         doubts=tuple(sides.doubts),
     )
+
+
+def _only_in(org: Snapshot, other: Snapshot) -> tuple[str, ...]:
+    return tuple(one.name for one in org.servers if not other.server(one.name))
 
 
 _Pair = tuple[ReceiveConnector | None, ReceiveConnector | None]

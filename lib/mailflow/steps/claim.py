@@ -100,6 +100,7 @@ class Proof:
         compared: all comparisons that were made.
         doubts: what was not read and may change the claim.
         refused: changes that were looked for and are not proposed.
+        remark: what a person must not take for an all-clear where there is no change; or empty.
     """
 
     changes: tuple[Change, ...]
@@ -108,6 +109,7 @@ class Proof:
     compared: tuple[Compared, ...] = ()
     doubts: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = field(default=())
+    remark: str = ""
 
     @property
     def state(self) -> Literal["known", "unknown"]:
@@ -304,7 +306,7 @@ def _summary(proof: Proof) -> Iterator[str]:
     for one in proof.refused:
         yield f"Not proposed: {one.text}"
     if not proof.changes:
-        yield "There is no change to make."
+        yield " ".join(filter(None, ["There is no change to make.", proof.remark]))
     elif not proof.reached and not proof.moved:
         yield "Nobody is answered differently."
     yield from _of_servers(proof.reached)

@@ -20,6 +20,7 @@ from mailflow.snapshot import Snapshot
 from mailflow.steps.paths import ADAPTERS, addresses_of, connectors_of
 
 CONNECTORS = "Get-ReceiveConnector"
+SERVERS = "Get-ExchangeServer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +143,20 @@ def doubts_at(
 def address_of(family: Family, number: int) -> Address:
     """The address with this number."""
     return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
+
+
+def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
+    """Why an organisation may have servers that were not read; none where all of them were.
+
+    Args:
+        org: the organisation.
+        server: a name; what was not read of other servers alone does not hide this one.
+    """
+    rows = [
+        f"{one.what} of {one.server or 'the organisation'} was not read: {one.why}"
+        for one in org.unread
+        if one.what in (SERVERS, "capture") and one.server.casefold() in ("", server.casefold())
+    ]
+    if not rows and SERVERS not in org.cmdlets:
+        rows.append(f"no answer of {SERVERS} says which servers there are")
+    return list(dict.fromkeys(rows))

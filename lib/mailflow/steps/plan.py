@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -23,6 +23,10 @@ from mailflow.steps.paths import (
 from mailflow.steps.places import Place, listens, reachable
 from mailflow.steps.release import Connection, answering, in_order, release
 from mailflow.steps.verdict import Diagnosis, Finding
+from mailflow.steps.words import joined
+
+REPAIRED_BY_LISTS = frozenset({SHADOWED, NOBODY})
+"""The causes that another list of remote ranges may end."""
 
 Kind = Literal["refused", "empty", "unread", "elsewhere"]
 
@@ -78,7 +82,7 @@ def plan(org: Snapshot, found: Diagnosis) -> Plan:
     refused: list[Refusal] = []
     for target in org.servers:
         mine = [one for one in found.findings if one.state == "found" and one.server == target.name]
-        if any(one.cause in (SHADOWED, NOBODY) for one in mine):
+        if any(one.cause in REPAIRED_BY_LISTS for one in mine):
             part = _plan_of(org, target, mine)
             changes += part.changes
             refused += part.refused
@@ -90,33 +94,49 @@ def proposal(org: Snapshot, found: Diagnosis) -> tuple[Change, ...]:
     return plan(org, found).changes
 
 
-def alternatives(finding: Finding) -> tuple[str, ...]:
+def alternatives(found: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
     """What else would end the fault, each with why it is worse; none is chosen for anybody."""
-    if finding.cause != SHADOWED or finding.state != "found" or not finding.connector:
-        return ()
-    return tuple(text.format(finding.connector) for text in _ALTERNATIVES)
+    names = [
+        one.connector
+        for one in found
+        if one.cause == SHADOWED and one.state == "found" and one.connector
+    ]
+    return tuple(
+        (what.format(joined(names)), why.format(joined(names)))
+        for what, why in _ALTERNATIVES
+        if names
+    )
 
 
 _ALTERNATIVES = (
     (
-        "Give {0} Exchange Server authentication and the group ExchangeServers: worse, for then "
-        "its hosts share a connector with servers (S3.34), and its Fqdn must be the server's own "
-        "name (section 3.4). An externally secured one would first have to stop trusting its hosts "
-        "(S3.31)."
+        "Give {0} Exchange Server authentication and the group ExchangeServers",
+        (
+            "Relay hosts and servers then share a connector (S3.34), and its Fqdn must be the "
+            "server's own name (section 3.4). An externally secured one would first have to stop "
+            "trusting its hosts (S3.31)."
+        ),
     ),
     (
-        "Move {0} to another port or local address: worse, for each of its hosts has to be pointed "
-        "there, and another local address does not keep the servers away where they arrive there "
-        "too (S1.16)."
+        "Move {0} to another port or local address",
+        (
+            "Every relay host has to be pointed there, and another local address does not keep the "
+            "servers away where they arrive there too (S1.16)."
+        ),
     ),
     (
-        "Add a connector for the servers' addresses alone, with Exchange Server authentication: "
-        "worse, for it has to follow every address of every server from then on, and Exchange "
-        "refuses it where {0} lists the same range (S1.31)."
+        "Add a connector for the servers' addresses alone, with Exchange Server authentication",
+        (
+            "It has to follow every address of every server from then on, and Exchange refuses it "
+            "where {0} lists the same range (S1.31)."
+        ),
     ),
     (
-        "Disable {0}: worse, for all its hosts then fall to another connector and may lose the "
-        "right to relay (section 2.6)."
+        "Disable {0}",
+        (
+            "All relay hosts then fall to another connector and may lose the right to relay "
+            "(section 2.6)."
+        ),
     ),
 )
 
@@ -202,14 +222,21 @@ def _connections(org: Snapshot, target: Server, mine: Sequence[Finding]) -> list
 
 
 def _is_of(path: Path, finding: Finding) -> bool:
-    """Whether the finding was made on this path, by configuration or with a queue's evidence."""
+    """Whether the finding was made on this path, or its repair has to free this path too.
+
+    That is one between the same servers which is caught at some local addresses of the target
+    alone: a sender that is let in from one of its addresses may still be caught from another.
+    """
+    if path.cause != finding.cause or finding.cause not in REPAIRED_BY_LISTS:
+        return False
+    if path.sender.name not in finding.senders:
+        return False
+    if path.on_evidence:
+        return True
     connector = path.connector.identity if path.connector else None
     return (
-        path.cause == finding.cause
-        and finding.cause in (SHADOWED, NOBODY)
-        and (path.state == "found" or path.on_evidence)
+        path.state == "found"
         and connector == finding.connector
-        and path.sender.name in finding.senders
         and str(path.address) in finding.addresses
     )
 

@@ -74,14 +74,20 @@ def prove_findings(org: Snapshot, found: Diagnosis) -> Proof:
         RefusedError: all that could be proposed is what Exchange would refuse, or would leave a
             list empty.
     """
+    proof = prove_proposal(org, found)
+    final = [one.text for one in proof.refused if one.kind in ("refused", "empty")]
+    if final and not proof.changes and not any(one.kind == "unread" for one in proof.refused):
+        raise RefusedError(" ".join(final))
+    return proof
+
+
+def prove_proposal(org: Snapshot, found: Diagnosis) -> Proof:
+    """The same, where a repair that is refused is one of the answers: it is in `refused`."""
     planned = plan(org, found)
     proof = prove(org, planned.changes, planned.refused)
     if planned.changes:
         return proof
-    final = [one.text for one in planned.refused if one.kind in ("refused", "empty")]
     unread = [one.text for one in planned.refused if one.kind == "unread"]
-    if final and not unread:
-        raise RefusedError(" ".join(final))
     if not planned.refused and found.verdict == "unknown":
         unread = [one.reading for one in found.findings if one.state == "unknown"]
         unread += [f"{one.server} {one.what}: {one.why}".strip() for one in found.unread]

@@ -1,0 +1,196 @@
+"""Hosts that another connector answers: the lines that `whatif` and `diff` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import AddressRange, format_range
+from mailflow.show.blocks import hang
+from mailflow.steps.claim import NO_ANSWER, Moved, name_of, ports_in_words
+from mailflow.steps.comparison import Treated
+from mailflow.steps.paths import State
+from mailflow.steps.treatment import Effect
+from mailflow.steps.words import counted, joined
+
+MOST_LINES = 60
+"""A screen that shows more than this of one kind is not read; the rest is counted."""
+
+_LARGEST = 10**12
+"""Larger numbers of addresses than this are only told roughly."""
+
+
+_ONE = {"be": "is", "was": "was", "they": "it", "them": "it"}
+_MANY = {"be": "are", "was": "were", "they": "they", "them": "them"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Blocks of addresses that are answered alike, before and after.
+
+    Attributes:
+        where: the server and the port, in words.
+        answer: who answers, in words.
+        was_answered: whether somebody answered before.
+        is_answered: whether somebody answers now.
+        blocks: the addresses.
+        effect: what the hosts gain and lose.
+        is_certain: whether nothing that was not read could change it.
+    """
+
+    where: str
+    answer: str
+    was_answered: bool
+    is_answered: bool
+    blocks: tuple[AddressRange, ...]
+    effect: Effect
+    is_certain: bool
+
+
+def hosts_of(rows: Iterable[Moved | Treated]) -> list[Hosts]:
+    """What is alike put together; those that lose something first, then what is not known."""
+    alike: dict[tuple[object, ...], Hosts] = {}
+    for row in rows:
+        one = _hosts(row)
+        key = (one.where, one.answer, one.effect, one.is_certain)
+        known = alike.get(key)
+        alike[key] = replace(known, blocks=(*known.blocks, *one.blocks)) if known else one
+    found = list(alike.values())
+    return sorted(found, key=lambda one: (not one.effect.loses, not one.effect.not_known))
+
+
+def instead(before: ReceiveConnector | None, after: ReceiveConnector | None) -> str:
+    """Who answers now, and who did."""
+    if after is None:
+        return f"{NO_ANSWER}, where {name_of(before)} answered"
+    if before is None:
+        return f"{after.name} answers, where {NO_ANSWER} did"
+    if before.name.casefold() == after.name.casefold():
+        return f"{after.name} answers, with other settings"
+    return f"{after.name} answers instead of {before.name}"
+
+
+def hosts_lines(found: Sequence[Hosts], cells: int) -> list[str]:
+    """The groups as lines, each with what its hosts lose, gain, and what is not known of it."""
+    lines: list[str] = []
+    told: Sequence[tuple[str, str]] = ()
+    for place, one in enumerate(found):
+        if len(lines) > MOST_LINES:
+            hidden = len(found) - place
+            lines.append(f"and {hidden} more such groups; `--json` names them all")
+            break
+        lines += hang("", f"{one.where}: {one.answer}", cells)
+        size = sum(each.size for each in one.blocks)
+        many = f"{joined(map(format_range, one.blocks))} ({counted_addresses(size)})"
+        lines += hang("  ", many if one.is_certain else f"{many}, as far as was read", cells)
+        last, told = told, [*_told(one)]
+        if told and told == last:
+            lines += hang("    ", "the same as above", cells)
+            continue
+        for head, abilities in told:
+            lines += hang(f"    {head:10} ", abilities, cells)
+    return lines
+
+
+def hosts_sentences(
+    found: Sequence[Hosts], other: str = "", *, would: bool = False
+) -> Iterator[str]:
+    """The same in a sentence for each kind of effect, for the head of the screen.
+
+    Args:
+        found: the groups.
+        other: `other` where servers have been told of before.
+        would: of something that is not done yet.
+    """
+    kinds: dict[tuple[object, ...], list[Hosts]] = {}
+    for one in found:
+        key = (one.was_answered, one.is_answered, one.effect.loses, one.effect.not_known)
+        kinds.setdefault(key, []).append(one)
+    for some in kinds.values():
+        # The same hosts may be told of at several servers.
+        size = sum({block: block.size for one in some for block in one.blocks}.values())
+        many = counted_addresses(size, other)
+        yield f"{many[0].upper()}{many[1:]} {_fate(some[0], is_one=size == 1, would=would)}."
+
+
+def way_sentences(
+    rows: Iterable[tuple[tuple[State, State], str, str]], fates: Mapping[tuple[State, State], str]
+) -> Iterator[str]:
+    """What becomes of servers, those of one fate put together.
+
+    Args:
+        rows: whether a server was let in and will be, its name, and the server that answers it.
+        fates: the sentences, in their order; `who`, `where` and words that agree are filled in.
+    """
+    known = list(dict.fromkeys(rows))
+    for kind, fate in fates.items():
+        targets: dict[str, list[str]] = {}
+        for _, sender, target in (row for row in known if row[0] == kind):
+            targets.setdefault(target, []).append(sender)
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for target, senders in targets.items():
+            alike.setdefault(tuple(senders), []).append(target)
+        for names, where in alike.items():
+            verbs = _ONE if len(names) == 1 else _MANY
+            yield fate.format(who=joined(names), where=joined(where), **verbs) + "."
+
+
+def counted_addresses(number: int, other: str = "") -> str:
+    """`256 addresses`, `1 other address`; roughly where nobody reads the digits."""
+    noun, nouns = (" ".join(filter(None, (other, one))) for one in ("address", "addresses"))
+    if number < _LARGEST:
+        return counted(number, noun, nouns)
+    return f"about 10^{len(str(number)) - 1} {nouns}"
+
+
+def short(ability: str) -> str:
+    """An ability without the name of the right in brackets."""
+    return ability.partition(" (")[0]
+
+
+def _fate(one: Hosts, *, is_one: bool, would: bool) -> str:
+    be, lose = ("is", "loses") if is_one else ("are", "lose")
+    was = f"{be} not now" if would else f"{'was' if is_one else 'were'} not before"
+    if would:
+        be, lose = "would be", "would lose"
+    if not one.is_answered:
+        return f"{be} answered by nobody any more"
+    lost, unknown = (
+        joined(map(short, some), most=3) for some in (one.effect.loses, one.effect.not_known)
+    )
+    open_ = f"; what becomes of {unknown} is not known" if unknown else ""
+    if lost:
+        return f"{lose} {lost}{open_}"
+    if not one.was_answered:
+        return f"{be} answered, and {was}{open_}"
+    return f"{be} answered differently{open_ or f' and {lose.split()[-1]} nothing'}"
+
+
+def _hosts(one: Moved | Treated) -> Hosts:
+    server = one.target if isinstance(one, Moved) else one.server
+    return Hosts(
+        where=f"{server}, {ports_in_words(one.places)}",
+        answer=instead(one.before, one.after),
+        was_answered=one.before is not None,
+        is_answered=one.after is not None,
+        blocks=(one.block,),
+        effect=one.effect,
+        is_certain=not isinstance(one, Treated) or one.is_certain,
+    )
+
+
+def _told(one: Hosts) -> Iterator[tuple[str, str]]:
+    """Losses first: they are what breaks. Of who is not answered at all, nothing more is told."""
+    effect = one.effect
+    if not one.is_answered:
+        return
+    if not (effect or effect.not_known):
+        yield "loses", "nothing"
+    for head, abilities in (
+        ("loses", effect.loses),
+        ("not known", effect.not_known),
+        ("gains", effect.gains),
+    ):
+        if abilities:
+            yield head, joined(map(short, abilities), most=99)

@@ -1,0 +1,127 @@
+"""The commands that answer one question: explain and which."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailflow.cli.completion import complete_source
+from mailflow.cli.live import live_options
+from mailflow.cli.terminal import in_json, open_organisation
+from mailflow.errors import UsageError
+from mailflow.plain import visible
+
+if TYPE_CHECKING:
+    from mailflow.sources.credentials import LiveOptions
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object for each text.")
+def explain(text: str | None, *, as_json: bool) -> None:
+    """Take a LastError apart and say what it means.
+
+    \b
+    mailflow explain '451 4.4.0 Primary target IP address responded with: "451 5.7.3 ..."'
+    Get-Queue | % LastError | mailflow explain          (one error per line)
+    """
+    from mailflow.steps.explanation import explain_text, explain_words
+
+    first = True
+    for one in [text] if text is not None else _lines_of_input():
+        if as_json:
+            click.echo(in_json(explain_text(one)))
+        else:
+            click.echo(("" if first else "\n") + explain_words(one))
+        first = False
+
+
+@click.command()
+@click.argument("source", shell_complete=complete_source)
+@click.option("--server", help="The server that is asked.")
+@click.option("--source", "address", metavar="IP", help="The address the question is about.")
+@click.option("--local", metavar="IP", default="", help="Its local address; left out: all known.")
+@click.option("--port", default="", help="Its port.  [default: 25]")
+@click.option("--probes", type=click.Path(path_type=Path), help="CSV: server,local,port,source.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@live_options
+def which(  # noqa: PLR0913 - one argument for each option
+    source: str,
+    *,
+    server: str | None,
+    address: str | None,
+    local: str,
+    port: str,
+    probes: Path | None,
+    as_json: bool,
+    live: LiveOptions,
+) -> None:
+    """Say which receive connector answers an address, and why the others do not.
+
+    \b
+    mailflow which demo:article --server EX16A --source 10.0.0.11
+    mailflow which captures/ --probes questions.csv > answers.jsonl
+    """
+    from mailflow.steps.which import probe, probes_from, which
+
+    if probes is not None:
+        if server or address or local or port:
+            raise UsageError("--probes asks its own questions; leave out the other options")
+        questions = probes_from(_read_text(probes), str(probes))
+        org = open_organisation(source, live=live)
+        answers = [which(org, one) for one in questions]
+        for one in answers:
+            one.pop("schema")
+            click.echo(in_json(one))
+        raise SystemExit(2 if any(one["unknown"] for one in answers) else 0)
+    if not server or not address:
+        raise UsageError("name a server and an address: --server EX16A --source 10.0.0.11")
+    answer = which(open_organisation(source, live=live), probe(server, address, local, port))
+    click.echo(in_json(answer, indent=2) if as_json else _which_words(answer))
+    raise SystemExit(2 if answer["unknown"] else 0)
+
+
+def _lines_of_input() -> Iterator[str]:
+    if sys.stdin.isatty():
+        click.echo("Paste errors, one per line; end with Ctrl-D (Windows: Ctrl-Z).", err=True)
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if line.strip():
+            yield line
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{path}: cannot be read ({reason})") from error
+
+
+def _which_words(answer: dict[str, Any]) -> str:
+    """The answer for people: who, by which range, and why the others do not."""
+    place = f"{answer['server']}, port {answer['port']}"
+    if answer["local"]:
+        place += f", local address {answer['local']}"
+    if answer["unknown"]:
+        head = f"Not known who answers {answer['source']} on {place}: {answer['unknown']}"
+    elif answer["connector"]:
+        head = (
+            f"{answer['connector']} answers {answer['source']} on {place}, by its range "
+            f"{answer['range']} ({answer['size']:,} address{'es' if answer['size'] > 1 else ''})"
+        )
+    else:
+        head = f"No connector answers {answer['source']} on {place}: {answer['reply']}"
+    lines = [
+        f"{head}.",
+        *(
+            f"  on {one['local']}: {one['connector'] or 'not known, or none'}"
+            for one in answer.get("differs", ())
+        ),
+    ]
+    lines += [f"  not {one['connector']}: {one['reason']}" for one in answer["others"]]
+    return "\n".join(visible(line) for line in lines)

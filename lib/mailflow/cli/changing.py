@@ -1,0 +1,190 @@
+"""The commands that compare before with after: whatif and diff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mailflow.cli.completion import complete_connector, complete_server, complete_source
+from mailflow.cli.live import live_options
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
+from mailflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from mailflow.snapshot import Snapshot
+    from mailflow.sources.credentials import LiveOptions
+    from mailflow.steps.claim import Proof
+    from mailflow.steps.verdict import Diagnosis
+
+EXAMPLE = "mailflow whatif SOURCE --server EX16A --connector Relay --remove 10.0.0.11"
+
+_LISTS = ("--remove", "--add")
+
+
+class _WithRanges(click.Command):
+    """Takes several ranges behind one `--remove` or `--add`, as in: --remove 10.0.0.11 10.0.0.12.
+
+    Without that the second would be taken for another SOURCE.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each further range."""
+        repeated: list[str] = []
+        option = ""
+        for place, one in enumerate(args):
+            if place and args[place - 1] in _LISTS:
+                option = args[place - 1]
+            elif one.startswith(_LISTS):
+                option = one.partition("=")[0]
+            elif option and _is_range(one):
+                repeated.append(option)
+            else:
+                option = ""
+            repeated.append(one)
+        return super().parse_args(ctx, repeated)
+
+
+@click.command(cls=_WithRanges)
+@click.argument("source", shell_complete=complete_source)
+@click.option("--server", shell_complete=complete_server, help="Whose connector is changed.")
+@click.option(
+    "--connector", metavar="NAME", shell_complete=complete_connector, help="Which one of them."
+)
+@click.option(
+    "--remove", multiple=True, metavar="RANGE...", help="Elements to take off its RemoteIPRanges."
+)
+@click.option("--add", multiple=True, metavar="RANGE...", help="Ranges to put on it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@live_options
+def whatif(  # noqa: PLR0913 - one argument for each option
+    source: str,
+    *,
+    server: str | None,
+    connector: str | None,
+    remove: tuple[str, ...],
+    add: tuple[str, ...],
+    as_json: bool,
+    live: LiveOptions,
+) -> None:
+    """Say who would be answered differently after a change of RemoteIPRanges.
+
+    \b
+    mailflow whatif demo:article              the repair that the findings propose
+    mailflow whatif captures/ --server EX16A --connector Relay --remove 10.0.0.11
+    mailflow whatif captures/ --server EX16A --connector Relay \\
+                    --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
+
+    Before and after are compared for every IPv4 and IPv6 address. Nothing is changed: the
+    commands are for you, first with -WhatIf, and with the way back. Exit code: 0 nobody would be
+    answered differently, 1 somebody would, 2 something that was not read may change that,
+    3 Exchange would refuse it.
+    """
+    asked = [server, connector, remove or add]
+    if any((*asked, remove, add)) and not all(asked):
+        raise UsageError(
+            "name a server, a connector, and what to remove or to add, or none of them for the "
+            f"repair that the findings propose: {EXAMPLE}"
+        )
+    org = open_organisation(source, live=live)
+    found = None
+    if server and connector:
+        proof = _proof_of(org, server, connector, _split(remove), _split(add))
+    else:
+        proof, found = _proof_of_findings(org)
+    if as_json:
+        click.echo(in_json(proof.as_json(), indent=2))
+    else:
+        from mailflow.cli.whatif_screen import whatif_screen
+
+        click.echo(whatif_screen(proof, found, org.taken, columns(), colour=is_terminal()))
+    raise SystemExit(proof.exit_code)
+
+
+@click.command()
+@click.argument("before", shell_complete=complete_source)
+@click.argument("after", shell_complete=complete_source)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@live_options
+def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
+    """Say who is answered differently in the second of two sources.
+
+    \b
+    mailflow diff monday.snapshot tuesday.snapshot
+    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot winrm://ex16a.contoso.com
+    mailflow diff captures-before-cu/ captures-after-cu/ --json
+
+    Compared is what the servers do, not how it is written: who answers each IPv4 and IPv6
+    address, who is let in, who gained or lost which rights. Exit code: 0 nobody is answered
+    differently, 1 somebody is, 2 something that was not read may change that.
+    """
+    from mailflow.steps.behaviour import compare
+
+    old, new = open_organisation(before, live=live), open_organisation(after, live=live)
+    found = compare(old, new)
+    if as_json:
+        click.echo(in_json(found.as_json(), indent=2))
+    else:
+        from mailflow.cli.diff_screen import diff_screen
+
+        names = (before, old.taken), (after, new.taken)
+        click.echo(diff_screen(found, *names, columns(), colour=is_terminal()))
+    raise SystemExit(found.exit_code)
+
+
+def _is_range(text: str) -> bool:
+    from mailflow.exchange.ranges import RangeError, parse_range
+
+    try:
+        return all(parse_range(one) for one in text.split(","))
+    except RangeError:
+        return False
+
+
+def _split(texts: tuple[str, ...]) -> list[str]:
+    """Each range of its own: a list may be written with commas, as PowerShell writes it."""
+    return [one.strip() for text in texts for one in text.split(",")]
+
+
+def _proof_of(
+    org: Snapshot, server: str, connector: str, remove: list[str], add: list[str]
+) -> Proof:
+    """The proof of a change that somebody asks for; of none where its connector was not read."""
+    from mailflow.steps.change import edited
+    from mailflow.steps.claim import Proof
+    from mailflow.steps.proof import prove
+
+    hidden = _hiding(org, server, connector)
+    if hidden:
+        return Proof((), doubts=tuple(hidden))
+    return prove(org, [edited(org, server, connector, remove=remove, add=add)])
+
+
+def _proof_of_findings(org: Snapshot) -> tuple[Proof, Diagnosis]:
+    from mailflow.cli.whatif_screen import refusal_words
+    from mailflow.steps.change import RefusedError
+    from mailflow.steps.findings import findings
+    from mailflow.steps.plan import plan
+    from mailflow.steps.proof import prove_findings
+
+    found = findings(org)
+    try:
+        return prove_findings(org, found), found
+    except RefusedError as error:
+        reasons = dict.fromkeys(map(refusal_words, plan(org, found).refused))
+        raise RefusedError(f"no repair can be proposed. {' '.join(reasons) or error}") from error
+
+
+def _hiding(org: Snapshot, server: str, connector: str) -> list[str]:
+    """What was not read and may be why a server or a connector of this name is not known."""
+    from mailflow.steps.paths import connectors_of
+    from mailflow.steps.places import hidden_connectors, hidden_servers
+
+    target = org.server(server)
+    if target is None:
+        return hidden_servers(org, server)
+    mine = connectors_of(org, target)
+    wanted = connector.rpartition("\\")[2].strip().casefold()
+    if any(one.name.casefold() == wanted for one in mine):
+        return []
+    return list(dict.fromkeys(hidden_connectors(org, target.name, mine)))

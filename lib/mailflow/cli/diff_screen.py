@@ -1,0 +1,165 @@
+"""What a second source does differently, on a screen: the answer first, then each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from mailflow.cli.answered import MOST_LINES, hosts_lines, hosts_of, hosts_sentences, way_sentences
+from mailflow.plain import width
+from mailflow.show.blocks import LABEL, Tone, block, hang, one_line, section, verdict
+from mailflow.steps.comparison import Comparison
+from mailflow.steps.paths import State
+from mailflow.steps.words import clock, counted, joined
+
+Side = tuple[str, datetime | None]
+"""A source as it was named, and when it was read; None: it does not say."""
+
+
+def diff_screen(
+    found: Comparison, before: Side, after: Side, cells: int = 80, *, colour: bool = False
+) -> str:
+    """The comparison as text.
+
+    Args:
+        found: what differs.
+        before: the first source.
+        after: the second.
+        cells: columns of the terminal; text wraps within it.
+        colour: whether the terminal understands ANSI colours; only our own label gets one.
+    """
+    room = max(cells, LABEL + 40)
+    label, tone = _label(found)
+    lines = verdict(label, _head(found), room, tone, colour=colour)
+    lines += section("FIRST", _side(*before, room - LABEL))
+    lines += section("SECOND", _side(*after, room - LABEL))
+    lines += section("SERVERS", _short([*_ways(found, room - LABEL)]))
+    lines += section("HOSTS", hosts_lines(hosts_of(found.treated), room - LABEL))
+    lines += section("RIGHTS", _short([*_rights(found, room - LABEL)]))
+    lines += block("ALSO", _short([*_also(found)]), room)
+    lines += block("COMPARED", [_compared(found)], room)
+    return "\n".join([*lines, *block("NOT KNOWN", _not_known(found), room)])
+
+
+def _label(found: Comparison) -> tuple[str, Tone]:
+    if found.state == "same":
+        return "NO DIFFERENCE", "good"
+    if found.state == "unknown":
+        return "NOT CERTAIN", "unknown"
+    loses = any(one.is_certain and one.effect.loses for one in found.treated)
+    broken = any(one.will == "found" for one in found.ways)
+    only_better = not (found.treated or found.access or found.gone)
+    if only_better and all(one.will == "clear" for one in found.ways):
+        return "DIFFERENT", "good"
+    return "DIFFERENT", "bad" if broken or loses or found.gone else "unknown"
+
+
+_BECOMES: Mapping[tuple[State, State], str] = {
+    ("clear", "found"): "{who} {be} no longer let in by {where}",
+    ("unknown", "found"): (
+        "{who} {be} not let in by {where}; it is not known whether {they} {was} before"
+    ),
+    ("clear", "unknown"): (
+        "{who} {was} let in by {where} before; it is not known whether {they} {be} now"
+    ),
+    ("found", "unknown"): (
+        "{who} {was} not let in by {where} before; it is not known whether {they} {be} now"
+    ),
+    ("found", "clear"): "{who} {be} let in by {where}, and {was} not before",
+    ("unknown", "clear"): (
+        "{who} {be} let in by {where}; it is not known whether {they} {was} before"
+    ),
+}
+"""What breaks stands first."""
+
+
+def _head(found: Comparison) -> Iterator[str]:
+    if found.state == "same":
+        yield "Nobody is answered differently."
+    ways = (((one.was, one.will), one.sender, one.target) for one in found.ways)
+    yield from way_sentences(ways, _BECOMES)
+    hosts = hosts_of(found.treated)
+    yield from hosts_sentences([one for one in hosts if one.is_certain])
+    maybe = [one for one in hosts if not one.is_certain]
+    if maybe:
+        yield "As far as was read: " + " ".join(hosts_sentences(maybe))
+    if found.access:
+        users = joined(dict.fromkeys(one.user for one in found.access))
+        where = counted(len({one.connector for one in found.access}), "connector")
+        yield f"Other extended rights on {where}: {users}."
+    if found.gone:
+        yield f"No longer there: {joined(found.gone)}."
+    if found.doubts:
+        seen = found.treated or found.ways or found.state == "different"
+        what = "Not all was read" if seen else "No difference was seen, but not all was read"
+        yield f"{what} that may change this, see NOT KNOWN."
+
+
+def _side(name: str, taken: datetime | None, cells: int) -> list[str]:
+    """A path never wraps: it is copied."""
+    shown, read = one_line(name), f"read {clock(taken)}" if taken else ""
+    both = f"{shown}, {read}"
+    return [both] if read and width(both) <= cells else [shown, *filter(None, [read])]
+
+
+_JUDGED: Mapping[State, str] = {
+    "clear": "let in by",
+    "found": "not let in by",
+    "unknown": "not known whether let in by",
+}
+
+
+def _ways(found: Comparison, cells: int) -> Iterator[str]:
+    order = list(_BECOMES)
+    for one in sorted(found.ways, key=lambda way: order.index((way.was, way.will))):
+        yield from hang("", f"{one.sender} to {one.target}", cells)
+        for head, state, who in (("first", one.was, one.before), ("second", one.will, one.after)):
+            text = f"{_JUDGED[state]} {who}" if who else "not known who answers"
+            yield from hang(f"  {head:8}", text, cells)
+
+
+def _rights(found: Comparison, cells: int) -> Iterator[str]:
+    for one in found.access:
+        yield from hang("", f"{one.user} on {one.connector}", cells)
+        for head, rights in (("loses", one.loses), ("gains", one.gains)):
+            if rights:
+                yield from hang(f"  {head:8}", joined(rights, most=99), cells)
+
+
+def _also(found: Comparison) -> Iterator[str]:
+    for one in found.addresses:
+        parts = [f"no longer has {joined(one.gone)}"] if one.gone else []
+        parts += [f"has {joined(one.new)} now"] if one.new else []
+        yield f"{one.server} {' and '.join(parts)}"
+    for name in found.new:
+        yield f"{name} is new"
+    for name, old, new in found.versions:
+        yield f"{name}: {old}, then {new}"
+    for pair in found.renamed:
+        yield f"{pair.before} is {pair.after} now, and treats the same hosts alike"
+
+
+def _short(lines: list[str]) -> list[str]:
+    hidden = len(lines) - MOST_LINES
+    if hidden <= 0:
+        return lines
+    return [*lines[:MOST_LINES], f"and {hidden} more lines; `--json` names them all"]
+
+
+def _compared(found: Comparison) -> str:
+    if not found.places:
+        return "nothing: there is no server of which both sides were read"
+    text = f"every IPv4 and IPv6 address at {counted(found.places, 'endpoint')}"
+    if found.state == "unknown" or found.doubts:
+        return text
+    return f"{text}; whoever is not named here is answered alike"
+
+
+def _not_known(found: Comparison) -> list[str]:
+    texts = list(found.doubts)
+    if found.rights_not_read:
+        names = joined(found.rights_not_read)
+        texts.append(f"whether extended rights differ on {names}: they were not read in both")
+    if any(one.effect.not_known for one in found.treated):
+        texts.append("what is marked so above: rights or settings there were not read")
+    return texts or ["nothing"]

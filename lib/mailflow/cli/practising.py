@@ -1,0 +1,90 @@
+"""The commands around the organisations that come with mailflow: practice and scenarios."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mailflow.cli.completion import complete_scenario
+from mailflow.cli.terminal import columns, in_json
+from mailflow.plain import grid
+
+if TYPE_CHECKING:
+    from mailflow.lab.endpoints import Endpoints
+
+_TICK = 0.5
+"""Seconds between two looks at the clock of a practice organisation."""
+
+
+@click.command()
+@click.argument("scenario", required=False, default="article", shell_complete=complete_scenario)
+@click.option("--https", is_flag=True, help="With TLS, by an authority of its own.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Seconds that pass there while one passes here.",
+)
+@click.option("--json", "as_json", is_flag=True, help="How to reach it as one line of JSON.")
+def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None:
+    """Serve a practice organisation on this machine until interrupted.
+
+    \b
+    mailflow practice article                 in one terminal
+    mailflow diagnose winrm+http://...        in another, as it says
+
+    It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
+    lists what there is. Mail moves, is tried again and expires there as time goes by.
+    """
+    import signal
+    import time
+    from datetime import UTC, datetime, timedelta
+
+    from mailflow.lab.endpoints import serve
+    from mailflow.lab.practice import Practice
+
+    begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serve(begun, https=https) as served:
+        reach = {"source": served.source, "args": served.args, "env": served.env}
+        click.echo(in_json(reach) if as_json else _practice_words(begun.title, served))
+        sys.stdout.flush()
+        try:
+            while True:
+                time.sleep(_TICK)
+                begun.advance(timedelta(seconds=_TICK * speed))
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+
+
+def _practice_words(title: str, served: Endpoints) -> str:
+    """What to type in another terminal, or to set before JupyterLab is started."""
+    variables = {**served.options.to_environment(), **served.env}
+    said = "$env:{} = '{}'" if sys.platform == "win32" else "export {}='{}'"
+    lines = [f"    {said.format(name, value)}" for name, value in variables.items()]
+    return "\n".join(
+        [
+            f"{title}.",
+            "It listens until you press Ctrl-C. In another terminal:",
+            "",
+            *lines,
+            f"    mailflow diagnose {served.source}",
+        ]
+    )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def scenarios(*, as_json: bool) -> None:
+    """List the organisations that come with mailflow."""
+    from mailflow.opening import scenarios as known
+
+    if as_json:
+        listed = [{"source": f"demo:{name}", "title": title} for name, title in known()]
+        click.echo(in_json({"schema": "mailflow.scenarios/1", "scenarios": listed}, indent=2))
+        return
+    rows = [(f"demo:{name}", title) for name, title in known()]
+    click.echo(grid(("source", "what is known at the start"), rows, (False, False), columns()))

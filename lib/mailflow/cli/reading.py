@@ -1,0 +1,108 @@
+"""The commands that read an organisation and say how it stands: diagnose, snapshot, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailflow.cli.completion import complete_source
+from mailflow.cli.live import live_options
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
+from mailflow.errors import UsageError
+from mailflow.plain import visible
+
+if TYPE_CHECKING:
+    from mailflow.sources.credentials import LiveOptions
+    from mailflow.steps.verdict import Diagnosis
+
+EXIT_BY_VERDICT = {"clear": 0, "found": 1, "unknown": 2}
+
+
+@click.command()
+@click.argument("source", shell_complete=complete_source)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
+@click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
+@click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
+@live_options
+def diagnose(
+    source: str,
+    *,
+    as_json: bool,
+    servers: tuple[str, ...],
+    min_messages: int,
+    live: LiveOptions,
+) -> None:
+    """Say what is wrong, without a kernel, on one screen.
+
+    \b
+    mailflow diagnose captures/
+    mailflow diagnose demo:article --json
+    mailflow diagnose winrm://ex16a.contoso.com
+    """
+    from mailflow.steps.findings import findings
+
+    found = findings(open_organisation(source, servers, live), min_messages=min_messages)
+    _show(found, as_json=as_json)
+    raise SystemExit(EXIT_BY_VERDICT[found.verdict])
+
+
+@click.command()
+@click.argument("source", shell_complete=complete_source)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+@live_options
+def snapshot(source: str, output: Path, live: LiveOptions) -> None:
+    """Collect once into one file that can be read offline as often as wanted.
+
+    \b
+    mailflow snapshot captures/ -o tuesday.snapshot
+    mailflow diagnose tuesday.snapshot
+    """
+    org = open_organisation(source, live=live)
+    try:
+        org.save(output)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written ({error.strerror})") from error
+    for table in ("servers", "addresses", "connectors", "queues"):
+        click.echo(f"{len(getattr(org, table)):7,} {table}")
+    for one in org.reads:
+        click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
+    for what, place in org.ignored:
+        click.echo(visible(f"ignored  {what}: {place}"))
+    for row in org.unread:
+        click.echo(visible(f"not read {row.server or 'any server'}: {row.what}: {row.why}"))
+    click.echo(visible(str(output)))
+    raise SystemExit(2 if org.unread else 0)
+
+
+@click.command()
+@click.argument("host")
+@live_options
+def doctor(host: str, *, live: LiveOptions) -> None:
+    """Say what works and what does not on the way to a live organisation.
+
+    \b
+    mailflow doctor ex16a.contoso.com
+    mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
+
+    Checks name, route, port, TLS, clock, log-on, PowerShell, Exchange and rights in order; each
+    fault has an id, a cause and the next action. Exit code: 0 all works, 1 a fault was found,
+    2 it could not be decided.
+    """
+    from mailflow.opening import live_doors
+    from mailflow.sources.doctor import doctor, exit_code, words
+
+    doors, way, name = live_doors(host if "://" in host else f"winrm://{host}", live)
+    checks = doctor(doors, way, name)
+    click.echo(words(checks, columns()))
+    raise SystemExit(exit_code(checks))
+
+
+def _show(found: Diagnosis, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(in_json(found.as_json(), indent=2))
+        return
+    from mailflow.show.terminal import screen
+
+    click.echo(screen(found, columns(), colour=is_terminal()))

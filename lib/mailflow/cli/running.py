@@ -1,0 +1,143 @@
+"""The commands that run a runbook headless: demo and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from mailflow.cli.completion import complete_runbook, complete_source
+from mailflow.cli.live import live_options
+from mailflow.cli.terminal import columns, is_terminal, progress
+from mailflow.errors import UsageError
+from mailflow.plain import visible
+
+if TYPE_CHECKING:
+    from mailflow.runs import Consent
+    from mailflow.sources.credentials import LiveOptions
+
+MAIN_RUNBOOK = "mail_stuck_in_queue"
+
+
+@click.command()
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+def demo(runs: Path) -> None:
+    """Run the main runbook on demo:article and say where the report is."""
+    _run(MAIN_RUNBOOK, "demo:article", None, runs, {})
+
+
+@click.command()
+@click.argument("runbook", shell_complete=complete_runbook)
+@click.argument("source", shell_complete=complete_source)
+@click.option("--ticket", help="Number of the ticket; stays text, and names the run folder.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for the run folders.",
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook, for example: -p min_messages 5.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    help="Seconds that one cell may take.",
+)
+@click.option(
+    "--apply",
+    is_flag=True,
+    help="fix_and_verify: make the change, after the proof and your word for each connector.",
+)
+@click.option(
+    "--confirm",
+    "confirmed",
+    multiple=True,
+    metavar="CONNECTOR",
+    help="With --apply: your word for this connector, EX16A\\Relay; repeatable.",
+)
+@live_options
+def run(  # noqa: PLR0913 - one argument for each option
+    runbook: str,
+    source: str,
+    *,
+    ticket: str | None,
+    runs: Path,
+    parameters: tuple[tuple[str, str], ...],
+    timeout: float,
+    apply: bool,
+    confirmed: tuple[str, ...],
+    live: LiveOptions,
+) -> None:
+    """Execute a runbook headless and leave a report for the ticket.
+
+    \b
+    mailflow run mail_stuck_in_queue captures.zip --ticket INC0012345
+    mailflow run mail_stuck_in_queue demo:article -p servers EX16A
+    mailflow run mail_stuck_in_queue winrm://ex16a.contoso.com --user anna@contoso.com
+    mailflow run fix_and_verify winrm://ex16a.contoso.com --apply
+
+    RUNBOOK is a notebook in notebooks/. The run folder holds report.html (one file, to be
+    attached), the executed notebook, findings.json, the snapshot and a manifest.
+    """
+    named: dict[str, str] = {}
+    for name, value in parameters:
+        if name in named:
+            raise UsageError(f"parameter {name} is given twice")
+        named[name] = value
+    consent = _consent(runbook, source, runs, confirmed, live) if apply else None
+    if confirmed and not apply:
+        raise UsageError("--confirm goes with --apply")
+    _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
+
+
+def _consent(
+    runbook: str, source: str, runs: Path, confirmed: tuple[str, ...], live: LiveOptions
+) -> Consent:
+    from mailflow.cli.consent import Asking, hand_over
+    from mailflow.repairing import RUNBOOK
+
+    if runbook != RUNBOOK:
+        raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
+    hand_over(source, live)
+    return Asking(confirmed, runs)
+
+
+def _run(  # noqa: PLR0913 - the options of the command
+    runbook: str,
+    source: str,
+    ticket: str | None,
+    runs: Path,
+    parameters: dict[str, str],
+    *,
+    timeout: float = 600.0,
+    live: LiveOptions | None = None,
+    consent: Consent | None = None,
+) -> NoReturn:
+    from mailflow import runs as headless
+
+    done = headless.run(
+        runbook,
+        source,
+        ticket=ticket,
+        runs=runs,
+        parameters=parameters,
+        timeout=timeout,
+        progress=progress,
+        live=live,
+        consent=consent,
+    )
+    progress("")
+    click.echo(done.screen(columns(), colour=is_terminal()))
+    click.echo(visible(str(done.report)))
+    raise SystemExit(done.exit_code)

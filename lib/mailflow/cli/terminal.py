@@ -1,0 +1,51 @@
+"""What all commands share between them and the terminal: width, colour, progress, JSON."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from mailflow.plain import visible
+
+if TYPE_CHECKING:
+    from mailflow.snapshot import Snapshot
+    from mailflow.sources.credentials import LiveOptions
+
+
+def open_organisation(
+    source: str, servers: tuple[str, ...] = (), live: LiveOptions | None = None
+) -> Snapshot:
+    """The organisation behind a SOURCE, with progress shown while it is read."""
+    from mailflow.opening import open_source
+
+    org = open_source(source, servers=servers, tell=progress, live=live)
+    progress("")
+    return org
+
+
+def progress(line: str) -> None:
+    """One line that replaces itself, on a terminal only; an empty one wipes it away."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{visible(line)[: columns() - 1]}")
+        sys.stderr.flush()
+
+
+def is_terminal() -> bool:
+    """Whether whoever reads our answer understands colours, and wants them."""
+    import os
+
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def columns() -> int:
+    """How wide an answer may be; more than 100 columns cannot be read."""
+    import shutil
+
+    return min(shutil.get_terminal_size((80, 24)).columns, 100)
+
+
+def in_json(document: dict[str, Any], indent: int | None = None) -> str:
+    """ASCII only, so that no console's code page can spoil it."""
+    import json
+
+    return json.dumps(document, indent=indent)

@@ -1,0 +1,63 @@
+"""The command that lists the training cases: training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mailflow.cli.terminal import columns, in_json
+from mailflow.plain import grid, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailflow.training.cases import Case
+
+SCHEMA = "mailflow.cases/1"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def training(*, as_json: bool) -> None:
+    """List the training cases, and which you have solved.
+
+    \b
+    mailflow training
+    mailflow lab                then open the folder training, first_tour.ipynb
+
+    What was solved is kept in your data folder, on this machine alone.
+    """
+    from mailflow.training.cases import cases
+
+    found, trouble = cases()
+    if trouble:
+        click.echo(visible(f"what was solved is not known: {trouble}"), err=True)
+    if as_json:
+        document = {"schema": SCHEMA, "cases": [one.as_json() for one in found]}
+        click.echo(in_json({**document, "trouble": trouble or None}, indent=2))
+        return
+    click.echo(_words(found, is_known=not trouble))
+
+
+def _words(found: Sequence[Case], *, is_known: bool) -> str:
+    rows = [
+        (one.name, _state(one, is_known=is_known), one.difficulty, one.title, one.notebook)
+        for one in found
+    ]
+    table = grid(("case", "solved", "level", "ticket", "notebook"), rows, (False,) * 5, columns())
+    solved = sum(one.solved is not None for one in found)
+    lines = [table, ""]
+    if is_known:
+        lines.append(f"{solved} of {len(found)} solved.")
+    lines.append(
+        "Begin with training/first_tour.ipynb: mailflow lab opens JupyterLab, and the folder\n"
+        "training is in the list on its left."
+    )
+    return "\n".join(lines)
+
+
+def _state(one: Case, *, is_known: bool) -> str:
+    if not is_known:
+        return "?"
+    return one.solved.at.partition("T")[0] if one.solved else ""

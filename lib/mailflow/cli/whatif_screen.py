@@ -1,0 +1,294 @@
+"""What a change would do, on a screen: the answer, what it rests on, the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from mailflow.cli.answered import (
+    MOST_LINES,
+    hosts_lines,
+    hosts_of,
+    hosts_sentences,
+    instead,
+    way_sentences,
+)
+from mailflow.exchange.ranges import AddressRange
+from mailflow.plain import width
+from mailflow.show import words
+from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
+from mailflow.steps.change import Change
+from mailflow.steps.claim import Proof, Reached, ports_in_words
+from mailflow.steps.paths import State
+from mailflow.steps.plan import REPAIRED_BY_LISTS, Refusal
+from mailflow.steps.verdict import Diagnosis, Finding
+from mailflow.steps.words import clock, counted, joined
+
+MOST_CHANGES = 20
+"""More changed connectors than this are counted."""
+
+
+class Head(NamedTuple):
+    """The answer: a label, its colour, and sentences."""
+
+    label: str
+    tone: Tone
+    sentences: tuple[str, ...]
+
+
+def whatif_screen(
+    proof: Proof,
+    found: Diagnosis | None = None,
+    taken: datetime | None = None,
+    cells: int = 80,
+    *,
+    colour: bool = False,
+) -> str:
+    """The proof as text.
+
+    Args:
+        proof: what is claimed of the changes.
+        found: the findings that called for them; None: somebody asked for a change of their own.
+        taken: when the organisation was read.
+        cells: columns of the terminal; text wraps within it. Commands never do: they are pasted.
+        colour: whether the terminal understands ANSI colours; only our own label gets one.
+    """
+    room = max(cells, LABEL + 40)
+    head = _head(proof, found)
+    lines = [_title(proof, taken, room)]
+    lines += verdict(head.label, head.sentences, room, head.tone, colour=colour)
+    if proof.changes:
+        lines += section("CHANGE", _changes(proof.changes, room - LABEL))
+        lines += section("SERVERS", _servers(proof, room - LABEL))
+        lines += section("OTHERS", hosts_lines(hosts_of(proof.moved), room - LABEL))
+        lines += block("COMPARED", [_compared(proof)], room)
+    lines += block("NOT PROPOSED", dict.fromkeys(map(refusal_words, proof.refused)), room)
+    lines += _commands(proof.changes, room)
+    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", _by_other_means(found), room)
+    return "\n".join([*lines, *block("NOT KNOWN", _not_known(proof), room)])
+
+
+def _title(proof: Proof, taken: datetime | None, room: int) -> str:
+    names = [one.identity for one in proof.changes]
+    read = f"read {clock(taken)}" if taken else ""
+    text = f"What changing {joined(map(one_line, names))} would do"
+    if not names or width(text) + 2 > room - width(read):
+        many = counted(len(names), "connector") if names else "remote IP ranges"
+        text = f"What changing {many} would do"
+    return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
+
+
+def _head(proof: Proof, found: Diagnosis | None) -> Head:
+    if not proof.changes:
+        return _without_a_change(proof, found)
+    in_use = [one for one in proof.reached if one.in_use]
+    hosts = hosts_of(proof.moved)
+    sentences = [
+        *way_sentences((((one.was, one.will), one.sender, one.target) for one in in_use), _FATES)
+    ]
+    aside = len({one.sender for one in proof.reached if not one.in_use})
+    if aside:
+        sentences.append(
+            f"{counted(aside, 'server')} would be answered differently where no mail from "
+            f"{'it' if aside == 1 else 'them'} arrives."
+        )
+    sentences += hosts_sentences(hosts, "other" if proof.reached else "", would=True)
+    if not (proof.reached or hosts):
+        sentences.append("Nobody would be answered differently.")
+    elif not hosts:
+        sentences.append("Nobody else would be answered differently.")
+    if proof.doubts:
+        sentences.append("Not all was read that may change this, see NOT KNOWN.")
+    label, tone = _label(proof, in_use)
+    if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
+        label, tone = "REPAIRS PART", "unknown"
+        sentences.append("It does not repair all that was found, see below.")
+    return Head(label, tone, tuple(sentences))
+
+
+def _label(proof: Proof, in_use: Sequence[Reached]) -> tuple[str, Tone]:
+    breaks = any(one.was == "clear" and one.will == "found" for one in in_use)
+    if proof.exit_code == 2:
+        return "NOT CERTAIN", "bad" if breaks else "unknown"
+    if breaks:
+        return "BREAKS MAIL", "bad"
+    if proof.exit_code == 0:
+        return "NO EFFECT", "good"
+    loses = any(one.effect.loses or one.effect.not_known for one in proof.moved)
+    if proof.repaired and proof.holds:
+        return "REPAIRS", "unknown" if loses else "good"
+    return "CHANGES", "unknown"
+
+
+def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
+    """Why nothing is proposed. Nobody is answered differently then, and that is no all-clear."""
+    if found is None:
+        return Head("NOT CERTAIN", "unknown", ("What is to be changed was not read.",))
+    if found.verdict == "unknown":
+        why = "No change is proposed, for it is not decided what is wrong."
+        return Head("NOT DECIDED", "unknown", (why, "`mailflow diagnose` says what to do next."))
+    if found.verdict == "clear":
+        text = "Nothing was found that calls for a change of remote IP ranges."
+        return Head("NOTHING TO DO", "good", (text,))
+    why = "What was found is no matter of remote IP ranges, so no change of them is proposed"
+    if proof.doubts:
+        why = "No change is proposed, for not all was read that it rests on"
+    elif proof.refused:
+        why = "No change of remote IP ranges alone would repair it"
+    return Head("STILL BROKEN", "bad", (f"{found.headline}.", f"{why}."))
+
+
+_NOT_KNOWN = (
+    "{who} would be answered by another connector of {where}; it is not known whether it lets "
+    "{them} in"
+)
+_FATES: Mapping[tuple[State, State], str] = {
+    ("clear", "found"): (
+        "{who} would no longer be let in by {where}: mail from there would not be delivered"
+    ),
+    ("unknown", "found"): (
+        "{who} would not be let in by {where}; it is not known whether {they} {be} now"
+    ),
+    ("clear", "unknown"): (
+        "{who} {be} let in by {where} now; it is not known whether {they} still would be"
+    ),
+    ("found", "unknown"): _NOT_KNOWN,
+    ("unknown", "unknown"): _NOT_KNOWN,
+    ("found", "found"): (
+        "{who} would be answered by another connector of {where}, and still not be let in"
+    ),
+    ("found", "clear"): "{who} would be let in by {where}, and {be} not now",
+    ("unknown", "clear"): (
+        "{who} would be let in by {where}; it is not known whether {they} {be} now"
+    ),
+    ("clear", "clear"): (
+        "{who} would be answered by another connector of {where}, and be let in as now"
+    ),
+}
+"""What breaks stands first."""
+
+_WORST: tuple[State, ...] = ("found", "unknown", "clear")
+
+
+def _changes(changes: Sequence[Change], cells: int) -> list[str]:
+    lines: list[str] = []
+    for one in changes[:MOST_CHANGES]:
+        lines += hang("", one.identity, cells)
+        for head, ranges in (
+            ("removes", one.removed),
+            ("adds", one.added),
+            ("then holds", one.ranges),
+        ):
+            if ranges:
+                cut = "" if one.is_complete or head != "then holds" else ", and what was cut off"
+                lines += hang(f"  {head:10}  ", f"{_listed(ranges)}{cut}", cells)
+    hidden = len(changes) - MOST_CHANGES
+    return [*lines, f"and {hidden} more; `--json` names them all"] if hidden > 0 else lines
+
+
+def _listed(ranges: Iterable[AddressRange]) -> str:
+    return joined(ranges, most=12)
+
+
+def _servers(proof: Proof, cells: int) -> list[str]:
+    """Who reaches whom then; what breaks stands first, what no mail takes last."""
+    readings = [str(one["reading"]) for one in proof.as_json()["servers"]]
+    groups: dict[tuple[str, str], list[tuple[Reached, str]]] = {}
+    rows = sorted(
+        zip(proof.reached, readings, strict=True),
+        key=lambda row: (not row[0].in_use, _WORST.index(row[0].will)),
+    )
+    for one, reading in rows:
+        where = f"{one.target}, {ports_in_words(one.places)}"
+        groups.setdefault((where, instead(one.before, one.after)), []).append((one, reading))
+    lines: list[str] = []
+    told = 0
+    for (where, answer), some in groups.items():
+        if len(lines) > MOST_LINES:
+            break
+        lines += hang("", f"{where}: {answer}", cells)
+        names = max(width(one_line(one.sender)) for one, _ in some)
+        numbers = max(len(str(one.address)) for one, _ in some)
+        for one, reading in some[:MOST_LINES]:
+            told += 1
+            blanks = " " * (names - width(one_line(one.sender)))
+            lines += hang(f"  {one.sender}{blanks}  {one.address!s:{numbers}}  ", reading, cells)
+    hidden = len(rows) - told
+    return [*lines, f"and {hidden} more; `--json` names them all"] if hidden else lines
+
+
+def _compared(proof: Proof) -> str:
+    places = {(one.target, one.place) for one in proof.compared}
+    if not places:
+        return "nothing: the changed connectors are bound to no place that was read"
+    servers = joined(dict.fromkeys(one.target for one in proof.compared))
+    families = joined(sorted({f"IPv{one.place.family}" for one in proof.compared}))
+    blocks = counted(sum(one.blocks for one in proof.compared), "block")
+    text = f"every {families} address at {counted(len(places), 'endpoint')} of {servers} ({blocks})"
+    return text if proof.doubts else f"{text}; whoever is not named here is answered as before"
+
+
+def _commands(changes: Sequence[Change], room: int) -> list[str]:
+    if not changes:
+        return []
+    given = [one for one in changes if one.command]
+    lines = commands("REHEARSE", [one.rehearsal for one in given])
+    lines += commands("DO", [one.command for one in given])
+    # Backwards, so that each list goes back beside those that it stood beside.
+    lines += commands("UNDO", [one.undo for one in reversed(given) if one.undo])
+    texts = [
+        f"{one.identity}: its list was not read to the end, so the new one cannot be written here"
+        if not one.is_complete
+        else f"{one.identity}: its name cannot be pasted safely"
+        for one in changes
+        if not one.command
+    ]
+    lines += block("NO COMMAND", texts, room)
+    refusals = [
+        f"{one.identity}: Exchange would not take its old list back as it stands: "
+        f"{one.undo_refusal}"
+        for one in changes
+        if one.undo_refusal
+    ]
+    refusals += [
+        f"{one.identity}: its list was empty, and whether Exchange takes an empty one is not known"
+        for one in given
+        if not one.undo
+    ]
+    return lines + block("NO WAY BACK", refusals, room)
+
+
+def _by_other_means(found: Diagnosis | None) -> list[Finding]:
+    """What else was found and needs something other than another list."""
+    return [
+        one
+        for one in (found.findings if found else ())
+        if one.state == "found" and one.cause not in REPAIRED_BY_LISTS
+    ]
+
+
+def _remedies(label: str, others: Sequence[Finding], room: int) -> list[str]:
+    texts = dict.fromkeys(line for one in others for line in one.remedy.splitlines())
+    given = dict.fromkeys(line for one in others for line in one.commands)
+    changes, retries = words.repairs(given)
+    return block(label, texts, room) + commands("", [*changes, *retries])
+
+
+def refusal_words(one: Refusal) -> str:
+    """Why a change is not proposed, with the connector or the server it is about."""
+    name = one.connector or one.server
+    text = one.text.removeprefix(f"{name}: ")
+    return f"{name}: {'Exchange would refuse it: ' if one.kind == 'refused' else ''}{text}"
+
+
+def _not_known(proof: Proof) -> list[str]:
+    texts = list(proof.doubts)
+    texts += [
+        f"what was cut off the list of {one.connector}"
+        for one in proof.refused
+        if one.kind == "unread" and proof.changes
+    ]
+    if any(one.effect.not_known for one in proof.moved):
+        texts.append("what is marked so above: rights or settings there were not read")
+    return texts or ["nothing"]

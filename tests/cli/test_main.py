@@ -1,0 +1,64 @@
+"""The command line as a whole: one-line errors, exit codes of the contract, help."""
+
+from __future__ import annotations
+
+import pytest
+
+from command_line import Call
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("diagnose",),
+        ("diagnose", "no-such-file"),
+        ("diagnose", "demo:nothing"),
+        ("diagnose", "winrm://ex16a", "--auth", "ntlm"),
+        ("diagnose", "winrm://ex16a/path"),
+        ("snapshot", "winrm+http://ex16a", "--auth", "basic", "--user", "x", "-o", "y"),
+        ("diagnose", "ftp://x"),
+        ("diagnose", "demo:article", "--server", "EX99"),
+        ("diagnose", "demo:article", "--nonsense"),
+        ("nonsense",),
+        ("which", "demo:article"),
+        ("which", "demo:article", "--server", "EX16A", "--source", "10.0.0.1", "--port", "99999"),
+        ("which", "demo:article", "--probes", "no-such-file.csv"),
+        ("run", "no_such_runbook", "demo:article"),
+        ("snapshot", "demo:article", "-o", "/no/such/folder/file"),
+        ("practice", "no-such-scenario"),
+        ("practice", "--speed", "-1"),
+        ("training", "demo:article", "--server", "x"),
+        ("doctor", "ex16a", "--auth", "ntlm"),
+    ],
+)
+def test_wrong_usage_is_three(call: Call, arguments: tuple[str, ...]) -> None:
+    """Wrong usage, unreadable input and what is not built: 3, and one line on standard error."""
+    actual = call(*arguments)
+
+    assert actual.code == 3
+    assert actual.out == ""
+    assert len(actual.err.splitlines()) == 1
+    assert "Traceback" not in actual.err
+
+
+def test_internal_error_is_four(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours: 4, one line, no traceback."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mailflow.opening.open_source", broken)
+
+    actual = call("diagnose", "demo:article")
+
+    assert actual.code == 4
+    assert "Traceback" not in actual.err
+    assert "ZeroDivisionError" in actual.err
+
+
+def test_help_teaches(call: Call) -> None:
+    """--help shows the first commands and the exit codes."""
+    text = call("--help").out
+
+    assert "mailflow diagnose" in text
+    assert "Exit codes" in text

@@ -1,0 +1,79 @@
+"""diagnose and snapshot: the answer on standard output, by its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line import Call, captures
+from organisations import article, healthy
+
+
+def test_demo_source_is_the_article(call: Call) -> None:
+    """demo:article names both relays, both senders, both addresses and the repair."""
+    actual = call("diagnose", "demo:article")
+
+    assert actual.code == 1
+    for word in ("EX10A", "EX10B", "EX16A", "EX16B", "10.0.0.11", "10.0.0.12", "Relay"):
+        assert word in actual.out
+    assert r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"' in actual.out
+    assert max(map(len, actual.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("form", ["clixml", "list", "json"])
+def test_every_form_gives_the_same_findings(call: Call, tmp_path: Path, form: str) -> None:
+    """CLIXML, Format-List and JSON: the same verdict and findings but for words about times."""
+    expected = json.loads(call("diagnose", "demo:article", "--json").out)
+
+    actual = json.loads(call("diagnose", captures(article(), tmp_path / form, form), "--json").out)
+
+    assert actual["verdict"] == expected["verdict"]
+    for one in (*actual["findings"], *expected["findings"]):
+        one.pop("reading")
+    assert actual["findings"] == expected["findings"]
+
+
+def test_healthy_is_zero(call: Call, tmp_path: Path) -> None:
+    """Nothing wrong and everything read: exit code 0."""
+    assert call("diagnose", captures(healthy(), tmp_path / "c")).code == 0
+
+
+def test_incomplete_is_two(call: Call, tmp_path: Path) -> None:
+    """Nothing wrong but not everything read: exit code 2, and what is missing is shown."""
+    actual = call("diagnose", captures(healthy().set_addresses("EX10A"), tmp_path / "c"))
+
+    assert actual.code == 2
+    assert "EX10A" in actual.out
+
+
+def test_json_is_one_document(call: Call) -> None:
+    """--json prints exactly one document on standard output."""
+    actual = call("diagnose", "demo:article", "--json")
+
+    assert json.loads(actual.out)["schema"] == "mailflow.findings/1"
+    assert actual.err == ""
+
+
+def test_snapshot_gives_the_same_findings(call: Call, tmp_path: Path) -> None:
+    """Collected once, read offline: the same answer."""
+    file = tmp_path / "saved"
+
+    assert call("snapshot", "demo:article", "-o", file).code == 0
+
+    expected = json.loads(call("diagnose", "demo:article", "--json").out)
+    actual = json.loads(call("diagnose", file, "--json").out)
+    assert actual["findings"] == expected["findings"]
+
+
+def test_hostile_names_are_harmless_on_a_terminal(call: Call, tmp_path: Path) -> None:
+    """Escape sequences and bidi marks in names are shown, not obeyed."""
+    org = healthy()
+    org.add_relay("EX16A", "10.0.0.11", "10.9.9.9", name="x\x1b[31m\u202ey")
+
+    actual = call("diagnose", captures(org, tmp_path / "c"))
+
+    assert actual.code == 1
+    assert "\x1b" not in actual.out
+    assert "\u202e" not in actual.out

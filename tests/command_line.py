@@ -1,0 +1,43 @@
+"""The command line called in this process, and organisations as files for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import capture_forms
+from mailflow.snapshot import Snapshot
+from organisations import Organisation
+
+
+@dataclass
+class Screen:
+    """What one call left behind.
+
+    Attributes:
+        code: the exit code.
+        out: standard output.
+        err: standard error.
+    """
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Screen]
+"""What the fixture `call` gives: arguments in, a screen out."""
+
+
+def captures(org: Organisation, folder: Path, form: str = "clixml") -> Path:
+    """The organisation as files that an administrator would send."""
+    folder.mkdir(exist_ok=True)
+    capture_forms.write(org.reading(), folder, form)
+    return folder
+
+
+def saved(org: Organisation | Snapshot, path: Path) -> Path:
+    """The organisation as a saved snapshot."""
+    (org.snapshot() if isinstance(org, Organisation) else org).save(path)
+    return path
