@@ -1,12 +1,16 @@
-"""A real browser for the tests in this folder."""
+"""A real browser for the tests in this folder, and a runbook in JupyterLab inside it."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from jupyter_pages import NotebookPage, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -34,3 +38,20 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture
+def runbook_page(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., NotebookPage]]:
+    """Open a notebook in JupyterLab, as `jupyter_pages.opened` does: a path, or a runbook's name.
+
+    Each call starts a server of its own; all end with the test.
+    """
+    with ExitStack() as stack:
+
+        def open_it(notebook: Path | str, **further: Any) -> NotebookPage:  # noqa: ANN401
+            home = tmp_path_factory.mktemp("lab")
+            return stack.enter_context(opened(browser, notebook, home, **further))
+
+        yield open_it

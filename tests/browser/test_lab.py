@@ -1,123 +1,110 @@
-"""The runbook in a real JupyterLab: run all, and the verdict stands there."""
+"""The runbook in a real JupyterLab, as `mailflow lab` opens it."""
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import socket
+import stat
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import zmq
 
-from support import ROOT
+from jupyter_pages import NotebookPage, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-READY = """
-async () => {
-  const app = window.jupyterapp;
-  await app.restored;
-  const panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  const kernel = panel.sessionContext.session.kernel;
-  await kernel.info;
-  for (let n = 0; n < 600; n++) {
-    if (kernel.connectionStatus === 'connected' && kernel.status === 'idle') return true;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  return false;
-}
+NOTICES = """
+() => [...document.querySelectorAll('.Toastify__toast, .jp-Dialog')].map((one) => one.innerText)
 """
-"""The page looks idle before its kernel is connected; Run All then does nothing, silently."""
+"""What lies over the page: questions and notices."""
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+@pytest.fixture(scope="module")
+def runbook(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookPage]:
+    """The main runbook, run from top to bottom by somebody who has no settings yet."""
+    home = tmp_path_factory.mktemp("lab")
+    with opened(browser, "mail_stuck_in_queue", home) as shown:
+        shown.run_all()
+        yield shown
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[str]:
-    """JupyterLab on a copy of the runbook, with nothing of the user's; gives the address."""
-    if find_spec("jupyterlab") is None:
-        pytest.skip("JupyterLab is not installed")
-    shutil.copy(ROOT / "notebooks" / "mail_stuck_in_queue.ipynb", tmp_path)
-    names = ("CONFIG", "DATA", "RUNTIME")
-    places = {f"JUPYTER_{name}_DIR": tmp_path / name.lower() for name in names}
-    places |= {"IPYTHONDIR": tmp_path / "ipython"}
-    places |= {
-        f"JUPYTERLAB_{name}_DIR": tmp_path / name.lower() for name in ("SETTINGS", "WORKSPACES")
-    }
-    for place in places.values():
-        place.mkdir()
-    (tmp_path / "config" / "labconfig").mkdir()
-    (tmp_path / "config" / "labconfig" / "page_config.json").write_text(
-        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
-    )
-    port, token = _free_port(), secrets.token_hex(16)
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"),
-            *(f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
-            *(f"--ServerApp.root_dir={tmp_path}", "--allow-root", "--expose-app-in-browser"),
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ],
-        env=os.environ
-        | {"PYTHONPATH": str(ROOT / "lib")}
-        | {name: str(place) for name, place in places.items()},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(f"http://127.0.0.1:{port}/api?token={token}", server)
-        yield f"http://127.0.0.1:{port}/lab/tree/mail_stuck_in_queue.ipynb?reset&token={token}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=2):  # noqa: S310 - our own server
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("JupyterLab did not start")
-
-
-def test_run_all_shows_the_verdict(browser: Browser, lab: str) -> None:
+def test_run_all_shows_the_verdict(runbook: NotebookPage) -> None:
     """An engineer opens the runbook and runs it: the verdict card appears, nothing is fetched."""
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    outside: list[str] = []
-    page.on("request", lambda one: outside.append(one.url))
-    page.goto(lab)
-    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
-    assert page.evaluate(READY)
-
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    card = page.locator(".jp-OutputArea-output .mf-card")
+    card = runbook.page.locator(".jp-OutputArea-output .mf-card")
     card.wait_for(timeout=60_000)
 
-    assert "Cause found" in card.inner_text() or "CAUSE FOUND" in card.inner_text()
-    assert "Set-ReceiveConnector" in card.inner_text()
-    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
-    ours = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-    assert [url for url in outside if not url.startswith(ours)] == []
+    assert "CAUSE FOUND" in (card.text_content() or "").upper()
+    assert "Set-ReceiveConnector" in (card.text_content() or "")
+    assert runbook.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert runbook.outside() == []
+    assert runbook.errors == []
     if picture := os.environ.get("MAILFLOW_TEST_PICTURE"):
         card.scroll_into_view_if_needed()
-        page.screenshot(path=picture)
+        runbook.page.screenshot(path=picture)
+
+
+def test_nothing_lies_over_the_runbook(runbook: NotebookPage) -> None:
+    """No question about news, no notice about a newer version, no launcher: just the runbook."""
+    assert runbook.page.evaluate(NOTICES) == []
+    assert runbook.page.locator(".jp-NotebookPanel:visible").count() == 1
+
+
+def test_nobody_else_reads_the_kernels_channels(runbook: NotebookPage) -> None:
+    """Whoever lacks the key of the connection file hears nothing, and only the owner reads that."""
+    (connection,) = runbook.lab.connections()
+    with zmq.Context() as context:
+        with_key, without = context.socket(zmq.SUB), context.socket(zmq.SUB)
+        with_key.curve_publickey, with_key.curve_secretkey = zmq.curve_keypair()
+        with_key.curve_serverkey = connection["curve_publickey"].encode()
+        for one in (with_key, without):
+            one.subscribe(b"")
+            one.connect(f"tcp://127.0.0.1:{connection['iopub_port']}")
+        time.sleep(1)  # both have had their time to connect
+        runbook.run_all()
+        heard = [one.poll(5_000 if one is with_key else 500) for one in (with_key, without)]
+        context.destroy(linger=0)
+
+    assert heard == [zmq.POLLIN, 0]
+    assert stat.S_IMODE(connection["file"].stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
+    assert "without encryption" not in runbook.lab.log
+
+
+def test_the_users_settings_stay_and_still_nothing_is_fetched(
+    runbook_page: Callable[..., NotebookPage],
+) -> None:
+    """A dark theme stays dark; who once asked for news and updates gets none from here."""
+    shown = runbook_page(
+        "mail_stuck_in_queue",
+        settings={
+            "@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"},
+            "@jupyterlab/apputils-extension:notification": {
+                "fetchNews": "true",
+                "checkForUpdates": True,
+            },
+        },
+    )
+    shown.page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
+    for answer in ("news", "update"):
+        shown.waits_for(f"/lab/api/{answer}")
+    # What the panel of extensions asks for when it is opened.
+    shown.page.evaluate("() => fetch('/lab/api/extensions?refresh=1')")
+    shown.waits_for("/lab/api/extensions")
+
+    assert shown.page.evaluate(NOTICES) == []
+    assert shown.outside() == []
+
+
+def test_what_is_asked_for_outside_is_seen(runbook: NotebookPage, tmp_path: Path) -> None:
+    """The watcher that the other tests rely on sees a connection that a process makes."""
+    calls = tmp_path / "calls"
+    code = "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
+    environment = {**runbook.lab.environment, "MAILFLOW_TEST_CALLS": str(calls)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+
+    assert calls.read_text().splitlines() == ["socket.connect 192.0.2.1"]

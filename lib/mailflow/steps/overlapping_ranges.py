@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.ranges import Address, AddressRange, format_range
+from mailflow.exchange.ranges import Address, AddressRange
 from mailflow.exchange.servers import Server
-from mailflow.picture import Lane, Pin, Ruler, Span, Tone
+from mailflow.picture import Pin, Ruler, Tone
 from mailflow.snapshot import Snapshot
 from mailflow.steps.paths import Path, addresses_of, connectors_of, is_custom, judged_paths
+from mailflow.steps.rulers import ruler_of
 from mailflow.steps.words import counted, joined
 from mailflow.table import Table
 
@@ -131,13 +132,6 @@ def _ruler(org: Snapshot, path: Path, paths: Sequence[Path]) -> Ruler:
     if path.endpoint is None or path.address is None:
         raise ValueError("a ruler needs an endpoint and an address")
     port, family = path.endpoint.port, path.address.version
-    connectors = [
-        one
-        for one in connectors_of(org, path.target)
-        if one.enabled is not False
-        and one.role in (path.endpoint.process, None)
-        and any((each.port, each.family) == (port, family) for each in one.bindings)
-    ]
     pins = [
         Pin(
             label=one.sender.name,
@@ -152,37 +146,14 @@ def _ruler(org: Snapshot, path: Path, paths: Sequence[Path]) -> Ruler:
         and one.address is not None
         and one.address.version == family
     ]
-    return Ruler(
-        server=path.target.name,
+    return ruler_of(
+        path.target,
+        connectors_of(org, path.target),
+        pins,
         port=port,
-        lanes=tuple(_lane(one, family) for one in connectors),
-        pins=tuple(dict.fromkeys(pins)),
-        family=family,
-        reading=_falls(pins),
+        family=4 if family == 4 else 6,
+        process=path.endpoint.process,
     )
 
 
 _TONE: dict[str, Tone] = {"found": "bad", "unknown": "unknown", "clear": "good"}
-
-
-def _lane(connector: ReceiveConnector, family: int) -> Lane:
-    offers = connector.offers_exchange_auth
-    notes = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth not known"}
-    tones: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unknown"}
-    spans = [_span(block) for block in connector.ranges if block.family == family]
-    return Lane(
-        connector.name, notes[offers], tones[offers], tuple(spans), connector.ranges_complete
-    )
-
-
-def _span(block: AddressRange) -> Span:
-    first = AddressRange(block.family, block.first, block.first)
-    last = AddressRange(block.family, block.last, block.last)
-    return Span(format_range(first), format_range(last), block.first, block.last)
-
-
-def _falls(pins: Sequence[Pin]) -> str:
-    by_connector: dict[str, list[str]] = {}
-    for one in pins:
-        by_connector.setdefault(one.answered_by or "nobody", []).append(one.label)
-    return "; ".join(f"{joined(names)}: {name}" for name, names in by_connector.items())

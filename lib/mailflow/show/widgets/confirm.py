@@ -1,0 +1,178 @@
+"""A change that is made only once its connector was named by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mailflow.errors import MailflowError
+from mailflow.plain import visible
+from mailflow.show.markup import Markup, fill
+from mailflow.show.widgets import controls
+from mailflow.show.widgets.controls import Control
+from mailflow.show.widgets.saying import below, display, note, saying
+from mailflow.show.widgets.view import View
+
+BUTTON = "Change the lists"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    r"""One change that somebody must confirm.
+
+    Attributes:
+        identity: the connector, `SERVER\Name`; what has to be typed.
+        words: what would be done to it.
+        command: the same as a command; empty where none can be given, and then it can't be
+            confirmed either.
+    """
+
+    identity: str
+    words: str
+    command: str
+
+
+class ConfirmBox(View):
+    r"""The changes, a field for each connector's name, and one button.
+
+    The button works only while at least one name is typed exactly, and only once. What its work
+    prints and shows stands below it. A headless run asks nobody and confirms nothing.
+    """
+
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        on_confirm: Callable[[tuple[str, ...]], object],
+        *,
+        live: bool,
+        otherwise: str = "",
+    ) -> None:
+        """Prepare the question.
+
+        Args:
+            asked: the changes, each of another connector.
+            on_confirm: gets the identities that were typed, in the order of `asked`.
+            live: whether somebody may type.
+            otherwise: how to confirm where nobody can type here.
+        """
+        super().__init__(live=live)
+        self._asked = tuple(asked)
+        self._on_confirm = on_confirm
+        self._otherwise = otherwise
+        self._confirmed: tuple[str, ...] = ()
+        self._used = False
+        self.fields: dict[str, Control] = {}
+        """The field for each connector that can be confirmed; empty before it is shown."""
+
+    @property
+    def confirmed(self) -> tuple[str, ...]:
+        """The identities that were confirmed with the button; empty before."""
+        return self._confirmed
+
+    def static(self) -> Markup:
+        """The changes, and how to confirm them."""
+        changes = [_filled(number, one) for number, one in self._numbered()]
+        if not changes:
+            return note("There is nothing to confirm.")
+        end = f"Confirmed: {_names(self._confirmed)}." if self._used else self._otherwise
+        return below(*changes, *([note(end)] if end else []))
+
+    def _numbered(self) -> list[tuple[int, Asked]]:
+        return list(enumerate(self._asked, start=1))
+
+    def _build(self) -> Control:
+        if not self._asked:
+            return controls.html(self.static())
+        rows: list[Control] = []
+        self._states: dict[str, Control] = {}
+        for number, one in self._numbered():
+            rows.append(controls.html(_filled(number, one, ask=True)))
+            if not one.command:
+                continue
+            field = self.fields[one.identity] = controls.text(f"Confirm change {number}")
+            state = self._states[one.identity] = controls.html(beside_fields=True)
+            controls.watch(field, self._look)
+            rows += [field, state]
+        self.button = controls.button(BUTTON, self._click, enabled=False)
+        self._sum = controls.html(beside_fields=True)
+        self._below = controls.output()
+        self._look()
+        return controls.column(*rows, self.button, self._sum, self._below)
+
+    def _typed(self) -> tuple[str, ...]:
+        """The identities whose names stand in their fields."""
+        return tuple(
+            identity
+            for identity, field in self.fields.items()
+            if field.value.strip() == controls.line(identity)
+        )
+
+    def _look(self) -> None:
+        typed = self._typed()
+        for identity, field in self.fields.items():
+            controls.put(self._states[identity], self._state_of(identity, field.value.strip()))
+        self.button.disabled = self._used or not typed
+        controls.put(self._sum, self._sum_of(typed))
+
+    def _state_of(self, identity: str, typed: str) -> Markup | None:
+        """What to say of a typed name; None: nothing was typed."""
+        wanted = controls.line(identity)
+        name = wanted.rpartition("\\")[2]
+        if not typed:
+            return None
+        if typed == wanted:
+            return saying("Named.", "This list will be changed.", "good")
+        if wanted.startswith(typed):
+            return saying("", "That is not the whole name yet.", "")
+        if typed.casefold() == wanted.casefold():
+            why = f"Capital and small letters count: {wanted}"
+        elif typed.casefold() == name.casefold():
+            why = f"The server's name is missing: {wanted}"
+        elif typed in map(controls.line, self.fields):
+            why = f"That is another change; this one is of {wanted}"
+        else:
+            why = f"Type {wanted}"
+        return saying("Not this name.", why, "bad")
+
+    def _sum_of(self, typed: Sequence[str]) -> Markup:
+        if self._used:
+            return saying("Confirmed.", _names(self._confirmed), "good")
+        left = [one.identity for one in self._asked if one.identity not in typed]
+        if not typed:
+            return saying("", "No list will be changed: no name is typed yet.", "")
+        words = f"Will be changed: {_names(typed)}."
+        if left:
+            words += f" Stays as it is: {_names(left)}."
+        return saying("", words, "")
+
+    def _click(self) -> None:
+        typed = self._typed()
+        if self._used or not typed:
+            return
+        self._used, self._confirmed = True, typed
+        for field in self.fields.values():
+            field.disabled = True
+        self._look()
+        with self._below:
+            try:
+                self._on_confirm(typed)
+            except MailflowError as error:
+                display(saying("Stopped.", str(error), "bad"))
+
+
+def _filled(number: int, one: Asked, *, ask: bool = False) -> Markup:
+    identity, command = controls.line(one.identity), controls.line(one.command)
+    html = fill(
+        "widgets/confirm.html.j2",
+        number=number,
+        identity=identity,
+        words=one.words,
+        command=command,
+        ask=ask,
+    )
+    lines = [identity, visible(one.words), command or "No command can be given for it safely."]
+    return Markup(html, f"{number}. " + "\n   ".join(lines))
+
+
+def _names(identities: Sequence[str]) -> str:
+    return ", ".join(map(controls.line, identities))

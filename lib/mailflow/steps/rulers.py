@@ -1,0 +1,73 @@
+"""The ruler of one endpoint: its connectors' ranges as lanes, for `show` to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import AddressRange, Family, format_range
+from mailflow.exchange.servers import Server
+from mailflow.picture import Lane, Pin, Ruler, Span, Tone
+from mailflow.steps.words import joined
+
+OFFERS = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth not known"}
+"""What a connector offers to Exchange servers, in two or three words."""
+
+_TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unknown"}
+
+
+def ruler_of(
+    target: Server,
+    connectors: Sequence[ReceiveConnector],
+    pins: Sequence[Pin],
+    *,
+    port: int,
+    family: Family,
+    process: TransportRole | None,
+) -> Ruler:
+    """The ruler of one port and family of a target.
+
+    Args:
+        target: whose connectors these are.
+        connectors: all of the target; drawn are those that may answer there.
+        pins: the servers over it.
+        port: of the endpoint.
+        family: of all addresses.
+        process: which has the endpoint; None: not known, so every connector there may answer.
+    """
+    lanes = [
+        _lane(one, family)
+        for one in connectors
+        if one.enabled is not False
+        and (process is None or one.role in (process, None))
+        and any((each.port, each.family) == (port, family) for each in one.bindings)
+    ]
+    return Ruler(
+        server=target.name,
+        port=port,
+        lanes=tuple(lanes),
+        pins=tuple(dict.fromkeys(pins)),
+        family=family,
+        reading=_falls(pins),
+    )
+
+
+def _lane(connector: ReceiveConnector, family: int) -> Lane:
+    offers = connector.offers_exchange_auth
+    spans = [_span(block) for block in connector.ranges if block.family == family]
+    return Lane(
+        connector.name, OFFERS[offers], _TONES[offers], tuple(spans), connector.ranges_complete
+    )
+
+
+def _span(block: AddressRange) -> Span:
+    first = AddressRange(block.family, block.first, block.first)
+    last = AddressRange(block.family, block.last, block.last)
+    return Span(format_range(first), format_range(last), block.first, block.last)
+
+
+def _falls(pins: Sequence[Pin]) -> str:
+    by_connector: dict[str, list[str]] = {}
+    for one in pins:
+        by_connector.setdefault(one.answered_by or "nobody", []).append(one.label)
+    return "; ".join(f"{joined(names)}: {name}" for name, names in by_connector.items())
