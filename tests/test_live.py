@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,25 @@ def test_run_on_a_live_organisation(tmp_path: Path, *, https: bool) -> None:
     everything = b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())
     said = (done.stdout + done.stderr + shown.stdout + shown.stderr).encode()
     assert reach.env[PASSWORD].encode() not in everything + said
+
+
+def test_a_practice_begins_now(tmp_path: Path) -> None:
+    """Its mail waits as long as in the demo, by the clock of whoever looks."""
+    with practice("article") as reach:
+        shown = mailflow("diagnose", reach.source, "--json", *reach.args, cwd=tmp_path, **reach.env)
+    document = json.loads(shown.stdout)
+    now, since, again = (
+        datetime.fromisoformat(one)
+        for one in (document["taken"], *(document["stuck"][key] for key in ("since", "next_retry")))
+    )
+    usual = findings(open_source("demo:article")).stuck
+
+    assert usual is not None
+    assert usual.since is not None
+    assert usual.as_of is not None
+    asleep = datetime.fromisoformat(usual.as_of) - datetime.fromisoformat(usual.since)
+    assert timedelta(0) <= now - since - asleep < timedelta(seconds=30)
+    assert now < again < now + timedelta(minutes=10)
 
 
 def test_doctor(tmp_path: Path) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import capture_forms
+from mailflow import opening
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.opening import live_source, open_source, scenarios
 from mailflow.snapshot import Snapshot
+from mailflow.sources.credentials import LiveOptions
 from mailflow.steps.findings import findings
 from make_demo import CAPTURES, SCENARIOS, make
 from organisations import Organisation, article, healthy
@@ -238,6 +242,21 @@ def test_a_headless_run_reads_what_it_has_collected(
     assert len(open_source("demo:article").queues) == len(article().queues)
 
 
+def test_a_run_knows_which_source_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another path beside the run's own is read itself, and never taken for it."""
+    healthy().snapshot("mine").save(tmp_path / "snapshot")
+    article().snapshot("other").save(tmp_path / "other")
+    monkeypatch.setenv("MAILFLOW_RUN", str(tmp_path))
+    monkeypatch.setenv("MAILFLOW_SOURCE", "captures/mine")
+
+    assert open_source("captures/mine").origin == "mine"
+    assert open_source(str(tmp_path / "other")).origin == "other"
+    with pytest.raises(InputError):
+        open_source("captures/yours")
+
+
 def test_outside_a_run_the_source_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run folder without a snapshot, or none, changes nothing."""
     for folder in (str(tmp_path), "", str(tmp_path / "gone")):
@@ -270,3 +289,33 @@ def test_objects_that_lost_their_text_are_told_by_their_members(tmp_path: Path) 
     assert org.connectors == expected.connectors
     assert org.servers == expected.servers
     assert org.settings == expected.settings
+
+
+def test_a_notebook_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several cells log on: one question; again where nothing was read with that password."""
+    asked: list[str] = []
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+
+    def typed(question: str) -> str:
+        asked.append(question)
+        return "secret"
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    monkeypatch.setattr(opening, "_answers", {})
+    ask = opening.asking()
+    assert ask is not None
+
+    assert [ask("Password of a: ") for _ in range(3)] == ["secret"] * 3
+    assert asked == ["Password of a: "]
+    ask("Password of b: ")
+    assert asked == ["Password of a: ", "Password of b: "]
+    live = LiveOptions(
+        user="x",
+        auth="ntlm",
+        password_env="SECRET",  # noqa: S106 - the name of a variable
+        resolve=("h=127.0.0.1:9",),
+    )
+    monkeypatch.setenv("SECRET", "x")
+    open_source("winrm+http://h:9", live=live, tell=lambda _: None)
+    ask("Password of a: ")
+    assert asked[2:] == ["Password of a: "]

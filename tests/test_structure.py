@@ -28,6 +28,8 @@ BELOW: Mapping[str, set[str]] = {
     "powershell": set(),
     "steps": {*LEAVES, "exchange", "snapshot", "table"},
     "lab": {*LEAVES, "exchange", "snapshot", "sources"},
+    "apply": {*LEAVES, "exchange", "snapshot", "sources", "steps", "table"},
+    "version": set(),
     # Of the steps it knows only the shape of what they found.
     "show": {*LEAVES, "exchange", "table", "steps.verdict"},
 }
@@ -218,7 +220,8 @@ def test_heavy_libraries_wait_until_they_are_needed() -> None:
 
 def test_every_part_is_in_the_drawing() -> None:
     """A new part of the package has its place among the layers, or is named as the top here."""
-    top = {"", "__main__", "cli", "closing", "opening", "runs"}
+    top = {"", "__main__", "cli", "closing", "interactive", "opening", "repairing", "runs"}
+    top |= {"training"}
     parts = {[*name.split("."), ""][1] for name in MODULES}
 
     assert parts - set(BELOW) - top == set()

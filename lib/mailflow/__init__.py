@@ -9,10 +9,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mailflow.version import __version__
+
 if TYPE_CHECKING:
     from mailflow.closing import conclude
     from mailflow.errors import InputError, MailflowError, UsageError
+    from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
+    from mailflow.repairing import (
+        conclude_repair,
+        queues_to_retry,
+        repair,
+        unfinished,
+        what_changed,
+    )
     from mailflow.show.chart import queue_chart, range_ruler
     from mailflow.steps.answering_connectors import answering_connectors
     from mailflow.steps.audit import audit
@@ -20,62 +30,93 @@ if TYPE_CHECKING:
     from mailflow.steps.audit_names import same_names
     from mailflow.steps.audit_results import audit_results
     from mailflow.steps.audit_silence import connector_reach
+    from mailflow.steps.change_request import change_commands, other_ways, proposed_change
     from mailflow.steps.findings import findings
     from mailflow.steps.last_errors import last_errors
     from mailflow.steps.not_read import not_read
     from mailflow.steps.overlapping_ranges import overlapping_ranges
+    from mailflow.steps.proof import prove_proposal as prove
     from mailflow.steps.queues import non_empty_queues
     from mailflow.steps.receive_connectors import receive_connectors
     from mailflow.steps.remedy import remedy
-
-__version__ = "0.1.0"
+    from mailflow.training.lab import practice
 
 __all__ = [
     "InputError",
     "MailflowError",
     "UsageError",
     "__version__",
+    "address_explorer",
     "answering_connectors",
     "audit",
     "audit_connectors",
     "audit_results",
+    "change_commands",
+    "choose_queues",
     "conclude",
+    "conclude_repair",
+    "confirm_box",
     "connector_reach",
     "findings",
     "last_errors",
     "non_empty_queues",
     "not_read",
     "open",
+    "other_ways",
     "overlapping_ranges",
+    "practice",
+    "progress",
+    "proposed_change",
+    "prove",
     "queue_chart",
+    "queues_to_retry",
     "range_ruler",
     "receive_connectors",
     "remedy",
+    "repair",
     "same_names",
+    "unfinished",
+    "what_changed",
 ]
 
 _HOMES = {
     "InputError": "errors",
     "MailflowError": "errors",
     "UsageError": "errors",
+    "address_explorer": "interactive",
     "answering_connectors": "steps.answering_connectors",
     "audit": "steps.audit",
     "audit_connectors": "steps.audit_connectors",
     "audit_results": "steps.audit_results",
+    "change_commands": "steps.change_request",
+    "choose_queues": "interactive",
     "conclude": "closing",
+    "conclude_repair": "repairing",
+    "confirm_box": "interactive",
     "connector_reach": "steps.audit_silence",
     "findings": "steps.findings",
     "last_errors": "steps.last_errors",
     "non_empty_queues": "steps.queues",
     "not_read": "steps.not_read",
     "open": "opening",
+    "other_ways": "steps.change_request",
     "overlapping_ranges": "steps.overlapping_ranges",
+    "practice": "training.lab",
+    "progress": "interactive",
+    "proposed_change": "steps.change_request",
+    "prove": "steps.proof",
     "queue_chart": "show.chart",
+    "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "steps.receive_connectors",
     "remedy": "steps.remedy",
+    "repair": "repairing",
     "same_names": "steps.audit_names",
+    "unfinished": "repairing",
+    "what_changed": "repairing",
 }
+_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal"}
+"""Names that read well behind `mailflow.`, and what they are called where they stand."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions and classes alike
@@ -83,7 +124,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions and classes alike
     if name not in _HOMES:
         raise AttributeError(f"module 'mailflow' has no attribute {name!r}")
     home = import_module(f"mailflow.{_HOMES[name]}")
-    return getattr(home, "open_source" if name == "open" else name)
+    return getattr(home, _OTHER_NAMES.get(name, name))
 
 
 def __dir__() -> list[str]:

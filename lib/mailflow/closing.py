@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any, Protocol
 
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
@@ -14,6 +15,9 @@ from mailflow.steps.verdict import Diagnosis
 RUN_FOLDER = "MAILFLOW_RUN"
 """Environment variable that names the run folder of a headless run (contract, section 5)."""
 
+RUN_SOURCE = "MAILFLOW_SOURCE"
+"""Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
+
 
 def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
     """Write `findings.json` into the run's folder, if this is a headless run, and show the verdict.
@@ -22,6 +26,18 @@ def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
     """
     folder = os.environ.get(RUN_FOLDER, "")
     if folder:
-        text = json.dumps(diagnosis.as_json(), ensure_ascii=True, indent=2)
-        write_whole(Path(folder, "findings.json"), text + "\n")
+        keep_findings(diagnosis, Path(folder))
     return verdict_card(diagnosis, ticket=ticket)
+
+
+class Document(Protocol):
+    """What has a document of findings."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The document (contract, section 6)."""
+
+
+def keep_findings(found: Document, folder: Path) -> None:
+    """Write `findings.json` into a run's folder, whole."""
+    text = json.dumps(found.as_json(), ensure_ascii=True, indent=2)
+    write_whole(folder / "findings.json", text + "\n")

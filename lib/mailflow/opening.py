@@ -14,6 +14,8 @@ from mailflow.errors import InputError, UsageError
 from mailflow.snapshot import Read, Snapshot, from_document, load
 
 if TYPE_CHECKING:
+    from mailflow.apply.live import LiveOrganisation
+    from mailflow.lab.practice import Practice
     from mailflow.sources.collect import Outcome, Plan
     from mailflow.sources.credentials import LiveOptions
     from mailflow.sources.shell import Doors
@@ -98,14 +100,17 @@ def live_source(source: str) -> Live:
 def _of_this_run(source: str) -> Snapshot | None:
     """The snapshot that a headless run has collected already; None outside of one.
 
-    A run may open other sources beside its own: a scenario or a live organisation is taken from
-    the run only if it is the one that was collected. Paths are compared with nothing, for a
-    notebook runs in another folder than the command.
+    A run may open other sources beside its own, so MAILFLOW_SOURCE says which one was collected, as
+    it was given. Without it the origin of a scenario or a live organisation does; a path is then
+    compared with nothing, for a notebook runs in another folder than the command.
     """
     folder = os.environ.get("MAILFLOW_RUN", "")
     file = Path(folder, "snapshot")
     if not folder or not file.is_file():
         return None
+    given = os.environ.get("MAILFLOW_SOURCE", "").strip()
+    if given:
+        return load(file) if source == given else None
     org = load(file)
     is_path = not (source.startswith("demo:") or is_live(source))
     return org if is_path or org.origin == source else None
@@ -125,14 +130,50 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
 
 def _demo(name: str, source: str) -> Snapshot:
     """A practice organisation at its start, read as a live one is, without a network."""
-    from mailflow.lab.doors import PracticeDoors
     from mailflow.lab.practice import Practice
+
+    return practice_snapshot(Practice.begin(name), source)
+
+
+def practice_snapshot(practice: Practice, source: str) -> Snapshot:
+    """A practice organisation as it is now, read in this process."""
+    from mailflow.lab.doors import PracticeDoors
     from mailflow.sources.collect import Plan
 
-    practice = Practice.begin(name)
     plan = Plan(now=lambda: practice.clock.now)
     org = _collected(source, PracticeDoors(practice), practice.entry, lambda _: None, plan)
     return replace(org, reads=())  # nothing was on its way anywhere
+
+
+def practice_organisation(practice: Practice, source: str) -> LiveOrganisation:
+    """A practice organisation within reach of somebody who repairs it; its clock is moved."""
+    from datetime import timedelta
+
+    from mailflow.apply.live import LiveOrganisation
+    from mailflow.lab.doors import PracticeDoors
+
+    return LiveOrganisation(
+        source,
+        PracticeDoors(practice, writing=True),
+        practice.entry,
+        lambda _: practice_snapshot(practice, source),
+        now=lambda: practice.clock.now,
+        wait=lambda seconds: practice.advance(timedelta(seconds=seconds)),
+    )
+
+
+def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrganisation:
+    """A live organisation within reach of somebody who may change it.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for.
+    """
+    from mailflow.apply.live import LiveOrganisation
+
+    doors, way, host = live_doors(source, live, writing=True)
+    return LiveOrganisation(
+        source, doors, host, lambda tell: _read_through(source, doors, way, host, tell)
+    )
 
 
 def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) -> Snapshot:
@@ -141,19 +182,31 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
     """
+    doors, way, host = live_doors(source, live)
+    return _read_through(source, doors, way, host, tell)
+
+
+def _read_through(
+    source: str, doors: Doors, way: Target, host: str, tell: Callable[[str], None]
+) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
-    doors, way, host = live_doors(source, live)
     plan = Plan(resolver=dns, unresolved=tuple(way.resolve))
-    return _collected(source, doors, host, tell, plan)
+    org = _collected(source, doors, host, tell, plan)
+    if not org.servers:
+        _answers.clear()  # it may have been a wrong password: ask again
+    return org
 
 
-def live_doors(source: str, live: LiveOptions | None = None) -> tuple[Doors, Target, str]:
+def live_doors(
+    source: str, live: LiveOptions | None = None, *, writing: bool = False
+) -> tuple[Doors, Target, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
         source: `winrm://HOST` and its like.
         live: how to log on, before what the environment says.
+        writing: whether the two cmdlets that change something may be asked too.
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
@@ -165,7 +218,7 @@ def live_doors(source: str, live: LiveOptions | None = None) -> tuple[Doors, Tar
     where = live_source(source)
     options = (live or LiveOptions()).over(LiveOptions.from_environment(os.environ))
     way = target(options, scheme=where.scheme, port=where.port, ask=asking())
-    return WinrmDoors(way, script(INVOKE)), way, where.host
+    return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 
 def _collected(
@@ -188,15 +241,24 @@ def _how(one: Outcome) -> str:
 def asking() -> Callable[[str], str] | None:
     """What asks a person for a password: at the terminal, or in JupyterLab; None: nobody is there.
 
-    A notebook that runs without a person has no input either; the kernel says so when asked.
+    In JupyterLab a question is asked once, for a runbook logs on in several cells. A notebook that
+    runs without a person has no input either; the kernel says so when asked.
     """
     from mailflow.sources.credentials import prompt
 
-    if "ipykernel" in sys.modules:
-        import getpass
+    return _ask_once if "ipykernel" in sys.modules else prompt()
 
-        return getpass.getpass
-    return prompt()
+
+def _ask_once(question: str) -> str:
+    import getpass
+
+    if not _answers.get(question):
+        _answers[question] = getpass.getpass(question)
+    return _answers[question]
+
+
+_answers: dict[str, str] = {}
+"""What a person typed in this kernel; kept in memory, and nowhere else."""
 
 
 def _say(line: str) -> None:

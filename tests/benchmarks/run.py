@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from timing import compare
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
 MAILFLOW = [PYTHON, "-m", "mailflow"]
+
+IN_BROWSER = "test_run_all_choose_confirm_drained"
 
 EMPTY = {
     "cells": [],
@@ -77,6 +80,18 @@ def main() -> int:
                 _process(PYTHON, "-c", "pass", folder=folder),
             ),
         ]
+        if shutil.which("chromium"):
+            test = str(ROOT / "tests" / "browser" / "test_fix_and_verify.py")
+            driven = ("-m", "pytest", "-q", "-p", "no:cacheprovider", f"{test}::{IN_BROWSER}")
+            rows.append(
+                (
+                    "the repair in JupyterLab, driven in Chromium",
+                    "papermill on an empty notebook",
+                    9.0,
+                    _process(PYTHON, *driven, folder=ROOT),
+                    _process(*papermill, folder=folder),
+                )
+            )
         missed = 0
         for what, measure, goal, job, floor in rows:
             timing = compare({measure: floor, what: job})[what]

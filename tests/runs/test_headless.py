@@ -216,6 +216,7 @@ def test_a_run_can_be_repeated_from_its_snapshot(article: tuple[Path, str], tmp_
         (("run", "mail_stuck_in_queue", "demo:article", "-p", "min_messages", "abc"), "'abc'"),
         (("run", "mail_stuck_in_queue", "demo:article", "-p", "servers", "EX99"), "EX99"),
         (("run", "../secret", "demo:article"), "mail_stuck_in_queue"),
+        (("run", "connector_audit", "demo:article", "-p", "planned", "EX19=10.0.0.900"), "planned"),
     ],
 )
 def test_a_wrong_question_ends_with_3_and_writes_nothing(

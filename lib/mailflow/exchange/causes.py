@@ -428,6 +428,10 @@ _CARDS = (
         evidence_for=("A queue is stuck with 5.7.3 and every connector on its way is in order.",),
         evidence_against=("A list that was cut off, or a server that was not read.",),
         confirm=(
+            (
+                "Was a connector changed after the queue's last try (LastRetryTime)? Then its "
+                "error is older than the change: Retry-Queue, and look again."
+            ),
             _PROBE,
             (
                 "Both X-verbs missing: look at the banner and at Hello [address] for an inspecting "
@@ -441,7 +445,7 @@ _CARDS = (
             "Nothing missing: read the send log of the sender and the receive log of the target.",
         ),
         fix=("None before the EHLO reply, as the sender sees it, is known.",),
-        sources=("C4", "C5", "C6", "C7", "C8", "C10", "C14", "S3.40", "S5.30"),
+        sources=("C4", "C5", "C6", "C7", "C8", "C10", "C14", "S3.40", "S4.42", "S5.30"),
     ),
     Cause(
         id="kerberos-or-permission",

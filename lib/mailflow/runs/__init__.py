@@ -7,8 +7,10 @@ was read is kept in the folder, and the notebook judges just that.
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ from mailflow.runs.parameters import Parameter, checked, declared
 from mailflow.snapshot import write_whole
 
 if TYPE_CHECKING:
+    from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
 
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
@@ -59,11 +62,17 @@ class RunResult:
         from mailflow.steps.verdict import from_json
 
         if self.findings:
-            return screen(from_json(self.findings), width, colour=colour)
+            word = self.findings.get("apply", {}).get("state", "")
+            return screen(from_json(self.findings), width, colour=colour, word=word)
         room = max(width - 14, 20)
         lines = [line for text in (self.summary, _NO_VERDICT) for line in wrap(visible(text), room)]
         return "\n".join(f"{'' if n else 'INCOMPLETE':14}{line}" for n, line in enumerate(lines))
 
+
+Consent = Callable[["Snapshot", Mapping[str, object]], Sequence[str]]
+"""Snapshot and parameters in; what a person confirmed out, each `CONNECTOR=HASH`.
+
+The hash is that of the list as it was proven to that person."""
 
 _NO_VERDICT = "This run has no verdict; what it had done by then is in the report."
 
@@ -94,6 +103,7 @@ def run(  # noqa: PLR0913 - the options of the command
     timeout: float = 600.0,
     progress: Callable[[str], None] = lambda _: None,
     live: LiveOptions | None = None,
+    consent: Consent | None = None,
 ) -> RunResult:
     """Execute a runbook headless into a new folder below `runs`.
 
@@ -106,6 +116,8 @@ def run(  # noqa: PLR0913 - the options of the command
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
         live: how to log on to a live organisation.
+        consent: asks a person what may be changed, before anything is written; the runbook then
+            applies it, and its kernel may log on by the environment. None: nothing is changed.
 
     Raises:
         UsageError: no such runbook, parameter or server, or the folder cannot be made.
@@ -119,6 +131,8 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, tell=progress, live=live)
+    if consent is not None:
+        values |= {"apply": True, "confirmed": list(consent(org, values))}
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
@@ -128,7 +142,9 @@ def run(  # noqa: PLR0913 - the options of the command
     org.save(folder / "snapshot")
     manifest["snapshot"] = folders.sha256(folder / "snapshot")
     progress(f"running {runbook}")
-    stop = execute(path, folder / "notebook.ipynb", values, timeout)
+    with _watched(folder, progress if consent else None):
+        output = folder / "notebook.ipynb"
+        stop = execute(path, output, values, timeout, applies=consent is not None)
     executed = time.monotonic()
     progress("writing the report")
     manifest["timings"] = {
@@ -136,6 +152,27 @@ def run(  # noqa: PLR0913 - the options of the command
         "execute_s": round(executed - opened, 3),
     }
     return _finish(folder, path, manifest, stop)
+
+
+@contextmanager
+def _watched(folder: Path, progress: Callable[[str], None] | None) -> Iterator[None]:
+    """Tell from the journal how far a repair is that goes on in the kernel; None: there is none."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        from mailflow.apply.journal import FILE, Journal
+
+        while progress and not ended.wait(1.0):
+            if (folder / FILE).exists():
+                progress(Journal.load(folder).line)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> RunResult:
@@ -172,6 +209,10 @@ def _values(
     known: Mapping[str, Parameter], source: str, ticket: str | None, given: Mapping[str, str]
 ) -> dict[str, object]:
     values = checked(known, given)
+    if "planned" in given:
+        from mailflow.steps.audit_members import parse_planned
+
+        parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 

@@ -15,6 +15,7 @@ from typing import Any
 from mailflow.errors import UsageError
 from mailflow.snapshot import Snapshot, write_whole
 from mailflow.steps.verdict import SCHEMA as FINDINGS_SCHEMA
+from mailflow.version import __version__
 
 SCHEMA = "mailflow.run/1"
 EXIT_CODES = {"clear": 0, "found": 1, "unknown": 2}
@@ -66,7 +67,10 @@ def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
     if stopped or not isinstance(findings, dict) or findings.get("schema") != FINDINGS_SCHEMA:
         return INCOMPLETE, None
     found = findings.get("verdict")
-    return (found, EXIT_CODES[found]) if found in EXIT_CODES else (INCOMPLETE, None)
+    if found not in EXIT_CODES:
+        return INCOMPLETE, None
+    # A repair has an outcome of its own beside the findings (contract, section 4).
+    return found, int(findings.get("apply", {}).get("exit_code", EXIT_CODES[found]))
 
 
 def findings_of(folder: Path) -> Any:  # noqa: ANN401 - parsed JSON
@@ -147,7 +151,5 @@ def keep(folder: Path, manifest: Mapping[str, object]) -> None:
 
 
 def _versions() -> dict[str, str]:
-    from mailflow import __version__
-
     ours = {"mailflow": __version__, "python": platform.python_version()}
     return ours | {name: metadata.version(name) for name in _PACKAGES}

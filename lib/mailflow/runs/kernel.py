@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
-from mailflow.closing import RUN_FOLDER
+from mailflow.closing import RUN_FOLDER, RUN_SOURCE
 from mailflow.plain import visible
 
 if TYPE_CHECKING:
@@ -46,28 +46,42 @@ class Stop:
         return bool(self.reason)
 
 
-def kernel_environment(folder: Path | None = None) -> dict[str, str]:
+def kernel_environment(
+    folder: Path | None = None, source: str = "", *, applies: bool = False
+) -> dict[str, str]:
     """The environment for a kernel or JupyterLab: this one, and the way to this package.
 
     Args:
         folder: of a headless run. Its snapshot is read already, so the kernel needs no secret and
             gets none.
+        source: what was collected into it, as it was given.
+        applies: whether that run changes something, for which it has to log on.
     """
     environment = dict(os.environ)
     home = Path(__file__).parents[2]
     if home.name == "lib":  # a clone; an installed package is found anyway
         ways = [str(home), *filter(None, [environment.get("PYTHONPATH", "")])]
         environment["PYTHONPATH"] = os.pathsep.join(ways)
+    for name in (RUN_FOLDER, RUN_SOURCE):
+        environment.pop(name, None)
     if folder is None:
-        environment.pop(RUN_FOLDER, None)
         return environment
-    environment[RUN_FOLDER] = str(folder.resolve())
+    environment |= {RUN_FOLDER: str(folder.resolve()), RUN_SOURCE: source}
+    if applies:
+        return environment
     for name in (*_SECRETS, *(environment.get(one, "") for one in _NAMES_OF_SECRETS)):
         environment.pop(name, None)
     return environment
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, object], timeout: float) -> Stop:
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, object],
+    timeout: float,
+    *,
+    applies: bool = False,
+) -> Stop:
     """Execute a notebook into `output`; it is saved after each cell, so a part is never lost.
 
     Args:
@@ -76,12 +90,13 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, object], time
             working directory.
         parameters: checked values.
         timeout: seconds a single cell may take.
+        applies: whether it changes something, and so may log on.
     """
     # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     try:
         # First of all the kernel: it boots while this process imports what it needs itself.
-        with _kernel(output.parent) as kernel:
+        with _kernel(output.parent, str(parameters.get("source", "")), applies=applies) as kernel:
             return _through_papermill(notebook, output, parameters, timeout, kernel)
     except KeyboardInterrupt:
         return Stop("it was interrupted")
@@ -127,7 +142,7 @@ def _through_papermill(
 
 
 @contextmanager
-def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
+def _kernel(folder: Path, source: str, *, applies: bool) -> Iterator[AsyncKernelManager]:
     """A kernel of this Python that works in the run's folder; it is gone afterwards."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -140,7 +155,8 @@ def _kernel(folder: Path) -> Iterator[AsyncKernelManager]:
         transport_encryption="auto",  # other users of this machine could listen in
     )
     try:
-        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=kernel_environment(folder))
+        environment = kernel_environment(folder, source, applies=applies)
+        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=environment)
         yield manager
     finally:
         if manager.has_kernel:

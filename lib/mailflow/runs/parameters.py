@@ -16,7 +16,12 @@ from typing import Any
 
 from mailflow.errors import UsageError
 
-OWN_WAYS = {"source": "the argument SOURCE", "ticket": "the option --ticket"}
+OWN_WAYS = {
+    "source": "the argument SOURCE",
+    "ticket": "the option --ticket",
+    "apply": "the option --apply",
+    "confirmed": "the option --confirm",
+}
 """Parameters that the command has a place of its own for."""
 
 

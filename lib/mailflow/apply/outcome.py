@@ -1,0 +1,354 @@
+"""What came of a repair: where everything stands, in words, as tables, as JSON, as an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from mailflow.apply.journal import ListEntry, Note, QueueEntry
+from mailflow.apply.work import Carried
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.steps import commands
+from mailflow.steps.behaviour import compare
+from mailflow.steps.claim import Proof
+from mailflow.steps.findings import findings
+from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.words import counted, joined
+from mailflow.table import Table
+
+State = Literal[
+    "nothing to repair",
+    "not a matter of lists",
+    "proposed",
+    "refused",
+    "verified",
+    "done, not verified",
+    "done in part",
+]
+
+EXIT_CODES: Mapping[State, int] = {
+    "proposed": 1,
+    "refused": 1,
+    "done, not verified": 2,
+    "done in part": 2,
+}
+"""By the contract, section 4; the other states end by the verdict."""
+
+_BY_VERDICT = {"clear": 0, "found": 1, "unknown": 2}
+_LEFT = {
+    "drained": "is empty",
+    "moving": "is moving",
+    "stuck": "waits in Retry again",
+    "retried": "was tried again, and not seen to move yet",
+    "suspended": "is suspended",
+    "not known": "could not be seen",
+    "waiting": "was not tried again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a repair stands.
+
+    Attributes:
+        before: the organisation that it was proven from.
+        found: what was wrong there.
+        proof: of everything that is proposed.
+        carried: what was done; None where nobody asked for it.
+        queues: the stuck queues that are to be tried again.
+        now: what is wrong afterwards; None where it was not read again.
+        why_not: why it can't be applied here, or was not; empty where nothing is to be said.
+    """
+
+    before: Snapshot
+    found: Diagnosis
+    proof: Proof
+    carried: Carried | None = None
+    queues: tuple[str, ...] = ()
+    now: Diagnosis | None = None
+    why_not: str = ""
+
+    @property
+    def lists(self) -> Sequence[ListEntry]:
+        """What was done to each connector; empty where nothing was begun."""
+        journal = self.carried.journal if self.carried else None
+        return journal.lists if journal else ()
+
+    @property
+    def watched(self) -> Sequence[QueueEntry]:
+        """What became of each queue."""
+        journal = self.carried.journal if self.carried else None
+        return journal.queues if journal else ()
+
+    @property
+    def state(self) -> State:
+        """Where it stands as a whole."""
+        notes = {one.note for one in self.lists}
+        if not self.proof.changes and not self.lists:
+            if self.proof.refused:
+                return "refused"
+            return "nothing to repair" if self.found.verdict == "clear" else "not a matter of lists"
+        if not notes - {"not begun", "refused"}:
+            tried = self.carried is not None and (self.carried.refused or self.carried.stopped)
+            return "refused" if tried else "proposed"
+        stuck = any(one.state not in ("drained", "moving") for one in self.watched)
+        if self._left_out or notes & {"not begun", "refused"}:
+            return "done in part"
+        return "verified" if notes == {"verified"} and not stuck else "done, not verified"
+
+    @property
+    def exit_code(self) -> int:
+        """By the contract, section 4."""
+        return EXIT_CODES.get(self.state, _BY_VERDICT[(self.now or self.found).verdict])
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The findings as they are now, under the headline and summary of the repair."""
+        latest = self.now or self.found
+        if not self._names:
+            return replace(latest, summary=self.summary, undo=())
+        rows = tuple(Unread("", "verification", text) for text in self._against)
+        verdict = latest.verdict
+        if verdict == "clear" and rows:
+            verdict = "unknown"
+        return replace(
+            latest,
+            verdict=verdict,
+            headline=self.headline,
+            summary=self.summary,
+            unread=(*latest.unread, *rows),
+            repair=self.repair,
+            undo=self.undo,
+        )
+
+    @property
+    def headline(self) -> str:
+        """One line."""
+        names = joined(self._names)
+        if not names:
+            return self.found.headline
+        return {
+            "proposed": f"Change request: {names}",
+            "refused": f"Nothing was changed: {names}",
+            "verified": f"Repaired and verified: {names}",
+            "done, not verified": f"Changed, not verified: {names}",
+            "done in part": f"Changed in part: {names}",
+        }[self.state]
+
+    @property
+    def summary(self) -> str:
+        """What was done and what it does, in a few sentences."""
+        return " ".join(part for part in self._sentences() if part)
+
+    @property
+    def repair(self) -> tuple[str, ...]:
+        """The commands that are still to be run."""
+        standing = {one.connector: one.note for one in self.lists}
+        todo = [
+            one.command
+            for one in self.proof.changes
+            if standing.get(one.identity, "not begun") in ("not begun", "refused", "begun")
+        ]
+        retry = self.queues
+        if self.watched:
+            retry = tuple(one.queue for one in self.watched if one.state in ("stuck", "waiting"))
+        return (*filter(None, todo), *map(commands.retry, retry))
+
+    @property
+    def undo(self) -> tuple[str, ...]:
+        """The commands of the way back, the last change first."""
+        if not self.lists:
+            return tuple(one.undo for one in reversed(self.proof.changes) if one.undo)
+        done = [one for one in self.lists if one.note not in ("not begun", "refused", "put back")]
+        return tuple(one.undo for one in reversed(done) if one.undo)
+
+    def table(self) -> Table:
+        r"""Each connector and each queue, and where it stands.
+
+        Columns of the frame: what (`EX16A\Relay`, `EX10A\1187`), state, before, now, note (string).
+        """
+        import pandas as pd
+
+        rows = [*map(_list_row, self.lists), *map(_queue_row, self.watched)]
+        good = {"verified", "drained"}
+        bad = {"refused", "stuck", "suspended", "begun"}
+        tones = {
+            (place, "state"): "good"
+            if row["state"] in good
+            else "bad"
+            if row["state"] in bad
+            else "unknown"
+            for place, row in enumerate(rows)
+        }
+        return Table(
+            name="outcome",
+            frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
+            caption="What was done, and where it stands.",
+            columns=_COLUMNS,
+            reading=self.summary,
+            tones=tones,
+            empty="Nothing was changed.",
+        )
+
+    def difference(self) -> Table:
+        """Before and after compared by what they do: what changed, whoever changed it.
+
+        Columns of the frame: those of `Comparison.table`.
+        """
+        after = self.carried.after if self.carried else None
+        found = compare(self.before, after or self.before).table()
+        caption = "What is different now, whoever changed it."
+        if after is None:
+            return replace(found, caption=caption, reading="", empty="Nothing was read afterwards.")
+        return replace(found, caption=caption)
+
+    def as_json(self) -> dict[str, Any]:
+        """The findings with one more key, `apply`: the document of a run of fix_and_verify."""
+        return self.diagnosis.as_json() | {
+            "apply": {
+                "state": self.state,
+                "exit_code": self.exit_code,
+                "why": self._reason or None,
+                "connectors": [
+                    {"connector": one.connector, "state": one.note, "why": one.why or None}
+                    for one in self.lists
+                ],
+                "queues": [
+                    {
+                        "queue": one.queue,
+                        "state": one.state,
+                        "messages": one.left,
+                        "why": one.why or None,
+                    }
+                    for one in self.watched
+                ],
+            }
+        }
+
+    @property
+    def _reason(self) -> str:
+        if self.carried is None:
+            return self.why_not
+        return self.carried.refused or self.carried.stopped
+
+    @property
+    def _against(self) -> list[str]:
+        """What keeps it from being verified."""
+        if self.carried is None or self.state in ("proposed", "refused", "verified"):
+            return []
+        lists = [f"{one.connector}: {one.why}" for one in self.lists if one.why]
+        queues = [
+            f"{one.queue} {_LEFT[one.state]}{f': {one.why}' if one.why else ''}"
+            for one in self.watched
+            if one.state not in ("drained", "moving")
+        ]
+        left = [f"{one} was not confirmed" for one in self._left_out]
+        return [*filter(None, [self.carried.stopped]), *lists, *left, *queues]
+
+    @property
+    def _names(self) -> list[str]:
+        """The connectors that are proposed, or were changed by a repair that went on."""
+        known = [
+            *(one.identity for one in self.proof.changes),
+            *(one.connector for one in self.lists),
+        ]
+        return list(dict.fromkeys(known))
+
+    @property
+    def _left_out(self) -> list[str]:
+        """The connectors that are proposed, and were not confirmed."""
+        begun = {one.connector for one in self.lists}
+        return [one.identity for one in self.proof.changes if one.identity not in begun]
+
+    def _sentences(self) -> Sequence[str]:
+        if not self._names:
+            refused = [f"Not proposed: {one.text}" for one in self.proof.refused]
+            other = (
+                "No change of lists would end this."
+                if self.state == "not a matter of lists"
+                else ""
+            )
+            return [self.found.summary, *refused, other]
+        if self.state in ("proposed", "refused"):
+            reason = f": {self._reason}" if self._reason else ""
+            return [_sentence(f"Nothing was changed{reason}"), self.proof.summary]
+        done = [
+            f"{one.connector}: {_WORDS[one.note]}{f' ({one.why})' if one.why else ''}."
+            for one in self.lists
+        ]
+        queues = [f"{one.queue} {_LEFT[one.state]}{_count(one)}." for one in self.watched]
+        stopped = _sentence(self._reason)
+        claim = ""
+        if self.state == "verified":
+            claim = "Compared with what was proven, nobody else is answered differently."
+        other = ""
+        if self.state == "verified" and self.now is not None and self.now.verdict != "clear":
+            other = f"What is left: {self.now.summary}"
+        return [f"It stopped: {stopped}" if stopped else "", *done, claim, *queues, other]
+
+
+_WORDS: Mapping[Note, str] = {
+    "not begun": "not begun",
+    "begun": "not known whether it was changed",
+    "done": "changed and read back, not verified",
+    "verified": "changed, read back and verified",
+    "refused": "not changed",
+    "going back": "not known whether it was put back",
+    "put back": "put back",
+}
+_COLUMNS = {
+    "what": ("Connector or queue", "what was changed, or tried again"),
+    "state": ("Stands at", "as the server showed it last"),
+    "before": ("Before", "its list, or how many messages waited"),
+    "now": ("Now", "the same afterwards"),
+    "note": ("Note", "what there is to say"),
+}
+
+
+def outcome(  # noqa: PLR0913 - all that came of it
+    org: Snapshot,
+    found: Diagnosis,
+    proof: Proof,
+    carried: Carried | None = None,
+    *,
+    queues: Sequence[str] = (),
+    why_not: str = "",
+    min_messages: int = 1,
+) -> Outcome:
+    """What came of it, with the findings of what was read afterwards."""
+    now = None
+    if carried is not None and carried.after is not None:
+        now = findings(replace(carried.after, only=org.only), min_messages=min_messages)
+    return Outcome(org, found, proof, carried, tuple(queues), now, why_not)
+
+
+def _list_row(one: ListEntry) -> dict[str, str]:
+    done = one.note in ("done", "verified")
+    return {
+        "what": one.connector,
+        "state": {"done": "done, not verified"}.get(one.note, one.note),
+        "before": ", ".join(one.old),
+        "now": ", ".join(one.new if done else one.old) if one.note != "begun" else "not known",
+        "note": one.why,
+    }
+
+
+def _queue_row(one: QueueEntry) -> dict[str, str]:
+    return {
+        "what": one.queue,
+        "state": one.state,
+        "before": "" if one.before is None else counted(one.before, "message"),
+        "now": "not known" if one.left is None else counted(one.left, "message"),
+        "note": one.why,
+    }
+
+
+def _count(one: QueueEntry) -> str:
+    said = [f"{counted(one.left, 'message')} left"] if one.left else []
+    said += [one.why] if one.state in ("suspended", "not known") and one.why else []
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", ":")) else f"{text}."

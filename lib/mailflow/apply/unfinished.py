@@ -1,0 +1,243 @@
+"""Repairs that stopped before their end: found in the run folders, told at the next start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from mailflow.apply import lists
+from mailflow.apply.journal import Journal, ListEntry, journals
+from mailflow.apply.live import LiveOrganisation
+from mailflow.apply.standing import ReadList, Standing, standing
+from mailflow.apply.verification import verify
+from mailflow.errors import InputError
+from mailflow.exchange.ranges import AddressRange
+from mailflow.snapshot import Snapshot, load
+from mailflow.steps import commands
+from mailflow.steps.queues import is_stuck
+from mailflow.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One repair that stopped before its end.
+
+    Attributes:
+        folder: its run folder.
+        standings: where each of its connectors stands.
+        started: when it was begun, ISO; empty where its journal can't be read.
+        problem: why no more can be said: its journal can't be read, or a process still works on it.
+        queues: those of its queues that still wait in Retry, where a new list is there.
+        journal: itself; None where it can't be read.
+    """
+
+    folder: Path
+    standings: tuple[Standing, ...] = ()
+    started: str = ""
+    problem: str = ""
+    queues: tuple[str, ...] = ()
+    journal: Journal | None = None
+
+    @property
+    def there(self) -> tuple[ListEntry, ...]:
+        """The connectors whose new list is there."""
+        return tuple(one.entry for one in self.standings if one.state in THERE)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether its queues are still to be tried; what is there is verified at each start."""
+        return bool(self.there and self.queues) and not self.problem
+
+
+THERE = ("done, not verified", "verified")
+"""States in which the new list is there."""
+
+
+def look_back(
+    runs: Path, org: Snapshot, *, read: ReadList | None = None, now: datetime
+) -> tuple[Unfinished, ...]:
+    """What became of earlier repairs of this organisation that stopped before their end.
+
+    What was set and is still there is verified now, against the organisation that it was proven
+    from; a repair of which nothing is open any more is ended in its journal.
+
+    Args:
+        runs: where run folders are.
+        org: the organisation as it was just read.
+        read: reads a list from the server; None: those of `org` are taken.
+        now: what time it is, aware.
+    """
+    return tuple(_looked_at(runs, org, read or of_snapshot(org), now))
+
+
+def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
+    """The same by the lists of a snapshot, without verifying or writing anything."""
+    read = of_snapshot(org)
+    return tuple(
+        _held_up(one) or _as_it_stands(one, org, read)
+        for one in _open(runs, org)
+        if isinstance(one, Journal)
+    )
+
+
+def that_can_go_on(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
+    """Those whose lists are there, and whose queues are still to be tried."""
+    return tuple(one for one in peek(runs, org) if one.can_go_on)
+
+
+def of_snapshot(org: Snapshot) -> ReadList:
+    """Lists as a snapshot has them."""
+    known = {one.identity.casefold(): one for one in org.connectors}
+
+    def read(entry: ListEntry) -> tuple[AddressRange, ...] | None:
+        found = known.get(entry.connector.casefold())
+        return found.ranges if found and found.ranges_complete else None
+
+    return read
+
+
+def of_server(live: LiveOrganisation) -> ReadList:
+    """Lists as the servers show them, asked from the domain controller that was written to."""
+    return lambda entry: lists.read(live, entry.connector, entry.controller).ranges
+
+
+def table(found: Iterable[Unfinished]) -> Table:
+    """Earlier repairs that stopped before their end, connector by connector.
+
+    Columns of the frame: run, what, state, then, command (string).
+    """
+    import pandas as pd
+
+    rows = [row for one in found for row in _rows(one)]
+    tones = {"verified": "good", "not begun": "good", "put back": "good"}
+    return Table(
+        name="unfinished",
+        frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
+        caption="Earlier repairs of this organisation that stopped before their end.",
+        columns=_COLUMNS,
+        reading=(
+            "To go on, run this again with --apply (in the notebook: apply = True) and confirm "
+            "what is still proposed, or once more what is there already: its queues are then "
+            "tried again. To go back, run the command, or `mailflow undo` with the run's folder. "
+            "Either is harmless where it was done already."
+            if rows
+            else ""
+        ),
+        tones={
+            (place, "state"): tones.get(str(row["state"]), "unknown")
+            for place, row in enumerate(rows)
+        },
+        empty="None was left unfinished.",
+    )
+
+
+_COLUMNS = {
+    "run": ("Run", "its folder, which holds the journal apply.json"),
+    "what": ("Connector or queue", "whose list was to be changed, or what waited for it"),
+    "state": ("Stands at", "by the journal and by the list on the server"),
+    "then": ("So", "what that means"),
+    "command": ("Command", "PowerShell that puts the old list back, or tries the queue again"),
+}
+_MEANING = {
+    "not begun": "the list is as it was",
+    "done, not verified": "the new list is there; what else changed was not compared",
+    "verified": "the new list is there, and nothing else changed",
+    "put back": "the old list is there again",
+    "changed since": "the list is neither the old one nor the new one: somebody changed it",
+    "not known": "the server was not read, and the journal alone can't tell",
+}
+
+
+def _open(runs: Path, org: Snapshot) -> Iterator[Journal | InputError]:
+    """Journals of this organisation that were not ended, and those that can't be read."""
+    for one in journals(runs):
+        if isinstance(one, InputError) or (one.source == org.origin and one.ended is None):
+            yield one
+
+
+def _held_up(journal: Journal) -> Unfinished | None:
+    """A journal that a process still works on."""
+    if not journal.is_being_worked_on:
+        return None
+    return Unfinished(
+        journal.folder, started=journal.started, problem="a process still works on it"
+    )
+
+
+def _looked_at(runs: Path, org: Snapshot, read: ReadList, now: datetime) -> Iterator[Unfinished]:
+    for one in _open(runs, org):
+        if isinstance(one, InputError):
+            yield Unfinished(runs, problem=str(one))
+        else:
+            yield _held_up(one) or _told(one, org, read, now)
+
+
+def _told(journal: Journal, org: Snapshot, read: ReadList, now: datetime) -> Unfinished:
+    found = _as_it_stands(journal, org, read)
+    done = [one.entry for one in found.standings if one.state == "done, not verified"]
+    if done:
+        _verify(journal, org, done)
+        found = replace(
+            found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
+        )
+    settled = all(one.state in ("not begun", "verified", "put back") for one in found.standings)
+    if settled and not found.queues:
+        journal.end(now)
+    return found
+
+
+def _as_it_stands(journal: Journal, org: Snapshot, read: ReadList) -> Unfinished:
+    found = tuple(standing(one, read(one)) for one in journal.lists)
+    is_there = any(one.state in THERE for one in found)
+    waiting = _waiting(journal, org) if is_there else ()
+    return Unfinished(journal.folder, found, journal.started, "", waiting, journal)
+
+
+def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
+    """The queues of a journal that were not seen to drain and are in Retry now."""
+    stuck = {one.identity.casefold() for one in org.queues if is_stuck(one)}
+    open_ = (one.queue for one in journal.queues if one.state != "drained")
+    return tuple(one for one in open_ if one.casefold() in stuck)
+
+
+def _verify(journal: Journal, org: Snapshot, done: list[ListEntry]) -> None:
+    try:
+        before = load(journal.folder / "snapshot")
+    except InputError as error:
+        for one in done:
+            one.why = str(error)
+        return
+    for connector, why in verify(before, replace(org, only=before.only), done).items():
+        journal.note(connector, "done" if why else "verified", why)
+
+
+def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
+    if one.problem:
+        yield {
+            "run": one.folder.name,
+            "what": "",
+            "state": "not known",
+            "then": one.problem,
+            "command": "",
+        }
+    for each in one.standings:
+        words = _MEANING[each.state]
+        why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
+        has_way_back = each.state in (*THERE, "changed since", "not known")
+        yield {
+            "run": one.folder.name,
+            "what": each.entry.connector,
+            "state": each.state,
+            "then": f"{words}{why}",
+            "command": each.entry.undo if has_way_back else "",
+        }
+    for queue in one.queues:
+        yield {
+            "run": one.folder.name,
+            "what": queue,
+            "state": "waits in Retry",
+            "then": "it was not seen to drain; its error may be older than the repair",
+            "command": commands.retry(queue),
+        }

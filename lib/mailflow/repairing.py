@@ -1,0 +1,338 @@
+"""A repair in a notebook: what is proposed, the question to a person, and what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mailflow.apply import unfinished as earlier
+from mailflow.apply.journal import QueueEntry
+from mailflow.apply.outcome import Outcome, outcome
+from mailflow.apply.work import LIMIT, Carried, Work
+from mailflow.closing import RUN_FOLDER, keep_findings
+from mailflow.interactive import confirm_box, progress
+from mailflow.opening import is_live, live_organisation
+from mailflow.show.markup import Markup
+from mailflow.show.verdict import verdict_card
+from mailflow.show.widgets.confirm import Asked, ConfirmBox
+from mailflow.show.widgets.following import Following
+from mailflow.show.widgets.saying import display
+from mailflow.show.widgets.view import MimeBundle
+from mailflow.snapshot import Snapshot
+from mailflow.steps import commands
+from mailflow.steps.claim import Proof
+from mailflow.steps.plan import REPAIRED_BY_LISTS
+from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.words import joined
+from mailflow.table import Table
+
+if TYPE_CHECKING:
+    from mailflow.apply.live import LiveOrganisation
+
+RUNBOOK = "fix_and_verify"
+RUNS = "MAILFLOW_RUNS"
+"""Environment variable that names the folder of run folders, where no run has begun yet."""
+
+NOT_LIVE = (
+    "applying is possible only on a live organisation (winrm://HOST); run the commands by hand"
+)
+NOT_CONFIRMED = "no connector was confirmed"
+
+
+def runs_folder() -> Path:
+    """Where run folders are: beside the one of this run, as `mailflow lab` says, or in `runs`.
+
+    A notebook that was opened by hand works in `notebooks/`, beside which `runs/` lies.
+    """
+    own = os.environ.get(RUN_FOLDER, "")
+    if own:
+        return Path(own).parent
+    named = os.environ.get(RUNS, "")
+    if named:
+        return Path(named)
+    here = Path.cwd()
+    return (here.parent if here.name == "notebooks" else here) / "runs"
+
+
+def unfinished(org: Snapshot, *, apply: bool = False) -> Table:
+    """Earlier repairs of this organisation that stopped before their end, and where they stand.
+
+    Args:
+        org: as it was just read.
+        apply: whether the servers may be asked for their lists now; else those of `org` are taken.
+    """
+    live = live_organisation(org.origin) if apply and is_live(org.origin) else None
+    read = earlier.of_server(_knowing(live, org)) if live else None
+    return earlier.table(earlier.look_back(runs_folder(), org, read=read, now=datetime.now(UTC)))
+
+
+def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
+    """The stuck queues of the findings that a change of lists repairs."""
+    mended = [
+        one for one in found.findings if one.state == "found" and one.cause in REPAIRED_BY_LISTS
+    ]
+    return tuple(dict.fromkeys(queue for one in mended for queue in one.queues))
+
+
+@dataclass(eq=False)
+class Repair:
+    """A repair under way in a notebook; `repair` makes it.
+
+    Shown, it is the question, then the progress, then where everything stands; where nobody can be
+    asked, only the last.
+
+    Attributes:
+        org: the organisation that it was proven from.
+        found: its findings.
+        proof: of the changes they propose.
+        live: the organisation within reach; None: it can't be applied.
+        why_not: why it was not applied, as long as it was not.
+        queues: gives the identities of the queues to try again, when it is carried out.
+        ticket: of the service desk.
+        limit: seconds to watch the queues.
+        min_messages: queues with fewer messages do not count as stuck.
+        outcome: where it stands.
+    """
+
+    org: Snapshot
+    found: Diagnosis
+    proof: Proof
+    live: LiveOrganisation | None = None
+    why_not: str = ""
+    queues: Callable[[], Sequence[str]] = tuple
+    ticket: str = ""
+    limit: float = LIMIT
+    min_messages: int = 1
+    outcome: Outcome = field(init=False)
+    folder: Path | None = field(default=None, init=False)
+    _followers: list[Callable[[], None]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is done yet."""
+        self.outcome = self._outcome(None)
+
+    @property
+    def can_be_asked_for(self) -> bool:
+        """Whether there is something to confirm."""
+        return self.live is not None and bool(self.proof.changes or self._earlier)
+
+    def carry_out(
+        self,
+        confirmed: Iterable[str] | Mapping[str, str],
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        watched: Callable[[Sequence[QueueEntry]], None] = lambda _: None,
+    ) -> Outcome:
+        r"""Make the changes that a person confirmed by name, retry, watch, verify.
+
+        Args:
+            confirmed: identities of connectors, `EX16A\Relay`; or these with the hash of the list
+                that was proven to that person.
+            tell: is called with a line for people before each step.
+            watched: is called with the queues each time they were looked at.
+        """
+        if self.live is None:
+            return self.outcome
+        own = self._hashes
+        given = (
+            confirmed
+            if isinstance(confirmed, Mapping)
+            else {one: own.get(one, "") for one in confirmed}
+        )
+        queues = tuple(self.queues())
+        work = Work(
+            self.org,
+            self.proof,
+            self.live,
+            runs_folder(),
+            self._made,
+            queues,
+            self.ticket,
+            self.limit,
+            [one.journal for one in self._earlier if one.journal],
+        )
+        self.outcome = self._outcome(work.carry_out(given, tell=tell, watched=watched))
+        if self.folder is not None:
+            keep_findings(self.outcome, self.folder)
+        for follow in self._followers:
+            follow()
+        return self.outcome
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Be told whenever the outcome is another one."""
+        self._followers.append(follower)
+
+    def _outcome(self, carried: Carried | None) -> Outcome:
+        return outcome(
+            self.org,
+            self.found,
+            self.proof,
+            carried,
+            queues=self.queues(),
+            why_not=self.why_not,
+            min_messages=self.min_messages,
+        )
+
+    def _made(self) -> Path:
+        """The folder of this run; in JupyterLab one is made by the first change."""
+        own = os.environ.get(RUN_FOLDER, "")
+        if own:
+            self.folder = Path(own)
+        else:
+            from mailflow.runs.folder import make
+
+            self.folder = make(runs_folder(), RUNBOOK, self.ticket or None, datetime.now(UTC))
+        return self.folder
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether somebody may confirm it here, later than this cell."""
+        is_headless = bool(os.environ.get(RUN_FOLDER))
+        return self.can_be_asked_for and self.outcome.carried is None and not is_headless
+
+    @property
+    def _hashes(self) -> dict[str, str]:
+        """What may be confirmed: each connector to the hash of the list it must have now."""
+        there = {entry.connector: entry.new_sha256 for one in self._earlier for entry in one.there}
+        return there | {one.identity: one.sha256 for one in self.proof.changes}
+
+    @cached_property
+    def _earlier(self) -> tuple[earlier.Unfinished, ...]:
+        """Repairs that stopped when a list was there, and that can go on."""
+        return earlier.that_can_go_on(runs_folder(), self.org)
+
+    @cached_property
+    def box(self) -> ConfirmBox:
+        """The question, connector by connector."""
+        going = [
+            Asked(entry.connector, going_on(one), "; ".join(map(commands.retry, one.queues)))
+            for one in self._earlier
+            for entry in one.there
+        ]
+        return confirm_box(self.proof.changes, self._confirmed, going)
+
+    def _confirmed(self, names: tuple[str, ...]) -> None:
+        """Do it below the question, and show how far it is."""
+        bar = progress("Repair")
+
+        def watched(queues: Sequence[QueueEntry]) -> None:
+            total = sum(one.before or 0 for one in queues)
+            left = sum(one.left or 0 for one in queues)
+            words = ", ".join(f"{one.queue} {one.state}" for one in queues)
+            bar.step(max(0, total - left), total, f"{left:,} of {total:,} messages wait: {words}")
+
+        done = self.carry_out(names, tell=lambda line: bar.step(0, 0, line), watched=watched)
+        bar.finish(done.headline, ok=done.state == "verified")
+        display(done.table())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> MimeBundle:
+        if self.is_asking:
+            return self.box._repr_mimebundle_(include, exclude)
+        table = self.outcome.table()
+        return {"text/html": table._repr_html_(), "text/plain": str(table)}
+
+    def __repr__(self) -> str:
+        """Where it stands, in words."""
+        return str(self.outcome.table())
+
+
+def repair(  # noqa: PLR0913 - the parameters of the notebook
+    org: Snapshot,
+    found: Diagnosis,
+    proof: Proof,
+    *,
+    apply: bool = False,
+    confirmed: Sequence[str] = (),
+    queues: Any = None,  # noqa: ANN401 - identities, or a widget that has them as its value
+    ticket: str = "",
+    wait_minutes: float = LIMIT / 60,
+    min_messages: int = 1,
+    live: LiveOrganisation | None = None,
+) -> Repair:
+    r"""Prepare a repair; carry it out where it was confirmed already.
+
+    Args:
+        org: the organisation that it was proven from.
+        found: its findings.
+        proof: of the changes they propose.
+        apply: whether it may be applied at all.
+        confirmed: what a person confirmed before this notebook began: `EX16A\Relay=HASH`, the hash
+            being that of the list as it was proven.
+        queues: the queues to try again: their identities, or what `choose_queues` gave; None:
+            those of the findings.
+        ticket: of the service desk.
+        wait_minutes: how long to watch the queues.
+        min_messages: queues with fewer messages do not count as stuck.
+        live: the organisation within reach; None: the one the snapshot was read from.
+    """
+    if apply and live is None and is_live(org.origin):
+        live = live_organisation(org.origin)
+    why_not = "" if not apply else NOT_CONFIRMED if live else NOT_LIVE
+    chosen = queues_to_retry(found) if queues is None else queues
+    made = Repair(
+        org,
+        found,
+        proof,
+        live=live if apply else None,
+        why_not=why_not,
+        queues=lambda: tuple(getattr(chosen, "value", chosen)),
+        ticket=ticket,
+        limit=wait_minutes * 60,
+        min_messages=min_messages,
+    )
+    if made.can_be_asked_for and confirmed:
+        made.carry_out(dict(_pair(one) for one in confirmed))
+    return made
+
+
+def going_on(left: earlier.Unfinished) -> str:
+    """What it means to go on with a repair that stopped when its lists were there."""
+    queues = f"try {joined(left.queues)} again and " if left.queues else ""
+    return f"Its new list is there since an earlier run ({left.folder.name}): {queues}verify it."
+
+
+def what_changed(work: Repair) -> Table | Following:
+    """The organisation before and after, compared by what it does to every address.
+
+    Columns of the frame: those of `Comparison.table`; no rows where nothing was read afterwards.
+    """
+
+    def now() -> Table:
+        return work.outcome.difference()
+
+    return _followed(work, now)
+
+
+def conclude_repair(work: Repair, ticket: str = "") -> Markup | Following:
+    """Write `findings.json` of this run, and show where the repair stands."""
+    folder = os.environ.get(RUN_FOLDER, "")
+    if folder:
+        keep_findings(work.outcome, Path(folder))
+    return _followed(work, lambda: repair_card(work.outcome, ticket))
+
+
+T = TypeVar("T", Table, Markup)
+
+
+def _followed(work: Repair, make: Callable[[], T]) -> T | Following:
+    """What is shown now, and shown anew when the repair was confirmed below its own cell."""
+    return Following(make, work.follow) if work.is_asking else make()
+
+
+def repair_card(one: Outcome, ticket: str = "") -> Markup:
+    """Where a repair stands, as the card that stands over a report."""
+    return verdict_card(one.diagnosis, ticket=ticket, word=one.state)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, sha256 = text.rpartition("=")
+    return name, sha256
+
+
+def _knowing(live: LiveOrganisation, org: Snapshot) -> LiveOrganisation:
+    return replace(live, servers=org.servers)

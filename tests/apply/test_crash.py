@@ -1,0 +1,150 @@
+"""Killed before or after any step: the next start tells truly where each connector stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from applying import NEW, OLD, RELAYS, Bench, again, bench
+from mailflow.apply import journal as journals
+from mailflow.apply.journal import Journal
+from mailflow.apply.outcome import outcome
+from mailflow.apply.unfinished import look_back, of_server
+from mailflow.apply.work import put_back
+from mailflow.sources.shell import Call, Reply
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it, as nothing catches a kill."""
+
+
+class Clock:
+    """Counts the steps, before and after each, and kills at one of them."""
+
+    def __init__(self, at: int) -> None:
+        """Kill at this step."""
+        self.at, self.steps = at, 0
+
+    def step(self) -> None:
+        """One more; the end, if it is that one."""
+        self.steps += 1
+        if self.steps == self.at:
+            raise Killed
+
+    def meddle(self, _: str, call: Call, go_on: Callable[[], Reply]) -> Reply:
+        """A call to a server, but for watching the queues drain, which changes nothing."""
+        if call.cmdlet == "Get-Queue":
+            return go_on()
+        self.step()
+        reply = go_on()
+        self.step()
+        return reply
+
+
+def _killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, back: bool = False
+) -> tuple[Bench, int]:
+    """A repair, or its way back, that was killed at this step; how many steps it made."""
+    clock = Clock(10**9 if back else at)
+    one = bench(tmp_path, meddle=clock.meddle)
+    whole = journals.write_whole
+
+    def write(path: Path, text: str) -> None:
+        clock.step()
+        whole(path, text)
+        clock.step()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "write_whole", write)
+        patch.setattr(Journal, "is_being_worked_on", False)
+        try:
+            one.work.carry_out(one.confirmed)
+            if back:
+                clock.at = clock.steps + at
+                put_back(one.work.live, Journal.load(tmp_path / "first"))
+        except Killed:
+            pass
+    return one, clock.steps
+
+
+def _told(one: Bench, tmp_path: Path) -> list[str] | None:
+    later = again(one.practice, tmp_path / "second")
+    found = look_back(tmp_path, later.org, read=of_server(later.live), now=later.live.now())
+    return [each.state for each in found[0].standings] if found else None
+
+
+def _steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    return _killed(tmp_path / "count", monkeypatch, 10**9)[1]
+
+
+def test_killed_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connector is told as what it truly is; then the repair goes on to its end, or back."""
+    steps = _steps(tmp_path, monkeypatch)
+    assert steps > 40
+    seen = set()
+    for at in range(1, steps + 1):
+        home = tmp_path / str(at)
+        one, _ = _killed(home, monkeypatch, at)
+        truth = ["not begun" if one.listed(name) == OLD else "there" for name in RELAYS]
+        told = _told(one, home)
+        if told is None:  # before its journal was there, or after it was ended
+            assert truth[0] == truth[1], at
+            ended = (home / "first" / "apply.json").exists()
+            assert ended == (truth == ["there", "there"]), at
+        else:
+            # What was set and nothing beside it is verified by the next start itself.
+            assert told == ["verified" if one == "there" else one for one in truth], at
+            seen.add(tuple(told))
+        _goes_on(one, home) if at % 2 else _goes_back(one, home)
+    assert seen == {
+        ("not begun", "not begun"),
+        ("verified", "not begun"),
+        ("verified", "verified"),
+    }
+
+
+def _goes_on(one: Bench, home: Path) -> None:
+    """Run again: what is still proposed is done, what waits is tried, nothing is left to tell."""
+    later = again(one.practice, home / "third")
+    if later.confirmed:
+        carried = later.work.carry_out(later.confirmed)
+        found = outcome(later.org, later.found, later.proof, carried)
+        assert found.state == "verified", found.summary
+    else:  # the queues were tried, and drain on their own
+        one.practice.advance(timedelta(minutes=2))
+    assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
+    waiting = [one.waiting(name) for name in ("EX10A\\1187", "EX10B\\902")]
+    assert max(waiting) < 5, "mail goes on coming in, and none of it stays"
+    last = again(one.practice, home / "fourth")
+    assert last.found.verdict == "clear"
+    look_back(home, last.org, now=last.live.now())
+    assert look_back(home, last.org, now=last.live.now()) == ()
+
+
+def _goes_back(one: Bench, home: Path) -> None:
+    """The way back from wherever it stands."""
+    if (home / "first" / "apply.json").exists():
+        assert put_back(one.live, Journal.load(home / "first")) == ""
+    assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
+
+
+def test_killed_at_every_step_of_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for the way back: it can be gone again until it is at its end."""
+    total = _killed(tmp_path / "count", monkeypatch, 10**8, back=True)[1]
+    steps = total - _steps(tmp_path / "plain", monkeypatch)
+    assert steps > 20
+    for at in range(1, steps + 1):
+        home = tmp_path / str(at)
+        one, _ = _killed(home, monkeypatch, at, back=True)
+        truth = ["put back" if one.listed(name) == OLD else "verified" for name in RELAYS]
+        told = _told(one, home)
+        if told is None:
+            assert truth in (["put back"] * 2, ["verified"] * 2), at
+        else:
+            assert told == truth, at
+        _goes_back(one, home)

@@ -1,0 +1,151 @@
+"""What is told of earlier repairs at the next start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from applying import NEW, RELAYS, Bench, again, bench
+from mailflow.apply.journal import Journal
+from mailflow.apply.unfinished import look_back, peek, table
+from mailflow.sources.shell import Call, Reply
+
+NOW_IS = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+class Stopped(BaseException):
+    """Ends a repair in the middle."""
+
+
+def _stopped(home: Path) -> Bench:
+    """A repair that ended after its first Set."""
+
+    def meddle(_: str, call: Call, go_on: Callable[[], Reply]) -> Reply:
+        reply = go_on()
+        if call.cmdlet == "Set-ReceiveConnector":
+            raise Stopped
+        return reply
+
+    one = bench(home, meddle=meddle)
+    with pytest.raises(Stopped):
+        one.work.carry_out(one.confirmed)
+    return one
+
+
+def test_it_is_told_with_the_way_back(tmp_path: Path) -> None:
+    """One there and verified now, one as it was; the command of the way back for the first."""
+    one = _stopped(tmp_path)
+    org = again(one.practice, tmp_path / "second").org
+
+    shown = table(look_back(tmp_path, org, now=NOW_IS))
+
+    assert list(shown.frame["state"]) == ["verified", "not begun", *["waits in Retry"] * 2]
+    assert list(shown.frame["command"]) == [
+        one.proof.changes[0].undo,
+        "",
+        'Retry-Queue -Identity "EX10A\\1187"',
+        'Retry-Queue -Identity "EX10B\\902"',
+    ]
+    assert "run this again" in shown.reading
+    assert Journal.load(tmp_path / "first").ended is None, "the queues still wait"
+
+
+def test_queues_that_drained_by_themselves(tmp_path: Path) -> None:
+    """Exchange tried them again meanwhile: nothing is left to tell but once, and it is ended."""
+    one = _stopped(tmp_path)
+    one.relist(RELAYS[1], *NEW)
+    one.practice.advance(timedelta(minutes=20))
+    org = again(one.practice, tmp_path / "second").org
+
+    (found,) = look_back(tmp_path, org, now=NOW_IS)
+
+    assert found.queues == ()
+    assert not found.can_go_on
+    # The second list is the proven one as well, whoever set it.
+    assert [each.state for each in found.standings] == ["verified", "verified"]
+    assert look_back(tmp_path, org, now=NOW_IS) == ()
+
+
+def test_a_look_ahead_writes_nothing(tmp_path: Path) -> None:
+    """The same without verifying: what is there is not called verified."""
+    one = _stopped(tmp_path)
+    org = again(one.practice, tmp_path / "second").org
+    before = (tmp_path / "first" / "apply.json").read_bytes()
+
+    (found,) = peek(tmp_path, org)
+
+    assert [each.state for each in found.standings] == ["done, not verified", "not begun"]
+    assert (tmp_path / "first" / "apply.json").read_bytes() == before
+
+
+def test_another_organisation_is_none_of_ours(tmp_path: Path) -> None:
+    """Journals of another SOURCE are left alone."""
+    one = _stopped(tmp_path)
+    journal = Journal.load(tmp_path / "first")
+    journal.source = "winrm://somewhere.else"
+    journal.keep()
+
+    assert look_back(tmp_path, one.org, now=NOW_IS) == ()
+
+
+def test_something_else_changed_meanwhile(tmp_path: Path) -> None:
+    """The new list is there, and so is another change: not verified, and it stays open."""
+    one = _stopped(tmp_path)
+    one.relist("EX16A\\Default Frontend EX16A", "10.0.0.0/8", "::/0")
+    org = again(one.practice, tmp_path / "second").org
+
+    (found,) = look_back(tmp_path, org, now=NOW_IS)
+
+    assert [each.state for each in found.standings] == ["done, not verified", "not begun"]
+    assert "10.0.0.0" in found.standings[0].entry.why or found.standings[0].entry.why
+    assert Journal.load(tmp_path / "first").ended is None
+
+
+def test_without_the_snapshot_nothing_is_verified(tmp_path: Path) -> None:
+    """What it was proven from is lost: told, and not called verified."""
+    one = _stopped(tmp_path)
+    (tmp_path / "first" / "snapshot").unlink()
+    org = again(one.practice, tmp_path / "second").org
+
+    (found,) = look_back(tmp_path, org, now=NOW_IS)
+
+    assert found.standings[0].state == "done, not verified"
+    assert "snapshot" in found.standings[0].entry.why
+
+
+def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is named in the table, as not known."""
+    one = _stopped(tmp_path)
+    (tmp_path / "first" / "apply.json").write_text("{")
+
+    shown = table(look_back(tmp_path, one.org, now=NOW_IS))
+
+    assert list(shown.frame["state"]) == ["not known"]
+    assert "apply.json" in shown.frame["then"][0]
+
+
+def test_one_that_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process is at it: nothing is verified, and no second repair is begun beside it."""
+    one = _stopped(tmp_path)
+    monkeypatch.setattr(Journal, "is_being_worked_on", True)
+    second = again(one.practice, tmp_path / "second")
+
+    (found,) = look_back(tmp_path, second.org, now=NOW_IS)
+    carried = second.work.carry_out(second.confirmed)
+
+    assert found.problem == "a process still works on it"
+    assert "under way" in carried.refused
+    assert second.listed(RELAYS[1]) == one.listed(RELAYS[1])
+
+
+def test_no_runs_at_all(tmp_path: Path) -> None:
+    """No folder, no row, a sentence."""
+    one = bench(tmp_path)
+
+    shown = table(look_back(tmp_path / "nowhere", one.org, now=NOW_IS))
+
+    assert shown.frame.empty
+    assert "None was left unfinished." in str(shown)

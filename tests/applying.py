@@ -1,0 +1,123 @@
+"""A practice organisation within reach, and its repair: what tests of applying begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mailflow.apply.live import LiveOrganisation
+from mailflow.apply.unfinished import that_can_go_on
+from mailflow.apply.work import Work
+from mailflow.exchange.ranges import parse_range
+from mailflow.lab.practice import Practice
+from mailflow.opening import practice_organisation
+from mailflow.snapshot import Snapshot
+from mailflow.sources.shell import Call, Doors, Reply, Shell
+from mailflow.steps.claim import Proof
+from mailflow.steps.findings import findings
+from mailflow.steps.proof import prove_proposal
+from mailflow.steps.verdict import Diagnosis
+
+SOURCE = "winrm://ex16a.contoso.example"
+RELAYS = ("EX16A\\Relay", "EX16B\\Relay")
+OLD = ("10.0.0.11", "10.0.0.12", "10.0.5.0/24")
+NEW = ("10.0.5.0/24",)
+
+
+@dataclass
+class Bench:
+    """A practice, and everything that a repair of it needs."""
+
+    practice: Practice
+    live: LiveOrganisation
+    org: Snapshot
+    found: Diagnosis
+    proof: Proof
+    work: Work
+
+    @property
+    def confirmed(self) -> dict[str, str]:
+        """All changes, as they were proven, and what an earlier repair has set already."""
+        there = {one.connector: one.new_sha256 for each in self.work.earlier for one in each.lists}
+        return there | {one.identity: one.sha256 for one in self.proof.changes}
+
+    def listed(self, connector: str) -> tuple[str, ...]:
+        """A connector's list as it truly is."""
+        found = self.practice.organisation.directory.find(connector, self.practice.clock.now)
+        assert found is not None
+        return tuple(map(str, found.ranges))
+
+    def relist(self, connector: str, *ranges: str) -> None:
+        """Somebody else changes a list."""
+        directory, moment = self.practice.organisation.directory, self.practice.clock.now
+        found = directory.find(connector, moment)
+        assert found is not None
+        directory.write(replace(found, ranges=tuple(map(parse_range, ranges))), moment)
+
+    def waiting(self, identity: str) -> int:
+        """How many messages truly wait in a queue."""
+        queues = self.practice.organisation.queues
+        return sum(len(one.messages) for one in queues if one.identity == identity)
+
+
+Meddle = Callable[[str, Call, Callable[[], Reply]], Reply]
+"""Server, call, and what passes it on: stands between a repair and the servers."""
+
+
+def bench(
+    runs: Path, name: str = "article", *, meddle: Meddle | None = None, limit: float = 300.0
+) -> Bench:
+    """Begin a practice and prove its repair."""
+    return again(Practice.begin(name), runs / "first", meddle=meddle, limit=limit)
+
+
+def again(
+    practice: Practice, folder: Path, *, meddle: Meddle | None = None, limit: float = 300.0
+) -> Bench:
+    """Read a practice as it is now and prove its repair."""
+    live = practice_organisation(practice, SOURCE)
+    org = live.collect(lambda _: None)
+    found = findings(org)
+    proof = prove_proposal(org, found)
+    if meddle:
+        live = replace(live, doors=_Meddled(live.doors, meddle))
+
+    def made() -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    queues = [queue for one in found.findings if one.state == "found" for queue in one.queues]
+    left = [one.journal for one in that_can_go_on(folder.parent, org) if one.journal]
+    work = Work(org, proof, live, folder.parent, made, queues, limit=limit, earlier=left)
+    return Bench(practice, live, org, found, proof, work)
+
+
+@dataclass
+class _Meddled(Doors):
+    """Doors with somebody between."""
+
+    inner: Doors
+    meddle: Meddle
+
+    def open(self, server: str) -> Shell:
+        return _MeddledShell(self.inner.open(server), self.meddle)
+
+
+@dataclass
+class _MeddledShell(Shell):
+    inner: Shell
+    meddle: Meddle
+    server: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.server = self.inner.server
+
+    def ask(self, calls: Sequence[Call], *, seconds: float) -> list[Reply]:
+        return [
+            self.meddle(self.server, one, lambda one=one: self.inner.ask([one], seconds=seconds)[0])
+            for one in calls
+        ]
+
+    def close(self) -> None:
+        self.inner.close()

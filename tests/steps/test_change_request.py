@@ -1,0 +1,99 @@
+"""The change as a change board reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailflow.opening import open_source
+from mailflow.snapshot import Snapshot
+from mailflow.steps.change_request import change_commands, other_ways, proposed_change
+from mailflow.steps.findings import findings
+from mailflow.steps.proof import prove_proposal
+from organisations import E2010, E2016, Organisation, article
+
+
+def _all(org: Snapshot) -> tuple[str, str, str]:
+    found = findings(org)
+    proof = prove_proposal(org, found)
+    queues = [queue for one in found.findings for queue in one.queues]
+    return (
+        str(proposed_change(found, proof)),
+        str(other_ways(found)),
+        str(change_commands(proof, dict.fromkeys(queues))),
+    )
+
+
+def test_the_article() -> None:
+    """Both connectors with old and new list, four other ways, and all commands in order."""
+    org = open_source("demo:article")
+    found = findings(org)
+    proof = prove_proposal(org, found)
+
+    change = proposed_change(found, proof)
+    assert list(change.frame["connector"]) == [r"EX16A\Relay", r"EX16B\Relay"]
+    assert set(change.frame["off"]) == {"10.0.0.11 and 10.0.0.12"}
+    assert set(change.frame["on"]) == {"nothing"}
+    assert len(other_ways(found).frame) == 4
+    commands = change_commands(proof, [r"EX10A\1187"]).frame
+    assert list(commands["step"]) == list(range(1, 8))
+    assert list(commands["command"]) == [
+        *(f"{one.command} -WhatIf" for one in proof.changes),
+        *(one.command for one in proof.changes),
+        r'Retry-Queue -Identity "EX10A\1187"',
+        *(one.undo for one in reversed(proof.changes)),
+    ]
+
+
+def test_a_range_that_is_split() -> None:
+    """What comes off is what no longer is listed, and not the range that was cut."""
+    org = Organisation()
+    org.add_server("EX10A", E2010, "10.0.0.11")
+    org.add_server("EX16A", E2016, "10.0.0.21")
+    org.add_relay("EX16A", "10.0.0.0/24")
+    found = findings(org.snapshot())
+
+    change = proposed_change(found, prove_proposal(org.snapshot(), found)).frame
+
+    assert list(change["off"]) == ["10.0.0.11"]
+    assert "10.0.0.0-10.0.0.10" in change["new"][0]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("healthy-but-suspicious", "nothing is wrong"),
+        ("clock-off", "lies elsewhere"),
+    ],
+)
+def test_none_is_called_for(scenario: str, words: str) -> None:
+    """It says whether that is because all is well, or because lists do not mend it."""
+    change, others, commands = _all(open_source(f"demo:{scenario}"))
+
+    assert words in " ".join(change.split())
+    assert "no other way" in others
+    assert "Set-ReceiveConnector" not in commands
+
+
+def test_what_exchange_would_refuse_is_said() -> None:
+    """S8.64: a list of which nothing would be left gets no command, and the words why."""
+    org = Organisation()
+    org.add_server("EX10A", E2010, "10.0.0.11")
+    org.add_server("EX16A", E2016, "10.0.0.21")
+    org.add_relay("EX16A", "10.0.0.11")
+
+    change, _, commands = _all(org.snapshot())
+
+    assert "Not proposed" in change
+    assert "S8.64" in change
+    assert "no command" in commands
+
+
+def test_hostile_names_stay_text() -> None:
+    """A connector's name with a script in it is escaped in every table."""
+    org = article()
+    org.add_relay("EX16A", "10.0.0.11", name="<script>x</script>", bindings="10.0.0.21:25")
+    found = findings(org.snapshot())
+    proof = prove_proposal(org.snapshot(), found)
+
+    for one in (proposed_change(found, proof), other_ways(found), change_commands(proof)):
+        assert "<script>x" not in one._repr_html_()
