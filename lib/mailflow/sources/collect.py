@@ -156,6 +156,17 @@ def calls_for(server: Server) -> list[Call]:
     return calls
 
 
+def door(doors: Doors, server: Server, first: str) -> str:
+    """The name by which a server is opened: the first one as the user gave it, else in full."""
+    if server.is_named(first):
+        return first
+    name = server.fqdn or server.name
+    is_2007 = server.version is not None and server.version[0] < 14
+    if is_2007 and isinstance(doors, TwoWays):
+        doors.use_snapin(name)  # it has no endpoint of its own (S8.21)
+    return name
+
+
 def has_transport(server: Server) -> bool:
     """Whether a server takes part in mail flow, or may (S8.54: the list holds others as well)."""
     return bool(server.is_edge) or not (server.has_hub is False and server.has_frontend is False)
@@ -327,21 +338,16 @@ class _Collection:
             calls.insert(0, Call(tables.SERVERS))
 
         def run(until: float) -> _Turn:
-            turn = self._ask(self._door(through), calls, until, with_rights=not server.is_edge)
+            turn = self._ask(
+                door(self._doors, through, self._first),
+                calls,
+                until,
+                with_rights=not server.is_edge,
+            )
             turn.addresses = tuple(self._dns(server))
             return turn
 
         return run
-
-    def _door(self, server: Server) -> str:
-        """The name by which a server is opened: as the user gave it, else its full name."""
-        if self._is_first(server):
-            return self._first
-        name = server.fqdn or server.name
-        is_2007 = server.version is not None and server.version[0] < 14
-        if is_2007 and isinstance(self._doors, TwoWays):
-            self._doors.use_snapin(name)  # it has no endpoint of its own (S8.21)
-        return name
 
     def _ask(
         self, name: str, calls: list[Call], until: float, *, with_rights: bool = False
@@ -454,7 +460,7 @@ class _Collection:
         if reply.fault is None:
             reading.cmdlets.add(what)
         for one in (*reply.errors, *([reply.fault] if reply.fault else [])):
-            is_own = call.cmdlet == PERMISSIONS and one.kind not in _WAY
+            is_own = call.cmdlet == PERMISSIONS and one.kind not in WAY
             about = f" of {call.parameters['Identity']}" if is_own else ""
             self._unread(server, what, f"{call.cmdlet}{about}: {_one_line(one.message)}")
         for text in reply.warnings:
@@ -490,10 +496,10 @@ def _way_fault(replies: Sequence[Reply]) -> Fault | None:
     faults = [one.fault for one in replies]
     if not faults or not all(faults):
         return None
-    return next((one for one in faults if one and one.kind in _WAY), None)
+    return next((one for one in faults if one and one.kind in WAY), None)
 
 
-_WAY = frozenset(
+WAY = frozenset(
     {"timed-out", "unreachable", "log-on", "double-hop", "no-exchange", "tls", "protocol", "quota"}
 )
 """Kinds that speak of the way to a server, and not of a cmdlet."""
