@@ -2,7 +2,6 @@
 
     MailflowError                 something a user can act on; never a traceback
     ├── UsageError                the question itself is wrong: option, name, address      exit 3
-    │   └── NotBuiltError         a command or SOURCE that this version does not have yet  exit 3
     ├── InputError                a source cannot be read: names file and place            exit 3
     └── RunError                  a headless run stopped before its end                    exit 2
 
@@ -22,10 +21,6 @@ class MailflowError(Exception):
 
 class UsageError(MailflowError):
     """The question cannot be asked like this: an unknown name, a bad address, port 99999."""
-
-
-class NotBuiltError(UsageError):
-    """A command or SOURCE of the contract that comes with a later version."""
 
 
 class InputError(MailflowError):

@@ -1,0 +1,394 @@
+"""Questions about the cause: which one it is, and on which servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mailflow.exchange.causes import CAUSES, explain
+from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.last_error import parse
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import findings
+from mailflow.steps.paths import (
+    CONFIGURATION_CAUSES,
+    DEFAULT_LACKS_AUTH,
+    GROUP_MISSING,
+    NOBODY,
+    ROLE_CONFLICT,
+    SHADOWED,
+    SUPPRESSED,
+    connectors_of,
+    intended,
+    is_custom,
+    judged_paths,
+    role_conflicts,
+)
+from mailflow.steps.queues import stuck_queues
+from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.words import counted, joined
+from mailflow.training.question import Judgement, Options, half, right, wrong
+from mailflow.training.subject import way
+
+NOTHING, NOT_KNOWN = "nothing", "not-known"
+_ALWAYS = (
+    *CONFIGURATION_CAUSES,
+    *("kerberos-or-permission", "target-unreachable", "target-refuses"),
+    *("service-inactive", "back-pressure"),
+)
+"""Causes that can always be chosen, besides all that the error texts admit."""
+EXCHANGE_AUTH_TEXT = "cannot achieve exchange server auth"
+_ENDS = {
+    NOTHING: "nothing is wrong",
+    NOT_KNOWN: "it can't be known yet: something has to be read first",
+}
+
+
+class Cause:
+    """What is wrong; judged by the findings (contract, section 6)."""
+
+    form: Form = "one"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return "What is the cause?"
+
+    def options(self, org: Snapshot) -> Options:
+        """Causes that such texts may have, and the two honest ends."""
+        found = findings(org)
+        wanted = {*_ALWAYS, *_admitted(org), *_causes(found)}
+        return (
+            *((one, card.title) for one, card in CAUSES.items() if one in wanted),
+            *_ENDS.items(),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By what the findings say of the organisation now."""
+        found = findings(org)
+        (chosen,) = given
+        if chosen in _expected(found):
+            return right(_confirmed(found))
+        if chosen == NOTHING:
+            return wrong(_not_nothing(org, found))
+        if chosen == NOT_KNOWN:
+            return wrong(_is_known(found))
+        card = CAUSES[chosen]
+        means = card.meaning.partition(". ")[0].rstrip(".")
+        return wrong(f"That would mean: {means}. {_against(org, chosen, found)}")
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From the error to the table that decides."""
+        found = findings(org)
+        best = next((one for one in found.findings if one.state in ("found", "unknown")), None)
+        texts = dict.fromkeys(
+            explain(parse(one.last_error or "")).says for one in stuck_queues(org)
+        )
+        said = " ".join(filter(None, texts))
+        card = CAUSES[best.cause] if best else None
+        return (
+            said
+            or "No queue is stuck, so no error text counts. What else was read, and was all of it?",
+            (
+                "Several causes share a text. Ask whether anybody answers, then who does, then "
+                "what that one offers."
+            ),
+            f"What speaks for it: {card.evidence_for[0]}"
+            if card
+            else "Every way that was read works.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The first one."""
+        return (_expected(findings(org))[0],)
+
+
+class Conclusion:
+    """Which verdict can be given (contract, section 6)."""
+
+    form: Form = "one"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return "Somebody waits for one word from you. Which one is true?"
+
+    def options(self, org: Snapshot) -> Options:
+        """The three verdicts."""
+        del org
+        return (
+            ("found", "found: something is at fault, and it is known what"),
+            ("clear", "clear: all that matters was read, and nothing is at fault"),
+            ("unknown", "unknown: nothing read is at fault, but not all that matters was read"),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the findings."""
+        found = findings(org)
+        (chosen,) = given
+        if chosen == found.verdict:
+            return right(_confirmed(found))
+        if chosen == "clear":
+            return wrong(_not_nothing(org, found))
+        if chosen == "unknown":
+            return wrong(_is_known(found))
+        return wrong(
+            "Then one thing that was read would have to be at fault. "
+            f"{_no_fault(org)} Say what you would have to change, and what would work then that "
+            "does not work now."
+        )
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """What each word needs."""
+        number = len(findings(org).unread)
+        return (
+            "Found needs a fault that can be shown, clear every read that could have shown one.",
+            "Overlaps, old error texts and long shadow queues are no faults by themselves.",
+            f"mailflow.not_read(org) has {counted(number, 'row')}.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The verdict."""
+        return (findings(org).verdict,)
+
+
+class Where:
+    """On which servers the fault is."""
+
+    form: Form = "several"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return "On which servers does something have to be mended?"
+
+    def options(self, org: Snapshot) -> Options:
+        """All servers, and none."""
+        return (
+            *((one.name, f"{one.name} (Exchange {one.product})") for one in org.servers),
+            (NOTHING, "on none of them"),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the servers of the findings."""
+        found = findings(org)
+        expected = _servers(found)
+        chosen = set(given)
+        if NOTHING in chosen or not expected:
+            alone = chosen == {NOTHING} and not expected
+            return (right if alone else wrong)(_on_none(is_any=bool(expected)))
+        said = " ".join(_sound(org, name) for name in given if name not in expected)
+        if chosen == expected:
+            return right(f"There it is: {_what_is_there(found)}.")
+        if chosen & expected:
+            lacking = expected - chosen
+            more = f"{counted(len(lacking), 'server')} more. " if lacking else ""
+            return half(f"{more}{said}".strip())
+        return wrong(said)
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """One target after the other."""
+        number = len(_servers(findings(org)))
+        return (
+            "The sender of a stuck queue is seldom the one to mend: ask who answers it.",
+            "Ask each target by itself. A list on one server says nothing of its fellow.",
+            f"It is {counted(number, 'server')}.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The servers."""
+        return tuple(sorted(_servers(findings(org)))) or (NOTHING,)
+
+
+# -- What is expected ------------------------------------------------------------------------------
+
+
+def _causes(found: Diagnosis) -> tuple[str, ...]:
+    """The causes that are open in the state of the verdict, best first."""
+    return tuple(
+        dict.fromkeys(one.cause for one in found.findings if one.state == found.verdict)
+        if found.verdict != "clear"
+        else ()
+    )
+
+
+def _expected(found: Diagnosis) -> tuple[str, ...]:
+    if found.verdict == "found":
+        return _causes(found)
+    return (NOTHING,) if found.verdict == "clear" else (NOT_KNOWN,)
+
+
+def _admitted(org: Snapshot) -> set[str]:
+    """All that the texts of stuck queues may come from."""
+    texts = (one.last_error or "" for one in stuck_queues(org))
+    return {cause for text in texts for cause in explain(parse(text)).candidates}
+
+
+def _servers(found: Diagnosis) -> set[str]:
+    return {one.server for one in found.findings if one.state == "found" and one.server}
+
+
+def _on_none(*, is_any: bool) -> str:
+    if is_any:
+        return "There is one at least: mail that cannot move is kept back by somebody."
+    return "Nothing that was read is at fault on any server at this moment."
+
+
+def _what_is_there(found: Diagnosis) -> str:
+    """The connectors to mend, or the servers where it is none; without the cause."""
+    told = [one for one in found.findings if one.state == "found" and one.server]
+    return joined(one.connector or f"{one.server} itself" for one in told)
+
+
+def _confirmed(found: Diagnosis) -> str:
+    return found.summary
+
+
+def _not_nothing(org: Snapshot, found: Diagnosis) -> str:
+    stuck = stuck_queues(org)
+    if stuck:
+        messages = sum(one.message_count or 0 for one in stuck)
+        return (
+            f"{counted(messages, 'message')} wait in {joined(one.identity for one in stuck)}, "
+            f"status {joined(one.status for one in stuck)}: that does not mend itself."
+        )
+    if found.verdict == "found":
+        return "No queue is stuck, and still one way between two servers cannot work."
+    lacking = joined(f"{one.what} of {one.server}".strip() for one in found.unread)
+    return (
+        f"Nothing that was read is at fault, but not all was read: {lacking}. Each of these could "
+        "have shown a fault, so clear is more than you know."
+    )
+
+
+def _is_known(found: Diagnosis) -> str:
+    if found.verdict == "clear":
+        return (
+            "All that matters was read: the queues of each server, the connectors, and the "
+            "addresses that mail comes from. Unknown is for what was not read."
+        )
+    return (
+        "What was read is enough to decide it, so there is nothing to wait for: follow the error "
+        "to the connector that answers, or to whoever does not."
+    )
+
+
+# -- What contradicts a cause ----------------------------------------------------------------------
+
+
+def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
+    """The fact of this organisation that a cause does not go with."""
+    if cause in _LACKING:
+        return _LACKING[cause](org)
+    if not stuck_queues(org):
+        return "But no queue is stuck, so no error text speaks for it."
+    if cause in _admitted(org):
+        if found.verdict == "found":
+            return (
+                "The error text would allow it, but what the connectors show explains the text "
+                "without it: look at them first."
+            )
+        return "It may be, but nothing that was read shows it."
+    says = joined(
+        dict.fromkeys(
+            f'"{error.inner_text or error.text}"'
+            for error in (parse(one.last_error or "") for one in stuck_queues(org))
+        ),
+        most=2,
+    )
+    return f"But the queues say something else: {says}."
+
+
+def _answerers(org: Snapshot) -> list[ReceiveConnector]:
+    """Who answers Exchange servers, each once."""
+    found = (one.answer.connector for one in judged_paths(org) if one.answer)
+    return list({one.identity: one for one in found if one}.values())
+
+
+def _no_shadow(org: Snapshot) -> str:
+    catching = [
+        one
+        for one in _answerers(org)
+        if is_custom(one, [each for each in org.connectors if each.server == one.server])
+    ]
+    if catching:
+        names = joined(one.identity for one in catching)
+        return f"{names} does answer servers, but offers what they need, so it is no fault."
+    return (
+        "But on every way between servers that was read a connector of setup answers: "
+        f"{joined(one.name for one in _answerers(org))}."
+    )
+
+
+def _meant(org: Snapshot) -> ReceiveConnector | None:
+    """The connector that setup made for the way that an engineer looks at first."""
+    path = way(org)
+    if path is None or path.endpoint is None:
+        return None
+    connectors = connectors_of(org, path.target)
+    return intended(connectors, path.endpoint.process, path.endpoint.port)
+
+
+def _auth_is_there(org: Snapshot) -> str:
+    meant = _meant(org)
+    if meant is None or meant.auth is None:
+        return "But that was not read."
+    auth = f"AuthMechanism of {meant.identity} is {flag_names(meant.auth)}"
+    if meant.offers_exchange_auth:
+        return f"But it is there: {auth}."
+    return f"{auth}, that is true; but it does not answer here."
+
+
+def _group_is_there(org: Snapshot) -> str:
+    meant = _meant(org)
+    if meant is None or meant.groups is None:
+        return "But that was not read."
+    groups = f"PermissionGroups of {meant.identity} are {flag_names(meant.groups)}"
+    if any(EXCHANGE_AUTH_TEXT in (one.last_error or "").casefold() for one in stuck_queues(org)):
+        return f"But {groups}, and with 5.7.3 no log-on was ever tried (S5.01)."
+    return f"But {groups}."
+
+
+def _not_suppressed(org: Snapshot) -> str:
+    del org
+    return "But SuppressXAnonymousTls is False on every connector that answers a server."
+
+
+def _somebody_answers(org: Snapshot) -> str:
+    names = joined(one.identity for one in _answerers(org))
+    return f"But on every way that was read somebody answers: {names}."
+
+
+def _no_conflict(org: Snapshot) -> str:
+    claims = [one.name for one in org.servers if role_conflicts(connectors_of(org, one))]
+    if claims:
+        return "Two services do claim a port, but not on this way."
+    return "But on no server two services claim one port."
+
+
+_LACKING: Mapping[str, Callable[[Snapshot], str]] = {
+    SHADOWED: _no_shadow,
+    DEFAULT_LACKS_AUTH: _auth_is_there,
+    GROUP_MISSING: _group_is_there,
+    SUPPRESSED: _not_suppressed,
+    NOBODY: _somebody_answers,
+    ROLE_CONFLICT: _no_conflict,
+}
+
+
+def _no_fault(org: Snapshot) -> str:
+    ways = judged_paths(org)
+    sound = sum(one.state == "clear" for one in ways)
+    return (
+        f"{sound} of {counted(len(ways), 'way')} between servers are known to work, none to fail."
+    )
+
+
+def _sound(org: Snapshot, name: str) -> str:
+    """Why nothing is to be mended on a server."""
+    ways = [one for one in judged_paths(org) if one.target.name == name]
+    names = joined(one.answer.connector.name for one in ways if one.answer and one.answer.connector)
+    queues = [one.identity for one in stuck_queues(org) if one.server == name]
+    if queues:
+        return f"{name} only holds {joined(queues)}; what keeps the mail there is at the target."
+    return f"On {name} {names or 'nobody'} answers other servers, as it should."

@@ -1,0 +1,350 @@
+"""Questions about who answers whom, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import RangeError, parse_address, parse_range, single, subtract
+from mailflow.exchange.selection import Answer, answer
+from mailflow.exchange.servers import Server
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import (
+    SHADOWED,
+    Path,
+    addresses_of,
+    connectors_of,
+    is_custom,
+    judged_paths,
+    verdict_on,
+)
+from mailflow.steps.words import counted, joined
+from mailflow.training.question import Judgement, Options, half, right, wrong
+from mailflow.training.subject import same, way, way_that_works
+
+NOBODY = "nobody"
+NOT_KNOWN = "not-known"
+NO_WAY = "No way between two servers is known at this moment, so there is nothing to ask here."
+
+
+class Answers:
+    """Which connector answers a server on another one (S1.10 to S1.18)."""
+
+    form: Form = "one"
+
+    def __init__(self, choose: Callable[[Snapshot], Path | None] = way) -> None:
+        """About the way that `choose` gives when the question is asked."""
+        self._choose = choose
+        self._path: Path | None = None
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        self._path = self._path or self._choose(org)
+        if self._path is None or self._path.endpoint is None:
+            return NO_WAY
+        one = self._path
+        return (
+            f"{one.sender.name} connects from {one.address} to port {self._path.endpoint.port} of "
+            f"{one.target.name}. Which receive connector answers?"
+        )
+
+    def options(self, org: Snapshot) -> Options:
+        """The target's connectors, and nobody."""
+        if self._path is None:
+            return ()
+        names = [one.identity for one in connectors_of(org, self._path.target)]
+        return (
+            *((name, name) for name in names),
+            (NOBODY, "none of them"),
+            (NOT_KNOWN, "not to be told from what was read"),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the selection, with what it says of each loser."""
+        got = self._ask(org)
+        if got is None:
+            return wrong(NO_WAY)
+        (chosen,) = given
+        expected = _key(got)
+        if chosen == expected:
+            return right(self._why(org, got))
+        if expected == NOT_KNOWN:
+            return wrong(f"That can't be said yet: {got.unknown}.")
+        if chosen == NOT_KNOWN:
+            return wrong("All was read that decides it: bindings, ranges and the address.")
+        if chosen == NOBODY:
+            return wrong(
+                "Then the connection would end with 421 4.3.2 (S1.18). But there is an enabled "
+                f"connector on port {got.port} with a range that holds {got.remote}."
+            )
+        reason = next(
+            (one.reason for one in got.others if one.connector.identity == chosen), "it does not"
+        )
+        return wrong(f"{chosen.rpartition(chr(92))[2]} does not answer here: {reason}.")
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From the rule to the two ranges that are left."""
+        got = self._ask(org)
+        if got is None or self._path is None:
+            return ()
+        left = sorted(
+            (
+                block.size,
+                f"{block} of {one.name} ({counted(block.size, 'address', 'addresses')})",
+            )
+            for one in _listening(connectors_of(org, self._path.target), got)
+            for block in one.ranges
+            if got.remote in block
+        )
+        return (
+            (
+                f"Only connectors that are enabled and bound to port {got.port} take part, and of "
+                "these only those of the service that listens there (S1.10)."
+            ),
+            f"Which of their ranges hold {got.remote}? The one with fewest addresses wins (S1.13).",
+            f"These hold it: {joined(text for _, text in left)}." if left else "No range holds it.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """Who answers."""
+        got = self._ask(org)
+        return (_key(got) if got else NOBODY,)
+
+    def _ask(self, org: Snapshot) -> Answer | None:
+        path = same(org, self._path) if self._path else None
+        return path.answer if path else None
+
+    def _why(self, org: Snapshot, got: Answer) -> str:
+        if got.unknown is not None:
+            return f"It can't be said: {got.unknown}."
+        if got.connector is None or got.range is None or self._path is None:
+            return "No connector matches, so the connection ends with 421 4.3.2 (S1.18)."
+        state, *_ = verdict_on(got.connector, connectors_of(org, self._path.target), None)
+        size = counted(got.range.size, "address", "addresses")
+        lets = {
+            "clear": "It lets an Exchange server in (S3.30).",
+            "found": "What it offers is not enough for an Exchange server (S3.30).",
+            "unknown": "",
+        }[state]
+        return (
+            f"Its range {got.range} ({size}) is the smallest that holds {got.remote} (S1.13). "
+            f"{lets}".strip()
+        )
+
+
+class AnswersNext(Answers):
+    """Who would answer if the connector that does no longer listed the address (design 1.2)."""
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        super().prompt(org)
+        if self._path is None:
+            return NO_WAY
+        return (
+            f"Suppose {self._path.address} ({self._path.sender.name}) were taken off the connector "
+            f"that answers it now on {self._path.target.name}. Which one answers then?"
+        )
+
+    def _ask(self, org: Snapshot) -> Answer | None:
+        now = super()._ask(org)
+        if now is None or now.connector is None or self._path is None:
+            return now
+        gone = [single(now.remote)]
+        others = [
+            replace(one, ranges=tuple(subtract(one.ranges, gone)))
+            if one.identity == now.connector.identity
+            else one
+            for one in connectors_of(org, self._path.target)
+        ]
+        return answer(others, local=now.local, port=now.port, remote=now.remote)
+
+
+def elsewhere(org: Snapshot) -> Path | None:
+    """A way of the same sender that works, to another server."""
+    first = way(org)
+    return way_that_works(org, first) if first else None
+
+
+class Port:
+    """Where mail from one server lands on another (S4.02 to S4.05)."""
+
+    form: Form = "one"
+
+    def __init__(self) -> None:
+        """About the way that an engineer would look at first."""
+        self._path: Path | None = None
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        self._path = self._path or way(org)
+        if self._path is None:
+            return NO_WAY
+        one = self._path
+        return (
+            f"{one.sender.name} (Exchange {one.sender.product}) hands mail to {one.target.name} "
+            f"(Exchange {one.target.product}). To which port does it connect?"
+        )
+
+    def options(self, org: Snapshot) -> Options:
+        """Ports that Exchange listens on."""
+        del org
+        return tuple((number, f"port {number}") for number in _PORTS)
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By versions and roles of the two."""
+        path = same(org, self._path) if self._path else None
+        if path is None or path.endpoint is None:
+            return wrong(NO_WAY)
+        (chosen,) = given
+        if chosen == str(path.endpoint.port):
+            return right(f"{_PORTS[chosen]} ({path.endpoint.fact}).")
+        return wrong(
+            f"{_PORTS[chosen]}. Here Exchange {path.sender.product} speaks to Exchange "
+            f"{path.target.product}."
+        )
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """By versions."""
+        del org
+        return (
+            "It depends on the versions of the two servers.",
+            "Exchange 2007 and 2010 have one transport service and know port 25 alone (S4.03).",
+            "Servers of 2013 and later speak to the Transport service of each other (S4.02).",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The port."""
+        path = same(org, self._path) if self._path else None
+        return (str(path.endpoint.port) if path and path.endpoint else "25",)
+
+
+_PORTS = {
+    "25": "Port 25 is where 2007 and 2010 listen, and where newer servers answer those two",
+    "475": "Port 475 takes mail into mailboxes, within servers of 2013 and later (S4.01)",
+    "587": "Port 587 is for clients that submit mail (S2.01)",
+    "717": "Port 717 is for mail that goes out through a Front End (S4.08)",
+    "2525": "Port 2525 is where the Transport service of 2013 and later answers its like",
+}
+
+
+class Caught:
+    """Which servers' addresses a custom connector catches and lets not in (C1, C16)."""
+
+    form: Form = "text"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return (
+            "Which addresses of Exchange servers are answered by a custom connector that does not "
+            "let an Exchange server in? Give them with commas between, or none."
+        )
+
+    def options(self, org: Snapshot) -> Options:
+        """It is typed."""
+        del org
+        return ()
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the way that each address takes."""
+        caught = _caught(org)
+        if [one.casefold() for one in given] == ["none"]:
+            if not caught:
+                return right("No custom connector stands in a server's way.")
+            return wrong("There is one at least. Look for ranges that hold an address of a server.")
+        chosen, problems = [], []
+        for text in given:
+            try:
+                chosen.append(str(parse_address(text)))
+            except RangeError:
+                problems.append(_no_address(text))
+        problems += [_not_caught(org, one) for one in chosen if one not in caught]
+        hits = [one for one in chosen if one in caught]
+        lacking = [one for one in caught if one not in hits]
+        if not problems and not lacking:
+            return right(f"{joined(f'{one} ({owner})' for one, owner in caught.items())}.")
+        if hits and lacking:
+            problems.append(f"{counted(len(lacking), 'address', 'addresses')} more.")
+        text = " ".join(problems)
+        return half(text) if hits else wrong(text)
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From where addresses stand to how many there are."""
+        number = len(_caught(org))
+        return (
+            (
+                "Do not look for the address as a text: look for ranges that hold it. A server may "
+                "have several addresses, of both families."
+            ),
+            (
+                "mailflow.answering_connectors(org) asks for each address of each server; faulty "
+                "ways stand first."
+            ),
+            f"It is {counted(number, 'address', 'addresses')}.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The addresses."""
+        return tuple(_caught(org)) or ("none",)
+
+
+def _key(got: Answer) -> str:
+    if got.unknown is not None:
+        return NOT_KNOWN
+    return got.connector.identity if got.connector else NOBODY
+
+
+def _listening(connectors: Sequence[ReceiveConnector], got: Answer) -> list[ReceiveConnector]:
+    return [
+        one
+        for one in connectors
+        if one.enabled is not False
+        and one.role == got.process
+        and any(
+            binding.port == got.port and binding.family == got.remote.version
+            for binding in one.bindings
+        )
+    ]
+
+
+def _caught(org: Snapshot) -> dict[str, str]:
+    """Address to its server, for all that a custom connector keeps out."""
+    return {
+        str(one.address): one.sender.name
+        for one in judged_paths(org)
+        if one.state == "found" and one.cause == SHADOWED and one.address
+    }
+
+
+def _no_address(text: str) -> str:
+    try:
+        block = parse_range(text)
+    except RangeError:
+        return f"{text[:60]} is no address."
+    return f"{block} is a range; asked are the addresses of servers in it."
+
+
+def _not_caught(org: Snapshot, text: str) -> str:
+    owner = _owner(org, text)
+    if owner is None:
+        return f"No Exchange server has {text}."
+    mine = [one for one in judged_paths(org) if str(one.address) == text and one.answer]
+    who = joined(
+        f"{one.answer.connector.name} on {one.target.name}"
+        for one in mine
+        if one.answer and one.answer.connector
+    )
+    if any(_custom(org, one) for one in mine):
+        return f"{text} ({owner.name}) meets {who}, and is let in."
+    return f"{text} ({owner.name}) is answered by {who}: no custom connector stands in its way."
+
+
+def _custom(org: Snapshot, path: Path) -> bool:
+    answerer = path.answer.connector if path.answer else None
+    return answerer is not None and is_custom(answerer, connectors_of(org, path.target))
+
+
+def _owner(org: Snapshot, text: str) -> Server | None:
+    return next((one for one in org.servers if text in map(str, addresses_of(org, one))), None)

@@ -1,0 +1,92 @@
+"""The question what has to be asked for, where not everything was read."""
+
+from __future__ import annotations
+
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import unread_of
+from mailflow.steps.words import counted, joined
+from mailflow.training.question import Judgement, Options, half, right, wrong
+
+NOTHING = "nothing"
+_KINDS = {
+    "queues": ("Get-Queue",),
+    "receive connectors": ("Get-ReceiveConnector",),
+    "addresses": ("Get-NetworkConnectionInfo", "addresses"),
+}
+"""What can be asked for, and the reads that it stands for."""
+_WHY_READ = {
+    "queues": "The queues of {} were read: its Transport service answered.",
+    "receive connectors": (
+        "The receive connectors of {} were read: they stand in the directory, and any server can "
+        "be asked for them."
+    ),
+    "addresses": "The addresses of {} were read from its adapters.",
+}
+
+
+class Missing:
+    """What was not read and could change the verdict."""
+
+    form: Form = "several"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return "What do you have to ask for, because it was not read?"
+
+    def options(self, org: Snapshot) -> Options:
+        """Each kind of thing, of each server, and nothing."""
+        things = [f"{kind} of {one.name}" for one in org.servers for kind in _KINDS]
+        return (
+            *((one, f"the {one}") for one in things),
+            (NOTHING, "nothing: all of this was read"),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the rows of unread."""
+        lacking = _lacking(org)
+        if given == (NOTHING,):
+            if not lacking:
+                return right("Every server has answered all that it was asked.")
+            return wrong("mailflow.not_read(org) has rows: a server did not answer.")
+        if NOTHING in given:
+            return wrong("Either nothing is missing, or what you ticked is.")
+        too_many = [one for one in given if one not in lacking]
+        hits = [one for one in given if one in lacking]
+        said = " ".join(_was_read(one) for one in too_many)
+        missed = len(lacking) - len(hits)
+        if not too_many and not missed:
+            why = joined(dict.fromkeys(lacking.values()), most=2)
+            return right(f"That is what is missing. {why}")
+        more = f"{counted(missed, 'thing')} more. " if missed and hits else ""
+        return half(f"{more}{said}".strip()) if hits else wrong(said)
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From the table to the number."""
+        number = len(_lacking(org))
+        return (
+            "mailflow.not_read(org) lists what could not be read, and why.",
+            "Connectors stand in the directory. Queues and adapters only their own server tells.",
+            f"It is {counted(number, 'thing')}." if number else "There is no row.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """All that is missing."""
+        return tuple(_lacking(org)) or (NOTHING,)
+
+
+def _lacking(org: Snapshot) -> dict[str, str]:
+    """Key of an option to why it was not read."""
+    return {
+        f"{kind} of {one.name}": row.why
+        for one in org.servers
+        for kind, reads in _KINDS.items()
+        for row in reversed(unread_of(org))
+        if one.is_named(row.server) and row.what.partition(" ")[0] in reads
+    }
+
+
+def _was_read(key: str) -> str:
+    kind, _, server = key.partition(" of ")
+    return _WHY_READ[kind].format(server)

@@ -1,0 +1,214 @@
+"""Questions about queues and their error texts."""
+
+from __future__ import annotations
+
+from mailflow.exchange.catalogue import FRONT_END, SENDER_AFTER_EHLO, TARGET
+from mailflow.exchange.causes import explain
+from mailflow.exchange.last_error import parse
+from mailflow.exchange.queues import Queue
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.queues import is_stuck, queues_of
+from mailflow.steps.words import counted, joined
+from mailflow.training.question import Judgement, Options, half, right, wrong
+
+NONE = "none"
+
+
+class Stuck:
+    """Which queues are stuck (contract 8.4, S4.42 to S4.44)."""
+
+    form: Form = "several"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return "Which queues are stuck? Tick all that are."
+
+    def options(self, org: Snapshot) -> Options:
+        """The queues that hold messages or an error text."""
+        shown = [one for one in queues_of(org) if one.message_count or one.last_error]
+        return (
+            *((one.identity, _in_words(one)) for one in sorted(shown, key=_identity)),
+            (NONE, "none of them"),
+        )
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By status and kind of each queue."""
+        stuck = {one.identity for one in queues_of(org) if is_stuck(one)}
+        chosen = set(given) - {NONE}
+        if NONE in given and chosen:
+            return wrong("Either none of them is stuck, or those you ticked are.")
+        too_many = [one for one in queues_of(org) if one.identity in chosen - stuck]
+        lacking = stuck - chosen
+        said = " ".join(_why_not_stuck(one) for one in too_many)
+        if not too_many and not lacking:
+            return right(_why_stuck([one for one in queues_of(org) if one.identity in stuck]))
+        if chosen & stuck:
+            more = f"{counted(len(lacking), 'queue')} more cannot move. " if lacking else ""
+            return half(f"{more}{said}".strip())
+        if not chosen:
+            return wrong(
+                f"{counted(len(lacking), 'queue')} cannot move: look at Status. Retry means that "
+                "the last attempt failed and another one is planned."
+            )
+        return wrong(said)
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From the column to the number."""
+        number = sum(map(is_stuck, queues_of(org)))
+        return (
+            "The number of messages does not tell. Look at Status, and at the kind of queue.",
+            (
+                "A shadow queue holds copies by design (S4.43), and an error text may be old "
+                "(S4.42). Retry is what a queue shows whose last attempt failed."
+            ),
+            f"It is {counted(number, 'queue')}." if number else "No queue is in Retry.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """The stuck ones."""
+        return tuple(one.identity for one in queues_of(org) if is_stuck(one)) or (NONE,)
+
+
+def _identity(queue: Queue) -> str:
+    return queue.identity
+
+
+def _in_words(queue: Queue) -> str:
+    """What Get-Queue shows of it, without a judgement."""
+    text = ", with an error text" if queue.last_error else ""
+    messages = counted(queue.message_count, "message")
+    return f"{queue.identity}: {queue.delivery_type}, {queue.status}, {messages}{text}"
+
+
+def _why_stuck(stuck: list[Queue]) -> str:
+    if not stuck:
+        return (
+            "No queue is in Retry: what holds messages is on its way, or keeps copies by design "
+            "(S4.42, S4.43)."
+        )
+    messages = sum(one.message_count or 0 for one in stuck)
+    return (
+        f"{joined(one.identity for one in stuck)}: status {joined(one.status for one in stuck)}, "
+        f"{counted(messages, 'message')} in all. Nothing moves there until something is mended."
+    )
+
+
+def _why_not_stuck(queue: Queue) -> str:
+    name = queue.identity
+    if queue.is_shadow:
+        return (
+            f"{name} is a shadow queue: it keeps copies until another server has delivered them. "
+            "Messages there are no fault (S4.43)."
+        )
+    if queue.is_poison:
+        return f"{name} is the poison queue, always Suspended (S4.44)."
+    if queue.last_error:
+        return (
+            f"{name} has an error text, but its status is {queue.status}: the text is left from an "
+            "attempt that failed before, and mail moves again (S4.42)."
+        )
+    return (
+        f"{name} has status {queue.status}: its "
+        f"{counted(queue.message_count, 'message')} are on the way."
+    )
+
+
+_WHO = {
+    "sender": "the sending server itself, after it had read what the target offers",
+    "target": "the target, in an answer of its own",
+    "network": "nobody: there was no connection",
+    "before": "the sending server, before it had anybody to connect to",
+    NONE: "nobody: no queue holds an error text",
+}
+
+
+class GaveUp:
+    """Who ended the conversation, by the error text of the largest stuck queue (S5.01, 6.2)."""
+
+    form: Form = "one"
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        queue = _loudest(org)
+        if queue is None:
+            return "Who gave up, by LastError of the queues?"
+        return f"LastError of {queue.identity} reads:\n{queue.last_error}\nWho gave up?"
+
+    def options(self, org: Snapshot) -> Options:
+        """Whoever may give up."""
+        del org
+        return tuple(_WHO.items())
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the catalogue of texts."""
+        queue, (answer,) = _loudest(org), given
+        if queue is None:
+            no_text = "No queue holds an error text at this moment."
+            return right(no_text) if answer == NONE else wrong(no_text)
+        expected = _who(queue)
+        error = parse(queue.last_error or "")
+        explained = explain(error)
+        facts = f" ({', '.join(map(_source, explained.facts))})" if explained.facts else ""
+        says = f"{explained.says or 'The text is not in the catalogue.'}{facts}"
+        words = error.inner_text or error.text
+        if answer == expected:
+            return right(f'"{words}": {says}')
+        means = {
+            "sender": "Then the text would speak of what the target offered in its EHLO reply.",
+            "target": (
+                "That is what the words around it suggest: they quote a reply even where the "
+                "target gave none."
+                if expected == "sender"
+                else "Then the innermost words would be a reply of the target."
+            ),
+            "network": "Then there would be a socket error, or words such as Unable to connect.",
+            "before": "Then the text would speak of a name or of a route.",
+            NONE: f"{queue.identity} holds one.",
+        }[answer]
+        return wrong(f'{means} The innermost words are "{words}": {says}')
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From the place to the text."""
+        queue = _loudest(org)
+        if queue is None:
+            return ("Look for a text in the column LastError: is there one at all?",)
+        error = parse(queue.last_error or "")
+        return (
+            "Errors are quoted inside each other. Read the innermost one: it carries the cause.",
+            f'Its innermost words are "{error.inner_text or error.text}".',
+            (
+                "`mailflow explain` takes such a text apart and says who made it up; so does the "
+                "column 'Who said it' of mailflow.last_errors."
+            ),
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """Who it was."""
+        queue = _loudest(org)
+        return (_who(queue) if queue else NONE,)
+
+
+def _loudest(org: Snapshot) -> Queue | None:
+    """The stuck queue with most messages; else any queue with an error text."""
+    told = [one for one in queues_of(org) if (one.last_error or "").strip()]
+    return max(
+        told, key=lambda one: (is_stuck(one), one.message_count or 0, one.identity), default=None
+    )
+
+
+def _who(queue: Queue) -> str:
+    error = parse(queue.last_error or "")
+    explained = explain(error)
+    if explained.speaker == SENDER_AFTER_EHLO:
+        return "sender"
+    if explained.speaker in (TARGET, FRONT_END):
+        return "target"
+    if error.winsock is not None or "unable to connect" in (queue.last_error or "").casefold():
+        return "network"
+    return "before"
+
+
+def _source(fact: str) -> str:
+    return fact if fact[0].isalpha() else f"section {fact}"

@@ -1,0 +1,272 @@
+"""The question how to repair it: what is typed is tried on a copy, and proven there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import Address, AddressRange, Family, format_range, single, subtract
+from mailflow.exchange.selection import answer
+from mailflow.lab.practice import Practice
+from mailflow.opening import practice_snapshot
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import findings
+from mailflow.steps.paths import SHADOWED, addresses_of, connectors_of
+from mailflow.steps.places import address_of
+from mailflow.steps.queues import stuck_queues
+from mailflow.steps.treatment import RELAY, Rights, abilities, effect
+from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.words import counted, joined
+from mailflow.training import console
+from mailflow.training.question import Judgement, Options, half, right, wrong
+from mailflow.training.typed import NotTypedError, lines_of
+from mailflow.training.windows import TRANSPORT
+
+LONG_ENOUGH = timedelta(minutes=20)
+"""After this each queue has tried again by itself and has drained (S4.62)."""
+
+NOTHING = "none"
+"""What is typed where nothing is to be changed."""
+_NOT_LISTENING = "target-refuses"
+
+
+class Repair:
+    """Commands that mend what is wrong, and break nothing else."""
+
+    form: Form = "lines"
+
+    def __init__(self, copy: Callable[[], Practice]) -> None:
+        """Tried on what `copy` gives: the practice as it is now, to be spoilt."""
+        self._copy = copy
+
+    def prompt(self, org: Snapshot) -> str:
+        """What is asked."""
+        del org
+        return (
+            "Which commands repair it? They are tried on a copy; nothing is run yet. If nothing is "
+            "to be changed, type none."
+        )
+
+    def options(self, org: Snapshot) -> Options:
+        """It is typed."""
+        del org
+        return ()
+
+    def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
+        """By the copy: what Exchange says, who answers then, and whether the queues drain."""
+        typed = "\n".join(given)
+        is_found = findings(org).verdict == "found"
+        if typed.strip().casefold() == NOTHING:
+            return _left_alone(org, is_found=is_found)
+        try:
+            lines_of(typed)
+        except NotTypedError as error:
+            return wrong(f"{error.line.strip()}: {error}")
+        if not is_found:
+            return wrong(
+                "Nothing that was read is at fault at this moment. Whatever you change now changes "
+                "something that works."
+            )
+        copy = self._copy()
+        refused = console.run(copy, typed).refused
+        after = practice_snapshot(copy, org.origin)
+        copy.advance(LONG_ENOUGH)
+        later = practice_snapshot(copy, org.origin)
+        return _judged(org, after, later, refused)
+
+    def hints(self, org: Snapshot) -> tuple[str, ...]:
+        """From what to change to the command itself."""
+        found = findings(org)
+        where = joined(one.server for one in found.findings if one.state == "found" and one.server)
+        first = next(iter(self.solution(org)), "").partition("\n")[0]
+        return (
+            (
+                f"Something has to be changed on {where or 'no server'}. "
+                "Change as little as can be: others meet the same connector."
+            ),
+            (
+                "A plain list replaces the whole value (S8.60), so name all that is to stay. To "
+                "take one address out of a range, write the pieces on its two sides (S8.63)."
+            ),
+            f"The first command is: {first}" if first != NOTHING else "There is nothing to repair.",
+        )
+
+    def solution(self, org: Snapshot) -> tuple[str, ...]:
+        """What the findings propose; where a service is stopped, to start it."""
+        found = findings(org)
+        stopped = sorted(
+            {
+                one.server
+                for one in found.findings
+                if one.state == "found" and one.cause == _NOT_LISTENING and one.server
+            }
+        )
+        lines = [
+            *found.repair,
+            *(
+                f"Invoke-Command -ComputerName {name} {{ Start-Service {TRANSPORT} }}"
+                for name in stopped
+            ),
+        ]
+        if stopped:
+            lines += [f'Retry-Queue -Identity "{one.identity}"' for one in stuck_queues(org)]
+        return ("\n".join(lines) or NOTHING,)
+
+
+def _left_alone(org: Snapshot, *, is_found: bool) -> Judgement:
+    """What to say to whoever wants to change nothing."""
+    if is_found:
+        return wrong("Something is at fault, and it does not go away by itself.")
+    if org.unread:
+        return right("Nothing is known to be at fault. A change now would be a guess.")
+    return right("All works. Whatever is changed now can only break something.")
+
+
+def _judged(
+    before: Snapshot, after: Snapshot, later: Snapshot, refused: tuple[str, ...]
+) -> Judgement:
+    harm = list(_harm(before, after))
+    then = findings(later)
+    waiting = stuck_queues(later)
+    changed = before.connectors != after.connectors
+    if refused:
+        text = f"On the copy not all of it is done: {joined(refused, most=2)}"
+        return (half if changed else wrong)(text)
+    if then.verdict == "found" or waiting:
+        return _not_enough(before, later, then, changed=changed)
+    if harm:
+        return half(f"The mail moves then. {_harm_in_words(harm)}")
+    return right(_proven(before, after, later))
+
+
+def _not_enough(before: Snapshot, later: Snapshot, then: Diagnosis, *, changed: bool) -> Judgement:
+    """What is still wrong on the copy after everything has had time to drain."""
+    waiting = stuck_queues(later)
+    queues = (
+        f" {joined(one.identity for one in waiting)} still wait on the copy, 20 minutes later."
+        if waiting
+        else ""
+    )
+    if not changed and _faults(then) == _faults(findings(before)):
+        return wrong(
+            f"Nothing that keeps the mail back is changed by that.{queues} To try a queue again "
+            "makes it meet the same answer again."
+        )
+    left = " ".join(one.reading for one in then.findings if one.state == "found")
+    gone = stuck_queues(before) and len(waiting) < len(stuck_queues(before))
+    text = f"It is not the whole repair.{queues} {left}"
+    return half(text) if gone or _faults(then) != _faults(findings(before)) else wrong(text)
+
+
+def _faults(found: Diagnosis) -> set[tuple[str, str | None, str | None]]:
+    return {
+        (one.cause, one.server, one.connector) for one in found.findings if one.state == "found"
+    }
+
+
+def _proven(before: Snapshot, after: Snapshot, later: Snapshot) -> str:
+    moved = sum(one.message_count or 0 for one in stuck_queues(before))
+    text = (
+        f"On the copy {counted(moved, 'message')} were delivered within 20 minutes, no server is "
+        "kept out, and nobody else loses anything."
+    )
+    if _shares(before, after):
+        text += (
+            " Hosts and servers share a connector now: it works, and is the worse repair (S3.34)."
+        )
+    elif not later.unread:
+        text += " All was read, and all is clear."
+    return text
+
+
+def _shares(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a custom connector that caught servers was given what they need."""
+    caught = {
+        one.connector
+        for one in findings(before).findings
+        if one.cause == SHADOWED and one.state == "found"
+    }
+    old = {one.identity: one.auth for one in before.connectors}
+    return any(one.identity in caught and one.auth != old[one.identity] for one in after.connectors)
+
+
+# -- Whom it costs something -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """A block of addresses whose hosts lose something on a server."""
+
+    server: str
+    block: AddressRange
+    was: str
+    will: str
+    lost: tuple[str, ...]
+
+
+def _harm(before: Snapshot, after: Snapshot) -> Iterator[_Loss]:
+    """All addresses but servers' own that lose an ability, on each server that was changed.
+
+    Between two bounds of ranges the same connectors answer, so one address stands for its block.
+    """
+    rights, rights_after = Rights(before), Rights(after)
+    known = [single(address) for one in before.servers for address in addresses_of(before, one)]
+    for server in before.servers:
+        old, new = connectors_of(before, server), connectors_of(after, server)
+        if old == new:
+            continue
+        for port, family in _places([*old, *new]):
+            for block in _blocks([*old, *new], family):
+                for rest in subtract([block], [one for one in known if one.family == family]):
+                    remote = address_of(family, rest.first)
+                    was, will = (_answering(some, port, remote) for some in (old, new))
+                    cost = effect(was, will, rights, rights_after)
+                    lost = cost.loses
+                    if RELAY in cost.not_known and abilities(was, rights)[RELAY]:
+                        lost = (*lost, RELAY)  # as setup makes a connector it does not relay
+                    if lost:
+                        yield _Loss(server.name, rest, _name(was), _name(will), lost)
+
+
+def _places(connectors: list[ReceiveConnector]) -> list[tuple[int, Family]]:
+    return sorted(
+        {(binding.port, binding.family) for one in connectors for binding in one.bindings}
+    )
+
+
+def _blocks(connectors: list[ReceiveConnector], family: Family) -> Iterator[AddressRange]:
+    """The address space of custom and default lists, cut at each bound."""
+    ranges = [block for one in connectors for block in one.ranges if block.family == family]
+    bounds = sorted({one.first for one in ranges} | {one.last + 1 for one in ranges})
+    for first, past in itertools.pairwise(bounds):
+        yield AddressRange(family, first, past - 1)
+
+
+def _answering(
+    connectors: tuple[ReceiveConnector, ...], port: int, remote: Address
+) -> ReceiveConnector | None:
+    return answer(connectors, local=None, port=port, remote=remote).connector
+
+
+def _name(connector: ReceiveConnector | None) -> str:
+    return connector.name if connector else "nobody"
+
+
+def _harm_in_words(harm: list[_Loss]) -> str:
+    first = harm[0]
+    alike = [one for one in harm if (one.was, one.will) == (first.was, first.will)]
+    number = sum(one.block.size for one in alike if one.server == first.server)
+    blocks = joined(
+        (format_range(one.block) for one in alike if one.server == first.server), most=3
+    )
+    where = joined(dict.fromkeys(one.server for one in alike))
+    lost = joined(text.partition(" (")[0] for text in first.lost[:2])
+    return (
+        f"But on {where} {counted(number, 'other address', 'other addresses')} ({blocks}) would be "
+        f"answered by {first.will} and no longer by {first.was}: that costs them {lost} (section "
+        "2.6). Take off the servers' addresses alone."
+    )

@@ -1,0 +1,103 @@
+"""The end of a case: what is still open, or what it has taught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mailflow.exchange.causes import CAUSES, Cause
+from mailflow.show.markup import Markup
+from mailflow.show.training import Debrief, debrief_card, still_open
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import findings
+from mailflow.steps.queues import stuck_queues
+from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.words import joined
+from mailflow.training import facts
+from mailflow.training.question import Question
+
+DOCUMENTS = "../../docs"
+"""From a notebook of the training to the documents."""
+
+
+def open_points(began: Diagnosis, now: Snapshot, questions: Iterable[Question]) -> Iterator[str]:
+    """What is left to do: questions without a right answer, and what does not work yet.
+
+    Nothing has to be repaired where nothing was found at the beginning.
+    """
+    for one in questions:
+        if not one.solved:
+            state = "without a right answer" if one.tries else "not answered"
+            asked = one.asked().prompt.rpartition("\n")[2]
+            yield f'The question "{one.name}" is {state}: {asked}'
+    if began.verdict != "found":
+        return
+    found = findings(now)
+    waiting = stuck_queues(now)
+    if found.verdict == "found":
+        yield f"Something is still at fault: {found.headline}."
+    if waiting:
+        yield (
+            f"{joined(one.identity for one in waiting)} still wait. Once repaired they try again "
+            "by themselves, or at once with Retry-Queue: lab.run(...), then lab.wait(minutes=5)."
+        )
+    elif found.verdict == "unknown":
+        yield "Not all can be read yet: mailflow.not_read(lab.open()) says what."
+
+
+def unfinished(points: Sequence[str]) -> Markup:
+    """The points that are left."""
+    return still_open("Not solved yet. What is left:", points)
+
+
+def debrief(
+    began: Diagnosis,
+    lessons: Sequence[str],
+    questions: Iterable[Question],
+    notes: Sequence[str],
+    after: str,
+) -> Markup:
+    """What the case has taught, and where to go on.
+
+    Args:
+        began: the findings at the beginning.
+        lessons: what it teaches.
+        questions: all that were asked.
+        notes: what else there is to say.
+        after: the notebook of the next case; empty: it was the last.
+    """
+    named = [one.cause for one in began.findings if one.state == began.verdict]
+    card = CAUSES[named[0]] if named and began.verdict == "found" else None
+    heads = {
+        "clear": "Nothing was wrong",
+        "unknown": "It could not be known, and you said so",
+    }
+    title = card.title if card else heads.get(began.verdict, "")
+    links = [("the facts", f"{DOCUMENTS}/facts.md")]
+    if card:
+        links.insert(0, (f"the cause {card.id}", f"{DOCUMENTS}/causes.md#{card.id}"))
+    if after:
+        links.append(("the next case", after))
+    asked = list(questions)
+    hints = sum(one.hints_used for one in asked)
+    tries = sum(one.tries for one in asked)
+    effort = f"{len(asked)} questions, {tries} answers, {hints} hints."
+    return debrief_card(
+        Debrief(
+            title,
+            tuple(lessons),
+            facts=tuple(facts.named_in(lessons)),
+            card=_card(card) if card else (),
+            links=tuple(links),
+            notes=(effort, *notes),
+        )
+    )
+
+
+def _card(card: Cause) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (
+        ("What happens", (card.meaning,)),
+        ("Speaks for it", card.evidence_for),
+        ("Speaks against it", card.evidence_against),
+        ("To confirm", card.confirm),
+        ("To repair", card.fix),
+    )

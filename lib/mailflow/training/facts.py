@@ -1,0 +1,30 @@
+"""What the facts named in a lesson say, where the documents are at hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parents[3] / "docs" / "facts.md"
+"""In a clone; a package that was installed has the ids alone."""
+
+_ID = re.compile(r"\b[SCL]\d+(?:\.\d+[a-z]?)?\b")
+_ROW = re.compile(r"^\| (\S+) \| (.*?) \|", re.MULTILINE)
+
+
+def named_in(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Id and words of each fact that the texts name, in order, each once."""
+    known = _known()
+    ids = dict.fromkeys(one for text in texts for one in _ID.findall(text))
+    return [(one, known[one]) for one in ids if one in known]
+
+
+@cache
+def _known() -> dict[str, str]:
+    try:
+        text = FILE.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return {one: words.replace("`", "") for one, words in _ROW.findall(text)}

@@ -1,0 +1,176 @@
+"""A practice organisation alive in a notebook: look, ask, type, wait, go back, be asked.
+
+Everything that happens in it is a move: a wait, or typed lines. The same moves from the same start
+give the same organisation, so a copy is made and a step is taken back by making them again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mailflow.closing import RUN_FOLDER
+from mailflow.errors import UsageError
+from mailflow.lab import scenarios
+from mailflow.lab.practice import Practice
+from mailflow.opening import practice_snapshot
+from mailflow.show.markup import Markup
+from mailflow.show.training import story_card
+from mailflow.show.widgets.saying import note
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import findings
+from mailflow.steps.words import clock
+from mailflow.training import cases, console, debriefing, progress
+from mailflow.training.asking import KINDS
+from mailflow.training.asking.repair import NOTHING
+from mailflow.training.console import Transcript
+from mailflow.training.question import Question
+from mailflow.training.watching import delay, watch
+
+if TYPE_CHECKING:
+    from mailflow.table import Table
+
+Move = Callable[[Practice], object]
+
+_NOTES = (
+    "Run the cells one by one (Shift+Enter), and answer before you look at the next one.",
+    "Nothing can be broken here: lab.undo() takes the last step back, lab.again() all of them.",
+)
+
+
+class Lab:
+    """A practice organisation for a learner. Shown, it tells its story."""
+
+    def __init__(self, name: str, seed: int, *, answers: bool) -> None:
+        """Make it by `practice`."""
+        self._name, self._seed, self._answers = name, seed, answers
+        self._live = not answers and not os.environ.get(RUN_FOLDER)
+        self._moves: list[Move] = []
+        self._questions: dict[str, Question] = {}
+        self._practice = self._begin()
+        self._began = findings(self.open())
+
+    @property
+    def story(self) -> Markup:
+        """What the ticket tells."""
+        one = self._practice
+        now = f"It is {clock(one.clock.now)} there."
+        return story_card(one.title, one.story, now, _NOTES)
+
+    def open(self) -> Snapshot:
+        """The organisation as it is now, read from all its servers as a live one is."""
+        seed = f", seed {self._seed}" if self._seed else ""
+        return practice_snapshot(self._practice, f"demo:{self._name}{seed}")
+
+    def wait(self, minutes: float = 10) -> Table | Markup:
+        """Let time pass there, and watch the queues.
+
+        Args:
+            minutes: how long, at most a day.
+        """
+        length = delay(minutes)
+        if isinstance(length, str):
+            return note(length)
+        self._moves.append(lambda practice: practice.advance(length))
+        return watch(self._practice, length)
+
+    def run(self, typed: object = "") -> Transcript:
+        """Run what an engineer would type, in a session of the Exchange Management Shell.
+
+        Args:
+            typed: one or several commands, as the remedy prints them; or an answered question.
+        """
+        text = typed.value if isinstance(typed, Question) else str(typed or "")
+        if text.strip().casefold() == NOTHING:
+            return Transcript((console.Said("", remark="Nothing is changed."),), begun=False)
+        done = console.run(self._practice, text)
+        if done.begun:
+            self._moves.append(lambda practice: console.run(practice, text))
+        return done
+
+    def ask(self, name: str) -> Question:
+        """A question about the organisation; the same one again for the same name.
+
+        Raises:
+            UsageError: there is no such question.
+        """
+        if name not in KINDS:
+            raise UsageError(f"no question is called {name!r}; known: {', '.join(KINDS)}")
+        if name not in self._questions:
+            one = Question(name, KINDS[name](self.copy), self.open, live=self._live)
+            self._questions[name] = one
+            if self._answers:
+                one.solve()
+        return self._questions[name]
+
+    def undo(self) -> Markup:
+        """Take the last wait, or the last typed lines, back."""
+        if not self._moves:
+            return self._said("There is nothing to take back.")
+        self._moves.pop()
+        self._practice = self.copy()
+        return self._said("The last step is taken back.")
+
+    def again(self) -> Markup:
+        """Begin anew, with all questions open."""
+        self._moves.clear()
+        self._questions.clear()
+        self._practice = self._begin()
+        return self._said("All is as it was at the beginning. Run the cells from the top.")
+
+    def copy(self) -> Practice:
+        """A practice that stands where this one does, to be tried on."""
+        practice = self._begin()
+        for move in self._moves:
+            move(practice)
+        return practice
+
+    def debrief(self) -> Markup:
+        """What is still open; once nothing is, what the case has taught."""
+        questions = self._questions.values()
+        points = list(debriefing.open_points(self._began, self.open(), questions))
+        if points:
+            return debriefing.unfinished(points)
+        notes = [] if self._answers else [self._kept()]
+        lesson, after = self._practice.lesson, cases.after(self._name)
+        return debriefing.debrief(self._began, lesson, questions, notes, after)
+
+    def _repr_html_(self) -> str:
+        return self.story.html
+
+    def __repr__(self) -> str:
+        """The story in words."""
+        return self.story.text
+
+    def _begin(self) -> Practice:
+        return Practice.begin(self._name, seed=self._seed)
+
+    def _kept(self) -> str:
+        questions = self._questions.values()
+        tries = sum(one.tries for one in questions)
+        hints = sum(one.hints_used for one in questions)
+        trouble = progress.keep(self._name, self._seed, tries, hints)
+        return trouble or "It is written down: `mailflow training` lists what you have solved."
+
+    def _said(self, words: str) -> Markup:
+        return note(f"{words} It is {clock(self._practice.clock.now)} there.")
+
+
+def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> Lab:
+    """A practice organisation alive in this notebook.
+
+    Args:
+        name: of a training case, `case-3`, or of another scenario.
+        seed: another one gives other names, addresses and order, and the same fault.
+        answers: whether the questions answer themselves, as in the solved runs.
+
+    Raises:
+        UsageError: no such case, or a seed that is none.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"seed {seed!r} is no whole number")
+    if name not in scenarios.names():
+        known = ", ".join(scenarios.difficulties())
+        raise UsageError(f"no case is called {name!r}; known: {known}")
+    return Lab(name, seed, answers=answers)

@@ -1,0 +1,106 @@
+"""What was solved on this machine, in one small file in the user's data folder.
+
+    {"schema": "mailflow.training/1", "solved": {"case-1": {"at": ..., "seed": 0, ...}}}
+
+It says nothing of anybody but what was solved when. A file that can't be understood is left as it
+is, and said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mailflow.snapshot import write_whole
+
+SCHEMA = "mailflow.training/1"
+FOLDER = "MAILFLOW_DATA"
+"""Environment variable that names another folder than the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """How a case was solved the last time.
+
+    Attributes:
+        at: when, ISO in UTC.
+        seed: the names and addresses it had.
+        tries: how many answers that took.
+        hints: how many hints.
+        times: how often it was solved.
+    """
+
+    at: str
+    seed: int = 0
+    tries: int = 0
+    hints: int = 0
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is known to be solved.
+
+    Attributes:
+        solved: neutral name of a case to how it was solved.
+        trouble: why the file could not be read; empty where it could, or is not there yet.
+    """
+
+    solved: Mapping[str, Solved]
+    trouble: str = ""
+
+
+def file() -> Path:
+    """Where it is kept."""
+    named = os.environ.get(FOLDER, "")
+    if named:
+        return Path(named) / "training.json"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("mailflow", appauthor=False)) / "training.json"
+
+
+def read() -> Progress:
+    """What was solved so far; nothing where nothing was kept."""
+    path = file()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != SCHEMA:
+            return Progress({}, f"{path}: expected schema {SCHEMA}")
+        solved = {str(name): Solved(**one) for name, one in document["solved"].items()}
+    except FileNotFoundError:
+        return Progress({})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return Progress({}, f"{path}: not readable ({error})")
+    return Progress(solved)
+
+
+def keep(case: str, seed: int, tries: int, hints: int) -> str:
+    """Write down that a case was solved; "" when it is kept, else why it is not."""
+    known = read()
+    if known.trouble:
+        return f"Not written down: {known.trouble}. Move that file away, then solve it again."
+    before = known.solved.get(case)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    one = Solved(now, seed, tries, hints, before.times + 1 if before else 1)
+    path = file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, _text({**known.solved, case: one}))
+    except OSError as error:
+        return f"Not written down: {path}: {error.strerror}."
+    return ""
+
+
+def _text(solved: Mapping[str, Solved]) -> str:
+    listed = {name: _as_json(one) for name, one in sorted(solved.items())}
+    return json.dumps({"schema": SCHEMA, "solved": listed}, indent=2) + "\n"
+
+
+def _as_json(one: Solved) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}

@@ -1,0 +1,74 @@
+"""Which way between two servers a question is about, chosen by what is seen, not by what was built.
+
+A way in trouble before one that works; among those the one a stuck queue is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mailflow.exchange.queues import Queue
+from mailflow.exchange.routing import LEGACY, candidate_targets
+from mailflow.snapshot import Snapshot
+from mailflow.steps.paths import Path, connectors_of, is_custom, judged_paths
+from mailflow.steps.queues import stuck_queues
+
+
+def way(org: Snapshot) -> Path | None:
+    """The way that an engineer would look at first; None where no way is known."""
+    stuck = stuck_queues(org)
+
+    def waits(path: Path) -> bool:
+        return any(_leads(org, queue, path) for queue in stuck)
+
+    ranks: tuple[Callable[[Path], bool], ...] = (
+        lambda path: path.state == "found" and waits(path),
+        lambda path: path.state == "found",
+        waits,
+        lambda path: _by_custom(org, path),
+        lambda path: path.state == "unknown",
+        lambda path: path.sender.generation is LEGACY is not path.target.generation,
+        lambda _: True,
+    )
+    asked = [one for one in judged_paths(org) if one.answer and one.endpoint and one.address]
+    return next((path for rank in ranks for path in asked if rank(path)), None)
+
+
+def way_that_works(org: Snapshot, beside: Path) -> Path | None:
+    """A way of the same sender to another server of the target's kind that works; None: none."""
+    return next(
+        (
+            one
+            for one in judged_paths(org)
+            if one.state == "clear"
+            and one.sender is beside.sender
+            and one.target is not beside.target
+            and one.target.generation is beside.target.generation
+            and one.answer
+        ),
+        None,
+    )
+
+
+def same(org: Snapshot, path: Path) -> Path | None:
+    """The same way in an organisation that was read again; None where it is gone."""
+    return next(
+        (
+            one
+            for one in judged_paths(org)
+            if (one.sender.name, one.target.name) == (path.sender.name, path.target.name)
+            and (one.address, one.endpoint) == (path.address, path.endpoint)
+        ),
+        None,
+    )
+
+
+def _leads(org: Snapshot, queue: Queue, path: Path) -> bool:
+    sender = org.server(queue.server)
+    targets = candidate_targets(queue, sender, org.servers)
+    return sender is path.sender and path.target in targets
+
+
+def _by_custom(org: Snapshot, path: Path) -> bool:
+    answerer = path.answer.connector if path.answer else None
+    return answerer is not None and is_custom(answerer, connectors_of(org, path.target))
