@@ -122,33 +122,41 @@ def test_nobody_to_ask(tmp_path: Path) -> None:
 
 
 def test_asked_at_the_terminal(tmp_path: Path) -> None:
-    """One name is typed, at the second try, the other left: done in part, 2."""
+    """The password once; one name at the second try, the other left: done in part, 2."""
     with served() as one:
+        password = one.endpoints.env[PASSWORD]
+        line = command(one, "--apply")
+        place = line.index("--password-env")
+        del line[place : place + 2]
         main, other = pty.openpty()
         process = subprocess.Popen(
-            command(one, "--apply"),
+            line,
             cwd=tmp_path,
-            env=environment(one),
+            env={name: text for name, text in environment(one).items() if name != PASSWORD},
             stdin=other,
             stdout=subprocess.PIPE,
             stderr=other,
+            start_new_session=True,
         )
         os.close(other)
-        answers = [r"EX16A\Rely", RELAYS[0], ""]
+        answers = [("Password of", password)]
+        answers += [("to leave it", name) for name in (r"EX16A\Rely", RELAYS[0], "")]
         shown = _talk(main, process, answers)
         lists = one.lists()
 
     assert process.returncode == 2, shown
     assert answers == []
+    everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert password.encode() not in everything + shown.encode()
     assert lists == [NEW, OLD]
     assert r"That is not EX16A\Relay." in shown
     assert "List then: 10.0.5.0/24" in shown
     assert kept(tmp_path)["apply"]["state"] == "done in part"  # type: ignore[index]
 
 
-def _talk(main: int, process: subprocess.Popen[bytes], answers: list[str]) -> str:
-    """Give the next answer whenever the question stands there; what was shown."""
-    shown, asked, until = "", 0, time.monotonic() + 100
+def _talk(main: int, process: subprocess.Popen[bytes], answers: list[tuple[str, str]]) -> str:
+    """Give the next answer whenever its question stands there; what was shown."""
+    shown, seen, until = "", 0, time.monotonic() + 100
     while time.monotonic() < until:
         ready, _, _ = select.select([main], [], [], 0.2)
         if ready:
@@ -156,9 +164,9 @@ def _talk(main: int, process: subprocess.Popen[bytes], answers: list[str]) -> st
                 shown += os.read(main, 65536).decode("utf-8", "replace")
             except OSError:  # the other end is closed
                 break
-        if shown.count("press Enter to leave it") > asked and answers:
-            asked += 1
-            os.write(main, answers.pop(0).encode() + b"\n")
+        if answers and answers[0][0] in shown[seen:]:
+            seen = len(shown)
+            os.write(main, answers.pop(0)[1].encode() + b"\n")
         if process.poll() is not None and not ready:
             break
     process.communicate(timeout=20)
