@@ -262,7 +262,7 @@ def test_headless_it_tells_of_the_first_stuck_way() -> None:
 
     assert VIEW not in bundle
     assert "Relay answers 10.0.0.11 (EX10A) on EX16A" in str(bundle["text/html"])
-    assert "larger range: 4294967296 addresses against 1" in str(bundle["text/html"])
+    assert "larger range: 4,294,967,296 addresses against 1" in str(bundle["text/html"])
     assert "VBox" not in str(bundle["text/plain"])
 
 
@@ -371,7 +371,7 @@ def test_a_report_holds_the_static_form(tmp_path: Path) -> None:
     outputs = [data for cell in notebook["cells"] for data in cell.get("outputs", ())]
 
     assert "Relay answers 10.0.0.11 (EX10A) on EX16A, port 25." in report
-    assert "larger range: 4294967296 addresses against 1 of EX16A\\Relay" in report
+    assert "larger range: 4,294,967,296 addresses against 1 of EX16A\\Relay" in report
     assert "widgets" not in notebook["metadata"]
     for trace in ("VBox(", "widget-view", "widget-state"):
         assert trace not in report + json.dumps(outputs)

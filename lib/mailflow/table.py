@@ -37,8 +37,8 @@ table-layout:auto}
 .mf table.mf-table caption{text-align:left;color:var(--mf-soft);padding:0 0 .3rem;
 caption-side:top}
 .mf table.mf-table :is(th,td){text-align:left;padding:.34rem .6rem;vertical-align:top;border:0;
-border-bottom:1px solid var(--mf-line);white-space:pre-line;overflow-wrap:anywhere;min-width:4em;
-max-width:none;background:none;line-height:1.45}
+border-bottom:1px solid var(--mf-line);white-space:pre-line;overflow-wrap:break-word;min-width:4em;
+max-width:38em;background:none;line-height:1.45}
 .mf table.mf-table thead th{background:var(--mf-band);font-weight:600;overflow-wrap:normal;
 vertical-align:bottom}
 .mf table.mf-table tbody th{font-weight:600}
@@ -60,7 +60,7 @@ overflow-wrap:anywhere}
 .mf table.mf-table tbody th span{max-width:14em}
 .mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}}
 @media print{.mf details.mf-meaning{display:none}.mf .mf-scroll{overflow:visible}
-.mf table.mf-table :is(th,td){padding:.3rem .35rem}
+.mf table.mf-table :is(th,td){padding:.3rem .35rem;overflow-wrap:anywhere;max-width:none}
 .mf table.mf-table :is(th,td):not(.num){min-width:5.7em}}
 """
 """For everything inside `class="mf"`: takes JupyterLab's colours where there are any, light or
@@ -127,6 +127,10 @@ class Table:
             parts.append("\n".join(wrap(visible(self.empty), 80)))
         parts += ["\n".join(wrap(visible(text), 80)) for text in (self._more(), self.reading)]
         return "\n\n".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        """The same: what a notebook keeps beside the HTML."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """The table as HTML: every text escaped, no script, readable in light and dark."""

@@ -156,7 +156,7 @@ def test_two_processes_on_one_endpoint_leave_the_answer_unknown() -> None:
     assert found.possible == (SUBNET, hub)
     assert not found.nobody_possible
     assert reasons(found) == {
-        "Default Frontend EX16A": "larger range: 4294967296 addresses against 256 of EX16A\\R1",
+        "Default Frontend EX16A": "larger range: 4,294,967,296 addresses against 256 of EX16A\\R1",
         "R1": "answers only if the FrontendTransport process has the endpoint",
         "Relay": "answers only if the HubTransport process has the endpoint",
     }
@@ -207,7 +207,7 @@ def test_every_loser_has_its_reason() -> None:
     assert found.connector.name == "Winner"
     assert found.range == parse_range("10.0.0.5")
     assert reasons(found) == {
-        "Default Frontend EX16A": "larger range: 4294967296 addresses against 1 of EX16A\\Winner",
+        "Default Frontend EX16A": "larger range: 4,294,967,296 addresses against 1 of EX16A\\Winner",
         "Relay": (
             "equal ranges (1 address each): the specific binding of EX16A\\Winner wins the tie"
         ),

@@ -15,6 +15,7 @@ from mailflow.cli import cli
 from mailflow.closing import RUN_FOLDER
 from mailflow.repairing import RUNS
 from mailflow.runs.jupyterlab import DEFAULTS, command, environment
+from support import ROOT
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_users_places_come_behind_ours(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert made["JUPYTER_CONFIG_DIR"] == "/somewhere/.jupyter"
 
 
-def test_our_defaults_are_no_more_than_two_answers() -> None:
-    """Defaults alone, below what a user sets: no news, no question about updates, nothing else."""
+def test_our_defaults_are_no_more_than_that() -> None:
+    """Defaults alone, below what a user sets: no news, no updates, documents as they read."""
     files = [one for one in DEFAULTS.rglob("*") if one.is_file()]
 
     assert [one.name for one in files] == ["default_setting_overrides.json"]
@@ -49,7 +50,10 @@ def test_our_defaults_are_no_more_than_two_answers() -> None:
         "@jupyterlab/apputils-extension:notification": {
             "fetchNews": "false",
             "checkForUpdates": False,
-        }
+        },
+        "@jupyterlab/docmanager-extension:plugin": {
+            "defaultViewers": {"markdown": "Markdown Preview"}
+        },
     }
 
 
@@ -78,3 +82,28 @@ def test_lab_starts_just_this(
     assert Path(argv[3]).name == "mail_stuck_in_queue.ipynb"
     assert argv == command(Path(argv[3]))
     assert env == environment(tmp_path / "runs")
+
+
+def test_its_files_are_the_clones(tmp_path: Path) -> None:
+    """So that a link of a case to a document leads somewhere; elsewhere the notebook's folder."""
+    case = ROOT / "notebooks" / "training" / "case_01.ipynb"
+
+    assert f"--ServerApp.root_dir={ROOT}" in command(case)
+    assert f"--ServerApp.root_dir={tmp_path}" in command(tmp_path / "case_01.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("asked", "opened"),
+    [
+        ("fix_and_verify", "notebooks/fix_and_verify.ipynb"),
+        ("training", "notebooks/training/first_tour.ipynb"),
+        ("training/case_03", "notebooks/training/case_03.ipynb"),
+    ],
+)
+def test_any_runbook_and_any_case(
+    started: list[tuple[list[str], dict[str, str]]], asked: str, opened: str
+) -> None:
+    """`mailflow lab training` is the first tour; the template is no lesson."""
+    assert CliRunner().invoke(cli, ["lab", asked]).exit_code == 0
+    assert started[0][0][3] == str(ROOT / opened)
+    assert CliRunner().invoke(cli, ["lab", "training/template"]).exit_code != 0

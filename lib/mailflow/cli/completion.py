@@ -41,6 +41,18 @@ def complete_runbook(
     return [CompletionItem(name) for name in runbooks() if name.startswith(incomplete)]
 
 
+def complete_notebook(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The runbooks, and the notebooks for training."""
+    from click.shell_completion import CompletionItem
+
+    from mailflow.runs import lessons, runbooks
+
+    names = [*runbooks(), *lessons()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def complete_scenario(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

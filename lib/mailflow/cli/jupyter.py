@@ -6,22 +6,31 @@ from pathlib import Path
 
 import click
 
-from mailflow.cli.completion import complete_runbook
+from mailflow.cli.completion import complete_notebook
 from mailflow.cli.running import MAIN_RUNBOOK
 from mailflow.errors import UsageError
 
 
 @click.command()
-@click.argument("runbook", required=False, default=MAIN_RUNBOOK, shell_complete=complete_runbook)
+@click.argument("runbook", required=False, default=MAIN_RUNBOOK, shell_complete=complete_notebook)
 def lab(runbook: str) -> None:
-    """Open JupyterLab at a runbook, to step through it during an incident."""
+    """Open JupyterLab at a runbook, to step through it during an incident, or at a training case.
+
+    \b
+    mailflow lab                          the main runbook, mail_stuck_in_queue
+    mailflow lab fix_and_verify           the repair, proven and carried out
+    mailflow lab training                 the first tour; then training/case_01 and on
+
+    It asks nobody outside, and what it says to its kernels other users of this machine can't read.
+    """
     import importlib.util
     import subprocess
 
-    from mailflow.runs import runbook_path
+    from mailflow.runs import FIRST_LESSON, lessons, runbook_path, runbooks
     from mailflow.runs.jupyterlab import command, environment
 
-    notebook = runbook_path(runbook)
+    name = FIRST_LESSON if runbook == "training" else runbook
+    notebook = runbook_path(name, [*runbooks(), *lessons()])
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError("JupyterLab is not installed; install it with: pip install mailflow[lab]")
     click.echo(f"JupyterLab opens {notebook}; end it with Ctrl-C.", err=True)

@@ -414,8 +414,8 @@ def _why_beaten(entry: _Entry, winner: _Entry) -> str:
     name = winner.connector.identity
     if size > least:
         cut = "" if entry.connector.ranges_complete else ", as far as its ranges were read"
-        return f"larger range: {size} addresses against {least} of {name}{cut}"
-    many = "1 address" if size == 1 else f"{size} addresses"
+        return f"larger range: {size:,} addresses against {least:,} of {name}{cut}"
+    many = "1 address" if size == 1 else f"{size:,} addresses"
     if entry.spot != winner.spot:
         return f"equal ranges ({many} each): the specific binding of {name} wins the tie"
     return f"equal ranges ({many} each) on one endpoint: {name} was loaded first"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
 
+FIRST_LESSON = "training/first_tour"
+
 _HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
 """Beside lib/ in a clone; inside the package where it was installed."""
 
@@ -82,14 +84,25 @@ def runbooks() -> list[str]:
     return sorted(path.stem for home in _HOMES for path in home.glob("*.ipynb"))
 
 
-def runbook_path(name: str) -> Path:
+def lessons() -> list[str]:
+    """The notebooks for training, `training/first_tour` before the cases in order."""
+    names = {f"training/{path.stem}" for home in _HOMES for path in home.glob("training/*.ipynb")}
+    return sorted(names - {"training/template"}, key=lambda name: (name != FIRST_LESSON, name))
+
+
+def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
     """The notebook of this name.
+
+    Args:
+        name: of a runbook.
+        known: the names that count; None: the runbooks.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in runbooks():
-        raise UsageError(f"no runbook is called {name!r}; known: {', '.join(runbooks()) or 'none'}")
+    names = runbooks() if known is None else known
+    if name not in names:
+        raise UsageError(f"no runbook is called {name!r}; known: {', '.join(names) or 'none'}")
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
 

@@ -35,7 +35,14 @@ def command(notebook: Path, *further: str) -> list[str]:
         notebook: the runbook.
         further: arguments behind ours.
     """
-    return [sys.executable, "-m", "jupyterlab", str(notebook), *_QUIET, *_IN_CIPHER, *further]
+    root = f"--ServerApp.root_dir={_root(notebook)}"
+    return [sys.executable, "-m", "jupyterlab", str(notebook), root, *_QUIET, *_IN_CIPHER, *further]
+
+
+def _root(notebook: Path) -> Path:
+    """What its file browser shows: the clone, so that links to its documents lead somewhere."""
+    homes = [one.parent for one in notebook.parents if one.name == "notebooks"]
+    return next((one for one in homes if (one / "docs").is_dir()), notebook.parent)
 
 
 def environment(runs: Path) -> dict[str, str]:
