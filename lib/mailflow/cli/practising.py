@@ -35,6 +35,7 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     \b
     mailflow practice article                 in one terminal
     mailflow diagnose winrm+http://...        in another, as it says
+    mailflow run fix_and_verify winrm+http://... --apply
 
     It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
     lists what there is. Mail moves, is tried again and expires there as time goes by.
@@ -53,9 +54,12 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
         click.echo(in_json(reach) if as_json else _practice_words(begun.title, served))
         sys.stdout.flush()
         try:
+            then = time.monotonic()
             while True:
                 time.sleep(_TICK)
-                begun.advance(timedelta(seconds=_TICK * speed))
+                now = time.monotonic()
+                begun.advance(timedelta(seconds=(now - then) * speed))
+                then = now
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
 
@@ -72,6 +76,7 @@ def _practice_words(title: str, served: Endpoints) -> str:
             "",
             *lines,
             f"    mailflow diagnose {served.source}",
+            f"    mailflow run fix_and_verify {served.source} --apply",
         ]
     )
 
