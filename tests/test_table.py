@@ -150,3 +150,19 @@ def test_text_fits_80_columns() -> None:
 def test_text_of_an_empty_table_keeps_its_words() -> None:
     """An empty table still says what it is and that it is empty."""
     assert str(_table([], empty="None waits.")) == "Two queues.\n\nNone waits.\n\nTwo are stuck."
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (65535, "65535"),
+        (214_000, "214,000"),
+        (4_294_967_296, "4,294,967,296"),
+        (1 << 64, "2^64"),
+        ((1 << 64) - 4, "about 1.8e+19"),
+        (True, "yes"),
+    ],
+)
+def test_large_numbers_are_read(number: int, shown: str) -> None:
+    """A port as it stands, many in groups of three, more addresses than anybody counts as power."""
+    assert text_of(number) == shown

@@ -195,11 +195,24 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - a cell of a frame holds anythi
         return ", ".join(map(text_of, value)) or "none"
     if isinstance(value, bool):
         value = "yes" if value else "no"
+    elif isinstance(value, int) and value >= _MANY:
+        value = f"{value:,}" if value < _TOO_MANY else _roughly(value)
     text = visible(f"{value:g}" if isinstance(value, float) else str(value))
     if len(text) > MOST_CHARACTERS:
         hidden = len(text) - MOST_CHARACTERS
         return f"{text[:MOST_CHARACTERS]} ... ({hidden} more characters are not shown here)"
     return text
+
+
+_MANY = 100_000
+"""From here on digits stand in groups; no port and no build is that large."""
+_TOO_MANY = 10**12
+
+
+def _roughly(number: int) -> str:
+    """A number of addresses that nobody reads digit by digit: `2^64`, `about 1.2e+20`."""
+    power = number.bit_length() - 1
+    return f"2^{power}" if number == 1 << power else f"about {number:.2g}"
 
 
 def instant_of(moment: datetime) -> str:

@@ -149,7 +149,7 @@ def test_the_first_case_from_ticket_to_debrief(
     one.check(repair, "214 messages were delivered")
 
     assert one.go_to("lab.run(repair)").get_by_text("It prints nothing").count() == len(commands)
-    drained = one.go_to("lab.wait(minutes=5)")
+    drained = one.go_to("lab.wait(minutes=15)")
     drained.get_by_text("No queue is in Retry").wait_for(timeout=20_000)
     debrief = one.go_to("lab.debrief()")
     debrief.locator(".mf-debrief").wait_for(timeout=20_000)
@@ -191,7 +191,7 @@ def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_p
     )
     one.check(repair, "243 messages were delivered")
     one.go_to("lab.run(repair)")
-    wait = one.go_to("lab.wait(minutes=5)")
+    wait = one.go_to("lab.wait(minutes=15)")
     one.edit(wait, "lab.wait(minutes=14)")
     one.page.get_by_text("No queue is in Retry").wait_for(timeout=20_000)
     one.page.keyboard.press("Escape")

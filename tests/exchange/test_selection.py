@@ -207,7 +207,9 @@ def test_every_loser_has_its_reason() -> None:
     assert found.connector.name == "Winner"
     assert found.range == parse_range("10.0.0.5")
     assert reasons(found) == {
-        "Default Frontend EX16A": "larger range: 4,294,967,296 addresses against 1 of EX16A\\Winner",
+        "Default Frontend EX16A": (
+            "larger range: 4,294,967,296 addresses against 1 of EX16A\\Winner"
+        ),
         "Relay": (
             "equal ranges (1 address each): the specific binding of EX16A\\Winner wins the tie"
         ),

@@ -98,6 +98,7 @@ def test_its_files_are_the_clones(tmp_path: Path) -> None:
         ("fix_and_verify", "notebooks/fix_and_verify.ipynb"),
         ("training", "notebooks/training/first_tour.ipynb"),
         ("training/case_03", "notebooks/training/case_03.ipynb"),
+        ("case-3", "notebooks/training/case_03.ipynb"),
     ],
 )
 def test_any_runbook_and_any_case(

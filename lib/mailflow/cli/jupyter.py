@@ -19,17 +19,21 @@ def lab(runbook: str) -> None:
     \b
     mailflow lab                          the main runbook, mail_stuck_in_queue
     mailflow lab fix_and_verify           the repair, proven and carried out
-    mailflow lab training                 the first tour; then training/case_01 and on
+    mailflow lab training                 the first tour
+    mailflow lab case-1                   a training case; `mailflow training` lists them
 
     It asks nobody outside, and what it says to its kernels other users of this machine can't read.
     """
     import importlib.util
+    import re
     import subprocess
 
     from mailflow.runs import FIRST_LESSON, lessons, runbook_path, runbooks
     from mailflow.runs.jupyterlab import command, environment
 
-    name = FIRST_LESSON if runbook == "training" else runbook
+    case = re.fullmatch(r"(?:training/)?case[-_](\d+)", runbook)
+    name = f"training/case_{int(case[1]):02}" if case else runbook
+    name = FIRST_LESSON if runbook == "training" else name
     notebook = runbook_path(name, [*runbooks(), *lessons()])
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError("JupyterLab is not installed; install it with: pip install mailflow[lab]")

@@ -444,7 +444,7 @@ _CARDS = (
             ),
             "Nothing missing: read the send log of the sender and the receive log of the target.",
         ),
-        fix=("None before the EHLO reply, as the sender sees it, is known.",),
+        fix=("Which repair it takes is told by the EHLO reply, as the sender sees it.",),
         sources=("C4", "C5", "C6", "C7", "C8", "C10", "C14", "S3.40", "S4.42", "S5.30"),
     ),
     Cause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from mailflow.exchange.causes import CAUSES, Cause
@@ -89,12 +90,15 @@ def of_components(inactive: Sequence[ComponentState]) -> str:
 
 
 def next_checks(card: Cause, known: Mapping[str, str]) -> str:
-    """What to look at next and what then to do, a line each; what is known is filled in."""
+    """What to look at next and what then to do, a line each; what is known is filled in.
+
+    What is not known stands in capitals, for the engineer to fill in: `telnet TARGET 25`.
+    """
     lines = "\n".join([*card.confirm, *card.fix])
     for name, value in known.items():
         if value:
             lines = lines.replace(f"{{{name}}}", value)
-    return lines
+    return re.sub(r"\{([a-z_]+)\}", lambda found: found[1].upper(), lines)
 
 
 def nothing_found(paths: Sequence[Path]) -> str:

@@ -13,6 +13,9 @@ from mailflow.steps.words import joined
 OFFERS = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth not known"}
 """What a connector offers to Exchange servers, in two or three words."""
 
+NO_GROUP = {False: "no ExchangeServers group", None: "groups not known"}
+"""What it lacks that offers it, and may not let them submit all the same (S3.30)."""
+
 _TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unknown"}
 
 
@@ -53,11 +56,11 @@ def ruler_of(
 
 
 def _lane(connector: ReceiveConnector, family: int) -> Lane:
-    offers = connector.offers_exchange_auth
+    offers, admits = connector.offers_exchange_auth, connector.admits_exchange_servers
     spans = [_span(block) for block in connector.ranges if block.family == family]
-    return Lane(
-        connector.name, OFFERS[offers], _TONES[offers], tuple(spans), connector.ranges_complete
-    )
+    words = NO_GROUP[admits] if offers and not admits else OFFERS[offers]
+    tone = _TONES[admits if offers else offers]
+    return Lane(connector.name, words, tone, tuple(spans), connector.ranges_complete)
 
 
 def _span(block: AddressRange) -> Span:

@@ -38,7 +38,7 @@ def open_points(began: Diagnosis, now: Snapshot, questions: Iterable[Question]) 
     if waiting:
         yield (
             f"{joined(one.identity for one in waiting)} still wait. Once repaired they try again "
-            "by themselves, or at once with Retry-Queue: lab.run(...), then lab.wait(minutes=5)."
+            "by themselves, or at once with Retry-Queue: lab.run(...), then lab.wait(minutes=15)."
         )
     elif found.verdict == "unknown":
         yield "Not all can be read yet: mailflow.not_read(lab.open()) says what."

@@ -89,8 +89,8 @@ class Repair:
                 "Change as little as can be: others meet the same connector."
             ),
             (
-                "A plain list replaces the whole value (S8.60), so name all that is to stay. To "
-                "take one address out of a range, write the pieces on its two sides (S8.63)."
+                "What you give replaces the whole value (S3.23, S8.60), so name all that is to "
+                "stay. To take an address out of a range, write the pieces beside it (S8.63)."
             ),
             f"The first command is: {first}" if first != NOTHING else "There is nothing to repair.",
         )
@@ -265,8 +265,13 @@ def _harm_in_words(harm: list[_Loss]) -> str:
     )
     where = joined(dict.fromkeys(one.server for one in alike))
     lost = joined(text.partition(" (")[0] for text in first.lost[:2])
+    others = f"{counted(number, 'other address', 'other addresses')} ({blocks})"
+    if first.was == first.will:
+        return (
+            f"But on {where} {first.was} would no longer do for {others} what it does: that costs "
+            f"them {lost}. Name all that it has now beside what you add (S3.23)."
+        )
     return (
-        f"But on {where} {counted(number, 'other address', 'other addresses')} ({blocks}) would be "
-        f"answered by {first.will} and no longer by {first.was}: that costs them {lost} (section "
-        "2.6). Take off the servers' addresses alone."
+        f"But on {where} {others} would be answered by {first.will} and no longer by {first.was}: "
+        f"that costs them {lost}. Take off the servers' addresses alone."
     )
