@@ -26,7 +26,8 @@ def test_it_lists_the_cases(call: Call) -> None:
     assert "case-1 " in actual.out
     assert "training/case_11.ipynb" in actual.out
     assert "0 of 11 solved" in actual.out
-    assert "first_tour.ipynb" in actual.out
+    assert "mailflow lab training" in actual.out
+    assert "mailflow lab case-1" in actual.out
     assert max(map(len, actual.out.splitlines())) <= 100
     assert actual.err == ""
 

@@ -24,7 +24,8 @@ def training(*, as_json: bool) -> None:
 
     \b
     mailflow training
-    mailflow lab                then open the folder training, first_tour.ipynb
+    mailflow lab training       the first tour
+    mailflow lab case-1         a case
 
     What was solved is kept in your data folder, on this machine alone.
     """
@@ -50,10 +51,9 @@ def _words(found: Sequence[Case], *, is_known: bool) -> str:
     lines = [table, ""]
     if is_known:
         lines.append(f"{solved} of {len(found)} solved.")
-    lines.append(
-        "Begin with training/first_tour.ipynb: mailflow lab opens JupyterLab, and the folder\n"
-        "training is in the list on its left."
-    )
+    following = next((one.name for one in found if one.solved is None), "")
+    first = "" if solved else "Begin with the first tour: mailflow lab training. "
+    lines.append(f"{first}Open a case: mailflow lab {following or found[0].name}")
     return "\n".join(lines)
 
 

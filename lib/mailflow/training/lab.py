@@ -151,7 +151,10 @@ class Lab:
         tries = sum(one.tries for one in questions)
         hints = sum(one.hints_used for one in questions)
         trouble = progress.keep(self._name, self._seed, tries, hints)
-        return trouble or "It is written down: `mailflow training` lists what you have solved."
+        return (
+            trouble
+            or "It is written down: the command mailflow training lists what you have solved."
+        )
 
     def _said(self, words: str) -> Markup:
         return note(f"{words} It is {clock(self._practice.clock.now)} there.")
