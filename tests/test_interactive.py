@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import mailflow
-from mailflow.closing import RUN_FOLDER
 from mailflow.errors import UsageError
 from mailflow.interactive import MOST_RANGES, address_explorer, choose_queues, confirm_box
 from mailflow.show.widgets.choice import MOST_BOXES
@@ -20,6 +19,7 @@ from mailflow.show.widgets.controls import VIEW, tick
 from mailflow.show.widgets.explorer import AddressExplorer
 from mailflow.snapshot import Snapshot
 from mailflow.steps.change import edited
+from mailflow.this_run import RUN_FOLDER
 from organisations import Organisation, article, healthy
 from show_cases import HOSTILE
 from support import ROOT

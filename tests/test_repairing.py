@@ -11,9 +11,9 @@ import pytest
 
 import mailflow
 from applying import NEW, OLD, RELAYS, Bench, bench
-from mailflow.closing import RUN_FOLDER
 from mailflow.repairing import RUNS, Repair, repair, runs_folder
 from mailflow.show.widgets.following import Following
+from mailflow.this_run import RUN_FOLDER
 
 
 def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> Repair:

@@ -30,6 +30,7 @@ BELOW: Mapping[str, set[str]] = {
     "lab": {*LEAVES, "exchange", "snapshot", "sources"},
     "apply": {*LEAVES, "exchange", "snapshot", "sources", "steps", "table"},
     "version": set(),
+    "this_run": set(),
     # Of the steps it knows only the shape of what they found.
     "show": {*LEAVES, "exchange", "table", "steps.verdict"},
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +10,7 @@ from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import write_whole
 from mailflow.steps.verdict import Diagnosis
-
-RUN_FOLDER = "MAILFLOW_RUN"
-"""Environment variable that names the run folder of a headless run (contract, section 5)."""
-
-RUN_SOURCE = "MAILFLOW_SOURCE"
-"""Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
+from mailflow.this_run import run_folder
 
 
 def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
@@ -24,9 +18,9 @@ def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
 
     A run counts as complete only if that file is there, so this belongs into the last cell.
     """
-    folder = os.environ.get(RUN_FOLDER, "")
+    folder = run_folder()
     if folder:
-        keep_findings(diagnosis, Path(folder))
+        keep_findings(diagnosis, folder)
     return verdict_card(diagnosis, ticket=ticket)
 
 

@@ -5,12 +5,10 @@ In a headless run (MAILFLOW_RUN names its folder) everything takes its default a
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
-from mailflow.closing import RUN_FOLDER
 from mailflow.errors import UsageError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.show.widgets.choice import Choice
@@ -25,6 +23,7 @@ from mailflow.steps.which import Probe, probe
 from mailflow.steps.who_answers import compared, moved, who_answers
 from mailflow.steps.words import counted, joined
 from mailflow.table import Table, text_of
+from mailflow.this_run import run_folder
 
 MOST_RANGES = 300
 """How many elements of a list are offered to be taken off; more help nobody to pick."""
@@ -113,7 +112,7 @@ def address_explorer(org: Snapshot, server: str = "", source: str = "") -> Addre
 
 def _is_live() -> bool:
     """Whether somebody may operate what is shown."""
-    return not os.environ.get(RUN_FOLDER)
+    return run_folder() is None
 
 
 def _first_question(org: Snapshot, server: str, source: str) -> Question:

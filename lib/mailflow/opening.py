@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailflow.errors import InputError, UsageError
 from mailflow.snapshot import Read, Snapshot, from_document, load
+from mailflow.this_run import run_folder, run_source
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
@@ -104,11 +105,11 @@ def _of_this_run(source: str) -> Snapshot | None:
     it was given. Without it the origin of a scenario or a live organisation does; a path is then
     compared with nothing, for a notebook runs in another folder than the command.
     """
-    folder = os.environ.get("MAILFLOW_RUN", "")
-    file = Path(folder, "snapshot")
-    if not folder or not file.is_file():
+    folder = run_folder()
+    file = folder / "snapshot" if folder else None
+    if file is None or not file.is_file():
         return None
-    given = os.environ.get("MAILFLOW_SOURCE", "").strip()
+    given = run_source()
     if given:
         return load(file) if source == given else None
     org = load(file)

@@ -14,7 +14,7 @@ from mailflow.apply import unfinished as earlier
 from mailflow.apply.journal import QueueEntry
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.work import LIMIT, Carried, Work
-from mailflow.closing import RUN_FOLDER, keep_findings
+from mailflow.closing import keep_findings
 from mailflow.interactive import confirm_box, progress
 from mailflow.opening import is_live, live_organisation
 from mailflow.show.markup import Markup
@@ -30,6 +30,7 @@ from mailflow.steps.plan import REPAIRED_BY_LISTS
 from mailflow.steps.verdict import Diagnosis
 from mailflow.steps.words import joined
 from mailflow.table import Table
+from mailflow.this_run import run_folder
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
@@ -49,9 +50,9 @@ def runs_folder() -> Path:
 
     A notebook that was opened by hand works in `notebooks/`, beside which `runs/` lies.
     """
-    own = os.environ.get(RUN_FOLDER, "")
+    own = run_folder()
     if own:
-        return Path(own).parent
+        return own.parent
     named = os.environ.get(RUNS, "")
     if named:
         return Path(named)
@@ -180,10 +181,8 @@ class Repair:
 
     def _made(self) -> Path:
         """The folder of this run; in JupyterLab one is made by the first change."""
-        own = os.environ.get(RUN_FOLDER, "")
-        if own:
-            self.folder = Path(own)
-        else:
+        self.folder = run_folder()
+        if self.folder is None:
             from mailflow.runs.folder import make
 
             self.folder = make(runs_folder(), RUNBOOK, self.ticket or None, datetime.now(UTC))
@@ -192,8 +191,7 @@ class Repair:
     @property
     def is_asking(self) -> bool:
         """Whether somebody may confirm it here, later than this cell."""
-        is_headless = bool(os.environ.get(RUN_FOLDER))
-        return self.can_be_asked_for and self.outcome.carried is None and not is_headless
+        return self.can_be_asked_for and self.outcome.carried is None and run_folder() is None
 
     @property
     def _hashes(self) -> dict[str, str]:
@@ -310,9 +308,9 @@ def what_changed(work: Repair) -> Table | Following:
 
 def conclude_repair(work: Repair, ticket: str = "") -> Markup | Following:
     """Write `findings.json` of this run, and show where the repair stands."""
-    folder = os.environ.get(RUN_FOLDER, "")
+    folder = run_folder()
     if folder:
-        keep_findings(work.outcome, Path(folder))
+        keep_findings(work.outcome, folder)
     return _followed(work, lambda: repair_card(work.outcome, ticket))
 
 

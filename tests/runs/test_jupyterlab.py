@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from mailflow.cli import cli
-from mailflow.closing import RUN_FOLDER
 from mailflow.repairing import RUNS
 from mailflow.runs.jupyterlab import DEFAULTS, command, environment
+from mailflow.this_run import RUN_FOLDER
 from support import ROOT
 
 

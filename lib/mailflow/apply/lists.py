@@ -13,6 +13,7 @@ from mailflow.apply.journal import texts
 from mailflow.apply.live import LiveOrganisation, failure
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange
+from mailflow.snapshot import Snapshot
 from mailflow.sources import tables
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
@@ -39,6 +40,13 @@ class Seen:
         """Its list; None where it was not read to the end."""
         one = self.connector
         return one.ranges if one is not None and one.ranges_complete else None
+
+
+def in_snapshot(org: Snapshot, identity: str) -> tuple[AddressRange, ...] | None:
+    """A connector's list in a snapshot; None where it was not read to the end."""
+    wanted = identity.casefold()
+    found = next((one for one in org.connectors if one.identity.casefold() == wanted), None)
+    return Seen(found).ranges
 
 
 def read(live: LiveOrganisation, identity: str, controller: str = "") -> Seen:

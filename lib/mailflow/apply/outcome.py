@@ -35,7 +35,6 @@ EXIT_CODES: Mapping[State, int] = {
 }
 """By the contract, section 4; the other states end by the verdict."""
 
-_BY_VERDICT = {"clear": 0, "found": 1, "unknown": 2}
 _LEFT = {
     "drained": "is empty",
     "moving": "is moving",
@@ -100,7 +99,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """By the contract, section 4."""
-        return EXIT_CODES.get(self.state, _BY_VERDICT[(self.now or self.found).verdict])
+        return EXIT_CODES.get(self.state, (self.now or self.found).exit_code)
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -171,23 +170,16 @@ class Outcome:
         import pandas as pd
 
         rows = [*map(_list_row, self.lists), *map(_queue_row, self.watched)]
-        good = {"verified", "drained"}
-        bad = {"refused", "stuck", "suspended", "begun"}
-        tones = {
-            (place, "state"): "good"
-            if row["state"] in good
-            else "bad"
-            if row["state"] in bad
-            else "unknown"
-            for place, row in enumerate(rows)
-        }
         return Table(
             name="outcome",
             frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
             caption="What was done, and where it stands.",
             columns=_COLUMNS,
             reading=self.summary,
-            tones=tones,
+            tones={
+                (place, "state"): _TONES.get(row["state"], "unknown")
+                for place, row in enumerate(rows)
+            },
             empty="Nothing was changed.",
         )
 
@@ -297,6 +289,9 @@ _WORDS: Mapping[Note, str] = {
     "going back": "not known whether it was put back",
     "put back": "put back",
 }
+_TONES = dict.fromkeys(("verified", "drained"), "good") | dict.fromkeys(
+    ("refused", "stuck", "suspended", "begun"), "bad"
+)
 _COLUMNS = {
     "what": ("Connector or queue", "what was changed, or tried again"),
     "state": ("Stands at", "as the server showed it last"),

@@ -13,7 +13,6 @@ from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadList, Standing, standing
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
-from mailflow.exchange.ranges import AddressRange
 from mailflow.snapshot import Snapshot, load
 from mailflow.steps import commands
 from mailflow.steps.queues import is_stuck
@@ -89,13 +88,7 @@ def that_can_go_on(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
 
 def of_snapshot(org: Snapshot) -> ReadList:
     """Lists as a snapshot has them."""
-    known = {one.identity.casefold(): one for one in org.connectors}
-
-    def read(entry: ListEntry) -> tuple[AddressRange, ...] | None:
-        found = known.get(entry.connector.casefold())
-        return found.ranges if found and found.ranges_complete else None
-
-    return read
+    return lambda entry: lists.in_snapshot(org, entry.connector)
 
 
 def of_server(live: LiveOrganisation) -> ReadList:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mailflow.apply.journal import ListEntry
+from mailflow.apply.lists import in_snapshot
 from mailflow.exchange.ranges import parse_range
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
@@ -51,12 +52,11 @@ def with_lists(org: Snapshot, lists: Mapping[str, Iterable[str]]) -> Snapshot:
 
 
 def _list_against(after: Snapshot, entry: ListEntry) -> str:
-    wanted = entry.connector.casefold()
-    found = next((one for one in after.connectors if one.identity.casefold() == wanted), None)
-    if found is None or not found.ranges_complete:
+    found = in_snapshot(after, entry.connector)
+    if found is None:
         return f"{entry.connector} was not read afterwards"
-    if list_hash(found.ranges) != entry.new_sha256:
-        listed = ", ".join(map(str, found.ranges)) or "nothing"
+    if list_hash(found) != entry.new_sha256:
+        listed = ", ".join(map(str, found)) or "nothing"
         return f"{entry.connector} lists {listed}, and not what was proven"
     return ""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mailflow.apply import lists
 from mailflow.apply.draining import Watched, drain
-from mailflow.apply.journal import Journal, ListEntry, journals
+from mailflow.apply.journal import Journal, ListEntry, Note, journals
 from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
@@ -149,7 +149,7 @@ class Work:
         for one in chosen:
             tell(f"{one.identity}: reading its list again")
             seen = lists.read(self.live, one.identity)
-            against = _not_as_proven(seen, one)
+            against = _another_than(one.sha256, seen, one.identity)
             if against:
                 journal.note(one.identity, "refused", against)
                 journal.end(self.live.now())
@@ -175,7 +175,7 @@ class Work:
         while True:
             tell("reading everything again")
             after = replace(self.live.collect(tell), only=self.org.only)
-            lagging = [one for one in journal.lists if _shows(after, one) == one.old_sha256]
+            lagging = [one for one in journal.lists if _is_old(after, one)]
             pause = next(pauses, None)
             if not lagging or pause is None:
                 break
@@ -228,51 +228,39 @@ def set_list(
     Returns:
         Why the list is not there now, or not known to be; empty: it is.
     """
-    identity = entry.connector
-    wanted = list_hash(ranges)
+    identity, wanted = entry.connector, list_hash(ranges)
     was = entry.new_sha256 if back else entry.old_sha256
-    before = lists.read(live, identity, controller)
-    if before.ranges is None:
-        return _noted(journal, entry, f"{identity} can't be read: {before.why}", back=back)
-    if list_hash(before.ranges) != was:
-        return _noted(journal, entry, _another_list(identity, before.ranges), back=back)
+    unchanged: Note = "done" if back else "refused"
+
+    def stop(note: Note, why: str) -> str:
+        journal.note(identity, note, why)
+        return why
+
+    against = _another_than(was, lists.read(live, identity, controller), identity)
+    if against:
+        return stop(unchanged, against)
     journal.note(identity, "going back" if back else "begun", controller=controller)
     refused = lists.write(live, identity, tuple(ranges), controller)
     seen = lists.read(live, identity, controller)
     if seen.ranges is None:
-        entry.why = (
-            f"whether {identity} has its new list is not known: {refused or seen.why}. "
-            "The next start reads it again"
-        )
-        journal.keep()
-        return entry.why
+        why = f"whether {identity} has its new list is not known: {refused or seen.why}"
+        return stop(entry.note, f"{why}. The next start reads it again")
     if list_hash(seen.ranges) == wanted:
         journal.note(identity, "put back" if back else "done")
         return ""
     if list_hash(seen.ranges) == was:
         why = f"{identity} keeps its list: {refused or 'the change was taken and is not there'}"
-        return _noted(journal, entry, why, back=back)
-    entry.why = _another_list(identity, seen.ranges)
-    journal.keep()
-    return entry.why
+        return stop(unchanged, why)
+    return stop(entry.note, _another_than(was, seen, identity))
 
 
-def _noted(journal: Journal, entry: ListEntry, why: str, *, back: bool) -> str:
-    """Nothing was set: the journal says why."""
-    journal.note(entry.connector, "done" if back else "refused", why)
-    return why
-
-
-def _not_as_proven(seen: lists.Seen, change: Change) -> str:
+def _another_than(sha256: str, seen: lists.Seen, identity: str) -> str:
+    """Why a list is not the one of this hash, as far as is known; empty: it is."""
     if seen.ranges is None:
-        return f"{change.identity} can't be read: {seen.why}"
-    if list_hash(seen.ranges) != change.sha256:
-        return _another_list(change.identity, seen.ranges)
-    return ""
-
-
-def _another_list(identity: str, ranges: Sequence[AddressRange]) -> str:
-    listed = ", ".join(map(str, ranges)) or "nothing"
+        return f"{identity} can't be read: {seen.why}"
+    if list_hash(seen.ranges) == sha256:
+        return ""
+    listed = ", ".join(map(str, seen.ranges)) or "nothing"
     return (
         f"the list of {identity} is no longer the one that was proven, somebody changed it "
         f"meanwhile: it holds {listed}. Run it again to prove a change of this list"
@@ -303,10 +291,10 @@ def _is_busy(one: object, source: str) -> bool:
     return isinstance(one, Journal) and one.source == source and one.is_being_worked_on
 
 
-def _shows(org: Snapshot, entry: ListEntry) -> str:
-    """The hash of a connector's list in a snapshot; empty where it was not read."""
-    found = next((one for one in org.connectors if one.identity == entry.connector), None)
-    return list_hash(found.ranges) if found and found.ranges_complete else ""
+def _is_old(org: Snapshot, entry: ListEntry) -> bool:
+    """Whether a connector still has its old list where it was read."""
+    ranges = lists.in_snapshot(org, entry.connector)
+    return ranges is not None and list_hash(ranges) == entry.old_sha256
 
 
 def put_back(

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
     from mailflow.steps.verdict import Diagnosis
 
-EXIT_BY_VERDICT = {"clear": 0, "found": 1, "unknown": 2}
-
 
 @click.command()
 @click.argument("source", shell_complete=complete_source)
@@ -45,7 +43,7 @@ def diagnose(
 
     found = findings(open_organisation(source, servers, live), min_messages=min_messages)
     _show(found, as_json=as_json)
-    raise SystemExit(EXIT_BY_VERDICT[found.verdict])
+    raise SystemExit(found.exit_code)
 
 
 @click.command()

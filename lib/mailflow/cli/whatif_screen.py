@@ -19,7 +19,7 @@ from mailflow.plain import width
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
 from mailflow.steps.change import Change
-from mailflow.steps.claim import Proof, Reached, ports_in_words
+from mailflow.steps.claim import Proof, Reached, ports_in_words, way_in_words
 from mailflow.steps.paths import State
 from mailflow.steps.plan import REPAIRED_BY_LISTS, Refusal
 from mailflow.steps.verdict import Diagnosis, Finding
@@ -193,27 +193,24 @@ def _listed(ranges: Iterable[AddressRange]) -> str:
 
 def _servers(proof: Proof, cells: int) -> list[str]:
     """Who reaches whom then; what breaks stands first, what no mail takes last."""
-    readings = [str(one["reading"]) for one in proof.as_json()["servers"]]
-    groups: dict[tuple[str, str], list[tuple[Reached, str]]] = {}
-    rows = sorted(
-        zip(proof.reached, readings, strict=True),
-        key=lambda row: (not row[0].in_use, _WORST.index(row[0].will)),
-    )
-    for one, reading in rows:
+    groups: dict[tuple[str, str], list[Reached]] = {}
+    rows = sorted(proof.reached, key=lambda one: (not one.in_use, _WORST.index(one.will)))
+    for one in rows:
         where = f"{one.target}, {ports_in_words(one.places)}"
-        groups.setdefault((where, instead(one.before, one.after)), []).append((one, reading))
+        groups.setdefault((where, instead(one.before, one.after)), []).append(one)
     lines: list[str] = []
     told = 0
     for (where, answer), some in groups.items():
         if len(lines) > MOST_LINES:
             break
         lines += hang("", f"{where}: {answer}", cells)
-        names = max(width(one_line(one.sender)) for one, _ in some)
-        numbers = max(len(str(one.address)) for one, _ in some)
-        for one, reading in some[:MOST_LINES]:
+        names = max(width(one_line(one.sender)) for one in some)
+        numbers = max(len(str(one.address)) for one in some)
+        for one in some[:MOST_LINES]:
             told += 1
             blanks = " " * (names - width(one_line(one.sender)))
-            lines += hang(f"  {one.sender}{blanks}  {one.address!s:{numbers}}  ", reading, cells)
+            head = f"  {one.sender}{blanks}  {one.address!s:{numbers}}  "
+            lines += hang(head, way_in_words(one), cells)
     hidden = len(rows) - told
     return [*lines, f"and {hidden} more; `--json` names them all"] if hidden else lines
 

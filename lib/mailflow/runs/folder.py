@@ -14,11 +14,11 @@ from typing import Any
 
 from mailflow.errors import UsageError
 from mailflow.snapshot import Snapshot, write_whole
+from mailflow.steps.verdict import EXIT_CODES
 from mailflow.steps.verdict import SCHEMA as FINDINGS_SCHEMA
 from mailflow.version import __version__
 
 SCHEMA = "mailflow.run/1"
-EXIT_CODES = {"clear": 0, "found": 1, "unknown": 2}
 INCOMPLETE = "incomplete"
 INCOMPLETE_CODE, INTERNAL_CODE = 2, 4
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
-from mailflow.closing import RUN_FOLDER, RUN_SOURCE
 from mailflow.plain import visible
+from mailflow.this_run import RUN_FOLDER, RUN_SOURCE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager

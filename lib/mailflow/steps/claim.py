@@ -231,13 +231,14 @@ def _server_row(one: Reached) -> dict[str, object]:
         "addresses": str(one.address),
         "before": name_of(one.before),
         "after": name_of(one.after),
-        "effect": _way(one),
+        "effect": way_in_words(one),
         "kind": "server",
         "state": one.will if one.in_use else "",
     }
 
 
-def _way(one: Reached) -> str:
+def way_in_words(one: Reached) -> str:
+    """Whether the server is let in then, and whether it was."""
     words = {
         "clear": "is let in" if one.was == "clear" else "is let in, and was not before",
         "found": "is not let in" if one.was == "found" else "is no longer let in",
@@ -284,7 +285,7 @@ def _server_json(one: Reached) -> dict[str, Any]:
         "let_in_before": lets_in[one.was],
         "let_in_after": lets_in[one.will],
         "in_use": one.in_use,
-        "reading": _way(one),
+        "reading": way_in_words(one),
     }
 
 
@@ -334,7 +335,7 @@ def _summary(proof: Proof) -> Iterator[str]:
 def _of_servers(reached: Iterable[Reached]) -> Iterator[str]:
     groups: dict[tuple[str, str, str, str], list[Reached]] = {}
     for one in reached:
-        key = (one.target, name_of(one.before), name_of(one.after), _way(one))
+        key = (one.target, name_of(one.before), name_of(one.after), way_in_words(one))
         groups.setdefault(key, []).append(one)
     for (target, before, after, way), some in groups.items():
         who = joined(f"{one.sender} ({one.address})" for one in some)

@@ -13,6 +13,9 @@ Verdict = Literal["found", "clear", "unknown"]
 
 SCHEMA = "mailflow.findings/1"
 
+EXIT_CODES: Mapping[str, int] = {"clear": 0, "found": 1, "unknown": 2}
+"""By the contract, section 4."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -101,6 +104,11 @@ class Diagnosis:
     repair: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     taken: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that gave these findings ends with."""
+        return EXIT_CODES[self.verdict]
 
     def as_json(self) -> dict[str, Any]:
         """The document of `findings.json`."""

@@ -6,11 +6,9 @@ give the same organisation, so a copy is made and a step is taken back by making
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mailflow.closing import RUN_FOLDER
 from mailflow.errors import UsageError
 from mailflow.lab import scenarios
 from mailflow.lab.practice import Practice
@@ -21,6 +19,7 @@ from mailflow.show.widgets.saying import note
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.words import clock
+from mailflow.this_run import run_folder
 from mailflow.training import cases, console, debriefing, progress
 from mailflow.training.asking import KINDS
 from mailflow.training.asking.repair import NOTHING
@@ -45,7 +44,7 @@ class Lab:
     def __init__(self, name: str, seed: int, *, answers: bool) -> None:
         """Make it by `practice`."""
         self._name, self._seed, self._answers = name, seed, answers
-        self._live = not answers and not os.environ.get(RUN_FOLDER)
+        self._live = not answers and run_folder() is None
         self._moves: list[Move] = []
         self._questions: dict[str, Question] = {}
         self._practice = self._begin()

@@ -1,0 +1,23 @@
+"""The headless run that this process belongs to, as its environment says (contract, section 5)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+RUN_FOLDER = "MAILFLOW_RUN"
+"""Environment variable that names the run folder of a headless run."""
+
+RUN_SOURCE = "MAILFLOW_SOURCE"
+"""Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
+
+
+def run_folder() -> Path | None:
+    """The folder of the run; None where somebody sits before the notebook, or there is none."""
+    named = os.environ.get(RUN_FOLDER, "")
+    return Path(named) if named else None
+
+
+def run_source() -> str:
+    """What was collected into that folder, as it was given; empty where that is not told."""
+    return os.environ.get(RUN_SOURCE, "").strip()
