@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mailflow.steps.last_errors import last_errors
     from mailflow.steps.not_read import not_read
     from mailflow.steps.overlapping_ranges import overlapping_ranges
-    from mailflow.steps.proof import prove_proposal as prove
+    from mailflow.steps.proposal import prove_proposal as prove
     from mailflow.steps.queues import non_empty_queues
     from mailflow.steps.receive_connectors import receive_connectors
     from mailflow.steps.remedy import remedy
@@ -104,7 +104,7 @@ _HOMES = {
     "practice": "training.lab",
     "progress": "interactive",
     "proposed_change": "steps.change_request",
-    "prove": "steps.proof",
+    "prove": "steps.proposal",
     "queue_chart": "show.chart",
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",

@@ -9,19 +9,23 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
+from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import MailPath
+from mailflow.analysis.servers import is_custom
 from mailflow.errors import UsageError
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.phrases import counted, joined
+from mailflow.repair.request import edited
+from mailflow.repair.simulation import applied
 from mailflow.show.widgets.choice import Choice
 from mailflow.show.widgets.confirm import Asked, ConfirmBox
 from mailflow.show.widgets.controls import Option
 from mailflow.show.widgets.explorer import AddressExplorer, Choices, Question, Reply, Side
 from mailflow.show.widgets.progress import Progress
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import Change, applied, edited
-from mailflow.steps.paths import Path, addresses_of, connectors_of, is_custom, judged_paths
 from mailflow.steps.which import Probe, probe
 from mailflow.steps.who_answers import compared, moved, who_answers
-from mailflow.steps.words import counted, joined
 from mailflow.table import Table, text_of
 from mailflow.this_run import run_folder
 
@@ -30,13 +34,13 @@ MOST_RANGES = 300
 
 HOW_TO_CONFIRM = (
     "Nothing is changed by looking at this. In JupyterLab, type the connector's name and press "
-    '"Change the lists"; from the command line, add --apply --confirm "SERVER\\Connector", once '
+    '"Edit the lists"; from the command line, add --apply --confirm "SERVER\\Connector", once '
     "for each connector."
 )
 
 
 def confirm_box(
-    changes: Sequence[Change],
+    changes: Sequence[Edit],
     on_confirm: Callable[[tuple[str, ...]], object],
     further: Iterable[Asked] = (),
 ) -> ConfirmBox:
@@ -120,8 +124,8 @@ def _first_question(org: Snapshot, server: str, source: str) -> Question:
     named = org.server(server) if server else None
     ways = [
         one
-        for one in judged_paths(org)
-        if one.address and one.endpoint and (not server or one.target is named)
+        for one in analyze(org).paths
+        if one.address and one.endpoint and (not server or one.target.server is named)
     ]
     way = next((one for one in ways if one.state == "found"), next(iter(ways), None))
     first = way.target if way else next(iter(org.servers), None)
@@ -142,8 +146,8 @@ def _one_of(options: Sequence[Option], wanted: str) -> str:
     return wanted if wanted in values else next(iter(values), "")
 
 
-def _caught_by(way: Path | None) -> str:
-    connector = way.answer.connector if way and way.answer else None
+def _caught_by(way: MailPath | None) -> str:
+    connector = way.accepted_by if way else None
     return connector.name if connector else ""
 
 

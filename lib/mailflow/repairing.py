@@ -15,8 +15,11 @@ from mailflow.apply.journal import QueueEntry
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.work import LIMIT, Carried, Work
 from mailflow.closing import keep_findings
+from mailflow.exchange import commands
 from mailflow.interactive import confirm_box, progress
 from mailflow.opening import is_live, live_organisation
+from mailflow.phrases import joined
+from mailflow.repair.claim import Proof
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.show.widgets.confirm import Asked, ConfirmBox
@@ -24,11 +27,7 @@ from mailflow.show.widgets.following import Following
 from mailflow.show.widgets.saying import display
 from mailflow.show.widgets.view import MimeBundle
 from mailflow.snapshot import Snapshot
-from mailflow.steps import commands
-from mailflow.steps.claim import Proof
-from mailflow.steps.plan import REPAIRED_BY_LISTS
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import joined
 from mailflow.table import Table
 from mailflow.this_run import run_folder
 
@@ -74,9 +73,7 @@ def unfinished(org: Snapshot, *, apply: bool = False) -> Table:
 
 def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
     """The stuck queues of the findings that a change of lists repairs."""
-    mended = [
-        one for one in found.findings if one.state == "found" and one.cause in REPAIRED_BY_LISTS
-    ]
+    mended = [one for one in found.findings if one.state == "found" and one.commands]
     return tuple(dict.fromkeys(queue for one in mended for queue in one.queues))
 
 

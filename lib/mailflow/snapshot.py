@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange.connectors import (
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "mailflow.snapshot/1"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,15 @@ class Snapshot:
     inputs: Mapping[str, str] = field(default_factory=dict)
     cmdlets: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
+    _derived: dict[Callable[[Snapshot], object], object] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def derived(self, make: Callable[[Snapshot], T]) -> T:
+        """What a function makes of this snapshot, made once: a snapshot never changes."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("T", self._derived[make])
 
     def server(self, name: str) -> Server | None:
         """The server with this short or full name, in any case (S4.32)."""

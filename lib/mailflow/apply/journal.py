@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from mailflow.analysis.change import Edit, list_hash
 from mailflow.errors import InputError
 from mailflow.exchange.ranges import AddressRange, RangeError, parse_range
 from mailflow.snapshot import write_whole
-from mailflow.steps.change import Change, list_hash
 
 SCHEMA = "mailflow.apply/1"
 FILE = "apply.json"
@@ -84,7 +84,7 @@ class QueueEntry:
 
 @dataclass(slots=True)
 class Journal:
-    """What has been done of one repair. Change it by its methods: they write it, whole.
+    """What has been done of one repair. Edit it by its methods: they write it, whole.
 
     Attributes:
         folder: the run's folder.
@@ -111,7 +111,7 @@ class Journal:
         cls,
         folder: Path,
         source: str,
-        changes: Iterable[Change],
+        changes: Iterable[Edit],
         queues: Iterable[str],
         *,
         ticket: str = "",

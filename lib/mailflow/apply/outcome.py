@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from mailflow.apply.journal import ListEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
+from mailflow.exchange import commands
+from mailflow.phrases import counted, joined
+from mailflow.repair.claim import Proof
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps import commands
 from mailflow.steps.behaviour import compare
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import counted, joined
 from mailflow.table import Table
 
 State = Literal[

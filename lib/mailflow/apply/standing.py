@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from mailflow.analysis.change import list_hash
 from mailflow.apply.journal import ListEntry, Note
 from mailflow.exchange.ranges import AddressRange
-from mailflow.steps.change import list_hash
 
 State = Literal[
     "not begun", "done, not verified", "verified", "put back", "changed since", "not known"

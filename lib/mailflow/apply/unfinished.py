@@ -13,8 +13,8 @@ from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadList, Standing, standing
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
+from mailflow.exchange import commands
 from mailflow.snapshot import Snapshot, load
-from mailflow.steps import commands
 from mailflow.steps.queues import is_stuck
 from mailflow.table import Table
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mailflow.analysis.change import list_hash
 from mailflow.apply.journal import ListEntry
 from mailflow.apply.lists import in_snapshot
 from mailflow.exchange.ranges import parse_range
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
-from mailflow.steps.change import list_hash
 
 
 def verify(before: Snapshot, after: Snapshot, done: Iterable[ListEntry]) -> Mapping[str, str]:

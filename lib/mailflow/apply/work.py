@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mailflow.analysis.change import Edit, list_hash
 from mailflow.apply import lists
 from mailflow.apply.draining import Watched, drain
 from mailflow.apply.journal import Journal, ListEntry, Note, journals
@@ -19,11 +20,11 @@ from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
 from mailflow.exchange.ranges import AddressRange, parse_range
+from mailflow.phrases import joined
+from mailflow.repair.claim import Proof
+from mailflow.repair.impact import prove
+from mailflow.repair.simulation import RefusedError
 from mailflow.snapshot import Snapshot, load
-from mailflow.steps.change import Change, RefusedError, list_hash
-from mailflow.steps.claim import Proof
-from mailflow.steps.proof import prove
-from mailflow.steps.words import joined
 
 LIMIT = 300.0
 """Seconds to watch the queues, unless said otherwise."""
@@ -86,7 +87,7 @@ class Work:
 
         Args:
             confirmed: the connectors that a person named, each to the hash of the list that was
-                proven to that person (`Change.sha256`). Where an earlier repair has set the list
+                proven to that person (`Edit.sha256`). Where an earlier repair has set the list
                 already, its hash is that of the new list, and the earlier repair goes on.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
@@ -143,7 +144,7 @@ class Work:
                 journal.end(self.live.now())
 
     def _carry_out(
-        self, journal: Journal, chosen: Sequence[Change], tell: Tell, watched: Watched
+        self, journal: Journal, chosen: Sequence[Edit], tell: Tell, watched: Watched
     ) -> Carried:
         controllers: dict[str, str] = {}
         for one in chosen:
@@ -189,7 +190,7 @@ class Work:
             journal.end(self.live.now())
         return after
 
-    def _against(self, chosen: Sequence[Change], confirmed: Mapping[str, str]) -> str:
+    def _against(self, chosen: Sequence[Edit], confirmed: Mapping[str, str]) -> str:
         """Why these changes must not be made; empty: nothing is known against them."""
         if not chosen:
             return "none of the connectors that were named is to be changed"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailflow.analysis.capabilities import Effect
+from mailflow.analysis.paths import State
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
+from mailflow.phrases import counted, joined
+from mailflow.repair.claim import NO_ANSWER, Moved, name_of, ports_in_words
 from mailflow.show.blocks import hang
-from mailflow.steps.claim import NO_ANSWER, Moved, name_of, ports_in_words
 from mailflow.steps.comparison import Treated
-from mailflow.steps.paths import State
-from mailflow.steps.treatment import Effect
-from mailflow.steps.words import counted, joined
 
 MOST_LINES = 60
 """A screen that shows more than this of one kind is not read; the rest is counted."""

@@ -12,9 +12,9 @@ from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisati
 from mailflow.errors import UsageError
 
 if TYPE_CHECKING:
+    from mailflow.repair.claim import Proof
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
-    from mailflow.steps.claim import Proof
     from mailflow.steps.verdict import Diagnosis
 
 EXAMPLE = "mailflow whatif SOURCE --server EX16A --connector Relay --remove 10.0.0.11"
@@ -150,9 +150,9 @@ def _proof_of(
     org: Snapshot, server: str, connector: str, remove: list[str], add: list[str]
 ) -> Proof:
     """The proof of a change that somebody asks for; of none where its connector was not read."""
-    from mailflow.steps.change import edited
-    from mailflow.steps.claim import Proof
-    from mailflow.steps.proof import prove
+    from mailflow.repair.claim import Proof
+    from mailflow.repair.impact import prove
+    from mailflow.repair.request import edited
 
     hidden = _hiding(org, server, connector)
     if hidden:
@@ -161,24 +161,21 @@ def _proof_of(
 
 
 def _proof_of_findings(org: Snapshot) -> tuple[Proof, Diagnosis]:
-    from mailflow.cli.whatif_screen import refusal_words
-    from mailflow.steps.change import RefusedError
+    from mailflow.repair.simulation import RefusedError
     from mailflow.steps.findings import findings
-    from mailflow.steps.plan import plan
-    from mailflow.steps.proof import prove_findings
+    from mailflow.steps.proposal import prove_findings
 
     found = findings(org)
     try:
         return prove_findings(org, found), found
     except RefusedError as error:
-        reasons = dict.fromkeys(map(refusal_words, plan(org, found).refused))
-        raise RefusedError(f"no repair can be proposed. {' '.join(reasons) or error}") from error
+        raise RefusedError(f"no repair can be proposed. {error}") from error
 
 
 def _hiding(org: Snapshot, server: str, connector: str) -> list[str]:
     """What was not read and may be why a server or a connector of this name is not known."""
-    from mailflow.steps.paths import connectors_of
-    from mailflow.steps.places import hidden_connectors, hidden_servers
+    from mailflow.analysis.analysis import connectors_of
+    from mailflow.analysis.places import hidden_connectors, hidden_servers
 
     target = org.server(server)
     if target is None:

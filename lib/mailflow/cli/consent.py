@@ -16,9 +16,9 @@ from mailflow.errors import UsageError
 from mailflow.plain import visible, wrap
 
 if TYPE_CHECKING:
+    from mailflow.analysis.change import Edit
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
-    from mailflow.steps.change import Change
 
 TRIES = 3
 """How often a name that was typed wrongly is asked for again."""
@@ -76,7 +76,7 @@ class Asking:
         from mailflow.opening import is_live
         from mailflow.repairing import NOT_LIVE, going_on
         from mailflow.steps.findings import findings
-        from mailflow.steps.proof import prove_proposal
+        from mailflow.steps.proposal import prove_proposal
 
         progress("")
         known = {one.identity.casefold() for one in org.connectors}
@@ -147,7 +147,7 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
     return False
 
 
-def _facts(change: Change) -> Iterator[str]:
+def _facts(change: Edit) -> Iterator[str]:
     yield str(change)
     yield f"List now: {', '.join(map(str, change.before.ranges))}"
     yield f"List then: {', '.join(map(str, change.ranges))}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from mailflow.analysis.paths import State
 from mailflow.cli.answered import MOST_LINES, hosts_lines, hosts_of, hosts_sentences, way_sentences
+from mailflow.phrases import clock, counted, joined
 from mailflow.plain import width
 from mailflow.show.blocks import LABEL, Tone, block, hang, one_line, section, verdict
 from mailflow.steps.comparison import Comparison
-from mailflow.steps.paths import State
-from mailflow.steps.words import clock, counted, joined
 
 Side = tuple[str, datetime | None]
 """A source as it was named, and when it was read; None: it does not say."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import State
 from mailflow.cli.answered import (
     MOST_LINES,
     hosts_lines,
@@ -15,15 +17,12 @@ from mailflow.cli.answered import (
     way_sentences,
 )
 from mailflow.exchange.ranges import AddressRange
+from mailflow.phrases import clock, counted, joined
 from mailflow.plain import width
+from mailflow.repair.claim import Proof, Reached, Refusal, ports_in_words, way_in_words
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
-from mailflow.steps.change import Change
-from mailflow.steps.claim import Proof, Reached, ports_in_words, way_in_words
-from mailflow.steps.paths import State
-from mailflow.steps.plan import REPAIRED_BY_LISTS, Refusal
 from mailflow.steps.verdict import Diagnosis, Finding
-from mailflow.steps.words import clock, counted, joined
 
 MOST_CHANGES = 20
 """More changed connectors than this are counted."""
@@ -171,7 +170,7 @@ _FATES: Mapping[tuple[State, State], str] = {
 _WORST: tuple[State, ...] = ("found", "unknown", "clear")
 
 
-def _changes(changes: Sequence[Change], cells: int) -> list[str]:
+def _changes(changes: Sequence[Edit], cells: int) -> list[str]:
     lines: list[str] = []
     for one in changes[:MOST_CHANGES]:
         lines += hang("", one.identity, cells)
@@ -226,7 +225,7 @@ def _compared(proof: Proof) -> str:
     return text if proof.doubts else f"{text}; whoever is not named here is answered as before"
 
 
-def _commands(changes: Sequence[Change], room: int) -> list[str]:
+def _commands(changes: Sequence[Edit], room: int) -> list[str]:
     if not changes:
         return []
     given = [one for one in changes if one.command]
@@ -261,7 +260,7 @@ def _by_other_means(found: Diagnosis | None) -> list[Finding]:
     return [
         one
         for one in (found.findings if found else ())
-        if one.state == "found" and one.cause not in REPAIRED_BY_LISTS
+        if one.state == "found" and not one.commands
     ]
 
 

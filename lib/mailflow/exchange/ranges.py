@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -171,13 +172,10 @@ def subtract(
     A range that loses nothing is passed on as it is, with its text; the order stays. An address
     inside a larger range can't be removed as an element (S8.62), hence the pieces.
     """
-    holes = tuple(unwanted)
+    holes = _merged(unwanted)
     left: list[AddressRange] = []
     for block in ranges:
-        pieces = [block]
-        for hole in holes:
-            pieces = [rest for piece in pieces for rest in _without(piece, hole)]
-        left.extend(pieces)
+        left.extend(_without(block, *holes[block.family]))
     return tuple(left)
 
 
@@ -191,15 +189,38 @@ def is_number(text: str, most: int) -> bool:
     return len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit() and int(text) <= most
 
 
-def _without(block: AddressRange, hole: AddressRange) -> list[AddressRange]:
-    if not block.meets(hole):
-        return [block]
-    rest = []
-    if block.first < hole.first:
-        rest.append(AddressRange(block.family, block.first, hole.first - 1))
-    if hole.last < block.last:
-        rest.append(AddressRange(block.family, hole.last + 1, block.last))
-    return rest
+_Spans = tuple[list[int], list[int]]
+"""First and last addresses of blocks that neither meet nor touch, in order."""
+
+
+def _merged(blocks: Iterable[AddressRange]) -> dict[Family, _Spans]:
+    """Blocks of each family, in order, those that meet or touch as one."""
+    spans: dict[Family, _Spans] = {4: ([], []), 6: ([], [])}
+    for block in sorted(blocks, key=lambda each: each.first):
+        firsts, lasts = spans[block.family]
+        if lasts and block.first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], block.last)
+        else:
+            firsts.append(block.first)
+            lasts.append(block.last)
+    return spans
+
+
+def _without(
+    block: AddressRange, firsts: Sequence[int], lasts: Sequence[int]
+) -> Iterator[AddressRange]:
+    """What is left of a block; the block itself where nothing is cut out of it."""
+    begin, end = bisect_left(lasts, block.first), bisect_right(firsts, block.last)
+    if begin == end:
+        yield block
+        return
+    start = block.first
+    for place in range(begin, end):
+        if start < firsts[place]:
+            yield AddressRange(block.family, start, firsts[place] - 1)
+        start = lasts[place] + 1
+    if start <= block.last:
+        yield AddressRange(block.family, start, block.last)
 
 
 def _family(address: Address) -> Family:

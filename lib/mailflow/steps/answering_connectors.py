@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, MailPath
 from mailflow.exchange.ranges import AddressRange
+from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import NOBODY, ROLE_CONFLICT, Path, judged_paths
-from mailflow.steps.words import counted, joined
 from mailflow.table import Table
 
 _COLUMNS = {
@@ -33,7 +34,7 @@ def answering_connectors(org: Snapshot) -> Table:
     import pandas as pd
 
     order = {"found": 0, "unknown": 1, "clear": 2}
-    paths = sorted(judged_paths(org), key=lambda one: order[one.state])
+    paths = sorted(analyze(org).paths, key=lambda one: order[one.state])
     rows = [_row(one) for one in paths]
     tones = {"found": "bad", "unknown": "unknown", "clear": "good"}
     return Table(
@@ -49,14 +50,14 @@ def answering_connectors(org: Snapshot) -> Table:
     )
 
 
-def why_others_lose(path: Path) -> str:
+def why_others_lose(path: MailPath) -> str:
     """Every other connector of the target with the reason why it does not answer."""
     if path.answer is None:
         return ""
     return "; ".join(f"{one.connector.name}: {one.reason}" for one in path.answer.others)
 
 
-def _row(path: Path) -> dict[str, object]:
+def _row(path: MailPath) -> dict[str, object]:
     got = path.answer
     connector = got.connector.name if got and got.connector else None
     if path.cause == NOBODY and path.state == "found":
@@ -89,7 +90,7 @@ _FAULTS = {
 }
 
 
-def _works(path: Path) -> str:
+def _works(path: MailPath) -> str:
     if path.state == "clear":
         return "yes"
     if path.state == "unknown":
@@ -97,7 +98,7 @@ def _works(path: Path) -> str:
     return _FAULTS[path.cause or NOBODY]
 
 
-def _why_it_wins(path: Path) -> list[str]:
+def _why_it_wins(path: MailPath) -> list[str]:
     """The contest that decides the first faulty way: sizes beside sizes (S1.13)."""
     got = path.answer
     if not got or not got.connector or not got.range or not path.endpoint:
@@ -120,7 +121,7 @@ def _why_it_wins(path: Path) -> list[str]:
     ]
 
 
-def _reading(paths: Sequence[Path]) -> str:
+def _reading(paths: Sequence[MailPath]) -> str:
     wrong = [one for one in paths if one.state == "found"]
     open_ones = [one for one in paths if one.state == "unknown"]
     sentences = []

@@ -11,26 +11,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.paths import CONFIGURATION_CAUSES, NOBODY, Judge
+from mailflow.analysis.servers import ServerView
 from mailflow.exchange.causes import CAUSES
+from mailflow.phrases import counted, joined
+from mailflow.repair.plan import Repair, repair
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.audit_members import Addresses, Member, parse_planned
 from mailflow.steps.audit_names import DIFFER, differing
-from mailflow.steps.audit_reach import whole_map
 from mailflow.steps.audit_relays import WIDER, wide_relays
 from mailflow.steps.audit_servers import (
     PLANNED,
     conflicts,
     harmless,
-    lost_defaults,
+    lost,
+    of_lost,
     of_ways,
+    suspects_of,
     welcome,
 )
 from mailflow.steps.audit_silence import NEVER_ANSWERS, never_answering
 from mailflow.steps.audit_ways import judged_ways
 from mailflow.steps.findings import unread_of
-from mailflow.steps.paths import CONFIGURATION_CAUSES, NOBODY
+from mailflow.steps.planned import parse_planned
 from mailflow.steps.verdict import Diagnosis, Finding, Verdict
-from mailflow.steps.words import counted, joined
 
 AUDIT_CAUSES = (*CONFIGURATION_CAUSES, PLANNED, DIFFER, NEVER_ANSWERS, WIDER)
 """What configuration alone can show, with an incident or without."""
@@ -57,25 +61,34 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
         UsageError: a planned server that is neither.
     """
     coming = parse_planned(planned)
-    whole = whole_map(org)
-    servers = whole.members
-    known = [address for one in servers for address in one.addresses]
-    asked = Addresses([*known, *(one.address for one in coming)])
-    lean = [asked.lean(one.connectors) for one in servers]
-    ways = judged_ways(replace(org, queues=()), servers, lean, coming, whole)
-    entries = of_ways(ways, servers)
-    entries += lost_defaults(servers, entries)
-    entries += conflicts(servers, ways)
+    analysis = analyze(org)
+    servers, whole = analysis.servers, analysis.reach
+    ways = judged_ways(analysis.paths, servers, coming, whole)
+    suspects = suspects_of(ways)
+    bare = list(lost(servers, suspects))
+    plan = repair(
+        analysis,
+        analysis.paths,
+        [view.name for view in servers if view.covered and view.role_conflicts],
+        judge=Judge(servers, (each.address for each in coming)),
+        further=(way.path for way in ways if not way.in_use and way.path.state == "found"),
+        lost=(each.identity for _, each, said in bare if said.state == "found"),
+    )
+    entries = of_ways(suspects, plan)
+    entries += of_lost(bare, plan)
+    entries += conflicts(servers, ways, plan)
     silent = {one.connector for one in entries if (one.cause, one.state) == (NOBODY, "found")}
     entries += (one for one in never_answering(whole) if one.connector not in silent)
     entries += differing(org, servers)
     entries += wide_relays(org, whole)
-    entries += harmless(servers, lean, coming, list(entries))
+    entries += harmless(servers, coming, list(entries))
     entries += welcome(org, servers, coming, entries)
-    return _diagnosis(org, _ordered(entries), servers)
+    return _diagnosis(org, _ordered(entries), servers, plan)
 
 
-def _diagnosis(org: Snapshot, entries: list[Finding], servers: Sequence[Member]) -> Diagnosis:
+def _diagnosis(
+    org: Snapshot, entries: list[Finding], servers: Sequence[ServerView], plan: Repair
+) -> Diagnosis:
     unread = unread_of(org)
     audited = [one for one in servers if one.covered and one.connectors]
     states = {one.state for one in entries}
@@ -96,9 +109,10 @@ def _diagnosis(org: Snapshot, entries: list[Finding], servers: Sequence[Member])
         ),
         unread=unread,
         origin=org.origin,
-        repair=tuple(dict.fromkeys(line for one in told for line in one.commands)),
-        undo=tuple(dict.fromkeys(line for one in told for line in one.undo)),
+        repair=plan.commands,
+        undo=plan.rollback,
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        plan=plan,
     )
 
 
@@ -125,7 +139,7 @@ def _ordered(entries: Iterable[Finding]) -> list[Finding]:
 
 
 def _the_rest(
-    entries: Sequence[Finding], audited: Sequence[Member], *, complete: bool
+    entries: Sequence[Finding], audited: Sequence[ServerView], *, complete: bool
 ) -> list[Finding]:
     """The causes that no entry names: clear where all was read, else left out.
 
@@ -162,7 +176,7 @@ def _headline(verdict: Verdict, told: Sequence[Finding]) -> str:
 def _summary(
     verdict: Verdict,
     entries: Sequence[Finding],
-    audited: Sequence[Member],
+    audited: Sequence[ServerView],
     unread: Sequence[Unread],
 ) -> str:
     """One or two sentences for the ticket."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.capabilities import Rights
+from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.phrases import joined, ranges_in_words
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_members import Member, members
 from mailflow.steps.audit_relays import relays
 from mailflow.steps.receive_connectors import differences
-from mailflow.steps.treatment import Rights
-from mailflow.steps.words import joined, ranges_in_words
 from mailflow.table import Table
 
 _COLUMNS = {
@@ -34,7 +35,7 @@ def audit_connectors(org: Snapshot) -> Table:
     rights = Rights(org)
     rows = [
         _row(member, place, one, rights)
-        for member in members(org)
+        for member in analyze(org).servers
         if member.covered
         for place, one in enumerate(member.connectors)
     ]
@@ -59,7 +60,7 @@ def audit_connectors(org: Snapshot) -> Table:
     )
 
 
-def _row(member: Member, place: int, one: ReceiveConnector, rights: Rights) -> dict[str, object]:
+def _row(member: ServerView, place: int, one: ReceiveConnector, rights: Rights) -> dict[str, object]:
     name = one.identity if one.enabled is not False else f"{one.identity} (disabled)"
     return {
         "connector": name,

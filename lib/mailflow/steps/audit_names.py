@@ -12,14 +12,15 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.capabilities import Rights
+from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.servers import Generation, Server
+from mailflow.phrases import joined, ranges_in_words
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_members import Member, members
 from mailflow.steps.audit_relays import relays
-from mailflow.steps.treatment import Rights
 from mailflow.steps.verdict import Finding
-from mailflow.steps.words import joined, ranges_in_words
 from mailflow.table import Table
 
 DIFFER = "connectors-differ"
@@ -43,7 +44,7 @@ def same_names(org: Snapshot) -> Table:
 
     rows = [
         row
-        for group in _groups(org, members(org))
+        for group in _groups(org, analyze(org).servers)
         if len(group.connectors) > 1
         for row in _rows(group)
     ]
@@ -65,7 +66,7 @@ def same_names(org: Snapshot) -> Table:
 _ORDER = {"found": 0, "unknown": 1, "clear": 2}
 
 
-def differing(org: Snapshot, servers: Sequence[Member]) -> Iterator[Finding]:
+def differing(org: Snapshot, servers: Sequence[ServerView]) -> Iterator[Finding]:
     """An entry for each connector that differs from its namesakes, or may.
 
     At last, if there are such, a clear one for names that are alike within each site and not
@@ -144,7 +145,7 @@ class _Group:
     name: str
     kind: object
     site: str
-    connectors: tuple[tuple[Member, ReceiveConnector], ...]
+    connectors: tuple[tuple[ServerView, ReceiveConnector], ...]
     settings: tuple[_Setting, ...]
 
 
@@ -198,7 +199,7 @@ def _flags(flags: IntFlag | None) -> str:
     return "" if flags is None else flag_names(flags)
 
 
-def _groups(org: Snapshot, servers: Sequence[Member]) -> list[_Group]:
+def _groups(org: Snapshot, servers: Sequence[ServerView]) -> list[_Group]:
     """The connectors by kind of server, site and name."""
     rights = Rights(org)
     relaying = _Aspect(
@@ -207,7 +208,7 @@ def _groups(org: Snapshot, servers: Sequence[Member]) -> list[_Group]:
         lambda one: _truth(relays(one, rights)),
         always=False,
     )
-    found: dict[tuple[Hashable, str, str], list[tuple[Member, ReceiveConnector]]] = {}
+    found: dict[tuple[Hashable, str, str], list[tuple[ServerView, ReceiveConnector]]] = {}
     for member in servers:
         kind, site = _kind(member.server), member.server.site
         for one in member.connectors:
@@ -222,7 +223,7 @@ def _groups(org: Snapshot, servers: Sequence[Member]) -> list[_Group]:
 
 def _grouped(
     kind: Hashable,
-    alike: Sequence[tuple[Member, ReceiveConnector]],
+    alike: Sequence[tuple[ServerView, ReceiveConnector]],
     aspects: Sequence[_Aspect],
 ) -> _Group:
     connectors = [one for _, one in alike]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mailflow.analysis.capabilities import RELAY, RIGHTS, Rights, abilities
+from mailflow.analysis.reach import Reach, WholeMap
+from mailflow.analysis.servers import is_whole
+from mailflow.exchange import commands
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector
 from mailflow.exchange.ranges import Family
+from mailflow.phrases import joined, ranges_in_words
 from mailflow.snapshot import Snapshot
-from mailflow.steps import commands
-from mailflow.steps.audit_members import is_whole
-from mailflow.steps.audit_reach import Reach, WholeMap
 from mailflow.steps.audit_silence import count_in_words, doubt_of
-from mailflow.steps.treatment import RELAY, RIGHTS, Rights, abilities
 from mailflow.steps.verdict import Finding, State
-from mailflow.steps.words import joined, ranges_in_words
 
 WIDER = "relay-wider-than-it-looks"
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from mailflow.analysis.paths import (
+    NOBODY,
+    ROLE_CONFLICT,
+    SHADOWED,
+    Assessment,
+    State,
+    assess_connector,
+)
+from mailflow.analysis.places import hidden_connectors
+from mailflow.analysis.servers import Addresses, ServerView, is_whole, out_of_place
 from mailflow.exchange.conflicts import TEXT_A, Conflict, find_conflicts
 from mailflow.exchange.connectors import (
     AuthMechanism,
     ReceiveConnector,
-    TransportRole,
     setup_default,
 )
-from mailflow.exchange.servers import Server
+from mailflow.phrases import joined, ranges_in_words
+from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot
 from mailflow.steps import prose
-from mailflow.steps.audit_members import Member, Planned, is_whole
 from mailflow.steps.audit_ways import INSIDE, SERVER_PORTS, Way
-from mailflow.steps.paths import NOBODY, ROLE_CONFLICT, SHADOWED, Path, verdict_on
-from mailflow.steps.places import hidden_connectors
-from mailflow.steps.repair import Repair, repair
-from mailflow.steps.verdict import Finding, State
-from mailflow.steps.words import joined, ranges_in_words
+from mailflow.steps.planned import Planned
+from mailflow.steps.verdict import Finding
 
 PLANNED = "planned-server-shadowed"
 
@@ -31,7 +37,7 @@ class _Suspect:
     """Ways with one cause at one server and connector."""
 
     cause: str
-    target: Server
+    target: ServerView
     connector: ReceiveConnector | None
     ways: list[Way] = field(default_factory=list)
 
@@ -46,11 +52,11 @@ class _Suspect:
         return [one for one in self.ways if one.path.state == self.state]
 
 
-def of_ways(ways: Iterable[Way], servers: Sequence[Member]) -> list[Finding]:
-    """An entry for each cause, server and connector that something is wrong or not known of.
+def suspects_of(ways: Iterable[Way]) -> list[_Suspect]:
+    """Ways with something wrong or not known, by cause, server and connector.
 
     A custom connector that catches servers on ways in use is the incident's cause; on other ways,
-    and for servers to come, it is the audit's own. Role conflicts are not among these entries.
+    and for servers to come, it is the audit's own. Role conflicts are not among them.
     """
     suspects: dict[tuple[str, str, str | None], _Suspect] = {}
     for way in ways:
@@ -63,25 +69,24 @@ def of_ways(ways: Iterable[Way], servers: Sequence[Member]) -> list[Finding]:
             (cause, path.target.name, identity), _Suspect(cause, path.target, path.connector)
         )
         suspect.ways.append(way)
-    shadows: dict[str, list[Path]] = {}
-    for one in suspects.values():
-        if one.cause in (SHADOWED, PLANNED) and one.state == "found":
-            shadows.setdefault(one.target.name, []).extend(way.path for way in one.telling)
-    connectors = {one.server.name: one.connectors for one in servers}
-    return [
-        _entry(one, shadows.get(one.target.name, []), connectors[one.target.name])
-        for one in suspects.values()
-    ]
+    return list(suspects.values())
 
 
-def lost_defaults(servers: Iterable[Member], told: Iterable[Finding]) -> Iterator[Finding]:
+def of_ways(suspects: Iterable[_Suspect], plan: Repair) -> list[Finding]:
+    """An entry for each cause, server and connector that something is wrong or not known of."""
+    return [_entry(each, plan) for each in suspects]
+
+
+def lost(
+    servers: Iterable[ServerView], suspects: Iterable[_Suspect]
+) -> Iterator[tuple[ServerView, ReceiveConnector, Assessment]]:
     """Connectors of setup's that lost what servers need, although none is known to need them.
 
     Args:
-        servers: the members.
-        told: the entries there are already, from ways that servers take or might.
+        servers: all servers.
+        suspects: what is told already, from ways that servers take or might.
     """
-    known = {(one.cause, one.connector) for one in told}
+    known = {(each.cause, each.connector.identity) for each in suspects if each.connector}
     for member in servers:
         for one in member.connectors if member.covered else ():
             default = setup_default(one)
@@ -89,31 +94,62 @@ def lost_defaults(servers: Iterable[Member], told: Iterable[Finding]) -> Iterato
                 continue
             if one.enabled is False:
                 continue
-            state, cause, why, _ = verdict_on(one, member.connectors, downgraded=True)
-            if state == "clear" or cause is None or (cause, one.identity) in known:
-                continue
-            todo = repair(cause, one, [], [], member.connectors) if state == "found" else Repair()
-            lacks = (
-                "Exchange Server authentication"
-                if one.offers_exchange_auth is False
-                else "the permission group ExchangeServers"
-            )
-            yield Finding(
-                cause=cause,
-                state=state,
-                server=member.server.name,
-                connector=one.identity,
-                reading=f"{one.name} lost {lacks}, which setup gave it ({default.fact}). No server "
-                "is known to arrive there today."
-                if state == "found"
-                else f"It is not known whether {one.name} has what setup gave it: {why}.",
-                remedy=" ".join(todo.words) or f"Find out, then run again: {why}.",
-                commands=tuple(todo.commands),
-                undo=tuple(todo.undo),
-            )
+            said = assess_connector(one, member.connectors, downgraded=True)
+            if said.state != "clear" and said.cause and (said.cause, one.identity) not in known:
+                yield member, one, said
 
 
-def conflicts(servers: Iterable[Member], ways: Sequence[Way]) -> Iterator[Finding]:
+def of_lost(
+    rows: Iterable[tuple[ServerView, ReceiveConnector, Assessment]], plan: Repair
+) -> Iterator[Finding]:
+    """An entry for each of them."""
+    for member, one, said in rows:
+        cause = str(said.cause)
+        default = setup_default(one)
+        lacks = (
+            "Exchange Server authentication"
+            if one.offers_exchange_auth is False
+            else "the permission group ExchangeServers"
+        )
+        todo = _todo(plan, cause, member.name, one.identity) if said.state == "found" else None
+        fact = default.fact if default else ""
+        yield Finding(
+            cause=cause,
+            state=said.state,
+            server=member.name,
+            connector=one.identity,
+            reading=f"{one.name} lost {lacks}, which setup gave it ({fact}). No server "
+            "is known to arrive there today."
+            if said.state == "found"
+            else f"It is not known whether {one.name} has what setup gave it: {said.why}.",
+            remedy=todo.words if todo else f"Find out, then run again: {said.why}.",
+            commands=todo.commands if todo else (),
+            undo=todo.undo if todo else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """What one entry shows of the repair of all."""
+
+    words: str
+    commands: tuple[str, ...]
+    undo: tuple[str, ...]
+
+
+def _todo(plan: Repair, cause: str, server: str, connector: str | None) -> _Todo:
+    edits = plan.of(cause, server, connector)
+    words = map(str, edits) if edits else (each.text for each in plan.refused)
+    return _Todo(
+        " ".join(words),
+        tuple(edit.command for edit in edits),
+        tuple(edit.undo for edit in reversed(edits) if edit.undo),
+    )
+
+
+def conflicts(
+    servers: Iterable[ServerView], ways: Sequence[Way], plan: Repair
+) -> Iterator[Finding]:
     """Connectors of two roles that claim one endpoint, the disabled ones too (S1.30).
 
     Named is the one that setup did not make (contract 8.3).
@@ -125,10 +161,10 @@ def conflicts(servers: Iterable[Member], ways: Sequence[Way]) -> Iterator[Findin
         by_odd: dict[str, list[Conflict]] = {}
         # Of these conflicts ranges say nothing (S1.30), and looking at them takes long.
         for one in find_conflicts([replace(each, ranges=()) for each in member.connectors]):
-            odd = min((one.first, one.second), key=_regularity)
+            odd = out_of_place(one.first, one.second, one.bindings[0].port)
             by_odd.setdefault(odd.identity, []).append(one)
         for identity, some in by_odd.items():
-            yield _conflict(member, identity, some, ways)
+            yield _conflict(member, identity, some, ways, plan)
         open_ones = [] if by_odd else _without_role(member.connectors)
         if open_ones:
             names = joined(one.name for one in open_ones)
@@ -143,8 +179,7 @@ def conflicts(servers: Iterable[Member], ways: Sequence[Way]) -> Iterator[Findin
 
 
 def harmless(
-    servers: Sequence[Member],
-    lean: Sequence[Sequence[ReceiveConnector]],
+    servers: Sequence[ServerView],
     planned: Sequence[Planned],
     told: Iterable[Finding],
 ) -> Iterator[Finding]:
@@ -159,9 +194,11 @@ def harmless(
     }
     hosts = [(one.server.name, address) for one in servers for address in one.addresses]
     hosts += [(one.name or one.label, one.address) for one in planned]
-    for member, short in zip(servers, lean, strict=True):
+    asked = Addresses(address for _, address in hosts)
+    for member in servers:
         if not member.covered or member.server.name in doubtful:
             continue
+        short = asked.lean(member.connectors)
         for place in sorted(member.custom):
             one = member.connectors[place]
             if one.identity in named or one.enabled is False or not is_whole(one):
@@ -184,7 +221,7 @@ def harmless(
 
 def welcome(
     org: Snapshot,
-    servers: Sequence[Member],
+    servers: Sequence[ServerView],
     planned: Sequence[Planned],
     told: Iterable[Finding],
 ) -> Iterator[Finding]:
@@ -245,27 +282,24 @@ def _why_harmless(one: ReceiveConnector, inside: Sequence[str]) -> str:
     return f"{held}, but it does not answer them where they arrive: harmless as it stands."
 
 
-def _entry(
-    one: _Suspect, shadows: Sequence[Path], connectors: Sequence[ReceiveConnector]
-) -> Finding:
+def _entry(one: _Suspect, plan: Repair) -> Finding:
     telling = one.telling
     paths = [way.path for way in telling]
     rule = SHADOWED if one.cause == PLANNED else one.cause
-    todo = Repair()
-    if one.state == "found":
-        todo = repair(rule, one.connector, paths, shadows, connectors)
-    reading = prose.of_configuration(rule, one.target, one.connector, paths, connectors)
+    name = one.connector.identity if one.connector else None
+    todo = _todo(plan, rule, one.target.name, name) if one.state == "found" else None
+    reading = prose.of_configuration(rule, one.target, one.connector, paths)
     return Finding(
         cause=one.cause,
         state=one.state,
         server=one.target.name,
-        connector=one.connector.identity if one.connector else None,
+        connector=name,
         senders=tuple(dict.fromkeys(filter(None, map(_sender, telling)))),
         addresses=tuple(dict.fromkeys(str(path.address) for path in paths if path.address)),
         reading=f"{reading}{_when(telling)}",
-        remedy=" ".join(todo.words) if one.state == "found" else prose.what_to_read(paths),
-        commands=tuple(todo.commands),
-        undo=tuple(todo.undo),
+        remedy=todo.words if todo else prose.what_to_read(paths),
+        commands=todo.commands if todo else (),
+        undo=todo.undo if todo else (),
     )
 
 
@@ -284,12 +318,12 @@ def _when(ways: Sequence[Way]) -> str:
     return "".join(words)
 
 
-def _regularity(connector: ReceiveConnector) -> tuple[bool, bool]:
-    return setup_default(connector) is not None, connector.role != TransportRole.HubTransport
-
-
 def _conflict(
-    member: Member, identity: str, some: Sequence[Conflict], ways: Sequence[Way]
+    member: ServerView,
+    identity: str,
+    some: Sequence[Conflict],
+    ways: Sequence[Way],
+    plan: Repair,
 ) -> Finding:
     odd = next(one for one in member.connectors if one.identity == identity)
     others = [one.second if one.first.identity == identity else one.first for one in some]
@@ -306,7 +340,10 @@ def _conflict(
         if off
         else "which of the two services gets the endpoint is chance (C9)"
     )
-    todo = repair(ROLE_CONFLICT, odd, [], [], member.connectors)
+    todo = _todo(plan, ROLE_CONFLICT, member.name, identity)
+    if off:
+        words = f"Before {off} is enabled, give one of them another port or the same role."
+        todo = _Todo(words, (), ())
     return Finding(
         cause=ROLE_CONFLICT,
         state="found",
@@ -319,9 +356,9 @@ def _conflict(
         f"({joined(_endpoints(some))}); {today}. "
         "Exchange refuses such a pair, which can stop a cumulative update half-way: "
         f'"{TEXT_A.format(others[0].identity)}"',
-        remedy=" ".join(todo.words),
-        commands=tuple(todo.commands),
-        undo=tuple(todo.undo),
+        remedy=todo.words,
+        commands=todo.commands,
+        undo=todo.undo,
     )
 
 

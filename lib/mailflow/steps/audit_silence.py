@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.reach import Reach, WholeMap
+from mailflow.analysis.servers import FAMILIES, is_whole
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import WIDTH, Family
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_members import is_whole
-from mailflow.steps.audit_reach import FAMILIES, Reach, WholeMap, whole_map
 from mailflow.steps.verdict import Finding
-from mailflow.steps.words import joined
 from mailflow.table import Table
 
 NEVER_ANSWERS = "connector-never-answers"
@@ -31,7 +32,7 @@ def connector_reach(org: Snapshot) -> Table:
     """
     import pandas as pd
 
-    whole = whole_map(org)
+    whole = analyze(org).reach
     rows: list[dict[str, object]] = []
     tones: dict[tuple[int, str], str] = {}
     for number, one, reach in _covered(whole):

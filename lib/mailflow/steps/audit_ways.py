@@ -8,10 +8,27 @@ address changes.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from mailflow.analysis.paths import (
+    NOBODY,
+    Assessment,
+    MailPath,
+    State,
+    assess_connector,
+)
+from mailflow.analysis.reach import Spot, WholeMap
+from mailflow.analysis.servers import (
+    FAMILIES,
+    Addresses,
+    Kind,
+    ServerView,
+    address_of,
+    bound_addresses,
+    family_of,
+    intended,
+)
 from mailflow.exchange.connectors import (
     SETUP_DEFAULTS,
     AuthMechanism,
@@ -24,10 +41,7 @@ from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.routing import Endpoint, endpoints
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Generation, Server
-from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_members import Member, Planned
-from mailflow.steps.audit_reach import FAMILIES, Spot, WholeMap
-from mailflow.steps.paths import NOBODY, Path, State, intended, judged_paths, verdict_on
+from mailflow.steps.planned import Planned
 
 SERVER_PORTS = frozenset(
     one.port for one in SETUP_DEFAULTS if AuthMechanism.ExchangeServer in one.auth
@@ -51,53 +65,36 @@ class Way:
         planned: the server to come; None: the sender is there.
     """
 
-    path: Path
+    path: MailPath
     in_use: bool
     planned: Planned | None = None
 
 
 def judged_ways(
-    org: Snapshot,
-    servers: Sequence[Member],
-    lean: Sequence[Sequence[ReceiveConnector]],
+    paths: Iterable[MailPath],
+    servers: Sequence[ServerView],
     planned: Sequence[Planned],
     whole: WholeMap,
 ) -> list[Way]:
-    """All ways to servers of the organisation that the run covers, judged.
+    """All ways to servers of the organization that the run covers, judged.
 
     Of the ways that no mail takes today only those on which something is wrong or not known.
 
     Args:
-        org: the snapshot.
-        servers: its members.
-        lean: their connectors with only those ranges that hold an address of a member or a server
-            to come (`Addresses.lean`): whole lists would be asked in vain, thousands of times.
+        paths: the mail paths, as the incident judges them.
+        servers: all servers.
         planned: servers to come.
-        whole: the map of these members.
+        whole: the map of these servers.
     """
-    ways = [Way(path, in_use=True) for path in _paths_in_use(org, servers, lean)]
-    return ways + _OtherWays(servers, planned, whole, lean).judged()
-
-
-def _paths_in_use(
-    org: Snapshot, servers: Sequence[Member], lean: Sequence[Sequence[ReceiveConnector]]
-) -> Iterator[Path]:
-    """The paths of the incident; asked of short lists, told of the real ones."""
-    real = {one.identity: one for member in servers for one in member.connectors}
-    short = tuple(one for connectors in lean for one in connectors)
-    for path in judged_paths(replace(org, connectors=short)):
-        one = path.connector
-        yield path if one is None else replace(path, connector=real[one.identity])
+    ways = [Way(path, in_use=True) for path in paths]
+    return ways + _OtherWays(servers, planned, whole).judged()
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who might arrive: a member, or a stand-in for a server to come."""
+    """Who might arrive: a server, or a stand-in for one to come."""
 
-    server: Server
-    addresses: tuple[Address, ...]
-    downgraded: bool | None = None
-    covered: bool = False
+    view: ServerView
     planned: Planned | None = None
 
 
@@ -113,11 +110,8 @@ class _Question:
 
     @property
     def family(self) -> Family:
-        return 4 if self.address.version == 4 else 6
+        return family_of(self.address)
 
-
-_Kind = tuple[Generation | None, bool | None, bool | None, bool | None]
-_Verdict = tuple[State, str | None, str, bool]
 
 
 class _OtherWays:
@@ -125,19 +119,22 @@ class _OtherWays:
 
     def __init__(
         self,
-        servers: Sequence[Member],
+        servers: Sequence[ServerView],
         planned: Sequence[Planned],
         whole: WholeMap,
-        lean: Sequence[Sequence[ReceiveConnector]],
     ) -> None:
-        self._servers, self._whole, self._lean = servers, whole, lean
+        self._servers, self._whole = servers, whole
+        known = [address for view in servers for address in view.addresses]
+        asked = Addresses([*known, *(each.address for each in planned)])
+        # Whole lists would be asked in vain, thousands of times.
+        self._lean = [asked.lean(view.connectors) for view in servers]
         self._senders = [
-            *(_Sender(one.server, one.addresses, one.downgraded, one.covered) for one in servers),
-            *(_Sender(Server(one.label), (one.address,), planned=one) for one in planned),
+            *(_Sender(view) for view in servers),
+            *(_Sender(_stand_in(each), each) for each in planned),
         ]
-        self._ports_in_use: dict[tuple[_Kind, _Kind, bool], frozenset[int]] = {}
+        self._ports_in_use: dict[tuple[Kind, Kind, bool], frozenset[int]] = {}
         self._maps: dict[object, list[tuple[TransportRole, int]]] = {}
-        self._verdicts: dict[tuple[int, str, bool | None], _Verdict] = {}
+        self._verdicts: dict[tuple[int, str, bool | None], Assessment] = {}
 
     def judged(self) -> list[Way]:
         """Those on which something is wrong or not known."""
@@ -168,36 +165,36 @@ class _OtherWays:
             for sender in self._senders:
                 if not self._may_arrive(sender, member, port):
                     continue
-                for address in sender.addresses:
+                for address in sender.view.addresses:
                     for local in places[4 if address.version == 4 else 6]:
                         yield _Question(target, port, local, sender, address)
 
-    def _may_arrive(self, sender: _Sender, target: Member, port: int) -> bool:
+    def _may_arrive(self, sender: _Sender, target: ServerView, port: int) -> bool:
         """Whether it might come to this port one day, and no mail of its does today.
 
         2007, 2010 and Edge servers know port 25 alone (S4.03, S4.09); a server comes to itself only
         where one of its services hands over to another.
         """
-        if not (sender.covered or target.covered):
-            return False
+        known = sender.view
         if sender.planned:
-            return not (target.server.is_edge and port != 25)
-        itself = sender.server is target.server
-        if port in self._in_use(sender.server, target.server):
+            return target.covered and not (target.server.is_edge and port != 25)
+        if not (known.covered or target.covered):
             return False
-        if itself:
+        if port in self._in_use(known, target):
+            return False
+        if known is target:
             return port in INSIDE
-        if sender.server.is_edge and target.server.is_edge:
+        if known.server.is_edge and target.server.is_edge:
             return False
-        no_service = sender.server.has_hub is False and sender.server.has_frontend is not True
-        simple = bool(sender.server.is_edge) or sender.server.generation is Generation.LEGACY
+        no_service = known.server.has_hub is False and known.server.has_frontend is not True
+        simple = bool(known.server.is_edge) or known.generation is Generation.LEGACY
         return not no_service and (port == 25 or not simple)
 
-    def _in_use(self, sender: Server, target: Server) -> frozenset[int]:
+    def _in_use(self, sender: ServerView, target: ServerView) -> frozenset[int]:
         """The ports that mail between two servers takes, as far as their versions are known."""
-        key = (_kind(sender), _kind(target), sender is target)
+        key = (sender.kind, target.kind, sender is target)
         if key not in self._ports_in_use:
-            places = endpoints(sender, target)
+            places = endpoints(sender.server, target.server)
             self._ports_in_use[key] = frozenset(one.port for one in places)
         return self._ports_in_use[key]
 
@@ -240,59 +237,71 @@ class _OtherWays:
                     self._maps[key].append((role, at))
         return self._maps[key]
 
-    def _judged(self, one: _Question, got: Answer) -> Path | None:
-        """What is wrong or not known there; None where the sender is let in."""
-        outcomes = [(each, self._verdict(one, each)) for each in got.possible]
-        wrong = next(((each, said) for each, said in outcomes if said[0] != "clear"), None)
+    def _judged(self, one: _Question, got: Answer) -> MailPath | None:
+        """What is wrong or not known there; None where the sender can submit."""
+        outcomes = [self._verdict(one, each) for each in got.possible]
+        wrong = next((each for each in outcomes if each.state != "clear"), None)
         if wrong is None and not got.nobody_possible:
             return None
-        path = self._path(one, got)
         if wrong is None:
-            return self._silence(one, path)
-        connector, (state, cause, why, on_evidence) = wrong
+            return self._silence(one, got)
         certain = got.unknown is None or (
             not got.nobody_possible
             and got.connector is not None
-            and all(verdict[0] == "found" for _, verdict in outcomes)
+            and all(each.state == "found" for each in outcomes)
         )
-        return replace(
-            path,
-            state=state if certain else "unknown",
-            cause=cause,
-            connector=self._real(one, connector),
-            why=why if certain else got.unknown or "",
-            on_evidence=certain and on_evidence,
-        )
+        if certain:
+            return self._path(one, got, wrong)
+        unknown = Assessment("unknown", wrong.cause, wrong.connector, got.unknown or "")
+        return self._path(one, got, unknown)
 
-    def _silence(self, one: _Question, path: Path) -> Path | None:
-        """Nobody answers: a fault only where setup made a connector that is there to be mended."""
-        process = _role_by_setup(path.target, one.port)
-        default = intended(self._servers[one.target].connectors, process, one.port)
+    def _silence(self, one: _Question, got: Answer) -> MailPath | None:
+        """No connector accepts it: a fault only where one of setup's is there to be repaired."""
+        target = self._servers[one.target]
+        default = intended(target.connectors, _role_by_setup(target.server, one.port), one.port)
         if default is None:
             return None
-        why = path.answer.unknown if path.answer else None
-        state: State = "found" if why is None else "unknown"
-        return replace(path, state=state, cause=NOBODY, connector=default, why=why or "")
+        state: State = "found" if got.unknown is None else "unknown"
+        return self._path(one, got, Assessment(state, NOBODY, default, got.unknown or ""))
 
-    def _path(self, one: _Question, got: Answer) -> Path:
-        server = self._servers[one.target].server
-        process = got.process or _role_by_setup(server, one.port)
+    def _path(self, one: _Question, got: Answer, assessment: Assessment) -> MailPath:
+        target = self._servers[one.target]
+        process = got.process or _role_by_setup(target.server, one.port)
         place = Endpoint(one.port, process, _FACTS[one.port])
-        return Path(one.sender.server, server, one.address, place, got, "unknown")
-
-    def _real(self, one: _Question, short: ReceiveConnector) -> ReceiveConnector:
-        return next(
-            each for each in self._servers[one.target].connectors if each.identity == short.identity
+        return MailPath(
+            one.sender.view,
+            target,
+            one.address,
+            place,
+            assessment,
+            one.local,
+            None if got.connector is None else self._real(one, got.connector),
+            got.range,
+            was_asked=True,
         )
 
-    def _verdict(self, one: _Question, connector: ReceiveConnector) -> _Verdict:
-        key = (one.target, connector.identity, one.sender.downgraded)
+    def _real(self, one: _Question, short: ReceiveConnector) -> ReceiveConnector:
+        target = self._servers[one.target]
+        place = next(
+            place
+            for place, each in enumerate(target.connectors)
+            if each.identity == short.identity
+        )
+        return target.connectors[place]
+
+    def _verdict(self, one: _Question, connector: ReceiveConnector) -> Assessment:
+        downgraded = one.sender.view.downgraded
+        key = (one.target, connector.identity, downgraded)
         if key not in self._verdicts:
-            member = self._servers[one.target]
-            self._verdicts[key] = verdict_on(
-                self._real(one, connector), member.connectors, one.sender.downgraded
+            connectors = self._servers[one.target].connectors
+            self._verdicts[key] = assess_connector(
+                self._real(one, connector), connectors, downgraded
             )
         return self._verdicts[key]
+
+
+def _stand_in(planned: Planned) -> ServerView:
+    return ServerView(Server(planned.label), (), (planned.address,), covered=False)
 
 
 _PROCESSES = (TransportRole.FrontendTransport, TransportRole.HubTransport)
@@ -318,11 +327,6 @@ def _answer_of(
     )
 
 
-def _kind(server: Server) -> _Kind:
-    """What decides where its mail arrives (section 4.1)."""
-    return server.generation, server.has_frontend, server.has_hub, server.is_edge
-
-
 def setup_port(default: SetupDefault, server: Server) -> int | None:
     """Where setup binds a connector on this server (section 2, S2.05); None: not known."""
     if default.name != "Default {}" or server.generation is Generation.MODERN:
@@ -332,7 +336,7 @@ def setup_port(default: SetupDefault, server: Server) -> int | None:
     return default.port if server.has_frontend else None
 
 
-def _ports(member: Member) -> set[int]:
+def _ports(member: ServerView) -> set[int]:
     """The ports of servers at which it answers, or did when setup was done with it."""
     bound = {binding.port for one in member.connectors for binding in one.bindings}
     defaults = filter(None, map(setup_default, member.connectors))
@@ -346,17 +350,11 @@ def _role_by_setup(server: Server, port: int) -> TransportRole:
     return TransportRole.FrontendTransport if front else TransportRole.HubTransport
 
 
-def _locals(member: Member, family: Family, port: int) -> tuple[Address | None, ...]:
+def _locals(member: ServerView, family: Family, port: int) -> tuple[Address | None, ...]:
     """Local addresses that stand for all at which servers may arrive, one for each map (S1.16)."""
-    bound = {
-        binding.address
-        for one in member.connectors
-        for binding in one.bindings
-        if (binding.family, binding.port) == (family, port) and not binding.is_wildcard
-    }
-    known = [one for one in member.addresses if one.version == family]
-    if not known and not member.adapters:
-        make = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
-        return (None, *(make(number) for number in sorted(bound)))
+    bound = bound_addresses(member.connectors, family, port)
+    known = member.of_family(family)
+    if not known and not member.has_all_addresses:
+        return (None, *(address_of(family, number) for number in bound))
     by_map = {int(one) if int(one) in bound else None: one for one in reversed(known)}
     return tuple(by_map.values())

@@ -12,14 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import Address, AddressRange
-from mailflow.exchange.servers import Server
-from mailflow.snapshot import Snapshot
-from mailflow.steps.claim import name_of
-from mailflow.steps.comparison import Comparison, OwnAddresses, Renamed, Treated, Way
-from mailflow.steps.paths import Path, State, addresses_of, connectors_of, judged_paths
-from mailflow.steps.places import (
+from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.capabilities import RELAY, AccessChange, Rights, access_changes, effect
+from mailflow.analysis.paths import MailPath, State
+from mailflow.analysis.places import (
     Place,
     doubts_at,
     hidden_connectors,
@@ -27,8 +23,13 @@ from mailflow.steps.places import (
     places_of,
     processes_at,
 )
-from mailflow.steps.treatment import RELAY, AccessChange, Rights, access_changes, effect
-from mailflow.steps.words import joined
+from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import Address, AddressRange
+from mailflow.exchange.servers import Server
+from mailflow.phrases import joined
+from mailflow.repair.claim import name_of
+from mailflow.snapshot import Snapshot
+from mailflow.steps.comparison import Comparison, OwnAddresses, Renamed, Treated, Way
 
 
 def compare(before: Snapshot, after: Snapshot) -> Comparison:
@@ -211,22 +212,22 @@ def _ways(before: Snapshot, after: Snapshot) -> Iterator[Way]:
             yield Way(*names, was, will, _answered(paths), _answered(others))
 
 
-def _by_way(org: Snapshot) -> Mapping[tuple[str, str], list[Path]]:
-    found: dict[tuple[str, str], list[Path]] = {}
-    for one in judged_paths(org):
+def _by_way(org: Snapshot) -> Mapping[tuple[str, str], list[MailPath]]:
+    found: dict[tuple[str, str], list[MailPath]] = {}
+    for one in analyze(org).paths:
         key = (one.sender.name.casefold(), one.target.name.casefold())
         found.setdefault(key, []).append(one)
     return found
 
 
-def _worst(paths: Iterable[Path]) -> State:
+def _worst(paths: Iterable[MailPath]) -> State:
     states = {one.state for one in paths}
     return next(state for state in ("found", "unknown", "clear") if state in states)
 
 
-def _answered(paths: Iterable[Path]) -> str:
+def _answered(paths: Iterable[MailPath]) -> str:
     """`Relay (10.0.0.11)`: the connector, and the sender's address that it answers."""
-    return joined(f"{name_of(one.answer.connector)} ({one.address})" for one in paths if one.answer)
+    return joined(f"{name_of(one.accepted_by)} ({one.address})" for one in paths if one.was_asked)
 
 
 def _addresses(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mailflow.analysis.change import Edit, taken_off
+from mailflow.analysis.paths import SHADOWED
+from mailflow.exchange import commands
 from mailflow.exchange.ranges import format_range
-from mailflow.steps import commands
-from mailflow.steps.change import Change, taken_off
-from mailflow.steps.claim import Proof
-from mailflow.steps.plan import alternatives
+from mailflow.phrases import joined
+from mailflow.repair.alternatives import alternatives
+from mailflow.repair.claim import Proof
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import joined
 from mailflow.table import Table
 
 
@@ -42,7 +43,11 @@ def other_ways(found: Diagnosis) -> Table:
     """
     import pandas as pd
 
-    rows = alternatives(found.findings)
+    rows = alternatives(
+        each.connector
+        for each in found.findings
+        if (each.cause, each.state) == (SHADOWED, "found") and each.connector
+    )
     return Table(
         name="other_ways",
         frame=pd.DataFrame(rows, columns=list(_OTHER)),
@@ -97,7 +102,7 @@ _COMMANDS = {
 }
 
 
-def _change_row(one: Change) -> dict[str, str]:
+def _change_row(one: Edit) -> dict[str, str]:
     return {
         "connector": one.identity,
         "off": joined(map(format_range, taken_off(one.before.ranges, one.ranges))) or "nothing",
@@ -129,7 +134,7 @@ def _commands(proof: Proof, queues: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield one.undo, "way back: the list as it was, to keep at hand"
 
 
-def _of_undo(changes: Iterable[Change]) -> Iterator[str]:
+def _of_undo(changes: Iterable[Edit]) -> Iterator[str]:
     for one in changes:
         if one.undo_refusal:
             yield (

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mailflow.analysis.capabilities import AccessChange, Effect
+from mailflow.analysis.paths import State
+from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
-from mailflow.steps.claim import name_of, ports_in_words
-from mailflow.steps.paths import State
-from mailflow.steps.places import Place
-from mailflow.steps.treatment import AccessChange, Effect
-from mailflow.steps.words import counted, joined
+from mailflow.phrases import counted, joined
+from mailflow.repair.claim import name_of, ports_in_words
 from mailflow.table import Table
 
 SCHEMA = "mailflow.diff/1"

@@ -10,37 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailflow.exchange.causes import CAUSES, Explanation, explain
-from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.last_error import LastError, parse
-from mailflow.exchange.queues import Queue
-from mailflow.exchange.routing import candidate_targets
-from mailflow.exchange.servers import Server
-from mailflow.snapshot import ComponentState, Snapshot, Unread
-from mailflow.steps import commands, prose
-from mailflow.steps.paths import (
+from mailflow.analysis.analysis import Analysis, analyze
+from mailflow.analysis.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    Path,
-    addresses_of,
-    connectors_of,
-    judged_paths,
-    role_conflicts,
+    MailPath,
 )
-from mailflow.steps.queues import how_much_waits, is_stuck, queues_of
-from mailflow.steps.repair import Repair, repair
+from mailflow.analysis.queues import QueueCase
+from mailflow.analysis.servers import ServerView
+from mailflow.exchange import commands
+from mailflow.exchange.causes import CAUSES
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.repair.plan import Repair, repair
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.steps import prose
+from mailflow.steps.queues import how_much_waits
 from mailflow.steps.verdict import Diagnosis, Finding, State, Verdict
 
 OUTSIDE = "outside-the-connectors"
 UNRECOGNISED = "unrecognised-error"
 ROUTING = "routing-or-loop"
 INACTIVE = "service-inactive"
-TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "FrontendTransport"})
-"""Of these each must be Active, or the server answers 421 4.3.2 (section 6.2)."""
-
 BESIDE_THE_VERDICT = frozenset({"Get-ADPermission", "Get-ServerComponentState"})
 """Cmdlets whose answers support a finding and make none: unread, they are shown and no more."""
 
@@ -49,57 +42,34 @@ NO_EXCHANGE_AUTH = frozenset({SHADOWED, DEFAULT_LACKS_AUTH, SUPPRESSED, ROLE_CON
 
 
 def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
-    """What is wrong in the organisation, best first, and the verdict it adds up to.
+    """What is wrong in the organization, best first, and the verdict it adds up to.
 
     Args:
         org: the snapshot; nothing is fetched.
         min_messages: queues with fewer messages do not count as stuck.
     """
-    stuck = [one for one in queues_of(org) if is_stuck(one, min_messages)]
-    cases = [_case(org, queue) for queue in stuck]
-    suspects = _suspects(_on_evidence(judged_paths(org), cases))
-    _conflicts_elsewhere(org, suspects)
+    analysis = analyze(org)
+    cases = analysis.stuck(min_messages)
+    paths = _on_evidence(analysis.paths, cases)
+    suspects = _suspects(paths)
+    _conflicts_elsewhere(analysis, suspects)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
     for case in cases:
         _place(case, suspects, complaints)
-    entries = [_of_suspect(org, one, suspects) for one in suspects.values()]
-    entries += [_of_complaint(one) for one in complaints.values()]
+    conflicts = [each.target.name for each in suspects.values() if each.cause == ROLE_CONFLICT]
+    plan = repair(analysis, paths, conflicts)
+    entries = [_of_suspect(each, plan) for each in suspects.values()]
+    entries += [_of_complaint(each) for each in complaints.values()]
     entries = _ordered(entries)
-    entries += _the_rest(org, entries)
-    return _diagnosis(org, entries, stuck)
+    entries += _the_rest(analysis, entries)
+    return _diagnosis(org, entries, cases, plan)
 
 
-@dataclass(slots=True)
-class _Case:
-    """A stuck queue, what its error says, and where its messages may be on their way to.
-
-    `inactive` are components that keep every server it may go to from taking mail.
-    """
-
-    queue: Queue
-    sender: Server | None
-    targets: tuple[Server, ...]
-    error: LastError
-    explanation: Explanation
-    named: Server | None
-    inactive: tuple[ComponentState, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """No error was printed, or none was read: it may be anything (section 6.3, point 7)."""
-        return not (self.queue.last_error or "").strip()
-
-    @property
-    def is_exchange_auth(self) -> bool:
-        """The sender's own finding that it could not authenticate (S5.01)."""
-        return self.explanation.is_exchange_auth
-
-    @property
-    def admits(self) -> frozenset[str]:
-        """The faults of configuration that this error may come from."""
-        if self.is_empty:
-            return frozenset(CONFIGURATION_CAUSES)
-        return frozenset(self.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
+def _admits(case: QueueCase) -> frozenset[str]:
+    """The faults of configuration that the error of a queue may come from."""
+    if case.is_empty:
+        return frozenset(CONFIGURATION_CAUSES)
+    return frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
 
 
 @dataclass(slots=True)
@@ -107,10 +77,10 @@ class _Suspect:
     """Paths with one cause at one target and connector, and the queues that speak for it."""
 
     cause: str
-    target: Server
+    target: ServerView
     connector: ReceiveConnector | None
-    paths: list[Path] = field(default_factory=list)
-    queues: list[Queue] = field(default_factory=list)
+    paths: list[MailPath] = field(default_factory=list)
+    queues: list[QueueCase] = field(default_factory=list)
 
     @property
     def state(self) -> State:
@@ -120,14 +90,14 @@ class _Suspect:
         return "found" if any(one.state == "found" for one in self.paths) else "unknown"
 
     @property
-    def telling(self) -> list[Path]:
+    def telling(self) -> list[MailPath]:
         """The paths that carry the state."""
         return [one for one in self.paths if one.state == self.state]
 
-    def concerns(self, case: _Case) -> bool:
+    def concerns(self, case: QueueCase) -> bool:
         """Whether the queue's messages take one of these paths and its error admits the cause."""
         return (
-            self.cause in case.admits
+            self.cause in _admits(case)
             and self.target in case.targets
             and any(one.sender is case.sender for one in self.telling)
         )
@@ -138,83 +108,42 @@ class _Complaint:
     """A cause that the errors of stuck queues name and no configuration explains."""
 
     cause: str
-    server: Server | None
+    server: ServerView | None
     state: State
-    cases: list[_Case] = field(default_factory=list)
+    cases: list[QueueCase] = field(default_factory=list)
 
 
 _Suspects = dict[tuple[str, str, str | None], _Suspect]
 
 
-def _case(org: Snapshot, queue: Queue) -> _Case:
-    sender = org.server(queue.server)
-    error = parse(queue.last_error or "")
-    targets = candidate_targets(queue, sender, org.servers)
-    named = _named(org, error)
-    inactive = _inactive(org, (named,) if named else targets)
-    return _Case(queue, sender, targets, error, explain(error), named, inactive)
-
-
-def _inactive(org: Snapshot, targets: Sequence[Server]) -> tuple[ComponentState, ...]:
-    """Components of the targets that take no mail; none where one target has all of them active.
-
-    That one would have taken the mail: then the inactive component explains nothing.
-    """
-    found: list[ComponentState] = []
-    for target in targets:
-        mine = [
-            one
-            for one in org.components
-            if target.is_named(one.server)
-            and one.component in TRANSPORT_COMPONENTS
-            and one.state in ("Inactive", "Draining")
-        ]
-        if not mine:
-            return ()
-        found += mine
-    return tuple(found)
-
-
-def _named(org: Snapshot, error: LastError) -> Server | None:
-    """The server of the organisation that an error names (S6.09: the one quoted, not the last)."""
-    by_name = org.server(error.fqdn) if error.fqdn else None
-    if by_name or not error.ip:
-        return by_name
-    holders = [
-        one
-        for one in org.servers
-        if error.ip in {str(address) for address in addresses_of(org, one)}
-    ]
-    return holders[0] if len(holders) == 1 else None
-
-
-def _on_evidence(paths: Sequence[Path], cases: Sequence[_Case]) -> list[Path]:
+def _on_evidence(
+    paths: Sequence[MailPath], cases: Sequence[QueueCase]
+) -> tuple[MailPath, ...]:
     """Paths that configuration leaves open become found where a queue is stuck with 5.7.3.
 
     Only where no other path of that queue explains it already.
     """
+    found = [path for path in paths if path.state == "found"]
     speaking = [
         case
         for case in cases
         if case.is_exchange_auth
-        and not any(
-            one.state == "found" and one.cause in case.admits and _is_on(one, case) for one in paths
-        )
+        and not any(path.cause in _admits(case) and _is_on(path, case) for path in found)
     ]
-    return [
-        replace(one, state="found")
-        if one.on_evidence
-        and any(one.cause in case.admits and _is_on(one, case) for case in speaking)
-        else one
-        for one in paths
-    ]
+    return tuple(
+        path.assessed(replace(path.assessment, state="found"))
+        if path.on_evidence
+        and any(path.cause in _admits(case) and _is_on(path, case) for case in speaking)
+        else path
+        for path in paths
+    )
 
 
-def _is_on(path: Path, case: _Case) -> bool:
+def _is_on(path: MailPath, case: QueueCase) -> bool:
     return path.sender is case.sender and path.target in case.targets
 
 
-def _suspects(paths: Iterable[Path]) -> _Suspects:
+def _suspects(paths: Iterable[MailPath]) -> _Suspects:
     found: _Suspects = {}
     for one in paths:
         if one.state == "clear" or one.cause is None:
@@ -226,18 +155,16 @@ def _suspects(paths: Iterable[Path]) -> _Suspects:
     return found
 
 
-def _conflicts_elsewhere(org: Snapshot, suspects: _Suspects) -> None:
+def _conflicts_elsewhere(analysis: Analysis, suspects: _Suspects) -> None:
     """A role conflict is a fault on whatever endpoint it is: who gets the socket is chance (C9)."""
-    for server in org.servers:
-        if not org.covers(server.name):
-            continue
-        for odd, *_ in role_conflicts(connectors_of(org, server)):
-            key = (ROLE_CONFLICT, server.name, odd.identity.casefold())
-            suspects.setdefault(key, _Suspect(ROLE_CONFLICT, server, odd))
+    for view in analysis.servers:
+        for conflict in view.role_conflicts if view.covered else ():
+            key = (ROLE_CONFLICT, view.name, conflict.odd.identity.casefold())
+            suspects.setdefault(key, _Suspect(ROLE_CONFLICT, view, conflict.odd))
 
 
 def _place(
-    case: _Case,
+    case: QueueCase,
     suspects: _Suspects,
     complaints: dict[tuple[str, str | None, State], _Complaint],
 ) -> None:
@@ -245,7 +172,7 @@ def _place(
     concerned = [one for one in suspects.values() if one.concerns(case)]
     found = [one for one in concerned if one.state == "found"]
     for one in found or concerned:
-        one.queues.append(case.queue)
+        one.queues.append(case)
     if found:
         return
     cause = _own_cause(case, in_doubt=bool(concerned))
@@ -257,9 +184,9 @@ def _place(
     complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
 
 
-def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
+def _own_cause(case: QueueCase, *, in_doubt: bool) -> tuple[str, State] | None:
     """The finding that a queue's error makes by itself; None where a suspect carries it already."""
-    if case.queue.delivery_type == "Unreachable" and case.is_empty:
+    if case.is_unreachable:
         return ROUTING, "found"
     if case.is_empty:
         return None if in_doubt else (UNRECOGNISED, "unknown")
@@ -279,31 +206,25 @@ def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
     return (others[0] if others else UNRECOGNISED), "unknown"
 
 
-def _of_suspect(org: Snapshot, one: _Suspect, suspects: _Suspects) -> Finding:
-    connectors = connectors_of(org, one.target)
+def _of_suspect(one: _Suspect, plan: Repair) -> Finding:
     telling = one.telling
-    todo = Repair()
-    if one.state == "found":
-        beside = [
-            path
-            for other in suspects.values()
-            if (other.cause, other.target, other.state) == (SHADOWED, one.target, "found")
-            for path in other.telling
-        ]
-        todo = repair(one.cause, one.connector, telling, beside, connectors)
-    retries = _retries(one.queues) if todo.commands else []
+    name = one.connector.identity if one.connector else None
+    edits = plan.of(one.cause, one.target.name, name) if one.state == "found" else ()
+    todo = [str(edit) for edit in edits]
+    if one.state == "found" and not edits:
+        todo = [each.text for each in plan.refused]
     return Finding(
         cause=one.cause,
         state=one.state,
         server=one.target.name,
-        connector=one.connector.identity if one.connector else None,
+        connector=name,
         senders=_distinct(path.sender.name for path in telling),
         addresses=_distinct(str(path.address) for path in telling if path.address),
-        queues=_distinct(queue.identity for queue in one.queues),
-        reading=prose.of_configuration(one.cause, one.target, one.connector, telling, connectors),
-        remedy=" ".join(todo.words) if one.state == "found" else prose.what_to_read(telling),
-        commands=(*todo.commands, *retries),
-        undo=tuple(todo.undo),
+        queues=_distinct(case.queue.identity for case in one.queues),
+        reading=prose.of_configuration(one.cause, one.target, one.connector, telling),
+        remedy=" ".join(todo) if one.state == "found" else prose.what_to_read(telling),
+        commands=(*(edit.command for edit in edits), *(_retries(one.queues) if edits else ())),
+        undo=tuple(edit.undo for edit in reversed(edits) if edit.undo),
         facts=CAUSES[one.cause].sources,
     )
 
@@ -322,24 +243,24 @@ def _of_complaint(one: _Complaint) -> Finding:
         server=one.server.name if one.server else None,
         senders=_distinct(case.queue.server for case in one.cases),
         queues=_distinct(case.queue.identity for case in one.cases),
-        reading=prose.of_errors(card, [(case.queue, case.error) for case in one.cases])
+        reading=prose.of_errors(card, one.cases)
         + (prose.of_components(one.cases[0].inactive) if one.cause == INACTIVE else ""),
         remedy=prose.next_checks(card, known),
         facts=card.sources,
     )
 
 
-def _retries(queues: Iterable[Queue]) -> list[str]:
+def _retries(cases: Iterable[QueueCase]) -> list[str]:
     """For numbered queues: it does nothing for the unreachable queue (S8.74).
 
     A queue whose number the capture lost is left out: by next hop several might be meant (4.3).
     """
     lines = []
-    for one in queues:
-        if not one.identity.rpartition("\\")[2].isdigit():
+    for case in cases:
+        if not case.queue.identity.rpartition("\\")[2].isdigit():
             continue
         try:
-            lines.append(commands.retry(one.identity))
+            lines.append(commands.retry(case.queue.identity))
         except commands.Unquotable:
             continue
     return lines
@@ -361,14 +282,14 @@ def _ordered(entries: Iterable[Finding]) -> list[Finding]:
     )
 
 
-def _the_rest(org: Snapshot, entries: Sequence[Finding]) -> list[Finding]:
+def _the_rest(analysis: Analysis, entries: Sequence[Finding]) -> list[Finding]:
     """The causes that were looked for and not found.
 
     `clear` only where everything was read that could have shown the cause; a cause that only an
     error can name does not apply where no error names it.
     """
     open_ones = {one.cause for one in entries}
-    paths = judged_paths(org)
+    paths = analysis.paths
     complete = bool(paths) and all(one.state != "unknown" for one in paths)
     rest = []
     for cause in CAUSES:
@@ -393,7 +314,9 @@ def _matters(one: Unread) -> bool:
     return one.what.partition(" ")[0] not in BESIDE_THE_VERDICT
 
 
-def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) -> Diagnosis:
+def _diagnosis(
+    org: Snapshot, entries: list[Finding], cases: Sequence[QueueCase], plan: Repair
+) -> Diagnosis:
     unread = unread_of(org)
     states = {one.state for one in entries}
     verdict: Verdict = "clear"
@@ -401,8 +324,11 @@ def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) ->
         verdict = "found"
     elif "unknown" in states or any(map(_matters, unread)):
         verdict = "unknown"
+    stuck = [case.queue for case in cases]
     told = [one for one in entries if one.state == "found"]
-    fixes = [line for one in told for line in one.commands]
+    retries = _distinct(
+        line for one in told for line in one.commands if line.startswith("Retry-Queue")
+    )
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, entries, stuck),
@@ -411,12 +337,10 @@ def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) ->
         unread=unread,
         stuck=how_much_waits(org, stuck),
         origin=org.origin,
-        repair=(
-            *_distinct(line for line in fixes if not line.startswith("Retry-Queue")),
-            *_distinct(line for line in fixes if line.startswith("Retry-Queue")),
-        ),
-        undo=_distinct(line for one in told for line in one.undo),
+        repair=(*plan.commands, *retries),
+        undo=plan.rollback,
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        plan=plan,
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from mailflow.analysis.paths import SHADOWED
 from mailflow.exchange.causes import CAUSES, explain, who_said_it
 from mailflow.exchange.last_error import LastError, parse
 from mailflow.exchange.queues import Queue
+from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import SHADOWED
 from mailflow.steps.queues import is_stuck, queues_of
-from mailflow.steps.words import counted, joined
 from mailflow.table import Table
 
 _COLUMNS = {

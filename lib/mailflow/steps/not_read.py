@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mailflow.phrases import joined
 from mailflow.snapshot import Read, Snapshot
-from mailflow.steps.words import joined
 from mailflow.table import Table
 
 _COLUMNS = {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.paths import MailPath
+from mailflow.analysis.servers import is_custom
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange
 from mailflow.exchange.servers import Server
+from mailflow.phrases import counted, joined
 from mailflow.picture import Pin, Ruler, Tone
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import Path, addresses_of, connectors_of, is_custom, judged_paths
 from mailflow.steps.rulers import ruler_of
-from mailflow.steps.words import counted, joined
 from mailflow.table import Table
 
 _COLUMNS = {
@@ -34,7 +36,7 @@ def overlapping_ranges(org: Snapshot) -> Table:
     """
     import pandas as pd
 
-    paths = judged_paths(org)
+    paths = analyze(org).paths
     rows = [
         _row(target, connector, block, server, address, paths)
         for target in org.servers
@@ -59,10 +61,10 @@ def overlapping_ranges(org: Snapshot) -> Table:
 
 def rulers(org: Snapshot) -> tuple[Ruler, ...]:
     """A ruler for each endpoint with a fault; without faults one for the first endpoint in use."""
-    paths = judged_paths(org)
-    asked = [one for one in paths if one.endpoint and one.answer and one.address]
+    paths = analyze(org).paths
+    asked = [one for one in paths if one.endpoint and one.was_asked and one.address]
     wrong = [one for one in asked if one.state == "found"]
-    places: dict[tuple[str, int, int], Path] = {}
+    places: dict[tuple[str, int, int], MailPath] = {}
     for one in wrong or asked[:1]:
         if one.endpoint and one.address:
             places.setdefault((one.target.name, one.endpoint.port, one.address.version), one)
@@ -85,10 +87,10 @@ def _row(
     block: AddressRange,
     server: Server,
     address: Address,
-    paths: Sequence[Path],
+    paths: Sequence[MailPath],
 ) -> dict[str, object]:
-    mine = [one for one in paths if one.target is target and one.address == address]
-    caught = [one for one in mine if one.answer and one.answer.connector is connector]
+    mine = [one for one in paths if one.target.server is target and one.address == address]
+    caught = [one for one in mine if one.accepted_by is connector]
     fault = any(one.state == "found" and one.connector is connector for one in caught)
     if fault:
         effect = "answers this server and offers it no way in"
@@ -128,7 +130,7 @@ def _reading(org: Snapshot, rows: Sequence[dict[str, object]]) -> str:
     return " ".join(sentences)
 
 
-def _ruler(org: Snapshot, path: Path, paths: Sequence[Path]) -> Ruler:
+def _ruler(org: Snapshot, path: MailPath, paths: Sequence[MailPath]) -> Ruler:
     if path.endpoint is None or path.address is None:
         raise ValueError("a ruler needs an endpoint and an address")
     port, family = path.endpoint.port, path.address.version
@@ -138,7 +140,7 @@ def _ruler(org: Snapshot, path: Path, paths: Sequence[Path]) -> Ruler:
             address_label=str(one.address),
             address=int(one.address),
             tone=_TONE[one.state],
-            answered_by=one.answer.connector.name if one.answer and one.answer.connector else "",
+            answered_by=one.accepted_by.name if one.accepted_by else "",
         )
         for one in paths
         if one.target is path.target
@@ -147,8 +149,8 @@ def _ruler(org: Snapshot, path: Path, paths: Sequence[Path]) -> Ruler:
         and one.address.version == family
     ]
     return ruler_of(
-        path.target,
-        connectors_of(org, path.target),
+        path.target.server,
+        path.target.connectors,
         pins,
         port=port,
         family=4 if family == 4 else 6,

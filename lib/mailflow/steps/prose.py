@@ -5,13 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from mailflow.exchange.causes import CAUSES, Cause
-from mailflow.exchange.connectors import ReceiveConnector, flag_names
-from mailflow.exchange.last_error import LastError
-from mailflow.exchange.queues import Queue
-from mailflow.exchange.servers import Server
-from mailflow.snapshot import ComponentState, Unread
-from mailflow.steps.paths import (
+from mailflow.analysis.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
@@ -19,19 +13,24 @@ from mailflow.steps.paths import (
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    Path,
-    intended,
+    MailPath,
 )
+from mailflow.analysis.queues import QueueCase
+from mailflow.analysis.servers import ServerView, intended
+from mailflow.exchange.causes import CAUSES, Cause
+from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.last_error import LastError
+from mailflow.exchange.queues import Queue
+from mailflow.phrases import counted, joined
+from mailflow.snapshot import ComponentState, Unread
 from mailflow.steps.verdict import Finding, Verdict
-from mailflow.steps.words import counted, joined
 
 
 def of_configuration(
     cause: str,
-    target: Server,
+    target: ServerView,
     connector: ReceiveConnector | None,
-    paths: Sequence[Path],
-    connectors: Sequence[ReceiveConnector],
+    paths: Sequence[MailPath],
 ) -> str:
     """What the configuration of a target shows about these paths."""
     senders = joined(one.sender.name for one in paths)
@@ -42,7 +41,7 @@ def of_configuration(
     name = connector.name if connector else "a connector"
     evidence = _evidence(paths)
     if cause == SHADOWED:
-        return f"{where} {_shadow(name, connector, senders, paths, connectors)}{evidence}"
+        return f"{where} {_shadow(name, connector, senders, target, paths)}{evidence}"
     if cause == DEFAULT_LACKS_AUTH:
         offers = flag_names(connector.auth) if connector and connector.auth is not None else "?"
         return (
@@ -70,16 +69,16 @@ def of_configuration(
     return CAUSES[cause].meaning
 
 
-def what_to_read(paths: Sequence[Path]) -> str:
+def what_to_read(paths: Sequence[MailPath]) -> str:
     """The next action where a judgement lacks data, a line for each thing that is missing."""
     reasons = dict.fromkeys(one.why for one in paths if one.why)
     return "\n".join(f"Find out, then run again: {reason}." for reason in reasons)
 
 
-def of_errors(card: Cause, cases: Sequence[tuple[Queue, LastError]]) -> str:
+def of_errors(card: Cause, cases: Sequence[QueueCase]) -> str:
     """What the errors of stuck queues say, quoted as they stand."""
-    queues = joined(queue.identity for queue, _ in cases)
-    texts = list(dict.fromkeys(_said(queue, error) for queue, error in cases))
+    queues = joined(case.queue.identity for case in cases)
+    texts = list(dict.fromkeys(_said(case.queue, case.error) for case in cases))
     return f"{queues}: {joined(texts, most=3)}. {card.meaning}"
 
 
@@ -101,7 +100,7 @@ def next_checks(card: Cause, known: Mapping[str, str]) -> str:
     return re.sub(r"\{([a-z_]+)\}", lambda found: found[1].upper(), lines)
 
 
-def nothing_found(paths: Sequence[Path]) -> str:
+def nothing_found(paths: Sequence[MailPath]) -> str:
     """What a clear entry rests on."""
     ways = {(one.sender.name, one.target.name) for one in paths}
     return f"Looked at {counted(len(ways), 'way')} between servers; none has this fault."
@@ -147,14 +146,14 @@ def _shadow(
     name: str,
     connector: ReceiveConnector | None,
     senders: str,
-    paths: Sequence[Path],
-    connectors: Sequence[ReceiveConnector],
+    target: ServerView,
+    paths: Sequence[MailPath],
 ) -> str:
     place = next((one.endpoint for one in paths if one.endpoint), None)
-    default = intended(connectors, place.process, place.port) if place else None
+    default = intended(target.connectors, place.process, place.port) if place else None
     instead = f" instead of {default.name}" if default else ""
     ranges = joined(
-        str(one.answer.range) for one in paths if one.answer and one.answer.range is not None
+        str(one.range) for one in paths if one.range is not None
     )
     trusted = bool(connector and connector.is_externally_secured)
     lacks = "it is externally secured and so offers" if trusted else "it offers"
@@ -164,7 +163,7 @@ def _shadow(
     )
 
 
-def _silence(connector: ReceiveConnector | None, paths: Sequence[Path]) -> str:
+def _silence(connector: ReceiveConnector | None, paths: Sequence[MailPath]) -> str:
     if connector is None:
         return "the connector that setup makes for it is gone (421 4.3.2)."
     if connector.enabled is False:
@@ -176,7 +175,7 @@ def _silence(connector: ReceiveConnector | None, paths: Sequence[Path]) -> str:
     return f"{connector.name} is there, but its {what} (421 4.3.2)."
 
 
-def _evidence(paths: Sequence[Path]) -> str:
+def _evidence(paths: Sequence[MailPath]) -> str:
     addresses = joined(f"{one.sender.name} {one.address}" for one in paths if one.address)
     return f" Addresses: {addresses}." if addresses else ""
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.exchange.routing import candidate_targets
+from mailflow.phrases import clock, counted, joined, span
 from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
 from mailflow.steps.verdict import Stuck
-from mailflow.steps.words import clock, counted, joined, span
 from mailflow.table import Table
 
 EXPIRY = timedelta(days=2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailflow.analysis.analysis import analyze, connectors_of
+from mailflow.analysis.servers import is_custom
 from mailflow.exchange.connectors import (
     ReceiveConnector,
     SetupDefault,
@@ -11,9 +13,8 @@ from mailflow.exchange.connectors import (
     setup_default,
 )
 from mailflow.exchange.servers import Server
+from mailflow.phrases import counted, joined, ranges_in_words
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import connectors_of, is_custom, judged_paths
-from mailflow.steps.words import counted, joined, ranges_in_words
 from mailflow.table import Table
 
 _COLUMNS = {
@@ -106,7 +107,7 @@ def _narrowed(connector: ReceiveConnector, default: SetupDefault, *, modern: boo
 
 def _ports_in_use(org: Snapshot) -> dict[str, set[int]]:
     ports: dict[str, set[int]] = {}
-    for path in judged_paths(org):
+    for path in analyze(org).paths:
         if path.endpoint:
             ports.setdefault(path.target.name, set()).add(path.endpoint.port)
     return ports

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import AddressRange, Family, format_range
 from mailflow.exchange.servers import Server
+from mailflow.phrases import joined
 from mailflow.picture import Lane, Pin, Ruler, Span, Tone
-from mailflow.steps.words import joined
 
 OFFERS = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth not known"}
 """What a connector offers to Exchange servers, in two or three words."""

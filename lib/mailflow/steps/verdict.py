@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
 State = Literal["found", "unknown", "clear", "not-applicable"]
@@ -92,6 +93,7 @@ class Diagnosis:
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
+        plan: the repair itself, with its proof; None where only a document is left.
     """
 
     verdict: Verdict
@@ -104,6 +106,7 @@ class Diagnosis:
     repair: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     taken: str | None = None
+    plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
     def exit_code(self) -> int:

@@ -7,13 +7,13 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from mailflow.analysis.analysis import addresses_of, connectors_of
 from mailflow.errors import UsageError
 from mailflow.exchange.connectors import flag_names
 from mailflow.exchange.ranges import Address, Family, RangeError, parse_address
 from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import addresses_of, connectors_of
 
 PROBE_COLUMNS = ("server", "local", "port", "source")
 

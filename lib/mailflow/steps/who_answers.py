@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.paths import assess_connector
 from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.routing import endpoints
 from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
 from mailflow.exchange.servers import Server
+from mailflow.phrases import counted, joined
 from mailflow.picture import Pin, Ruler, Tone
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import addresses_of, connectors_of, verdict_on
 from mailflow.steps.rulers import ruler_of
 from mailflow.steps.which import Probe, which
-from mailflow.steps.words import counted, joined
 from mailflow.table import NOT_KNOWN, Table
 
 
@@ -194,9 +195,9 @@ class _Case:
             return "unknown", ""
         if got.connector is None:
             return "bad", ""
-        settings = (one for one in self.org.settings if sender.is_named(one.server))
-        downgraded = next((one.use_downgraded_auth for one in settings), None)
-        state, cause, why, _ = verdict_on(got.connector, self.connectors, downgraded)
+        downgraded = analyze(self.org).of(sender).downgraded
+        said = assess_connector(got.connector, self.connectors, downgraded)
+        state, cause, why = said.state, said.cause, said.why
         if state == "clear":
             return "good", "It lets an Exchange server in."
         if state == "unknown":

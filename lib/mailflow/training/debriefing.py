@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailflow.exchange.causes import CAUSES, Cause
+from mailflow.phrases import joined
 from mailflow.show.markup import Markup
 from mailflow.show.training import Debrief, debrief_card, still_open
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.queues import stuck_queues
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import joined
 from mailflow.training import facts
 from mailflow.training.question import Question
 

@@ -13,12 +13,12 @@ from mailflow.errors import UsageError
 from mailflow.lab import scenarios
 from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
+from mailflow.phrases import clock
 from mailflow.show.markup import Markup
 from mailflow.show.training import story_card
 from mailflow.show.widgets.saying import note
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
-from mailflow.steps.words import clock
 from mailflow.this_run import run_folder
 from mailflow.training import cases, console, debriefing, progress
 from mailflow.training.asking import KINDS

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.paths import MailPath
+from mailflow.analysis.servers import is_custom
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.routing import LEGACY, candidate_targets
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import Path, connectors_of, is_custom, judged_paths
 from mailflow.steps.queues import stuck_queues
 
 
-def way(org: Snapshot) -> Path | None:
+def way(org: Snapshot) -> MailPath | None:
     """The way that an engineer would look at first; None where no way is known."""
     stuck = stuck_queues(org)
 
-    def waits(path: Path) -> bool:
+    def waits(path: MailPath) -> bool:
         return any(_leads(org, queue, path) for queue in stuck)
 
-    ranks: tuple[Callable[[Path], bool], ...] = (
+    ranks: tuple[Callable[[MailPath], bool], ...] = (
         lambda path: path.state == "found" and waits(path),
         lambda path: path.state == "found",
         waits,
@@ -30,16 +32,16 @@ def way(org: Snapshot) -> Path | None:
         lambda path: path.sender.generation is LEGACY is not path.target.generation,
         lambda _: True,
     )
-    asked = [one for one in judged_paths(org) if one.answer and one.endpoint and one.address]
+    asked = [one for one in analyze(org).paths if one.answer and one.endpoint and one.address]
     return next((path for rank in ranks for path in asked if rank(path)), None)
 
 
-def way_that_works(org: Snapshot, beside: Path) -> Path | None:
+def way_that_works(org: Snapshot, beside: MailPath) -> MailPath | None:
     """A way of the same sender to another server of the target's kind that works; None: none."""
     return next(
         (
             one
-            for one in judged_paths(org)
+            for one in analyze(org).paths
             if one.state == "clear"
             and one.sender is beside.sender
             and one.target is not beside.target
@@ -50,12 +52,12 @@ def way_that_works(org: Snapshot, beside: Path) -> Path | None:
     )
 
 
-def same(org: Snapshot, path: Path) -> Path | None:
+def same(org: Snapshot, path: MailPath) -> MailPath | None:
     """The same way in an organisation that was read again; None where it is gone."""
     return next(
         (
             one
-            for one in judged_paths(org)
+            for one in analyze(org).paths
             if (one.sender.name, one.target.name) == (path.sender.name, path.target.name)
             and (one.address, one.endpoint) == (path.address, path.endpoint)
         ),
@@ -63,12 +65,12 @@ def same(org: Snapshot, path: Path) -> Path | None:
     )
 
 
-def _leads(org: Snapshot, queue: Queue, path: Path) -> bool:
+def _leads(org: Snapshot, queue: Queue, path: MailPath) -> bool:
     sender = org.server(queue.server)
     targets = candidate_targets(queue, sender, org.servers)
-    return sender is path.sender and path.target in targets
+    return sender is path.sender.server and path.target.server in targets
 
 
-def _by_custom(org: Snapshot, path: Path) -> bool:
+def _by_custom(org: Snapshot, path: MailPath) -> bool:
     answerer = path.answer.connector if path.answer else None
-    return answerer is not None and is_custom(answerer, connectors_of(org, path.target))
+    return answerer is not None and is_custom(answerer, path.target.connectors)

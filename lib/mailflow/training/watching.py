@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailflow.lab.organisation import LabQueue
 from mailflow.lab.practice import Practice
-from mailflow.steps.words import clock, counted, joined
+from mailflow.phrases import clock, counted, joined
 
 if TYPE_CHECKING:
     from mailflow.table import Table

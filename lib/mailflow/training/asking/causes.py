@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mailflow.exchange.causes import CAUSES, explain
-from mailflow.exchange.connectors import ReceiveConnector, flag_names
-from mailflow.exchange.last_error import parse
-from mailflow.show.widgets_training import Form
-from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.paths import (
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
@@ -18,15 +13,17 @@ from mailflow.steps.paths import (
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    connectors_of,
-    intended,
-    is_custom,
-    judged_paths,
-    role_conflicts,
 )
+from mailflow.analysis.servers import intended, is_custom
+from mailflow.exchange.causes import CAUSES, explain
+from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.last_error import parse
+from mailflow.phrases import counted, joined
+from mailflow.show.widgets_training import Form
+from mailflow.snapshot import Snapshot
+from mailflow.steps.findings import findings
 from mailflow.steps.queues import stuck_queues
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import counted, joined
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import way
 
@@ -301,7 +298,7 @@ def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
 
 def _answerers(org: Snapshot) -> list[ReceiveConnector]:
     """Who answers Exchange servers, each once."""
-    found = (one.answer.connector for one in judged_paths(org) if one.answer)
+    found = (one.answer.connector for one in analyze(org).paths if one.answer)
     return list({one.identity: one for one in found if one}.values())
 
 
@@ -325,8 +322,7 @@ def _meant(org: Snapshot) -> ReceiveConnector | None:
     path = way(org)
     if path is None or path.endpoint is None:
         return None
-    connectors = connectors_of(org, path.target)
-    return intended(connectors, path.endpoint.process, path.endpoint.port)
+    return intended(path.target.connectors, path.endpoint.process, path.endpoint.port)
 
 
 def _auth_is_there(org: Snapshot) -> str:
@@ -360,7 +356,7 @@ def _somebody_answers(org: Snapshot) -> str:
 
 
 def _no_conflict(org: Snapshot) -> str:
-    claims = [one.name for one in org.servers if role_conflicts(connectors_of(org, one))]
+    claims = [one.name for one in org.servers if analyze(org).of(one).role_conflicts]
     if claims:
         return "Two services do claim a port, but not on this way."
     return "But on no server two services claim one port."
@@ -377,7 +373,7 @@ _LACKING: Mapping[str, Callable[[Snapshot], str]] = {
 
 
 def _no_fault(org: Snapshot) -> str:
-    ways = judged_paths(org)
+    ways = analyze(org).paths
     sound = sum(one.state == "clear" for one in ways)
     return (
         f"{sound} of {counted(len(ways), 'way')} between servers are known to work, none to fail."
@@ -386,7 +382,7 @@ def _no_fault(org: Snapshot) -> str:
 
 def _sound(org: Snapshot, name: str) -> str:
     """Why nothing is to be mended on a server."""
-    ways = [one for one in judged_paths(org) if one.target.name == name]
+    ways = [one for one in analyze(org).paths if one.target.name == name]
     names = joined(one.answer.connector.name for one in ways if one.answer and one.answer.connector)
     queues = [one.identity for one in stuck_queues(org) if one.server == name]
     if queues:

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mailflow.analysis.analysis import addresses_of, analyze
+from mailflow.analysis.paths import SHADOWED, MailPath, assess_connector
+from mailflow.analysis.servers import is_custom
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import RangeError, parse_address, parse_range, single, subtract
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Server
+from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import Form
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import (
-    SHADOWED,
-    Path,
-    addresses_of,
-    connectors_of,
-    is_custom,
-    judged_paths,
-    verdict_on,
-)
-from mailflow.steps.words import counted, joined
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import same, way, way_that_works
 
@@ -34,10 +28,10 @@ class Answers:
 
     form: Form = "one"
 
-    def __init__(self, choose: Callable[[Snapshot], Path | None] = way) -> None:
+    def __init__(self, choose: Callable[[Snapshot], MailPath | None] = way) -> None:
         """About the way that `choose` gives when the question is asked."""
         self._choose = choose
-        self._path: Path | None = None
+        self._path: MailPath | None = None
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -54,7 +48,7 @@ class Answers:
         """The target's connectors, and nobody."""
         if self._path is None:
             return ()
-        names = [one.identity for one in connectors_of(org, self._path.target)]
+        names = [one.identity for one in self._path.target.connectors]
         return (
             *((name, name) for name in names),
             (NOBODY, "none of them"),
@@ -94,7 +88,7 @@ class Answers:
                 block.size,
                 f"{block} of {one.name} ({counted(block.size, 'address', 'addresses')})",
             )
-            for one in _listening(connectors_of(org, self._path.target), got)
+            for one in _listening(self._path.target.connectors, got)
             for block in one.ranges
             if got.remote in block
         )
@@ -121,7 +115,7 @@ class Answers:
             return f"It can't be said: {got.unknown}."
         if got.connector is None or got.range is None or self._path is None:
             return "No connector matches, so the connection ends with 421 4.3.2 (S1.18)."
-        state, *_ = verdict_on(got.connector, connectors_of(org, self._path.target), None)
+        state = assess_connector(got.connector, self._path.target.connectors, None).state
         size = counted(got.range.size, "address", "addresses")
         lets = {
             "clear": "It lets an Exchange server in (S3.30).",
@@ -156,12 +150,12 @@ class AnswersNext(Answers):
             replace(one, ranges=tuple(subtract(one.ranges, gone)))
             if one.identity == now.connector.identity
             else one
-            for one in connectors_of(org, self._path.target)
+            for one in self._path.target.connectors
         ]
         return answer(others, local=now.local, port=now.port, remote=now.remote)
 
 
-def elsewhere(org: Snapshot) -> Path | None:
+def elsewhere(org: Snapshot) -> MailPath | None:
     """A way of the same sender that works, to another server."""
     first = way(org)
     return way_that_works(org, first) if first else None
@@ -174,7 +168,7 @@ class Port:
 
     def __init__(self) -> None:
         """About the way that an engineer would look at first."""
-        self._path: Path | None = None
+        self._path: MailPath | None = None
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -183,8 +177,8 @@ class Port:
             return NO_WAY
         one = self._path
         return (
-            f"{one.sender.name} (Exchange {one.sender.product}) hands mail to {one.target.name} "
-            f"(Exchange {one.target.product}). To which port does it connect?"
+            f"{one.sender.name} (Exchange {one.sender.server.product}) hands mail to {one.target.name} "
+            f"(Exchange {one.target.server.product}). To which port does it connect?"
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -201,8 +195,8 @@ class Port:
         if chosen == str(path.endpoint.port):
             return right(f"{_PORTS[chosen]} ({path.endpoint.fact}).")
         return wrong(
-            f"{_PORTS[chosen]}. Here Exchange {path.sender.product} speaks to Exchange "
-            f"{path.target.product}."
+            f"{_PORTS[chosen]}. Here Exchange {path.sender.server.product} speaks to Exchange "
+            f"{path.target.server.product}."
         )
 
     def hints(self, org: Snapshot) -> tuple[str, ...]:
@@ -313,7 +307,7 @@ def _caught(org: Snapshot) -> dict[str, str]:
     """Address to its server, for all that a custom connector keeps out."""
     return {
         str(one.address): one.sender.name
-        for one in judged_paths(org)
+        for one in analyze(org).paths
         if one.state == "found" and one.cause == SHADOWED and one.address
     }
 
@@ -330,7 +324,7 @@ def _not_caught(org: Snapshot, text: str) -> str:
     owner = _owner(org, text)
     if owner is None:
         return f"No Exchange server has {text}."
-    mine = [one for one in judged_paths(org) if str(one.address) == text and one.answer]
+    mine = [one for one in analyze(org).paths if str(one.address) == text and one.answer]
     who = joined(
         f"{one.answer.connector.name} on {one.target.name}"
         for one in mine
@@ -341,9 +335,9 @@ def _not_caught(org: Snapshot, text: str) -> str:
     return f"{text} ({owner.name}) is answered by {who}: no custom connector stands in its way."
 
 
-def _custom(org: Snapshot, path: Path) -> bool:
+def _custom(org: Snapshot, path: MailPath) -> bool:
     answerer = path.answer.connector if path.answer else None
-    return answerer is not None and is_custom(answerer, connectors_of(org, path.target))
+    return answerer is not None and is_custom(answerer, path.target.connectors)
 
 
 def _owner(org: Snapshot, text: str) -> Server | None:

@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mailflow.analysis.analysis import addresses_of, connectors_of
+from mailflow.analysis.capabilities import RELAY, Rights, abilities, effect
+from mailflow.analysis.paths import SHADOWED
+from mailflow.analysis.servers import address_of
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family, format_range, single, subtract
 from mailflow.exchange.selection import answer
 from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
+from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import Form
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED, addresses_of, connectors_of
-from mailflow.steps.places import address_of
 from mailflow.steps.queues import stuck_queues
-from mailflow.steps.treatment import RELAY, Rights, abilities, effect
 from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.words import counted, joined
 from mailflow.training import console
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.typed import NotTypedError, lines_of

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mailflow.analysis.capabilities import Effect
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import State
+from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, flag_names
 from mailflow.exchange.ranges import Address, AddressRange, format_range
-from mailflow.steps.change import Change
-from mailflow.steps.paths import State
-from mailflow.steps.places import Place
-from mailflow.steps.plan import Refusal
-from mailflow.steps.treatment import Effect
-from mailflow.steps.words import counted, joined
+from mailflow.phrases import counted, joined
 from mailflow.table import Table
 
 SCHEMA = "mailflow.whatif/1"
@@ -70,6 +69,37 @@ class Moved:
     effect: Effect
 
 
+Kind = Literal["refused", "empty", "unread", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change that was looked for and is not proposed.
+
+    Attributes:
+        server: whose connector it is.
+        connector: its identity; None where no connector of that server is what is wrong.
+        kind: refused: Exchange would not take it. empty: nothing would be left of the list. unread:
+            a value that would be replaced was not read. elsewhere: something else stands in the
+            way.
+        text: why, and what to do instead.
+    """
+
+    server: str
+    connector: str | None
+    kind: Kind
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "server": self.server,
+            "connector": self.connector,
+            "kind": self.kind,
+            "text": self.text,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One comparison over all addresses of a family.
@@ -84,7 +114,7 @@ class Compared:
 
     target: str
     place: Place
-    process: TransportRole
+    process: TransportRole | None
     blocks: int
     doubts: tuple[str, ...] = ()
 
@@ -103,7 +133,7 @@ class Proof:
         remark: what a person must not take for an all-clear where there is no change; or empty.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[Edit, ...]
     reached: tuple[Reached, ...] = ()
     moved: tuple[Moved, ...] = ()
     compared: tuple[Compared, ...] = ()
@@ -188,7 +218,7 @@ class Proof:
                 {
                     "server": one.target,
                     **one.place.as_json(),
-                    "process": flag_names(one.process),
+                    "process": None if one.process is None else flag_names(one.process),
                     "blocks": one.blocks,
                     "unknown": list(one.doubts),
                 }

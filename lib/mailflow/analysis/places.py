@@ -7,17 +7,15 @@ count. So the places of a server stand for each of its local addresses, known or
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailflow.analysis.servers import ServerView, address_of
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.selection import spots
-from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import ADAPTERS, addresses_of, connectors_of
 
 CONNECTORS = "Get-ReceiveConnector"
 SERVERS = "Get-ExchangeServer"
@@ -79,24 +77,13 @@ def listens(connector: ReceiveConnector, place: Place) -> bool:
     return bool(spots(connector.bindings, place.family, place.local, place.port))
 
 
-def reachable(org: Snapshot, server: Server, family: Family, port: int) -> tuple[Place, ...]:
+def reachable(view: ServerView, family: Family, port: int) -> tuple[Place, ...]:
     """The places at which other servers may arrive, each local address known as one of its own.
 
     Where no address of the server is known, those that connectors are bound to are (S1.04), and any
     other. None at all: the adapters were read, and none has an address of this family.
     """
-    known = [one for one in addresses_of(org, server) if one.version == family]
-    sources = {one.source for one in org.addresses if server.is_named(one.server)}
-    if known or sources == {ADAPTERS}:
-        return tuple(Place(family, port, one) for one in known)
-    bound = {
-        binding.address
-        for connector in connectors_of(org, server)
-        for binding in connector.bindings
-        if (binding.family, binding.port) == (family, port) and not binding.is_wildcard
-    }
-    named = (Place(family, port, address_of(family, number)) for number in sorted(bound))
-    return (Place(family, port), *named)
+    return tuple(Place(family, port, local) for local in view.local_addresses(family, port))
 
 
 def hidden_connectors(
@@ -138,11 +125,6 @@ def doubts_at(
             yield f"the bindings of {one.identity} were not read to the end"
         if not one.ranges_complete:
             yield f"the remote ranges of {one.identity} were not read to the end"
-
-
-def address_of(family: Family, number: int) -> Address:
-    """The address with this number."""
-    return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:

@@ -6,23 +6,19 @@ and what is disabled or bound nowhere answers nobody (S1.10).
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mailflow.analysis.servers import FAMILIES, ServerView, address_of
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.selection import spots
-from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_members import Member, members
 
 if TYPE_CHECKING:
     from mailflow.exchange.answer_map import Maps
     from mailflow.exchange.range_columns import Indices, RangeColumns
-
-FAMILIES: tuple[Family, ...] = (4, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,7 @@ class WholeMap:
     away from them, or give a connector more than is said here of itself.
     """
 
-    def __init__(self, servers: Sequence[Member]) -> None:
+    def __init__(self, servers: Sequence[ServerView]) -> None:
         """Map every endpoint of these servers.
 
         Args:
@@ -109,7 +105,7 @@ class WholeMap:
             for place in range(len(self.connectors))
         ]
 
-    def member_of(self, number: int) -> Member:
+    def member_of(self, number: int) -> ServerView:
         """Whose connector it is."""
         return self.members[self._member(number)]
 
@@ -197,7 +193,7 @@ class WholeMap:
             for role, port, number in bound:
                 if role is None:
                     continue
-                local = None if number is None else _address(family, number)
+                local = None if number is None else address_of(family, number)
                 turns = sorted(
                     (min(found), place)
                     for place, one in enumerate(member.connectors)
@@ -250,17 +246,6 @@ class WholeMap:
 
 
 _LOW = (1 << 64) - 1
-_remembered: list[tuple[Snapshot, WholeMap]] = []
-
-
-def whole_map(org: Snapshot) -> WholeMap:
-    """The whole map of an organisation.
-
-    Remembered for the last snapshot: the audit and its tables ask for the same one.
-    """
-    if not (_remembered and _remembered[0][0] is org):
-        _remembered[:] = [(org, WholeMap(members(org)))]
-    return _remembered[0][1]
 
 
 def _running_total(counts: Iterable[int]) -> list[int]:
@@ -329,9 +314,5 @@ def _covered(columns: RangeColumns, owner: Indices, count: int) -> list[int]:
     return totals
 
 
-def _address(family: Family, number: int) -> Address:
-    return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
-
-
 def _local(family: Family, spot: Spot) -> Address | None:
-    return None if spot.local is None else _address(family, spot.local)
+    return None if spot.local is None else address_of(family, spot.local)

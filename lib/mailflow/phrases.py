@@ -1,4 +1,4 @@
-"""Small pieces of prose that several steps need: joined names, counted things, times for people."""
+"""Small pieces of prose that several parts need: joined names, counted things, times for people."""
 
 from __future__ import annotations
 

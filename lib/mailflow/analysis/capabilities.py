@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, ReceiveConnector
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.words import joined
 
 RIGHTS = "Get-ADPermission"
 ANY_RECIPIENT = "ms-exch-smtp-accept-any-recipient"
 SUBMIT = "ms-exch-smtp-submit"
 RELAY = "relaying without logging on (ms-Exch-SMTP-Accept-Any-Recipient)"
 """The ability that makes a connector an open relay for its hosts (section 2.6)."""
+
+TRUSTED = "being trusted without logging on (ExternalAuthoritative)"
+"""The ability of hosts on an externally secured connector (S3.31)."""
 
 _ANONYMOUS = ("anonymous logon", "s-1-5-7")
 
@@ -223,8 +226,15 @@ def _submits(one: ReceiveConnector, rights: Rights) -> bool | None:
 
 
 def _relays(one: ReceiveConnector, rights: Rights) -> bool | None:
-    """Whoever may not submit at all can't relay; else only the access list tells."""
-    return _any(_trusted(one), _all(_submits(one, rights), rights.anonymous(one, ANY_RECIPIENT)))
+    """Whoever may not submit at all can't relay; else only the access list tells.
+
+    Anonymous relay is an entry of its own in that list (section 2.6), and such an entry shows as
+    the group Custom (S3.20): without Custom among groups that were read, nobody was given it.
+    """
+    by_list = rights.anonymous(one, ANY_RECIPIENT)
+    if by_list is None and _in(one.groups, PermissionGroups.Custom) is False:
+        by_list = False
+    return _any(_trusted(one), _all(_submits(one, rights), by_list))
 
 
 def _logs_on(one: ReceiveConnector) -> bool | None:
@@ -239,7 +249,7 @@ _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
     "submitting after logging on as a user": lambda one: _all(
         _logs_on(one), _in(one.groups, PermissionGroups.ExchangeUsers)
     ),
-    "being trusted without logging on (ExternalAuthoritative)": _trusted,
+    TRUSTED: _trusted,
     "Exchange Server authentication": lambda one: one.offers_exchange_auth,
     "submitting as an Exchange server": lambda one: _all(
         one.offers_exchange_auth, one.admits_exchange_servers

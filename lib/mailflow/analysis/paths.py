@@ -1,0 +1,444 @@
+"""Every mail path between two servers of the organization, and whether it works.
+
+A path is judged by configuration alone: which connector accepts the sender on the target, and can
+an Exchange server authenticate and submit there (S3.30). What was not read makes a path unknown,
+never clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mailflow.analysis.servers import (
+    Addresses,
+    Kind,
+    ServerView,
+    family_of,
+    intended,
+    is_custom,
+)
+from mailflow.exchange.connectors import ReceiveConnector, setup_default
+from mailflow.exchange.ranges import Address, AddressRange
+from mailflow.exchange.routing import Endpoint, endpoints, is_settled
+from mailflow.exchange.selection import Answer, answer
+
+State = Literal["found", "unknown", "clear"]
+
+SHADOWED = "custom-connector-shadows-default"
+DEFAULT_LACKS_AUTH = "exchange-auth-missing-on-default"
+GROUP_MISSING = "exchange-servers-group-missing"
+SUPPRESSED = "anonymoustls-suppressed"
+NOBODY = "no-connector-answers"
+ROLE_CONFLICT = "transport-role-conflict"
+
+CONFIGURATION_CAUSES = (
+    SHADOWED,
+    DEFAULT_LACKS_AUTH,
+    GROUP_MISSING,
+    SUPPRESSED,
+    NOBODY,
+    ROLE_CONFLICT,
+)
+"""The causes that configuration alone can show on a mail path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What configuration says of one connection.
+
+    Attributes:
+        state: found, unknown or clear.
+        cause: what is wrong, or what it would be; None when clear.
+        connector: the connector at fault; None where none is known.
+        why: for unknown: what is not known.
+        on_evidence: unknown only because configuration alone does not decide it: a queue stuck with
+            5.7.3 on this path makes it found (the connection may take another local address, or the
+            sender may have UseDowngradedExchangeServerAuth).
+    """
+
+    state: State
+    cause: str | None = None
+    connector: ReceiveConnector | None = None
+    why: str = ""
+    on_evidence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MailPath:
+    """A connection from a sender's address to an endpoint of a target, and what comes of it.
+
+    Attributes:
+        sender, target: the two servers.
+        address: the sender's address; None: none is known.
+        endpoint: port and process on the target; None where the versions that decide it are unknown
+            and no connector is there to ask.
+        local: the target's local address; None: one that is not known.
+        accepted_by: the connector that accepts it among what was read; None: none, or not known.
+        range: that connector's smallest range that contains the address.
+        assessment: whether it works.
+        was_asked: whether both ends were known, so that the selection could be asked.
+    """
+
+    sender: ServerView
+    target: ServerView
+    address: Address | None
+    endpoint: Endpoint | None
+    assessment: Assessment
+    local: Address | None = None
+    accepted_by: ReceiveConnector | None = None
+    range: AddressRange | None = None
+    was_asked: bool = False
+
+    @property
+    def state(self) -> State:
+        """Found, unknown or clear."""
+        return self.assessment.state
+
+    @property
+    def cause(self) -> str | None:
+        """What is wrong, or what it would be."""
+        return self.assessment.cause
+
+    @property
+    def connector(self) -> ReceiveConnector | None:
+        """The connector at fault."""
+        return self.assessment.connector
+
+    @property
+    def why(self) -> str:
+        """What is not known."""
+        return self.assessment.why
+
+    @property
+    def on_evidence(self) -> bool:
+        """Whether a queue stuck with 5.7.3 makes it found."""
+        return self.assessment.on_evidence
+
+    @property
+    def answer(self) -> Answer | None:
+        """The selection with every connector that loses, and why; None: it could not be asked."""
+        if not self.was_asked or self.address is None or self.endpoint is None:
+            return None
+        return answer(
+            self.target.connectors,
+            local=self.local,
+            port=self.endpoint.port,
+            remote=self.address,
+        )
+
+    def assessed(self, assessment: Assessment) -> MailPath:
+        """The same path with another assessment."""
+        return replace(self, assessment=assessment)
+
+
+class Judge:
+    """Judges mail paths between servers; what several paths have in common is worked out once."""
+
+    def __init__(self, servers: Sequence[ServerView], further: Iterable[Address] = ()) -> None:
+        """Take all servers of the organization, and addresses of servers that are to come."""
+        self._servers = servers
+        known = (address for server in servers for address in server.addresses)
+        self._asked = Addresses([*known, *further])
+        self._routes: dict[tuple[Kind, Kind, bool], tuple[tuple[Endpoint, ...], bool]] = {}
+
+    def paths(self) -> tuple[MailPath, ...]:
+        """All paths that the run covers, by target and then by sender."""
+        return tuple(path for target in self._servers for path in self.paths_to(target))
+
+    def paths_to(self, target: ServerView) -> Iterator[MailPath]:
+        """The paths to one server, which may have other connectors than the organization's own.
+
+        A server's path to itself begins at the view that stands for it.
+        """
+        station = _Station(target, self._asked.lean(target.connectors))
+        for known in self._servers:
+            sender = target if known.server is target.server else known
+            if not (sender.covered or target.covered):
+                continue
+            places, settled = self._route(sender, target)
+            if places:
+                yield from _paths(sender, station, places, settled=settled)
+
+    def again(self, target: ServerView, paths: Iterable[MailPath]) -> Iterator[MailPath]:
+        """Single connections to a server judged anew, with the connectors it has now."""
+        station = _Station(target, self._asked.lean(target.connectors))
+        for path in paths:
+            if path.address is not None and path.endpoint is not None:
+                yield _path(path.sender, station, path.address, path.endpoint, path.local)
+
+    def _route(self, sender: ServerView, target: ServerView) -> tuple[tuple[Endpoint, ...], bool]:
+        """Where mail lands, and whether all was read that decides it."""
+        itself = sender.server is target.server
+        key = (sender.kind, target.kind, itself)
+        if key not in self._routes:
+            pair = sender.server, target.server
+            self._routes[key] = endpoints(*pair), is_settled(*pair)
+        return self._routes[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What comes of a connection."""
+
+    assessment: Assessment
+    accepted_by: ReceiveConnector | None = None
+    range: AddressRange | None = None
+
+
+class _Station:
+    """A target before all its senders.
+
+    Attributes:
+        view: the target.
+    """
+
+    def __init__(self, view: ServerView, lean: Sequence[ReceiveConnector]) -> None:
+        """Take its connectors whole, and `lean`: with only the ranges that contain a server."""
+        self.view = view
+        self._lean = lean
+        self._judged: dict[tuple[object, ...], tuple[Assessment, int | None]] = {}
+        self._outcomes: dict[tuple[str, bool | None], Assessment] = {}
+
+    def judged(
+        self,
+        sender: ServerView,
+        address: Address,
+        endpoint: Endpoint,
+        local: Address | None,
+    ) -> _Judged:
+        """One connection: each connector's smallest range decides all of it (S1.12 to S1.16)."""
+        falls_on = [_smallest(connector, address) for connector in self._lean]
+        sizes = tuple(None if block is None else block.specificity for block in falls_on)
+        key = (endpoint, local, address.version, sender.downgraded, sizes)
+        if key not in self._judged:
+            got = answer(self._lean, local=local, port=endpoint.port, remote=address)
+            place = None if got.connector is None else self._place(got.connector)
+            self._judged[key] = self._assess(sender, got, endpoint), place
+        assessment, place = self._judged[key]
+        if place is None:
+            return _Judged(assessment)
+        return _Judged(assessment, self.view.connectors[place], falls_on[place])
+
+    def _place(self, lean: ReceiveConnector) -> int:
+        return next(place for place, each in enumerate(self._lean) if each is lean)
+
+    def _assess(self, sender: ServerView, got: Answer, endpoint: Endpoint) -> Assessment:
+        remote, local = got.remote, got.local
+        for conflict in self.view.role_conflicts:
+            if conflict.is_met_at(remote.version, local, endpoint.port):
+                return Assessment("found", ROLE_CONFLICT, conflict.odd)
+        outcomes = [
+            self._outcome(self.view.connectors[self._place(lean)], sender.downgraded)
+            for lean in got.possible
+        ]
+        if got.unknown is not None:
+            return _assess_uncertain(got, outcomes)
+        return outcomes[0] if outcomes else _assess_silence(self.view, got, endpoint)
+
+    def _outcome(self, connector: ReceiveConnector, downgraded: bool | None) -> Assessment:
+        key = (connector.identity, downgraded)
+        if key not in self._outcomes:
+            self._outcomes[key] = assess_connector(connector, self.view.connectors, downgraded)
+        return self._outcomes[key]
+
+
+def _smallest(connector: ReceiveConnector, address: Address) -> AddressRange | None:
+    """The range that stands for the connector (S1.14); the first of equal size."""
+    family, number = address.version, int(address)
+    containing = [
+        block
+        for block in connector.ranges
+        if block.family == family and block.first <= number <= block.last
+    ]
+    return min(containing, key=lambda block: block.specificity, default=None)
+
+
+def assess_connector(
+    connector: ReceiveConnector,
+    connectors: Sequence[ReceiveConnector],
+    downgraded: bool | None,
+) -> Assessment:
+    """What an Exchange server meets on a connector that accepts it.
+
+    S3.30: it needs ExchangeServer authentication, else it gives up with 5.7.3 (S5.01), and the
+    ExchangeServers group, else 454 4.7.0 (L2). S3.31: an externally secured connector cannot hold
+    the first (section 3.4). C10: SuppressXAnonymousTls hides the way to authenticate unless the
+    sender is set to do without it.
+
+    Args:
+        connector: that accepts it.
+        connectors: all of the same server.
+        downgraded: UseDowngradedExchangeServerAuth of the sender; None: not read.
+    """
+    lacking = SHADOWED if is_custom(connector, connectors) else DEFAULT_LACKS_AUTH
+    name = connector.identity
+    if connector.offers_exchange_auth is None:
+        return Assessment("unknown", lacking, connector, f"AuthMechanism of {name} was not read")
+    if not connector.offers_exchange_auth:
+        return Assessment("found", lacking, connector)
+    if connector.admits_exchange_servers is None:
+        why = f"PermissionGroups of {name} were not read"
+        return Assessment("unknown", GROUP_MISSING, connector, why)
+    if not connector.admits_exchange_servers:
+        return Assessment("found", GROUP_MISSING, connector)
+    if connector.suppress_x_anonymous_tls and downgraded is None:
+        why = "UseDowngradedExchangeServerAuth was not read"
+        return Assessment("unknown", SUPPRESSED, connector, why, on_evidence=True)
+    if connector.suppress_x_anonymous_tls and not downgraded:
+        return Assessment("found", SUPPRESSED, connector)
+    return Assessment("clear")
+
+
+def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assessment:
+    """No connector accepts it (S1.18); unknown where the export may simply lack the one that does.
+
+    An export without any of setup's connectors is one that somebody filtered.
+    """
+    connectors, family = view.connectors, got.remote.version
+    if not any(map(setup_default, connectors)):
+        why = f"none of the connectors that setup makes on {view.name} were read"
+        return Assessment("unknown", NOBODY, None, why)
+    bound = {
+        binding.family
+        for connector in connectors
+        for binding in connector.bindings
+        if binding.port == endpoint.port
+    }
+    if bound and family not in bound and got.local is None:
+        # An Edge server listens on IPv4 alone (section 2.4), and so may have no other address.
+        why = f"no IPv{family} address of {view.name} is known, and nobody listens for one"
+        return Assessment("unknown", NOBODY, None, why)
+    return Assessment("found", NOBODY, intended(connectors, endpoint.process, endpoint.port))
+
+
+def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
+    """The winner is not certain: found or clear only if it is so whoever wins (contract 8.8)."""
+    states: set[State] = {each.state for each in outcomes}
+    if got.nobody_possible:
+        states.add("found")
+    if states == {"clear"}:
+        return Assessment("clear")
+    wrong = next((each for each in outcomes if each.state != "clear"), None)
+    if states == {"found"} and got.connector and not got.nobody_possible and wrong:
+        return replace(wrong, why="", on_evidence=False)
+    return Assessment(
+        "unknown",
+        wrong.cause if wrong else NOBODY,
+        wrong.connector if wrong else None,
+        got.unknown or "",
+    )
+
+
+def _paths(
+    sender: ServerView, station: _Station, places: Sequence[Endpoint], *, settled: bool
+) -> Iterator[MailPath]:
+    """The paths of one sender to one target."""
+    target = station.view
+    itself = sender is target
+    if not target.connectors or not sender.addresses:
+        if not itself:
+            why = (
+                f"no address of {sender.name} is known"
+                if target.connectors
+                else f"no receive connectors of {target.name} were read"
+            )
+            missing = Assessment("unknown", SHADOWED, None, why)
+            yield MailPath(sender, target, None, places[0], missing)
+        return
+    for address in sender.addresses:
+        family = family_of(address)
+        ways = [
+            _path(sender, station, address, place, local)
+            for place in places
+            for local in (
+                (address,) if itself else target.local_addresses(family, place.port)
+            )
+        ]
+        for path in _together(ways):
+            settled_path = path if settled else _unsettled(path)
+            if settled_path is not None:
+                yield settled_path
+
+
+def _path(
+    sender: ServerView,
+    station: _Station,
+    address: Address,
+    endpoint: Endpoint,
+    local: Address | None,
+) -> MailPath:
+    judged = station.judged(sender, address, endpoint, local)
+    return MailPath(
+        sender,
+        station.view,
+        address,
+        endpoint,
+        judged.assessment,
+        local,
+        judged.accepted_by,
+        judged.range,
+        was_asked=True,
+    )
+
+
+def _unsettled(path: MailPath) -> MailPath | None:
+    """A path; unknown where nobody accepts it on an endpoint that may not be there at all.
+
+    2007 and 2010 know no port 2525 (S4.03), and a 2013 server may lack either service (section
+    2.2): where version or roles were not read, silence may just say that. None: a server's hop to
+    itself, which only 2013 and later have (S4.06), while its version is missing data.
+    """
+    if not (path.state == "found" and path.cause == NOBODY):
+        return path
+    if path.sender is path.target and path.target.generation is None:
+        return None
+    return path.assessed(Assessment("unknown", NOBODY, None, _unread_kind(path)))
+
+
+def _unread_kind(path: MailPath) -> str:
+    both = tuple(dict.fromkeys((path.sender, path.target)))
+    names = [each.name for each in both if each.generation is None] or [each.name for each in both]
+    return f"version or roles of {' and '.join(names)}, which decide the port, were not read"
+
+
+def _together(ways: Sequence[MailPath]) -> list[MailPath]:
+    """Judgments on the ways a connection may take; which of them it takes is not known.
+
+    A local address on which nobody listens is none that peers reach, if another one accepts.
+    Otherwise a fault on some ways only is unknown until a stuck queue speaks for it.
+    """
+    accepted = [each for each in ways if each.cause != NOBODY]
+    ways = accepted or list(ways[:1])
+    if len({each.state for each in ways}) < 2:
+        return _distinct(ways)
+    several = len({each.endpoint for each in ways}) > 1
+    return _distinct(
+        each.assessed(
+            replace(
+                each.assessment,
+                state="unknown",
+                on_evidence=True,
+                why=_unread_kind(each)
+                if several
+                else f"it depends on the local address of {each.target.name} that the connection "
+                "takes",
+            )
+        )
+        if each.state == "found"
+        else each
+        for each in ways
+        if each.state != "clear"
+    )
+
+
+def _distinct(paths: Iterable[MailPath]) -> list[MailPath]:
+    """Each judgment once: several local addresses often give the same."""
+    kept: dict[tuple[object, ...], MailPath] = {}
+    for each in paths:
+        name = each.connector.identity if each.connector else None
+        kept.setdefault((each.state, each.cause, name, each.endpoint), each)
+    return list(kept.values())
+
+

@@ -1,0 +1,322 @@
+"""What is known of each server: its connectors, its addresses, its settings."""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations, product
+from typing import TypeVar
+
+from mailflow.exchange.connectors import (
+    Binding,
+    ReceiveConnector,
+    TransportRole,
+    setup_default,
+)
+from mailflow.exchange.ranges import Address, AddressRange, Family, RangeError, parse_address
+from mailflow.exchange.servers import Generation, Server
+from mailflow.snapshot import Snapshot
+
+ADAPTERS = "Get-NetworkConnectionInfo"
+"""Source of addresses that lists all a server has, so that a family not there is not in use."""
+
+FAMILIES: tuple[Family, ...] = (4, 6)
+
+Kind = tuple[Generation | None, bool | None, bool | None, bool | None]
+"""What decides where a server's mail arrives: version, Front End, Hub, Edge (section 4.1)."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class ServerView:
+    """A server with all that was read of it. A view equals itself alone.
+
+    Attributes:
+        server: the server.
+        connectors: its receive connectors, in the order read.
+        addresses: its known addresses, each once, in the order read.
+        has_all_addresses: the adapters were read, so a family without an address is not in use.
+        downgraded: UseDowngradedExchangeServerAuth; None: not read (C10).
+        covered: whether the run covers it. What is not covered still sends to what is.
+    """
+
+    server: Server
+    connectors: tuple[ReceiveConnector, ...]
+    addresses: tuple[Address, ...] = ()
+    has_all_addresses: bool = False
+    downgraded: bool | None = None
+    covered: bool = True
+
+    @property
+    def name(self) -> str:
+        """The short name, as commands take it."""
+        return self.server.name
+
+    @property
+    def generation(self) -> Generation | None:
+        """The generation; None: not known."""
+        return self.server.generation
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What decides where its mail arrives."""
+        known = self.server
+        return known.generation, known.has_frontend, known.has_hub, known.is_edge
+
+    @cached_property
+    def custom(self) -> frozenset[int]:
+        """Places of the connectors that an administrator made."""
+        return frozenset(
+            place
+            for place, connector in enumerate(self.connectors)
+            if is_custom(connector, self.connectors)
+        )
+
+    @cached_property
+    def role_conflicts(self) -> tuple[RoleConflict, ...]:
+        """Enabled connectors of different transport roles that claim one endpoint."""
+        return tuple(find_role_conflicts(self.connectors))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was read that decides which of its connectors accepts a host."""
+        return all(map(is_whole, self.connectors))
+
+    def connector(self, identity: str) -> ReceiveConnector | None:
+        r"""The connector with this identity, `SERVER\Name`, in any case."""
+        wanted = identity.casefold()
+        return next((each for each in self.connectors if each.identity.casefold() == wanted), None)
+
+    def of_family(self, family: Family) -> tuple[Address, ...]:
+        """The known addresses of one family."""
+        return tuple(address for address in self.addresses if address.version == family)
+
+    def local_addresses(self, family: Family, port: int) -> tuple[Address | None, ...]:
+        """Local addresses that other servers may connect to, in one family.
+
+        None stands for an address that is not known: only wildcard bindings count for it. Bindings
+        name real addresses of the server (S1.04), so they help where nothing else is known. Empty:
+        the adapters were read and hold no address of this family.
+        """
+        mine = self.of_family(family)
+        if mine or self.has_all_addresses:
+            return mine
+        bound = bound_addresses(self.connectors, family, port)
+        return (None, *(address_of(family, number) for number in bound))
+
+    def with_connectors(self, connectors: Iterable[ReceiveConnector]) -> ServerView:
+        """The same server with other connectors."""
+        return replace(self, connectors=tuple(connectors))
+
+
+@dataclass(frozen=True, slots=True)
+class RoleConflict:
+    """Two connectors of different roles that claim one endpoint (S1.30, C9).
+
+    Attributes:
+        odd: the one that is out of place: setup did not make it (contract 8.3), or its bindings are
+            not those that setup gave it.
+        other: the other one.
+        bindings: the bindings that meet.
+    """
+
+    odd: ReceiveConnector
+    other: ReceiveConnector
+    bindings: tuple[Binding, Binding]
+
+    def is_met_at(self, family: int, local: Address | None, port: int) -> bool:
+        """Whether a connection to this local address could belong to both connectors."""
+        return all(
+            (binding.family, binding.port) == (family, port)
+            and (binding.is_wildcard or (local is not None and binding.address == int(local)))
+            for binding in self.bindings
+        )
+
+
+def views_of(org: Snapshot) -> tuple[ServerView, ...]:
+    """Every server of an organization with all that was read of it."""
+    named = _Names(org.servers)
+    connectors = named.grouped((each.server, each) for each in org.connectors)
+    addresses = named.grouped((each.server, each) for each in org.addresses)
+    settings = named.grouped((each.server, each) for each in org.settings)
+    return tuple(
+        ServerView(
+            server=server,
+            connectors=tuple(connectors[place]),
+            addresses=_readable(each.address for each in addresses[place]),
+            has_all_addresses={each.source for each in addresses[place]} == {ADAPTERS},
+            downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
+            covered=org.covers(server.name),
+        )
+        for place, server in enumerate(org.servers)
+    )
+
+
+class _Names:
+    """Servers by the names that rows give them, each distinct text looked up once (S4.32)."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._servers = servers
+        self._short: dict[str, list[int]] = {}
+        for place, server in enumerate(servers):
+            self._short.setdefault(_short(server.name), []).append(place)
+        self._places: dict[str, list[int]] = {}
+
+    def places(self, text: str) -> list[int]:
+        """The servers that a name, short or full, stands for."""
+        if text not in self._places:
+            self._places[text] = [
+                place
+                for place in self._short.get(_short(text), ())
+                if self._servers[place].is_named(text)
+            ]
+        return self._places[text]
+
+    def grouped(self, rows: Iterable[tuple[str, T]]) -> list[list[T]]:
+        """Rows by server, in their order."""
+        groups: list[list[T]] = [[] for _ in self._servers]
+        for text, row in rows:
+            for place in self.places(text):
+                groups[place].append(row)
+        return groups
+
+
+def _short(name: str) -> str:
+    return name.strip().rstrip(".").casefold().partition(".")[0]
+
+
+def _readable(texts: Iterable[str]) -> tuple[Address, ...]:
+    """Addresses from texts; what is none stands in the snapshot's missing data already."""
+    found: dict[Address, None] = {}
+    for text in texts:
+        try:
+            found.setdefault(parse_address(text))
+        except RangeError:
+            continue
+    return tuple(found)
+
+
+def is_whole(connector: ReceiveConnector) -> bool:
+    """Whether all was read of a connector that decides whom it accepts (S1.10, S1.11)."""
+    known = connector.enabled is not None and connector.role is not None
+    return known and connector.bindings_complete and connector.ranges_complete
+
+
+def is_custom(connector: ReceiveConnector, connectors: Sequence[ReceiveConnector]) -> bool:
+    """Whether an administrator made it: it does not have the name of a connector of setup's.
+
+    A connector for all addresses on an endpoint where setup's own is missing is that one renamed.
+    """
+    if setup_default(connector):
+        return False
+    everything = any(block.is_everything for block in connector.ranges)
+    return not everything or any(
+        setup_default(other) and _share_an_endpoint(connector, other) for other in connectors
+    )
+
+
+def _share_an_endpoint(first: ReceiveConnector, second: ReceiveConnector) -> bool:
+    return any(mine.meets(theirs) for mine in first.bindings for theirs in second.bindings)
+
+
+def intended(
+    connectors: Sequence[ReceiveConnector], process: TransportRole, port: int
+) -> ReceiveConnector | None:
+    """The connector that setup made for servers on this endpoint; None where it is not there."""
+    mine = [
+        each for each in connectors if each.role == process and not is_custom(each, connectors)
+    ]
+    bound = [each for each in mine if any(binding.port == port for binding in each.bindings)]
+    by_name = [each for each in mine if (made := setup_default(each)) and made.port == port]
+    return next(iter([*bound, *by_name]), None)
+
+
+def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[RoleConflict]:
+    """Enabled connectors of different roles that claim one endpoint, for each pair of bindings.
+
+    S1.30, C9. Of two custom connectors the HubTransport one is named, which is what a connector
+    becomes where nobody gave it a role (S2.21).
+    """
+    claims = [each for each in connectors if each.enabled and each.role is not None]
+    for first, second in combinations(claims, 2):
+        if first.role == second.role:
+            continue
+        for mine, theirs in product(first.bindings, second.bindings):
+            if mine.meets(theirs):
+                odd = out_of_place(first, second, mine.port)
+                other = second if odd is first else first
+                yield RoleConflict(odd, other, (mine, theirs))
+
+
+def out_of_place(
+    first: ReceiveConnector, second: ReceiveConnector, port: int
+) -> ReceiveConnector:
+    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9)."""
+
+    def belongs(connector: ReceiveConnector) -> tuple[bool, bool, bool]:
+        made = setup_default(connector)
+        at_home = made is not None and made.port == port
+        return made is not None, at_home, connector.role != TransportRole.HubTransport
+
+    return min((first, second), key=belongs)
+
+
+def bound_addresses(
+    connectors: Iterable[ReceiveConnector], family: Family, port: int
+) -> list[int]:
+    """Local addresses, as numbers in order, that connectors are bound to at a port."""
+    return sorted(
+        {
+            binding.address
+            for connector in connectors
+            for binding in connector.bindings
+            if (binding.family, binding.port) == (family, port) and not binding.is_wildcard
+        }
+    )
+
+
+def address_of(family: Family, number: int) -> Address:
+    """The address with this number."""
+    return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
+
+
+def family_of(address: Address) -> Family:
+    """4 or 6."""
+    return 4 if address.version == 4 else 6
+
+
+class Addresses:
+    """Many addresses, to be asked which ranges contain one of them."""
+
+    def __init__(self, addresses: Iterable[Address]) -> None:
+        """Sort them once."""
+        numbers: dict[Family, set[int]] = {4: set(), 6: set()}
+        for address in addresses:
+            numbers[family_of(address)].add(int(address))
+        self._sorted = {family: sorted(some) for family, some in numbers.items()}
+
+    def some_in(self, block: AddressRange) -> bool:
+        """Whether one of them lies in the range."""
+        numbers = self._sorted[block.family]
+        place = bisect_left(numbers, block.first)
+        return place < len(numbers) and numbers[place] <= block.last
+
+    def lean(self, connectors: Sequence[ReceiveConnector]) -> tuple[ReceiveConnector, ...]:
+        """The connectors with only those ranges that matter to who accepts these addresses.
+
+        A range that contains none of them decides nothing for them (S1.14). One for all addresses
+        is always kept: it tells a renamed default connector from a custom one.
+        """
+        return tuple(
+            replace(
+                each,
+                ranges=tuple(
+                    block for block in each.ranges if block.is_everything or self.some_in(block)
+                ),
+            )
+            for each in connectors
+        )

@@ -1,0 +1,72 @@
+"""PowerShell an administrator can paste; nothing here is run by mailflow.
+
+Names come from others. PowerShell also ends a quoted text at typographic quotes, so all of them are
+escaped; a name with control or invisible characters gets no command at all.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+_SPECIAL = str.maketrans({character: f"`{character}" for character in '`$"\u201c\u201d\u201e'})
+
+
+class Unquotable(ValueError):  # noqa: N818 - it says what the name is
+    """A name that cannot stand in a command that people paste."""
+
+
+def quoted(text: str) -> str:
+    """A PowerShell string in double quotes that means exactly this text.
+
+    Raises:
+        Unquotable: it holds control, format or line-breaking characters.
+    """
+    if any(unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp", "Cs"} for one in text):
+        raise Unquotable(f"{text!r} cannot be quoted safely")
+    return f'"{text.translate(_SPECIAL)}"'
+
+
+def set_connector(identity: str, arguments: Mapping[str, str]) -> str:
+    r"""`Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"`.
+
+    Each value is replaced as a whole (S3.23, S8.60), so it has to be named whole.
+
+    Args:
+        identity: of the connector.
+        arguments: parameters with what `argument` made of their values.
+
+    Raises:
+        Unquotable: a name or value that cannot stand in a command.
+    """
+    given = (f" -{name} {text}" for name, text in arguments.items())
+    return f"Set-ReceiveConnector {quoted(identity)}{''.join(given)}"
+
+
+def argument(value: Sequence[str] | str | bool, *, is_text: bool = False) -> str:
+    """A value of a parameter: a list of quoted texts, `$true`, or flags such as `Tls,Integrated`.
+
+    Args:
+        value: of the parameter.
+        is_text: whether a text is free text, which is quoted; an empty one is `$null`.
+
+    Raises:
+        Unquotable: it cannot stand in a command.
+    """
+    if isinstance(value, bool):
+        return "$true" if value else "$false"
+    if not isinstance(value, str):
+        return ",".join(map(quoted, value))
+    if is_text:
+        return quoted(value) if value else "$null"
+    return value.replace(", ", ",")
+
+
+def rehearsed(command: str) -> str:
+    """The form of a command that says what it would do and does nothing (S8.66)."""
+    return f"{command} -WhatIf"
+
+
+def retry(identity: str) -> str:
+    """Try a queue again at once; the server is always named (S8.77)."""
+    return f"Retry-Queue -Identity {quoted(identity)}"

@@ -1,0 +1,50 @@
+"""What else would end the fault, each with why it is worse; none is chosen for anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailflow.phrases import joined
+
+
+def alternatives(connectors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """What could be done instead of new lists, and why it is worse.
+
+    Args:
+        connectors: identities of the custom connectors that accept servers.
+    """
+    names = joined(connectors)
+    return tuple((what.format(names), why.format(names)) for what, why in _WAYS if names)
+
+
+_WAYS = (
+    (
+        "Give {0} Exchange Server authentication and the group ExchangeServers",
+        (
+            "Relay hosts and servers then share a connector (S3.34), and its Fqdn must be the "
+            "server's own name (section 3.4). An externally secured one would first have to stop "
+            "trusting its hosts (S3.31)."
+        ),
+    ),
+    (
+        "Move {0} to another port or local address",
+        (
+            "Every relay host has to be pointed there, and another local address does not keep the "
+            "servers away where they arrive there too (S1.16)."
+        ),
+    ),
+    (
+        "Add a connector for the servers' addresses alone, with Exchange Server authentication",
+        (
+            "It has to follow every address of every server from then on, and Exchange refuses it "
+            "where {0} lists the same range (S1.31)."
+        ),
+    ),
+    (
+        "Disable {0}",
+        (
+            "All relay hosts then fall to another connector and may lose the right to relay "
+            "(section 2.6)."
+        ),
+    ),
+)

@@ -1,0 +1,277 @@
+"""What a repair does, over the whole address space: the proof before the change.
+
+Before and after are compared at every place that the changed connectors' ports have, for every IPv4
+and IPv6 address. Whoever is not named is treated as before. Nothing is claimed of what was not
+read: it makes the proof unknown where it could change who accepts a host, and stands as not known
+where it says what a host may do.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.capabilities import Effect, Rights, effect
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import State, assess_connector
+from mailflow.analysis.places import Place, doubts_at, hidden_connectors, places_of
+from mailflow.analysis.servers import ServerView
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import Address, Family, single, subtract
+from mailflow.exchange.routing import endpoints
+from mailflow.repair.claim import Compared, Moved, Proof, Reached, Refusal
+from mailflow.repair.contrasts import Accepting, Block, lists_compared, settings_compared
+from mailflow.repair.contrasts import Compared as Contrasted
+from mailflow.repair.simulation import applied
+from mailflow.snapshot import Snapshot
+
+
+def prove(org: Snapshot, edits: Sequence[Edit], refused: Sequence[Refusal] = ()) -> Proof:
+    """What these commands do, run one after the other.
+
+    Looks at all servers, whatever the run is limited to.
+
+    Args:
+        org: the organization as it is.
+        edits: as `request.edited` or `plan.repair` made them for it.
+        refused: what was looked for and is not proposed; it is passed on.
+
+    Raises:
+        RefusedError: a value is no longer the one a change was made for, or Exchange would refuse
+            the new one beside the connectors as they are now.
+    """
+    after = applied(org, edits)
+    touched = {edit.identity.casefold() for edit in edits}
+    servers = {edit.before.server for edit in edits}
+    rows = _Rows(org)
+    compared: list[Compared] = []
+    doubts: list[str] = []
+    then = {each.identity.casefold(): each for each in after.connectors}
+    for view in analyze(org).servers:
+        if not any(map(view.server.is_named, servers)):
+            continue
+        target = _Target(view, tuple(then[each.identity.casefold()] for each in view.connectors))
+        parts = list(_compare(org, target, touched, rows))
+        compared += parts
+        doubts += [doubt for part in parts for doubt in part.doubts]
+        doubts += _beyond_places(each for each in view.connectors if _is_in(each, touched))
+    reached, moved = rows.reached(), rows.moved()
+    doubts += [each.why for each in reached if each.in_use and each.will == "unknown"]
+    return Proof(
+        tuple(edits),
+        reached,
+        moved,
+        tuple(compared),
+        tuple(dict.fromkeys(doubts)),
+        tuple(refused),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A server with the connectors it has before (`view`) and after (`then`), in one order."""
+
+    view: ServerView
+    then: tuple[ReceiveConnector, ...]
+
+    def is_reached_at(self, place: Place, sender: ServerView, address: Address) -> bool:
+        """Whether a sender may arrive at this place, by the local addresses that are known."""
+        known: Sequence[Address] = self.view.of_family(place.family)
+        if sender is self.view:
+            known = [address]  # its own hop stays on its own address (S4.06)
+        if not known:
+            return True
+        if place.local is not None:
+            return place.local in known
+        both = (*self.view.connectors, *self.then)
+        bound = {each.local for each in places_of(both, (place.port,))}
+        return any(each not in bound for each in known)
+
+
+def _compare(
+    org: Snapshot, target: _Target, touched: set[str], rows: _Rows
+) -> Iterator[Compared]:
+    """Compares one server at each place; what differs goes into the rows."""
+    view = target.view
+    hidden = list(hidden_connectors(org, view.name, view.connectors))
+    before, after = _as_enabled(view.connectors, touched), _as_enabled(target.then, touched)
+    for found in _contrasted(before, after, touched, rows):
+        for block in found.changed:
+            rows.add(target, found.place, found, block)
+        doubts = dict.fromkeys(() if found.is_same else hidden)
+        for process in () if found.is_same else found.processes:
+            doubts |= dict.fromkeys(doubts_at(target.then, found.place, process))
+        first = next(iter(found.processes), None)
+        yield Compared(view.name, found.place, first, found.blocks, tuple(doubts))
+
+
+def _contrasted(
+    before: Sequence[ReceiveConnector],
+    after: Sequence[ReceiveConnector],
+    touched: set[str],
+    rows: _Rows,
+) -> Iterator[Contrasted]:
+    """Every place of the changed connectors' ports, compared in the quickest way there is."""
+    changed = [
+        (old, new) for old, new in zip(before, after, strict=True) if _is_in(old, touched)
+    ]
+    ports = {
+        binding.port for pair in changed for each in pair for binding in each.bindings
+    }
+    only_lists = all(replace(old, ranges=new.ranges) == new for old, new in changed)
+    for place in places_of((*before, *after), ports):
+        if only_lists:
+            roles = dict.fromkeys(
+                old.role
+                for old, _ in changed
+                if old.role is not None and any(each.port == place.port for each in old.bindings)
+            )
+            for role in roles:
+                yield lists_compared(before, after, place, role)
+        else:
+            yield settings_compared(before, after, place, rows.means_something_else)
+
+
+def _is_in(connector: ReceiveConnector, touched: set[str]) -> bool:
+    return connector.identity.casefold() in touched
+
+
+def _as_enabled(
+    connectors: Sequence[ReceiveConnector], taking_part: set[str]
+) -> list[ReceiveConnector]:
+    """What a change would do is asked of connectors whose state was not read as if they were on."""
+    return [
+        replace(each, enabled=True) if each.enabled is None and _is_in(each, taking_part) else each
+        for each in connectors
+    ]
+
+
+def _beyond_places(touched: Iterable[ReceiveConnector]) -> Iterator[str]:
+    """What was not read of a changed connector, so that not all of its places are known."""
+    for each in touched:
+        if each.enabled is not False and not each.bindings_complete:
+            yield f"the bindings of {each.identity} were not read to the end"
+        if each.enabled is not False and each.role is None:
+            yield f"the transport role of {each.identity} was not read"
+        if not each.ranges_complete:
+            yield f"the remote ranges of {each.identity} were not read to the end"
+
+
+class _Rows:
+    """What differs, with the places where it does so alike put together."""
+
+    def __init__(self, org: Snapshot) -> None:
+        self._rights = analyze(org).rights
+        self._reached: dict[tuple[object, ...], Reached] = {}
+        self._moved: dict[tuple[object, ...], Moved] = {}
+        owners = [
+            (int(address), address, view)
+            for view in analyze(org).servers
+            for address in view.addresses
+        ]
+        self._owners: Mapping[Family, list[tuple[int, Address, ServerView]]] = {
+            family: sorted((row for row in owners if row[1].version == family), key=_first)
+            for family in _FAMILIES
+        }
+
+    def means_something_else(self, old: ReceiveConnector, new: ReceiveConnector) -> bool:
+        """Whether a host may do other things at a connector with its new values."""
+        return bool(effect(old, new, self._rights))
+
+    def add(self, target: _Target, place: Place, found: Contrasted, block: Block) -> None:
+        """One block at one place; servers in it become rows of their own."""
+        owners = self._owners[block.block.family]
+        begin = bisect_left(owners, block.block.first, key=_first)
+        end = bisect_right(owners, block.block.last, key=_first)
+        names = tuple(
+            each and each.identity for each in (*block.was, None, *block.will)
+        )
+        for _, address, sender in owners[begin:end]:
+            key = (sender.name, address, target.view.name, *names)
+            row = self._reached.get(key) or _reach(sender, address, target, block)
+            in_use = target.is_reached_at(place, sender, address) and any(
+                way.port == place.port and way.process in found.processes
+                for way in endpoints(sender.server, target.view.server)
+            )
+            places = tuple(dict.fromkeys((*row.places, place)))
+            self._reached[key] = replace(row, places=places, in_use=row.in_use or in_use)
+        singles = [single(address) for _, address, _ in owners[begin:end]]
+        for rest in subtract([block.block], singles):
+            where = (target.view.name, place.port, rest, *names)
+            moved = self._moved.get(where)
+            if moved is None:
+                moved = Moved(
+                    target.view.name,
+                    (),
+                    rest,
+                    block.was[0],
+                    block.will[0],
+                    _effect(block.was, block.will, self._rights),
+                )
+            self._moved[where] = replace(moved, places=(*moved.places, place))
+
+    def reached(self) -> tuple[Reached, ...]:
+        """Servers that are answered differently; those on ways in use first."""
+        return tuple(sorted(self._reached.values(), key=lambda one: not one.in_use))
+
+    def moved(self) -> tuple[Moved, ...]:
+        """Other addresses that are."""
+        return tuple(self._moved.values())
+
+
+
+def _reach(sender: ServerView, address: Address, target: _Target, block: Block) -> Reached:
+    was, _ = _can_submit(block.was, sender.downgraded)
+    will, why = _can_submit(block.will, sender.downgraded)
+    return Reached(
+        sender.name,
+        address,
+        target.view.name,
+        (),
+        block.was[0],
+        block.will[0],
+        was=was,
+        will=will,
+        why=why,
+        in_use=False,
+    )
+
+
+def _can_submit(accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
+    """Whether an Exchange server can authenticate and submit, and for unknown, why.
+
+    At no connector it cannot; where two processes claim the endpoint it fails by chance (C9).
+    """
+    connector = accepting[0]
+    if connector is None or len(accepting) > 1:
+        return "found", ""
+    # The state depends on settings alone; without its ranges a long list is not walked through.
+    said = assess_connector(replace(connector, ranges=()), (), downgraded)
+    return said.state, said.why
+
+
+def _effect(was: Accepting, will: Accepting, rights: Rights) -> Effect:
+    """What a host gains and loses for certain.
+
+    Where two processes claimed the endpoint, that is what it gains or loses whichever had it.
+    """
+    found = [effect(old, new, rights) for old in was for new in will]
+    first = found[0]
+    if len(found) == 1:
+        return first
+    return Effect(
+        gains=tuple(name for name in first.gains if all(name in each.gains for each in found)),
+        loses=tuple(name for name in first.loses if all(name in each.loses for each in found)),
+        not_known=tuple(
+            dict.fromkeys(name for each in found for name in each.not_known)
+        ),
+    )
+
+
+_FAMILIES: tuple[Family, ...] = (4, 6)
+
+
+def _first(row: tuple[int, Address, ServerView]) -> int:
+    return row[0]

@@ -1,0 +1,333 @@
+"""One repair for all findings: judged again after each step, put in order, proven, or none.
+
+What is printed is what was simulated, in its order, with everything else that is printed. Where the
+result would still fail, or another host would lose, there is no command but words that say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailflow.analysis.analysis import Analysis
+from mailflow.analysis.capabilities import RELAY, TRUSTED, Effect
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import (
+    CONFIGURATION_CAUSES,
+    DEFAULT_LACKS_AUTH,
+    GROUP_MISSING,
+    NOBODY,
+    ROLE_CONFLICT,
+    SHADOWED,
+    SUPPRESSED,
+    Judge,
+    MailPath,
+    assess_connector,
+)
+from mailflow.analysis.servers import ServerView
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.phrases import counted, joined
+from mailflow.repair.claim import Moved, Proof, Refusal
+from mailflow.repair.impact import prove
+from mailflow.repair.remedies import Stuck, separate, step
+from mailflow.repair.simulation import Refuser, refuser
+
+ROUNDS = 16
+"""After so many steps without an end there is no repair."""
+
+ORDER = (NOBODY, SHADOWED, DEFAULT_LACKS_AUTH, GROUP_MISSING, SUPPRESSED)
+"""In which causes are taken away, after role conflicts: first who accepts, then how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What mends everything that was found, or why there is nothing to type.
+
+    Attributes:
+        edits: commands in an order in which Exchange takes each; empty where there is no repair.
+        causes: identity of each changed connector to the causes that its change takes away.
+        refused: why there is no repair, or none for some server.
+        proof: what the commands do to every address.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    causes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+    proof: Proof | None = None
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """PowerShell, in order."""
+        return tuple(edit.command for edit in self.edits)
+
+    @property
+    def rollback(self) -> tuple[str, ...]:
+        """PowerShell that restores everything, the last change first."""
+        return tuple(edit.undo for edit in reversed(self.edits) if edit.undo)
+
+    def of(self, cause: str, server: str, connector: str | None) -> tuple[Edit, ...]:
+        """The edits of a server that take a cause away; of one connector where it is changed."""
+        mine = [
+            edit
+            for edit in self.edits
+            if edit.before.server.casefold() == server.casefold()
+            and cause in self.causes[edit.identity]
+        ]
+        own = [edit for edit in mine if connector and edit.identity == connector]
+        return tuple(own or mine)
+
+
+def repair(
+    analysis: Analysis,
+    paths: Iterable[MailPath],
+    conflicts: Iterable[str] = (),
+    *,
+    judge: Judge | None = None,
+    further: Iterable[MailPath] = (),
+    lost: Iterable[str] = (),
+) -> Repair:
+    """The repair of all paths that were found to fail.
+
+    Args:
+        analysis: of the organization as it is.
+        paths: all paths, with those found that a stuck queue made so.
+        conflicts: names of servers whose role conflicts were found, on whatever endpoint.
+        judge: judges the paths again; left out: that of the analysis.
+        further: connections that nothing makes today and that were found to fail as well.
+        lost: identities of setup's connectors that lost what servers need, whoever arrives there.
+    """
+    wanted, connectors = set(conflicts), {name.casefold() for name in lost}
+    by_target: dict[ServerView, tuple[list[MailPath], list[MailPath]]] = {}
+    for place, some in enumerate((paths, further)):
+        for path in some:
+            by_target.setdefault(path.target, ([], []))[place].append(path)
+    drafts = []
+    for view in analysis.servers:
+        mine, others = by_target.get(view, ([], []))
+        bare = {each.identity.casefold() for each in view.connectors} & connectors
+        failing = any(path.state == "found" for path in (*mine, *others))
+        if failing or bare or view.name in wanted:
+            drafts.append(_Draft(judge or analysis.judge, view, mine, others, bare))
+    for draft in drafts:
+        draft.work_out()
+    refused = tuple(refusal for draft in drafts for refusal in draft.refused)
+    edits = tuple(edit for draft in drafts for edit in draft.edits)
+    if refused or not edits:
+        return Repair(refused=refused)
+    unsafe = [edit for edit in edits if not edit.command]
+    if unsafe:
+        return Repair(refused=tuple(map(_unquotable, unsafe)))
+    proof = prove(analysis.org, edits)
+    harmed = tuple(_harm(proof))
+    if harmed:
+        return Repair(refused=harmed)
+    causes = {
+        identity: frozenset(some) for draft in drafts for identity, some in draft.causes.items()
+    }
+    return Repair(edits, causes, (), proof)
+
+
+class _Draft:
+    """The repair of one server, step by step."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        view: ServerView,
+        paths: Sequence[MailPath],
+        further: Sequence[MailPath],
+        lost: Collection[str],
+    ) -> None:
+        self._judge, self._view, self._before = judge, view, paths
+        self._further, self._lost = further, lost
+        self._now = view
+        self.causes: dict[str, set[str]] = {}
+        self.edits: list[Edit] = []
+        self.refused: list[Refusal] = []
+
+    def work_out(self) -> None:
+        """Take away what is wrong, step after step, until nothing is; then put it in order."""
+        concerned = {path.sender.name for path in self._before if path.state == "found"}
+        for _ in range(ROUNDS):
+            paths = list(self._judge.paths_to(self._now))
+            wrong = [path for path in paths if _fails(path, concerned)]
+            wrong += self._wrong_beside()
+            if not wrong and not self._now.role_conflicts:
+                self._finish(paths)
+                return
+            made, cause = self._step(wrong)
+            if isinstance(made, Stuck):
+                self._refuse(made.kind, made.connector, made.text)
+                return
+            if not self._take(cause, made):
+                break
+        self._refuse(
+            "elsewhere",
+            None,
+            f"No change of connectors on {self._view.name} was found that lets every server "
+            "authenticate.",
+        )
+
+    def _wrong_beside(self) -> Iterator[MailPath]:
+        """What is still found on connections that no mail takes today."""
+        for path in self._judge.again(self._now, self._further):
+            if path.state == "found":
+                yield path
+        for each in self._now.connectors:
+            if each.identity.casefold() in self._lost:
+                said = assess_connector(each, self._now.connectors, downgraded=True)
+                if said.state == "found":
+                    yield MailPath(self._now, self._now, None, None, said)
+
+    def _step(self, wrong: Sequence[MailPath]) -> tuple[Sequence[ReceiveConnector] | Stuck, str]:
+        conflicts = self._now.role_conflicts
+        if conflicts:
+            return separate(self._now, conflicts[0]), ROLE_CONFLICT
+        cause = next(cause for cause in ORDER if any(path.cause == cause for path in wrong))
+        mine = [path for path in wrong if path.cause == cause]
+        return step(cause, self._now, mine), cause
+
+    def _take(self, cause: str, connectors: Sequence[ReceiveConnector]) -> bool:
+        """Go on with these connectors; False where nothing changed."""
+        changed = [
+            new
+            for old, new in zip(self._now.connectors, connectors, strict=True)
+            if old is not new and old != new
+        ]
+        for each in changed:
+            self.causes.setdefault(each.identity, set()).add(cause)
+        self._now = self._now.with_connectors(connectors)
+        return bool(changed)
+
+    def _finish(self, paths: Sequence[MailPath]) -> None:
+        worse = sorted(_worse(self._before, paths))
+        if worse:
+            text = f"It would stop mail from {joined(worse)} to {self._view.name}."
+            self._refuse("elsewhere", None, text)
+            return
+        pairs = [
+            (old, new)
+            for old, new in zip(self._view.connectors, self._now.connectors, strict=True)
+            if old != new
+        ]
+        for old, new in pairs:
+            unread = Edit(old, new).unread
+            if unread:
+                text = f"{joined(unread)} of {old.identity} was not exported whole."
+                self._refuse("unread", old.identity, text)
+                return
+        self._order(pairs)
+
+    def _order(self, pairs: Sequence[tuple[ReceiveConnector, ReceiveConnector]]) -> None:
+        refuse = refuser(self._view)
+        order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
+        if isinstance(order, str):
+            self._refuse("refused", pairs[0][0].identity, order)
+            return
+        state = {each.identity: each for each in self._view.connectors}
+        then = dict(state) | {new.identity: new for _, new in pairs}
+        edits: list[Edit] = []
+        for new in order:
+            beside = tuple(state.values())
+            edits.append(Edit(state[new.identity], new, beside))
+            state[new.identity] = new
+        # Rolled back is from the last to the first, each beside what is there at that moment.
+        for place in reversed(range(len(edits))):
+            edit = edits[place]
+            text = refuse(edit.before, list(then.values())) or ""
+            edits[place] = replace(edit, undo_refusal=text)
+            if not text:
+                then[edit.identity] = edit.before
+        self.edits = edits
+
+    def _refuse(self, kind: str, connector: str | None, text: str) -> None:
+        self.refused.append(Refusal(self._view.name, connector, kind, text))  # type: ignore[arg-type]
+
+
+def in_order(
+    before: Sequence[ReceiveConnector],
+    changed: Sequence[ReceiveConnector],
+    refuse: Refuser,
+) -> list[ReceiveConnector] | str:
+    """The changed connectors in an order in which Exchange takes each (section 1.5).
+
+    Args:
+        before: all connectors of the server.
+        changed: those that get new values, with these.
+        refuse: what Exchange says of a connector beside the others as they are at that moment.
+
+    Returns:
+        the order; or what Exchange says of the first that it takes in no order.
+    """
+    state = {each.identity: each for each in before}
+    waiting, order = list(changed), []
+    while waiting:
+        texts = [refuse(each, list(state.values())) for each in waiting]
+        if None not in texts:
+            return next(filter(None, texts))
+        taken = waiting.pop(texts.index(None))
+        state[taken.identity] = taken
+        order.append(taken)
+    return order
+
+
+def _fails(path: MailPath, concerned: set[str]) -> bool:
+    """Whether a path has to be repaired: it fails, or it may and its sender has mail that does.
+
+    A sender that can authenticate at one local address may still be caught at another one.
+    """
+    if path.state == "found":
+        return path.cause in CONFIGURATION_CAUSES
+    return path.on_evidence and path.sender.name in concerned
+
+
+def _worse(before: Iterable[MailPath], after: Iterable[MailPath]) -> Iterator[str]:
+    """Senders of paths that worked and do not for certain afterwards."""
+
+    def states(paths: Iterable[MailPath]) -> dict[tuple[object, ...], set[str]]:
+        found: dict[tuple[object, ...], set[str]] = {}
+        for path in paths:
+            port = path.endpoint.port if path.endpoint else None
+            found.setdefault((path.sender.name, path.address, port), set()).add(path.state)
+        return found
+
+    after_states = states(after)
+    for key, some in states(before).items():
+        if some == {"clear"} and after_states.get(key, some) != {"clear"}:
+            yield str(key[0])
+
+
+def _harm(proof: Proof) -> Iterator[Refusal]:
+    """Why other hosts would not be as well off as before, or nobody can tell."""
+    for moved in proof.moved:
+        text = _harms(moved.effect, is_new=moved.before is None)
+        if text:
+            yield Refusal(moved.target, None, "elsewhere", f"{_hosts(moved)} {text}.")
+    for reached in proof.broken:
+        text = f"{reached.sender} ({reached.address}) could no longer submit on {reached.target}."
+        yield Refusal(reached.target, None, "elsewhere", text)
+
+
+def _hosts(moved: Moved) -> str:
+    size = counted(moved.block.size, "other address", "other addresses")
+    return f"On {moved.target} {size} from {moved.block} on"
+
+
+def _harms(effect: Effect, *, is_new: bool) -> str:
+    """What speaks against another connector for these hosts; empty: nothing.
+
+    Hosts that no connector accepted lose nothing. What was not read may be what they need.
+    """
+    gained = [name for name in effect.gains if name in (RELAY, TRUSTED)]
+    if effect.loses:
+        return f"would lose {joined(effect.loses)}"
+    if gained and not is_new:
+        return f"would gain {joined(gained)}"
+    if effect.not_known and not is_new:
+        return f"might lose {joined(effect.not_known)}, which was not read"
+    return ""
+
+
+def _unquotable(edit: Edit) -> Refusal:
+    text = f"A name in the command for {edit.identity!r} is not safe to paste."
+    return Refusal(edit.before.server, edit.identity, "elsewhere", text)

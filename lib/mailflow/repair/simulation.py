@@ -1,0 +1,129 @@
+"""Commands run on paper, one after the other, and refused where Exchange would refuse them.
+
+Sections 1.5 and 3.4, S8.65: each Set looks at the whole object again, beside all connectors of the
+server as they are when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from mailflow.analysis.change import (
+    Edit,
+    Parameter,
+    Value,
+    fingerprint,
+    printed,
+    taken_off,
+    value_of,
+    with_value,
+)
+from mailflow.analysis.servers import ServerView, views_of
+from mailflow.errors import UsageError
+from mailflow.exchange.conflicts import check
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import format_range
+from mailflow.exchange.refusals import refusal
+from mailflow.exchange.servers import Server
+from mailflow.phrases import joined
+from mailflow.snapshot import Snapshot
+
+
+class RefusedError(UsageError):
+    """A change that Exchange would refuse, or that nobody should make; the text says why."""
+
+
+Refuser = Callable[[ReceiveConnector, Sequence[ReceiveConnector]], str | None]
+"""A connector as it would be, and all of the server: what Exchange says; None: it takes it."""
+
+
+def refuser(view: ServerView) -> Refuser:
+    """What Exchange says of a connector of this server beside the others; None: it takes it."""
+
+    def refuse(edited: ReceiveConnector, others: Sequence[ReceiveConnector]) -> str | None:
+        alone = refusal(edited, view.server, downgraded=view.downgraded)
+        conflict = None if alone else check(edited, others)
+        return conflict.text if conflict else alone
+
+    return refuse
+
+
+def view_of(org: Snapshot, connector: ReceiveConnector) -> ServerView:
+    """The server that a connector belongs to, also where only the connector names it."""
+    server = org.server(connector.server) or Server(connector.server)
+    mine = [each for each in org.connectors if server.is_named(each.server)]
+    (view,) = views_of(replace(org, servers=(server,), connectors=tuple(mine)))
+    return view
+
+
+def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
+    """The organization as it is once the commands were run, one after the other.
+
+    Raises:
+        RefusedError: a value is no longer the one that a change was made for, or Exchange would
+            refuse the new one beside the connectors as they are now.
+    """
+    for edit in edits:
+        wanted = edit.identity.casefold()
+        place = next(
+            (
+                place
+                for place, each in enumerate(org.connectors)
+                if each.identity.casefold() == wanted
+            ),
+            None,
+        )
+        if place is None:
+            raise RefusedError(f'The Receive connector "{edit.identity}" wasn\'t found.')
+        now = org.connectors[place]
+        if now != edit.before and fingerprint(now, edit.parameters) != fingerprint(
+            edit.before, edit.parameters
+        ):
+            raise RefusedError(_other_values(edit, now))
+        changed = set_values(now, edit)
+        view = view_of(org, now)
+        if view.connectors != edit.beside:
+            text = refuser(view)(changed, view.connectors)
+            if text:
+                raise RefusedError(f"Exchange would refuse the change of {now.identity}: {text}")
+        connectors = (*org.connectors[:place], changed, *org.connectors[place + 1 :])
+        org = replace(org, connectors=connectors)
+    return org
+
+
+def set_values(connector: ReceiveConnector, edit: Edit) -> ReceiveConnector:
+    """A connector with the new values of an edit."""
+    for name in edit.parameters:
+        value = value_of(edit.after, name)
+        if value is not None:
+            connector = with_value(connector, name, value)
+    return connector
+
+
+def _other_values(edit: Edit, now: ReceiveConnector) -> str:
+    """What is no longer as it was when the change was made."""
+    differing = [
+        name
+        for name in edit.parameters
+        if fingerprint(now, (name,)) != fingerprint(edit.before, (name,))
+    ]
+    said = "; ".join(_difference(name, edit.before, now) for name in differing)
+    return f"{now.identity} is no longer as it was when the change was proven: {said}"
+
+
+def _difference(name: Parameter, before: ReceiveConnector, now: ReceiveConnector) -> str:
+    if name != "RemoteIPRanges":
+        return f"{name} is {_told(value_of(now, name))}, and was {_told(value_of(before, name))}"
+    lost = taken_off(before.ranges, now.ranges)
+    new = taken_off(now.ranges, before.ranges)
+    parts = [f"{joined(map(format_range, lost))} was removed"] if lost else []
+    parts += [f"{joined(map(format_range, new))} was added"] if new else []
+    return f"{name}: {' and '.join(parts) or 'the ranges are cut in another way'}"
+
+
+def _told(value: Value | None) -> str:
+    if value is None:
+        return "unknown"
+    text = printed(value)
+    return joined(text) if isinstance(text, list) else str(text)
