@@ -17,8 +17,6 @@ from random import Random
 from typing import Any
 
 import organization_model as model
-from organisations import E2010, E2013, E2016, E2019, STUCK, STUCK_2016, Organisation, at
-
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -27,6 +25,7 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Right, ServerAddress, Snapshot
+from organisations import E2010, E2013, E2016, E2019, STUCK, STUCK_2016, Organisation, at
 
 FRONT, HUB = model.FRONT, model.HUB
 SITES = ("Head-Office", "Branch")
@@ -162,7 +161,10 @@ def _in_order(dice: Random) -> Organisation:
             addresses.append(f"10.0.1.{11 + place}")
         if dual and dice.random() < 0.8:
             addresses.append(f"2001:db8::{11 + place}")
-        org.add_server(name, version, *addresses)
+        # Of 2013 the two services may live on two machines (section 2.2).
+        split = version == E2013 and dice.random() < 0.25
+        roles = dice.choice(("Mailbox", "ClientAccess")) if split else ""
+        org.add_server(name, version, *addresses, roles=roles or _whole(version))
         org.change_server(name, site=SITES[place % sites])
     org.addresses = [replace(one, source=source) for one in org.addresses]
     for server in org.servers:
@@ -170,12 +172,40 @@ def _in_order(dice: Random) -> Organisation:
         for number in range(dice.choice((0, 1, 1, 2))):
             mine = ranges[number * 2 : number * 2 + dice.randint(1, 2)]
             if mine:
-                _add_relay(org, server, mine, f"Relay {number}", dice)
+                role = HUB if model.port_for(server, server) is None and server.has_hub else FRONT
+                _add_relay(org, server, mine, f"Relay {number}", dice, role=role)
+    _noise(org, dice)
     return org
 
 
+def _whole(version: str) -> str:
+    """The roles of a server that has all services, in the words of `organisations`."""
+    return "Mailbox, ClientAccess" if version == E2013 else ""
+
+
+def _noise(org: Organisation, dice: Random) -> None:
+    """Custom connectors that cover servers and do no harm: disabled, or there on purpose (S3.42)."""
+    for server in org.servers:
+        others = [one.address for one in org.addresses if one.server != server.name]
+        if not others or dice.random() < 0.85:
+            continue
+        caught, modern = dice.choice(others), model.has_both(server)
+        if dice.random() < 0.5:
+            values: dict[str, Any] = {"enabled": False}
+        else:
+            values = {"auth": "Tls, ExchangeServer", "groups": "ExchangeServers"}
+        port = dice.choice((25, 2525)) if modern else 25
+        values["role"] = FRONT if modern and port == 25 else HUB
+        _add_relay(org, server, [caught, "10.99.0.0/24"], "Old", dice, port=port, **values)
+
+
 def _add_relay(
-    org: Organisation, server: Server, ranges: list[str], name: str, dice: Random, **values: Any
+    org: Organisation,
+    server: Server,
+    ranges: list[str],
+    name: str,
+    dice: Random,
+    **values: Any,  # noqa: ANN401
 ) -> ReceiveConnector:
     """A relay connector as administrators make them (section 2.6)."""
     port = values.pop("port", 25)
@@ -243,7 +273,7 @@ def _default(bench: Bench, target: Server) -> ReceiveConnector | None:
     return bench.org.connector(identity)
 
 
-def _change(bench: Bench, one: ReceiveConnector, **values: Any) -> None:
+def _change(bench: Bench, one: ReceiveConnector, **values: Any) -> None:  # noqa: ANN401
     bench.org.change(one.identity, **values)
 
 
@@ -372,7 +402,7 @@ def _suppressed(bench: Bench, target: Server) -> str | None:
         return None
     _change(bench, one, suppress_x_anonymous_tls=True)
     if bench.dice.random() < 0.5:
-        bench.org.set_downgraded_auth(target.name, True)
+        bench.org.set_downgraded_auth(target.name, True)  # noqa: FBT003 - its own signature
     else:
         bench.old.add(one.identity)
     return f"{one.identity} suppresses X-ANONYMOUSTLS"
@@ -636,7 +666,7 @@ Hidden = tuple[Snapshot, str, bool]
 """The organization without a value, what it is, and whether a repair may need it."""
 
 
-def _hide_value(name: str, value: object) -> Callable[[Snapshot, Bench], Hidden]:
+def _hide_value(name: str, *, value: object) -> Callable[[Snapshot, Bench], Hidden]:
     def hide(org: Snapshot, bench: Bench) -> Hidden:
         """A value of one connector; more often where a fault is."""
         modern = [
@@ -670,7 +700,7 @@ def _hide_family(org: Snapshot, bench: Bench) -> Hidden:
     mine = [one for one in org.addresses if one.server == name]
     kept = [one for one in org.addresses if one.server != name]
     told = [ServerAddress(one.server, one.address, "addresses.csv") for one in mine[:1]]
-    return replace(org, addresses=tuple([*kept, *told])), name, len(mine) > 1
+    return replace(org, addresses=(*kept, *told)), name, len(mine) > 1
 
 
 def _hide_connectors(org: Snapshot, bench: Bench) -> Hidden:
@@ -686,12 +716,12 @@ def _hide_settings(org: Snapshot, bench: Bench) -> Hidden:
 
 
 HIDE: Mapping[str, Callable[[Snapshot, Bench], Hidden]] = {
-    "PermissionGroups": _hide_value("groups", None),
-    "AuthMechanism": _hide_value("auth", None),
-    "Enabled": _hide_value("enabled", None),
-    "TransportRole": _hide_value("role", None),
-    "RemoteIPRanges cut": _hide_value("ranges_complete", False),
-    "Bindings cut": _hide_value("bindings_complete", False),
+    "PermissionGroups": _hide_value("groups", value=None),
+    "AuthMechanism": _hide_value("auth", value=None),
+    "Enabled": _hide_value("enabled", value=None),
+    "TransportRole": _hide_value("role", value=None),
+    "RemoteIPRanges cut": _hide_value("ranges_complete", value=False),
+    "Bindings cut": _hide_value("bindings_complete", value=False),
     "addresses": _hide_addresses,
     "addresses but one": _hide_family,
     "connectors": _hide_connectors,

@@ -9,15 +9,14 @@ without the addresses of the organization's own servers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import organization_model as model
-from organization_model import Answer, Question, World
-
 from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, ReceiveConnector
 from mailflow.exchange.ranges import Address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
+from organization_model import Answer, Question, World
 
 ANONYMOUS = ("anonymous logon", "s-1-5-7")
 ANY_RECIPIENT = "ms-exch-smtp-accept-any-recipient"
@@ -118,6 +117,7 @@ ABILITIES: Mapping[str, Ask] = {
 }
 """What a host may do, and how a connector tells (sections 3.2 and 3.3)."""
 NOT_TO_GAIN = (RELAY, TRUSTED)
+SETUPS_PORTS = (25, 465, 587, 717, 2525)
 
 
 def can(org: Snapshot, one: ReceiveConnector | None, ability: str) -> Truth:
@@ -136,31 +136,50 @@ class Side:
     connectors: tuple[ReceiveConnector, ...]
 
 
+@dataclass
+class Change:
+    """Hosts that are treated alike, before and after.
+
+    Attributes:
+        abilities: what they lose or gain.
+        blocks: their addresses.
+        places: local addresses at which it is so.
+    """
+
+    abilities: dict[str, None] = field(default_factory=dict)
+    blocks: dict[str, None] = field(default_factory=dict)
+    places: dict[str, None] = field(default_factory=dict)
+
+
 def host_changes(before: Snapshot, after: Snapshot) -> list[str]:
-    """What hosts lose, and what they gain that nobody should, each once, in words.
+    """What hosts lose, and what they gain that nobody should, in words.
 
     Each text has its kind before a colon: loses, may lose, gains, may gain. "May": it depends on
     what was not read.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], Change] = {}
     for server in before.servers:
         sides = [Side(org, model.connectors_of(org, server)) for org in (before, after)]
         if sides[0].connectors == sides[1].connectors:
             continue
         for block, question in _questions(before, server, sides):
-            for kind, text in _differences(sides[0], sides[1], question):
-                endpoint = f"{question.local or 'any address'} port {question.port}"
-                key = kind, f"{text} at {server.name}, {endpoint}"
-                found.setdefault(key, []).append(block)
-    return [f"{kind}: {', '.join(blocks)} {text}" for (kind, text), blocks in found.items()]
+            for kind, ability, who in _differences(sides[0], sides[1], question):
+                key = kind, f"{who} at {server.name} port {question.port}"
+                change = found.setdefault(key, Change())
+                change.abilities[ability] = None
+                change.blocks[block] = None
+                change.places[str(question.local or "any address")] = None
+    return [
+        f"{kind}: {', '.join(one.blocks)} to {', '.join(one.abilities)}: {text}"
+        f" ({', '.join(one.places)})"
+        for (kind, text), one in found.items()
+    ]
 
 
 def _questions(
     org: Snapshot, server: Server, sides: Sequence[Side]
 ) -> Iterator[tuple[str, Question]]:
     """A representative of each block, at each endpoint of the connectors that change."""
-    rows = zip(sides[0].connectors, sides[1].connectors, strict=True)
-    changed = {each for old, new in rows if old != new for each in (*old.bindings, *new.bindings)}
     bound = {each for side in sides for one in side.connectors for each in one.bindings}
     known = model.addresses_of(org, server)
     for family in (4, 6):
@@ -168,10 +187,28 @@ def _questions(
         named = {one.address for one in bound if one.family == family and one.address}
         named |= {int(one) for one in known if one.version == family}
         places = [None, *(model.address_of(family, one) for one in sorted(named))]
-        for port in sorted({one.port for one in changed if one.family == family}):
+        for port in _ports(sides, family):
             for local in places:
                 for text, address in blocks:
                     yield text, Question(local, port, address)
+
+
+def _ports(sides: Sequence[Side], family: int) -> list[int]:
+    """The ports at which the change can matter to a host.
+
+    Of setup's connectors only those that Exchange uses (section 2): a port that one of them was
+    moved to by mistake is none that hosts were told of.
+    """
+    rows = zip(sides[0].connectors, sides[1].connectors, strict=True)
+    return sorted(
+        {
+            each.port
+            for old, new in rows
+            if old != new
+            for each in (*old.bindings, *new.bindings)
+            if each.family == family and (not model.is_setups(old) or each.port in SETUPS_PORTS)
+        }
+    )
 
 
 def _blocks(org: Snapshot, sides: Sequence[Side], family: int) -> Iterator[tuple[str, Address]]:
@@ -198,54 +235,75 @@ def _blocks(org: Snapshot, sides: Sequence[Side], family: int) -> Iterator[tuple
             yield str(low) if low == high else f"{low}-{high}", low
 
 
-def _differences(before: Side, after: Side, question: Question) -> Iterator[tuple[str, str]]:
+def _differences(before: Side, after: Side, question: Question) -> Iterator[tuple[str, str, str]]:
     """What a host loses or gains in one of the worlds that what was read allows."""
     said: set[tuple[str, str]] = set()
     # What was not read is the same before and after: what is asked of one is asked of the other.
     for world in dict.fromkeys(_worlds(before, after, question)):
         old = model.answer(before.connectors, world, question)
         new = model.answer(after.connectors, world, question)
-        if old is None or new is None or _same(old, new):
+        if old is None or new is None or old.winners == new.winners:
             continue
         for ability in ABILITIES:
-            kind = _kind(before.org, after.org, old, new, ability)
+            kind = _kind(Pair(before.org, old), Pair(after.org, new), ability)
             if kind and (kind, ability) not in said:
                 said.add((kind, ability))
-                yield kind, f"to {ability}, from {_names(old)} to {_names(new)}"
+                yield kind, ability, f"from {_names(old)} to {_names(new)}"
 
 
 def _worlds(before: Side, after: Side, question: Question) -> Iterator[World]:
-    for world in model.worlds(before.connectors, question):
-        yield world
-    # A connector that gets to the endpoint by the change may hide something only there.
-    for world in model.worlds(after.connectors, question):
-        yield world
-
-
-def _same(old: Answer, new: Answer) -> bool:
-    return old.winners == new.winners
+    """Those of both: a connector that the change brings to the endpoint may hide something there."""
+    yield from model.worlds(before.connectors, question)
+    yield from model.worlds(after.connectors, question)
 
 
 def _names(answer: Answer) -> str:
     return " or ".join(one.name if one else "nobody" for one in answer.winners)
 
 
-def _kind(old_org: Snapshot, new_org: Snapshot, old: Answer, new: Answer, ability: str) -> str:
+@dataclass(frozen=True)
+class Pair:
+    """An answer, and the organization in which it was given."""
+
+    org: Snapshot
+    answer: Answer
+
+
+def _kind(before: Pair, after: Pair, ability: str) -> str:
     """Loses, may lose, gains, may gain, or nothing.
 
-    Where it is open who answers (a tie, or two processes), a host loses only what each of them let
-    it do before.
+    Where it is open who answers (a tie, or two processes), a host loses or gains only what it does
+    against each of them.
     """
-    befores = {can(old_org, one, ability) for one in old.winners}
-    afters = {can(new_org, one, ability) for one in new.winners}
-    if befores == afters == {None} and _identities(old) == _identities(new):
-        return ""  # not read, and the same
-    if False not in befores and afters != {True}:
-        return "loses" if befores == {True} and False in afters else "may lose"
-    if ability in NOT_TO_GAIN and True not in befores and afters != {False}:
-        return "gains" if befores == {False} and True in afters else "may gain"
-    return ""
+    losses = max(
+        min(_step(before.org, was, after.org, will, ability, True) for was in before.answer.winners)
+        for will in after.answer.winners
+    )
+    if losses:
+        return "loses" if losses == 2 else "may lose"
+    if ability not in NOT_TO_GAIN:
+        return ""
+    gains = max(
+        min(
+            _step(before.org, was, after.org, will, ability, False) for was in before.answer.winners
+        )
+        for will in after.answer.winners
+    )
+    return ("", "may gain", "gains")[gains]
 
 
-def _identities(answer: Answer) -> list[str]:
-    return [one.identity if one else "" for one in answer.winners]
+def _step(
+    old_org: Snapshot,
+    old: ReceiveConnector | None,
+    new_org: Snapshot,
+    new: ReceiveConnector | None,
+    ability: str,
+    had: bool,
+) -> int:
+    """2: it was so (`had`) and is not any more; 1: that may be; 0: it is not so."""
+    was, will = can(old_org, old, ability), can(new_org, new, ability)
+    if (was, will) == (had, not had):
+        return 2
+    if was is None and will is None and old and new and old.identity == new.identity:
+        return 0  # not read, and the same
+    return 0 if was is (not had) or will is had else 1

@@ -1,4 +1,4 @@
-r"""A slow, obvious model of an organization: what it does with a command, and where mail gets through.
+r"""A slow, obvious model of an organization: what commands do to it, and where mail gets through.
 
     after, refused = take(org, 'Set-ReceiveConnector "EX16A\\Relay" -Enabled $false')
     ways(org)               every way from server to server, and whether it works
@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Literal
 
-from organization_commands import NotTaken, NotTyped, Typed, typed
-
 from mailflow.exchange.connectors import (
     AuthMechanism,
     Binding,
@@ -29,6 +27,7 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.ranges import Address, AddressRange
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
+from organization_commands import NotTaken, NotTyped, Typed, typed
 
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
 State = Literal["works", "fails", "unknown"]
@@ -629,9 +628,9 @@ def judge(
 
 
 def meets(org: Snapshot, one: ReceiveConnector | None, sender: Server) -> tuple[State, str]:
-    """What an Exchange server meets at a connector (S3.30, S3.31, S3.43, C10); None: nobody."""
+    """What an Exchange server meets at a connector (S3.30, S3.31); None: nobody answers (S1.18)."""
     if one is None:
-        return "fails", NOBODY  # S1.18
+        return "fails", NOBODY
     lacking = DEFAULT_LACKS_AUTH if is_setups(one) else SHADOWED
     if one.auth is None:
         return "unknown", lacking
@@ -641,17 +640,26 @@ def meets(org: Snapshot, one: ReceiveConnector | None, sender: Server) -> tuple[
         return "unknown", GROUP_MISSING
     if PermissionGroups.ExchangeServers not in one.groups:
         return "fails", GROUP_MISSING
-    if one.suppress_x_anonymous_tls:
-        downgraded = downgraded_of(org, sender)
-        if not downgraded:
-            return "unknown" if downgraded is None else "fails", SUPPRESSED
-    if PermissionGroups.Custom in one.groups:
-        rights = rights_on(org, one)
-        if rights is None:
-            return "unknown", RIGHTS_DENIED
-        if any(deny and "exchange servers" in user for user, _, deny in rights):
-            return "fails", RIGHTS_DENIED
-    return "works", ""
+    return _hidden_way(org, one, sender) or _denied(org, one) or ("works", "")
+
+
+def _hidden_way(org: Snapshot, one: ReceiveConnector, sender: Server) -> tuple[State, str] | None:
+    """SuppressXAnonymousTls, where the sender is not set to do without (C10)."""
+    downgraded = downgraded_of(org, sender)
+    if not one.suppress_x_anonymous_tls or downgraded:
+        return None
+    return "unknown" if downgraded is None else "fails", SUPPRESSED
+
+
+def _denied(org: Snapshot, one: ReceiveConnector) -> tuple[State, str] | None:
+    """Rights that an access list may deny where it shows `Custom` (S3.43)."""
+    if one.groups is None or PermissionGroups.Custom not in one.groups:
+        return None
+    rights = rights_on(org, one)
+    if rights is None:
+        return "unknown", RIGHTS_DENIED
+    denied = any(deny and "exchange servers" in user for user, _, deny in rights)
+    return ("fails", RIGHTS_DENIED) if denied else None
 
 
 def rights_on(org: Snapshot, one: ReceiveConnector) -> list[tuple[str, str, bool]] | None:

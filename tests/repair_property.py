@@ -16,10 +16,9 @@ from time import perf_counter
 
 import organization_model as model
 from broken import Broken, broken, described
-from organization_hosts import host_changes
-
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.snapshot import Snapshot
+from organization_hosts import host_changes
 
 VALUES = (
     *("enabled", "role", "bindings", "ranges", "auth", "groups", "fqdn"),
