@@ -184,7 +184,7 @@ def _whole(version: str) -> str:
 
 
 def _noise(org: Organisation, dice: Random) -> None:
-    """Custom connectors that cover servers and do no harm: disabled, or there on purpose (S3.42)."""
+    """Custom connectors that cover servers and do no harm: disabled, or on purpose (S3.42)."""
     for server in org.servers:
         others = [one.address for one in org.addresses if one.server != server.name]
         if not others or dice.random() < 0.85:
@@ -317,7 +317,13 @@ def _externally_secured(bench: Bench, target: Server) -> str | None:
     return _relay_with(bench, target, port, "around", auth=auth, groups="ExchangeServers")
 
 
-def _relay_with(bench: Bench, target: Server, port: int, how: str, **values: Any) -> str | None:
+def _relay_with(
+    bench: Bench,
+    target: Server,
+    port: int,
+    how: str,
+    **values: Any,  # noqa: ANN401
+) -> str | None:
     dice, senders = bench.dice, _senders(bench, target, port)
     if not senders:
         return None
@@ -674,8 +680,10 @@ def _hide_value(name: str, *, value: object) -> Callable[[Snapshot, Bench], Hidd
             for one in org.connectors
             if name != "role" or not model.is_legacy(_server(org, one.server))
         ]
+        if not modern:
+            return org, "nothing", False
         hurt = [one for one in modern if one.server in bench.hurt]
-        one = bench.dice.choice(hurt if hurt and bench.dice.random() < 0.6 else modern or hurt)
+        one = bench.dice.choice(hurt if hurt and bench.dice.random() < 0.6 else modern)
         new = replace(one, **{name: value})  # type: ignore[arg-type]
         if name in ("ranges_complete", "bindings_complete"):
             listed = name.partition("_")[0]
@@ -780,4 +788,4 @@ def _one_line(one: ReceiveConnector) -> str:
 
 if __name__ == "__main__":
     for given in sys.argv[1:]:
-        print(described(broken(int(given))))
+        print(described(broken(int(given))))  # noqa: T201 - it is for people

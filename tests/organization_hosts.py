@@ -226,9 +226,9 @@ def _blocks(org: Snapshot, sides: Sequence[Side], family: int) -> Iterator[tuple
         for address in model.addresses_of(org, server)
         if address.version == family
     }
-    for one in servers:
-        starts |= {one, one + 1}
-    ordered = sorted(one for one in starts if one <= top)
+    for number in servers:
+        starts |= {number, number + 1}
+    ordered = sorted(number for number in starts if number <= top)
     for first, past in zip(ordered, [*ordered[1:], top + 1], strict=True):
         if first not in servers:
             low, high = model.address_of(family, first), model.address_of(family, past - 1)
@@ -252,7 +252,7 @@ def _differences(before: Side, after: Side, question: Question) -> Iterator[tupl
 
 
 def _worlds(before: Side, after: Side, question: Question) -> Iterator[World]:
-    """Those of both: a connector that the change brings to the endpoint may hide something there."""
+    """Those of both sides: a connector that comes to the endpoint may hide something there."""
     yield from model.worlds(before.connectors, question)
     yield from model.worlds(after.connectors, question)
 
@@ -276,7 +276,10 @@ def _kind(before: Pair, after: Pair, ability: str) -> str:
     against each of them.
     """
     losses = max(
-        min(_step(before.org, was, after.org, will, ability, True) for was in before.answer.winners)
+        min(
+            _step(before.org, was, after.org, will, ability, had=True)
+            for was in before.answer.winners
+        )
         for will in after.answer.winners
     )
     if losses:
@@ -285,7 +288,8 @@ def _kind(before: Pair, after: Pair, ability: str) -> str:
         return ""
     gains = max(
         min(
-            _step(before.org, was, after.org, will, ability, False) for was in before.answer.winners
+            _step(before.org, was, after.org, will, ability, had=False)
+            for was in before.answer.winners
         )
         for will in after.answer.winners
     )
@@ -298,6 +302,7 @@ def _step(
     new_org: Snapshot,
     new: ReceiveConnector | None,
     ability: str,
+    *,
     had: bool,
 ) -> int:
     """2: it was so (`had`) and is not any more; 1: that may be; 0: it is not so."""

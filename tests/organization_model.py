@@ -252,11 +252,10 @@ def _set(org: Snapshot, command: Typed, line: str) -> tuple[Snapshot, list[str]]
         return org, [f"refused: {line}: the connector wasn't found"]
     old = org.connectors[places[0]]
     values = dict(command.values)
-    if "groups" in values and old.groups is not None:
+    groups = values.get("groups")
+    if isinstance(groups, PermissionGroups) and old.groups is not None:
         # The rest of the access list stays, and so does its sign (S3.20).
-        values["groups"] = PermissionGroups(values["groups"]) | (
-            old.groups & PermissionGroups.Custom
-        )
+        values["groups"] = groups | (old.groups & PermissionGroups.Custom)
     wrong = [f"unread written: {line}: {name}" for name in values if not was_read(old, name)]
     if "role" in values:
         if is_legacy(server):
@@ -584,7 +583,7 @@ def _way(
         state,
         tuple(dict.fromkeys(cause for _, causes, _ in bad for cause in causes)),
         tuple(dict.fromkeys(one for _, _, by in bad for one in by)),
-        was_read=all(_tells_all(one, port) for one in connectors)
+        was_read=all(_tells_all(one, target, port) for one in connectors)
         and not (
             downgraded_of(org, sender) is None
             and any(one.suppress_x_anonymous_tls for one in connectors)
@@ -593,11 +592,13 @@ def _way(
     )
 
 
-def _tells_all(one: ReceiveConnector, port: int) -> bool:
-    """Whether all was read of a connector that decides on a way to this port."""
+def _tells_all(one: ReceiveConnector, target: Server, port: int) -> bool:
+    """Whether all was read of a connector that decides on a way to this port, or should."""
     if not one.bindings_complete:
         return False
-    if not any(binding.port == port for binding in one.bindings) and not is_setups(one):
+    name = "Default Frontend" if port == 25 and has_both(target) else "Default"
+    is_default = one.name.casefold() == f"{name} {target.name}".casefold()
+    if not is_default and not any(binding.port == port for binding in one.bindings):
         return True
     return one.ranges_complete and None not in (one.enabled, one.role, one.auth, one.groups)
 

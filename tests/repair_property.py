@@ -6,6 +6,7 @@ python tests/repair_property.py 0 200               today's product on organizat
 python tests/repair_property.py 17                  one of them, in full
 """
 
+# ruff: noqa: T201 - its summary is for people
 from __future__ import annotations
 
 import sys
