@@ -1,0 +1,119 @@
+r"""What the harness says of repairs that are right and of repairs that are wrong, each in a way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import repair_property
+from broken import broken
+from organisations import article, healthy
+from repair_property import failing, judged, printed, rollback_violations, violations
+
+TAKE_OFF = [
+    f'Set-ReceiveConnector "{server}\\Relay" -RemoteIPRanges "10.0.5.0/24"'
+    for server in ("EX16A", "EX16B")
+]
+RETRY = [r'Retry-Queue -Identity "EX10A\1187"', r'Retry-Queue -Identity "EX10B\902"']
+PUT_BACK = [
+    f'Set-ReceiveConnector "{server}\\Relay" -RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"'
+    for server in ("EX16B", "EX16A")
+]
+
+
+def kinds(found: list[str]) -> list[str]:
+    """The kinds of what is wrong."""
+    return sorted({one.partition(":")[0] for one in found})
+
+
+def test_the_right_repair_heals() -> None:
+    """The article's repair is right, and so is its way back."""
+    org = article().snapshot()
+    assert len(failing(org)) == 4
+    assert violations(org, [*TAKE_OFF, *RETRY]) == []
+    assert rollback_violations(org, [*TAKE_OFF, *RETRY], PUT_BACK) == []
+
+
+@pytest.mark.parametrize(
+    ("commands", "kind"),
+    [
+        ([], "still fails"),
+        (TAKE_OFF[:1], "still fails"),
+        ([*RETRY, *TAKE_OFF], "order"),
+        ([*TAKE_OFF, r'Retry-Queue -Identity "EX10A\1"'], "no such queue"),
+        ([*TAKE_OFF, "Look again"], "not typable"),
+        ([*TAKE_OFF, TAKE_OFF[0].replace("Relay", "Other")], "refused"),
+        (
+            [*TAKE_OFF, r'Set-ReceiveConnector "EX16A\Default EX16A" -PermissionGroups None'],
+            "now fails",
+        ),
+        ([line.replace("10.0.5.0/24", "10.0.5.0/25") for line in TAKE_OFF], "may lose"),
+    ],
+)
+def test_a_wrong_repair_is_told(commands: list[str], kind: str) -> None:
+    """Each way to be wrong has its kind."""
+    assert kind in kinds(violations(article().snapshot(), commands))
+
+
+def test_a_role_conflict_that_stands_is_told() -> None:
+    """C9: what Exchange would not take needs no way back."""
+    org = healthy().change(r"EX16A\Default EX16A", bindings="0.0.0.0:25").snapshot()
+    assert kinds(violations(org, [])) == ["role conflict", "still fails"]
+    mend = r'Set-ReceiveConnector "EX16A\Default EX16A" -Bindings "0.0.0.0:2525","[::]:2525"'
+    assert violations(org, [mend]) == []
+    back = [mend.replace("2525", "25").replace(',"[::]:25"', "")]
+    assert kinds(rollback_violations(org, [mend], back)) == ["rollback refused"]
+    assert rollback_violations(org, [mend], []) == []  # as it was, Exchange would not take it
+
+
+def test_a_way_that_comes_to_be_open_is_told() -> None:
+    """A failing way that ends in a tie is not healed (S1.36)."""
+    org = article()
+    org.add_relay("EX16A", "10.0.0.0/24", name="One", auth="Tls")
+    org.add_relay("EX16A", "10.0.0.0/24", name="Two", auth="Tls, ExchangeServer", groups="None")
+    org.change(r"EX16A\Two", groups="ExchangeServers")
+    assert kinds(violations(org.snapshot(), TAKE_OFF)) == ["undecided"]
+
+
+def test_a_fault_that_rests_on_what_was_not_read_is_none_that_must_be_mended() -> None:
+    """Only ways whose values were read count."""
+    org = article()
+    front = r"EX16A\Default Frontend EX16A"
+    bare = replace(org.connector(front), groups=None)
+    org.connectors = [bare if one.identity == front else one for one in org.connectors]
+    assert len(failing(article().snapshot())) == 4
+    assert len(failing(org.snapshot())) == 2
+
+
+@pytest.mark.parametrize(
+    ("rollback", "kind"),
+    [
+        ([], "rollback differs"),
+        (PUT_BACK[:1], "rollback differs"),
+        ([line.replace("10.0.0.12", "10.0.0.13") for line in PUT_BACK], "rollback differs"),
+        ([*PUT_BACK, PUT_BACK[0].replace("Relay", "Other")], "rollback refused"),
+        (["Put it back"], "rollback not typable"),
+    ],
+)
+def test_a_wrong_way_back_is_told(rollback: list[str], kind: str) -> None:
+    """Each way to be wrong has its kind."""
+    assert kind in kinds(rollback_violations(article().snapshot(), TAKE_OFF, rollback))
+
+
+def test_the_product_heals_the_article() -> None:
+    """The product and the harness agree on the founding fault."""
+    org = article().snapshot()
+    said = printed(org)
+    assert said.verdict == "found"
+    assert violations(org, said.commands) == []
+    assert rollback_violations(org, said.commands, said.rollback) == []
+
+
+def test_every_organization_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    """The runner prints counts, and one of them in full."""
+    repair_property.summary(range(5))
+    assert "5 organizations" in capsys.readouterr().out
+    repair_property.in_full(3)
+    assert "So it is" in capsys.readouterr().out
+    assert judged(broken(3))[0] in ("healed", "violated", "words", "missed", "unknown", "nothing")
