@@ -79,6 +79,15 @@ def winner(
     return exact if min(exact.sizes) <= min(wild.sizes) else wild
 
 
+def winners(
+    candidates: Sequence[Candidate], process: TransportRole, question: Question
+) -> set[int | None]:
+    """Places of all that may win: the order of loading decides ties and is not known (S1.36)."""
+    orders = [[one, *(other for other in candidates if other is not one)] for one in candidates]
+    found = {winner(order, process, question) for order in orders or [[]]}
+    return {None if one is None else one.place for one in found}
+
+
 def listeners(candidates: Sequence[Candidate], question: Question) -> list[Candidate]:
     """Who has the endpoint, of whatever process."""
     return [

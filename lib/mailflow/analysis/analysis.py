@@ -71,7 +71,6 @@ class Analysis:
         """The server with this short or full name, in any case (S4.32)."""
         return next((view for view in self.servers if view.server.is_named(name)), None)
 
-
     def of(self, server: Server) -> ServerView:
         """The view of a server; one without anything where the snapshot does not have it."""
         found = self._views.get(id(server)) or self.server(server.fqdn or server.name)

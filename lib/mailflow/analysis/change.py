@@ -107,9 +107,7 @@ class Edit:
     def parameters(self) -> tuple[Parameter, ...]:
         """What it sets."""
         return tuple(
-            name
-            for name in PARAMETERS
-            if value_of(self.before, name) != value_of(self.after, name)
+            name for name in PARAMETERS if value_of(self.before, name) != value_of(self.after, name)
         )
 
     @property
@@ -240,9 +238,7 @@ def is_read(connector: ReceiveConnector, parameter: Parameter) -> bool:
     return value_of(connector, parameter) is not None
 
 
-def with_value(
-    connector: ReceiveConnector, parameter: Parameter, value: Value
-) -> ReceiveConnector:
+def with_value(connector: ReceiveConnector, parameter: Parameter, value: Value) -> ReceiveConnector:
     """The connector with another value. Custom stays beside new permission groups (S3.20)."""
     if isinstance(value, PermissionGroups) and connector.groups is not None:
         value |= connector.groups & PermissionGroups.Custom
@@ -282,9 +278,7 @@ def list_hash(ranges: Iterable[AddressRange]) -> str:
     return hashlib.sha256(_bounds(ranges).encode("ascii")).hexdigest()
 
 
-def taken_off(
-    old: Iterable[AddressRange], new: Iterable[AddressRange]
-) -> tuple[AddressRange, ...]:
+def taken_off(old: Iterable[AddressRange], new: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
     """The addresses of the first list that the second does not contain."""
     return subtract(old, new)
 

@@ -16,7 +16,6 @@ from mailflow.analysis.servers import (
     Kind,
     ServerView,
     family_of,
-    intended,
     is_custom,
 )
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
@@ -310,7 +309,7 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
         # An Edge server listens on IPv4 alone (section 2.4), and so may have no other address.
         why = f"no IPv{family} address of {view.name} is known, and nobody listens for one"
         return Assessment("unknown", NOBODY, None, why)
-    return Assessment("found", NOBODY, intended(connectors, endpoint.process, endpoint.port))
+    return Assessment("found", NOBODY, view.intended(endpoint.process, endpoint.port))
 
 
 def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
@@ -352,9 +351,7 @@ def _paths(
         ways = [
             _path(sender, station, address, place, local)
             for place in places
-            for local in (
-                (address,) if itself else target.local_addresses(family, place.port)
-            )
+            for local in ((address,) if itself else target.local_addresses(family, place.port))
         ]
         for path in _together(ways):
             settled_path = path if settled else _unsettled(path)
@@ -440,5 +437,3 @@ def _distinct(paths: Iterable[MailPath]) -> list[MailPath]:
         name = each.connector.identity if each.connector else None
         kept.setdefault((each.state, each.cause, name, each.endpoint), each)
     return list(kept.values())
-
-

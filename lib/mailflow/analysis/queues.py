@@ -53,7 +53,6 @@ class QueueCase:
         """The sender's own finding that it could not authenticate (S5.01)."""
         return self.explanation.is_exchange_auth
 
-
     @property
     def is_unreachable(self) -> bool:
         """The unreachable queue without an error: routing found no next hop."""
@@ -121,18 +120,14 @@ class Queues:
     def _server(self, name: str) -> ServerView | None:
         if name not in self._by_name:
             found = self._org.server(name)
-            self._by_name[name] = next(
-                (view for view in self._views if view.server is found), None
-            )
+            self._by_name[name] = next((view for view in self._views if view.server is found), None)
         return self._by_name[name]
 
     def _targets(self, queue: Queue) -> tuple[ServerView, ...]:
         sender = self._server(queue.server)
         found = {
             id(server)
-            for server in candidate_targets(
-                queue, sender.server if sender else None, self._servers
-            )
+            for server in candidate_targets(queue, sender.server if sender else None, self._servers)
         }
         return tuple(view for view in self._views if id(view.server) in found)
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from mailflow.exchange.connectors import (
     Binding,
     ReceiveConnector,
+    SetupDefault,
     TransportRole,
     setup_default,
 )
@@ -107,6 +108,21 @@ class ServerView:
             return mine
         bound = bound_addresses(self.connectors, family, port)
         return (None, *(address_of(family, number) for number in bound))
+
+    def intended(self, process: TransportRole, port: int) -> ReceiveConnector | None:
+        """The connector that setup made for servers on this endpoint; None: it is not there."""
+        mine = [
+            each
+            for place, each in enumerate(self.connectors)
+            if each.role == process and place not in self.custom
+        ]
+        bound = [each for each in mine if any(binding.port == port for binding in each.bindings)]
+        by_name = [
+            each
+            for each in mine
+            if (made := setup_default(each)) and setup_port(made, self.server) == port
+        ]
+        return next(iter([*bound, *by_name]), None)
 
     def with_connectors(self, connectors: Iterable[ReceiveConnector]) -> ServerView:
         """The same server with other connectors."""
@@ -223,16 +239,13 @@ def _share_an_endpoint(first: ReceiveConnector, second: ReceiveConnector) -> boo
     return any(mine.meets(theirs) for mine in first.bindings for theirs in second.bindings)
 
 
-def intended(
-    connectors: Sequence[ReceiveConnector], process: TransportRole, port: int
-) -> ReceiveConnector | None:
-    """The connector that setup made for servers on this endpoint; None where it is not there."""
-    mine = [
-        each for each in connectors if each.role == process and not is_custom(each, connectors)
-    ]
-    bound = [each for each in mine if any(binding.port == port for binding in each.bindings)]
-    by_name = [each for each in mine if (made := setup_default(each)) and made.port == port]
-    return next(iter([*bound, *by_name]), None)
+def setup_port(default: SetupDefault, server: Server) -> int | None:
+    """Where setup binds a connector on this server (section 2, S2.05); None: not known."""
+    if default.name != "Default {}" or server.generation is Generation.MODERN:
+        return default.port
+    if server.generation is Generation.LEGACY or server.has_frontend is False:
+        return 25
+    return default.port if server.has_frontend else None
 
 
 def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[RoleConflict]:
@@ -252,9 +265,7 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
                 yield RoleConflict(odd, other, (mine, theirs))
 
 
-def out_of_place(
-    first: ReceiveConnector, second: ReceiveConnector, port: int
-) -> ReceiveConnector:
+def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
     """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9)."""
 
     def belongs(connector: ReceiveConnector) -> tuple[bool, bool, bool]:
@@ -265,9 +276,7 @@ def out_of_place(
     return min((first, second), key=belongs)
 
 
-def bound_addresses(
-    connectors: Iterable[ReceiveConnector], family: Family, port: int
-) -> list[int]:
+def bound_addresses(connectors: Iterable[ReceiveConnector], family: Family, port: int) -> list[int]:
     """Local addresses, as numbers in order, that connectors are bound to at a port."""
     return sorted(
         {

@@ -37,6 +37,9 @@ SUPPRESSED = (
 )
 """Of the last three no text of Exchange's is known; these are ours."""
 
+TLS_MISSING = frozenset({NEEDS_TLS, REQUIRE_TLS})
+"""What ends when Tls is added to AuthMechanism."""
+
 
 def refusal(
     connector: ReceiveConnector, server: Server | None = None, *, downgraded: bool | None = None

@@ -4,7 +4,9 @@ One question at a time, in plain Python. `answer_map` asks about every address a
 the two together.
 
 The whole of S1.13 to S1.17 is one comparison: a connector stands with its smallest range that holds
-the remote address, and the smallest key of (size, specific before wildcard, load order) wins.
+the remote address, and the smallest key of (size, specific before wildcard) wins. Between equal keys
+the connector that was loaded first wins, and nothing shows which one that is: a tie is not known
+(S1.36).
 
 What was not read can hide a better key. Such a connector is named in `Answer.possible`, and
 `Answer.unknown` says what was not read; the winner among what was read stays the winner.
@@ -249,7 +251,7 @@ class _Entry:
             return size < winner.key[0]
         if hide_range or hide_binding:
             return (size, spot) < winner.key[:2]
-        return (size, spot, self.order) < winner.key
+        return (size, spot) <= winner.key[:2]  # a tie may go either way (S1.36)
 
     def doubts_of_membership(self) -> list[str]:
         doubts = []
@@ -286,6 +288,20 @@ class _Case:
         }
         return keys[min(keys)] if keys else None
 
+    def tied(self, process: TransportRole | None, winner: _Entry | None) -> list[_Entry]:
+        """Those that would win as well had they been loaded first (S1.15, S1.36)."""
+        if winner is None or winner.key is None:
+            return []
+        return [
+            entry
+            for entry in self.entries
+            if entry is not winner
+            and entry.listens
+            and entry.role == process
+            and entry.key is not None
+            and entry.key[:2] == winner.key[:2]
+        ]
+
     def rivals(self, process: TransportRole, winner: _Entry | None) -> list[_Rival]:
         return [
             (entry, doubts)
@@ -311,6 +327,7 @@ class _Case:
         claims: Sequence[_Entry] = (),
     ) -> Answer:
         """The process is known (but for `claims` of others), or nobody listens."""
+        tied = self.tied(process, winner)
         return self._answer(
             process,
             winner,
@@ -320,6 +337,7 @@ class _Case:
                 if entry is not winner
             ],
             [
+                *([_tie([winner, *tied])] if winner and tied else []),
                 *(doubt for _, doubts in rivals for doubt in doubts),
                 *(
                     f"{doubt}; it claims {self.question} for another process"
@@ -329,6 +347,7 @@ class _Case:
             ],
             [
                 *([winner] if winner else []),
+                *tied,
                 *(entry for entry, _ in rivals),
                 *(entry for entry in claims if entry.could_beat(None) is not None),
             ],
@@ -338,6 +357,7 @@ class _Case:
     def undecided(self, roles: Sequence[TransportRole], doubts: Sequence[str]) -> Answer:
         """It can't be said which of these processes has the endpoint."""
         winners = {role: self.winner(role) for role in roles}
+        tied = [each for role, winner in winners.items() for each in self.tied(role, winner)]
         rivals = [rival for role, winner in winners.items() for rival in self.rivals(role, winner)]
         others = []
         for entry in self.entries:
@@ -352,7 +372,7 @@ class _Case:
             None,
             others,
             [*doubts, *(doubt for _, some in rivals for doubt in some)],
-            [*(one for one in winners.values() if one), *(entry for entry, _ in rivals)],
+            [*(one for one in winners.values() if one), *tied, *(entry for entry, _ in rivals)],
             nobody_possible=None in winners.values(),
         )
 
@@ -407,6 +427,11 @@ class _Case:
         return ""
 
 
+def _tie(entries: Sequence[_Entry]) -> str:
+    names = " and ".join(entry.connector.identity for entry in entries)
+    return f"a tie: {names} have equal ranges at one binding, and the first one loaded wins"
+
+
 def _why_beaten(entry: _Entry, winner: _Entry) -> str:
     if entry.range is None or winner.range is None:
         return ""
@@ -418,7 +443,7 @@ def _why_beaten(entry: _Entry, winner: _Entry) -> str:
     many = "1 address" if size == 1 else f"{size:,} addresses"
     if entry.spot != winner.spot:
         return f"equal ranges ({many} each): the specific binding of {name} wins the tie"
-    return f"equal ranges ({many} each) on one endpoint: {name} was loaded first"
+    return f"a tie: equal ranges ({many} each) at one binding of {name}"
 
 
 def _name(role: TransportRole | None) -> str:

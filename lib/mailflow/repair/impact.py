@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.capabilities import Effect, Rights, effect
+from mailflow.analysis.capabilities import Effect, Rights, abilities, effect
 from mailflow.analysis.change import Edit
 from mailflow.analysis.paths import State, assess_connector
 from mailflow.analysis.places import Place, doubts_at, hidden_connectors, places_of
@@ -90,9 +90,7 @@ class _Target:
         return any(each not in bound for each in known)
 
 
-def _compare(
-    org: Snapshot, target: _Target, touched: set[str], rows: _Rows
-) -> Iterator[Compared]:
+def _compare(org: Snapshot, target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compared]:
     """Compares one server at each place; what differs goes into the rows."""
     view = target.view
     hidden = list(hidden_connectors(org, view.name, view.connectors))
@@ -114,12 +112,8 @@ def _contrasted(
     rows: _Rows,
 ) -> Iterator[Contrasted]:
     """Every place of the changed connectors' ports, compared in the quickest way there is."""
-    changed = [
-        (old, new) for old, new in zip(before, after, strict=True) if _is_in(old, touched)
-    ]
-    ports = {
-        binding.port for pair in changed for each in pair for binding in each.bindings
-    }
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if _is_in(old, touched)]
+    ports = {binding.port for pair in changed for each in pair for binding in each.bindings}
     only_lists = all(replace(old, ranges=new.ranges) == new for old, new in changed)
     for place in places_of((*before, *after), ports):
         if only_lists:
@@ -185,9 +179,7 @@ class _Rows:
         owners = self._owners[block.block.family]
         begin = bisect_left(owners, block.block.first, key=_first)
         end = bisect_right(owners, block.block.last, key=_first)
-        names = tuple(
-            each and each.identity for each in (*block.was, None, *block.will)
-        )
+        names = tuple(each and each.identity for each in (*block.was, None, *block.will))
         for _, address, sender in owners[begin:end]:
             key = (sender.name, address, target.view.name, *names)
             row = self._reached.get(key) or _reach(sender, address, target, block)
@@ -221,7 +213,6 @@ class _Rows:
         return tuple(self._moved.values())
 
 
-
 def _reach(sender: ServerView, address: Address, target: _Target, block: Block) -> Reached:
     was, _ = _can_submit(block.was, sender.downgraded)
     will, why = _can_submit(block.will, sender.downgraded)
@@ -253,21 +244,35 @@ def _can_submit(accepting: Accepting, downgraded: bool | None) -> tuple[State, s
 
 
 def _effect(was: Accepting, will: Accepting, rights: Rights) -> Effect:
-    """What a host gains and loses for certain.
+    """What a host gains and loses.
 
     Where two processes claimed the endpoint, that is what it gains or loses whichever had it.
     """
-    found = [effect(old, new, rights) for old in was for new in will]
-    first = found[0]
+    found = [_between(old, new, rights) for old in was for new in will]
     if len(found) == 1:
-        return first
+        return found[0]
+    may_lose = [{*each.loses, *each.not_known} for each in found]
+    common = set.intersection(*may_lose)
     return Effect(
-        gains=tuple(name for name in first.gains if all(name in each.gains for each in found)),
-        loses=tuple(name for name in first.loses if all(name in each.loses for each in found)),
+        gains=tuple(name for name in found[0].gains if all(name in each.gains for each in found)),
+        loses=tuple(name for name in found[0].loses if all(name in each.loses for each in found)),
         not_known=tuple(
-            dict.fromkeys(name for each in found for name in each.not_known)
+            dict.fromkeys(name for each in found for name in each.not_known if name in common)
         ),
     )
+
+
+def _between(old: ReceiveConnector | None, new: ReceiveConnector | None, rights: Rights) -> Effect:
+    """The effect of one connector instead of another.
+
+    On the same connector what was not read stays what it is: no command touches the access list.
+    """
+    found = effect(old, new, rights)
+    if old is None or new is None or old.identity.casefold() != new.identity.casefold():
+        return found
+    before, after = abilities(old, rights), abilities(new, rights)
+    changed = (name for name in found.not_known if before[name] is not after[name])
+    return replace(found, not_known=tuple(changed))
 
 
 _FAMILIES: tuple[Family, ...] = (4, 6)

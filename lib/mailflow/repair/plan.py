@@ -25,7 +25,8 @@ from mailflow.analysis.paths import (
     assess_connector,
 )
 from mailflow.analysis.servers import ServerView
-from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
+from mailflow.exchange.refusals import TLS_MISSING, refusal
 from mailflow.phrases import counted, joined
 from mailflow.repair.claim import Moved, Proof, Refusal
 from mailflow.repair.impact import prove
@@ -200,13 +201,16 @@ class _Draft:
         return bool(changed)
 
     def _finish(self, paths: Sequence[MailPath]) -> None:
-        worse = sorted(_worse(self._before, paths))
-        if worse:
-            text = f"It would stop mail from {joined(worse)} to {self._view.name}."
-            self._refuse("elsewhere", None, text)
+        for path in self._not_clear(paths):
+            text = (
+                f"Whether {path.sender.name} ({path.address}) can submit on {self._view.name} "
+                f"afterwards could not be determined: {path.why}."
+            )
+            self._refuse("unread", None, text)
+        if self.refused:
             return
         pairs = [
-            (old, new)
+            (old, _tidied(old, new, self._view))
             for old, new in zip(self._view.connectors, self._now.connectors, strict=True)
             if old != new
         ]
@@ -217,6 +221,16 @@ class _Draft:
                 self._refuse("unread", old.identity, text)
                 return
         self._order(pairs)
+
+    def _not_clear(self, paths: Iterable[MailPath]) -> Iterator[MailPath]:
+        """Paths that failed or worked before, and do not work for certain afterwards."""
+        before: dict[tuple[object, ...], set[str]] = {}
+        for path in self._before:
+            before.setdefault(_key(path), set()).add(path.state)
+        for path in paths:
+            was = before.get(_key(path), {"clear"})
+            if path.state != "clear" and ("found" in was or was == {"clear"}):
+                yield path
 
     def _order(self, pairs: Sequence[tuple[ReceiveConnector, ReceiveConnector]]) -> None:
         refuse = refuser(self._view)
@@ -281,20 +295,22 @@ def _fails(path: MailPath, concerned: set[str]) -> bool:
     return path.on_evidence and path.sender.name in concerned
 
 
-def _worse(before: Iterable[MailPath], after: Iterable[MailPath]) -> Iterator[str]:
-    """Senders of paths that worked and do not for certain afterwards."""
+def _key(path: MailPath) -> tuple[object, ...]:
+    return path.sender.name, path.address, path.endpoint.port if path.endpoint else None
 
-    def states(paths: Iterable[MailPath]) -> dict[tuple[object, ...], set[str]]:
-        found: dict[tuple[object, ...], set[str]] = {}
-        for path in paths:
-            port = path.endpoint.port if path.endpoint else None
-            found.setdefault((path.sender.name, path.address, port), set()).add(path.state)
-        return found
 
-    after_states = states(after)
-    for key, some in states(before).items():
-        if some == {"clear"} and after_states.get(key, some) != {"clear"}:
-            yield str(key[0])
+def _tidied(old: ReceiveConnector, new: ReceiveConnector, view: ServerView) -> ReceiveConnector:
+    """The new values as one command can set them.
+
+    What is disabled keeps its list as it was. A connector that every Set is refused on because it
+    asks for TLS and does not offer it is given Tls in the same command (section 3.4, S8.65).
+    """
+    if old.enabled and new.enabled is False:
+        new = replace(old, enabled=False)
+    said = refusal(new, view.server, downgraded=view.downgraded)
+    if new.auth is not None and said in TLS_MISSING:
+        new = replace(new, auth=new.auth | AuthMechanism.Tls)
+    return new
 
 
 def _harm(proof: Proof) -> Iterator[Refusal]:

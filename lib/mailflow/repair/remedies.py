@@ -90,9 +90,7 @@ def _free(view: ServerView, paths: Sequence[MailPath]) -> Step:
     connections = _connections(view, paths)
     cut = [
         each
-        for each in dict.fromkeys(
-            path.connector for path in paths if path.connector is not None
-        )
+        for each in dict.fromkeys(path.connector for path in paths if path.connector is not None)
         if not each.ranges_complete
     ]
     if cut:
@@ -210,17 +208,15 @@ def _missing_bindings(
         if path.address is None or path.endpoint is None:
             continue
         family, port = family_of(path.address), path.endpoint.port
+        here = [each for each in connector.bindings if (each.family, each.port) == (family, port)]
+        if any(each.is_wildcard for each in here):
+            continue
         own = path.sender.server is view.server
         places = (path.address,) if own else view.local_addresses(family, port)
-        for local in places:
-            if local is None and len(places) > 1:
-                continue  # an address that a binding names is known at least
+        for local in places if here else (None,):
+            # Where it is not bound to the port at all, setup's own wildcard is what is missing.
             wanted = Binding(family, 0 if local is None else int(local), port)
-            if not any(
-                (each.family, each.port) == (family, port)
-                and (each.is_wildcard or each.address == wanted.address)
-                for each in connector.bindings
-            ):
+            if wanted not in here:
                 missing[wanted] = None
     return list(missing)
 
@@ -243,9 +239,7 @@ def _each(
 
 def _changed(view: ServerView, connector: ReceiveConnector) -> list[ReceiveConnector]:
     wanted = connector.identity.casefold()
-    return [
-        connector if each.identity.casefold() == wanted else each for each in view.connectors
-    ]
+    return [connector if each.identity.casefold() == wanted else each for each in view.connectors]
 
 
 def _unread(parameter: str, connector: ReceiveConnector, view: ServerView) -> Stuck:

@@ -60,7 +60,9 @@ def audit_connectors(org: Snapshot) -> Table:
     )
 
 
-def _row(member: ServerView, place: int, one: ReceiveConnector, rights: Rights) -> dict[str, object]:
+def _row(
+    member: ServerView, place: int, one: ReceiveConnector, rights: Rights
+) -> dict[str, object]:
     name = one.identity if one.enabled is not False else f"{one.identity} (disabled)"
     return {
         "connector": name,

@@ -27,13 +27,12 @@ from mailflow.analysis.servers import (
     address_of,
     bound_addresses,
     family_of,
-    intended,
+    setup_port,
 )
 from mailflow.exchange.connectors import (
     SETUP_DEFAULTS,
     AuthMechanism,
     ReceiveConnector,
-    SetupDefault,
     TransportRole,
     setup_default,
 )
@@ -111,7 +110,6 @@ class _Question:
     @property
     def family(self) -> Family:
         return family_of(self.address)
-
 
 
 class _OtherWays:
@@ -258,7 +256,7 @@ class _OtherWays:
     def _silence(self, one: _Question, got: Answer) -> MailPath | None:
         """No connector accepts it: a fault only where one of setup's is there to be repaired."""
         target = self._servers[one.target]
-        default = intended(target.connectors, _role_by_setup(target.server, one.port), one.port)
+        default = target.intended(_role_by_setup(target.server, one.port), one.port)
         if default is None:
             return None
         state: State = "found" if got.unknown is None else "unknown"
@@ -283,9 +281,7 @@ class _OtherWays:
     def _real(self, one: _Question, short: ReceiveConnector) -> ReceiveConnector:
         target = self._servers[one.target]
         place = next(
-            place
-            for place, each in enumerate(target.connectors)
-            if each.identity == short.identity
+            place for place, each in enumerate(target.connectors) if each.identity == short.identity
         )
         return target.connectors[place]
 
@@ -325,15 +321,6 @@ def _answer_of(
         possible=() if connector is None else (connector,),
         nobody_possible=connector is None,
     )
-
-
-def setup_port(default: SetupDefault, server: Server) -> int | None:
-    """Where setup binds a connector on this server (section 2, S2.05); None: not known."""
-    if default.name != "Default {}" or server.generation is Generation.MODERN:
-        return default.port
-    if server.generation is Generation.LEGACY or server.has_frontend is False:
-        return 25
-    return default.port if server.has_frontend else None
 
 
 def _ports(member: ServerView) -> set[int]:

@@ -116,9 +116,7 @@ class _Complaint:
 _Suspects = dict[tuple[str, str, str | None], _Suspect]
 
 
-def _on_evidence(
-    paths: Sequence[MailPath], cases: Sequence[QueueCase]
-) -> tuple[MailPath, ...]:
+def _on_evidence(paths: Sequence[MailPath], cases: Sequence[QueueCase]) -> tuple[MailPath, ...]:
     """Paths that configuration leaves open become found where a queue is stuck with 5.7.3.
 
     Only where no other path of that queue explains it already.

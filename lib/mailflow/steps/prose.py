@@ -16,7 +16,7 @@ from mailflow.analysis.paths import (
     MailPath,
 )
 from mailflow.analysis.queues import QueueCase
-from mailflow.analysis.servers import ServerView, intended
+from mailflow.analysis.servers import ServerView
 from mailflow.exchange.causes import CAUSES, Cause
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import LastError
@@ -150,11 +150,9 @@ def _shadow(
     paths: Sequence[MailPath],
 ) -> str:
     place = next((one.endpoint for one in paths if one.endpoint), None)
-    default = intended(target.connectors, place.process, place.port) if place else None
+    default = target.intended(place.process, place.port) if place else None
     instead = f" instead of {default.name}" if default else ""
-    ranges = joined(
-        str(one.range) for one in paths if one.range is not None
-    )
+    ranges = joined(str(one.range) for one in paths if one.range is not None)
     trusted = bool(connector and connector.is_externally_secured)
     lacks = "it is externally secured and so offers" if trusted else "it offers"
     return (

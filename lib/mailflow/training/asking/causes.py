@@ -14,7 +14,7 @@ from mailflow.analysis.paths import (
     SHADOWED,
     SUPPRESSED,
 )
-from mailflow.analysis.servers import intended, is_custom
+from mailflow.analysis.servers import is_custom
 from mailflow.exchange.causes import CAUSES, explain
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import parse
@@ -322,7 +322,7 @@ def _meant(org: Snapshot) -> ReceiveConnector | None:
     path = way(org)
     if path is None or path.endpoint is None:
         return None
-    return intended(path.target.connectors, path.endpoint.process, path.endpoint.port)
+    return path.target.intended(path.endpoint.process, path.endpoint.port)
 
 
 def _auth_is_there(org: Snapshot) -> str:
