@@ -14,6 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from mailflow.steps.claim import Proof
+from mailflow.steps.paths import SHADOWED
+from mailflow.steps.places import Place, places_of
+from mailflow.steps.plan import Plan, plan
+
 import selection_model as model
 from lab_snapshot import snapshot_of
 from mailflow.exchange.conflicts import find_conflicts
@@ -26,11 +31,7 @@ from mailflow.lab.practice import Practice
 from mailflow.lab.scenarios import ACCOUNTS, RELAY_RIGHT, Built
 from mailflow.lab.transport import Stream, Transport
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED
-from mailflow.steps.places import Place, places_of
-from mailflow.steps.plan import Plan, plan
 from mailflow.steps.verdict import Diagnosis
 from organisations import E2010, E2013, E2016, E2019, Organisation
 from strategies import to_address

@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
-from faulty import ANONYMOUS, ANY_RECIPIENT, check_claim, faulty
-from mailflow.exchange.ranges import parse_address
-from mailflow.snapshot import Right, Snapshot, Unread
 from mailflow.steps.change import RefusedError, applied, edited
 from mailflow.steps.claim import Proof
-from mailflow.steps.findings import findings
 from mailflow.steps.paths import judged_paths
 from mailflow.steps.plan import plan
 from mailflow.steps.proof import prove, prove_findings
 from mailflow.steps.treatment import RELAY
+
+from faulty import ANONYMOUS, ANY_RECIPIENT, check_claim, faulty
+from mailflow.exchange.ranges import parse_address
+from mailflow.snapshot import Right, Snapshot, Unread
+from mailflow.steps.findings import findings
 from organisations import E2019, Organisation, article, healthy
 
 SUBMIT = "ms-Exch-SMTP-Submit"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mailflow.steps.change import Change, RefusedError, applied, edited, list_hash
 
 from mailflow.errors import UsageError
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.ranges import AddressRange, parse_range, subtract
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import Change, RefusedError, applied, edited, list_hash
 from organisations import Organisation, article, healthy
 from strategies import ranges
 
