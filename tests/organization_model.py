@@ -266,8 +266,8 @@ def _set(org: Snapshot, command: Typed, line: str) -> tuple[Snapshot, list[str]]
     legal = replace(new, role=HUB) if is_legacy(server) else new
     others = [one for one in connectors_of(org, server) if one.identity != old.identity]
     refused = refusals(legal, others, server, downgraded=downgraded_of(org, server))
-    if len(new.ranges) > 1200 and len(new.ranges) > len(old.ranges):
-        refused.append("more than 1,200 entries, and more than before (S1.35)")
+    if len(new.ranges) > 1300 and len(new.ranges) > len(old.ranges):
+        refused.append("more than 1,300 entries, and more than before (S1.35)")
     wrong += [f"refused: {line}: {text}" for text in refused]
     if any(one.startswith("refused") for one in wrong):
         return org, wrong

@@ -3,11 +3,13 @@ r"""What the harness says of repairs that are right and of repairs that are wron
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 import repair_property
 from broken import broken
+from mailflow.steps.findings import findings
 from organisations import article, healthy
 from repair_property import failing, judged, printed, rollback_violations, violations
 
@@ -117,3 +119,74 @@ def test_every_organization_is_judged(capsys: pytest.CaptureFixture[str]) -> Non
     repair_property.in_full(3)
     assert "So it is" in capsys.readouterr().out
     assert judged(broken(3))[0] in ("healed", "violated", "words", "missed", "unknown", "nothing")
+
+
+# -- The acceptance property -----------------------------------------------------------------------
+
+MOST_WITHOUT_COMMANDS = 0.1
+"""Of organizations whose needed values were all read, how many may get words alone."""
+
+
+@cache
+def outcome(number: int) -> tuple[str, list[str], bool]:
+    """What became of an organization, what is wrong with it, and whether all of it was read."""
+    org = broken(number)
+    word, wrong, _ = judged(org)
+    return word, wrong, org.all_read
+
+
+def harmed(numbers: range) -> dict[int, list[str]]:
+    """The organizations whose repair is wrong, or whose fault is missed, with what is wrong."""
+    return {number: outcome(number)[1] for number in numbers if outcome(number)[1]}
+
+
+def without_commands(numbers: range) -> float:
+    """The share without commands among those whose needed values were all read."""
+    words = [word for word, _, all_read in map(outcome, numbers) if all_read]
+    return sum(word in ("words", "unknown") for word in words) / len(words)
+
+
+def unlike_the_proven(numbers: range) -> list[int]:
+    """The organizations for which other commands are printed than those that were proven."""
+    found = []
+    for number in numbers:
+        said = findings(broken(number).snapshot)
+        assert said.plan is not None
+        printed_lines = [one for one in said.repair if not one.startswith("Retry-Queue")]
+        proven = said.plan.proof.changes if said.plan.proof else ()
+        if list(said.plan.commands) != printed_lines or proven != said.plan.edits:
+            found.append(number)
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_every_repair_heals_and_harms_nobody(first: int) -> None:
+    """Typed in order, it is taken, heals all that was found, and comes back; no fault is missed."""
+    assert harmed(range(first, first + 50)) == {}
+
+
+def test_words_alone_are_rare() -> None:
+    """Where all that is needed was read there is a repair, nearly always."""
+    assert without_commands(range(200)) <= MOST_WITHOUT_COMMANDS
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_what_is_printed_was_proven(first: int) -> None:
+    """The commands are those of the plan, and the proof is of its edits, no more and no fewer."""
+    assert unlike_the_proven(range(first, first + 50)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 2000, 100))
+def test_many_more_repairs_heal(first: int) -> None:
+    """The same for more of them."""
+    numbers = range(first, first + 100)
+
+    assert harmed(numbers) == {}
+    assert unlike_the_proven(numbers) == []
+
+
+@pytest.mark.long
+def test_words_alone_are_rare_among_many() -> None:
+    """The same for more of them."""
+    assert without_commands(range(2000)) <= MOST_WITHOUT_COMMANDS
