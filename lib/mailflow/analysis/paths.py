@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mailflow.analysis.missing import ADDRESSES, CONNECTORS, SERVERS, SETTINGS, Missing
 from mailflow.analysis.servers import (
     Addresses,
     Kind,
@@ -21,7 +22,7 @@ from mailflow.analysis.servers import (
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import Address, AddressRange
 from mailflow.exchange.routing import Endpoint, endpoints, is_settled
-from mailflow.exchange.selection import Answer, answer
+from mailflow.exchange.selection import TIE, Answer, answer
 
 State = Literal["found", "unknown", "clear"]
 
@@ -52,6 +53,7 @@ class Assessment:
         cause: what is wrong, or what it would be; None when clear.
         connector: the connector at fault; None where none is known.
         why: for unknown: what is not known.
+        missing: the data that would tell; None where none is known to.
         on_evidence: unknown only because configuration alone does not decide it: a queue stuck with
             5.7.3 on this path makes it found (the connection may take another local address, or the
             sender may have UseDowngradedExchangeServerAuth).
@@ -61,6 +63,7 @@ class Assessment:
     cause: str | None = None
     connector: ReceiveConnector | None = None
     why: str = ""
+    missing: Missing | None = None
     on_evidence: bool = False
 
 
@@ -109,6 +112,11 @@ class MailPath:
     def why(self) -> str:
         """What is not known."""
         return self.assessment.why
+
+    @property
+    def missing(self) -> Missing | None:
+        """The data that would tell."""
+        return self.assessment.missing
 
     @property
     def on_evidence(self) -> bool:
@@ -233,7 +241,7 @@ class _Station:
             for lean in got.possible
         ]
         if got.unknown is not None:
-            return _assess_uncertain(got, outcomes)
+            return _assess_uncertain(self.view, got, outcomes)
         return outcomes[0] if outcomes else _assess_silence(self.view, got, endpoint)
 
     def _outcome(self, connector: ReceiveConnector, downgraded: bool | None) -> Assessment:
@@ -241,6 +249,11 @@ class _Station:
         if key not in self._outcomes:
             self._outcomes[key] = assess_connector(connector, self.view.connectors, downgraded)
         return self._outcomes[key]
+
+
+def _property(connector: ReceiveConnector, name: str) -> Missing:
+    server = connector.server.partition(".")[0]
+    return Missing(server, CONNECTORS, name, f"{name} of {connector.identity} was not read")
 
 
 def _smallest(connector: ReceiveConnector, address: Address) -> AddressRange | None:
@@ -274,17 +287,20 @@ def assess_connector(
     lacking = SHADOWED if is_custom(connector, connectors) else DEFAULT_LACKS_AUTH
     name = connector.identity
     if connector.offers_exchange_auth is None:
-        return Assessment("unknown", lacking, connector, f"AuthMechanism of {name} was not read")
+        why = f"AuthMechanism of {name} was not read"
+        return Assessment("unknown", lacking, connector, why, _property(connector, "AuthMechanism"))
     if not connector.offers_exchange_auth:
         return Assessment("found", lacking, connector)
     if connector.admits_exchange_servers is None:
         why = f"PermissionGroups of {name} were not read"
-        return Assessment("unknown", GROUP_MISSING, connector, why)
+        missing = _property(connector, "PermissionGroups")
+        return Assessment("unknown", GROUP_MISSING, connector, why, missing)
     if not connector.admits_exchange_servers:
         return Assessment("found", GROUP_MISSING, connector)
     if connector.suppress_x_anonymous_tls and downgraded is None:
         why = "UseDowngradedExchangeServerAuth was not read"
-        return Assessment("unknown", SUPPRESSED, connector, why, on_evidence=True)
+        missing = Missing("", SETTINGS, "UseDowngradedExchangeServerAuth", why)
+        return Assessment("unknown", SUPPRESSED, connector, why, missing, on_evidence=True)
     if connector.suppress_x_anonymous_tls and not downgraded:
         return Assessment("found", SUPPRESSED, connector)
     return Assessment("clear")
@@ -298,7 +314,7 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
     connectors, family = view.connectors, got.remote.version
     if not any(map(setup_default, connectors)):
         why = f"none of the connectors that setup makes on {view.name} were read"
-        return Assessment("unknown", NOBODY, None, why)
+        return Assessment("unknown", NOBODY, None, why, Missing(view.name, CONNECTORS, "", why))
     bound = {
         binding.family
         for connector in connectors
@@ -308,11 +324,13 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
     if bound and family not in bound and got.local is None:
         # An Edge server listens on IPv4 alone (section 2.4), and so may have no other address.
         why = f"no IPv{family} address of {view.name} is known, and nobody listens for one"
-        return Assessment("unknown", NOBODY, None, why)
+        return Assessment("unknown", NOBODY, None, why, Missing(view.name, ADDRESSES, "", why))
     return Assessment("found", NOBODY, view.intended(endpoint.process, endpoint.port))
 
 
-def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
+def _assess_uncertain(
+    view: ServerView, got: Answer, outcomes: Sequence[Assessment]
+) -> Assessment:
     """The winner is not certain: found or clear only if it is so whoever wins (contract 8.8)."""
     states: set[State] = {each.state for each in outcomes}
     if got.nobody_possible:
@@ -321,12 +339,14 @@ def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment
         return Assessment("clear")
     wrong = next((each for each in outcomes if each.state != "clear"), None)
     if states == {"found"} and got.connector and not got.nobody_possible and wrong:
-        return replace(wrong, why="", on_evidence=False)
+        return replace(wrong, why="", missing=None, on_evidence=False)
+    why = got.unknown or ""
     return Assessment(
         "unknown",
         wrong.cause if wrong else NOBODY,
         wrong.connector if wrong else None,
-        got.unknown or "",
+        why,
+        None if why.startswith(TIE) else Missing(view.name, CONNECTORS, "", why),
     )
 
 
@@ -343,8 +363,13 @@ def _paths(
                 if target.connectors
                 else f"no receive connectors of {target.name} were read"
             )
-            missing = Assessment("unknown", SHADOWED, None, why)
-            yield MailPath(sender, target, None, places[0], missing)
+            missing = (
+                Missing(sender.name, ADDRESSES, "", why)
+                if target.connectors
+                else Missing(target.name, CONNECTORS, "", why)
+            )
+            unknown = Assessment("unknown", SHADOWED, None, why, missing)
+            yield MailPath(sender, target, None, places[0], unknown)
         return
     for address in sender.addresses:
         family = family_of(address)
@@ -391,7 +416,9 @@ def _unsettled(path: MailPath) -> MailPath | None:
         return path
     if path.sender is path.target and path.target.generation is None:
         return None
-    return path.assessed(Assessment("unknown", NOBODY, None, _unread_kind(path)))
+    why = _unread_kind(path)
+    missing = Missing("", SERVERS, "AdminDisplayVersion", why)
+    return path.assessed(Assessment("unknown", NOBODY, None, why, missing))
 
 
 def _unread_kind(path: MailPath) -> str:

@@ -222,6 +222,20 @@ def is_whole(connector: ReceiveConnector) -> bool:
     return known and connector.bindings_complete and connector.ranges_complete
 
 
+def doubt_of(connector: ReceiveConnector) -> str:
+    """What was not read of a connector that decides whom it accepts; empty where all was."""
+    doubts = []
+    if connector.enabled is None:
+        doubts.append("whether it is enabled was not read")
+    if connector.role is None:
+        doubts.append("its transport role was not read")
+    if not connector.bindings_complete:
+        doubts.append("its bindings were not read to the end")
+    if not connector.ranges_complete:
+        doubts.append("its remote ranges were not read to the end")
+    return "" if connector.enabled is False else " and ".join(doubts)
+
+
 def is_custom(connector: ReceiveConnector, connectors: Sequence[ReceiveConnector]) -> bool:
     """Whether an administrator made it: it does not have the name of a connector of setup's.
 

@@ -223,7 +223,7 @@ def _values(
 ) -> dict[str, object]:
     values = checked(known, given)
     if "planned" in given:
-        from mailflow.steps.planned import parse_planned
+        from mailflow.analysis.planned import parse_planned
 
         parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
     own = {"source": source, "ticket": ticket or ""}

@@ -1,0 +1,262 @@
+"""The incident: which check explains which stuck queue, and what configuration shows beside that.
+
+Configuration and queues are judged apart and then put together: a stuck queue speaks for the fault
+on its path that its error names; a fault on a path in use is one also with no queue stuck (contract
+8.11); a stuck queue that no configuration explains is a finding of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailflow.analysis.analysis import Analysis
+from mailflow.analysis.paths import CONFIGURATION_CAUSES, ROLE_CONFLICT, MailPath
+from mailflow.analysis.queues import QueueCase
+from mailflow.analysis.servers import ServerView
+from mailflow.checks.check import Finding, State
+from mailflow.checks.errors import INACTIVE
+from mailflow.checks.registry import CHECKS
+from mailflow.exchange.causes import UNRECOGNISED
+from mailflow.exchange.connectors import ReceiveConnector
+
+OUTSIDE = "outside-the-connectors"
+ROUTING = "routing-or-loop"
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What an incident looks like.
+
+    Attributes:
+        cases: the stuck queues.
+        paths: all mail paths, with those found that a stuck queue made so.
+        findings: found before unknown, each best first; then what was looked for and is not there.
+    """
+
+    cases: tuple[QueueCase, ...]
+    paths: tuple[MailPath, ...]
+    findings: tuple[Finding, ...]
+
+
+def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
+    """Every cause of stuck mail, in one of four states.
+
+    Args:
+        analysis: of a snapshot.
+        min_messages: queues with fewer messages do not count as stuck.
+    """
+    cases = analysis.stuck(min_messages)
+    paths = _on_evidence(analysis.paths, cases)
+    suspects = _suspects(paths)
+    _conflicts_elsewhere(analysis.servers, suspects)
+    complaints: dict[tuple[str, str | None, State], _Complaint] = {}
+    for case in cases:
+        _place(case, suspects, complaints)
+    entries = [each.finding for each in suspects.values()]
+    entries += [each.finding for each in complaints.values()]
+    entries = _ordered(entries)
+    return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)))
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """Paths with one cause at one target and connector, and the queues that speak for it."""
+
+    cause: str
+    target: ServerView
+    connector: ReceiveConnector | None
+    paths: list[MailPath] = field(default_factory=list)
+    queues: list[QueueCase] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        """Found as soon as one path is."""
+        if self.cause == ROLE_CONFLICT:
+            return "found"
+        return "found" if any(path.state == "found" for path in self.paths) else "unknown"
+
+    @property
+    def telling(self) -> list[MailPath]:
+        """The paths that carry the state."""
+        return [path for path in self.paths if path.state == self.state]
+
+    @property
+    def finding(self) -> Finding:
+        """What it comes to."""
+        return Finding(
+            check=CHECKS[self.cause],
+            state=self.state,
+            server=self.target,
+            connector=self.connector,
+            paths=tuple(self.telling),
+            queues=tuple(self.queues),
+        )
+
+    def concerns(self, case: QueueCase) -> bool:
+        """Whether the queue's messages take one of these paths and its error admits the cause."""
+        return (
+            self.cause in _admits(case)
+            and self.target in case.targets
+            and any(path.sender is case.sender for path in self.telling)
+        )
+
+
+@dataclass(slots=True)
+class _Complaint:
+    """A cause that the errors of stuck queues name and no configuration explains."""
+
+    cause: str
+    server: ServerView | None
+    state: State
+    cases: list[QueueCase] = field(default_factory=list)
+
+    @property
+    def finding(self) -> Finding:
+        """What it comes to."""
+        return Finding(
+            check=CHECKS[self.cause],
+            state=self.state,
+            server=self.server,
+            queues=tuple(self.cases),
+        )
+
+
+_Suspects = dict[tuple[str, str, str | None], _Suspect]
+
+
+def _admits(case: QueueCase) -> frozenset[str]:
+    """The faults of configuration that the error of a queue may come from."""
+    if case.is_empty:
+        return frozenset(CONFIGURATION_CAUSES)
+    return frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
+
+
+def _on_evidence(
+    paths: Sequence[MailPath], cases: Sequence[QueueCase]
+) -> tuple[MailPath, ...]:
+    """Paths that configuration leaves open become found where a queue is stuck with 5.7.3.
+
+    Only where no other path of that queue explains it already.
+    """
+    found = [path for path in paths if path.state == "found"]
+    speaking = [
+        case
+        for case in cases
+        if case.is_exchange_auth
+        and not any(path.cause in _admits(case) and _is_on(path, case) for path in found)
+    ]
+    return tuple(
+        path.assessed(replace(path.assessment, state="found"))
+        if path.on_evidence
+        and any(path.cause in _admits(case) and _is_on(path, case) for case in speaking)
+        else path
+        for path in paths
+    )
+
+
+def _is_on(path: MailPath, case: QueueCase) -> bool:
+    return path.sender is case.sender and path.target in case.targets
+
+
+def _suspects(paths: Iterable[MailPath]) -> _Suspects:
+    found: _Suspects = {}
+    for path in paths:
+        if path.state == "clear" or path.cause is None:
+            continue
+        identity = path.connector.identity.casefold() if path.connector else None
+        key = (path.cause, path.target.name, identity)
+        suspect = found.setdefault(key, _Suspect(path.cause, path.target, path.connector))
+        suspect.paths.append(path)
+    return found
+
+
+def _conflicts_elsewhere(servers: Iterable[ServerView], suspects: _Suspects) -> None:
+    """A role conflict is a fault on whatever endpoint it is: who gets the socket is chance (C9)."""
+    for view in servers:
+        for conflict in view.role_conflicts if view.covered else ():
+            key = (ROLE_CONFLICT, view.name, conflict.odd.identity.casefold())
+            suspects.setdefault(key, _Suspect(ROLE_CONFLICT, view, conflict.odd))
+
+
+def _place(
+    case: QueueCase,
+    suspects: _Suspects,
+    complaints: dict[tuple[str, str | None, State], _Complaint],
+) -> None:
+    """Give a stuck queue to the faults that explain it, or make a finding of its error."""
+    concerned = [each for each in suspects.values() if each.concerns(case)]
+    found = [each for each in concerned if each.state == "found"]
+    for each in found or concerned:
+        each.queues.append(case)
+    if found:
+        return
+    cause = _own_cause(case, in_doubt=bool(concerned))
+    if cause is None:
+        return
+    name, state = cause
+    server = case.named or (case.targets[0] if len(case.targets) == 1 else None)
+    key = (name, server.name if server else None, state)
+    complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
+
+
+def _own_cause(case: QueueCase, *, in_doubt: bool) -> tuple[str, State] | None:
+    """The finding that a queue's error makes by itself; None where a suspect carries it already."""
+    if case.is_unreachable:
+        return ROUTING, "found"
+    if case.is_empty:
+        return None if in_doubt else (UNRECOGNISED, "unknown")
+    says = case.explanation
+    if says.cause == UNRECOGNISED or not says.candidates:
+        return UNRECOGNISED, "unknown"
+    if case.is_exchange_auth:
+        return None if in_doubt else (OUTSIDE, "unknown")
+    if says.cause and says.cause not in CONFIGURATION_CAUSES:
+        whole = case.queue.last_error_complete and case.error.complete
+        return says.cause, "found" if whole else "unknown"
+    if INACTIVE in says.candidates and case.inactive:
+        return INACTIVE, "found"
+    if in_doubt:
+        return None
+    others = [each for each in says.candidates if each not in CONFIGURATION_CAUSES]
+    return (others[0] if others else UNRECOGNISED), "unknown"
+
+
+_RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS)}
+_STATES: Mapping[State, int] = {"found": 0, "unknown": 1, "clear": 2, "not-applicable": 3}
+
+
+def _ordered(entries: Iterable[Finding]) -> list[Finding]:
+    """Found before unknown; what explains stuck queues first; then by likelihood."""
+    return sorted(
+        entries,
+        key=lambda each: (
+            _STATES[each.state],
+            not each.queues,
+            _RANKS[each.id],
+            each.server.name if each.server else "",
+            each.connector.identity if each.connector else "",
+        ),
+    )
+
+
+def _the_rest(paths: Sequence[MailPath], entries: Sequence[Finding]) -> list[Finding]:
+    """The causes that were looked for and not found.
+
+    `clear` only where everything was read that could have shown the cause; a cause that only an
+    error can name does not apply where no error names it.
+    """
+    named = {each.id for each in entries}
+    complete = bool(paths) and all(path.state != "unknown" for path in paths)
+    others = [each for each in CHECKS.values() if each.id not in named]
+    rest = [
+        Finding(check=each, state="clear", evidence=paths)
+        for each in others
+        if complete and each.id in CONFIGURATION_CAUSES
+    ]
+    rest += [
+        Finding(check=each, state="not-applicable")
+        for each in others
+        if each.id not in CONFIGURATION_CAUSES
+    ]
+    return rest
