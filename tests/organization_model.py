@@ -593,14 +593,17 @@ def _way(
 
 
 def _tells_all(one: ReceiveConnector, target: Server, port: int) -> bool:
-    """Whether all was read of a connector that decides on a way to this port, or should."""
-    if not one.bindings_complete:
-        return False
-    name = "Default Frontend" if port == 25 and has_both(target) else "Default"
+    """Whether all was read of a connector that decides on a way to this port, or should.
+
+    A binding that was not read can't be at the port for the other process (S1.30).
+    """
+    front = port == 25 and has_both(target)
+    name = "Default Frontend" if front else "Default"
     is_default = one.name.casefold() == f"{name} {target.name}".casefold()
     if not is_default and not any(binding.port == port for binding in one.bindings):
-        return True
-    return one.ranges_complete and None not in (one.enabled, one.role, one.auth, one.groups)
+        return one.bindings_complete or one.role == (HUB if front else FRONT)
+    lists = one.bindings_complete and one.ranges_complete
+    return lists and None not in (one.enabled, one.role, one.auth, one.groups)
 
 
 def judge(
