@@ -67,6 +67,17 @@ def test_a_role_conflict_that_stands_is_told() -> None:
     assert rollback_violations(org, [mend], []) == []  # as it was, Exchange would not take it
 
 
+def test_a_way_that_worked_and_comes_to_be_open_is_told() -> None:
+    """It depends on the local address then (S9.04)."""
+    org = healthy().add_relay("EX16A", "10.0.0.0/24", name="One", bindings="10.0.0.21:25")
+    org.change(r"EX16A\One", auth="Tls, ExchangeServer", groups="ExchangeServers")
+    org.set_addresses("EX16A", "10.0.0.21", "10.0.2.21")
+    line = r'Set-ReceiveConnector "EX16A\One" -PermissionGroups ExchangeUsers'
+    found = violations(org.snapshot(), [line])
+    assert "now fails" in kinds(found)
+    assert all("unknown" in one for one in found if one.startswith("now fails"))
+
+
 def test_a_way_that_comes_to_be_open_is_told() -> None:
     """A failing way that ends in a tie is not healed (S1.36)."""
     org = article()
