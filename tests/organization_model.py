@@ -677,15 +677,37 @@ def rights_on(org: Snapshot, one: ReceiveConnector) -> list[tuple[str, str, bool
     return rows or None
 
 
-def role_conflicts(org: Snapshot) -> list[str]:
-    """Enabled connectors of two processes whose bindings meet (S1.30, C9), in words."""
+@dataclass(frozen=True)
+class RoleConflict:
+    """Two enabled connectors of two processes that claim one endpoint (S1.30, C9)."""
+
+    one: ReceiveConnector
+    other: ReceiveConnector
+    at: tuple[Binding, ...]
+
+    @property
+    def was_read(self) -> bool:
+        """Whether all was read of both, so that a change of either can be foretold (S8.65)."""
+        return all(
+            each.bindings_complete and each.ranges_complete and None not in (each.auth, each.groups)
+            for each in (self.one, self.other)
+        )
+
+    def __str__(self) -> str:
+        """In words."""
+        places = ", ".join(map(str, self.at))
+        return f"{self.one.identity} and {self.other.identity} at {places}"
+
+
+def role_conflicts(org: Snapshot) -> list[RoleConflict]:
+    """All of them; a disabled connector takes no endpoint (S1.10)."""
     found = []
     for server in org.servers:
         enabled = [one for one in connectors_of(org, server) if one.enabled]
         for one, other in combinations(enabled, 2):
             if None in (one.role, other.role) or one.role == other.role:
                 continue
-            met = [str(a) for a, b in product(one.bindings, other.bindings) if meet(a, b)]
+            met = tuple(a for a, b in product(one.bindings, other.bindings) if meet(a, b))
             if met:
-                found.append(f"{one.identity} and {other.identity} at {', '.join(met)}")
+                found.append(RoleConflict(one, other, met))
     return found

@@ -129,7 +129,8 @@ def _found_afterwards(before: Snapshot, after: Snapshot) -> list[str]:
             found.append(f"now fails: {way}; it worked")
         elif way.state == "unknown" and was.state == "fails" and was.was_read:
             found.append(f"undecided: {way}; it failed")
-    return [*found, *(f"role conflict: {one}" for one in model.role_conflicts(after))]
+    conflicts = [one for one in model.role_conflicts(after) if one.was_read]
+    return [*found, *(f"role conflict: {one}" for one in conflicts)]
 
 
 def _is_refused(org: Snapshot, old: ReceiveConnector) -> bool:
