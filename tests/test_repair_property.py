@@ -130,3 +130,67 @@ def test_every_organization_is_judged(capsys: pytest.CaptureFixture[str]) -> Non
     repair_property.in_full(3)
     assert "So it is" in capsys.readouterr().out
     assert judged(broken(3))[0] in ("healed", "violated", "words", "missed", "unknown", "nothing")
+
+
+def _set(name: str, values: str) -> str:
+    return f'Set-ReceiveConnector "EX16A\\{name}" {values}'
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "commands"),
+    [
+        (
+            "Default Frontend EX16A",
+            {"auth": "Tls", "groups": "None", "fqdn": "mail.example.com"},
+            ["-Fqdn $null -AuthMechanism Tls,ExchangeServer -PermissionGroups ExchangeServers"],
+        ),
+        (
+            "Default Frontend EX16A",
+            {"suppress_x_anonymous_tls": True, "enabled": False},
+            ["-Enabled $true -SuppressXAnonymousTls $false"],
+        ),
+        ("Default Frontend EX16A", {"ranges": "10.0.5.0/24"}, ['-RemoteIPRanges "0.0.0.0/0"']),
+        (
+            "Default Frontend EX16A",
+            {"bindings": "0.0.0.0:26"},
+            ['-Bindings "0.0.0.0:26","0.0.0.0:25"'],
+        ),
+        (
+            "Relay",
+            {"ranges": "10.0.0.8/30, 10.0.5.0/24", "require_tls": True, "auth": "None"},
+            ['-AuthMechanism Tls -RemoteIPRanges "10.0.0.8-10.0.0.10","10.0.5.0/24"'],
+        ),
+        ("Relay", {"role": "HubTransport"}, ["-TransportRole FrontendTransport"]),
+        ("Relay", {"ranges": "10.0.0.11"}, ["-Enabled $false"]),
+        ("Default EX16A", {"bindings": "0.0.0.0:25, [::]:25"}, ['-Bindings "0.0.0.0:2525"']),
+    ],
+)
+def test_one_command_mends_what_one_connector_has_wrong(
+    name: str, values: dict[str, object], commands: list[str]
+) -> None:
+    """What the property asks for can be had."""
+    org = healthy().change(f"EX16A\\{name}", **values).snapshot()
+    assert failing(org)
+    assert violations(org, [_set(name, line) for line in commands]) == []
+
+
+def test_connectors_that_overlap_can_be_mended() -> None:
+    """S1.37: the list that goes first is one that Exchange takes; nobody else changes hands."""
+    org = healthy().add_relay("EX16A", "10.0.0.1-10.0.0.31", name="One")
+    org.add_relay("EX16A", "10.0.0.11-10.0.0.200", name="Two")
+    before = org.snapshot()
+    commands = [
+        _set("One", '-RemoteIPRanges "10.0.0.1-10.0.0.10","10.0.0.13-10.0.0.31"'),
+        _set("Two", '-RemoteIPRanges "10.0.0.13-10.0.0.200"'),
+    ]
+    servers = "10.0.0.11", "10.0.0.12"
+    assert [one for one in failing(before) if any(each in one for each in servers)]
+    assert violations(before, commands) == []
+    assert "refused" in kinds(violations(before, commands[::-1]))
+
+
+def test_a_tie_can_be_mended() -> None:
+    """S1.36: where it was open who answers, either may go."""
+    org = healthy().add_relay("EX16A", "0.0.0.0/0", "10.9.0.0/16", name="Tie", groups="None")
+    org.change(r"EX16A\Tie", groups="AnonymousUsers")
+    assert violations(org.snapshot(), [_set("Tie", '-RemoteIPRanges "10.9.0.0/16"')]) == []
