@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.missing import ADDRESSES, CONNECTORS, SERVERS, SETTINGS, Missing
 from mailflow.analysis.servers import (
     Addresses,
@@ -20,7 +21,7 @@ from mailflow.analysis.servers import (
     is_custom,
 )
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
-from mailflow.exchange.ranges import Address, AddressRange
+from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.routing import Endpoint, endpoints, is_settled
 from mailflow.exchange.selection import TIE, Answer, answer
 
@@ -32,6 +33,7 @@ GROUP_MISSING = "exchange-servers-group-missing"
 SUPPRESSED = "anonymoustls-suppressed"
 NOBODY = "no-connector-answers"
 ROLE_CONFLICT = "transport-role-conflict"
+TIED = "connector-tie"
 
 CONFIGURATION_CAUSES = (
     SHADOWED,
@@ -159,7 +161,7 @@ class Judge:
 
         A server's path to itself begins at the view that stands for it.
         """
-        station = _Station(target, self._asked.lean(target.connectors))
+        station = _Station(target, self._asked)
         for known in self._servers:
             sender = target if known.server is target.server else known
             if not (sender.covered or target.covered):
@@ -170,7 +172,7 @@ class Judge:
 
     def again(self, target: ServerView, paths: Iterable[MailPath]) -> Iterator[MailPath]:
         """Single connections to a server judged anew, with the connectors it has now."""
-        station = _Station(target, self._asked.lean(target.connectors))
+        station = _Station(target, self._asked)
         for path in paths:
             if path.address is not None and path.endpoint is not None:
                 yield _path(path.sender, station, path.address, path.endpoint, path.local)
@@ -201,12 +203,21 @@ class _Station:
         view: the target.
     """
 
-    def __init__(self, view: ServerView, lean: Sequence[ReceiveConnector]) -> None:
-        """Take its connectors whole, and `lean`: with only the ranges that contain a server."""
+    def __init__(self, view: ServerView, asked: Addresses) -> None:
+        """Take a target, and the addresses of all its senders."""
         self.view = view
-        self._lean = lean
-        self._judged: dict[tuple[object, ...], tuple[Assessment, int | None]] = {}
+        self._acceptance = Acceptance(view.connectors, asked)
+        self._assessed: dict[tuple[object, ...], Assessment] = {}
         self._outcomes: dict[tuple[str, bool | None], Assessment] = {}
+        self._locals: dict[tuple[Family, int], tuple[Address | None, ...]] = {}
+        self._made: dict[tuple[object, ...], list[tuple[MailPath, int | None]]] = {}
+
+    def local_addresses(self, family: Family, port: int) -> tuple[Address | None, ...]:
+        """Local addresses that other servers may connect to."""
+        key = (family, port)
+        if key not in self._locals:
+            self._locals[key] = self.view.local_addresses(family, port)
+        return self._locals[key]
 
     def judged(
         self,
@@ -216,20 +227,44 @@ class _Station:
         local: Address | None,
     ) -> _Judged:
         """One connection: each connector's smallest range decides all of it (S1.12 to S1.16)."""
-        falls_on = [_smallest(connector, address) for connector in self._lean]
-        sizes = tuple(None if block is None else block.specificity for block in falls_on)
-        key = (endpoint, local, address.version, sender.downgraded, sizes)
-        if key not in self._judged:
-            got = answer(self._lean, local=local, port=endpoint.port, remote=address)
-            place = None if got.connector is None else self._place(got.connector)
-            self._judged[key] = self._assess(sender, got, endpoint), place
-        assessment, place = self._judged[key]
-        if place is None:
-            return _Judged(assessment)
-        return _Judged(assessment, self.view.connectors[place], falls_on[place])
+        got, connector, block = self._acceptance.ask(address, local, endpoint.port)
+        key = (id(got), endpoint.process, sender.downgraded)
+        if key not in self._assessed:
+            self._assessed[key] = self._assess(sender, got, endpoint)
+        return _Judged(self._assessed[key], connector, block)
 
-    def _place(self, lean: ReceiveConnector) -> int:
-        return next(place for place, each in enumerate(self._lean) if each is lean)
+    def alike(
+        self, sender: ServerView, address: Address, places: Sequence[Endpoint]
+    ) -> Iterator[MailPath]:
+        """The paths from one address; worked out once for all that fall on ranges of these sizes.
+
+        Not for a server's path to itself, which takes its own address.
+        """
+        falls_on, sizes = self._acceptance.falls_on(address)
+        key = (places, address.version, sender.downgraded, sizes)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = [
+                (path, self._place(path.accepted_by))
+                for path in _ways(sender, self, address, places)
+            ]
+        for path, place in made:
+            yield MailPath(
+                sender,
+                self.view,
+                address,
+                path.endpoint,
+                path.assessment,
+                path.local,
+                path.accepted_by,
+                None if place is None else falls_on[place],
+                was_asked=True,
+            )
+
+    def _place(self, connector: ReceiveConnector | None) -> int | None:
+        return next(
+            (place for place, each in enumerate(self.view.connectors) if each is connector), None
+        )
 
     def _assess(self, sender: ServerView, got: Answer, endpoint: Endpoint) -> Assessment:
         remote, local = got.remote, got.local
@@ -237,7 +272,7 @@ class _Station:
             if conflict.is_met_at(remote.version, local, endpoint.port):
                 return Assessment("found", ROLE_CONFLICT, conflict.odd)
         outcomes = [
-            self._outcome(self.view.connectors[self._place(lean)], sender.downgraded)
+            self._outcome(self._acceptance.whole(lean), sender.downgraded)
             for lean in got.possible
         ]
         if got.unknown is not None:
@@ -254,17 +289,6 @@ class _Station:
 def _property(connector: ReceiveConnector, name: str) -> Missing:
     server = connector.server.partition(".")[0]
     return Missing(server, CONNECTORS, name, f"{name} of {connector.identity} was not read")
-
-
-def _smallest(connector: ReceiveConnector, address: Address) -> AddressRange | None:
-    """The range that stands for the connector (S1.14); the first of equal size."""
-    family, number = address.version, int(address)
-    containing = [
-        block
-        for block in connector.ranges
-        if block.family == family and block.first <= number <= block.last
-    ]
-    return min(containing, key=lambda block: block.specificity, default=None)
 
 
 def assess_connector(
@@ -341,12 +365,14 @@ def _assess_uncertain(
     if states == {"found"} and got.connector and not got.nobody_possible and wrong:
         return replace(wrong, why="", missing=None, on_evidence=False)
     why = got.unknown or ""
+    if why.startswith(TIE):
+        return Assessment("unknown", TIED, None, why)
     return Assessment(
         "unknown",
         wrong.cause if wrong else NOBODY,
         wrong.connector if wrong else None,
         why,
-        None if why.startswith(TIE) else Missing(view.name, CONNECTORS, "", why),
+        Missing(view.name, CONNECTORS, "", why),
     )
 
 
@@ -372,16 +398,27 @@ def _paths(
             yield MailPath(sender, target, None, places[0], unknown)
         return
     for address in sender.addresses:
-        family = family_of(address)
-        ways = [
+        if itself or not settled:
+            for path in _ways(sender, station, address, places):
+                settled_path = path if settled else _unsettled(path)
+                if settled_path is not None:
+                    yield settled_path
+        else:
+            yield from station.alike(sender, address, places)
+
+
+def _ways(
+    sender: ServerView, station: _Station, address: Address, places: Sequence[Endpoint]
+) -> list[MailPath]:
+    """The ways from one address, put together where it is not known which one is taken."""
+    itself, family = sender is station.view, family_of(address)
+    return _together(
+        [
             _path(sender, station, address, place, local)
             for place in places
-            for local in ((address,) if itself else target.local_addresses(family, place.port))
+            for local in ((address,) if itself else station.local_addresses(family, place.port))
         ]
-        for path in _together(ways):
-            settled_path = path if settled else _unsettled(path)
-            if settled_path is not None:
-                yield settled_path
+    )
 
 
 def _path(
@@ -433,6 +470,8 @@ def _together(ways: Sequence[MailPath]) -> list[MailPath]:
     A local address on which nobody listens is none that peers reach, if another one accepts.
     Otherwise a fault on some ways only is unknown until a stuck queue speaks for it.
     """
+    if len(ways) == 1:
+        return [ways[0]]
     accepted = [each for each in ways if each.cause != NOBODY]
     ways = accepted or list(ways[:1])
     if len({each.state for each in ways}) < 2:

@@ -279,13 +279,19 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
                 yield RoleConflict(odd, other, (mine, theirs))
 
 
-def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
-    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9)."""
+def out_of_place(
+    first: ReceiveConnector, second: ReceiveConnector, port: int
+) -> ReceiveConnector:
+    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9).
 
-    def belongs(connector: ReceiveConnector) -> tuple[bool, bool, bool]:
+    A connector of setup's belongs to the port that setup gave it and to no other; beside it at home
+    a custom one is out of place.
+    """
+
+    def belongs(connector: ReceiveConnector) -> tuple[int, bool]:
         made = setup_default(connector)
-        at_home = made is not None and made.port == port
-        return made is not None, at_home, connector.role != TransportRole.HubTransport
+        rank = 1 if made is None else 2 if made.port == port else 0
+        return rank, connector.role != TransportRole.HubTransport
 
     return min((first, second), key=belongs)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.paths import MailPath
-from mailflow.analysis.servers import ServerView, family_of
+from mailflow.analysis.servers import Addresses, ServerView, family_of
 from mailflow.checks.check import (
     ADDRESSES,
     LIST_CONNECTORS,
@@ -22,7 +23,7 @@ from mailflow.checks.check import (
     stop,
     tell,
 )
-from mailflow.checks.release import Connection, accepting, release
+from mailflow.checks.release import Connection, release
 from mailflow.exchange.ranges import Address
 from mailflow.phrases import joined
 
@@ -127,6 +128,9 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
 
 def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Connection]:
     """How the senders of these paths arrive, at each local address that they may take."""
+    paths = [path for path in paths if path.address is not None]
+    asked = Addresses(path.address for path in paths if path.address)
+    acceptance = Acceptance(view.connectors, asked)
     found: dict[Connection, None] = {}
     for path in paths:
         if path.address is None or path.endpoint is None:
@@ -139,9 +143,9 @@ def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Connection]
             else view.local_addresses(family_of(path.address), port)
         )
         for local in places:
-            connection = Connection(path.address, local, port)
-            if accepting(connection, view.connectors):
-                found.setdefault(connection)
+            _, connector, _ = acceptance.ask(path.address, local, port)
+            if connector:
+                found.setdefault(Connection(path.address, local, port))
     return list(found)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
-from mailflow.analysis.paths import CONFIGURATION_CAUSES, ROLE_CONFLICT, MailPath
+from mailflow.analysis.paths import CONFIGURATION_CAUSES, ROLE_CONFLICT, TIED, MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Finding, State
@@ -50,9 +50,13 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     paths = _on_evidence(analysis.paths, cases)
     suspects = _suspects(paths)
     _conflicts_elsewhere(analysis.servers, suspects)
+    by_sender: dict[ServerView, list[_Suspect]] = {}
+    for suspect in suspects.values():
+        for sender in dict.fromkeys(path.sender for path in suspect.telling):
+            by_sender.setdefault(sender, []).append(suspect)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
     for case in cases:
-        _place(case, suspects, complaints)
+        _place(case, by_sender.get(case.sender, []) if case.sender else [], complaints)
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
     entries = _ordered(entries)
@@ -72,14 +76,14 @@ class _Suspect:
     @property
     def state(self) -> State:
         """Found as soon as one path is."""
-        if self.cause == ROLE_CONFLICT:
-            return "found"
-        return "found" if any(path.state == "found" for path in self.paths) else "unknown"
+        wrong = self.cause == ROLE_CONFLICT or any(path.state == "found" for path in self.paths)
+        return "found" if wrong else "unknown"
 
     @property
     def telling(self) -> list[MailPath]:
         """The paths that carry the state."""
-        return [path for path in self.paths if path.state == self.state]
+        state = self.state
+        return [path for path in self.paths if path.state == state]
 
     @property
     def finding(self) -> Finding:
@@ -93,13 +97,13 @@ class _Suspect:
             queues=tuple(self.queues),
         )
 
-    def concerns(self, case: QueueCase) -> bool:
-        """Whether the queue's messages take one of these paths and its error admits the cause."""
-        return (
-            self.cause in _admits(case)
-            and self.target in case.targets
-            and any(path.sender is case.sender for path in self.telling)
-        )
+    def concerns(self, case: QueueCase, admitted: frozenset[str]) -> bool:
+        """Whether a queue of one of its senders may wait for it: by its error and its next hop.
+
+        A tie may hide any fault of the connectors.
+        """
+        admits = bool(admitted) if self.cause == TIED else self.cause in admitted
+        return admits and self.target in case.targets
 
 
 @dataclass(slots=True)
@@ -139,17 +143,20 @@ def _on_evidence(
 
     Only where no other path of that queue explains it already.
     """
+    if not any(path.on_evidence for path in paths):
+        return tuple(paths)
     found = [path for path in paths if path.state == "found"]
     speaking = [
-        case
+        (case, admitted)
         for case in cases
         if case.is_exchange_auth
-        and not any(path.cause in _admits(case) and _is_on(path, case) for path in found)
+        and (admitted := _admits(case))
+        and not any(path.cause in admitted and _is_on(path, case) for path in found)
     ]
     return tuple(
         path.assessed(replace(path.assessment, state="found"))
         if path.on_evidence
-        and any(path.cause in _admits(case) and _is_on(path, case) for case in speaking)
+        and any(path.cause in admitted and _is_on(path, case) for case, admitted in speaking)
         else path
         for path in paths
     )
@@ -181,11 +188,18 @@ def _conflicts_elsewhere(servers: Iterable[ServerView], suspects: _Suspects) -> 
 
 def _place(
     case: QueueCase,
-    suspects: _Suspects,
+    suspects: Iterable[_Suspect],
     complaints: dict[tuple[str, str | None, State], _Complaint],
 ) -> None:
-    """Give a stuck queue to the faults that explain it, or make a finding of its error."""
-    concerned = [each for each in suspects.values() if each.concerns(case)]
+    """Give a stuck queue to the faults that explain it, or make a finding of its error.
+
+    Args:
+        case: the queue.
+        suspects: those on paths of its server.
+        complaints: what errors named so far.
+    """
+    admitted = _admits(case)
+    concerned = [each for each in suspects if each.concerns(case, admitted)]
     found = [each for each in concerned if each.state == "found"]
     for each in found or concerned:
         each.queues.append(case)
@@ -249,8 +263,9 @@ def _the_rest(paths: Sequence[MailPath], entries: Sequence[Finding]) -> list[Fin
     named = {each.id for each in entries}
     complete = bool(paths) and all(path.state != "unknown" for path in paths)
     others = [each for each in CHECKS.values() if each.id not in named]
+    pairs = len({(path.sender, path.target) for path in paths}) if complete else 0
     rest = [
-        Finding(check=each, state="clear", evidence=paths)
+        Finding(check=each, state="clear", evidence=pairs)
         for each in others
         if complete and each.id in CONFIGURATION_CAUSES
     ]

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from mailflow.checks import (
     anonymoustls_suppressed,
     connector_never_answers,
+    connector_tie,
     connectors_differ,
     custom_connector_shadows_default,
     errors,
@@ -35,6 +36,7 @@ _IN_ORDER = (
     _TOLD["source-address-translated"],
     _TOLD["internal-transport-certificate"],
     transport_role_conflict.CHECK,
+    connector_tie.CHECK,
     *(
         check
         for cause, check in _TOLD.items()

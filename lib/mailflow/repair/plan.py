@@ -156,8 +156,8 @@ class _Draft:
     def work_out(self) -> None:
         """Take away what is wrong, step after step, until nothing is; then put it in order."""
         concerned = {path.sender.name for path in self._before if path.state == "found"}
-        for _ in range(ROUNDS):
-            paths = list(self._judge.paths_to(self._now))
+        for turn in range(ROUNDS):
+            paths = list(self._judge.paths_to(self._now) if turn else self._before)
             wrong = [path for path in paths if _fails(path, concerned)]
             wrong += self._wrong_beside()
             if not wrong and not self._now.role_conflicts:
