@@ -12,7 +12,7 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family, RangeError, parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from mailflow.steps.paths import ADAPTERS, addresses_of, is_custom
+from mailflow.steps.paths import ADAPTERS, NOT_KEPT, addresses_of, is_custom
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def members(org: Snapshot) -> tuple[Member, ...]:
                     place for place, one in enumerate(connectors) if is_custom(one, connectors)
                 ),
                 addresses=addresses_of(org, server),
-                adapters=sources == {ADAPTERS},
+                adapters=bool(sources) and sources <= {ADAPTERS, NOT_KEPT},
                 downgraded=next((one.use_downgraded_auth for one in settings), None),
                 covered=org.covers(server.name),
             )

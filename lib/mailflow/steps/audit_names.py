@@ -81,7 +81,7 @@ def differing(org: Snapshot, servers: Sequence[Member]) -> Iterator[Finding]:
             entry = _found(group, place, wrong) if wrong else _unknown(group, place, open_ones)
             yield Finding(
                 cause=DIFFER,
-                state="found" if wrong else "unknown",
+                state="found" if wrong and group.is_certain else "unknown",
                 server=member.server.name,
                 connector=one.identity,
                 reading=entry[0],
@@ -147,6 +147,11 @@ class _Group:
     connectors: tuple[tuple[Member, ReceiveConnector], ...]
     settings: tuple[_Setting, ...]
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the servers are known to be of one site; Edge servers stand outside of them."""
+        return bool(self.site) or self.kind == _EDGE
+
 
 @dataclass(frozen=True, slots=True)
 class _Aspect:
@@ -169,6 +174,7 @@ def _truth(value: bool | None) -> str:
     return "yes" if value else "no"
 
 
+_EDGE = "edge"
 _RANGES = "remote ranges"
 _ASPECTS = (
     _Aspect(
@@ -284,8 +290,10 @@ def _difference(aspect: _Aspect, one: ReceiveConnector, first: ReceiveConnector)
 def _kind(server: Server) -> Hashable:
     """Servers on which setup makes the same connectors (section 2)."""
     if server.is_edge:
-        return "edge"
-    if server.generation is Generation.LEGACY or server.generation is None:
+        return _EDGE
+    if server.generation is None:
+        return None, server.name  # of a kind that is not known: like no other
+    if server.generation is Generation.LEGACY:
         return server.generation
     if server.generation is Generation.MODERN:
         return True, True
@@ -313,6 +321,8 @@ def _found(group: _Group, place: int, wrong: Sequence[_Setting]) -> tuple[str, s
     reading = f"{one.name} on {one.server} differs from its namesakes: {'; '.join(sentences)}."
     if not all(setting.usual for setting in wrong):
         reading += " Which of them is right cannot be told from here."
+    if not group.is_certain:
+        reading += " Their sites are not known: between sites it may be by design."
     remedy = (
         f"Decide which setting of {one.name} is right, and set it on all servers that stand in for "
         "each other: what a host may do must not depend on the server it meets."
@@ -348,7 +358,7 @@ def _rows(group: _Group) -> Iterator[dict[str, object]]:
             "what": one.what,
             "most": one.first if one.usual else "no value has most of them",
             "differs": "\n".join(differ),
-            "state": "found" if one.deviating else "unknown",
+            "state": "found" if one.deviating and group.is_certain else "unknown",
         }
     if not open_ones:
         yield base | {"what": "nothing", "most": "the same", "differs": "none", "state": "clear"}

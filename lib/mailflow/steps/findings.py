@@ -41,8 +41,10 @@ INACTIVE = "service-inactive"
 TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "FrontendTransport"})
 """Of these each must be Active, or the server answers 421 4.3.2 (section 6.2)."""
 
-BESIDE_THE_VERDICT = frozenset({"Get-ADPermission", "Get-ServerComponentState"})
-"""Cmdlets whose answers support a finding and make none: unread, they are shown and no more."""
+BESIDE_THE_VERDICT = frozenset(
+    {"Get-ADPermission", "Get-ServerComponentState", "Get-ReceiveConnector RequireTLS"}
+)
+"""Cmdlets and properties that support a finding and make none: unread, they are shown alone."""
 
 NO_EXCHANGE_AUTH = frozenset({SHADOWED, DEFAULT_LACKS_AUTH, SUPPRESSED, ROLE_CONFLICT})
 """The faults of configuration that a sender reports as 5.7.3 (S5.01, C1, C2, C9, C10)."""
@@ -57,11 +59,12 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     """
     stuck = [one for one in queues_of(org) if is_stuck(one, min_messages)]
     cases = [_case(org, queue) for queue in stuck]
-    suspects = _suspects(_on_evidence(judged_paths(org), cases))
+    paths = _on_evidence(judged_paths(org), cases)
+    suspects = _suspects(paths)
     _conflicts_elsewhere(org, suspects)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
     for case in cases:
-        _place(case, suspects, complaints)
+        _place(case, suspects, complaints, in_the_dark=_is_in_the_dark(case, paths))
     entries = [_of_suspect(org, one, suspects) for one in suspects.values()]
     entries += [_of_complaint(one) for one in complaints.values()]
     entries = _ordered(entries)
@@ -214,6 +217,16 @@ def _is_on(path: Path, case: _Case) -> bool:
     return path.sender is case.sender and path.target in case.targets
 
 
+def _is_in_the_dark(case: _Case, paths: Sequence[Path]) -> bool:
+    """Whether the error may come from configuration that was not read.
+
+    Then its own cause is one of several, however clear the text is.
+    """
+    return bool(case.admits) and (
+        case.sender is None or any(one.state == "unknown" and _is_on(one, case) for one in paths)
+    )
+
+
 def _suspects(paths: Iterable[Path]) -> _Suspects:
     found: _Suspects = {}
     for one in paths:
@@ -240,6 +253,8 @@ def _place(
     case: _Case,
     suspects: _Suspects,
     complaints: dict[tuple[str, str | None, State], _Complaint],
+    *,
+    in_the_dark: bool,
 ) -> None:
     """Give a stuck queue to the faults that explain it, or make a finding of its error."""
     concerned = [one for one in suspects.values() if one.concerns(case)]
@@ -248,7 +263,7 @@ def _place(
         one.queues.append(case.queue)
     if found:
         return
-    cause = _own_cause(case, in_doubt=bool(concerned))
+    cause = _own_cause(case, in_doubt=bool(concerned), in_the_dark=in_the_dark)
     if cause is None:
         return
     name, state = cause
@@ -257,7 +272,7 @@ def _place(
     complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
 
 
-def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
+def _own_cause(case: _Case, *, in_doubt: bool, in_the_dark: bool) -> tuple[str, State] | None:
     """The finding that a queue's error makes by itself; None where a suspect carries it already."""
     if case.queue.delivery_type == "Unreachable" and case.is_empty:
         return ROUTING, "found"
@@ -270,7 +285,7 @@ def _own_cause(case: _Case, *, in_doubt: bool) -> tuple[str, State] | None:
         return None if in_doubt else (OUTSIDE, "unknown")
     if says.cause and says.cause not in CONFIGURATION_CAUSES:
         whole = case.queue.last_error_complete and case.error.complete
-        return says.cause, "found" if whole else "unknown"
+        return says.cause, "found" if whole and not in_the_dark else "unknown"
     if INACTIVE in says.candidates and case.inactive:
         return INACTIVE, "found"
     if in_doubt:
@@ -390,7 +405,7 @@ def unread_of(org: Snapshot) -> tuple[Unread, ...]:
 
 def _matters(one: Unread) -> bool:
     """Whether what was not read could have shown a fault."""
-    return one.what.partition(" ")[0] not in BESIDE_THE_VERDICT
+    return not {one.what, one.what.partition(" ")[0]} & BESIDE_THE_VERDICT
 
 
 def _diagnosis(org: Snapshot, entries: list[Finding], stuck: Sequence[Queue]) -> Diagnosis:

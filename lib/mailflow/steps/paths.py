@@ -46,6 +46,9 @@ CONFIGURATION_CAUSES = (
 ADAPTERS = "Get-NetworkConnectionInfo"
 """Source of addresses that lists all a server has, so that a family not there is not in use."""
 
+NOT_KEPT = ""
+"""Source of addresses in a snapshot that does not say it: a family not there accuses nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -122,7 +125,7 @@ def _known_of(org: Snapshot, server: Server) -> _Known:
         server,
         connectors_of(org, server),
         addresses_of(org, server),
-        sources == {ADAPTERS},
+        bool(sources) and sources <= {ADAPTERS, NOT_KEPT},
         next((one.use_downgraded_auth for one in settings), None),
     )
 
