@@ -188,19 +188,21 @@ def _newer(document: Mapping[str, Any], tables: Mapping[str, _Table], org: Snaps
         keys={name: value for name, value in document.items() if name not in _KEYS},
         tables={name: one for name, one in document["tables"].items() if name not in TABLES},
         extras={
-            name: Extra(one.extra, list(zip(WRITERS[name](org), beside, strict=False)))
+            name: Extra(
+                one.extra, list(zip(WRITERS[name](org), _beside(name, tables), strict=False))
+            )
             for name, one in tables.items()
-            if one.extra and (beside := _beside(name, tables))
+            if one.extra
         },
     )
 
 
 def _beside(name: str, tables: Mapping[str, _Table]) -> Sequence[Row]:
     """The values of a table that this version does not know, in the order of its objects."""
-    table = tables[name]
-    if not table.rows or name != "ranges":
+    table, owners = tables[name], tables.get("connectors")
+    if name != "ranges" or owners is None:
         return table.beside if table.rows else ()
-    order = {(row[0], row[1]): place for place, row in enumerate(tables["connectors"].rows)}
+    order = {(row[0], row[1]): place for place, row in enumerate(owners.rows)}
     pairs = zip(table.rows, table.beside, strict=True)
     return [one for _, one in sorted(pairs, key=lambda pair: order[pair[0][0], pair[0][1]])]
 
