@@ -140,7 +140,11 @@ def _set(value: object, *path: str | int) -> Callable[[Any], None]:
     [
         (_set("mailflow.snapshot/2", "schema"), "Use a newer version"),
         (_drop("schema"), "expected schema"),
-        (_drop("tables"), "tables"),
+        (_drop("tables"), "no key 'tables'"),
+        (_set([], "tables"), "tables holds none"),
+        (_set({"agents": {}}, "tables"), "tables holds none"),
+        (_set([], "tables", "queues"), "damaged"),
+        (_set("Float64", "tables", "queues", "columns", "message_count"), "declares Int64"),
         (_drop("tables", "queues", "columns", "status"), "queues"),
         (_drop("tables", "queues", "rows", 0, 3), "table queues, row 0"),
         (_set("many", "tables", "queues", "rows", 1, 5), "row 1: message_count"),

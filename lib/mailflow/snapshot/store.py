@@ -64,13 +64,13 @@ def from_document(document: object, place: str) -> Snapshot:
         raise InputError(f"{place}: expected schema {SCHEMA}, found no JSON object")
     _check_schema(document.get("schema"), place)
     try:
-        held = dict(document["tables"])
-        tables = {name: _table(held[name], name, place) for name in TABLES if name in held}
+        tables = _tables(document["tables"], place)
         org = _organization(document, {name: one.rows for name, one in tables.items()})
         org = completed(org, _lacking(tables))
         return replace(org, newer=_newer(document, tables, org))
     except (KeyError, TypeError, ValueError, AttributeError, RangeError) as error:
-        raise InputError(f"{place}: damaged snapshot ({error!r})") from error
+        why = f"no key {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{place}: damaged snapshot: {why}") from error
 
 
 def _check_schema(found: object, place: str) -> None:
@@ -105,6 +105,17 @@ class _Table:
     lacking: frozenset[str]
     extra: Mapping[str, Any]
     beside: Sequence[Row]
+
+
+def _tables(held: object, place: str) -> dict[str, _Table]:
+    """The tables that this version knows.
+
+    Raises:
+        TypeError: there is none.
+    """
+    if not isinstance(held, dict) or not held.keys() & TABLES.keys():
+        raise TypeError("tables holds none that this version of mailflow knows")
+    return {name: _table(held[name], name, place) for name in TABLES if name in held}
 
 
 def _table(held: Any, name: str, place: str) -> _Table:  # noqa: ANN401 - parsed JSON
