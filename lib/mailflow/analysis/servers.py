@@ -24,6 +24,9 @@ from mailflow.snapshot import Snapshot
 ADAPTERS = "Get-NetworkConnectionInfo"
 """Source of addresses that lists all a server has, so that a family not there is not in use."""
 
+NOT_KEPT = ""
+"""Source of addresses in a snapshot that does not say it: a family not there accuses nobody."""
+
 FAMILIES: tuple[Family, ...] = (4, 6)
 
 Kind = tuple[Generation | None, bool | None, bool | None, bool | None]
@@ -164,12 +167,18 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
             server=server,
             connectors=tuple(connectors[place]),
             addresses=_readable(each.address for each in addresses[place]),
-            has_all_addresses={each.source for each in addresses[place]} == {ADAPTERS},
+            has_all_addresses=_are_all(each.source for each in addresses[place]),
             downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
             covered=org.covers(server.name),
         )
         for place, server in enumerate(org.servers)
     )
+
+
+def _are_all(sources: Iterable[str]) -> bool:
+    """Whether addresses from these sources are all that a server has."""
+    found = set(sources)
+    return bool(found) and found <= {ADAPTERS, NOT_KEPT}
 
 
 class _Names:

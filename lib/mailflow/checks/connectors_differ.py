@@ -59,7 +59,7 @@ def find(rights: Rights, servers: Sequence[ServerView]) -> Iterator[Finding]:
             words = _found(group, place, wrong) if wrong else _unknown(group, place, open_ones)
             yield Finding(
                 check=CHECK,
-                state="found" if wrong else "unknown",
+                state="found" if wrong and group.is_certain else "unknown",
                 server=member,
                 connector=one,
                 evidence=words,
@@ -123,6 +123,11 @@ class Group:
     connectors: tuple[tuple[ServerView, ReceiveConnector], ...]
     settings: tuple[Setting, ...]
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the servers are known to be of one site; Edge servers stand outside of them."""
+        return bool(self.site) or self.kind == _EDGE
+
 
 @dataclass(frozen=True, slots=True)
 class _Aspect:
@@ -145,6 +150,7 @@ def _truth(value: bool | None) -> str:
     return "yes" if value else "no"
 
 
+_EDGE = "edge"
 _RANGES = "remote ranges"
 _ASPECTS = (
     _Aspect(
@@ -259,8 +265,10 @@ def _difference(aspect: _Aspect, one: ReceiveConnector, first: ReceiveConnector)
 def _kind(server: Server) -> Hashable:
     """Servers on which setup makes the same connectors (section 2)."""
     if server.is_edge:
-        return "edge"
-    if server.generation is Generation.LEGACY or server.generation is None:
+        return _EDGE
+    if server.generation is None:
+        return None, server.name  # of a kind that is not known: like no other
+    if server.generation is Generation.LEGACY:
         return server.generation
     if server.generation is Generation.MODERN:
         return True, True
@@ -288,6 +296,8 @@ def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
     reading = f"{one.name} on {one.server} differs from connectors of the same name: {'; '.join(sentences)}."
     if not all(setting.usual for setting in wrong):
         reading += " The configuration alone does not say which of them is correct."
+    if not group.is_certain:
+        reading += " Their sites are not known: between sites it may be by design."
     remedy = (
         f"Decide which setting of {one.name} is correct and apply it to all servers behind the "
         "same load balancer or DNS name."

@@ -55,8 +55,14 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         for sender in dict.fromkeys(path.sender for path in suspect.telling):
             by_sender.setdefault(sender, []).append(suspect)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
+    unknown: dict[ServerView, list[MailPath]] = {}
+    for path in paths:
+        if path.state == "unknown":
+            unknown.setdefault(path.sender, []).append(path)
     for case in cases:
-        _place(case, by_sender.get(case.sender, []) if case.sender else [], complaints)
+        mine = by_sender.get(case.sender, []) if case.sender else []
+        dark = unknown.get(case.sender, []) if case.sender else None
+        _place(case, mine, complaints, in_the_dark=_is_in_the_dark(case, dark))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
     entries = _ordered(entries)
@@ -186,10 +192,26 @@ def _conflicts_elsewhere(servers: Iterable[ServerView], suspects: _Suspects) -> 
             suspects.setdefault(key, _Suspect(ROLE_CONFLICT, view, conflict.odd))
 
 
+def _is_in_the_dark(case: QueueCase, unknown: Iterable[MailPath] | None) -> bool:
+    """Whether the error may come from configuration that was not read.
+
+    Then its own cause is one of several, however clear the text is.
+
+    Args:
+        case: the queue.
+        unknown: the undetermined paths of its server; None: the server is not known.
+    """
+    if not _admits(case):
+        return False
+    return unknown is None or any(path.target in case.targets for path in unknown)
+
+
 def _place(
     case: QueueCase,
     suspects: Iterable[_Suspect],
     complaints: dict[tuple[str, str | None, State], _Complaint],
+    *,
+    in_the_dark: bool,
 ) -> None:
     """Give a stuck queue to the faults that explain it, or make a finding of its error.
 
@@ -197,6 +219,7 @@ def _place(
         case: the queue.
         suspects: those on paths of its server.
         complaints: what errors named so far.
+        in_the_dark: whether configuration that was not read may explain it.
     """
     admitted = _admits(case)
     concerned = [each for each in suspects if each.concerns(case, admitted)]
@@ -205,7 +228,7 @@ def _place(
         each.queues.append(case)
     if found:
         return
-    cause = _own_cause(case, in_doubt=bool(concerned))
+    cause = _own_cause(case, in_doubt=bool(concerned), in_the_dark=in_the_dark)
     if cause is None:
         return
     name, state = cause
@@ -214,7 +237,9 @@ def _place(
     complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
 
 
-def _own_cause(case: QueueCase, *, in_doubt: bool) -> tuple[str, State] | None:
+def _own_cause(
+    case: QueueCase, *, in_doubt: bool, in_the_dark: bool
+) -> tuple[str, State] | None:
     """The finding that a queue's error makes by itself; None where a suspect carries it already."""
     if case.is_unreachable:
         return ROUTING, "found"
@@ -227,7 +252,7 @@ def _own_cause(case: QueueCase, *, in_doubt: bool) -> tuple[str, State] | None:
         return None if in_doubt else (OUTSIDE, "unknown")
     if says.cause and says.cause not in CONFIGURATION_CAUSES:
         whole = case.queue.last_error_complete and case.error.complete
-        return says.cause, "found" if whole else "unknown"
+        return says.cause, "found" if whole and not in_the_dark else "unknown"
     if INACTIVE in says.candidates and case.inactive:
         return INACTIVE, "found"
     if in_doubt:

@@ -68,7 +68,7 @@ def _rows(group: Group) -> Iterator[dict[str, object]]:
             "what": one.what,
             "most": one.first if one.usual else "no value has most of them",
             "differs": "\n".join(differ),
-            "state": "found" if one.deviating else "unknown",
+            "state": "found" if one.deviating and group.is_certain else "unknown",
         }
     if not open_ones:
         yield base | {"what": "nothing", "most": "the same", "differs": "none", "state": "clear"}

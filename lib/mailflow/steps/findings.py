@@ -13,8 +13,10 @@ from mailflow.steps.queues import how_much_waits, iso
 from mailflow.steps.telling import matters, next_steps, retries, told, unread_of, verdict_of
 from mailflow.steps.verdict import Checked, Diagnosis
 
-BESIDE_THE_VERDICT = frozenset({"Get-ADPermission", "Get-ServerComponentState"})
-"""Cmdlets whose answers support a finding and make none: unread, they are shown and no more."""
+BESIDE_THE_VERDICT = frozenset(
+    {"Get-ADPermission", "Get-ServerComponentState", "Get-ReceiveConnector RequireTLS"}
+)
+"""Cmdlets and properties that support a finding and make none: unread, they are shown alone."""
 
 
 def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:

@@ -66,9 +66,9 @@ def matters(row: Unread, beside: Collection[str]) -> bool:
 
     Args:
         row: of missing data.
-        beside: cmdlets that the verdict does without.
+        beside: cmdlets, and cmdlets with a property, that the verdict does without.
     """
-    return row.what.partition(" ")[0] not in beside
+    return row.what not in beside and row.what.partition(" ")[0] not in beside
 
 
 def retries(findings: Iterable[Typed], plan: Repair) -> tuple[str, ...]:
