@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mailflow.steps.claim import Proof
+from mailflow.steps.proof import prove_proposal
+
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.unfinished import that_can_go_on
 from mailflow.apply.work import Work
@@ -14,9 +17,7 @@ from mailflow.lab.practice import Practice
 from mailflow.opening import practice_organisation
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 
 SOURCE = "winrm://ex16a.contoso.example"

@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from mailflow.steps.proof import prove_proposal
 
 from applying import NEW, OLD, RELAYS
 from mailflow.apply.journal import Journal
@@ -29,7 +30,6 @@ from mailflow.lab.endpoints import PASSWORD
 from mailflow.opening import live_organisation
 from mailflow.sources.credentials import LiveOptions
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 from serving import FEW, TICK, Served, served
 from support import ROOT

@@ -11,6 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from mailflow.steps.change import applied
+from mailflow.steps.claim import Proof
+from mailflow.steps.paths import SHADOWED
+from mailflow.steps.proof import prove_proposal
 
 from faulty import check_claim, faulty_practice, stuck_queues
 from mailflow.apply.live import LiveOrganisation
@@ -22,11 +26,7 @@ from mailflow.lab.practice import Practice
 from mailflow.opening import live_organisation
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
-from mailflow.steps.change import applied
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED
-from mailflow.steps.proof import prove_proposal
 
 BY_ITSELF = timedelta(minutes=15)
 """Longer than the longest wait for a retry that nobody asks for (section 4.6)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mailflow.steps.proof import prove_findings
 
 from command_line import Call, Screen, saved
 from mailflow.lab.endpoints import serve
@@ -16,7 +17,6 @@ from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.behaviour import compare
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove_findings
 from organisations import Organisation, article, healthy
 
 RELAY = ("--server", "EX16A", "--connector", "Relay")

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from mailflow.steps.change import edited
+from mailflow.steps.claim import Proof
+from mailflow.steps.proof import prove, prove_findings
 
 from faulty import ANONYMOUS, ANY_RECIPIENT, faulty
 from mailflow.cli.whatif_screen import whatif_screen
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.change import edited
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove, prove_findings
 from organisations import E2010, E2019, Organisation, article, healthy
 
 SUBMIT = "ms-Exch-SMTP-Submit"
