@@ -62,11 +62,24 @@ def test_a_role_conflict_that_stands_is_told() -> None:
     """C9: what Exchange would not take needs no way back."""
     org = healthy().change(r"EX16A\Default EX16A", bindings="0.0.0.0:25").snapshot()
     assert kinds(violations(org, [])) == ["role conflict", "still fails"]
+    cut = replace(org, connectors=tuple(replace(c, ranges_complete=False) for c in org.connectors))
+    assert kinds(violations(cut, [])) == []
     mend = r'Set-ReceiveConnector "EX16A\Default EX16A" -Bindings "0.0.0.0:2525","[::]:2525"'
     assert violations(org, [mend]) == []
     back = [mend.replace("2525", "25").replace(',"[::]:25"', "")]
     assert kinds(rollback_violations(org, [mend], back)) == ["rollback refused"]
     assert rollback_violations(org, [mend], []) == []  # as it was, Exchange would not take it
+
+
+def test_a_way_that_worked_and_comes_to_be_open_is_told() -> None:
+    """It depends on the local address then (S9.04)."""
+    org = healthy().add_relay("EX16A", "10.0.0.0/24", name="One", bindings="10.0.0.21:25")
+    org.change(r"EX16A\One", auth="Tls, ExchangeServer", groups="ExchangeServers")
+    org.set_addresses("EX16A", "10.0.0.21", "10.0.2.21")
+    line = r'Set-ReceiveConnector "EX16A\One" -PermissionGroups ExchangeUsers'
+    found = violations(org.snapshot(), [line])
+    assert "now fails" in kinds(found)
+    assert all("unknown" in one for one in found if one.startswith("now fails"))
 
 
 def test_a_way_that_comes_to_be_open_is_told() -> None:
@@ -119,6 +132,70 @@ def test_every_organization_is_judged(capsys: pytest.CaptureFixture[str]) -> Non
     repair_property.in_full(3)
     assert "So it is" in capsys.readouterr().out
     assert judged(broken(3))[0] in ("healed", "violated", "words", "missed", "unknown", "nothing")
+
+
+def _set(name: str, values: str) -> str:
+    return f'Set-ReceiveConnector "EX16A\\{name}" {values}'
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "commands"),
+    [
+        (
+            "Default Frontend EX16A",
+            {"auth": "Tls", "groups": "None", "fqdn": "mail.example.com"},
+            ["-Fqdn $null -AuthMechanism Tls,ExchangeServer -PermissionGroups ExchangeServers"],
+        ),
+        (
+            "Default Frontend EX16A",
+            {"suppress_x_anonymous_tls": True, "enabled": False},
+            ["-Enabled $true -SuppressXAnonymousTls $false"],
+        ),
+        ("Default Frontend EX16A", {"ranges": "10.0.5.0/24"}, ['-RemoteIPRanges "0.0.0.0/0"']),
+        (
+            "Default Frontend EX16A",
+            {"bindings": "0.0.0.0:26"},
+            ['-Bindings "0.0.0.0:26","0.0.0.0:25"'],
+        ),
+        (
+            "Relay",
+            {"ranges": "10.0.0.8/30, 10.0.5.0/24", "require_tls": True, "auth": "None"},
+            ['-AuthMechanism Tls -RemoteIPRanges "10.0.0.8-10.0.0.10","10.0.5.0/24"'],
+        ),
+        ("Relay", {"role": "HubTransport"}, ["-TransportRole FrontendTransport"]),
+        ("Relay", {"ranges": "10.0.0.11"}, ["-Enabled $false"]),
+        ("Default EX16A", {"bindings": "0.0.0.0:25, [::]:25"}, ['-Bindings "0.0.0.0:2525"']),
+    ],
+)
+def test_one_command_mends_what_one_connector_has_wrong(
+    name: str, values: dict[str, object], commands: list[str]
+) -> None:
+    """What the property asks for can be had."""
+    org = healthy().change(f"EX16A\\{name}", **values).snapshot()
+    assert failing(org)
+    assert violations(org, [_set(name, line) for line in commands]) == []
+
+
+def test_connectors_that_overlap_can_be_mended() -> None:
+    """S1.37: the list that goes first is one that Exchange takes; nobody else changes hands."""
+    org = healthy().add_relay("EX16A", "10.0.0.1-10.0.0.31", name="One")
+    org.add_relay("EX16A", "10.0.0.11-10.0.0.200", name="Two")
+    before = org.snapshot()
+    commands = [
+        _set("One", '-RemoteIPRanges "10.0.0.1-10.0.0.10","10.0.0.13-10.0.0.31"'),
+        _set("Two", '-RemoteIPRanges "10.0.0.13-10.0.0.200"'),
+    ]
+    servers = "10.0.0.11", "10.0.0.12"
+    assert [one for one in failing(before) if any(each in one for each in servers)]
+    assert violations(before, commands) == []
+    assert "refused" in kinds(violations(before, commands[::-1]))
+
+
+def test_a_tie_can_be_mended() -> None:
+    """S1.36: where it was open who answers, either may go."""
+    org = healthy().add_relay("EX16A", "0.0.0.0/0", "10.9.0.0/16", name="Tie", groups="None")
+    org.change(r"EX16A\Tie", groups="AnonymousUsers")
+    assert violations(org.snapshot(), [_set("Tie", '-RemoteIPRanges "10.9.0.0/16"')]) == []
 
 
 # -- The acceptance property -----------------------------------------------------------------------

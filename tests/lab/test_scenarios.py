@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from lab_snapshot import snapshot, snapshot_of
+from mailflow.checks.registry import CARDS
 from mailflow.errors import UsageError
-from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import (
     AuthMechanism,
@@ -304,7 +304,7 @@ def test_enough_kinds_of_faults() -> None:
         "outside-the-connectors",
         "",
     } <= causes
-    assert causes - {""} <= set(CAUSES)
+    assert causes - {""} <= set(CARDS)
     assert verdicts == {"found", "clear", "unknown"}
 
 

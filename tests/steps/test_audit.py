@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mailflow
+from mailflow.checks.audit import AUDIT_CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.errors import UsageError
-from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
 from mailflow.exchange.ranges import WIDTH, Address, Family
 from mailflow.exchange.selection import answer
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Right, ServerAddress, Snapshot, Unread
-from mailflow.steps.audit import AUDIT_CAUSES, audit
+from mailflow.steps.audit import audit
 from mailflow.steps.audit_connectors import audit_connectors
 from mailflow.steps.audit_names import same_names
 from mailflow.steps.audit_results import audit_results

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailflow.analysis.servers import ADAPTERS
-from mailflow.exchange.causes import CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble

@@ -3,24 +3,28 @@
 Whoever stops the program at any moment finds in it what was certainly not begun, what was begun,
 and what was seen to be done; the server tells the rest (`standing.py`). It holds the old lists, so
 that there is a way back, and no secret.
+
+Its schema has a number, with the rules of docs/formats.md: keys that this version does not know are
+kept and written again; of those that it knows only what a way back needs must be there.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mailflow.analysis.change import Edit, list_hash
 from mailflow.errors import InputError
 from mailflow.exchange.ranges import AddressRange, RangeError, parse_range
 from mailflow.snapshot import write_whole
 
-SCHEMA = "mailflow.apply/1"
+NAME, NUMBER = "mailflow.apply", 1
+SCHEMA = f"{NAME}/{NUMBER}"
 FILE = "apply.json"
 
 Note = Literal["not begun", "begun", "done", "verified", "refused", "going back", "put back"]
@@ -41,6 +45,7 @@ class ListEntry:
         controller: the domain controller that was written to; empty: not told.
         note: what is known to have been done.
         why: what went wrong, or what there is to say; a line.
+        newer: keys of a newer version.
     """
 
     connector: str
@@ -51,6 +56,7 @@ class ListEntry:
     controller: str = ""
     note: Note = "not begun"
     why: str = ""
+    newer: dict[str, Any] = field(default_factory=dict)
 
     @property
     def old_sha256(self) -> str:
@@ -73,6 +79,7 @@ class QueueEntry:
         left: messages when it was last looked at; None: not known.
         state: `waiting`, `retried`, `drained`, `moving`, `stuck`, `suspended` or `not known`.
         why: what there is to say; a line.
+        newer: keys of a newer version.
     """
 
     queue: str
@@ -80,6 +87,7 @@ class QueueEntry:
     left: int | None = None
     state: str = "waiting"
     why: str = ""
+    newer: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -95,6 +103,7 @@ class Journal:
         lists: the connectors, in the order in which their lists are set.
         queues: the queues that are tried again.
         ended: when nothing was left to tell, ISO in UTC; None: not yet.
+        newer: keys of a newer version.
     """
 
     folder: Path
@@ -105,6 +114,7 @@ class Journal:
     lists: list[ListEntry] = field(default_factory=list)
     queues: list[QueueEntry] = field(default_factory=list)
     ended: str | None = None
+    newer: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -150,8 +160,11 @@ class Journal:
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
             return _of_document(folder, document)
-        except (OSError, ValueError, KeyError, TypeError, RangeError) as error:
-            raise InputError(f"{file}: cannot be read as a journal ({error})") from error
+        except OSError as error:
+            raise InputError(f"{file}: no journal can be read ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError, RangeError, RecursionError) as error:
+            why = f"no key {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{file}: cannot be read as a journal ({why})") from error
 
     @property
     def file(self) -> Path:
@@ -207,10 +220,11 @@ class Journal:
             "ended": self.ended,
             "process": {"id": self.owner[0], "began": self.owner[1]},
             "connectors": [
-                asdict(one) | {"old_sha256": one.old_sha256, "new_sha256": one.new_sha256}
+                _written(one) | {"old_sha256": one.old_sha256, "new_sha256": one.new_sha256}
                 for one in self.lists
             ],
-            "queues": [asdict(one) for one in self.queues],
+            "queues": [_written(one) for one in self.queues],
+            **self.newer,
         }
 
     @property
@@ -231,13 +245,26 @@ _SAME = 1.0
 """Seconds within which two readings of a process's start mean the same one."""
 
 
-def journals(runs: Path) -> Iterator[Journal | InputError]:
+class DamagedError(InputError):
+    """A journal that cannot be read.
+
+    Attributes:
+        folder: its run folder.
+    """
+
+    def __init__(self, message: str, folder: Path) -> None:
+        """Say why, and whose it is."""
+        super().__init__(message)
+        self.folder = folder
+
+
+def journals(runs: Path) -> Iterator[Journal | DamagedError]:
     """The journals of all run folders, the oldest first; the error of one that cannot be read."""
     for file in sorted(runs.glob(f"*/{FILE}")):
         try:
             yield Journal.load(file.parent)
         except InputError as error:
-            yield error
+            yield DamagedError(str(error), file.parent)
 
 
 def texts(ranges: Iterable[AddressRange]) -> tuple[str, ...]:
@@ -245,27 +272,95 @@ def texts(ranges: Iterable[AddressRange]) -> tuple[str, ...]:
     return tuple(map(str, ranges))
 
 
+# -- A document to a journal -----------------------------------------------------------------------
+
+_HASHES = ("old_sha256", "new_sha256")
+_KEYS = frozenset(
+    {"schema", "source", "ticket", "started", "ended", "process", "connectors", "queues"}
+)
+
+
+def _written(one: ListEntry | QueueEntry) -> dict[str, Any]:
+    known = asdict(one)
+    del known["newer"]
+    return known | one.newer
+
+
 def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - parsed JSON
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"schema {document['schema']}, not {SCHEMA}")
-    lists = []
-    for one in document["connectors"]:
-        values = {name: one[name] for name in ListEntry.__slots__}
-        entry = ListEntry(**values | {"old": tuple(one["old"]), "new": tuple(one["new"])})
-        if (entry.old_sha256, entry.new_sha256) != (one["old_sha256"], one["new_sha256"]):
-            raise ValueError(f"the lists of {entry.connector} are not those of its hashes")
-        lists.append(entry)
+    """A journal, checked: who goes on with it must not stumble over it in the middle."""
+    if not isinstance(document, dict):
+        raise TypeError(f"expected schema {SCHEMA}, found no JSON object")
+    _check_schema(document.get("schema"))
     process = document["process"]
     return Journal(
         folder,
-        document["source"],
-        document["ticket"],
-        document["started"],
-        (process["id"], process["began"]),
-        lists,
-        [QueueEntry(**one) for one in document["queues"]],
-        document["ended"],
+        _is(str, document["source"], "source"),
+        _is(str, document.get("ticket", ""), "ticket"),
+        _is(str, document.get("started", ""), "started"),
+        (_is(int, process["id"], "process id"), float(process["began"])),
+        [_list_entry(one) for one in document["connectors"]],
+        [_queue_entry(one) for one in document.get("queues", ())],
+        _is(str, document.get("ended"), "ended", maybe=True),
+        _others(document, _KEYS),
     )
+
+
+def _check_schema(found: object) -> None:
+    if found == SCHEMA:
+        return
+    number = str(found).removeprefix(f"{NAME}/")
+    if number.isdecimal() and int(number) > NUMBER:
+        raise ValueError(
+            f"it has schema {found}, and this version of mailflow reads {SCHEMA}; use the newer "
+            "version of mailflow that wrote it"
+        )
+    raise ValueError(f"expected schema {SCHEMA}, found {found!r}")
+
+
+def _list_entry(one: Any) -> ListEntry:  # noqa: ANN401 - parsed JSON
+    known = ("connector", "server", "old", "new", "undo", "controller", "note", "why")
+    if one["note"] not in get_args(Note):
+        raise ValueError(f"{one['connector']}: no such note: {one['note']!r}")
+    entry = ListEntry(
+        connector=_is(str, one["connector"], "connector"),
+        server=_is(str, one["server"], "server"),
+        old=tuple(_is(str, each, "old") for each in one["old"]),
+        new=tuple(_is(str, each, "new") for each in one["new"]),
+        undo=_is(str, one.get("undo", ""), "undo"),
+        controller=_is(str, one.get("controller", ""), "controller"),
+        note=one["note"],
+        why=_is(str, one.get("why", ""), "why"),
+        newer=_others(one, {*known, *_HASHES}),
+    )
+    if [entry.old_sha256, entry.new_sha256] != [one[name] for name in _HASHES]:
+        raise ValueError(f"the lists of {entry.connector} are not those of its hashes")
+    return entry
+
+
+def _queue_entry(one: Any) -> QueueEntry:  # noqa: ANN401 - parsed JSON
+    return QueueEntry(
+        queue=_is(str, one["queue"], "queue"),
+        before=_is(int, one.get("before"), "before", maybe=True),
+        left=_is(int, one.get("left"), "left", maybe=True),
+        state=_is(str, one.get("state", "waiting"), "state"),
+        why=_is(str, one.get("why", ""), "why"),
+        newer=_others(one, {"queue", "before", "left", "state", "why"}),
+    )
+
+
+def _others(document: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in known}
+
+
+def _is(kind: type, value: Any, name: str, *, maybe: bool = False) -> Any:  # noqa: ANN401
+    """A value of this type, or None where that is allowed.
+
+    Raises:
+        TypeError: of another one.
+    """
+    if (value is None and maybe) or (isinstance(value, kind) and not isinstance(value, bool)):
+        return value
+    raise TypeError(f"{name} is no {kind.__name__}: {value!r}")
 
 
 def _this_process() -> tuple[int, float]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from mailflow.analysis.queues import is_stuck
 from mailflow.apply import lists
-from mailflow.apply.journal import Journal, ListEntry, journals
+from mailflow.apply.journal import DamagedError, Journal, ListEntry, journals
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadList, Standing, standing
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
 from mailflow.exchange import commands
 from mailflow.snapshot import Snapshot, load
-from mailflow.steps.queues import is_stuck
 from mailflow.table import Table
 
 
@@ -75,9 +75,10 @@ def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
     """The same by the lists of a snapshot, without verifying or writing anything."""
     read = of_snapshot(org)
     return tuple(
-        _held_up(one) or _as_it_stands(one, org, read)
+        _unreadable(one)
+        if isinstance(one, DamagedError)
+        else _held_up(one) or _as_it_stands(one, org, read)
         for one in _open(runs, org)
-        if isinstance(one, Journal)
     )
 
 
@@ -143,11 +144,15 @@ _MEANING = {
 }
 
 
-def _open(runs: Path, org: Snapshot) -> Iterator[Journal | InputError]:
+def _open(runs: Path, org: Snapshot) -> Iterator[Journal | DamagedError]:
     """Journals of this organisation that were not ended, and those that can't be read."""
     for one in journals(runs):
-        if isinstance(one, InputError) or (one.source == org.origin and one.ended is None):
+        if isinstance(one, DamagedError) or (one.source == org.origin and one.ended is None):
             yield one
+
+
+def _unreadable(one: DamagedError) -> Unfinished:
+    return Unfinished(one.folder, problem=str(one))
 
 
 def _held_up(journal: Journal) -> Unfinished | None:
@@ -161,8 +166,8 @@ def _held_up(journal: Journal) -> Unfinished | None:
 
 def _looked_at(runs: Path, org: Snapshot, read: ReadList, now: datetime) -> Iterator[Unfinished]:
     for one in _open(runs, org):
-        if isinstance(one, InputError):
-            yield Unfinished(runs, problem=str(one))
+        if isinstance(one, DamagedError):
+            yield _unreadable(one)
         else:
             yield _held_up(one) or _told(one, org, read, now)
 

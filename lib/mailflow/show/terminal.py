@@ -29,7 +29,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     blocks = [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
-    undecided = _undecided(diagnosis)
+    undecided = list(diagnosis.next_steps)
     if diagnosis.verdict == "unknown":
         blocks += _missing(diagnosis, room) + _block("DO NEXT", undecided, room)
     if diagnosis.stuck:
@@ -38,7 +38,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
         if diagnosis.repair:
             blocks += commands("REPAIR", diagnosis.repair)
         else:
-            blocks += _block("DO NEXT", words.remedies(diagnosis, "found"), room)
+            blocks += _block("DO NEXT", words.todo(diagnosis), room)
         blocks += _block("UNDECIDED", undecided, room)
     elif diagnosis.repair:
         blocks += commands("STILL TO RUN", diagnosis.repair)
@@ -62,12 +62,6 @@ def _head(diagnosis: Diagnosis, room: int) -> str:
 
 def _block(label: str, texts: list[str], room: int) -> list[str]:
     return block(label, (line for text in texts for line in text.splitlines()), room)
-
-
-def _undecided(diagnosis: Diagnosis) -> list[str]:
-    entries = words.of_state(diagnosis, "unknown")
-    texts = "\n".join(one.remedy or one.reading for one in entries)
-    return list(dict.fromkeys(texts.splitlines()))
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:

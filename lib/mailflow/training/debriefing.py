@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailflow.exchange.causes import CAUSES, Cause
+from mailflow.checks.check import Card as Cause
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.phrases import joined
 from mailflow.show.markup import Markup
 from mailflow.show.training import Debrief, debrief_card, still_open
