@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from mailflow.steps.paths import ADAPTERS
 
 from evolution import COLUMNS, IDENTITIES, PLACE, missing, of_earlier, without
 from mailflow.errors import InputError
@@ -26,7 +27,6 @@ from mailflow.snapshot import (
 )
 from mailflow.steps.audit import audit
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import ADAPTERS
 from mailflow.steps.queues import non_empty_queues
 from mailflow.steps.verdict import Diagnosis
 from organisations import E2016, E2019, STUCK, Organisation, healthy

@@ -28,8 +28,12 @@ BELOW: Mapping[str, set[str]] = {
     "sources": {*LEAVES, "exchange", "snapshot"},
     "powershell": set(),
     "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},
-    "repair": {*LEAVES, "analysis", "exchange", "phrases", "snapshot", "table"},
-    "steps": {*LEAVES, "analysis", "exchange", "phrases", "repair", "snapshot", "table"},
+    "checks": {*LEAVES, "analysis", "exchange", "phrases", "snapshot"},
+    "repair": {*LEAVES, "analysis", "checks", "exchange", "phrases", "snapshot", "table"},
+    "steps": {
+        *LEAVES,
+        *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
+    },
     "lab": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
     "apply": {
         *LEAVES,

@@ -9,6 +9,7 @@ import pytest
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.change import Edit
 from mailflow.analysis.paths import NOBODY, SHADOWED
+from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.refusals import REQUIRE_TLS
 from mailflow.repair.plan import Repair, in_order, repair
@@ -397,11 +398,11 @@ def test_which_edits_take_a_cause_away() -> None:
     found = planned(org)
     front, relay, other = found.edits
 
-    assert found.of(SHADOWED, "ex16a", r"EX16A\Relay") == (relay,)
-    assert found.of(SHADOWED, "EX16B", None) == (other,)
-    assert found.of(NOBODY, "EX16A", r"EX16A\Default Frontend EX16A") == (front,)
-    assert found.of(NOBODY, "EX16A", r"EX16A\Relay") == (front,)
-    assert found.of(NOBODY, "EX16B", None) == ()
+    assert found.of(CHECKS[SHADOWED], "ex16a", r"EX16A\Relay") == (relay,)
+    assert found.of(CHECKS[SHADOWED], "EX16B", None) == (other,)
+    assert found.of(CHECKS[NOBODY], "EX16A", r"EX16A\Default Frontend EX16A") == (front,)
+    assert found.of(CHECKS[NOBODY], "EX16A", r"EX16A\Relay") == (front,)
+    assert found.of(CHECKS[NOBODY], "EX16B", None) == ()
 
 
 def test_in_order_waits_for_what_stands_in_the_way() -> None:
