@@ -8,13 +8,13 @@ from itertools import chain
 
 import pytest
 
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.catalogue import BY_CODE, GENERAL, PLAIN, TELLING, WINSOCK
 from mailflow.exchange.causes import Explanation, explain, who_said_it
 from mailflow.exchange.last_error import parse
 from support import needs_shared
 
 AUTH = "451 5.7.3 Cannot achieve Exchange Server authentication"
-
 
 ENTRIES = tuple(chain(TELLING, WINSOCK.values(), PLAIN, GENERAL, BY_CODE))
 
@@ -24,11 +24,13 @@ def says(text: str) -> Explanation:
     return explain(parse(text))
 
 
-def test_each_row_of_the_catalogue_is_whole() -> None:
-    """A deciding row names one, and fragments are lower case."""
+def test_catalogue_names_causes_that_exist() -> None:
+    """Each row's causes have cards, a deciding row names one, and fragments are lower case."""
+    named = {cause for entry in ENTRIES for cause in entry.causes}
     lame = [entry.says for entry in ENTRIES if entry.decides and not entry.causes]
     loud = [one for entry in ENTRIES for one in entry.fragments if one != one.casefold()]
 
+    assert named <= set(CAUSES)
     assert (lame, loud) == ([], [])
     assert all(entry.facts and entry.speaker for entry in ENTRIES)
 

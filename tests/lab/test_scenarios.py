@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab_snapshot import snapshot, snapshot_of
-from mailflow.checks.registry import CARDS
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.errors import UsageError
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import (
@@ -304,7 +304,7 @@ def test_enough_kinds_of_faults() -> None:
         "outside-the-connectors",
         "",
     } <= causes
-    assert causes - {""} <= set(CARDS)
+    assert causes - {""} <= set(CAUSES)
     assert verdicts == {"found", "clear", "unknown"}
 
 

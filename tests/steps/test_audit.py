@@ -99,7 +99,7 @@ def test_healthy_is_clear_and_says_what_is_harmless() -> None:
     assert (actual.verdict, open_ones(actual)) == ("clear", [])
     meant = of(actual, PLANNED, "clear")
     assert [one.connector for one in meant] == [r"EX16A\Relay", r"EX16B\Relay"]
-    assert all("harmless to servers" in one.reading for one in meant)
+    assert all("intercepts no Exchange server" in one.reading for one in meant)
     assert "harmless by design" in actual.summary
     assert (actual.repair, actual.undo) == ((), ())
 
@@ -261,7 +261,7 @@ def test_smaller_range_of_another_connector_protects() -> None:
     actual = examine(org)
 
     assert open_ones(actual) == []
-    assert "does not answer them" in of(actual, PLANNED, "clear")[1].reading
+    assert "does not accept them" in of(actual, PLANNED, "clear")[1].reading
 
 
 def test_connector_that_lets_servers_in_is_there_on_purpose() -> None:
@@ -291,8 +291,8 @@ def test_connector_without_the_group_is_no_harmless_one() -> None:
     ("ranges", "bindings", "words"),
     [
         ("10.0.0.0/24", "0.0.0.0:587", "port 587 alone"),
-        ("10.0.0.21", "0.0.0.0:25", "does not answer them"),
-        ("10.0.7.0/24", "0.0.0.0:25", "for other hosts"),
+        ("10.0.0.21", "0.0.0.0:25", "does not accept them"),
+        ("10.0.7.0/24", "0.0.0.0:25", "serves other hosts"),
     ],
 )
 def test_what_catches_no_server_is_harmless(ranges: str, bindings: str, words: str) -> None:
@@ -527,7 +527,7 @@ def test_role_that_was_not_read_is_unknown() -> None:
         ({"enabled": False}, "it is disabled"),
         ({"bindings": ()}, "bound to no local address"),
         ({"ranges": "2001:db8::/64"}, "bound to IPv4 and lists IPv6"),
-        ({"ranges": "10.0.5.0/25, 10.0.5.200"}, "answered by Half and Host"),
+        ({"ranges": "10.0.5.0/25, 10.0.5.200"}, "accepted by Half and Host"),
     ],
 )
 def test_connector_that_no_address_reaches(change: dict[str, object], words: str) -> None:
@@ -649,7 +649,7 @@ def test_namesake_that_differs_from_the_majority(change: dict[str, object], word
 
     assert (entry.state, entry.connector) == ("found", r"EX16B\Relay")
     assert words in entry.reading
-    assert "cannot be told" not in entry.reading
+    assert "does not say which" not in entry.reading
 
 
 @pytest.mark.parametrize(
@@ -681,7 +681,7 @@ def test_two_that_differ_have_no_majority() -> None:
     (entry,) = of(examine(org), DIFFER)
 
     assert entry.connector == r"EX16B\Relay"
-    assert "Which of them is right cannot be told" in entry.reading
+    assert "does not say which of them is correct" in entry.reading
 
 
 def test_names_of_servers_in_names_are_no_difference() -> None:

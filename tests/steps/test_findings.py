@@ -834,6 +834,6 @@ def test_nobody_listens_for_a_family_that_may_not_be_there() -> None:
     actual = diagnose(org)
 
     assert {one.state for one in open_ones(actual)} == {"unknown"}
-    assert "no IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
+    assert "No IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
     org.set_addresses("EDGE1", "192.0.2.5", "2001:db8::5")
     assert any(one.server == "EDGE1" and one.state == "found" for one in open_ones(diagnose(org)))

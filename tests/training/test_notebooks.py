@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailflow.checks.registry import CARDS
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.lab import scenarios
 from mailflow.lab.practice import Practice
 from mailflow.training import cases
@@ -58,7 +58,7 @@ def secrets(case: str) -> set[str]:
     """Words that would give a case away: telling name, causes, what an administrator made."""
     telling = scenarios._telling(case)
     org = Practice.begin(telling).organisation
-    found = {telling, *CARDS, *(card.title for card in CARDS.values())}
+    found = {telling, *CAUSES, *(card.title for card in CAUSES.values())}
     for server in org.servers:
         found |= {server.name, *server.addresses}
     data = json.loads((ROOT / f"lib/mailflow/lab/cases/{telling}.json").read_text("utf-8"))

@@ -25,9 +25,7 @@ class Acceptance:
         self._connectors = connectors
         self._lean = asked.lean(connectors)
         self._answers: dict[tuple[int, Address | None, int, Sizes], tuple[Answer, int | None]] = {}
-        special = [
-            block for each in self._lean for block in each.ranges if not block.is_everything
-        ]
+        special = [block for each in self._lean for block in each.ranges if not block.is_everything]
         # Most addresses lie in no range but those for all, which say the same for each.
         self._singles = {(block.family, block.first) for block in special if block.size == 1}
         self._blocks = [block for block in special if block.size > 1]
@@ -57,9 +55,7 @@ class Acceptance:
     def whole(self, lean: ReceiveConnector) -> ReceiveConnector:
         """The connector with its whole list, for one that an answer names."""
         return next(
-            whole
-            for whole, each in zip(self._connectors, self._lean, strict=True)
-            if each is lean
+            whole for whole, each in zip(self._connectors, self._lean, strict=True) if each is lean
         )
 
     def _place(self, lean: ReceiveConnector | None) -> int | None:
@@ -69,8 +65,7 @@ class Acceptance:
         """Each connector's smallest range that contains the address (S1.14), and their sizes."""
         family, number = family_of(address), int(address)
         if (family, number) in self._singles or any(
-            block.family == family and block.first <= number <= block.last
-            for block in self._blocks
+            block.family == family and block.first <= number <= block.last for block in self._blocks
         ):
             return _sized([_smallest(connector, address) for connector in self._lean])
         return self._everywhere[family]

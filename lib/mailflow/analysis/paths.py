@@ -272,8 +272,7 @@ class _Station:
             if conflict.is_met_at(remote.version, local, endpoint.port):
                 return Assessment("found", ROLE_CONFLICT, conflict.odd)
         outcomes = [
-            self._outcome(self._acceptance.whole(lean), sender.downgraded)
-            for lean in got.possible
+            self._outcome(self._acceptance.whole(lean), sender.downgraded) for lean in got.possible
         ]
         if got.unknown is not None:
             return _assess_uncertain(self.view, got, outcomes)
@@ -352,9 +351,7 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
     return Assessment("found", NOBODY, view.intended(endpoint.process, endpoint.port))
 
 
-def _assess_uncertain(
-    view: ServerView, got: Answer, outcomes: Sequence[Assessment]
-) -> Assessment:
+def _assess_uncertain(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
     """The winner is not certain: found or clear only if it is so whoever wins (contract 8.8)."""
     states: set[State] = {each.state for each in outcomes}
     if got.nobody_possible:

@@ -132,9 +132,7 @@ class Queues:
         if key not in self._candidates:
             server = sender.server if sender else None
             found = {id(each) for each in candidate_targets(queue, server, self._servers)}
-            self._candidates[key] = tuple(
-                view for view in self._views if id(view.server) in found
-            )
+            self._candidates[key] = tuple(view for view in self._views if id(view.server) in found)
         return self._candidates[key]
 
     def _named(self, error: LastError) -> ServerView | None:

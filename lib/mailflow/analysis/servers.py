@@ -288,9 +288,7 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
                 yield RoleConflict(odd, other, (mine, theirs))
 
 
-def out_of_place(
-    first: ReceiveConnector, second: ReceiveConnector, port: int
-) -> ReceiveConnector:
+def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
     """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9).
 
     A connector of setup's belongs to the port that setup gave it and to no other; beside it at home

@@ -73,9 +73,7 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     found += _lost_defaults(servers, list(found))
     found += _conflicts(servers, ways)
     silent = {each.connector for each in found if (each.id, each.state) == (NOBODY, "found")}
-    found += (
-        each for each in connector_never_answers.find(whole) if each.connector not in silent
-    )
+    found += (each for each in connector_never_answers.find(whole) if each.connector not in silent)
     found += connectors_differ.find(analysis.rights, servers)
     found += relay_wider_than_it_looks.find(analysis.rights, whole)
     found += planned_server_shadowed.harmless(servers, planned, list(found))
@@ -140,9 +138,7 @@ class _Suspect:
     def finding(self) -> Finding:
         """What it comes to; servers to come without a name are not among the senders."""
         telling = [way for way in self.ways if way.path.state == self.state]
-        names = (
-            way.planned.name if way.planned else way.path.sender.name for way in telling
-        )
+        names = (way.planned.name if way.planned else way.path.sender.name for way in telling)
         return Finding(
             check=CHECKS[self.cause],
             state=self.state,
@@ -174,9 +170,7 @@ def _suspects(ways: Iterable[Way]) -> list[_Suspect]:
     return list(suspects.values())
 
 
-def _lost_defaults(
-    servers: Iterable[ServerView], told: Iterable[Finding]
-) -> Iterator[Finding]:
+def _lost_defaults(servers: Iterable[ServerView], told: Iterable[Finding]) -> Iterator[Finding]:
     """Connectors of setup's that lost what servers need, although none is known to need them.
 
     Args:

@@ -89,9 +89,7 @@ class Finding:
     def addresses(self) -> tuple[str, ...]:
         """The senders' addresses that it was found on, each once."""
         own = self.evidence.addresses if isinstance(self.evidence, Words) else ()
-        return own or tuple(
-            dict.fromkeys(str(path.address) for path in self.paths if path.address)
-        )
+        return own or tuple(dict.fromkeys(str(path.address) for path in self.paths if path.address))
 
     @property
     def port(self) -> str:
@@ -204,8 +202,10 @@ def tell(
     elsewhere = [name for name in dict.fromkeys(rest) if name != _name(first)]
     if not elsewhere:
         names = joined(each.connector.name for each in others if each.connector)
-        return f"{tell([first], sentences)} The same applies to {names}." if names else tell(
-            [first], sentences
+        return (
+            f"{tell([first], sentences)} The same applies to {names}."
+            if names
+            else tell([first], sentences)
         )
     are = "is" if len(elsewhere) == 1 else "are"
     return f"{tell([first], sentences)} {joined(elsewhere)} {are} affected in the same way."
@@ -308,4 +308,3 @@ PROBE = (
 RETRY = 'Retry-Queue -Identity "{queue}"'
 COMPONENTS = "Get-ServerComponentState {target} | Format-Table Component, State"
 REACH = "On the sending server: Test-NetConnection {target} -Port 25 (on old ones: telnet)"
-

@@ -75,8 +75,10 @@ def _sentences(finding: Finding, where: str) -> str:
         if path and path.endpoint
         else None
     )
-    instead = f" instead of {default.name}" if default and where.count(" and ") == 0 else (
-        " instead of the default connector"
+    instead = (
+        f" instead of {default.name}"
+        if default and where.count(" and ") == 0
+        else (" instead of the default connector")
     )
     trusted = connector is not None and connector.is_externally_secured
     offers = (

@@ -142,9 +142,7 @@ def _admits(case: QueueCase) -> frozenset[str]:
     return frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
 
 
-def _on_evidence(
-    paths: Sequence[MailPath], cases: Sequence[QueueCase]
-) -> tuple[MailPath, ...]:
+def _on_evidence(paths: Sequence[MailPath], cases: Sequence[QueueCase]) -> tuple[MailPath, ...]:
     """Paths that configuration leaves open become found where a queue is stuck with 5.7.3.
 
     Only where no other path of that queue explains it already.
@@ -237,9 +235,7 @@ def _place(
     complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
 
 
-def _own_cause(
-    case: QueueCase, *, in_doubt: bool, in_the_dark: bool
-) -> tuple[str, State] | None:
+def _own_cause(case: QueueCase, *, in_doubt: bool, in_the_dark: bool) -> tuple[str, State] | None:
     """The finding that a queue's error makes by itself; None where a suspect carries it already."""
     if case.is_unreachable:
         return ROUTING, "found"

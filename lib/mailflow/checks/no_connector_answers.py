@@ -75,8 +75,10 @@ def _reason(finding: Finding) -> str:
         for path in finding.paths
         if path.address
     )
-    what = "its Bindings do not cover the local address" if contained else (
-        "its RemoteIPRanges do not contain them"
+    what = (
+        "its Bindings do not cover the local address"
+        if contained
+        else ("its RemoteIPRanges do not contain them")
     )
     return f"{connector.name} is enabled, but {what}"
 

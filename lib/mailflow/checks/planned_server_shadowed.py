@@ -110,10 +110,7 @@ def welcome(
 ) -> Iterator[Finding]:
     """The clear entry on servers to come that every connector lets in, where all was read."""
     named = {
-        address
-        for each in told
-        if each.state in ("found", "unknown")
-        for address in each.addresses
+        address for each in told if each.state in ("found", "unknown") for address in each.addresses
     }
     hidden = any(
         True

@@ -52,7 +52,5 @@ _IN_ORDER = (
 CHECKS: Mapping[str, Check] = MappingProxyType({check.id: check for check in _IN_ORDER})
 """Every check by its id."""
 
-CARDS: Mapping[str, Card] = MappingProxyType(
-    {cause: check.card for cause, check in CHECKS.items()}
-)
+CARDS: Mapping[str, Card] = MappingProxyType({cause: check.card for cause, check in CHECKS.items()})
 """What is told of every cause, by its id."""

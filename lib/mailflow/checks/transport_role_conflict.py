@@ -14,6 +14,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     Step,
+    Words,
     changed,
     fill_in,
     not_read,
@@ -51,7 +52,7 @@ CARD = Card(
 
 def explain(findings: Sequence[Finding]) -> str:
     """Which connector does not belong to the endpoint."""
-    if findings[0].state != "found":
+    if findings[0].state != "found" or isinstance(findings[0].evidence, Words):
         return tell(findings, lambda _, where: where)
     return " ".join(
         f"On {finding.server.name}, {finding.connector.name} claims an endpoint that a connector "

@@ -50,6 +50,16 @@ def refuser(view: ServerView) -> Refuser:
     return refuse
 
 
+def view_of(org: Snapshot, connector: ReceiveConnector) -> ServerView:
+    """The server that a connector belongs to, also where only the connector names it."""
+    for view in analyze(org).servers:
+        if view.server.is_named(connector.server):
+            return view
+    server = Server(connector.server)
+    mine = (each for each in org.connectors if server.is_named(each.server))
+    return ServerView(server, tuple(mine))
+
+
 def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
     """The organization as it is once the commands were run, one after the other.
 
@@ -60,9 +70,7 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
     connectors = list(org.connectors)
     places = {each.identity.casefold(): place for place, each in enumerate(connectors)}
     views = {
-        each.identity.casefold(): view
-        for view in analyze(org).servers
-        for each in view.connectors
+        each.identity.casefold(): view for view in analyze(org).servers for each in view.connectors
     }
     for edit in edits:
         wanted = edit.identity.casefold()
@@ -74,7 +82,7 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
         ):
             raise RefusedError(_other_values(edit, now))
         changed = set_values(now, edit)
-        view = views.get(wanted) or ServerView(Server(now.server), (now,))
+        view = views.get(wanted) or view_of(org, now)
         beside = [connectors[places[each.identity.casefold()]] for each in view.connectors]
         if tuple(beside) != edit.beside:
             text = refuser(view)(changed, beside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import Judge
+from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
 from mailflow.analysis.planned import parse_planned
 from mailflow.analysis.queues import as_of
 from mailflow.analysis.servers import ServerView
@@ -19,6 +19,9 @@ from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.queues import iso
 from mailflow.steps.telling import matters, next_steps, reading_of, told, unread_of, verdict_of
 from mailflow.steps.verdict import Checked, Diagnosis, Verdict
+
+LOST = frozenset({DEFAULT_LACKS_AUTH, GROUP_MISSING})
+"""What a connector of setup's may have lost although no server is known to arrive there."""
 
 BESIDE_THE_AUDIT = frozenset(
     {
@@ -47,16 +50,14 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
     lost = [
         each.connector.identity
         for each in found.findings
-        if each.state == "found" and each.connector and not each.paths and each.check.step
+        if each.state == "found" and each.connector and each.id in LOST and not each.paths
     ]
     plan = repair(
         analysis,
         analysis.paths,
         [view.name for view in analysis.servers if view.covered and view.role_conflicts],
         judge=Judge(analysis.servers, (each.address for each in coming)),
-        further=(
-            way.path for way in found.ways if not way.in_use and way.path.state == "found"
-        ),
+        further=(way.path for way in found.ways if not way.in_use and way.path.state == "found"),
         lost=lost,
     )
     unread = unread_of(org)
@@ -112,7 +113,9 @@ def _summary(
 ) -> str:
     """One or two sentences for the ticket."""
     told = [one for one in entries if one.state == verdict]
-    missing = joined(f"{one.server} {one.what}".strip() for one in unread if matters(one, BESIDE_THE_AUDIT))
+    missing = joined(
+        f"{one.server} {one.what}".strip() for one in unread if matters(one, BESIDE_THE_AUDIT)
+    )
     if verdict == "clear":
         meant = sum(one.connector is not None for one in told)
         looked = counted(sum(len(one.connectors) for one in servers), "receive connector")

@@ -34,9 +34,7 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     plan = repair(analysis, found.paths, conflicts)
     unread = unread_of(org)
     stuck = [case.queue for case in found.cases]
-    verdict = verdict_of(
-        found.findings, any(matters(row, BESIDE_THE_VERDICT) for row in unread)
-    )
+    verdict = verdict_of(found.findings, any(matters(row, BESIDE_THE_VERDICT) for row in unread))
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, found.findings, stuck),

@@ -160,7 +160,9 @@ def _missing(finding: Typed, unread: Sequence[Unread]) -> tuple[int, ...]:
         place
         for place, row in enumerate(unread)
         if (not row.server or row.server in names)
-        and (row.what.partition(" ")[0] in cmdlets or row.what in ("addresses", "version", "capture"))
+        and (
+            row.what.partition(" ")[0] in cmdlets or row.what in ("addresses", "version", "capture")
+        )
     )
 
 

@@ -75,7 +75,7 @@ def debrief(
     title = card.title if card else heads.get(began.verdict, "")
     links = [("the facts", f"{DOCUMENTS}/facts.md")]
     if card:
-        links.insert(0, (f"the cause {card.id}", f"{DOCUMENTS}/causes.md#{card.id}"))
+        links.insert(0, (f"the cause {card.id}", f"{DOCUMENTS}/checks/{card.id}.md"))
     if after:
         links.append(("the next case", after))
     asked = list(questions)
