@@ -88,14 +88,15 @@ def rollback_violations(
 ) -> list[str]:
     """What is wrong with the way back: a command that is not taken, or a value that is another.
 
-    Values of a connector that Exchange would not have taken as it stood (S8.65) need not come back.
+    Values of a connector that Exchange would not have taken as it stood (S8.65), or does not take
+    beside one that therefore stays, need not come back.
     """
     after, _ = typed_in(snapshot, commands)
     again, wrong = typed_in(after, rollback)
     found = [f"rollback {one}" for one in wrong if not one.startswith("unread written")]
     for old, new in zip(snapshot.connectors, again.connectors, strict=True):
         names = [name for name in VALUES if getattr(old, name) != getattr(new, name)]
-        if names and not _is_refused(snapshot, old):
+        if names and not _is_refused(snapshot, old) and not _is_refused(again, old):
             found.append(f"rollback differs: {old.identity}: {', '.join(names)}")
     return found
 
