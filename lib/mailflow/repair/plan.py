@@ -152,6 +152,7 @@ class _Draft:
         self._further, self._lost = further, lost
         self._now = view
         self.steps: dict[str, set[Stepper]] = {}
+        self._found: set[Stepper] = set()
         self.edits: list[Edit] = []
         self.refused: list[Refusal] = []
 
@@ -165,6 +166,9 @@ class _Draft:
             if not wrong and not self._now.role_conflicts:
                 self._finish(paths)
                 return
+            if not turn:
+                self._found = {_STEPS[path.cause] for path in wrong if path.cause in _STEPS}
+                self._found |= {_STEPS[ROLE_CONFLICT]} if self._now.role_conflicts else set()
             step, mine = self._next(wrong)
             made = step(self._now, mine)
             if isinstance(made, NoStep):
@@ -204,8 +208,10 @@ class _Draft:
             for old, new in zip(self._now.connectors, connectors, strict=True)
             if old is not new and old != new
         ]
+        # What only comes to light behind another fault belongs to the findings that there are.
+        mine = {step} if step in self._found else self._found | {step}
         for each in changed:
-            self.steps.setdefault(each.identity, set()).add(step)
+            self.steps.setdefault(each.identity, set()).update(mine)
         self._now = self._now.with_connectors(connectors)
         return bool(changed)
 
