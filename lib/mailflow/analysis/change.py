@@ -109,7 +109,9 @@ class Edit:
     def parameters(self) -> tuple[Parameter, ...]:
         """What it sets."""
         return tuple(
-            name for name in PARAMETERS if value_of(self.before, name) != value_of(self.after, name)
+            name
+            for name in PARAMETERS
+            if name in self.asked or value_of(self.before, name) != value_of(self.after, name)
         )
 
     @property

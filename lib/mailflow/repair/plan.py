@@ -51,12 +51,14 @@ class Repair:
     Attributes:
         edits: commands in an order in which Exchange takes each; empty where there is no repair.
         steps: identity of each changed connector to the steps of checks that changed it.
+        late: identities of those whose fault only comes to light behind another one.
         refused: why there is no repair, or none for some server.
         proof: what the commands do to every address.
     """
 
     edits: tuple[Edit, ...] = ()
     steps: Mapping[str, frozenset[Stepper]] = field(default_factory=dict)
+    late: frozenset[str] = frozenset()
     refused: tuple[Refusal, ...] = ()
     proof: Proof | None = None
 
@@ -79,7 +81,9 @@ class Repair:
             and check.step in self.steps[edit.identity]
         ]
         own = [edit for edit in mine if connector and edit.identity == connector]
-        return tuple(own or mine)
+        if not own:
+            return tuple(mine)
+        return tuple(edit for edit in mine if edit in own or edit.identity in self.late)
 
 
 def repair(
@@ -130,7 +134,8 @@ def repair(
     steps = {
         identity: frozenset(some) for draft in drafts for identity, some in draft.steps.items()
     }
-    return Repair(edits, steps, (), proof)
+    late = frozenset(name for draft in drafts for name in draft.late)
+    return Repair(edits, steps, late, (), proof)
 
 
 def _short(server: str) -> str:
@@ -152,6 +157,7 @@ class _Draft:
         self._further, self._lost = further, lost
         self._now = view
         self.steps: dict[str, set[Stepper]] = {}
+        self.late: set[str] = set()
         self._found: set[Stepper] = set()
         self.edits: list[Edit] = []
         self.refused: list[Refusal] = []
@@ -209,8 +215,11 @@ class _Draft:
             if old is not new and old != new
         ]
         # What only comes to light behind another fault belongs to the findings that there are.
-        mine = {step} if step in self._found else self._found | {step}
+        is_late = step not in self._found
         for each in changed:
+            if is_late and each.identity not in self.steps:
+                self.late.add(each.identity)
+            mine = self._found | {step} if is_late else {step}
             self.steps.setdefault(each.identity, set()).update(mine)
         self._now = self._now.with_connectors(connectors)
         return bool(changed)
