@@ -136,7 +136,7 @@ def test_other_connectors_are_another_view() -> None:
 
     after = before.with_connectors(view(changed).connectors)
     assert after.server is before.server
-    assert [one.odd.identity for one in after.role_conflicts] == [DEFAULT]
+    assert {one.odd.identity for one in after.role_conflicts} == {DEFAULT}
 
 
 def test_what_an_administrator_made() -> None:
