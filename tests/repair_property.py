@@ -88,8 +88,8 @@ def rollback_violations(
 ) -> list[str]:
     """What is wrong with the way back: a command that is not taken, or a value that is another.
 
-    Values of a connector that Exchange would not have taken as it stood (S8.65) need not come back,
-    nor those that it would not take beside such a one.
+    Values of a connector that Exchange would not have taken as it stood (S8.65), or does not take
+    beside one that therefore stays, need not come back.
     """
     after, _ = typed_in(snapshot, commands)
     again, wrong = typed_in(after, rollback)

@@ -239,7 +239,11 @@ def test_an_old_mapping_conflict_refuses_the_repair() -> None:
     found = planned(org)
 
     assert [(one.connector, one.kind, one.text) for one in found.refused] == [
-        (r"EX16A\Relay", "refused", TEXT_B.format(r"EX16A\Old"))
+        (
+            r"EX16A\Relay",
+            "refused",
+            r"Exchange would refuse EX16A\Relay: " + TEXT_B.format(r"EX16A\Old"),
+        )
     ]
     assert found.edits == ()
 

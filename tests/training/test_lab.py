@@ -210,7 +210,7 @@ def test_the_debrief_names_facts_and_documents() -> None:
     assert 'href="case_02.ipynb"' in html
     assert "S1.13" in html
     assert "fewer wins, in whatever notation" in html  # what S1.13 says
-    assert "Take the sender&#39;s addresses off" in html  # how the card repairs it
+    assert "Remove the sender&#39;s addresses from" in html  # how the card repairs it
     assert "<script" not in html
 
 

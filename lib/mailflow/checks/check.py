@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
@@ -134,11 +135,13 @@ class NoStep:
             read. elsewhere: something else stands in the way.
         connector: whose value stands in the way; None: none is to blame.
         text: why, and what to do instead.
+        command: what to type for that; empty: nothing.
     """
 
     kind: StuckKind
     connector: str | None
     text: str
+    command: str = ""
 
 
 Step = Sequence[ReceiveConnector] | NoStep
@@ -288,8 +291,8 @@ def not_read(parameter: str, connector: ReceiveConnector, view: ServerView) -> N
         "unread",
         connector.identity,
         f"{parameter} of {connector.identity} was not exported in full, so no command is given. "
-        "Export all properties, then rerun: "
-        f"Get-ReceiveConnector -Server {view.name} | Export-Clixml receive-connectors.xml",
+        "Export all properties, then rerun:",
+        Missing(view.name, CONNECTORS).command,
     )
 
 

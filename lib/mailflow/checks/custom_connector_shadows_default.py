@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mailflow.analysis.acceptance import Acceptance
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.servers import Addresses, ServerView, family_of
 from mailflow.checks.check import (
@@ -116,8 +117,8 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
             "unread",
             cut[0],
             f"RemoteIPRanges of {joined(cut)} are truncated in the export, so the new list cannot "
-            "be written. Export the whole list, then rerun: "
-            f"Get-ReceiveConnector -Server {view.name} | Export-Clixml receive-connectors.xml",
+            "be written. Export the whole list, then rerun:",
+            Missing(view.name, CONNECTORS).command,
         )
     now = release(view.connectors, connections(view, paths))
     # A list that would be empty is none that Exchange is known to take (S8.64): a connector that

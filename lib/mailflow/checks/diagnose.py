@@ -16,7 +16,7 @@ from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Finding, State
 from mailflow.checks.errors import INACTIVE
-from mailflow.checks.registry import CHECKS
+from mailflow.checks.registry import CARDS, CHECKS
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.connectors import ReceiveConnector
 
@@ -129,7 +129,21 @@ class _Complaint:
             state=self.state,
             server=self.server,
             queues=tuple(self.cases),
+            note=self._candidates if self.state == "unknown" else "",
         )
+
+    @property
+    def _candidates(self) -> str:
+        """What the errors may come from, where they do not tell it by themselves."""
+        causes = dict.fromkeys(
+            cause
+            for case in self.cases
+            if case.explanation.cause is None
+            for cause in case.explanation.candidates
+        )
+        if len(causes) < 2 or self.cause == OUTSIDE:
+            return ""
+        return f" Possible causes: {'; '.join(CARDS[cause].title for cause in causes)}."
 
 
 _Suspects = dict[tuple[str, str, str | None], _Suspect]

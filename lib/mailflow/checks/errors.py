@@ -32,7 +32,9 @@ def explain(findings: Sequence[Finding]) -> str:
     texts = dict.fromkeys(map(_said, cases))
     inactive = cases[0].inactive if card.id == INACTIVE and cases else ()
     states = joined(f"{each.component} of {each.server} is {each.state}" for each in inactive)
-    told = f"{queues}: {joined(texts, most=3)}. {card.meaning}"
+    told = f"{queues}: {joined(texts, most=3)}."
+    if not findings[0].note:  # what several causes share is not told of one of them
+        told = f"{told} {card.meaning}"
     return f"{told} Component states: {states}." if states else told
 
 

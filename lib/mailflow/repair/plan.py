@@ -166,7 +166,7 @@ class _Draft:
             step, mine = self._next(wrong)
             made = step(self._now, mine)
             if isinstance(made, NoStep):
-                self._refuse(made.kind, made.connector, made.text)
+                self._refuse(made.kind, made.connector, made.text, made.command)
                 return
             if not self._take(step, made):
                 break
@@ -209,7 +209,7 @@ class _Draft:
 
     def _finish(self, paths: Sequence[MailPath]) -> None:
         for path in self._not_clear(paths):
-            self._refuse("unread", None, _undetermined(path))
+            self.refused.append(_undetermined(path))
         if self.refused:
             return
         pairs = [
@@ -239,7 +239,8 @@ class _Draft:
         refuse = refuser(self._view)
         order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
         if isinstance(order, str):
-            self._refuse("refused", pairs[0][0].identity, order)
+            names = joined(old.identity for old, _ in pairs)
+            self._refuse("refused", pairs[0][0].identity, f"Exchange would refuse {names}: {order}")
             return
         state = {each.identity: each for each in self._view.connectors}
         then = dict(state) | {new.identity: new for _, new in pairs}
@@ -257,8 +258,8 @@ class _Draft:
                 then[edit.identity] = edit.before
         self.edits = edits
 
-    def _refuse(self, kind: Kind, connector: str | None, text: str) -> None:
-        self.refused.append(Refusal(self._view.name, connector, kind, text))
+    def _refuse(self, kind: Kind, connector: str | None, text: str, command: str = "") -> None:
+        self.refused.append(Refusal(self._view.name, connector, kind, text, command))
 
 
 def in_order(
@@ -298,15 +299,16 @@ def _fails(path: MailPath, concerned: set[str]) -> bool:
     return path.on_evidence and path.sender.name in concerned
 
 
-def _undetermined(path: MailPath) -> str:
+def _undetermined(path: MailPath) -> Refusal:
     text = (
         f"Could not determine whether {path.sender.name} ({path.address}) can submit on "
         f"{path.target.name} after a change: {path.why}."
     )
     missing = path.missing
     if missing is None or not missing.command:
-        return text
-    return f"{text} {missing.how}\n{missing.command}"
+        return Refusal(path.target.name, None, "unread", text)
+    text = f"{text} {missing.how}"
+    return Refusal(path.target.name, None, "unread", text, missing.command)
 
 
 def _key(path: MailPath) -> tuple[object, ...]:

@@ -73,13 +73,6 @@ def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
     return list(dict.fromkeys(one.remedy for one in of_state(diagnosis, state) if one.remedy))
 
 
-def todo(diagnosis: Diagnosis) -> list[str]:
-    """What to do where there is no command: why there is none, and what each entry advises."""
-    lines = diagnosis.no_repair.splitlines()
-    told = [line for text in remedies(diagnosis, "found") for line in text.splitlines()]
-    return list(dict.fromkeys([*lines, *told]))
-
-
 def of_state(diagnosis: Diagnosis, state: str) -> list[Finding]:
     """The entries in this state, best first."""
     return [one for one in diagnosis.findings if one.state == state]

@@ -75,8 +75,8 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
         origin=org.origin,
         repair=plan.commands,
         undo=plan.rollback,
-        next_steps=next_steps(found.findings),
-        no_repair="\n".join(dict.fromkeys(each.text for each in plan.refused)),
+        next_steps=next_steps(found.findings, plan),
+        no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         checked=Checked(
             len(found.servers),
             len(analysis.paths),

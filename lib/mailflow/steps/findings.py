@@ -52,8 +52,8 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
             len(analysis.queues),
             iso(as_of(org)),
         ),
-        next_steps=next_steps(found.findings),
-        no_repair="\n".join(dict.fromkeys(each.text for each in plan.refused)),
+        next_steps=next_steps(found.findings, plan),
+        no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         plan=plan,
     )

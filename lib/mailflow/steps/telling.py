@@ -11,14 +11,14 @@ from mailflow.exchange import commands
 from mailflow.phrases import joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.verdict import Changed, Finding, Verdict
+from mailflow.steps.verdict import Changed, Finding, NextStep, Verdict
 
 
 def told(finding: Typed, plan: Repair, unread: Sequence[Unread]) -> Finding:
     """A finding as `findings.json` and people have it, with its part of the repair."""
     server = finding.server.name if finding.server else None
     connector = finding.connector.identity if finding.connector else None
-    edits = plan.of(finding.check, server or "", connector) if finding.state == "found" else ()
+    edits = _edits(finding, plan)
     return Finding(
         cause=finding.id,
         state=finding.state,
@@ -73,40 +73,38 @@ def matters(row: Unread, beside: Collection[str]) -> bool:
 
 def retries(findings: Iterable[Typed], plan: Repair) -> tuple[str, ...]:
     """The commands that retry the queues of what the repair mends, each once."""
-    mended = (
-        each
-        for each in findings
-        if each.state == "found"
-        and each.server
-        and plan.of(
-            each.check, each.server.name, each.connector.identity if each.connector else None
-        )
-    )
+    mended = (each for each in findings if _edits(each, plan))
     return _distinct(line for each in mended for line in _retry(each))
 
 
-def next_steps(findings: Iterable[Typed]) -> tuple[str, ...]:
-    """What to do so that the undetermined findings can be decided, line by line.
+def next_steps(findings: Sequence[Typed], plan: Repair) -> tuple[NextStep, ...]:
+    """What to do besides the commands of the repair, each thing once.
 
-    What several of them wait for is named once, with one command.
+    First why there is no repair; then what found causes advise that no command of a receive
+    connector mends; then what undetermined ones wait for. What several of them wait for is named
+    once, with one command.
     """
+    steps = [NextStep(each.text, each.command) for each in plan.refused]
+    for each in findings:
+        if each.state == "found" and not _edits(each, plan):
+            steps += map(NextStep, each.check.advise(each).splitlines())
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
-    lines: list[str] = []
     for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
-        lines += _how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet])
+        steps += _how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet])
     for each in waiting:
         if not any(path.missing for path in each.paths):
-            lines += (each.check.advise(each) or reading_of([each])).splitlines()
-    return _distinct(lines)
+            lines = (each.check.advise(each) or reading_of([each])).splitlines()
+            steps += map(NextStep, lines)
+    return tuple(dict.fromkeys(steps))
 
 
-def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[str]:
+def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
-        yield f"No address of {joined(servers)} is known. Add to addresses.csv, then rerun:"
-        yield "server,address"
-        yield from (Missing(name, ADDRESSES).command for name in servers)
+        text = f"No address of {joined(servers)} is known. Add to addresses.csv, then rerun:"
+        yield NextStep(text, "server,address")
+        yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
         return
     names = dict.fromkeys(each.property_name for each in missing if each.property_name)
     whose = f" of {joined(servers)}" if servers else ""
@@ -114,9 +112,16 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[str]:
     reasons = [each.reason for each in missing if not each.property_name]
     said = joined(dict.fromkeys([*lacks, *reasons]), most=3)
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
-    yield f"{said[:1].upper()}{said[1:]}." + (" Export in full, then rerun:" if command else "")
-    if command:
-        yield command
+    end = " Export in full, then rerun:" if command else ""
+    yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)
+
+
+def _edits(finding: Typed, plan: Repair) -> tuple[Edit, ...]:
+    """The part of the repair that takes a finding away."""
+    if finding.state != "found" or finding.server is None:
+        return ()
+    connector = finding.connector.identity if finding.connector else None
+    return plan.of(finding.check, finding.server.name, connector)
 
 
 def _remedy(finding: Typed, plan: Repair, edits: Sequence[Edit]) -> str:
@@ -127,7 +132,7 @@ def _remedy(finding: Typed, plan: Repair, edits: Sequence[Edit]) -> str:
         return " ".join(map(str, edits))
     advice = finding.check.advise(finding)
     if finding.state == "found" and finding.check.step is not None:
-        return advice or "\n".join(_distinct(each.text for each in plan.refused))
+        return advice or "\n".join(_distinct(each.words for each in plan.refused))
     return advice
 
 

@@ -103,6 +103,19 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do where no command of a repair is given.
+
+    Attributes:
+        text: in words; empty: only the command.
+        command: what to type, or a line to fill in; empty: nothing.
+    """
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """How much was looked at (contract, section 9).
 
@@ -135,7 +148,7 @@ class Diagnosis:
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
         no_repair: why there is no command, in words; empty where there is one, or nothing to repair.
-        next_steps: what to do so that what is undetermined can be decided, line by line.
+        next_steps: what to do besides: why there is no command, what to export, what to look at.
         checked: how much was looked at.
         plan: the repair itself, with its proof; None where only a document is left.
     """
@@ -151,7 +164,7 @@ class Diagnosis:
     undo: tuple[str, ...] = ()
     taken: str | None = None
     no_repair: str = ""
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     checked: Checked = Checked()
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
@@ -184,7 +197,7 @@ class Diagnosis:
             "undo": list(self.undo),
             "rollback": list(self.undo),
             "no_repair": self.no_repair,
-            "next": list(self.next_steps),
+            "next": [asdict(each) for each in self.next_steps],
             "source": self.origin,
             "simulated": self.is_simulated,
             "checked": asdict(self.checked),
@@ -212,7 +225,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         undo=tuple(document["undo"]),
         taken=document["taken"],
         no_repair=document["no_repair"],
-        next_steps=tuple(document["next"]),
+        next_steps=tuple(NextStep(**each) for each in document["next"]),
         checked=Checked(**document["checked"]),
     )
 
