@@ -49,7 +49,9 @@ def pages() -> dict[str, str]:
 def _row(place: int, check: Check) -> str:
     repaired = "yes" if check.step else "no"
     where = SCOPES[check.scope]
-    return f"| {place} | [`{check.id}`]({check.id}.md) | {check.card.title} | {where} | {repaired} |"
+    return (
+        f"| {place} | [`{check.id}`]({check.id}.md) | {check.card.title} | {where} | {repaired} |"
+    )
 
 
 def _page(check: Check) -> str:

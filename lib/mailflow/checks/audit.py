@@ -8,7 +8,7 @@ What looks alike and is meant so is `clear`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
@@ -30,7 +30,7 @@ from mailflow.checks import (
     relay_wider_than_it_looks,
 )
 from mailflow.checks.check import Finding, State, Words
-from mailflow.checks.registry import CHECKS
+from mailflow.checks.registry import CHECKS, in_order
 from mailflow.checks.ways import Way, judged_ways
 from mailflow.exchange.conflicts import TEXT_A, Conflict, find_conflicts
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector, setup_default
@@ -69,7 +69,7 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     """
     servers, whole = analysis.servers, analysis.reach
     ways = judged_ways(analysis.paths, servers, planned, whole)
-    found = [each.finding for each in _suspects(ways)]
+    found = [each.finding for each in _weaknesses(ways)]
     found += _lost_defaults(servers, list(found))
     found += _conflicts(servers, ways)
     silent = {each.connector for each in found if (each.id, each.state) == (NOBODY, "found")}
@@ -79,7 +79,7 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     found += planned_server_shadowed.harmless(servers, planned, list(found))
     found += planned_server_shadowed.welcome(analysis.org, servers, planned, found)
     audited = tuple(view for view in servers if view.covered and view.connectors)
-    return Audited(tuple(ways), tuple(_ordered(found)), audited)
+    return Audited(tuple(ways), tuple(in_order(found)), audited)
 
 
 def the_rest(audited: Audited, *, complete: bool) -> list[Finding]:
@@ -103,25 +103,8 @@ def the_rest(audited: Audited, *, complete: bool) -> list[Finding]:
     return clear + [Finding(check=each, state="not-applicable") for each in others]
 
 
-_STATES: Mapping[State, int] = {"found": 0, "unknown": 1, "clear": 2, "not-applicable": 3}
-_RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS)}
-
-
-def _ordered(entries: Iterable[Finding]) -> list[Finding]:
-    """Found before unknown before clear; then by likelihood."""
-    return sorted(
-        entries,
-        key=lambda each: (
-            _STATES[each.state],
-            _RANKS[each.id],
-            each.server.name if each.server else "",
-            each.connector.identity if each.connector else "",
-        ),
-    )
-
-
 @dataclass(slots=True)
-class _Suspect:
+class _Weakness:
     """Ways with one cause at one server and connector."""
 
     cause: str
@@ -150,24 +133,24 @@ class _Suspect:
         )
 
 
-def _suspects(ways: Iterable[Way]) -> list[_Suspect]:
+def _weaknesses(ways: Iterable[Way]) -> list[_Weakness]:
     """Ways with something wrong or not known, by cause, server and connector.
 
     A custom connector that catches servers on ways in use is the incident's cause; on other ways,
     and for servers to come, it is the audit's own. Role conflicts are not among them.
     """
-    suspects: dict[tuple[str, str, str | None], _Suspect] = {}
+    weaknesses: dict[tuple[str, str, str | None], _Weakness] = {}
     for way in ways:
         path = way.path
         if path.state == "clear" or path.cause in (None, ROLE_CONFLICT):
             continue
         cause = PLANNED if path.cause == SHADOWED and not way.in_use else str(path.cause)
         identity = path.connector.identity.casefold() if path.connector else None
-        suspect = suspects.setdefault(
-            (cause, path.target.name, identity), _Suspect(cause, path.target, path.connector)
+        weakness = weaknesses.setdefault(
+            (cause, path.target.name, identity), _Weakness(cause, path.target, path.connector)
         )
-        suspect.ways.append(way)
-    return list(suspects.values())
+        weakness.ways.append(way)
+    return list(weaknesses.values())
 
 
 def _lost_defaults(servers: Iterable[ServerView], told: Iterable[Finding]) -> Iterator[Finding]:

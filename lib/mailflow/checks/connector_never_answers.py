@@ -24,8 +24,8 @@ CARD = Card(
     id="connector-never-answers",
     title="Connector never used",
     meaning=(
-        "More specific ranges of other connectors cover all of its own, or it is disabled or without "
-        "binding: whatever is set on it has no effect."
+        "More specific ranges of other connectors cover all of its own, or it is disabled or "
+        "without binding: whatever is set on it has no effect."
     ),
     evidence_for=("The selection gives it for no address at all.",),
     evidence_against=("It accepts connections on another local address or port.",),

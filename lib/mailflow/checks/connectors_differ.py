@@ -293,7 +293,8 @@ def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
         )
         theirs = others if setting.is_list else f"{others}: {setting.first}"
         sentences.append(f"{setting.what}: {setting.deviating[place]} (unlike {theirs})")
-    reading = f"{one.name} on {one.server} differs from connectors of the same name: {'; '.join(sentences)}."
+    said = "; ".join(sentences)
+    reading = f"{one.name} on {one.server} differs from connectors of the same name: {said}."
     if not all(setting.usual for setting in wrong):
         reading += " The configuration alone does not say which of them is correct."
     if not group.is_certain:

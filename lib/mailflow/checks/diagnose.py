@@ -7,7 +7,7 @@ on its path that its error names; a fault on a path in use is one also with no q
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
@@ -16,7 +16,7 @@ from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Finding, State
 from mailflow.checks.errors import INACTIVE
-from mailflow.checks.registry import CARDS, CHECKS
+from mailflow.checks.registry import CARDS, CHECKS, in_order
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.connectors import ReceiveConnector
 
@@ -65,7 +65,7 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         _place(case, mine, complaints, in_the_dark=_is_in_the_dark(case, dark))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
-    entries = _ordered(entries)
+    entries = in_order(entries)
     return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)))
 
 
@@ -269,24 +269,6 @@ def _own_cause(case: QueueCase, *, in_doubt: bool, in_the_dark: bool) -> tuple[s
         return None
     others = [each for each in says.candidates if each not in CONFIGURATION_CAUSES]
     return (others[0] if others else UNRECOGNISED), "unknown"
-
-
-_RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS)}
-_STATES: Mapping[State, int] = {"found": 0, "unknown": 1, "clear": 2, "not-applicable": 3}
-
-
-def _ordered(entries: Iterable[Finding]) -> list[Finding]:
-    """Found before unknown; what explains stuck queues first; then by likelihood."""
-    return sorted(
-        entries,
-        key=lambda each: (
-            _STATES[each.state],
-            not each.queues,
-            _RANKS[each.id],
-            each.server.name if each.server else "",
-            each.connector.identity if each.connector else "",
-        ),
-    )
 
 
 def _the_rest(paths: Sequence[MailPath], entries: Sequence[Finding]) -> list[Finding]:

@@ -200,7 +200,10 @@ CARDS = (
                 "If only X-ANONYMOUSTLS is missing, check the internal transport certificate and "
                 "SuppressXAnonymousTls."
             ),
-            "If nothing is missing, read the send log of the sender and the receive log of the target.",
+            (
+                "If nothing is missing, read the send log of the sender and the receive log of the "
+                "target."
+            ),
         ),
         fix=("The EHLO response seen from the sending server decides which fix applies.",),
         sources=("C4", "C5", "C6", "C7", "C8", "C10", "C14", "S3.40", "S4.42", "S5.30"),
@@ -209,8 +212,8 @@ CARDS = (
         id="kerberos-or-permission",
         title="Authentication between the servers fails",
         meaning=(
-            "Both servers agreed on how to authenticate, and it failed: a clock off by more than five "
-            "minutes, a missing or double service principal name, a broken trust or secure "
+            "Both servers agreed on how to authenticate, and it failed: a clock off by more than "
+            "five minutes, a missing or double service principal name, a broken trust or secure "
             "channel, or a domain controller out of reach."
         ),
         evidence_for=(

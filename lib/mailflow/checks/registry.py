@@ -5,7 +5,7 @@ The ids are public (contract, section 7). The audit's own come last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from mailflow.checks import (
@@ -22,7 +22,7 @@ from mailflow.checks import (
     relay_wider_than_it_looks,
     transport_role_conflict,
 )
-from mailflow.checks.check import Card, Check
+from mailflow.checks.check import Card, Check, Finding, State
 
 _TOLD = {check.id: check for check in errors.CHECKS}
 
@@ -54,3 +54,20 @@ CHECKS: Mapping[str, Check] = MappingProxyType({check.id: check for check in _IN
 
 CARDS: Mapping[str, Card] = MappingProxyType({cause: check.card for cause, check in CHECKS.items()})
 """What is told of every cause, by its id."""
+
+_STATES: Mapping[State, int] = {"found": 0, "unknown": 1, "clear": 2, "not-applicable": 3}
+_RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS)}
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Found before unknown before clear; what explains stuck queues first; then by likelihood."""
+    return sorted(
+        findings,
+        key=lambda each: (
+            _STATES[each.state],
+            not each.queues,
+            _RANKS[each.id],
+            each.server.name if each.server else "",
+            each.connector.identity if each.connector else "",
+        ),
+    )

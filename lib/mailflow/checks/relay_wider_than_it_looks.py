@@ -27,8 +27,8 @@ CARD = Card(
     id="relay-wider-than-it-looks",
     title="A relay connector accepts more hosts than meant",
     meaning=(
-        "A connector that relays without authentication accepts a range with many more addresses than "
-        "the hosts it was made for, because of a wide mask; or it is the default one, which "
+        "A connector that relays without authentication accepts a range with many more addresses "
+        "than the hosts it was made for, because of a wide mask; or it is the default one, which "
         "accepts whoever is left."
     ),
     evidence_for=(
@@ -115,13 +115,13 @@ class _Case:
         answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(one)})"
         if state == "unknown":
             return (
-                f"Could not determine whether {here} relays more widely than it looks: {self._doubt}. "
-                f"It accepts {answers}."
+                f"Could not determine whether {here} relays more widely than it looks: "
+                f"{self._doubt}. It accepts {answers}."
             )
         if state == "clear":
             return (
-                f"{here} relays without authentication for the hosts it lists and no others, {answers}: "
-                f"by design ({why})."
+                f"{here} relays without authentication for the hosts it lists and no others, "
+                f"{answers}: by design ({why})."
             )
         if self.custom:
             return f"{here} relays to any recipient without authentication ({why}) for {answers}."

@@ -4,9 +4,9 @@ One question at a time, in plain Python. `answer_map` asks about every address a
 the two together.
 
 The whole of S1.13 to S1.17 is one comparison: a connector stands with its smallest range that holds
-the remote address, and the smallest key of (size, specific before wildcard) wins. Between equal keys
-the connector that was loaded first wins, and nothing shows which one that is: a tie is not known
-(S1.36).
+the remote address, and the smallest key of (size, specific before wildcard) wins. Between equal
+keys the connector that was loaded first wins, and nothing shows which one that is: a tie is not
+known (S1.36).
 
 What was not read can hide a better key. Such a connector is named in `Answer.possible`, and
 `Answer.unknown` says what was not read; the winner among what was read stays the winner.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from mailflow.analysis.places import Place, processes_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
@@ -32,7 +33,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Contrasted:
     """One endpoint, compared for every address of a family.
 
     Attributes:
@@ -56,7 +57,7 @@ def lists_compared(
     after: Sequence[ReceiveConnector],
     place: Place,
     process: TransportRole,
-) -> Compared:
+) -> Contrasted:
     """An endpoint where only lists of remote ranges changed; the quick way for long ones."""
     from mailflow.exchange.answer_map import contrast
 
@@ -69,7 +70,7 @@ def lists_compared(
         family=place.family,
     )
     changed = tuple(Block(block, (was,), (will,)) for block, was, will in found.changed)
-    return Compared(place, (process,), found.blocks, changed, found.is_same)
+    return Contrasted(place, (process,), found.blocks, changed, found.is_same)
 
 
 def settings_compared(
@@ -77,7 +78,7 @@ def settings_compared(
     after: Sequence[ReceiveConnector],
     place: Place,
     differ: Differ,
-) -> Compared:
+) -> Contrasted:
     """An endpoint where anything may have changed: bindings, roles, authentication, lists."""
     was, will = processes_at(before, place), processes_at(after, place)
     processes = tuple(dict.fromkeys((*will, *was)))
@@ -96,7 +97,7 @@ def settings_compared(
             changed[-1] = replace(last, block=replace(last.block, last=found.last))
         else:
             changed.append(Block(found, old, new))
-    return Compared(place, processes, blocks, tuple(changed), is_same=not changed)
+    return Contrasted(place, processes, blocks, tuple(changed), is_same=not changed)
 
 
 _Winners = list[tuple[int, ReceiveConnector | None]]
@@ -139,7 +140,7 @@ def _refined(
 def _differs(old: Accepting, new: Accepting, differ: Differ) -> bool:
     if len(old) != len(new):
         return True
-    pairs = [(was, will) for was in old for will in new] if len(old) == 1 else zip(old, new)
+    pairs = product(old, new) if len(old) == 1 else zip(old, new, strict=True)
     return any(
         was is not will
         and (

@@ -22,8 +22,13 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, Family, single, subtract
 from mailflow.exchange.routing import endpoints
 from mailflow.repair.claim import Compared, Moved, Proof, Reached, Refusal
-from mailflow.repair.contrasts import Accepting, Block, lists_compared, settings_compared
-from mailflow.repair.contrasts import Compared as Contrasted
+from mailflow.repair.contrasts import (
+    Accepting,
+    Block,
+    Contrasted,
+    lists_compared,
+    settings_compared,
+)
 from mailflow.repair.simulation import applied
 from mailflow.snapshot import Snapshot
 

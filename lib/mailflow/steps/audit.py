@@ -62,7 +62,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
     )
     unread = unread_of(org)
     lacks = any(matters(row, BESIDE_THE_AUDIT) for row in unread) or not found.servers
-    verdict = verdict_of(found.findings, lacks)
+    verdict = verdict_of(found.findings, lacks=lacks)
     complete = not lacks and all(each.state != "unknown" for each in found.findings)
     entries = [*found.findings, *the_rest(found, complete=complete)]
     mine = [each for each in entries if each.state == "found"]

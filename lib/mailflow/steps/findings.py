@@ -34,7 +34,8 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     plan = repair(analysis, found.paths, conflicts)
     unread = unread_of(org)
     stuck = [case.queue for case in found.cases]
-    verdict = verdict_of(found.findings, any(matters(row, BESIDE_THE_VERDICT) for row in unread))
+    lacks = any(matters(row, BESIDE_THE_VERDICT) for row in unread)
+    verdict = verdict_of(found.findings, lacks=lacks)
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, found.findings, stuck),

@@ -68,7 +68,7 @@ def rulers(org: Snapshot) -> tuple[Ruler, ...]:
     for one in wrong or asked[:1]:
         if one.endpoint and one.address:
             places.setdefault((one.target.name, one.endpoint.port, one.address.version), one)
-    return tuple(_ruler(org, one, paths) for one in places.values())
+    return tuple(_ruler(one, paths) for one in places.values())
 
 
 def _custom(org: Snapshot, target: Server) -> list[ReceiveConnector]:
@@ -130,7 +130,7 @@ def _reading(org: Snapshot, rows: Sequence[dict[str, object]]) -> str:
     return " ".join(sentences)
 
 
-def _ruler(org: Snapshot, path: MailPath, paths: Sequence[MailPath]) -> Ruler:
+def _ruler(path: MailPath, paths: Sequence[MailPath]) -> Ruler:
     if path.endpoint is None or path.address is None:
         raise ValueError("a ruler needs an endpoint and an address")
     port, family = path.endpoint.port, path.address.version

@@ -48,7 +48,7 @@ def reading_of(findings: Sequence[Typed]) -> str:
     return first.check.explain(findings) + first.note
 
 
-def verdict_of(findings: Iterable[Typed], lacks: bool) -> Verdict:  # noqa: FBT001 - one fact
+def verdict_of(findings: Iterable[Typed], *, lacks: bool) -> Verdict:
     """What findings add up to; `lacks`: something was not read that could have shown a fault."""
     states = {each.state for each in findings}
     if "found" in states:

@@ -147,7 +147,7 @@ class Diagnosis:
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
-        no_repair: why there is no command, in words; empty where there is one, or nothing to repair.
+        no_repair: why there is no command, in words; empty where one is given or none is needed.
         next_steps: what to do besides: why there is no command, what to export, what to look at.
         checked: how much was looked at.
         plan: the repair itself, with its proof; None where only a document is left.

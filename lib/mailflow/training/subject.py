@@ -27,7 +27,7 @@ def way(org: Snapshot) -> MailPath | None:
         lambda path: path.state == "found" and waits(path),
         lambda path: path.state == "found",
         waits,
-        lambda path: _by_custom(org, path),
+        _by_custom,
         lambda path: path.state == "unknown",
         lambda path: path.sender.generation is LEGACY is not path.target.generation,
         lambda _: True,
@@ -71,6 +71,6 @@ def _leads(org: Snapshot, queue: Queue, path: MailPath) -> bool:
     return sender is path.sender.server and path.target.server in targets
 
 
-def _by_custom(org: Snapshot, path: MailPath) -> bool:
+def _by_custom(path: MailPath) -> bool:
     answerer = path.answer.connector if path.answer else None
     return answerer is not None and is_custom(answerer, path.target.connectors)

@@ -46,6 +46,7 @@ class Answers:
 
     def options(self, org: Snapshot) -> Options:
         """The target's connectors, and nobody."""
+        del org
         if self._path is None:
             return ()
         names = [one.identity for one in self._path.target.connectors]
@@ -63,7 +64,7 @@ class Answers:
         (chosen,) = given
         expected = _key(got)
         if chosen == expected:
-            return right(self._why(org, got))
+            return right(self._why(got))
         if expected == NOT_KNOWN:
             return wrong(f"That can't be said yet: {got.unknown}.")
         if chosen == NOT_KNOWN:
@@ -110,7 +111,7 @@ class Answers:
         path = same(org, self._path) if self._path else None
         return path.answer if path else None
 
-    def _why(self, org: Snapshot, got: Answer) -> str:
+    def _why(self, got: Answer) -> str:
         if got.unknown is not None:
             return f"It can't be said: {got.unknown}."
         if got.connector is None or got.range is None or self._path is None:
@@ -177,8 +178,9 @@ class Port:
             return NO_WAY
         one = self._path
         return (
-            f"{one.sender.name} (Exchange {one.sender.server.product}) hands mail to {one.target.name} "
-            f"(Exchange {one.target.server.product}). To which port does it connect?"
+            f"{one.sender.name} (Exchange {one.sender.server.product}) hands mail to "
+            f"{one.target.name} (Exchange {one.target.server.product}). To which port does it "
+            "connect?"
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -330,12 +332,12 @@ def _not_caught(org: Snapshot, text: str) -> str:
         for one in mine
         if one.answer and one.answer.connector
     )
-    if any(_custom(org, one) for one in mine):
+    if any(_custom(one) for one in mine):
         return f"{text} ({owner.name}) meets {who}, and is let in."
     return f"{text} ({owner.name}) is answered by {who}: no custom connector stands in its way."
 
 
-def _custom(org: Snapshot, path: MailPath) -> bool:
+def _custom(path: MailPath) -> bool:
     answerer = path.answer.connector if path.answer else None
     return answerer is not None and is_custom(answerer, path.target.connectors)
 
