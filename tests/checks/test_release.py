@@ -74,6 +74,8 @@ def test_whom_else_the_lists_move(lists: list[list[str]]) -> None:
     blocks = list(moved(before, now, arriving(*SENDERS)))
     others = [f"10.0.0.{last}" for last in range(5, 20) if f"10.0.0.{last}" not in SENDERS]
 
+    freed = [parse_address(one) for one in SENDERS]
+    assert not any(one in move.block for one in freed for move in blocks)
     for connection in arriving(*others, local=None):
         pair = accepting(before, connection), accepting(now, connection)
         told = [

@@ -11,7 +11,7 @@ from mailflow.analysis.places import Place, processes_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH
 from mailflow.exchange.selection import select
-from mailflow.repair.contrasts import Block, Compared, lists_compared, settings_compared
+from mailflow.repair.contrasts import Block, Contrasted, lists_compared, settings_compared
 from organisations import Organisation, healthy
 from strategies import BASE, CROWD, servers, to_address
 
@@ -34,7 +34,7 @@ def in_auth(old: ReceiveConnector, new: ReceiveConnector) -> bool:
     return old.auth != new.auth
 
 
-def blocks(found: Compared) -> list[tuple[str, list[str | None], list[str | None]]]:
+def blocks(found: Contrasted) -> list[tuple[str, list[str | None], list[str | None]]]:
     """The changed blocks, with the names of those who may accept them."""
     return [(str(one.block), names(one.was), names(one.will)) for one in found.changed]
 
