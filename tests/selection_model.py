@@ -144,8 +144,11 @@ def ties(one: Candidate, other: Candidate, question: Question) -> bool:
 
 
 def clashes(world: Sequence[Candidate], question: Question) -> bool:
-    """Whether two processes meet there by something that was not read, which S1.30 excludes."""
-    here = listeners(world, question)
+    """Whether two processes meet there by something that was not read, which S1.30 excludes.
+
+    Disabled connectors count in that check.
+    """
+    here = [one for one in world if set(endpoints_of(question)) & set(one.bindings)]
     if len({one.role for one in here}) < 2:
         return False
     return any(bool(one.hidden_bindings) or one.hides_role for one in here)

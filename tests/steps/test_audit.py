@@ -209,7 +209,6 @@ def test_planned_servers_are_judged_by_address() -> None:
     assert not [one for one in actual.findings if one.state == "clear" and one.addresses]
 
 
-@pytest.mark.xfail(reason="the planned server itself counts as another host that might lose")
 def test_planned_servers_are_freed() -> None:
     """Their addresses are taken off the relays that hold them, with a way back (contract 7)."""
     actual = examine(healthy(), "EX19A=10.0.5.7")

@@ -756,7 +756,6 @@ def test_disabled_default_behind_the_relay_is_enabled() -> None:
     }
 
 
-@pytest.mark.xfail(reason="what is mended behind the relay stands in no finding")
 @pytest.mark.parametrize("change", [{"auth": "Tls"}, {"enabled": False}])
 def test_every_command_of_the_repair_stands_in_a_finding(change: dict[str, object]) -> None:
     """Who follows the findings one by one types the whole repair, and reads all of its words."""

@@ -91,12 +91,14 @@ class Edit:
             Exchange takes was judged by them.
         undo_refusal: what Exchange says of the old values when they are put back, where it would
             refuse them today; empty: it takes them.
+        asked: what it sets although the value means the same: somebody asked for it.
     """
 
     before: ReceiveConnector
     after: ReceiveConnector
     beside: tuple[ReceiveConnector, ...] = field(default=(), repr=False, compare=False)
     undo_refusal: str = ""
+    asked: tuple[Parameter, ...] = ()
 
     @property
     def identity(self) -> str:

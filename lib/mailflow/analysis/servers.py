@@ -85,6 +85,20 @@ class ServerView:
         """Enabled connectors of different transport roles that claim one endpoint."""
         return tuple(find_role_conflicts(self.connectors))
 
+    @cached_property
+    def possible_role_conflicts(self) -> tuple[RoleConflict, ...]:
+        """Those that there are if connectors whose state was not read are enabled."""
+        if all(each.enabled is not None for each in self.connectors):
+            return ()
+        certain = {each.odd.identity for each in self.role_conflicts}
+        as_on = [
+            replace(each, enabled=True) if each.enabled is None else each
+            for each in self.connectors
+        ]
+        return tuple(
+            each for each in find_role_conflicts(as_on) if each.odd.identity not in certain
+        )
+
     @property
     def is_whole(self) -> bool:
         """Whether all was read that decides which of its connectors accepts a host."""

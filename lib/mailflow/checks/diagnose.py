@@ -78,11 +78,12 @@ class _Suspect:
     connector: ReceiveConnector | None
     paths: list[MailPath] = field(default_factory=list)
     queues: list[QueueCase] = field(default_factory=list)
+    certain: bool = False
 
     @property
     def state(self) -> State:
-        """Found as soon as one path is."""
-        wrong = self.cause == ROLE_CONFLICT or any(path.state == "found" for path in self.paths)
+        """Found as soon as one path is, or where it is certain whatever mail takes it."""
+        wrong = self.certain or any(path.state == "found" for path in self.paths)
         return "found" if wrong else "unknown"
 
     @property
@@ -197,11 +198,19 @@ def _suspects(paths: Iterable[MailPath]) -> _Suspects:
 
 
 def _conflicts_elsewhere(servers: Iterable[ServerView], suspects: _Suspects) -> None:
-    """A role conflict is a fault on whatever endpoint it is: who gets the socket is chance (C9)."""
+    """A role conflict is a fault on whatever endpoint it is: who gets the socket is chance (C9).
+
+    It is unknown where it was not read whether one of the two is enabled.
+    """
     for view in servers:
-        for conflict in view.role_conflicts if view.covered else ():
+        if not view.covered:
+            continue
+        pairs = [(each, True) for each in view.role_conflicts]
+        pairs += [(each, False) for each in view.possible_role_conflicts]
+        for conflict, certain in pairs:
+            odd = view.connector(conflict.odd.identity)
             key = (ROLE_CONFLICT, view.name, conflict.odd.identity.casefold())
-            suspects.setdefault(key, _Suspect(ROLE_CONFLICT, view, conflict.odd))
+            suspects.setdefault(key, _Suspect(ROLE_CONFLICT, view, odd, certain=certain))
 
 
 def _is_in_the_dark(case: QueueCase, unknown: Iterable[MailPath] | None) -> bool:

@@ -21,6 +21,7 @@ from mailflow.checks.check import (
     tell,
 )
 from mailflow.exchange.connectors import setup_default
+from mailflow.phrases import joined
 
 CARD = Card(
     id="transport-role-conflict",
@@ -52,6 +53,12 @@ CARD = Card(
 
 def explain(findings: Sequence[Finding]) -> str:
     """Which connector does not belong to the endpoint."""
+    if findings[0].state == "unknown" and not findings[0].paths and not findings[0].evidence:
+        names = joined(each.connector.identity for each in findings if each.connector)
+        return (
+            f"Could not determine whether {names} claims an endpoint of the other transport "
+            "service: whether both connectors are enabled was not read."
+        )
     if findings[0].state != "found" or isinstance(findings[0].evidence, Words):
         return tell(findings, lambda _, where: where)
     return " ".join(

@@ -130,7 +130,7 @@ def answer(
         winner = case.winner(roles[0])
         rivals = case.rivals(roles[0], winner)
         return case.settled(roles[0], winner, rivals, case.claims_against(roles[0]))
-    maybe = [entry for entry in case.entries if entry.may_listen]
+    maybe = case.may_have_the_endpoint()
     if not maybe:
         return case.settled(None, None, [])
     either = _EITHER if any(entry.role is None for entry in maybe) else ()
@@ -312,6 +312,20 @@ class _Case:
             if entry is not winner and entry.may_listen and entry.role in (process, None)
             # Whoever is read in full and takes part has lost already.
             if (doubts := entry.could_beat(winner))
+        ]
+
+    def may_have_the_endpoint(self) -> list[_Entry]:
+        """Who may listen where nobody certainly does.
+
+        A hidden binding is none beside a binding of another role that is seen: Exchange would have
+        refused it, also where the other connector is disabled (S1.30).
+        """
+        seen = {entry.role for entry in self.entries if entry.spot is not None}
+        return [
+            entry
+            for entry in self.entries
+            if entry.may_listen
+            and (entry.spot is not None or not seen - {None} or seen & {entry.role, None})
         ]
 
     def claims_against(self, process: TransportRole) -> list[_Entry]:

@@ -28,6 +28,7 @@ from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Check, NoStep, Stepper
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
+from mailflow.exchange.ranges import Address, single
 from mailflow.exchange.refusals import TLS_MISSING, refusal
 from mailflow.phrases import counted, joined
 from mailflow.repair.claim import Kind, Moved, Proof, Refusal
@@ -101,8 +102,9 @@ def repair(
         lost: identities of setup's connectors that lost what servers need, whoever arrives there.
     """
     wanted, connectors = set(conflicts), {name.casefold() for name in lost}
+    coming = list(further)
     by_target: dict[ServerView, tuple[list[MailPath], list[MailPath]]] = {}
-    for place, some in enumerate((paths, further)):
+    for place, some in enumerate((paths, coming)):
         for path in some:
             by_target.setdefault(path.target, ([], []))[place].append(path)
     drafts = []
@@ -122,7 +124,7 @@ def repair(
     if unsafe:
         return Repair(refused=tuple(map(_unquotable, unsafe)))
     proof = prove(analysis.org, edits)
-    harmed = tuple(_harm(proof))
+    harmed = tuple(_harm(proof, {each.address for each in coming if each.address}))
     if harmed:
         return Repair(refused=harmed)
     steps = {
@@ -150,6 +152,7 @@ class _Draft:
         self._further, self._lost = further, lost
         self._now = view
         self.steps: dict[str, set[Stepper]] = {}
+        self._found: set[Stepper] = set()
         self.edits: list[Edit] = []
         self.refused: list[Refusal] = []
 
@@ -163,6 +166,9 @@ class _Draft:
             if not wrong and not self._now.role_conflicts:
                 self._finish(paths)
                 return
+            if not turn:
+                self._found = {_STEPS[path.cause] for path in wrong if path.cause in _STEPS}
+                self._found |= {_STEPS[ROLE_CONFLICT]} if self._now.role_conflicts else set()
             step, mine = self._next(wrong)
             made = step(self._now, mine)
             if isinstance(made, NoStep):
@@ -202,8 +208,10 @@ class _Draft:
             for old, new in zip(self._now.connectors, connectors, strict=True)
             if old is not new and old != new
         ]
+        # What only comes to light behind another fault belongs to the findings that there are.
+        mine = {step} if step in self._found else self._found | {step}
         for each in changed:
-            self.steps.setdefault(each.identity, set()).add(step)
+            self.steps.setdefault(each.identity, set()).update(mine)
         self._now = self._now.with_connectors(connectors)
         return bool(changed)
 
@@ -329,9 +337,17 @@ def _tidied(old: ReceiveConnector, new: ReceiveConnector, view: ServerView) -> R
     return new
 
 
-def _harm(proof: Proof) -> Iterator[Refusal]:
-    """Why other hosts would not be as well off as before, or nobody can tell."""
+def _harm(proof: Proof, servers: Collection[Address]) -> Iterator[Refusal]:
+    """Why other hosts would not be as well off as before, or nobody can tell.
+
+    Args:
+        proof: of the changes.
+        servers: addresses of servers that are to come; what these lose is what is wanted.
+    """
+    meant = {single(address) for address in servers}
     for moved in proof.moved:
+        if moved.block in meant:
+            continue
         text = _harms(moved.effect, is_new=moved.before is None)
         if text:
             yield Refusal(moved.target, None, "elsewhere", f"{_hosts(moved)} {text}.")

@@ -63,7 +63,7 @@ def edited(
     text = refuse(new_connector, beside)
     if text:
         raise RefusedError(f"Exchange would refuse the change of {old.identity}: {text}")
-    return Edit(old, new_connector, beside, refuse(old, beside) or "")
+    return Edit(old, new_connector, beside, refuse(old, beside) or "", ("RemoteIPRanges",))
 
 
 def empty_list(connector: ReceiveConnector) -> str:

@@ -1,0 +1,33 @@
+"""Audit: relay rights that reach further than they look, without authentication."""
+
+from __future__ import annotations
+
+from check_cases import FRONT, RELAY, audited
+from organisations import healthy
+
+ID = "relay-wider-than-it-looks"
+
+
+def test_an_externally_secured_wide_range_is_found() -> None:
+    """S3.31, S1.20: it trusts every host of a /16."""
+    org = healthy().change(
+        RELAY, ranges="10.7.0.0/16", auth="ExternalAuthoritative", groups="ExchangeServers"
+    )
+
+    assert [each.state for each in audited(org, ID)] == ["found"]
+
+
+def test_few_hosts_are_by_design() -> None:
+    """A list that somebody wrote host by host."""
+    org = healthy().change(
+        RELAY, ranges="10.0.7.1, 10.0.7.2", auth="ExternalAuthoritative", groups="ExchangeServers"
+    )
+
+    assert audited(org, ID) == []
+
+
+def test_custom_without_rights_is_unknown() -> None:
+    """S3.20: Custom may stand for relaying; without the access list nobody can tell."""
+    org = healthy().change(FRONT, groups="AnonymousUsers, ExchangeServers, Custom")
+
+    assert [each.state for each in audited(org, ID)] == ["unknown"]
