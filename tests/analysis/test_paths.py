@@ -1,0 +1,193 @@
+"""Every mail path, judged by configuration: what an Exchange server meets on a connector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.paths import (
+    DEFAULT_LACKS_AUTH,
+    GROUP_MISSING,
+    NOBODY,
+    ROLE_CONFLICT,
+    SHADOWED,
+    SUPPRESSED,
+    Judge,
+    MailPath,
+    assess_connector,
+)
+from mailflow.exchange.ranges import parse_address
+from mailflow.exchange.servers import Server
+from mailflow.snapshot import Snapshot
+from organisations import Organisation, article, healthy
+
+FRONTEND = r"EX16A\Default Frontend EX16A"
+
+
+def states(org: Organisation | Snapshot) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """State and cause by sender and target, of paths that are not clear."""
+    read = org.snapshot() if isinstance(org, Organisation) else org
+    return {
+        (one.sender.name, one.target.name): (one.state, one.cause)
+        for one in analyze(read).paths
+        if one.state != "clear"
+    }
+
+
+def path(org: Organisation, sender: str, target: str) -> MailPath:
+    """The one path between two servers."""
+    (found,) = (
+        one
+        for one in analyze(org.snapshot()).paths
+        if (one.sender.name, one.target.name) == (sender, target)
+    )
+    return found
+
+
+ASSESSED: list[tuple[str, dict[str, Any], bool | None, tuple[str, str | None]]] = [
+    (FRONTEND, {}, None, ("clear", None)),
+    (FRONTEND, {"auth": "Tls"}, None, ("found", DEFAULT_LACKS_AUTH)),
+    (r"EX16A\Relay", {}, None, ("found", SHADOWED)),
+    (r"EX16A\Relay", {"auth": "Tls, ExternalAuthoritative"}, None, ("found", SHADOWED)),
+    (FRONTEND, {"auth": None}, None, ("unknown", DEFAULT_LACKS_AUTH)),
+    (r"EX16A\Relay", {"auth": None}, None, ("unknown", SHADOWED)),
+    (FRONTEND, {"groups": "AnonymousUsers"}, None, ("found", GROUP_MISSING)),
+    (FRONTEND, {"groups": None}, None, ("unknown", GROUP_MISSING)),
+    (r"EX16A\Relay", {"auth": "Tls, ExchangeServer"}, None, ("found", GROUP_MISSING)),
+    (FRONTEND, {"suppress_x_anonymous_tls": True}, None, ("unknown", SUPPRESSED)),
+    (FRONTEND, {"suppress_x_anonymous_tls": True}, False, ("found", SUPPRESSED)),
+    (FRONTEND, {"suppress_x_anonymous_tls": True}, True, ("clear", None)),
+]
+
+
+@pytest.mark.parametrize(("identity", "change", "downgraded", "expected"), ASSESSED)
+def test_what_a_server_meets(
+    identity: str, change: dict[str, Any], downgraded: bool | None, expected: tuple[str, str | None]
+) -> None:
+    """S3.30, S3.31, C10: authentication, then the group, then what hides it; unread is unknown."""
+    org = healthy().change(identity, **change)
+    connector = org.connector(identity)
+    said = assess_connector(connector, org.snapshot().connectors, downgraded)
+
+    assert (said.state, said.cause) == expected
+    assert said.connector is (None if said.state == "clear" else connector)
+    assert bool(said.why) == bool(said.missing) == (said.state == "unknown")
+    assert said.on_evidence == (expected == ("unknown", SUPPRESSED))
+
+
+def test_the_article() -> None:
+    """Section 0.3: both 2010 servers on both 2016 servers, and nobody else."""
+    found = ("found", SHADOWED)
+
+    assert states(healthy()) == {}
+    assert states(article()) == {
+        (sender, target): found for sender in ("EX10A", "EX10B") for target in ("EX16A", "EX16B")
+    }
+
+
+def test_a_path_knows_what_it_rests_on() -> None:
+    """The selection may be asked again, and says the same: connector, range, and who loses."""
+    found = path(article(), "EX10A", "EX16A")
+    got = found.answer
+
+    assert got is not None
+    assert found.accepted_by is got.connector
+    assert (found.range, str(found.range)) == (got.range, "10.0.0.11")
+    assert (found.local, found.was_asked) == (parse_address("10.0.0.21"), True)
+    assert found.assessed(replace(found.assessment, state="clear")).state == "clear"
+
+
+@pytest.mark.parametrize(
+    ("identity", "change", "expected"),
+    [
+        (FRONTEND, {"enabled": False}, ("found", NOBODY)),
+        (FRONTEND, {"ranges": "10.9.0.0/16"}, ("found", NOBODY)),
+        (r"EX16A\Relay", {"role": "HubTransport"}, ("found", ROLE_CONFLICT)),
+        (r"EX16A\Relay", {"ranges_complete": False}, ("unknown", SHADOWED)),
+    ],
+)
+def test_states_of_paths(identity: str, change: dict[str, Any], expected: tuple[str, str]) -> None:
+    """S1.18, S1.30, section 1.4: nobody, two processes, a list that was cut."""
+    assert states(healthy().change(identity, **change))["EX10A", "EX16A"] == expected
+
+
+def test_a_tie_is_unknown_unless_both_are_alike() -> None:
+    """S1.36: it is not known which was loaded first; found or clear only if both are so."""
+    org = healthy().add_relay("EX16A", "10.0.0.11", name="One")
+    both = org.copy().add_relay("EX16A", "10.0.0.11", name="Two")
+    auth = {"auth": "Tls, ExchangeServer", "groups": "ExchangeServers"}
+    good = both.copy().change(r"EX16A\Two", **auth)
+
+    assert states(both)["EX10A", "EX16A"] == ("found", SHADOWED)
+    assert states(good)["EX10A", "EX16A"][0] == "unknown"
+    assert ("EX10A", "EX16A") not in states(good.change(r"EX16A\One", **auth))
+
+
+def test_a_missing_address_is_unknown() -> None:
+    """Contract 2: who accepts a server whose address is not known can't be said."""
+    found = path(healthy().set_addresses("EX10A"), "EX10A", "EX16A")
+
+    assert (found.state, found.address, found.answer) == ("unknown", None, None)
+    assert "no address of EX10A is known" in found.why
+
+
+def test_a_limited_run_judges_what_begins_or_ends_there() -> None:
+    """Paths between two servers that it does not cover are not its matter."""
+    read = healthy().snapshot().limited_to(["EX16B"])
+
+    assert {
+        (one.sender.name, one.target.name)
+        for one in analyze(read).paths
+        if "EX16B" not in (one.sender.name, one.target.name)
+    } == set()
+
+
+def test_other_connectors_than_the_servers_own() -> None:
+    """A judge asks again with the connectors that a server would have; the others stay."""
+    analysis = analyze(article().snapshot())
+    target = analysis.server("EX16A")
+    assert target is not None
+    changed = article().change(r"EX16A\Relay", ranges="10.0.5.0/24").snapshot()
+    then = target.with_connectors(analyze(changed).of(target.server).connectors)
+    failing = [one for one in analysis.paths if one.target is target and one.state == "found"]
+
+    assert {one.state for one in analysis.judge.paths_to(then)} == {"clear"}
+    assert [one.state for one in analysis.judge.again(then, failing)] == ["clear", "clear"]
+    assert [one.state for one in analysis.judge.again(target, failing)] == ["found", "found"]
+
+
+def test_servers_to_come_are_asked_by_their_addresses() -> None:
+    """Ranges that contain none of the servers' addresses count for an address to come."""
+    analysis = analyze(healthy().snapshot())
+    target = analysis.server("EX16A")
+    assert target is not None
+    base = path(healthy(), "EX10A", "EX16A")
+    planned = replace(base, address=parse_address("10.0.5.7"))
+
+    (said,) = Judge(analysis.servers, [parse_address("10.0.5.7")]).again(target, [planned])
+    assert (said.state, said.cause) == ("found", SHADOWED)
+
+
+def test_the_analysis_is_made_once() -> None:
+    """A snapshot never changes, so all who ask get the same analysis; a changed one another."""
+    read = article().snapshot()
+
+    assert analyze(read) is analyze(read)
+    assert analyze(replace(read, origin="x")) is not analyze(read)
+
+
+def test_servers_by_name_and_by_object() -> None:
+    """S4.32: short or full, in any case; what the snapshot does not have has nothing."""
+    read = healthy().snapshot()
+    analysis, server = analyze(read), read.servers[2]
+    view = analysis.server("ex16a.CONTOSO.com")
+
+    assert view is not None
+    assert view is analysis.of(server) is analysis.of(replace(server))
+    assert analysis.server("EX99") is None
+    assert analysis.of(Server("EX99")).connectors == ()
+    assert connectors_of(read, server) == view.connectors
+    assert addresses_of(read, server) == view.addresses == (parse_address("10.0.0.21"),)

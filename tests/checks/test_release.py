@@ -1,0 +1,119 @@
+"""New lists that free servers from custom connectors, and whom else they move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailflow.checks.release import Connection, moved, release
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ranges import parse_address
+from mailflow.exchange.selection import answer
+from organisations import Organisation, healthy
+
+SENDERS = ("10.0.0.11", "10.0.0.12")
+LAST = st.integers(8, 16)
+RANGES = st.lists(
+    st.one_of(
+        LAST.map("10.0.0.{}".format),
+        st.tuples(LAST, LAST).map(lambda ends: f"10.0.0.{min(ends)}-10.0.0.{max(ends)}"),
+        st.sampled_from(["10.0.0.0/24", "10.0.0.8/29", "10.0.0.0/16"]),
+    ),
+    min_size=1,
+    max_size=3,
+    unique=True,
+)
+
+
+def of(org: Organisation) -> list[ReceiveConnector]:
+    """The connectors of EX16A."""
+    return [one for one in org.connectors if one.server == "EX16A"]
+
+
+def relays(*lists: Sequence[str]) -> Organisation:
+    """An organization with these relays on EX16A, and no other."""
+    org = healthy().remove(r"EX16A\Relay")
+    for number, ranges in enumerate(lists):
+        org.add_relay("EX16A", *ranges, name=f"R{number}")
+    return org
+
+
+def arriving(*senders: str, local: str | None = "10.0.0.21") -> list[Connection]:
+    """These senders on port 25."""
+    place = None if local is None else parse_address(local)
+    return [Connection(parse_address(one), place, 25) for one in senders]
+
+
+def accepting(connectors: Sequence[ReceiveConnector], connection: Connection) -> str | None:
+    """Who accepts a connection."""
+    got = answer(
+        connectors, local=connection.local, port=connection.port, remote=connection.address
+    ).connector
+    return got.name if got else None
+
+
+@given(st.lists(RANGES, min_size=1, max_size=3))
+def test_every_connection_is_freed(lists: list[list[str]]) -> None:
+    """Design notes to section 1.2: no custom connector catches one, however many wait behind."""
+    before = of(relays(*lists))
+    now = release(before, arriving(*SENDERS))
+
+    assert {accepting(now, one) for one in arriving(*SENDERS)} == {"Default Frontend EX16A"}
+    assert [(one.name, one.enabled, one.bindings) for one in now] == [
+        (one.name, one.enabled, one.bindings) for one in before
+    ]
+
+
+@given(st.lists(RANGES, min_size=1, max_size=3))
+def test_whom_else_the_lists_move(lists: list[list[str]]) -> None:
+    """S1.13: just the addresses that another connector accepts than before, but the freed ones."""
+    before = of(relays(*lists))
+    now = release(before, arriving(*SENDERS))
+    blocks = list(moved(before, now, arriving(*SENDERS)))
+    others = [f"10.0.0.{last}" for last in range(5, 20) if f"10.0.0.{last}" not in SENDERS]
+
+    freed = [parse_address(one) for one in SENDERS]
+    assert not any(one in move.block for one in freed for move in blocks)
+    for connection in arriving(*others, local=None):
+        pair = accepting(before, connection), accepting(now, connection)
+        told = [
+            (one.was.name if one.was else None, one.will.name if one.will else None)
+            for one in blocks
+            if connection.address in one.block
+        ]
+        assert (told or [pair])[0] == pair
+        assert bool(told) == (pair[0] != pair[1])
+
+
+def test_what_is_not_in_the_way_stays() -> None:
+    """Smallest change: a list that catches nobody is the same object as before."""
+    before = of(relays(["10.0.0.11", "10.0.7.0/24"], ["10.0.8.0/24"]))
+    now = release(before, arriving("10.0.0.11"))
+
+    assert [str(block) for block in now[-2].ranges] == ["10.0.7.0/24"]
+    assert now[-1] is before[-1]
+
+
+def test_a_list_may_be_empty() -> None:
+    """What to do then is for the caller to say (S8.64)."""
+    assert release(of(relays(["10.0.0.11"])), arriving("10.0.0.11"))[-1].ranges == ()
+
+
+def test_a_connector_that_admits_servers_stays() -> None:
+    """S3.30, S3.42: it may be there on purpose."""
+    org = relays(["10.0.0.0/24"])
+    org.change(r"EX16A\R0", auth="Tls, ExchangeServer", groups="ExchangeServers")
+    before = of(org)
+
+    assert release(before, arriving(*SENDERS)) == before
+
+
+def test_only_the_given_place_counts() -> None:
+    """S1.16: what catches at another local address stays as it is."""
+    org = relays(["10.0.0.0/24"]).change(r"EX16A\R0", bindings="10.0.0.25:25")
+    before = of(org)
+
+    assert release(before, arriving("10.0.0.11")) == before
+    assert release(before, arriving("10.0.0.11", local="10.0.0.25")) != before

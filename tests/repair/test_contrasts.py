@@ -1,0 +1,121 @@
+"""Which addresses a change concerns at one endpoint, held against the selection one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailflow.analysis.places import Place, processes_at
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import WIDTH
+from mailflow.exchange.selection import select
+from mailflow.repair.contrasts import Block, Contrasted, lists_compared, settings_compared
+from organisations import Organisation, healthy
+from strategies import BASE, CROWD, servers, to_address
+
+PLACE = Place(4, 25)
+FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
+
+
+def of(org: Organisation) -> list[ReceiveConnector]:
+    """The connectors of EX16A."""
+    return [one for one in org.connectors if one.server == "EX16A"]
+
+
+def never(_: ReceiveConnector, __: ReceiveConnector) -> bool:
+    """No new value means anything else."""
+    return False
+
+
+def in_auth(old: ReceiveConnector, new: ReceiveConnector) -> bool:
+    """Another AuthMechanism does."""
+    return old.auth != new.auth
+
+
+def blocks(found: Contrasted) -> list[tuple[str, list[str | None], list[str | None]]]:
+    """The changed blocks, with the names of those who may accept them."""
+    return [(str(one.block), names(one.was), names(one.will)) for one in found.changed]
+
+
+def names(accepting: Sequence[ReceiveConnector | None]) -> list[str | None]:
+    """Their names; None: nobody."""
+    return [one.name if one else None for one in accepting]
+
+
+def winner(
+    connectors: Sequence[ReceiveConnector], process: TransportRole, number: int
+) -> ReceiveConnector | None:
+    """Who accepts an address by number at the place."""
+    return select(
+        connectors, process=process, local=None, port=25, remote=to_address(4, number)
+    ).connector
+
+
+def test_lists_alone() -> None:
+    """S1.13: the block that changes hands, and how many blocks there are."""
+    before = of(healthy())
+    after = of(healthy().change(r"EX16A\Relay", ranges="10.0.5.0/25"))
+    found = lists_compared(before, after, PLACE, FRONT)
+
+    assert blocks(found) == [("10.0.5.128/25", ["Relay"], ["Default Frontend EX16A"])]
+    assert (found.processes, found.is_same) == ((FRONT,), False)
+    assert lists_compared(before, before, PLACE, FRONT).is_same
+
+
+def test_settings_of_the_same_connector() -> None:
+    """A block counts where the new values mean something else, whoever accepts it."""
+    before = of(healthy())
+    after = of(healthy().change(r"EX16A\Relay", auth="Tls, Integrated"))
+
+    assert blocks(settings_compared(before, after, PLACE, in_auth)) == [
+        ("10.0.5.0/24", ["Relay"], ["Relay"])
+    ]
+    assert settings_compared(before, after, PLACE, never).is_same
+
+
+def test_a_connector_that_takes_part_no_more() -> None:
+    """S1.10, S1.18: its hosts fall to the next one, and where there is none to nobody."""
+    before = of(healthy())
+    off = of(healthy().change(r"EX16A\Relay", enabled=False))
+    nobody = [one for one in off if one.name == "Relay"]
+
+    assert blocks(settings_compared(before, off, PLACE, never)) == [
+        ("10.0.5.0/24", ["Relay"], ["Default Frontend EX16A"])
+    ]
+    alone = [one for one in before if one.name == "Relay"]
+    assert blocks(settings_compared(alone, nobody, PLACE, never)) == [
+        ("10.0.5.0/24", ["Relay"], [None])
+    ]
+
+
+def test_two_processes_that_claim_the_place() -> None:
+    """C9: before it is one of both; afterwards the one whose place it is."""
+    org = healthy().change(r"EX16A\Relay", role="HubTransport")
+    found = settings_compared(of(org), of(healthy()), PLACE, never)
+
+    assert set(found.processes) == {FRONT, HUB}
+    assert ("10.0.5.0/24", ["Default Frontend EX16A", "Relay"], ["Relay"]) in blocks(found)
+    assert sum(one.block.size for one in found.changed) == 1 << WIDTH[4]
+
+
+@given(servers(known=True), st.data())
+def test_nobody_else_is_treated_differently(
+    before: tuple[ReceiveConnector, ...], data: st.DataObject
+) -> None:
+    """Each address is in a block exactly where somebody else accepts it, for one process."""
+    after = data.draw(servers(known=True, most=len(before)))
+    after = (*after, *before[len(after) :])
+    if len({*processes_at(before, PLACE), *processes_at(after, PLACE)}) != 1:
+        return
+    found = settings_compared(before, after, PLACE, never)
+    (process,) = found.processes
+    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
+        old, new = winner(before, process, number), winner(after, process, number)
+        mine: list[Block] = [
+            one for one in found.changed if one.block.first <= number <= one.block.last
+        ]
+        pair = old.identity if old else None, new.identity if new else None
+        claimed = [tuple(each and each.identity for each in (*one.was, *one.will)) for one in mine]
+        assert claimed == ([pair] if pair[0] != pair[1] else [])
