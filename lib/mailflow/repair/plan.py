@@ -119,7 +119,7 @@ def repair(
     if unsafe:
         return Repair(refused=tuple(map(_unquotable, unsafe)))
     proof = prove(analysis.org, edits)
-    harmed = tuple(_harm(proof))
+    harmed = tuple(harm(proof))
     if harmed:
         return Repair(refused=harmed)
     causes = {
@@ -313,7 +313,7 @@ def _tidied(old: ReceiveConnector, new: ReceiveConnector, view: ServerView) -> R
     return new
 
 
-def _harm(proof: Proof) -> Iterator[Refusal]:
+def harm(proof: Proof) -> Iterator[Refusal]:
     """Why other hosts would not be as well off as before, or nobody can tell."""
     for moved in proof.moved:
         text = _harms(moved.effect, is_new=moved.before is None)
