@@ -14,9 +14,9 @@ from mailflow.lab.practice import Practice
 from mailflow.opening import practice_organisation
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
-from mailflow.steps.claim import Proof
+from mailflow.repair.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove_proposal
+from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 
 SOURCE = "winrm://ex16a.contoso.example"
@@ -39,7 +39,7 @@ class Bench:
     @property
     def confirmed(self) -> dict[str, str]:
         """All changes, as they were proven, and what an earlier repair has set already."""
-        there = {one.connector: one.new_sha256 for each in self.work.earlier for one in each.lists}
+        there = {one.connector: one.new_sha256 for each in self.work.earlier for one in each.connectors}
         return there | {one.identity: one.sha256 for one in self.proof.changes}
 
     def listed(self, connector: str) -> tuple[str, ...]:

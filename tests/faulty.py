@@ -16,6 +16,8 @@ from random import Random
 
 import selection_model as model
 from lab_snapshot import snapshot_of
+from mailflow.analysis.paths import SHADOWED
+from mailflow.analysis.places import Place, places_of
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, Address
@@ -25,12 +27,10 @@ from mailflow.lab.clock import Clock
 from mailflow.lab.practice import Practice
 from mailflow.lab.scenarios import ACCOUNTS, RELAY_RIGHT, Built
 from mailflow.lab.transport import Stream, Transport
+from mailflow.repair.claim import Proof
+from mailflow.repair.plan import Repair
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED
-from mailflow.steps.places import Place, places_of
-from mailflow.steps.plan import Plan, plan
 from mailflow.steps.verdict import Diagnosis
 from organisations import E2010, E2013, E2016, E2019, Organisation
 from strategies import to_address
@@ -48,7 +48,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SITES = ("Head-Office", "Head-Office", "Branch")
 
 
-def faulty(number: int) -> tuple[Snapshot, Plan]:
+def faulty(number: int) -> tuple[Snapshot, Repair]:
     """An organisation whose findings call for other lists, with the plan that they give."""
     dice = Random(number)  # noqa: S311 - the same organisations every time
     for _ in range(200):
@@ -56,13 +56,12 @@ def faulty(number: int) -> tuple[Snapshot, Plan]:
         if any(find_conflicts(_of(org, one.name)) for one in org.servers):
             continue
         read = org.snapshot()
-        read = Snapshot(**{**_fields(read), "rights": tuple(_rights(org, dice))})
+        read = replace(read, rights=tuple(_rights(org, dice)))
         found = findings(read)
-        if any((one.cause, one.state) == (SHADOWED, "found") for one in found.findings):
-            planned = plan(read, found)
-            # Rare: no order of the lists that Exchange would take.
-            if not planned.refused:
-                return read, planned
+        caught = any((one.cause, one.state) == (SHADOWED, "found") for one in found.findings)
+        # Rare: no order of the lists that Exchange would take, or others would lose.
+        if caught and found.plan is not None and found.plan.edits:
+            return read, found.plan
     raise AssertionError(f"no faulty organisation came of {number}")
 
 
@@ -259,8 +258,8 @@ def _waits_for_lists(practice: Practice) -> bool:
     """Whether queues are known to wait because of lists; nothing else is wrong with it."""
     read = snapshot_of(practice)
     found = findings(read)
-    # Rare: no order of the lists that Exchange would take.
-    return bool(stuck_queues(found)) and not plan(read, found).refused
+    # Rare: no order of the lists that Exchange would take, or others would lose.
+    return bool(stuck_queues(found)) and bool(found.plan and found.plan.edits)
 
 
 def _rights(org: Organisation, dice: Random) -> Iterator[Right]:
@@ -273,7 +272,3 @@ def _rights(org: Organisation, dice: Random) -> Iterator[Right]:
 
 def _of(org: Organisation, server: str) -> list[ReceiveConnector]:
     return [one for one in org.connectors if one.server == server]
-
-
-def _fields(org: Snapshot) -> dict[str, object]:
-    return {name: getattr(org, name) for name in org.__slots__}

@@ -29,7 +29,7 @@ from mailflow.lab.endpoints import PASSWORD
 from mailflow.opening import live_organisation
 from mailflow.sources.credentials import LiveOptions
 from mailflow.steps.findings import findings
-from mailflow.steps.proof import prove_proposal
+from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 from serving import FEW, TICK, Served, served
 from support import ROOT
@@ -83,7 +83,7 @@ def test_from_stuck_to_drained(tmp_path: Path) -> None:
     assert "NOTHING TO REPAIR" in again.stdout
     first, _ = sorted((tmp_path / "runs").iterdir())
     journal = Journal.load(first)
-    assert [entry.note for entry in journal.lists] == ["verified", "verified"]
+    assert [entry.note for entry in journal.connectors] == ["verified", "verified"]
     assert [entry.state for entry in journal.queues] == ["drained", "drained"]
     found = json.loads((first / "findings.json").read_text())
     assert (found["verdict"], found["apply"]["state"]) == ("clear", "verified")
@@ -329,7 +329,7 @@ def _kill_once(home: Path, after: float) -> tuple[str, ...]:
 
 def _goes_on(work: Work, found: Diagnosis) -> None:
     """Confirm what is still proposed, and once more what is there already."""
-    named = {entry.connector: entry.new_sha256 for one in work.earlier for entry in one.lists}
+    named = {entry.connector: entry.new_sha256 for one in work.earlier for entry in one.connectors}
     named |= {each.identity: each.sha256 for each in work.proof.changes}
     left = outcome(work.org, found, work.proof, work.carry_out(named))
     assert left.state in ("verified", "nothing to repair"), left.summary
@@ -386,4 +386,4 @@ def test_the_command_is_killed(tmp_path: Path) -> None:
     first, second = sorted((tmp_path / "runs").iterdir())
     report = (second / "report.html").read_text(encoding="utf-8")
     assert first.name in report
-    assert next(entry.note for entry in Journal.load(first).lists) == "verified"
+    assert next(entry.note for entry in Journal.load(first).connectors) == "verified"

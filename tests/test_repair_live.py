@@ -22,11 +22,11 @@ from mailflow.lab.practice import Practice
 from mailflow.opening import live_organisation
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
-from mailflow.steps.change import applied
-from mailflow.steps.claim import Proof
+from mailflow.repair.simulation import applied
+from mailflow.repair.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED
-from mailflow.steps.proof import prove_proposal
+from mailflow.analysis.paths import SHADOWED
+from mailflow.steps.proposal import prove_proposal
 
 BY_ITSELF = timedelta(minutes=15)
 """Longer than the longest wait for a retry that nobody asks for (section 4.6)."""

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from mailflow.steps.audit_names import same_names
     from mailflow.steps.audit_results import audit_results
     from mailflow.steps.audit_silence import connector_reach
-    from mailflow.steps.change_request import change_commands, other_ways, proposed_change
+    from mailflow.steps.change_request import (
+        change_commands,
+        other_ways,
+        proposed_change,
+        rollback,
+    )
     from mailflow.steps.findings import findings
     from mailflow.steps.last_errors import last_errors
     from mailflow.steps.not_read import not_read
@@ -74,6 +79,7 @@ __all__ = [
     "receive_connectors",
     "remedy",
     "repair",
+    "rollback",
     "same_names",
     "unfinished",
     "what_changed",
@@ -111,6 +117,7 @@ _HOMES = {
     "receive_connectors": "steps.receive_connectors",
     "remedy": "steps.remedy",
     "repair": "repairing",
+    "rollback": "steps.change_request",
     "same_names": "steps.audit_names",
     "unfinished": "repairing",
     "what_changed": "repairing",

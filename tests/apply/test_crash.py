@@ -141,10 +141,10 @@ def test_killed_at_every_step_of_the_way_back(
     for at in range(1, steps + 1):
         home = tmp_path / str(at)
         one, _ = _killed(home, monkeypatch, at, back=True)
-        truth = ["put back" if one.listed(name) == OLD else "verified" for name in RELAYS]
+        truth = ["rolled back" if one.listed(name) == OLD else "verified" for name in RELAYS]
         told = _told(one, home)
         if told is None:
-            assert truth in (["put back"] * 2, ["verified"] * 2), at
+            assert truth in (["rolled back"] * 2, ["verified"] * 2), at
         else:
             assert told == truth, at
         _goes_back(one, home)

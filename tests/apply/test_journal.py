@@ -41,9 +41,9 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 
     assert read == written
     assert [one.queue for one in read.queues] == ["EX10A\\1187"]
-    assert (read.lists[0].old, read.lists[0].new) == (OLD, NEW)
-    assert (read.lists[0].note, read.lists[0].why) == ("done", "because")
-    assert read.lists[0].controller == "dc1"
+    assert (read.connectors[0].old, read.connectors[0].new) == (OLD, NEW)
+    assert (read.connectors[0].note, read.connectors[0].why) == ("done", "because")
+    assert read.connectors[0].controller == "dc1"
 
 
 @pytest.mark.parametrize(

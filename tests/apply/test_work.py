@@ -29,7 +29,7 @@ def test_the_article_from_stuck_to_drained(tmp_path: Path) -> None:
     assert carried.journal is not None
     assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
     assert [one.waiting(name) for name in ("EX10A\\1187", "EX10B\\902")] == [0, 0]
-    assert [entry.note for entry in carried.journal.lists] == ["verified", "verified"]
+    assert [entry.note for entry in carried.journal.connectors] == ["verified", "verified"]
     found = _outcome(one, carried)
     assert (found.state, found.exit_code) == ("verified", 0)
     kept = json.loads((tmp_path / "first" / "apply.json").read_text())
@@ -160,7 +160,7 @@ def test_one_of_two_confirmed(tmp_path: Path) -> None:
 
     assert [one.listed(name) for name in RELAYS] == [NEW, OLD]
     found = _outcome(one, carried)
-    assert [entry.note for entry in found.lists] == ["verified"]
+    assert [entry.note for entry in found.connectors] == ["verified"]
     assert (found.state, found.exit_code) == ("done in part", 2)
     assert found.repair[0] == one.proof.changes[1].command
     assert RELAYS[1] in " ".join(row.why for row in found.diagnosis.unread)
@@ -180,7 +180,7 @@ def test_what_exchange_refuses(tmp_path: Path) -> None:
     assert "The values are wrong." in carried.stopped
     found = _outcome(one, carried)
     assert (found.state, found.exit_code) == ("refused", 1)
-    assert [entry.note for entry in found.lists] == ["refused", "not begun"]
+    assert [entry.note for entry in found.connectors] == ["refused", "not begun"]
 
 
 def test_a_set_that_is_taken_and_not_there(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_server_that_falls_silent_in_the_middle(tmp_path: Path) -> None:
 
     assert "not known" in carried.stopped
     found = _outcome(one, carried)
-    assert [entry.note for entry in found.lists] == ["done", "begun"]
+    assert [entry.note for entry in found.connectors] == ["done", "begun"]
     assert (found.state, found.exit_code) == ("done, not verified", 2)
     assert found.undo == tuple(change.undo for change in reversed(one.proof.changes))
     assert one.waiting("EX10A\\1187") > 0, "it stopped before the queues"
@@ -271,7 +271,7 @@ def test_something_else_changed_meanwhile(tmp_path: Path) -> None:
     one = bench(tmp_path, meddle=meddle)
     found = _outcome(one, one.work.carry_out(one.confirmed))
 
-    assert [entry.note for entry in found.lists] == ["done", "verified"]
+    assert [entry.note for entry in found.connectors] == ["done", "verified"]
     assert (found.state, found.exit_code) == ("done, not verified", 2)
     assert found.diagnosis.verdict != "clear"
 
@@ -298,7 +298,7 @@ def test_the_way_back(tmp_path: Path) -> None:
 
     assert stopped == ["", ""]
     assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
-    notes = [entry.note for entry in Journal.load(tmp_path / "first").lists]
+    notes = [entry.note for entry in Journal.load(tmp_path / "first").connectors]
     assert notes == ["put back", "put back"]
 
 

@@ -56,6 +56,7 @@ def other_ways(found: Diagnosis) -> Table:
         frame=pd.DataFrame(rows, columns=list(_OTHER)),
         caption="Alternatives, and why they are worse.",
         columns=_OTHER,
+        reading="",
         empty="No alternatives.",
     )
 
@@ -81,6 +82,7 @@ def change_commands(proof: Proof, queues: Iterable[str] = ()) -> Table:
         frame=frame,
         caption="Commands: dry run, repair, retry the queues.",
         columns=_COMMANDS,
+        reading="",
         empty="No command can be generated." if proof.refused else "There is no command to run.",
     )
 
