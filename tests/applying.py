@@ -12,9 +12,9 @@ from mailflow.apply.work import Work
 from mailflow.exchange.ranges import parse_range
 from mailflow.lab.practice import Practice
 from mailflow.opening import practice_organisation
+from mailflow.repair.claim import Proof
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
-from mailflow.repair.claim import Proof
 from mailflow.steps.findings import findings
 from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis

@@ -5,6 +5,7 @@ It stands beside the way through the cmdlets, so that tests of what moves the ma
 
 from __future__ import annotations
 
+from mailflow.analysis.servers import ADAPTERS
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.lab.organisation import LabQueue, LabServer
 from mailflow.lab.practice import Practice
@@ -17,7 +18,6 @@ from mailflow.snapshot import (
     TransportSettings,
     Unread,
 )
-from mailflow.steps.paths import ADAPTERS
 
 COMPONENTS = ("ServerWideOffline", "HubTransport", "FrontendTransport")
 CMDLETS = frozenset(

@@ -14,11 +14,11 @@ import pytest
 import mailflow
 from mailflow.errors import UsageError
 from mailflow.interactive import MOST_RANGES, address_explorer, choose_queues, confirm_box
+from mailflow.repair.request import edited
 from mailflow.show.widgets.choice import MOST_BOXES
 from mailflow.show.widgets.controls import VIEW, tick
 from mailflow.show.widgets.explorer import AddressExplorer
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import edited
 from mailflow.this_run import RUN_FOLDER
 from organisations import Organisation, article, healthy
 from show_cases import HOSTILE
@@ -167,8 +167,8 @@ def test_a_range_put_on_on_trial() -> None:
         ("10.0.0.", "", "The format of the IP address"),
         ("10.0.0.11", "", "is an element of EX16A\\Relay already"),
         ("", "10.0.5.9", "It lies inside 10.0.5.0/24: remove 10.0.5.0/24 and add"),
-        ("", "10.0.0.11, 10.0.0.12, 10.0.5.0/24", "Nothing would be left of its list"),
-        ("0.0.0.0-255.255.255.255", "", "Exchange would refuse the list of EX16A\\Relay"),
+        ("", "10.0.0.11, 10.0.0.12, 10.0.5.0/24", "RemoteIPRanges would be empty"),
+        ("0.0.0.0-255.255.255.255", "", "Exchange would refuse the change of EX16A\\Relay"),
     ],
 )
 def test_a_trial_that_exchange_refuses(add: str, remove: str, words: str) -> None:
@@ -344,7 +344,7 @@ def test_a_change_is_asked_for_by_its_connector() -> None:
     calls: list[tuple[str, ...]] = []
     box = confirm_box([edited(org, "EX16A", "Relay", remove=["10.0.0.11"])], calls.append)
 
-    assert "Take 10.0.0.11 off EX16A\\Relay." in str(box)
+    assert "Remove 10.0.0.11 from RemoteIPRanges of EX16A\\Relay." in str(box)
     assert 'Set-ReceiveConnector "EX16A\\Relay"' in str(box)
     assert "--confirm" in str(box)
     assert box.widget

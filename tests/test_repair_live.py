@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from faulty import check_claim, faulty_practice, stuck_queues
+from mailflow.analysis.paths import SHADOWED
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.outcome import outcome
 from mailflow.apply.work import Work
@@ -20,12 +21,11 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.lab.endpoints import Endpoints, serve
 from mailflow.lab.practice import Practice
 from mailflow.opening import live_organisation
+from mailflow.repair.claim import Proof
+from mailflow.repair.simulation import applied
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
-from mailflow.repair.simulation import applied
-from mailflow.repair.claim import Proof
 from mailflow.steps.findings import findings
-from mailflow.analysis.paths import SHADOWED
 from mailflow.steps.proposal import prove_proposal
 
 BY_ITSELF = timedelta(minutes=15)

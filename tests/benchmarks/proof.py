@@ -15,16 +15,16 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from mailflow.steps.change import Change
+from mailflow.steps.plan import proposal
+from mailflow.steps.proof import prove
 from selection import bounds_of, nested
 from timing import compare, table
 
 from mailflow.exchange.range_columns import RangeColumns
 from mailflow.exchange.ranges import AddressRange, parse_range, subtract
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import Change
 from mailflow.steps.findings import findings
-from mailflow.steps.plan import proposal
-from mailflow.steps.proof import prove
 from organisations import article, healthy
 
 TESTS = Path(__file__).parents[1]

@@ -107,7 +107,7 @@ CELLS = {
     "open": """
 import time
 import mailflow
-from mailflow.steps.change import edited
+from mailflow.repair.request import edited
 
 org = mailflow.open("demo:article")
 changes = [edited(org, one, "Relay", remove=["10.0.0.11"]) for one in ("EX16A", "EX16B")]

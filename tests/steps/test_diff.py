@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from mailflow.steps.change import applied, edited
+from mailflow.steps.plan import proposal
+from mailflow.steps.treatment import RELAY
 
 import selection_model as model
 from faulty import ANONYMOUS, ANY_RECIPIENT, faulty
@@ -15,11 +18,8 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import format_range
 from mailflow.snapshot import Right, Snapshot, Unread
 from mailflow.steps.behaviour import compare
-from mailflow.steps.change import applied, edited
 from mailflow.steps.comparison import Comparison
 from mailflow.steps.findings import findings
-from mailflow.steps.plan import proposal
-from mailflow.steps.treatment import RELAY
 from organisations import E2013, E2016, E2019, Organisation, article, healthy
 from strategies import to_address
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from mailflow.analysis.servers import ADAPTERS
 from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import ADAPTERS
 from mailflow.steps.verdict import Diagnosis, Finding
 from organisations import (
     E2010,

@@ -6,13 +6,13 @@ import re
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mailflow.steps.paths import SHADOWED
 
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.ranges import parse_address
 from mailflow.exchange.selection import select
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED
 from mailflow.steps.verdict import Diagnosis
 from organisations import Organisation, healthy
 

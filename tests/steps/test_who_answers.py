@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mailflow.steps.change import applied, edited
 
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.ranges import parse_address
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import applied, edited
 from mailflow.steps.which import Probe, probe, which
 from mailflow.steps.who_answers import compared, moved, who_answers
 from organisations import article, healthy

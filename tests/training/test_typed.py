@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.exchange import commands
 from mailflow.lab import scenarios
 from mailflow.sources.shell import Call
-from mailflow.steps import commands
 from mailflow.training.typed import Line, NotTypedError, lines_of, what_can_be_typed
 
 

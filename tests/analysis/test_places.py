@@ -7,18 +7,21 @@ from typing import Any
 
 import pytest
 
-from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import parse_address
-from mailflow.snapshot import ServerAddress
-from mailflow.steps.paths import ADAPTERS, connectors_of, judged_paths
-from mailflow.steps.places import (
+from mailflow.analysis.analysis import analyze, connectors_of
+from mailflow.analysis.places import (
     Place,
     doubts_at,
     hidden_connectors,
+    hidden_servers,
+    listens,
     places_of,
     processes_at,
     reachable,
 )
+from mailflow.analysis.servers import ADAPTERS, ServerView
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import parse_address
+from mailflow.snapshot import ServerAddress, Snapshot, Unread
 from organisations import Organisation, healthy
 
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
@@ -29,6 +32,13 @@ def of(org: Organisation, server: str = "EX16A") -> tuple[ReceiveConnector, ...]
     """The connectors of a server."""
     read = org.snapshot()
     return connectors_of(read, org.server(server))
+
+
+def view(read: Snapshot, server: str = "EX16A") -> ServerView:
+    """A server with all that was read of it."""
+    found = analyze(read).server(server)
+    assert found is not None
+    return found
 
 
 def test_each_bound_address_is_a_place() -> None:
@@ -66,21 +76,21 @@ def test_whose_process_it_is() -> None:
 def test_where_peers_arrive() -> None:
     """S1.04: at known addresses; else at bound ones and any other, as the paths are judged."""
     org = healthy().change(r"EX16A\Relay", bindings="10.0.0.21:25")
-    read, server = org.snapshot(), org.server("EX16A")
+    read = org.snapshot()
     unknown = org.copy().set_addresses("EX16A").snapshot()
     adapters = replace(read, addresses=(ServerAddress("EX16A", "10.0.0.21", ADAPTERS),))
     local = parse_address("10.0.0.21")
 
-    assert reachable(read, server, 4, 25) == (Place(4, 25, local),)
-    assert reachable(unknown, server, 4, 25) == (ANY, Place(4, 25, local))
-    assert reachable(unknown, server, 4, 587) == (Place(4, 587),)
-    assert reachable(read, server, 6, 25) == (Place(6, 25),)
-    assert reachable(adapters, server, 6, 25) == ()
+    assert reachable(view(read), 4, 25) == (Place(4, 25, local),)
+    assert reachable(view(unknown), 4, 25) == (ANY, Place(4, 25, local))
+    assert reachable(view(unknown), 4, 587) == (Place(4, 587),)
+    assert reachable(view(read), 6, 25) == (Place(6, 25),)
+    assert reachable(view(adapters), 6, 25) == ()
     for snapshot in (read, unknown):
-        for path in judged_paths(snapshot):
+        for path in analyze(snapshot).paths:
             if path.address and path.endpoint and path.answer and path.sender is not path.target:
                 family = 4 if path.address.version == 4 else 6
-                found = reachable(snapshot, path.target, family, path.endpoint.port)
+                found = reachable(path.target, family, path.endpoint.port)
                 assert path.answer.local in [one.local for one in found]
 
 
@@ -123,3 +133,35 @@ def test_a_capture_without_setups_connectors_was_filtered() -> None:
     assert "none of the connectors that setup makes" in next(
         hidden_connectors(org.snapshot(), "EX16A", relay)
     )
+
+
+def test_who_listens_at_a_place() -> None:
+    """S1.16, S1.17: a wildcard stands for every local address of its family, a bound one alone."""
+    org = healthy().change(r"EX16A\Relay", bindings="10.0.0.21:25")
+    relay, front = org.connector(r"EX16A\Relay"), org.connector(r"EX16A\Default Frontend EX16A")
+    bound = Place(4, 25, parse_address("10.0.0.21"))
+
+    assert [listens(front, one) for one in (ANY, bound, Place(4, 26))] == [True, True, False]
+    assert [listens(relay, one) for one in (ANY, bound, Place(6, 25))] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "server", "hides"),
+    [
+        (Unread("", "Get-ExchangeServer", "denied"), "", True),
+        (Unread("", "capture", "no XML"), "EX16A", True),
+        (Unread("EX16A", "Get-ExchangeServer", "denied"), "EX16A", True),
+        (Unread("EX16A", "Get-ExchangeServer", "denied"), "EX16B", False),
+        (Unread("EX16A", "Get-ExchangeServer", "denied"), "", False),
+        (Unread("EX16A", "Get-ReceiveConnector", "denied"), "EX16A", False),
+    ],
+)
+def test_servers_that_may_be_hidden(row: Unread, server: str, *, hides: bool) -> None:
+    """An unread list of servers hides some; what was not read of one hides that one alone."""
+    read = replace(healthy().snapshot(), unread=(row,), cmdlets=frozenset({"Get-ExchangeServer"}))
+
+    assert bool(hidden_servers(read, server)) == hides
+    assert hidden_servers(replace(read, unread=())) == []
+    assert hidden_servers(replace(read, unread=(), cmdlets=frozenset())) == [
+        "no answer of Get-ExchangeServer says which servers there are"
+    ]

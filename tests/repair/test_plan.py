@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from mailflow.steps.change import applied
+from mailflow.steps.paths import SHADOWED, judged_paths
+from mailflow.steps.plan import Plan, alternatives, plan, proposal
 
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change import applied
 from mailflow.steps.findings import findings
-from mailflow.steps.paths import SHADOWED, judged_paths
-from mailflow.steps.plan import Plan, alternatives, plan, proposal
 from mailflow.steps.verdict import Finding
 from organisations import E2019, STUCK, Organisation, article, healthy
 
