@@ -72,9 +72,26 @@ def unfinished(org: Snapshot, *, apply: bool = False) -> Table:
 
 
 def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
-    """The stuck queues of the findings that the commands repair."""
-    mended = [one for one in found.findings if one.state == "found" and one.commands]
-    return tuple(dict.fromkeys(queue for one in mended for queue in one.queues))
+    """The stuck queues that the commands of the findings set free.
+
+    Beside those of the repaired findings these are queues whose error alone does not tell the
+    cause (a port on which nobody listened reads like a dead host), if their server can submit on
+    that target only afterwards.
+    """
+    mended = [each for each in found.findings if each.state == "found" and each.commands]
+    proof = found.plan.proof if found.plan else None
+    freed = {
+        (reached.sender.casefold(), reached.target.casefold())
+        for reached in (proof.repaired if proof else ())
+    }
+    others = (
+        queue
+        for each in found.findings
+        if each.state in ("found", "unknown") and each.server
+        for queue in each.queues
+        if (queue.partition("\\")[0].casefold(), each.server.casefold()) in freed
+    )
+    return tuple(dict.fromkeys([*(queue for each in mended for queue in each.queues), *others]))
 
 
 @dataclass(eq=False)

@@ -41,7 +41,13 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 
     assert read == written
     assert [one.queue for one in read.queues] == ["EX10A\\1187"]
-    assert (read.connectors[0].old, read.connectors[0].new) == (OLD, NEW)
+    (change,) = read.connectors[0].changes
+    assert change.as_json() == {
+        "identity": RELAYS[0],
+        "parameter": "RemoteIPRanges",
+        "old": list(OLD),
+        "new": list(NEW),
+    }
     assert (read.connectors[0].note, read.connectors[0].why) == ("done", "because")
     assert read.connectors[0].controller == "dc1"
 

@@ -148,4 +148,4 @@ def test_no_runs_at_all(tmp_path: Path) -> None:
     shown = table(look_back(tmp_path / "nowhere", one.org, now=NOW_IS))
 
     assert shown.frame.empty
-    assert "None was left unfinished." in str(shown)
+    assert "Interrupted repairs: none." in str(shown)

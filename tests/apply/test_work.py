@@ -33,7 +33,11 @@ def test_the_article_from_stuck_to_drained(tmp_path: Path) -> None:
     found = _outcome(one, carried)
     assert (found.state, found.exit_code) == ("verified", 0)
     kept = json.loads((tmp_path / "first" / "apply.json").read_text())
-    assert [entry["old"] for entry in kept["connectors"]] == [list(OLD), list(OLD)]
+    ranges = {"parameter": "RemoteIPRanges", "old": list(OLD), "new": list(NEW)}
+    assert [entry["changes"] for entry in kept["connectors"]] == [[ranges], [ranges]]
+    assert [entry["command"] for entry in kept["connectors"]] == [
+        change.command for change in one.proof.changes
+    ]
     assert kept["ended"] is not None
 
 

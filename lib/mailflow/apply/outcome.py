@@ -280,6 +280,8 @@ class Outcome:
         claim = ""
         if self.state == "verified":
             claim = "No other host is affected."
+            if self.proof.moved:
+                claim = "Nothing changed that was not proven."
         other = ""
         if self.state == "verified" and self.now is not None and self.now.verdict != "clear":
             other = f"What is left: {self.now.summary}"
