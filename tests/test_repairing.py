@@ -90,7 +90,7 @@ def test_only_a_live_organisation() -> None:
     work = repair(org, found, mailflow.prove(org, found), apply=True)
 
     assert not work.can_be_asked_for
-    assert "only on a live organisation" in work.outcome.summary
+    assert "only on a live organization" in work.outcome.summary
 
 
 def test_asked_in_a_notebook(operated: Path) -> None:
@@ -166,5 +166,5 @@ def test_the_proof_is_one_of_another_moment(headless: Path) -> None:
     work = repair(cut, found, mailflow.prove(cut, found), apply=True, live=one.live)
 
     assert not work.can_be_asked_for
-    assert (work.outcome.state, work.outcome.exit_code) == ("refused", 1)
+    assert (work.outcome.state, work.outcome.exit_code) == ("no change proposed", 1)
     assert "Not proposed" in work.outcome.summary

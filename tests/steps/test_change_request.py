@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from mailflow.steps.proof import prove_proposal
 
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot
 from mailflow.steps.change_request import change_commands, other_ways, proposed_change
 from mailflow.steps.findings import findings
+from mailflow.steps.proposal import prove_proposal
 from organisations import E2010, E2016, Organisation, article
 
 

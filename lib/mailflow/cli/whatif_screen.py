@@ -66,7 +66,9 @@ def whatif_screen(
         lines += block("SCOPE", [_compared(proof)], room)
     lines += block("NOT PROPOSED", dict.fromkeys(map(refusal_words, proof.refused)), room)
     lines += _commands(proof.changes, room)
-    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", _by_other_means(found), room)
+    others = _by_other_means(found)
+    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, room)
+    lines += _rollback([edit for edit in proof.changes if edit.command], room)
     return "\n".join([*lines, *block("UNDETERMINED", _not_known(proof), room)])
 
 
@@ -251,7 +253,7 @@ def _commands(edits: Sequence[Edit], room: int) -> list[str]:
         for edit in edits
         if not edit.command
     ]
-    return [*lines, *block("NO COMMAND", texts, room), *_rollback(given, room)]
+    return lines + block("NO COMMAND", texts, room)
 
 
 def _beside_long_lists(edits: Iterable[Edit]) -> Iterator[str]:
@@ -291,9 +293,12 @@ def _by_other_means(found: Diagnosis | None) -> list[Finding]:
     ]
 
 
-def _remedies(label: str, others: Sequence[Finding], room: int) -> list[str]:
-    texts = dict.fromkeys(line for one in others for line in one.remedy.splitlines())
-    given = dict.fromkeys(line for one in others for line in one.commands)
+def _remedies(label: str, others: Sequence[Finding], proof: Proof, room: int) -> list[str]:
+    """What to do about the rest; what was said of changes that are not proposed is not repeated."""
+    texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
+    said = [each.text for each in proof.refused]
+    texts = {text: None for text in texts if text not in (*said, " ".join(said))}
+    given = dict.fromkeys(line for each in others for line in each.commands)
     changes, retries = words.repairs(given)
     return block(label, texts, room) + commands("", [*changes, *retries])
 
@@ -306,12 +311,15 @@ def refusal_words(one: Refusal) -> str:
 
 
 def _not_known(proof: Proof) -> list[str]:
-    texts = list(proof.doubts)
+    said = {each.text for each in proof.refused}
+    texts = [doubt for doubt in proof.doubts if doubt not in said]
     texts += [
-        f"what was cut off the list of {one.connector}"
-        for one in proof.refused
-        if one.kind == "unread" and proof.changes
+        f"the truncated part of {each.connector}"
+        for each in proof.refused
+        if each.kind == "unread" and proof.changes
     ]
-    if any(one.effect.not_known for one in proof.moved):
-        texts.append("what is marked so above: rights or settings there were not read")
+    if any(moved.effect.not_known for moved in proof.moved):
+        texts.append("what is marked so above: rights or settings there are missing")
+    if not texts and proof.doubts:
+        texts = ["the data named above"]
     return texts or ["none"]
