@@ -107,7 +107,8 @@ function Test-Form([string] $Key, $Value) {
     if ($Types.ContainsKey($Key)) { $type = $Types[$Key] }
     if ($Value -isnot $type) { return $false }
     if ($Words.ContainsKey($Key)) {
-        $wrong = @([regex]::Split($Value, ', ') | Where-Object { $Words[$Key] -cnotcontains $_ })
+        $known = $Words[$Key]
+        $wrong = @([regex]::Split($Value, ', ') | Where-Object { $known -cnotcontains $_ })
         return ($Value -ceq 'None') -or $wrong.Length -eq 0
     }
     if (-not $Forms.ContainsKey($Key)) { return $true }
@@ -142,7 +143,9 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
         return "$Name -Identity: not one object of one server"
     }
     $set = @($Parameters.Keys | Where-Object { $Beside -notcontains $_ })
-    if ($Name -eq 'Set-ReceiveConnector' -and $set.Length -eq 0) { return "${Name}: nothing to set" }
+    if ($Name -eq 'Set-ReceiveConnector' -and $set.Length -eq 0) {
+        return "${Name}: nothing to set"
+    }
 }
 
 function New-Answer([string] $Kind, [string] $Id, [string] $Text) {
