@@ -488,7 +488,9 @@ NO_CHANGES: Mapping[str, Call] = {
         {"Identity": "EX16A\\Relay", "Confirm": False, "DomainController": "dc1"},
     ),
     **{
-        f"bad {name} {number}": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay", name: value})
+        f"bad {name} {number}": Call(
+            "Set-ReceiveConnector", {"Identity": "EX16A\\Relay", name: value}
+        )
         for name, values in BAD.items()
         for number, value in enumerate(values)
         if value != ("",)  # the wire itself refuses it
