@@ -107,6 +107,7 @@ def test_a_change_request_changes_nothing(tmp_path: Path) -> None:
     assert not (folder / "apply.json").exists()
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "-WhatIf" in report
+    assert "Only if the change causes problems" in report
     assert "is let in, and was not before" in report
 
 
@@ -140,7 +141,7 @@ def test_asked_at_the_terminal(tmp_path: Path) -> None:
         )
         os.close(other)
         answers = [("Password of", password)]
-        answers += [("to leave it", name) for name in (r"EX16A\Rely", RELAYS[0], "")]
+        answers += [("to skip", name) for name in (r"EX16A\Rely", RELAYS[0], "")]
         shown = _talk(main, process, answers)
         lists = one.lists()
 
@@ -149,8 +150,9 @@ def test_asked_at_the_terminal(tmp_path: Path) -> None:
     everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert password.encode() not in everything + shown.encode()
     assert lists == [NEW, OLD]
-    assert r"That is not EX16A\Relay." in shown
-    assert "List then: 10.0.5.0/24" in shown
+    assert "Names do not match." in shown
+    assert "Current RemoteIPRanges: 10.0.0.11, 10.0.0.12, 10.0.5.0/24" in " ".join(shown.split())
+    assert "New RemoteIPRanges: 10.0.5.0/24" in shown
     assert kept(tmp_path)["apply"]["state"] == "done in part"  # type: ignore[index]
 
 
@@ -234,7 +236,7 @@ def test_undo(tmp_path: Path) -> None:
     assert after == [NEW, NEW]
     assert [each.returncode for each in done] == [1, 0, 0], done
     assert lists == [[NEW, NEW], [OLD, OLD], [OLD, OLD]]
-    assert "EX16A\\Relay: put back" in done[1].stdout
+    assert "EX16A\\Relay: rolled back" in done[1].stdout
 
 
 # -- Killed ----------------------------------------------------------------------------------------

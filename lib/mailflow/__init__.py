@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
     from mailflow.repairing import (
+        apply_changes,
         conclude_repair,
         queues_to_retry,
-        repair,
         unfinished,
         what_changed,
     )
@@ -53,6 +53,7 @@ __all__ = [
     "__version__",
     "address_explorer",
     "answering_connectors",
+    "apply_changes",
     "audit",
     "audit_connectors",
     "audit_results",
@@ -78,7 +79,6 @@ __all__ = [
     "range_ruler",
     "receive_connectors",
     "remedy",
-    "repair",
     "rollback",
     "same_names",
     "unfinished",
@@ -91,6 +91,7 @@ _HOMES = {
     "UsageError": "errors",
     "address_explorer": "interactive",
     "answering_connectors": "steps.answering_connectors",
+    "apply_changes": "repairing",
     "audit": "steps.audit",
     "audit_connectors": "steps.audit_connectors",
     "audit_results": "steps.audit_results",
@@ -116,7 +117,6 @@ _HOMES = {
     "range_ruler": "show.chart",
     "receive_connectors": "steps.receive_connectors",
     "remedy": "steps.remedy",
-    "repair": "repairing",
     "rollback": "steps.change_request",
     "same_names": "steps.audit_names",
     "unfinished": "repairing",

@@ -96,7 +96,7 @@ def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
 
 @dataclass(eq=False)
 class Repair:
-    """A repair under way in a notebook; `repair` makes it.
+    """A repair under way in a notebook; `apply_changes` makes it.
 
     Shown, it is the question, then the progress, then where everything stands; where nobody can be
     asked, only the last.
@@ -253,7 +253,7 @@ class Repair:
         return str(self.outcome.table())
 
 
-def repair(  # noqa: PLR0913 - the parameters of the notebook
+def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
     org: Snapshot,
     found: Diagnosis,
     proof: Proof,
