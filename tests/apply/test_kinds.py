@@ -18,6 +18,7 @@ from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
 from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, TransportRole
 from mailflow.exchange.ranges import parse_range
+from mailflow.lab.organisation import EXCHANGE_SERVERS, SUBMIT, Access
 from mailflow.sources.shell import Call, Reply
 from mailflow.steps.findings import findings
 
@@ -165,6 +166,46 @@ def test_another_setting_than_those_of_the_command(tmp_path: Path) -> None:
     assert one.connector(FRONT).groups == PermissionGroups(5)
     assert all(_there(one))
     assert found.state == "done, not verified"
+
+
+def test_rights_that_follow_from_a_group(tmp_path: Path) -> None:
+    """S3.20: Exchange writes them itself, so they are expected; a denial beside them is not."""
+    one = _bench("no group", tmp_path)
+    before = {right for right in one.org.rights if right.connector in FRONT}
+
+    carried = one.work.carry_out(one.confirmed)
+
+    assert carried.after is not None
+    gained = {right for right in carried.after.rights if right.connector in FRONT} - before
+    assert {right.user.rpartition("\\")[2] for right in gained} == {
+        *("Exchange Servers", "Hub Transport Servers", "Edge Transport Servers"),
+        "Externally Secured Servers",
+    }
+    assert _outcome(one, carried).state == "verified"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True),
+        Access(r"NT AUTHORITY\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",)),
+    ],
+)
+def test_a_right_that_follows_from_no_group(tmp_path: Path, entry: Access) -> None:
+    """Somebody denied or granted it meanwhile (S3.21): not verified, and it is told."""
+    one: Bench
+
+    def meddle(_: str, call: Call, go_on: Callable[[], Reply]) -> Reply:
+        reply = go_on()
+        if call.cmdlet == "Set-ReceiveConnector":
+            one.practice.organisation.access[FRONT.casefold()] = [entry]
+        return reply
+
+    one = _bench("no group", tmp_path, meddle)
+    found = _outcome(one, one.work.carry_out(one.confirmed))
+
+    assert found.state == "done, not verified"
+    assert entry.user.casefold() in found.summary.casefold()
 
 
 def test_one_parameter_rolled_back_by_somebody(tmp_path: Path) -> None:

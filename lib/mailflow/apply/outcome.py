@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
 from mailflow.analysis.change import Parameter, Value, in_words
+from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
 from mailflow.phrases import counted, joined

@@ -12,8 +12,9 @@ from dataclasses import replace
 from mailflow.analysis.change import with_value
 from mailflow.apply.journal import ConnectorEntry
 from mailflow.apply.values import in_snapshot
+from mailflow.exchange.connectors import PermissionGroups
 from mailflow.repair.simulation import differences
-from mailflow.snapshot import Snapshot
+from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.behaviour import compare
 
 
@@ -29,7 +30,7 @@ def verify(before: Snapshot, after: Snapshot, done: Iterable[ConnectorEntry]) ->
         The identity of each to why it is not verified, a sentence.
     """
     entries = list(done)
-    expected = with_new_values(before, entries)
+    expected = with_their_rights(with_new_values(before, entries), after, entries)
     against = {
         name: _against(expected, after, name)
         for name in dict.fromkeys(one.server for one in entries)
@@ -46,6 +47,52 @@ def with_new_values(org: Snapshot, entries: Iterable[ConnectorEntry]) -> Snapsho
             connector = with_value(connector, parameter, value)  # noqa: PLW2901 - one after another
         connectors.append(connector)
     return replace(org, connectors=tuple(connectors))
+
+
+def with_their_rights(
+    expected: Snapshot, after: Snapshot, entries: Iterable[ConnectorEntry]
+) -> Snapshot:
+    """The rights that follow from permission groups that were set (section 3.3), as they are now.
+
+    Exchange writes them into the access list itself (S3.20). A denial follows from no group but
+    the legacy servers': a new one is somebody's change.
+    """
+    followed = {
+        (one.server.casefold(), one.connector.partition("\\")[2].casefold()): _touched(one)
+        for one in entries
+        if "PermissionGroups" in one.parameters
+    }
+
+    def follows(right: Right) -> bool:
+        key = right.server.casefold(), right.connector.casefold()
+        return any(
+            right.user.casefold().endswith(names)
+            and (not right.deny or group is PermissionGroups.ExchangeLegacyServers)
+            for group, names in _PRINCIPALS.items()
+            if group in followed.get(key, PermissionGroups(0))
+        )
+
+    kept = (right for right in expected.rights if not follows(right))
+    return replace(expected, rights=(*kept, *filter(follows, after.rights)))
+
+
+_PRINCIPALS: Mapping[PermissionGroups, tuple[str, ...]] = {
+    PermissionGroups.AnonymousUsers: ("\\anonymous logon", "s-1-5-7"),
+    PermissionGroups.ExchangeUsers: ("\\authenticated users", "s-1-5-11"),
+    PermissionGroups.ExchangeServers: (
+        *("\\exchange servers", "\\hub transport servers", "\\edge transport servers"),
+        "\\externally secured servers",
+    ),
+    PermissionGroups.ExchangeLegacyServers: ("\\exchangelegacyinterop",),
+    PermissionGroups.Partners: ("\\partner servers",),
+}
+"""Whom each group stands for: how the names end, in lower case (section 3.3)."""
+
+
+def _touched(entry: ConnectorEntry) -> PermissionGroups:
+    """The permission groups that an entry sets or takes away."""
+    old, new = (each.groups or PermissionGroups(0) for each in (entry.before, entry.after))
+    return old ^ new
 
 
 def _values_against(after: Snapshot, entry: ConnectorEntry) -> str:
