@@ -324,14 +324,30 @@ def _relay_with(
     how: str,
     **values: Any,  # noqa: ANN401
 ) -> str | None:
+    """A relay connector with servers: alone (`only`), in a range (`around`), or each by itself."""
     dice, senders = bench.dice, _senders(bench, target, port)
     if not senders:
         return None
     caught = dice.sample(senders, dice.randint(1, min(3, len(senders))))
-    ranges = caught
     if how == "around":
-        ranges = list(dict.fromkeys(_around(one, dice) for one in caught[:1]))
+        caught = [_around(caught[0], dice)]
+    if how == "single" and not values and dice.random() < 0.5:
+        told = _onto_a_relay(bench, target, port, caught)
+        if told:
+            return told
+    if dice.random() < 0.15:
+        own = [one.address for one in bench.org.addresses if one.server == target.name]
+        host = dice.choice(own)
+        values["hosts"] = [f"[{host}]" if ":" in host else host]
     hosts = [] if how == "only" else [f"10.{dice.randint(20, 60)}.0.0/24"]
+    values |= {"port": port, "role": FRONT if port == 25 and model.has_both(target) else HUB}
+    name = _free_name(bench, target)
+    relay = _add_relay(bench.org, target, [*caught, *hosts], name, dice, **values)
+    return f"{name} of {target.name} on {port} lists {', '.join(map(str, relay.ranges))}"
+
+
+def _onto_a_relay(bench: Bench, target: Server, port: int, caught: list[str]) -> str | None:
+    """The addresses on a relay connector that is there already."""
     relays = [
         one
         for one in bench.org.connectors
@@ -339,21 +355,12 @@ def _relay_with(
         and not model.is_setups(one)
         and any(binding.port == port for binding in one.bindings)
     ]
-    if relays and not values and how == "single" and dice.random() < 0.5:
-        relay = dice.choice(relays)
-        texts = dict.fromkeys([*map(str, relay.ranges), *ranges])
-        _change(bench, relay, ranges=", ".join(texts))
-        return f"{relay.name} of {target.name} also lists {', '.join(ranges)}"
-    if dice.random() < 0.15:
-        own = [one.address for one in bench.org.addresses if one.server == target.name]
-        host = dice.choice(own)
-        values["hosts"] = [f"[{host}]" if ":" in host else host]
-    role = FRONT if port == 25 and model.has_both(target) else HUB
-    name = _free_name(bench, target)
-    relay = _add_relay(
-        bench.org, target, [*ranges, *hosts], name, dice, port=port, role=role, **values
-    )
-    return f"{name} of {target.name} on {port} lists {', '.join(map(str, relay.ranges))}"
+    if not relays:
+        return None
+    relay = bench.dice.choice(relays)
+    texts = dict.fromkeys([*map(str, relay.ranges), *caught])
+    _change(bench, relay, ranges=", ".join(texts))
+    return f"{relay.name} of {target.name} also lists {', '.join(caught)}"
 
 
 def _nested(bench: Bench, target: Server) -> str | None:
@@ -623,11 +630,15 @@ def _wait(bench: Bench) -> None:
     for way in model.ways(org):
         if way.state != "works" and way.sender != way.target:
             failing.setdefault((way.sender, way.target), way)
+    waiting: set[tuple[str, str]] = set()
     for (sender, target), way in failing.items():
-        if bench.dice.random() < 0.3:
-            continue
         hop = _hop(bench.org.server(sender), bench.org.server(target))
+        if (sender, hop["to"]) in waiting or bench.dice.random() < 0.3:
+            continue
+        waiting.add((sender, hop["to"]))
         error = _error(org, way, bench.org.server(sender))
+        if bench.dice.random() < 0.1:
+            error, hop["status"] = "", "Retry"  # none was read, or none is there (6.3)
         bench.org.add_queue(
             sender,
             bench.dice.randint(1, 400),

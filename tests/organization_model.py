@@ -266,8 +266,8 @@ def _set(org: Snapshot, command: Typed, line: str) -> tuple[Snapshot, list[str]]
     legal = replace(new, role=HUB) if is_legacy(server) else new
     others = [one for one in connectors_of(org, server) if one.identity != old.identity]
     refused = refusals(legal, others, server, downgraded=downgraded_of(org, server))
-    if len(new.ranges) > 1200 and len(new.ranges) > len(old.ranges):
-        refused.append("more than 1,200 entries, and more than before (S1.35)")
+    if len(new.ranges) > 1300 and len(new.ranges) > len(old.ranges):
+        refused.append("more than 1,300 entries, and more than before (S1.35)")
     wrong += [f"refused: {line}: {text}" for text in refused]
     if any(one.startswith("refused") for one in wrong):
         return org, wrong
@@ -593,14 +593,17 @@ def _way(
 
 
 def _tells_all(one: ReceiveConnector, target: Server, port: int) -> bool:
-    """Whether all was read of a connector that decides on a way to this port, or should."""
-    if not one.bindings_complete:
-        return False
-    name = "Default Frontend" if port == 25 and has_both(target) else "Default"
+    """Whether all was read of a connector that decides on a way to this port, or should.
+
+    A binding that was not read can't be at the port for the other process (S1.30).
+    """
+    front = port == 25 and has_both(target)
+    name = "Default Frontend" if front else "Default"
     is_default = one.name.casefold() == f"{name} {target.name}".casefold()
     if not is_default and not any(binding.port == port for binding in one.bindings):
-        return True
-    return one.ranges_complete and None not in (one.enabled, one.role, one.auth, one.groups)
+        return one.bindings_complete or one.role == (HUB if front else FRONT)
+    lists = one.bindings_complete and one.ranges_complete
+    return lists and None not in (one.enabled, one.role, one.auth, one.groups)
 
 
 def judge(
@@ -674,15 +677,37 @@ def rights_on(org: Snapshot, one: ReceiveConnector) -> list[tuple[str, str, bool
     return rows or None
 
 
-def role_conflicts(org: Snapshot) -> list[str]:
-    """Enabled connectors of two processes whose bindings meet (S1.30, C9), in words."""
+@dataclass(frozen=True)
+class RoleConflict:
+    """Two enabled connectors of two processes that claim one endpoint (S1.30, C9)."""
+
+    one: ReceiveConnector
+    other: ReceiveConnector
+    at: tuple[Binding, ...]
+
+    @property
+    def was_read(self) -> bool:
+        """Whether all was read of both, so that a change of either can be foretold (S8.65)."""
+        return all(
+            each.bindings_complete and each.ranges_complete and None not in (each.auth, each.groups)
+            for each in (self.one, self.other)
+        )
+
+    def __str__(self) -> str:
+        """In words."""
+        places = ", ".join(map(str, self.at))
+        return f"{self.one.identity} and {self.other.identity} at {places}"
+
+
+def role_conflicts(org: Snapshot) -> list[RoleConflict]:
+    """All of them; a disabled connector takes no endpoint (S1.10)."""
     found = []
     for server in org.servers:
         enabled = [one for one in connectors_of(org, server) if one.enabled]
         for one, other in combinations(enabled, 2):
             if None in (one.role, other.role) or one.role == other.role:
                 continue
-            met = [str(a) for a, b in product(one.bindings, other.bindings) if meet(a, b)]
+            met = tuple(a for a, b in product(one.bindings, other.bindings) if meet(a, b))
             if met:
-                found.append(f"{one.identity} and {other.identity} at {', '.join(met)}")
+                found.append(RoleConflict(one, other, met))
     return found

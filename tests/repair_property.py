@@ -88,14 +88,15 @@ def rollback_violations(
 ) -> list[str]:
     """What is wrong with the way back: a command that is not taken, or a value that is another.
 
-    A value of a connector that Exchange would not take as it was (S8.65) need not come back.
+    Values of a connector that Exchange would not have taken as it stood (S8.65), or does not take
+    beside one that therefore stays, need not come back.
     """
     after, _ = typed_in(snapshot, commands)
     again, wrong = typed_in(after, rollback)
     found = [f"rollback {one}" for one in wrong if not one.startswith("unread written")]
     for old, new in zip(snapshot.connectors, again.connectors, strict=True):
         names = [name for name in VALUES if getattr(old, name) != getattr(new, name)]
-        if names and not _is_refused(again, old):
+        if names and not _is_refused(snapshot, old) and not _is_refused(again, old):
             found.append(f"rollback differs: {old.identity}: {', '.join(names)}")
     return found
 
@@ -129,11 +130,12 @@ def _found_afterwards(before: Snapshot, after: Snapshot) -> list[str]:
             found.append(f"now fails: {way}; it worked")
         elif way.state == "unknown" and was.state == "fails" and was.was_read:
             found.append(f"undecided: {way}; it failed")
-    return [*found, *(f"role conflict: {one}" for one in model.role_conflicts(after))]
+    conflicts = [one for one in model.role_conflicts(after) if one.was_read]
+    return [*found, *(f"role conflict: {one}" for one in conflicts)]
 
 
 def _is_refused(org: Snapshot, old: ReceiveConnector) -> bool:
-    """Whether Exchange would refuse the connector as it was, beside the others as they are."""
+    """Whether Exchange would refuse the connector as it was, beside the others as they were."""
     server = org.server(old.server)
     if server is None:
         return False
@@ -148,24 +150,30 @@ def _is_refused(org: Snapshot, old: ReceiveConnector) -> bool:
 def judged(org: Broken) -> tuple[str, list[str], Printed]:
     """What became of one organization: a word for the count, and all that is wrong.
 
-    healed; violated; words (found, and no command); unknown (said so, no command); missed (a fault
-    that the model knows and the product says nothing of); nothing (there is nothing certain).
+    healed; violated; words (found, and no command); unknown (said so, no command); missed (the
+    model knows of a fault, or that something is open, and the product says that all is clear, or
+    all was read and it finds no fault); nothing (neither knows of anything).
     """
     said = printed(org.snapshot)
-    truth = failing(org.snapshot)
     if said.commands:
         wrong = violations(org.snapshot, said.commands)
         wrong += rollback_violations(org.snapshot, said.commands, said.rollback)
         return "violated" if wrong else "healed", wrong, said
     if said.verdict == "found":
         return "words", [], said
-    if truth and (said.verdict == "clear" or org.all_read):
+    truth = failing(org.snapshot) if org.all_read or said.verdict == "clear" else []
+    if said.verdict == "clear":
+        truth += [str(one) for one in model.ways(org.snapshot) if one.state == "unknown"]
+    if truth:
         return "missed", [f"missed: {one}" for one in truth], said
     return "unknown" if said.verdict == "unknown" else "nothing", [], said
 
 
-def summary(numbers: range) -> None:
-    """Print the counts over a range of organizations, with numbers to look at."""
+def summary(numbers: range, kind: str = "") -> None:
+    """Print the counts over a range of organizations, with numbers to look at.
+
+    With a kind of what is wrong, or a word for what became of them, all numbers of that.
+    """
     outcomes: dict[str, list[int]] = {}
     kinds: dict[str, list[int]] = {}
     faults: dict[str, Counter[str]] = {}
@@ -176,10 +184,16 @@ def summary(numbers: range) -> None:
         word, wrong, _ = judged(org)
         name = f"{word}, all read" if org.all_read else f"{word}, not all read"
         outcomes.setdefault(name, []).append(number)
-        for kind in sorted({one.partition(":")[0] for one in wrong}):
-            kinds.setdefault(kind, []).append(number)
+        for one in sorted({one.partition(":")[0] for one in wrong}):
+            kinds.setdefault(one, []).append(number)
         for fault in org.faults:
             faults.setdefault(fault.partition(":")[0], Counter())[word] += 1
+    if kind:
+        told = {
+            number for name, rows in outcomes.items() if name.startswith(kind) for number in rows
+        }
+        print(*sorted(told.union(kinds.get(kind, []))))
+        return
     print(f"{len(numbers)} organizations, of {read} all needed values were read", end="")
     print(f" ({perf_counter() - start:.1f} s)\n")
     _table("What became of them", outcomes)
@@ -215,8 +229,10 @@ def in_full(number: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]] or [0, 200]
-    if len(given) == 1:
-        in_full(given[0])
+    *given, last = sys.argv[1:] or ["0", "200"]
+    word = "" if last.isdigit() else last
+    first, *end = [int(one) for one in (*given, last) if one.isdigit()]
+    if end:
+        summary(range(first, *end), word)
     else:
-        summary(range(*given))
+        in_full(first)

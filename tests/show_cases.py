@@ -8,7 +8,7 @@ import pandas as pd
 
 from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span, Tone
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+from mailflow.steps.verdict import Diagnosis, Finding, NextStep, Stuck
 from mailflow.table import Table
 
 HOSTILE = (
@@ -82,6 +82,7 @@ def unknown() -> Diagnosis:
         ),
         unread=(Unread("EX16B", "Get-ReceiveConnector", "timed out after 30 s"),),
         stuck=Stuck(messages=None, queues=1),
+        next_steps=(NextStep("Export in full:", "Get-ReceiveConnector -Server EX16B"),),
     )
 
 

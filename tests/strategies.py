@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what Exchange configures: ranges, bindings, connectors, questions.
+"""Hypothesis strategies for what Exchange configures: ranges, connectors, whole snapshots.
 
 Most draw from a crowd: few addresses, so that ranges nest, tie, touch and overlap all the time.
 `sparse` ones reach over the whole address space and its two ends.
@@ -7,12 +7,24 @@ Most draw from a crowd: few addresses, so that ranges nest, tie, touch and overl
 from __future__ import annotations
 
 import ipaddress
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from mailflow.exchange.connectors import Binding, ReceiveConnector, TransportRole
+from mailflow.exchange.queues import DELIVERY_TYPES, STATUSES, Moment, Queue
 from mailflow.exchange.ranges import EVERYTHING, WIDTH, Address, AddressRange, Family
+from mailflow.exchange.servers import Generation, Server
+from mailflow.snapshot import (
+    ComponentState,
+    Read,
+    Right,
+    ServerAddress,
+    Snapshot,
+    TransportSettings,
+    Unread,
+)
 
 families: st.SearchStrategy[Family] = st.sampled_from((4, 6))
 
@@ -152,3 +164,70 @@ def endpoints(draw: st.DrawFn) -> tuple[Address | None, int, Address]:
     local = None if place is None else to_address(family, LOCAL[family][place])
     port = draw(st.sampled_from((25, 25, 25, 2525)))
     return local, port, draw(addresses(family))
+
+
+MAYBE = st.sampled_from((None, True, False))
+NAMES = st.text("abcdef \u00e4\u540d.-'\"", min_size=1, max_size=6)
+MOMENTS = st.none() | st.builds(
+    lambda seconds, known: Moment(
+        f"printed {seconds}", datetime.fromtimestamp(seconds, UTC) if known else None
+    ),
+    st.integers(0, 2**31),
+    st.booleans(),
+)
+COUNTS = st.none() | st.integers(0, 2**40)
+
+_SERVERS = st.builds(
+    Server,
+    st.sampled_from(("EX10A", "EX16A", "EX16B")),
+    fqdn=st.sampled_from(("", "ex16a.contoso.com")),
+    version=st.sampled_from((None, (14, 3, 123, 4), (15, 1, 2375, 7))),
+    has_frontend=MAYBE,
+    has_hub=MAYBE,
+    is_edge=MAYBE,
+    site=NAMES,
+    version_text=NAMES,
+    generation_hint=st.sampled_from((None, *Generation)),
+)
+_QUEUES = st.builds(
+    Queue,
+    NAMES.map(lambda name: f"EX16A\\{name}"),
+    st.just("EX16A"),
+    st.sampled_from(tuple(DELIVERY_TYPES.values())),
+    NAMES,
+    st.sampled_from(("", *STATUSES.values())),
+    COUNTS,
+    st.none() | st.text(max_size=9),
+    COUNTS,
+    last_retry=MOMENTS,
+    next_retry=MOMENTS,
+    first_retry=MOMENTS,
+    deferred_count=COUNTS,
+    velocity=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    last_error_complete=st.booleans(),
+)
+
+
+def _rows(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(each, max_size=3).map(tuple)
+
+
+def snapshots() -> st.SearchStrategy[Snapshot]:
+    """Organizations with anything in their tables, whether it makes sense or not."""
+    return st.builds(
+        Snapshot,
+        origin=NAMES,
+        taken=st.none() | st.just(datetime(2026, 11, 23, 14, 2, tzinfo=UTC)),
+        servers=_rows(_SERVERS),
+        addresses=_rows(st.builds(ServerAddress, NAMES, NAMES, NAMES)),
+        connectors=servers(),
+        queues=_rows(_QUEUES),
+        settings=_rows(st.builds(TransportSettings, NAMES, MAYBE)),
+        components=_rows(st.builds(ComponentState, NAMES, NAMES, NAMES)),
+        rights=_rows(st.builds(Right, NAMES, NAMES, NAMES, NAMES, st.booleans())),
+        reads=_rows(st.builds(Read, NAMES, NAMES, NAMES, st.integers(0, 9))),
+        unread=_rows(st.builds(Unread, NAMES, NAMES, NAMES)),
+        ignored=_rows(st.tuples(NAMES, NAMES)),
+        inputs=st.dictionaries(NAMES, NAMES, max_size=2),
+        cmdlets=st.frozensets(NAMES, max_size=2),
+    )

@@ -18,7 +18,9 @@ from mailflow.this_run import RUN_FOLDER
 
 
 def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> Repair:
-    return apply_changes(one.org, one.found, one.proof, apply=apply, confirmed=confirmed, live=one.live)
+    return apply_changes(
+        one.org, one.found, one.proof, apply=apply, confirmed=confirmed, live=one.live
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mailflow.snapshot
+import mailflow.snapshot.files
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange.servers import Generation
 from mailflow.snapshot import (
@@ -138,10 +138,13 @@ def _set(value: object, *path: str | int) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("damage", "place"),
     [
-        (_set("mailflow.snapshot/2", "schema"), "expected schema"),
+        (_set("mailflow.snapshot/2", "schema"), "Use a newer version"),
         (_drop("schema"), "expected schema"),
-        (_drop("tables"), "tables"),
-        (_drop("tables", "ranges"), "ranges"),
+        (_drop("tables"), "no key 'tables'"),
+        (_set([], "tables"), "tables holds none"),
+        (_set({"agents": {}}, "tables"), "tables holds none"),
+        (_set([], "tables", "queues"), "damaged"),
+        (_set("Float64", "tables", "queues", "columns", "message_count"), "declares Int64"),
         (_drop("tables", "queues", "columns", "status"), "queues"),
         (_drop("tables", "queues", "rows", 0, 3), "table queues, row 0"),
         (_set("many", "tables", "queues", "rows", 1, 5), "row 1: message_count"),
@@ -204,7 +207,7 @@ def test_a_file_is_written_whole_or_not_at_all(
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mailflow.snapshot.os, "fdopen", full)
+    monkeypatch.setattr(mailflow.snapshot.files.os, "fdopen", full)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, "new")
 

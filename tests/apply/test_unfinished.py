@@ -123,8 +123,57 @@ def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
 
     shown = table(look_back(tmp_path, one.org, now=NOW_IS))
 
+    assert list(shown.frame["run"]) == ["first"]
     assert list(shown.frame["state"]) == ["not known"]
     assert "apply.json" in shown.frame["then"][0]
+
+
+def _damage(runs: Path) -> None:
+    """Journals beside a good one that nobody can read."""
+    for name, content in {
+        "cut": b"{",
+        "foreign": b'{"schema": "terraform/4", "connectors": []}',
+        "higher": b'{"schema": "mailflow.apply/3"}',
+        "no-list": b"[]",
+    }.items():
+        (runs / name).mkdir()
+        (runs / name / "apply.json").write_bytes(content)
+    (runs / "folder" / "apply.json").mkdir(parents=True)
+
+
+DAMAGED = ["cut", "folder", "foreign", "higher", "no-list"]
+
+
+def test_damaged_ones_stop_no_other(tmp_path: Path) -> None:
+    """Each is named once, in a row; the good one among them is told as if it were alone."""
+    one = _stopped(tmp_path)
+    _damage(tmp_path)
+    org = again(one.practice, tmp_path / "second").org
+
+    shown = table(look_back(tmp_path, org, now=NOW_IS)).frame
+    ahead = peek(tmp_path, org)
+
+    problems = shown[shown["state"] == "not known"]
+    assert list(problems["run"]) == DAMAGED
+    assert all(
+        f"{name}/apply.json" in Path(why).as_posix()
+        for name, why in zip(problems["run"], problems["then"], strict=True)
+    )
+    assert list(shown[shown["run"] == "first"]["state"])[:2] == ["verified", "not begun"]
+    assert [each.folder.name for each in ahead if each.problem] == DAMAGED
+    assert [each.folder.name for each in ahead if each.can_go_on] == ["first"]
+
+
+def test_damaged_ones_stop_no_repair(tmp_path: Path) -> None:
+    """A repair goes on to its end beside them."""
+    one = _stopped(tmp_path)
+    _damage(tmp_path)
+    later = again(one.practice, tmp_path / "second")
+
+    carried = later.work.carry_out(later.confirmed)
+
+    assert not carried.refused
+    assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
 
 
 def test_one_that_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -390,3 +390,15 @@ def test_help_shows_examples_and_exit_codes(call: Call, command: str) -> None:
     assert text.count(f"\n  mailflow {command} ") >= 3
     meaning = {"whatif": "0 no host would be affected", "diff": "0 nobody"}[command]
     assert f"Exit code: {meaning}" in " ".join(text.split())
+
+
+def test_a_damaged_journal_is_no_way_back(call: Call, tmp_path: Path) -> None:
+    """`undo` names the file, in one line, and logs on nowhere."""
+    (tmp_path / "apply.json").write_text('{"schema": "mailflow.apply/3"}', encoding="utf-8")
+
+    screen = call("undo", tmp_path)
+
+    assert screen.code == 3
+    assert screen.out == ""
+    assert "apply.json" in screen.err
+    assert "use the newer version" in " ".join(screen.err.split())

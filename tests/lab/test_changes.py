@@ -367,7 +367,7 @@ def test_words_that_are_no_flags(bench: Bench) -> None:
 
 
 def test_a_role(bench: Bench) -> None:
-    """FrontendTransport or HubTransport; where the endpoint is the other process's it is refused."""
+    """FrontendTransport or HubTransport; refused where the other process has the endpoint."""
     assert put(bench, TransportRole="HubTransport", Bindings=("10.0.0.21:2526",)) == []
     assert bench.connector(RELAY).role is TransportRole.HubTransport
     front = r"EX16A\Default Frontend EX16A"

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from lab_snapshot import snapshot, snapshot_of
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.errors import UsageError
-from mailflow.exchange.causes import CAUSES
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import (
     AuthMechanism,

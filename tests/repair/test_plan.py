@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import pytest
-from mailflow.steps.change import applied
-from mailflow.steps.paths import SHADOWED, judged_paths
-from mailflow.steps.plan import Plan, alternatives, plan, proposal
+from dataclasses import replace
 
+import pytest
+
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.change import Edit
+from mailflow.analysis.paths import NOBODY, SHADOWED
+from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
-from mailflow.snapshot import Snapshot
+from mailflow.exchange.refusals import REQUIRE_TLS
+from mailflow.repair.plan import Repair, in_order, repair
+from mailflow.repair.simulation import applied, refuser
+from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Finding
 from organisations import E2019, STUCK, Organisation, article, healthy
 
 
-def planned(org: Organisation) -> Plan:
+def planned(org: Organisation) -> Repair:
     """What its findings call for."""
-    read = org.snapshot()
-    return plan(read, findings(read))
+    found = findings(org.snapshot()).plan
+    assert found is not None
+    return found
 
 
 def lists(org: Organisation) -> dict[str, list[str]]:
     """The new list of each connector that is changed."""
     found = planned(org)
     assert found.refused == ()
-    return {one.identity: [str(block) for block in one.ranges] for one in found.changes}
+    return {one.identity: [str(block) for block in one.ranges] for one in found.edits}
 
 
 def bad_ways(org: Snapshot) -> list[tuple[str, str, str]]:
     """Ways between servers that do not work, or are not known to."""
     return [
         (one.sender.name, one.target.name, one.state)
-        for one in judged_paths(org)
+        for one in analyze(org).paths
         if one.state != "clear"
     ]
 
@@ -47,10 +53,11 @@ def test_the_article() -> None:
     read = article().snapshot()
     found = findings(read)
 
-    changes = proposal(read, found)
+    assert found.plan is not None
+    changes = found.plan.edits
     assert [str(one) for one in changes] == [
-        r"Take 10.0.0.11 and 10.0.0.12 off EX16A\Relay.",
-        r"Take 10.0.0.11 and 10.0.0.12 off EX16B\Relay.",
+        r"Remove 10.0.0.11 and 10.0.0.12 from RemoteIPRanges of EX16A\Relay.",
+        r"Remove 10.0.0.11 and 10.0.0.12 from RemoteIPRanges of EX16B\Relay.",
     ]
     assert [one.command for one in changes] == list(found.repair[:2])
     assert bad_ways(applied(read, changes)) == []
@@ -80,7 +87,7 @@ def test_a_second_relay_behind_the_first() -> None:
     found = lists(org)
     assert set(found) == {rf"EX16A\{name}" for name in ("First", "Second", "Fourth")}
     assert found[r"EX16A\Second"] == ["10.0.0.8-10.0.0.10", "10.0.0.13-10.0.0.15", "10.9.2.0/24"]
-    assert bad_ways(applied(org.snapshot(), planned(org).changes)) == []
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
 
 
 def test_it_stops_where_a_server_is_let_in() -> None:
@@ -91,7 +98,7 @@ def test_it_stops_where_a_server_is_let_in() -> None:
     )
 
     assert lists(org) == {r"EX16A\Relay": ["10.0.0.0/16"]}
-    assert bad_ways(applied(org.snapshot(), planned(org).changes)) == []
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
 
 
 def test_a_custom_connector_without_the_group_lets_nobody_in() -> None:
@@ -142,7 +149,7 @@ def test_every_local_address_is_freed() -> None:
 
     found = lists(org)
     assert set(found) == {rf"EX16A\{name}" for name in ("Relay", "Two", "Three")}
-    assert bad_ways(applied(org.snapshot(), planned(org).changes)) == []
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
 
 
 def test_ipv6() -> None:
@@ -169,102 +176,291 @@ def test_the_hub_port() -> None:
     assert lists(org) == {r"EX16A\Relay": ["10.0.0.20", "10.0.0.23", "10.0.5.0/24"]}
 
 
-def test_a_list_that_would_become_empty() -> None:
-    """S8.64: refused, and told; what can be done for another address is done all the same."""
-    org = one_relay("10.0.0.11", name="Only").add_relay("EX16A", "10.0.0.12/30", name="Other")
+def commands(org: Organisation) -> list[str]:
+    """The repair as it is printed."""
     found = planned(org)
+    assert found.refused == ()
+    return list(found.commands)
 
-    assert [(one.connector, one.kind) for one in found.refused] == [(r"EX16A\Only", "empty")]
-    assert "disable it or delete it" in found.refused[0].text
-    assert [str(one) for one in found.changes] == [r"Take 10.0.0.12 off EX16A\Other."]
+
+def test_a_list_that_would_become_empty() -> None:
+    """S8.64: the connector served nobody else, so it is disabled with its list as it was."""
+    org = one_relay("10.0.0.11", name="Only").add_relay("EX16A", "10.0.0.12/30", name="Other")
+
+    assert commands(org) == [
+        r'Set-ReceiveConnector "EX16A\Only" -Enabled $false',
+        r'Set-ReceiveConnector "EX16A\Other" -RemoteIPRanges "10.0.0.13-10.0.0.15"',
+    ]
+    assert lists(org)[r"EX16A\Only"] == ["10.0.0.11"]
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
 
 
 def test_a_cut_list() -> None:
-    """Section 1.4: what was cut off would be lost; the other server's list is written."""
-    org = article().change(r"EX16A\Relay", ranges_complete=False)
-    found = planned(org)
+    """Section 1.4: what was cut off would be lost, so there is no command at all."""
+    found = planned(article().change(r"EX16A\Relay", ranges_complete=False))
 
     assert [(one.connector, one.kind) for one in found.refused] == [(r"EX16A\Relay", "unread")]
-    assert "read the whole list first" in found.refused[0].text
-    assert [one.identity for one in found.changes] == [r"EX16B\Relay"]
+    assert "Export the whole list, then rerun" in found.refused[0].text
+    assert (found.edits, found.commands, found.rollback, found.proof) == ((), (), (), None)
 
 
-def test_an_old_role_conflict_refuses_the_repair() -> None:
-    """S8.65, S1.30: in Exchange's words; here the relay is also bound to a port of the Hub."""
+def test_a_role_conflict_that_no_role_ends() -> None:
+    """C9, S1.30: a custom connector on the ports of both processes, whatever its role."""
     org = article().change(r"EX16A\Relay", bindings="0.0.0.0:25, 0.0.0.0:2525")
     found = planned(org)
 
-    assert [(one.connector, one.kind, one.text) for one in found.refused] == [
-        (r"EX16A\Relay", "refused", TEXT_A.format(r"EX16A\Default EX16A"))
+    assert [(one.server, one.kind) for one in found.refused] == [("EX16A", "elsewhere")]
+    assert found.edits == ()
+
+
+def test_a_custom_connector_takes_the_role_that_belongs_there() -> None:
+    """C9: the role of the other one, and it is released in the same command if it catches some."""
+    org = article().change(r"EX16A\Relay", role="HubTransport")
+
+    assert commands(org)[0] == (
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24" '
+        "-TransportRole FrontendTransport"
+    )
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
+
+
+def test_a_connector_of_setups_gets_its_bindings_back() -> None:
+    """C9: it keeps its role, whatever else was changed."""
+    org = healthy().change(r"EX16A\Default EX16A", bindings="0.0.0.0:25, [::]:2525")
+
+    assert commands(org) == [
+        r'Set-ReceiveConnector "EX16A\Default EX16A" -Bindings "0.0.0.0:2525","[::]:2525"'
     ]
-    assert [one.identity for one in found.changes] == [r"EX16B\Relay"]
 
 
 def test_an_old_mapping_conflict_refuses_the_repair() -> None:
-    """S8.65, S1.31: with a disabled connector of the same range, which stays where it is."""
+    """S8.65, S1.31: with a disabled connector of the same range; in Exchange's words, for all."""
     org = article().add_relay("EX16A", "10.0.5.0/24", name="Old", enabled=False)
     found = planned(org)
 
     assert [(one.connector, one.kind, one.text) for one in found.refused] == [
-        (r"EX16A\Relay", "refused", TEXT_B.format(r"EX16A\Old"))
+        (
+            r"EX16A\Relay",
+            "refused",
+            r"Exchange would refuse EX16A\Relay: " + TEXT_B.format(r"EX16A\Old"),
+        )
     ]
-    assert [one.identity for one in found.changes] == [r"EX16B\Relay"]
+    assert found.edits == ()
 
 
-def test_an_old_setting_refuses_the_repair() -> None:
-    """S8.65, section 3.4: RequireTLS without Tls, as no cmdlet of today would take it."""
+def test_tls_is_given_where_every_set_asks_for_it() -> None:
+    """S8.65, section 3.4: RequireTLS without Tls; it cannot be put back as it was."""
     org = article().change(r"EX16A\Relay", auth="None", require_tls=True)
     found = planned(org)
 
-    assert [(one.connector, one.kind) for one in found.refused] == [(r"EX16A\Relay", "refused")]
+    assert found.commands[0] == (
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24" -AuthMechanism Tls'
+    )
+    assert found.edits[0].undo_refusal == REQUIRE_TLS
+    assert len(found.rollback) == len(found.edits) - 1 == 1
 
 
 def test_a_default_connector_whose_list_was_narrowed() -> None:
-    """S1.18: it gets back what setup gave it, as the finding says; also behind a relay."""
+    """S1.18: the addresses that are missing are added, no more; also behind a relay."""
     org = article().change(r"EX16A\Default Frontend EX16A", ranges="192.168.0.0/16")
     healthy_but = healthy().change(r"EX16A\Default Frontend EX16A", ranges="192.168.0.0/16")
-    everyone = ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+    enough = ["192.168.0.0/16", "10.0.0.11", "10.0.0.12"]
 
-    assert lists(org)[r"EX16A\Default Frontend EX16A"] == everyone
-    assert lists(healthy_but) == {r"EX16A\Default Frontend EX16A": everyone}
-    read = healthy_but.snapshot()
-    assert [one.command for one in planned(healthy_but).changes] == [findings(read).repair[0]]
+    assert lists(org)[r"EX16A\Default Frontend EX16A"] == enough
+    assert lists(healthy_but) == {r"EX16A\Default Frontend EX16A": enough}
     for one in (org, healthy_but):
-        assert bad_ways(applied(one.snapshot(), planned(one).changes)) == []
+        assert bad_ways(applied(one.snapshot(), planned(one).edits)) == []
 
 
 @pytest.mark.parametrize(
-    ("changes", "text"),
+    ("changes", "arguments"),
     [
-        ({"enabled": False}, "nobody would answer 10.0.0.11 on port 25"),
-        ({"bindings": "0.0.0.0:26"}, "nobody would answer 10.0.0.11 on port 25"),
-        ({"auth": "Tls"}, r"EX16A\Default Frontend EX16A would answer 10.0.0.11"),
-        ({"groups": "AnonymousUsers"}, r"EX16A\Default Frontend EX16A would answer 10.0.0.11"),
+        ({"enabled": False}, "-Enabled $true"),
+        ({"bindings": "0.0.0.0:26"}, '-Bindings "0.0.0.0:26","0.0.0.0:25"'),
+        ({"auth": "Tls"}, "-AuthMechanism Tls,ExchangeServer"),
+        ({"groups": "AnonymousUsers"}, "-PermissionGroups AnonymousUsers,ExchangeServers"),
     ],
 )
-def test_what_lists_alone_do_not_mend(changes: dict[str, object], text: str) -> None:
-    """S3.30, C2, C13: there the change would only change the error, so it is not proposed."""
+def test_what_lists_alone_do_not_mend(changes: dict[str, object], arguments: str) -> None:
+    """S3.30, C2, C13: the default behind the relay is mended in the same repair."""
     org = article().change(r"EX16A\Default Frontend EX16A", **changes)
     found = planned(org)
 
-    assert [one.kind for one in found.refused] == ["elsewhere", "elsewhere"]
-    assert text in found.refused[0].text
-    assert [one.identity for one in found.changes] == [r"EX16B\Relay"]
+    assert found.refused == ()
+    assert rf'Set-ReceiveConnector "EX16A\Default Frontend EX16A" {arguments}' in found.commands
+    assert {one.identity for one in found.edits} == {
+        r"EX16A\Default Frontend EX16A",
+        r"EX16A\Relay",
+        r"EX16B\Relay",
+    }
+    assert bad_ways(applied(org.snapshot(), found.edits)) == []
+
+
+def test_several_faults_of_one_connector_are_one_command() -> None:
+    """S8.65: each Set looks at the whole object again, so they go together."""
+    org = healthy().change(
+        r"EX16A\Default Frontend EX16A", enabled=False, auth="Tls", groups="AnonymousUsers"
+    )
+
+    assert commands(org) == [
+        (
+            r'Set-ReceiveConnector "EX16A\Default Frontend EX16A" -Enabled $true '
+            "-AuthMechanism Tls,ExchangeServer -PermissionGroups AnonymousUsers,ExchangeServers"
+        )
+    ]
+
+
+def test_what_was_not_read_of_another_value_keeps_the_repair_back() -> None:
+    """S3.23: the old AuthMechanism would be lost, so it is not written; and then nothing is."""
+    org = article().change(r"EX16A\Default Frontend EX16A", auth=None)
+    found = planned(org)
+
+    assert {one.kind for one in found.refused} == {"unread"}
+    assert "AuthMechanism of EX16A\\Default Frontend EX16A" in found.refused[0].text
+    assert found.edits == ()
+
+
+ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
+
+
+def relays(name: str) -> tuple[Right, ...]:
+    """What makes anonymous hosts relay on a connector of EX16A (section 2.6)."""
+    rights = ("ms-Exch-SMTP-Submit", "ms-Exch-SMTP-Accept-Any-Recipient")
+    return tuple(Right("EX16A", name, ANONYMOUS, right, deny=False) for right in rights)
+
+
+def given_up(*, outer: bool = False) -> Organisation:
+    """A relay whose piece 10.0.0.13 to 10.0.0.255 equals a disabled one's list (S1.31)."""
+    org = one_relay("10.0.0.0/24", name="A")
+    org.add_relay("EX16A", "10.0.0.13-10.0.0.255", name="Old", enabled=False)
+    return org.add_relay("EX16A", "10.0.0.0/20", name="Outer") if outer else org
+
+
+@pytest.mark.parametrize(
+    ("rights", "words"),
+    [(relays("A"), "would lose relaying"), ((), "might lose relaying")],
+)
+def test_other_hosts_that_would_lose_keep_the_repair_back(
+    rights: tuple[Right, ...], words: str
+) -> None:
+    """Section 2.6: the piece cannot stay, and its hosts would lose the right to relay, or might."""
+    found = findings(replace(given_up().snapshot(), rights=rights)).plan
+
+    assert found is not None
+    assert (found.edits, found.proof) == ((), None)
+    assert [(one.server, one.kind) for one in found.refused] == [("EX16A", "elsewhere")] * 2
+    assert all(words in one.text for one in found.refused)
+    assert "On EX16A 8 other addresses from 10.0.0.13-10.0.0.20 on" in found.refused[0].text
+
+
+def test_other_hosts_that_would_gain_keep_the_repair_back() -> None:
+    """Section 2.6: what falls to a connector behind it would relay, and did not."""
+    org = given_up(outer=True).change(r"EX16A\A", groups="AnonymousUsers")
+    found = findings(replace(org.snapshot(), rights=relays("Outer"))).plan
+
+    assert found is not None
+    assert found.edits == ()
+    assert all("would gain relaying" in one.text for one in found.refused)
+    assert found.refused
+
+
+def test_a_name_that_cannot_be_pasted_keeps_the_repair_back() -> None:
+    """What is printed is what was proven: with one command missing there is none."""
+    org = article()
+    relay = org.connector(r"EX16A\Relay")
+    org.connectors[org.connectors.index(relay)] = replace(relay, name="Re\x1blay")
+    found = planned(org)
+
+    assert [one.kind for one in found.refused] == ["elsewhere"]
+    assert "not safe to paste" in found.refused[0].text
+    assert found.edits == ()
+
+
+def test_the_way_back_is_the_last_first() -> None:
+    """Section 1.5: each value is put back beside those that are there at that moment."""
+    org = one_relay("10.0.0.0/28", name="Inner").add_relay("EX16A", "10.0.0.0/24", name="Outer")
+    found = planned(org)
+
+    assert found.rollback == tuple(one.undo for one in reversed(found.edits))
+    after = applied(org.snapshot(), found.edits)
+    back = [Edit(one.after, one.before) for one in reversed(found.edits)]
+    assert applied(after, back).connectors == org.snapshot().connectors
+
+
+def test_the_proof_is_of_these_commands() -> None:
+    """What is printed is what was proven, and it holds."""
+    found = planned(article())
+
+    assert found.proof is not None
+    assert found.proof.changes == found.edits
+    assert found.proof.holds
+
+
+def test_which_edits_take_a_cause_away() -> None:
+    """Those of the server for this cause; of the connector alone where it is among them."""
+    org = article().change(r"EX16A\Default Frontend EX16A", enabled=False)
+    found = planned(org)
+    front, relay, other = found.edits
+
+    assert found.of(CHECKS[SHADOWED], "ex16a", r"EX16A\Relay") == (relay,)
+    assert found.of(CHECKS[SHADOWED], "EX16B", None) == (other,)
+    assert found.of(CHECKS[NOBODY], "EX16A", r"EX16A\Default Frontend EX16A") == (front,)
+    assert found.of(CHECKS[NOBODY], "EX16A", r"EX16A\Relay") == (front,)
+    assert found.of(CHECKS[NOBODY], "EX16B", None) == ()
+
+
+def test_in_order_waits_for_what_stands_in_the_way() -> None:
+    """Section 1.5: what takes a range waits until the other one gave it up; in the given order."""
+    org = healthy().add_relay("EX16A", "10.0.9.0/24", name="Second")
+    view = analyze(org.snapshot()).server("EX16A")
+    assert view is not None
+    after = org.copy().change(r"EX16A\Relay", ranges="10.0.9.0/24")
+    after.change(r"EX16A\Second", ranges="10.0.8.0/24")
+    takes, gives = after.connector(r"EX16A\Relay"), after.connector(r"EX16A\Second")
+
+    assert in_order(view.connectors, [takes, gives], refuser(view)) == [gives, takes]
+    assert in_order(view.connectors, [gives, takes], refuser(view)) == [gives, takes]
+    assert in_order(view.connectors, [takes], refuser(view)) == TEXT_B.format(r"EX16A\Second")
+    assert in_order(view.connectors, [], refuser(view)) == []
+
+
+def test_an_old_role_conflict_refuses_in_exchanges_words() -> None:
+    """S8.65, S1.30: any Set of a connector that stands in one, until the conflict ends."""
+    org = article().change(r"EX16A\Relay", bindings="0.0.0.0:25, 0.0.0.0:2525")
+    view = analyze(org.snapshot()).server("EX16A")
+    assert view is not None
+    wanted = org.copy().change(r"EX16A\Relay", ranges="10.0.5.0/24").connector(r"EX16A\Relay")
+
+    assert in_order(view.connectors, [wanted], refuser(view)) == (
+        TEXT_A.format(r"EX16A\Default EX16A")
+    )
+
+
+def test_connections_that_nothing_makes_today() -> None:
+    """A caller may add ways that fail as well, and connectors of setup's that lost their means."""
+    org = healthy().change(r"EX16A\Client Frontend EX16A", auth="Tls, BasicAuth")
+    analysis = analyze(org.snapshot())
+    name = r"EX16A\Client Frontend EX16A"
+
+    assert repair(analysis, analysis.paths) == Repair()
+    (edit,) = repair(analysis, analysis.paths, lost=[name.upper()]).edits
+    assert (edit.identity, edit.parameters) == (name, ("AuthMechanism", "PermissionGroups"))
 
 
 def test_nothing_found_nothing_planned() -> None:
     """A harmless relay stays as it is, and so does one of which nothing is known."""
     unread = article().change(r"EX16A\Relay", auth=None).change(r"EX16B\Relay", auth=None)
 
-    assert planned(healthy()) == Plan()
-    assert planned(unread) == Plan()
+    assert planned(healthy()) == Repair()
+    assert planned(unread) == Repair()
 
 
 def test_a_run_for_one_server() -> None:
     """A run limited to a server plans for its ways alone."""
-    read = article().snapshot().limited_to(["EX16B"])
+    found = findings(article().snapshot().limited_to(["EX16B"]))
 
-    assert [one.identity for one in proposal(read, findings(read))] == [r"EX16B\Relay"]
+    assert found.plan is not None
+    assert [one.identity for one in found.plan.edits] == [r"EX16B\Relay"]
 
 
 def test_a_stuck_queue_decides_what_configuration_leaves_open() -> None:
@@ -272,7 +468,7 @@ def test_a_stuck_queue_decides_what_configuration_leaves_open() -> None:
     org = one_relay("10.0.0.0/28").change(r"EX16A\Relay", bindings="10.0.2.21:25")
     org.set_addresses("EX16A", "10.0.0.21", "10.0.2.21")
 
-    assert planned(org) == Plan()
+    assert planned(org) == Repair()
     org.add_queue("EX10A", 5, error=STUCK)
     assert lists(org) == {r"EX16A\Relay": ["10.0.0.0-10.0.0.10", "10.0.0.12/30"]}
 
@@ -280,31 +476,18 @@ def test_a_stuck_queue_decides_what_configuration_leaves_open() -> None:
 def test_the_order_is_one_that_exchange_takes() -> None:
     """Section 1.5: each list is checked beside the others as they are at that moment."""
     org = one_relay("10.0.0.0/28", name="Inner").add_relay("EX16A", "10.0.0.0/24", name="Outer")
-    first, second = planned(org).changes
+    first, second = planned(org).edits
 
     assert [one.identity for one in (first, second)] == [r"EX16A\Inner", r"EX16A\Outer"]
     assert [one.ranges for one in second.beside if one.identity == first.identity] == [first.ranges]
     applied(org.snapshot(), [first, second])
 
 
-def test_alternatives_are_named_and_never_chosen() -> None:
-    """S3.34, S3.31, S1.31: each with why it is worse; only for what a list repairs."""
-    found = findings(article().snapshot()).findings
-    named = alternatives(found)
-
-    assert len(named) == 4
-    assert sum(r"EX16A\Relay and EX16B\Relay" in what for what, _ in named) == 3
-    assert all(why for _, why in named)
-    assert any("S3.34" in why for _, why in named)
-    assert alternatives([one for one in found if one.cause != SHADOWED]) == ()
-    assert alternatives([Finding(cause=SHADOWED, state="unknown", connector="x")]) == ()
-
-
 def test_a_new_server_beside() -> None:
     """A server of 2019 that a Front End relay covers is no finding (contract 8.2), so it stays."""
     org = one_relay("10.0.0.30/31").add_server("EX19A", E2019, "10.0.0.31")
 
-    assert planned(org) == Plan()
+    assert planned(org) == Repair()
 
 
 def test_a_servers_own_hop_stays_on_its_own_address() -> None:

@@ -10,7 +10,7 @@ from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.show.words import age
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+from mailflow.steps.verdict import Diagnosis, Finding, NextStep, Stuck
 from show_cases import HOSTILE, clear, found, unknown
 
 
@@ -48,7 +48,7 @@ def test_unknown_says_first_what_is_missing_and_what_next() -> None:
 
     assert text.index("NOT READ") < text.index("DO NEXT") < text.index("STUCK")
     assert "timed out after 30 s" in text
-    assert html.index("What is missing") < html.index("What to look at next") < html.index("waits")
+    assert html.index("What is missing") < html.index("What to do next") < html.index("waits")
     assert "Repair" not in html
 
 
@@ -111,20 +111,24 @@ def test_colour_touches_our_own_label_only() -> None:
 
 
 def test_a_cause_outside_the_connectors_shows_what_to_do() -> None:
-    """Without commands the remedy in words takes their place."""
-    entry = Finding("target-unreachable", "found", "EX16A", remedy="Look at the firewall.")
-    plain = Diagnosis("found", "h", "s", (entry,), stuck=Stuck(3, 1))
+    """Without commands the next steps in words take their place."""
+    entry = Finding("target-unreachable", "found", "EX16A")
+    steps = (NextStep("Look at the firewall."),)
+    plain = Diagnosis("found", "h", "s", (entry,), stuck=Stuck(3, 1), next_steps=steps)
 
     assert "DO NEXT       Look at the firewall." in screen(plain)
     assert "Look at the firewall." in verdict_card(plain).html
 
 
-def test_undo_is_there_on_paper() -> None:
-    """Undo folds away on the screen and stands open in print."""
+def test_the_rollback_has_a_heading_and_is_there_on_paper() -> None:
+    """It is no step of the repair, says when to use it, folds away and stands open in print."""
     html = verdict_card(found()).html
+    steps, _, rollback = html.partition("<h2>Rollback</h2>")
 
-    assert "<summary>Undo</summary>" in html
-    assert '<div class="mf-print"><b>Undo</b>' in html
+    assert "</ol>" in steps
+    assert "Only if the repair has to be reversed" in rollback
+    assert "<details><summary>Commands</summary>" in rollback
+    assert '<div class="mf-print">' in rollback
 
 
 @pytest.mark.parametrize(

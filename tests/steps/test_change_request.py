@@ -75,16 +75,17 @@ def test_none_is_called_for(scenario: str, words: str) -> None:
 
 
 def test_what_exchange_would_refuse_is_said() -> None:
-    """S8.64: a list of which nothing would be left gets no command, and the words why."""
+    """S1.31: a list that may not stand beside another one gets no command, and the words why."""
     org = Organisation()
     org.add_server("EX10A", E2010, "10.0.0.11")
     org.add_server("EX16A", E2016, "10.0.0.21")
-    org.add_relay("EX16A", "10.0.0.11")
+    org.add_relay("EX16A", "10.0.0.11", "10.0.5.0/24")
+    org.add_relay("EX16A", "10.0.5.0/24", name="Old", enabled=False)
 
     change, _, commands = _all(org.snapshot())
 
     assert "Not proposed" in change
-    assert "S8.64" in change
+    assert "must have a unique combination" in " ".join(change.split())
     assert "no command" in commands
 
 

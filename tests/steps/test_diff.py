@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from mailflow.steps.change import applied, edited
-from mailflow.steps.plan import proposal
-from mailflow.steps.treatment import RELAY
 
 import selection_model as model
 from faulty import ANONYMOUS, ANY_RECIPIENT, faulty
+from mailflow.analysis.capabilities import RELAY
+from mailflow.analysis.change import Edit
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import format_range
+from mailflow.repair.request import edited
+from mailflow.repair.simulation import applied
 from mailflow.snapshot import Right, Snapshot, Unread
 from mailflow.steps.behaviour import compare
 from mailflow.steps.comparison import Comparison
 from mailflow.steps.findings import findings
 from organisations import E2013, E2016, E2019, Organisation, article, healthy
 from strategies import to_address
+
+
+def proposed(org: Snapshot) -> Sequence[Edit]:
+    """The repair that the findings hold."""
+    plan = findings(org).plan
+    assert plan is not None
+    return plan.edits
 
 
 def differ(before: Organisation | Snapshot, after: Organisation | Snapshot) -> Comparison:
@@ -99,7 +108,7 @@ def test_json() -> None:
 def test_only_the_intended_changed() -> None:
     """What a proven change leads to is the organisation that is expected, and nothing else is."""
     before = article().snapshot()
-    expected = applied(before, proposal(before, findings(before)))
+    expected = applied(before, proposed(before))
 
     assert differ(expected, healthy()).exit_code == 0
     more = healthy().change(r"EX16B\Relay", ranges="10.0.5.0/25")
@@ -411,7 +420,7 @@ def test_the_slow_model_agrees(number: int) -> None:
     """By connectors' treatment, at every bound of both, beside it and between (S1.10 to S1.21)."""
     before, planned = faulty(number)
     relay = before.connectors[-1]
-    changes = [*planned.changes]
+    changes = [*planned.edits]
     changes += [
         one
         for one in [edited(before, relay.server, relay.name, add=["10.0.3.0/24"])]

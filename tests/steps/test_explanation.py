@@ -40,7 +40,7 @@ def test_words_say_who_spoke_and_what_is_likely() -> None:
         for piece in (
             "451 4.4.0 Primary target IP address responded with",
             "the sender, after reading the target's EHLO reply",
-            "1. A custom connector answers",
+            "1. A custom connector accepts",
             "2. The default connector",
             "Get-ReceiveConnector",
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailflow.analysis.servers import ADAPTERS
-from mailflow.exchange.causes import CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
@@ -293,14 +293,19 @@ def test_nobody_answers_where_the_default_is_disabled() -> None:
 
 
 def test_nobody_answers_where_the_default_was_narrowed() -> None:
-    """Default Frontend with narrowed ranges gets setup's list back (S1.18)."""
+    """Default Frontend with narrowed ranges gets the servers that are missing, no more (S1.18)."""
     org = healthy()
     org.change(r"EX16A\Default Frontend EX16A", ranges="10.0.0.20-10.0.0.30")
 
     actual = only(diagnose(org))
 
     assert actual.cause == "no-connector-answers"
-    assert "0.0.0.0-255.255.255.255" in actual.commands[0]
+    assert actual.commands[0].endswith(
+        '-RemoteIPRanges "10.0.0.20-10.0.0.30","10.0.0.11","10.0.0.12"'
+    )
+    assert actual.remedy == (
+        r"Add 10.0.0.11 and 10.0.0.12 to RemoteIPRanges of EX16A\Default Frontend EX16A."
+    )
 
 
 def test_silence_on_an_endpoint_that_may_not_be_there_accuses_nobody() -> None:
@@ -443,7 +448,7 @@ def test_cut_list_that_shows_the_sender_is_found() -> None:
 
     assert actual.verdict == "found"
     assert not any(line.startswith("Set-ReceiveConnector") for line in actual.repair)
-    assert "read the whole list" in open_ones(actual)[0].remedy
+    assert "Export the whole list, then rerun" in open_ones(actual)[0].remedy
 
 
 def test_cut_list_that_does_not_show_the_sender_is_unknown() -> None:
@@ -487,25 +492,28 @@ def test_second_relay_is_found_before_it_bites() -> None:
     org.change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.5.0/24")
     org.add_relay("EX16A", "10.0.0.0/24", name="Old relay")
 
-    actual = [one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay"]
+    actual = diagnose(org)
+    mine = [one for one in open_ones(actual) if one.connector == r"EX16A\Relay"]
 
-    assert actual[0].commands == (
+    assert actual.repair == (
         r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
         (
             r'Set-ReceiveConnector "EX16A\Old relay" -RemoteIPRanges '
             r'"10.0.0.0-10.0.0.10","10.0.0.13-10.0.0.255"'
         ),
     )
+    assert [one.commands for one in mine] == [actual.repair[:1]]
 
 
 def test_empty_list_is_not_proposed() -> None:
-    """Whether a list may become empty is not known: a person decides (S8.64)."""
+    """Whether a list may become empty is not known: the connector is disabled instead (S8.64)."""
     org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11")
 
     entry = only(diagnose(org))
 
-    assert not any("-RemoteIPRanges" in line for line in entry.commands)
-    assert "-Enabled $false" in entry.remedy
+    assert entry.commands == (r'Set-ReceiveConnector "EX16A\Relay" -Enabled $false',)
+    assert entry.undo == (r'Set-ReceiveConnector "EX16A\Relay" -Enabled $true',)
+    assert entry.remedy == r"Disable EX16A\Relay."
 
 
 def test_only_dedicated_local_address_is_caught() -> None:
@@ -706,12 +714,19 @@ def test_limited_run_leaves_other_servers_conflicts_out() -> None:
     assert open_ones(findings(org.snapshot().limited_to(["EX16B"]))) == []
 
 
-def test_externally_secured_default_gets_setups_authentication() -> None:
-    """ExternalAuthoritative cannot stand beside ExchangeServer (section 3.4)."""
+def test_externally_secured_default_is_left_to_a_person() -> None:
+    """ExternalAuthoritative would have to go (section 3.4), and every other host is trusted by it.
+
+    S3.31: they would lose the trust, so there is no command.
+    """
     org = healthy()
     org.change(r"EX16A\Default Frontend EX16A", auth="Tls, ExternalAuthoritative")
 
-    assert only(diagnose(org)).commands[0].endswith("-AuthMechanism Tls,ExchangeServer")
+    actual = diagnose(org)
+
+    assert (actual.repair, only(actual).commands) == ((), ())
+    assert "would lose" in only(actual).remedy
+    assert "being trusted without logging on" in only(actual).remedy
 
 
 def test_default_behind_the_relay_is_repaired_as_well() -> None:
@@ -719,20 +734,48 @@ def test_default_behind_the_relay_is_repaired_as_well() -> None:
     org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
     org.change(r"EX16A\Default Frontend EX16A", auth="Tls")
 
-    entry = next(one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay")
+    actual = diagnose(org)
 
-    assert entry.commands[0].endswith('-RemoteIPRanges "10.0.5.0/24"')
-    assert entry.commands[1].endswith("-AuthMechanism Tls,ExchangeServer")
+    assert set(actual.repair) == {
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
+        (
+            r'Set-ReceiveConnector "EX16A\Default Frontend EX16A" '
+            "-AuthMechanism Tls,ExchangeServer"
+        ),
+    }
 
 
-def test_nobody_behind_the_relay_is_said() -> None:
-    """If the default is disabled nobody answers after the repair, and the remedy says so."""
+def test_disabled_default_behind_the_relay_is_enabled() -> None:
+    """If the default is disabled nobody would answer after the relay lets go: both change (C13)."""
     org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
     org.change(r"EX16A\Default Frontend EX16A", enabled=False)
 
-    entry = next(one for one in open_ones(diagnose(org)) if one.connector == r"EX16A\Relay")
+    assert set(diagnose(org).repair) == {
+        r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"',
+        r'Set-ReceiveConnector "EX16A\Default Frontend EX16A" -Enabled $true',
+    }
 
-    assert "no connector answers" in entry.remedy
+
+@pytest.mark.xfail(reason="what is mended behind the relay stands in no finding")
+@pytest.mark.parametrize("change", [{"auth": "Tls"}, {"enabled": False}])
+def test_every_command_of_the_repair_stands_in_a_finding(change: dict[str, object]) -> None:
+    """Who follows the findings one by one types the whole repair, and reads all of its words."""
+    org = healthy().change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")
+    actual = diagnose(org.change(r"EX16A\Default Frontend EX16A", **change))
+
+    told = {line for one in open_ones(actual) for line in one.commands}
+    assert set(actual.repair) - told == set()
+
+
+def test_there_is_one_repair_for_all_findings() -> None:
+    """Where one server can't be mended there is no command at all, and the words say why."""
+    org = article().change(r"EX16A\Relay", ranges_complete=False)
+
+    actual = diagnose(org)
+
+    assert (actual.repair, actual.undo) == ((), ())
+    assert all(one.commands == () for one in open_ones(actual))
+    assert all("Export the whole list" in one.remedy for one in open_ones(actual))
 
 
 OFF = ("EX16B", "HubTransport", "Inactive")
@@ -791,6 +834,6 @@ def test_nobody_listens_for_a_family_that_may_not_be_there() -> None:
     actual = diagnose(org)
 
     assert {one.state for one in open_ones(actual)} == {"unknown"}
-    assert "no IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
+    assert "No IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
     org.set_addresses("EDGE1", "192.0.2.5", "2001:db8::5")
     assert any(one.server == "EDGE1" and one.state == "found" for one in open_ones(diagnose(org)))

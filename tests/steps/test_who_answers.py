@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.steps.change import applied, edited
 
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.ranges import parse_address
+from mailflow.repair.request import edited
+from mailflow.repair.simulation import applied
 from mailflow.snapshot import Snapshot
 from mailflow.steps.which import Probe, probe, which
 from mailflow.steps.who_answers import compared, moved, who_answers

@@ -205,12 +205,12 @@ def test_the_debrief_names_facts_and_documents() -> None:
     """Links to the card of the cause, to the facts, and to the next case."""
     html = repaired().debrief()._repr_html_()
 
-    assert 'href="../../docs/causes.md#custom-connector-shadows-default"' in html
+    assert 'href="../../docs/checks/custom-connector-shadows-default.md"' in html
     assert 'href="../../docs/facts.md"' in html
     assert 'href="case_02.ipynb"' in html
     assert "S1.13" in html
     assert "fewer wins, in whatever notation" in html  # what S1.13 says
-    assert "Take the sender&#39;s addresses off" in html  # how the card repairs it
+    assert "Remove the sender&#39;s addresses from" in html  # how the card repairs it
     assert "<script" not in html
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailflow.exchange.causes import CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.lab import scenarios
 from mailflow.lab.practice import Practice
 from mailflow.training import cases

@@ -257,10 +257,10 @@ def test_the_cause_is_the_one_that_was_built_in(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "answer", "grade", "says"),
     [
-        ("incomplete", "unknown", "right", "Not read"),
+        ("incomplete", "unknown", "right", "Missing data"),
         ("incomplete", "clear", "wrong", "clear is more than you know"),
         ("incomplete", "found", "wrong", "have to be at fault"),
-        ("healthy-but-suspicious", "clear", "right", "works"),
+        ("healthy-but-suspicious", "clear", "right", "checked and work"),
         ("healthy-but-suspicious", "found", "wrong", "none to fail"),
         ("healthy-but-suspicious", "unknown", "wrong", "All that matters was read"),
         ("article", "unknown", "wrong", "nothing to wait for"),

@@ -237,6 +237,11 @@ def _relays(one: ReceiveConnector, rights: Rights) -> bool | None:
     return _any(_trusted(one), _all(_submits(one, rights), by_list))
 
 
+def relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
+    """Whether hosts that the connector accepts may relay without authentication; None: unknown."""
+    return _relays(connector, rights)
+
+
 def _logs_on(one: ReceiveConnector) -> bool | None:
     return _in(one.auth, AuthMechanism.Integrated | AuthMechanism.BasicAuth)
 

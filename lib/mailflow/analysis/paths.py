@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mailflow.analysis.acceptance import Acceptance
+from mailflow.analysis.missing import ADDRESSES, CONNECTORS, SERVERS, SETTINGS, Missing
 from mailflow.analysis.servers import (
     Addresses,
     Kind,
@@ -19,9 +21,9 @@ from mailflow.analysis.servers import (
     is_custom,
 )
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
-from mailflow.exchange.ranges import Address, AddressRange
+from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.routing import Endpoint, endpoints, is_settled
-from mailflow.exchange.selection import Answer, answer
+from mailflow.exchange.selection import TIE, Answer, answer
 
 State = Literal["found", "unknown", "clear"]
 
@@ -31,6 +33,7 @@ GROUP_MISSING = "exchange-servers-group-missing"
 SUPPRESSED = "anonymoustls-suppressed"
 NOBODY = "no-connector-answers"
 ROLE_CONFLICT = "transport-role-conflict"
+TIED = "connector-tie"
 
 CONFIGURATION_CAUSES = (
     SHADOWED,
@@ -52,6 +55,7 @@ class Assessment:
         cause: what is wrong, or what it would be; None when clear.
         connector: the connector at fault; None where none is known.
         why: for unknown: what is not known.
+        missing: the data that would tell; None where none is known to.
         on_evidence: unknown only because configuration alone does not decide it: a queue stuck with
             5.7.3 on this path makes it found (the connection may take another local address, or the
             sender may have UseDowngradedExchangeServerAuth).
@@ -61,6 +65,7 @@ class Assessment:
     cause: str | None = None
     connector: ReceiveConnector | None = None
     why: str = ""
+    missing: Missing | None = None
     on_evidence: bool = False
 
 
@@ -111,6 +116,11 @@ class MailPath:
         return self.assessment.why
 
     @property
+    def missing(self) -> Missing | None:
+        """The data that would tell."""
+        return self.assessment.missing
+
+    @property
     def on_evidence(self) -> bool:
         """Whether a queue stuck with 5.7.3 makes it found."""
         return self.assessment.on_evidence
@@ -151,7 +161,7 @@ class Judge:
 
         A server's path to itself begins at the view that stands for it.
         """
-        station = _Station(target, self._asked.lean(target.connectors))
+        station = _Station(target, self._asked)
         for known in self._servers:
             sender = target if known.server is target.server else known
             if not (sender.covered or target.covered):
@@ -162,7 +172,7 @@ class Judge:
 
     def again(self, target: ServerView, paths: Iterable[MailPath]) -> Iterator[MailPath]:
         """Single connections to a server judged anew, with the connectors it has now."""
-        station = _Station(target, self._asked.lean(target.connectors))
+        station = _Station(target, self._asked)
         for path in paths:
             if path.address is not None and path.endpoint is not None:
                 yield _path(path.sender, station, path.address, path.endpoint, path.local)
@@ -193,12 +203,21 @@ class _Station:
         view: the target.
     """
 
-    def __init__(self, view: ServerView, lean: Sequence[ReceiveConnector]) -> None:
-        """Take its connectors whole, and `lean`: with only the ranges that contain a server."""
+    def __init__(self, view: ServerView, asked: Addresses) -> None:
+        """Take a target, and the addresses of all its senders."""
         self.view = view
-        self._lean = lean
-        self._judged: dict[tuple[object, ...], tuple[Assessment, int | None]] = {}
+        self._acceptance = Acceptance(view.connectors, asked)
+        self._assessed: dict[tuple[object, ...], Assessment] = {}
         self._outcomes: dict[tuple[str, bool | None], Assessment] = {}
+        self._locals: dict[tuple[Family, int], tuple[Address | None, ...]] = {}
+        self._made: dict[tuple[object, ...], list[tuple[MailPath, int | None]]] = {}
+
+    def local_addresses(self, family: Family, port: int) -> tuple[Address | None, ...]:
+        """Local addresses that other servers may connect to."""
+        key = (family, port)
+        if key not in self._locals:
+            self._locals[key] = self.view.local_addresses(family, port)
+        return self._locals[key]
 
     def judged(
         self,
@@ -208,20 +227,44 @@ class _Station:
         local: Address | None,
     ) -> _Judged:
         """One connection: each connector's smallest range decides all of it (S1.12 to S1.16)."""
-        falls_on = [_smallest(connector, address) for connector in self._lean]
-        sizes = tuple(None if block is None else block.specificity for block in falls_on)
-        key = (endpoint, local, address.version, sender.downgraded, sizes)
-        if key not in self._judged:
-            got = answer(self._lean, local=local, port=endpoint.port, remote=address)
-            place = None if got.connector is None else self._place(got.connector)
-            self._judged[key] = self._assess(sender, got, endpoint), place
-        assessment, place = self._judged[key]
-        if place is None:
-            return _Judged(assessment)
-        return _Judged(assessment, self.view.connectors[place], falls_on[place])
+        got, connector, block = self._acceptance.ask(address, local, endpoint.port)
+        key = (id(got), endpoint.process, sender.downgraded)
+        if key not in self._assessed:
+            self._assessed[key] = self._assess(sender, got, endpoint)
+        return _Judged(self._assessed[key], connector, block)
 
-    def _place(self, lean: ReceiveConnector) -> int:
-        return next(place for place, each in enumerate(self._lean) if each is lean)
+    def alike(
+        self, sender: ServerView, address: Address, places: Sequence[Endpoint]
+    ) -> Iterator[MailPath]:
+        """The paths from one address; worked out once for all that fall on ranges of these sizes.
+
+        Not for a server's path to itself, which takes its own address.
+        """
+        falls_on, sizes = self._acceptance.falls_on(address)
+        key = (places, address.version, sender.downgraded, sizes)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = [
+                (path, self._place(path.accepted_by))
+                for path in _ways(sender, self, address, places)
+            ]
+        for path, place in made:
+            yield MailPath(
+                sender,
+                self.view,
+                address,
+                path.endpoint,
+                path.assessment,
+                path.local,
+                path.accepted_by,
+                None if place is None else falls_on[place],
+                was_asked=True,
+            )
+
+    def _place(self, connector: ReceiveConnector | None) -> int | None:
+        return next(
+            (place for place, each in enumerate(self.view.connectors) if each is connector), None
+        )
 
     def _assess(self, sender: ServerView, got: Answer, endpoint: Endpoint) -> Assessment:
         remote, local = got.remote, got.local
@@ -229,11 +272,10 @@ class _Station:
             if conflict.is_met_at(remote.version, local, endpoint.port):
                 return Assessment("found", ROLE_CONFLICT, conflict.odd)
         outcomes = [
-            self._outcome(self.view.connectors[self._place(lean)], sender.downgraded)
-            for lean in got.possible
+            self._outcome(self._acceptance.whole(lean), sender.downgraded) for lean in got.possible
         ]
         if got.unknown is not None:
-            return _assess_uncertain(got, outcomes)
+            return _assess_uncertain(self.view, got, outcomes)
         return outcomes[0] if outcomes else _assess_silence(self.view, got, endpoint)
 
     def _outcome(self, connector: ReceiveConnector, downgraded: bool | None) -> Assessment:
@@ -243,15 +285,9 @@ class _Station:
         return self._outcomes[key]
 
 
-def _smallest(connector: ReceiveConnector, address: Address) -> AddressRange | None:
-    """The range that stands for the connector (S1.14); the first of equal size."""
-    family, number = address.version, int(address)
-    containing = [
-        block
-        for block in connector.ranges
-        if block.family == family and block.first <= number <= block.last
-    ]
-    return min(containing, key=lambda block: block.specificity, default=None)
+def _property(connector: ReceiveConnector, name: str) -> Missing:
+    server = connector.server.partition(".")[0]
+    return Missing(server, CONNECTORS, name, f"{name} of {connector.identity} was not read")
 
 
 def assess_connector(
@@ -274,17 +310,20 @@ def assess_connector(
     lacking = SHADOWED if is_custom(connector, connectors) else DEFAULT_LACKS_AUTH
     name = connector.identity
     if connector.offers_exchange_auth is None:
-        return Assessment("unknown", lacking, connector, f"AuthMechanism of {name} was not read")
+        why = f"AuthMechanism of {name} was not read"
+        return Assessment("unknown", lacking, connector, why, _property(connector, "AuthMechanism"))
     if not connector.offers_exchange_auth:
         return Assessment("found", lacking, connector)
     if connector.admits_exchange_servers is None:
         why = f"PermissionGroups of {name} were not read"
-        return Assessment("unknown", GROUP_MISSING, connector, why)
+        missing = _property(connector, "PermissionGroups")
+        return Assessment("unknown", GROUP_MISSING, connector, why, missing)
     if not connector.admits_exchange_servers:
         return Assessment("found", GROUP_MISSING, connector)
     if connector.suppress_x_anonymous_tls and downgraded is None:
         why = "UseDowngradedExchangeServerAuth was not read"
-        return Assessment("unknown", SUPPRESSED, connector, why, on_evidence=True)
+        missing = Missing("", SETTINGS, "UseDowngradedExchangeServerAuth", why)
+        return Assessment("unknown", SUPPRESSED, connector, why, missing, on_evidence=True)
     if connector.suppress_x_anonymous_tls and not downgraded:
         return Assessment("found", SUPPRESSED, connector)
     return Assessment("clear")
@@ -298,7 +337,7 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
     connectors, family = view.connectors, got.remote.version
     if not any(map(setup_default, connectors)):
         why = f"none of the connectors that setup makes on {view.name} were read"
-        return Assessment("unknown", NOBODY, None, why)
+        return Assessment("unknown", NOBODY, None, why, Missing(view.name, CONNECTORS, "", why))
     bound = {
         binding.family
         for connector in connectors
@@ -308,11 +347,11 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
     if bound and family not in bound and got.local is None:
         # An Edge server listens on IPv4 alone (section 2.4), and so may have no other address.
         why = f"no IPv{family} address of {view.name} is known, and nobody listens for one"
-        return Assessment("unknown", NOBODY, None, why)
+        return Assessment("unknown", NOBODY, None, why, Missing(view.name, ADDRESSES, "", why))
     return Assessment("found", NOBODY, view.intended(endpoint.process, endpoint.port))
 
 
-def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
+def _assess_uncertain(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
     """The winner is not certain: found or clear only if it is so whoever wins (contract 8.8)."""
     states: set[State] = {each.state for each in outcomes}
     if got.nobody_possible:
@@ -321,12 +360,16 @@ def _assess_uncertain(got: Answer, outcomes: Sequence[Assessment]) -> Assessment
         return Assessment("clear")
     wrong = next((each for each in outcomes if each.state != "clear"), None)
     if states == {"found"} and got.connector and not got.nobody_possible and wrong:
-        return replace(wrong, why="", on_evidence=False)
+        return replace(wrong, why="", missing=None, on_evidence=False)
+    why = got.unknown or ""
+    if why.startswith(TIE):
+        return Assessment("unknown", TIED, None, why)
     return Assessment(
         "unknown",
         wrong.cause if wrong else NOBODY,
         wrong.connector if wrong else None,
-        got.unknown or "",
+        why,
+        Missing(view.name, CONNECTORS, "", why),
     )
 
 
@@ -343,20 +386,36 @@ def _paths(
                 if target.connectors
                 else f"no receive connectors of {target.name} were read"
             )
-            missing = Assessment("unknown", SHADOWED, None, why)
-            yield MailPath(sender, target, None, places[0], missing)
+            missing = (
+                Missing(sender.name, ADDRESSES, "", why)
+                if target.connectors
+                else Missing(target.name, CONNECTORS, "", why)
+            )
+            unknown = Assessment("unknown", SHADOWED, None, why, missing)
+            yield MailPath(sender, target, None, places[0], unknown)
         return
     for address in sender.addresses:
-        family = family_of(address)
-        ways = [
+        if itself or not settled:
+            for path in _ways(sender, station, address, places):
+                settled_path = path if settled else _unsettled(path)
+                if settled_path is not None:
+                    yield settled_path
+        else:
+            yield from station.alike(sender, address, places)
+
+
+def _ways(
+    sender: ServerView, station: _Station, address: Address, places: Sequence[Endpoint]
+) -> list[MailPath]:
+    """The ways from one address, put together where it is not known which one is taken."""
+    itself, family = sender is station.view, family_of(address)
+    return _together(
+        [
             _path(sender, station, address, place, local)
             for place in places
-            for local in ((address,) if itself else target.local_addresses(family, place.port))
+            for local in ((address,) if itself else station.local_addresses(family, place.port))
         ]
-        for path in _together(ways):
-            settled_path = path if settled else _unsettled(path)
-            if settled_path is not None:
-                yield settled_path
+    )
 
 
 def _path(
@@ -391,7 +450,9 @@ def _unsettled(path: MailPath) -> MailPath | None:
         return path
     if path.sender is path.target and path.target.generation is None:
         return None
-    return path.assessed(Assessment("unknown", NOBODY, None, _unread_kind(path)))
+    why = _unread_kind(path)
+    missing = Missing("", SERVERS, "AdminDisplayVersion", why)
+    return path.assessed(Assessment("unknown", NOBODY, None, why, missing))
 
 
 def _unread_kind(path: MailPath) -> str:
@@ -406,6 +467,8 @@ def _together(ways: Sequence[MailPath]) -> list[MailPath]:
     A local address on which nobody listens is none that peers reach, if another one accepts.
     Otherwise a fault on some ways only is unknown until a stuck queue speaks for it.
     """
+    if len(ways) == 1:
+        return [ways[0]]
     accepted = [each for each in ways if each.cause != NOBODY]
     ways = accepted or list(ways[:1])
     if len({each.state for each in ways}) < 2:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.causes import Explanation, explain
@@ -27,6 +26,7 @@ class QueueCase:
         sender: its server; None: not among the servers read.
         targets: the servers that its next hop may mean.
         error: its LastError, parsed once.
+        explanation: what that means.
         named: the server that the error names (S6.09); None: none, or none that is known.
         inactive: components that keep every server it may go to from taking mail.
     """
@@ -35,13 +35,9 @@ class QueueCase:
     sender: ServerView | None
     targets: tuple[ServerView, ...]
     error: LastError
+    explanation: Explanation
     named: ServerView | None
     inactive: tuple[ComponentState, ...]
-
-    @cached_property
-    def explanation(self) -> Explanation:
-        """What the error means."""
-        return explain(self.error)
 
     @property
     def is_empty(self) -> bool:
@@ -94,6 +90,8 @@ class Queues:
         self._org, self._views = org, servers
         self._servers = [view.server for view in servers]
         self._by_name: dict[str, ServerView | None] = {}
+        self._candidates: dict[tuple[str, str, int], tuple[ServerView, ...]] = {}
+        self._errors: dict[str, tuple[LastError, Explanation]] = {}
         self._by_address: dict[str, list[ServerView]] = {}
         for view in servers:
             for address in view.addresses:
@@ -112,10 +110,15 @@ class Queues:
     def case(self, queue: Queue) -> QueueCase:
         """A queue with what it means."""
         targets = self._targets(queue)
-        error = parse(queue.last_error or "")
+        text = queue.last_error or ""
+        if text not in self._errors:
+            error = parse(text)
+            self._errors[text] = error, explain(error)
+        error, explanation = self._errors[text]
         named = self._named(error)
-        inactive = self._inactive((named,) if named else targets)
-        return QueueCase(queue, self._server(queue.server), targets, error, named, inactive)
+        inactive = self._inactive((named,) if named else targets) if self._org.components else ()
+        sender = self._server(queue.server)
+        return QueueCase(queue, sender, targets, error, explanation, named, inactive)
 
     def _server(self, name: str) -> ServerView | None:
         if name not in self._by_name:
@@ -125,11 +128,12 @@ class Queues:
 
     def _targets(self, queue: Queue) -> tuple[ServerView, ...]:
         sender = self._server(queue.server)
-        found = {
-            id(server)
-            for server in candidate_targets(queue, sender.server if sender else None, self._servers)
-        }
-        return tuple(view for view in self._views if id(view.server) in found)
+        key = (queue.delivery_type, queue.next_hop_domain, id(sender))
+        if key not in self._candidates:
+            server = sender.server if sender else None
+            found = {id(each) for each in candidate_targets(queue, server, self._servers)}
+            self._candidates[key] = tuple(view for view in self._views if id(view.server) in found)
+        return self._candidates[key]
 
     def _named(self, error: LastError) -> ServerView | None:
         """The server that an error names (S6.09: the one quoted, not the last)."""

@@ -24,6 +24,9 @@ from mailflow.snapshot import Snapshot
 ADAPTERS = "Get-NetworkConnectionInfo"
 """Source of addresses that lists all a server has, so that a family not there is not in use."""
 
+NOT_KEPT = ""
+"""Source of addresses in a snapshot that does not say it: a family not there accuses nobody."""
+
 FAMILIES: tuple[Family, ...] = (4, 6)
 
 Kind = tuple[Generation | None, bool | None, bool | None, bool | None]
@@ -164,12 +167,18 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
             server=server,
             connectors=tuple(connectors[place]),
             addresses=_readable(each.address for each in addresses[place]),
-            has_all_addresses={each.source for each in addresses[place]} == {ADAPTERS},
+            has_all_addresses=_are_all(each.source for each in addresses[place]),
             downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
             covered=org.covers(server.name),
         )
         for place, server in enumerate(org.servers)
     )
+
+
+def _are_all(sources: Iterable[str]) -> bool:
+    """Whether addresses from these sources are all that a server has."""
+    found = set(sources)
+    return bool(found) and found <= {ADAPTERS, NOT_KEPT}
 
 
 class _Names:
@@ -222,6 +231,20 @@ def is_whole(connector: ReceiveConnector) -> bool:
     return known and connector.bindings_complete and connector.ranges_complete
 
 
+def doubt_of(connector: ReceiveConnector) -> str:
+    """What was not read of a connector that decides whom it accepts; empty where all was."""
+    doubts = []
+    if connector.enabled is None:
+        doubts.append("whether it is enabled was not read")
+    if connector.role is None:
+        doubts.append("its transport role was not read")
+    if not connector.bindings_complete:
+        doubts.append("its bindings were not read to the end")
+    if not connector.ranges_complete:
+        doubts.append("its remote ranges were not read to the end")
+    return "" if connector.enabled is False else " and ".join(doubts)
+
+
 def is_custom(connector: ReceiveConnector, connectors: Sequence[ReceiveConnector]) -> bool:
     """Whether an administrator made it: it does not have the name of a connector of setup's.
 
@@ -266,12 +289,16 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
 
 
 def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
-    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9)."""
+    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9).
 
-    def belongs(connector: ReceiveConnector) -> tuple[bool, bool, bool]:
+    A connector of setup's belongs to the port that setup gave it and to no other; beside it at home
+    a custom one is out of place.
+    """
+
+    def belongs(connector: ReceiveConnector) -> tuple[int, bool]:
         made = setup_default(connector)
-        at_home = made is not None and made.port == port
-        return made is not None, at_home, connector.role != TransportRole.HubTransport
+        rank = 1 if made is None else 2 if made.port == port else 0
+        return rank, connector.role != TransportRole.HubTransport
 
     return min((first, second), key=belongs)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from mailflow.analysis.queues import is_stuck
 from mailflow.apply import values
 from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, journals
 from mailflow.apply.live import LiveOrganisation
@@ -15,7 +16,6 @@ from mailflow.apply.verification import verify
 from mailflow.errors import InputError
 from mailflow.exchange import commands
 from mailflow.snapshot import Snapshot, load
-from mailflow.steps.queues import is_stuck
 from mailflow.table import Table
 
 

@@ -24,6 +24,9 @@ from mailflow.exchange.ranges import Address, AddressRange, Family
 NO_MATCH_REPLY = "421 4.3.2 Service not available"
 """What a client reads where no connector matches; the session is then closed (S1.18)."""
 
+TIE = "a tie:"
+"""How the reason begins where equal ranges leave open which connector wins (S1.36)."""
+
 _Key = tuple[int, int, int]
 """Size of the range, 0 for a specific binding and 1 for the wildcard, load order; least wins."""
 
@@ -429,7 +432,7 @@ class _Case:
 
 def _tie(entries: Sequence[_Entry]) -> str:
     names = " and ".join(entry.connector.identity for entry in entries)
-    return f"a tie: {names} have equal ranges at one binding, and the first one loaded wins"
+    return f"{TIE} {names} have equal ranges at one binding, and the first one loaded wins"
 
 
 def _why_beaten(entry: _Entry, winner: _Entry) -> str:
@@ -443,7 +446,7 @@ def _why_beaten(entry: _Entry, winner: _Entry) -> str:
     many = "1 address" if size == 1 else f"{size:,} addresses"
     if entry.spot != winner.spot:
         return f"equal ranges ({many} each): the specific binding of {name} wins the tie"
-    return f"a tie: equal ranges ({many} each) at one binding of {name}"
+    return f"{TIE} equal ranges ({many} each) at one binding of {name}"
 
 
 def _name(role: TransportRole | None) -> str:

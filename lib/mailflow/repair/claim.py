@@ -83,12 +83,14 @@ class Refusal:
             a value that would be replaced was not read. elsewhere: something else stands in the
             way.
         text: why, and what to do instead.
+        command: what to type for that; empty: nothing.
     """
 
     server: str
     connector: str | None
     kind: Kind
     text: str
+    command: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""
@@ -96,8 +98,13 @@ class Refusal:
             "server": self.server,
             "connector": self.connector,
             "kind": self.kind,
-            "text": self.text,
+            "text": self.words,
         }
+
+    @property
+    def words(self) -> str:
+        """The text with its command."""
+        return f"{self.text} {self.command}".strip()
 
 
 @dataclass(frozen=True, slots=True)

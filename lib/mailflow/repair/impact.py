@@ -172,6 +172,7 @@ class _Rows:
         self._rights = analyze(org).rights
         self._reached: dict[tuple[object, ...], Reached] = {}
         self._moved: dict[tuple[object, ...], Moved] = {}
+        self._submits: dict[tuple[object, ...], tuple[State, str]] = {}
         owners = [
             (int(address), address, view)
             for view in analyze(org).servers
@@ -194,7 +195,7 @@ class _Rows:
         names = tuple(each and each.identity for each in (*block.was, None, *block.will))
         for _, address, sender in owners[begin:end]:
             key = (sender.name, address, target.view.name, *names)
-            row = self._reached.get(key) or _reach(sender, address, target, block)
+            row = self._reached.get(key) or self._reach(sender, address, target, block)
             in_use = target.is_reached_at(place, sender, address) and any(
                 way.port == place.port and way.process in found.processes
                 for way in endpoints(sender.server, target.view.server)
@@ -224,22 +225,29 @@ class _Rows:
         """Other addresses that are."""
         return tuple(self._moved.values())
 
+    def _reach(
+        self, sender: ServerView, address: Address, target: _Target, block: Block
+    ) -> Reached:
+        was, _ = self._can_submit(block.was, sender.downgraded)
+        will, why = self._can_submit(block.will, sender.downgraded)
+        return Reached(
+            sender.name,
+            address,
+            target.view.name,
+            (),
+            block.was[0],
+            block.will[0],
+            was=was,
+            will=will,
+            why=why,
+            in_use=False,
+        )
 
-def _reach(sender: ServerView, address: Address, target: _Target, block: Block) -> Reached:
-    was, _ = _can_submit(block.was, sender.downgraded)
-    will, why = _can_submit(block.will, sender.downgraded)
-    return Reached(
-        sender.name,
-        address,
-        target.view.name,
-        (),
-        block.was[0],
-        block.will[0],
-        was=was,
-        will=will,
-        why=why,
-        in_use=False,
-    )
+    def _can_submit(self, accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
+        key = (*map(id, accepting), downgraded)
+        if key not in self._submits:
+            self._submits[key] = _can_submit(accepting, downgraded)
+        return self._submits[key]
 
 
 def _can_submit(accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:

@@ -25,12 +25,13 @@ from mailflow.analysis.paths import (
     assess_connector,
 )
 from mailflow.analysis.servers import ServerView
+from mailflow.checks.check import Check, NoStep, Stepper
+from mailflow.checks.registry import CHECKS
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
 from mailflow.exchange.refusals import TLS_MISSING, refusal
 from mailflow.phrases import counted, joined
-from mailflow.repair.claim import Moved, Proof, Refusal
+from mailflow.repair.claim import Kind, Moved, Proof, Refusal
 from mailflow.repair.impact import prove
-from mailflow.repair.remedies import Stuck, separate, step
 from mailflow.repair.simulation import Refuser, refuser
 
 ROUNDS = 16
@@ -39,6 +40,8 @@ ROUNDS = 16
 ORDER = (NOBODY, SHADOWED, DEFAULT_LACKS_AUTH, GROUP_MISSING, SUPPRESSED)
 """In which causes are taken away, after role conflicts: first who accepts, then how."""
 
+_STEPS = {cause: check.step for cause, check in CHECKS.items() if check.step is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -46,13 +49,13 @@ class Repair:
 
     Attributes:
         edits: commands in an order in which Exchange takes each; empty where there is no repair.
-        causes: identity of each changed connector to the causes that its change takes away.
+        steps: identity of each changed connector to the steps of checks that changed it.
         refused: why there is no repair, or none for some server.
         proof: what the commands do to every address.
     """
 
     edits: tuple[Edit, ...] = ()
-    causes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    steps: Mapping[str, frozenset[Stepper]] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     proof: Proof | None = None
 
@@ -66,13 +69,13 @@ class Repair:
         """PowerShell that restores everything, the last change first."""
         return tuple(edit.undo for edit in reversed(self.edits) if edit.undo)
 
-    def of(self, cause: str, server: str, connector: str | None) -> tuple[Edit, ...]:
+    def of(self, check: Check, server: str, connector: str | None) -> tuple[Edit, ...]:
         """The edits of a server that take a cause away; of one connector where it is changed."""
         mine = [
             edit
             for edit in self.edits
-            if edit.before.server.casefold() == server.casefold()
-            and cause in self.causes[edit.identity]
+            if _short(edit.before.server) == _short(server)
+            and check.step in self.steps[edit.identity]
         ]
         own = [edit for edit in mine if connector and edit.identity == connector]
         return tuple(own or mine)
@@ -122,10 +125,14 @@ def repair(
     harmed = tuple(harm(proof))
     if harmed:
         return Repair(refused=harmed)
-    causes = {
-        identity: frozenset(some) for draft in drafts for identity, some in draft.causes.items()
+    steps = {
+        identity: frozenset(some) for draft in drafts for identity, some in draft.steps.items()
     }
-    return Repair(edits, causes, (), proof)
+    return Repair(edits, steps, (), proof)
+
+
+def _short(server: str) -> str:
+    return server.partition(".")[0].casefold()
 
 
 class _Draft:
@@ -142,25 +149,26 @@ class _Draft:
         self._judge, self._view, self._before = judge, view, paths
         self._further, self._lost = further, lost
         self._now = view
-        self.causes: dict[str, set[str]] = {}
+        self.steps: dict[str, set[Stepper]] = {}
         self.edits: list[Edit] = []
         self.refused: list[Refusal] = []
 
     def work_out(self) -> None:
         """Take away what is wrong, step after step, until nothing is; then put it in order."""
         concerned = {path.sender.name for path in self._before if path.state == "found"}
-        for _ in range(ROUNDS):
-            paths = list(self._judge.paths_to(self._now))
+        for turn in range(ROUNDS):
+            paths = list(self._judge.paths_to(self._now) if turn else self._before)
             wrong = [path for path in paths if _fails(path, concerned)]
             wrong += self._wrong_beside()
             if not wrong and not self._now.role_conflicts:
                 self._finish(paths)
                 return
-            made, cause = self._step(wrong)
-            if isinstance(made, Stuck):
-                self._refuse(made.kind, made.connector, made.text)
+            step, mine = self._next(wrong)
+            made = step(self._now, mine)
+            if isinstance(made, NoStep):
+                self._refuse(made.kind, made.connector, made.text, made.command)
                 return
-            if not self._take(cause, made):
+            if not self._take(step, made):
                 break
         self._refuse(
             "elsewhere",
@@ -180,15 +188,14 @@ class _Draft:
                 if said.state == "found":
                     yield MailPath(self._now, self._now, None, None, said)
 
-    def _step(self, wrong: Sequence[MailPath]) -> tuple[Sequence[ReceiveConnector] | Stuck, str]:
-        conflicts = self._now.role_conflicts
-        if conflicts:
-            return separate(self._now, conflicts[0]), ROLE_CONFLICT
+    def _next(self, wrong: Sequence[MailPath]) -> tuple[Stepper, Sequence[MailPath]]:
+        """The step that comes next, and the paths it is for."""
+        if self._now.role_conflicts:
+            return _STEPS[ROLE_CONFLICT], wrong
         cause = next(cause for cause in ORDER if any(path.cause == cause for path in wrong))
-        mine = [path for path in wrong if path.cause == cause]
-        return step(cause, self._now, mine), cause
+        return _STEPS[cause], [path for path in wrong if path.cause == cause]
 
-    def _take(self, cause: str, connectors: Sequence[ReceiveConnector]) -> bool:
+    def _take(self, step: Stepper, connectors: Sequence[ReceiveConnector]) -> bool:
         """Go on with these connectors; False where nothing changed."""
         changed = [
             new
@@ -196,17 +203,13 @@ class _Draft:
             if old is not new and old != new
         ]
         for each in changed:
-            self.causes.setdefault(each.identity, set()).add(cause)
+            self.steps.setdefault(each.identity, set()).add(step)
         self._now = self._now.with_connectors(connectors)
         return bool(changed)
 
     def _finish(self, paths: Sequence[MailPath]) -> None:
         for path in self._not_clear(paths):
-            text = (
-                f"Whether {path.sender.name} ({path.address}) can submit on {self._view.name} "
-                f"afterwards could not be determined: {path.why}."
-            )
-            self._refuse("unread", None, text)
+            self.refused.append(_undetermined(path))
         if self.refused:
             return
         pairs = [
@@ -236,7 +239,8 @@ class _Draft:
         refuse = refuser(self._view)
         order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
         if isinstance(order, str):
-            self._refuse("refused", pairs[0][0].identity, order)
+            names = joined(old.identity for old, _ in pairs)
+            self._refuse("refused", pairs[0][0].identity, f"Exchange would refuse {names}: {order}")
             return
         state = {each.identity: each for each in self._view.connectors}
         then = dict(state) | {new.identity: new for _, new in pairs}
@@ -254,8 +258,8 @@ class _Draft:
                 then[edit.identity] = edit.before
         self.edits = edits
 
-    def _refuse(self, kind: str, connector: str | None, text: str) -> None:
-        self.refused.append(Refusal(self._view.name, connector, kind, text))  # type: ignore[arg-type]
+    def _refuse(self, kind: Kind, connector: str | None, text: str, command: str = "") -> None:
+        self.refused.append(Refusal(self._view.name, connector, kind, text, command))
 
 
 def in_order(
@@ -293,6 +297,18 @@ def _fails(path: MailPath, concerned: set[str]) -> bool:
     if path.state == "found":
         return path.cause in CONFIGURATION_CAUSES
     return path.on_evidence and path.sender.name in concerned
+
+
+def _undetermined(path: MailPath) -> Refusal:
+    text = (
+        f"Could not determine whether {path.sender.name} ({path.address}) can submit on "
+        f"{path.target.name} after a change: {path.why}."
+    )
+    missing = path.missing
+    if missing is None or not missing.command:
+        return Refusal(path.target.name, None, "unread", text)
+    text = f"{text} {missing.how}"
+    return Refusal(path.target.name, None, "unread", text, missing.command)
 
 
 def _key(path: MailPath) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from mailflow.analysis.analysis import analyze
 from mailflow.analysis.change import (
     Edit,
     Parameter,
@@ -18,7 +19,7 @@ from mailflow.analysis.change import (
     value_of,
     with_value,
 )
-from mailflow.analysis.servers import ServerView, views_of
+from mailflow.analysis.servers import ServerView
 from mailflow.errors import UsageError
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
@@ -50,10 +51,12 @@ def refuser(view: ServerView) -> Refuser:
 
 def view_of(org: Snapshot, connector: ReceiveConnector) -> ServerView:
     """The server that a connector belongs to, also where only the connector names it."""
-    server = org.server(connector.server) or Server(connector.server)
-    mine = [each for each in org.connectors if server.is_named(each.server)]
-    (view,) = views_of(replace(org, servers=(server,), connectors=tuple(mine)))
-    return view
+    for view in analyze(org).servers:
+        if view.server.is_named(connector.server):
+            return view
+    server = Server(connector.server)
+    mine = (each for each in org.connectors if server.is_named(each.server))
+    return ServerView(server, tuple(mine))
 
 
 def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
@@ -63,19 +66,16 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
         RefusedError: a value is no longer the one that a change was made for, or Exchange would
             refuse the new one beside the connectors as they are now.
     """
+    connectors = list(org.connectors)
+    places = {each.identity.casefold(): place for place, each in enumerate(connectors)}
+    views = {
+        each.identity.casefold(): view for view in analyze(org).servers for each in view.connectors
+    }
     for edit in edits:
         wanted = edit.identity.casefold()
-        place = next(
-            (
-                place
-                for place, each in enumerate(org.connectors)
-                if each.identity.casefold() == wanted
-            ),
-            None,
-        )
-        if place is None:
+        if wanted not in places:
             raise RefusedError(f'The Receive connector "{edit.identity}" wasn\'t found.')
-        now = org.connectors[place]
+        now = connectors[places[wanted]]
         if now != edit.before and fingerprint(now, edit.parameters) != fingerprint(
             edit.before, edit.parameters
         ):
@@ -84,14 +84,14 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
                 f"{now.identity} is no longer as it was when the change was proven: {said}"
             )
         changed = set_values(now, edit)
-        view = view_of(org, now)
-        if view.connectors != edit.beside:
-            text = refuser(view)(changed, view.connectors)
+        view = views.get(wanted) or view_of(org, now)
+        beside = [connectors[places[each.identity.casefold()]] for each in view.connectors]
+        if tuple(beside) != edit.beside:
+            text = refuser(view)(changed, beside)
             if text:
                 raise RefusedError(f"Exchange would refuse the change of {now.identity}: {text}")
-        connectors = (*org.connectors[:place], changed, *org.connectors[place + 1 :])
-        org = replace(org, connectors=connectors)
-    return org
+        connectors[places[wanted]] = changed
+    return replace(org, connectors=tuple(connectors))
 
 
 def set_values(connector: ReceiveConnector, edit: Edit) -> ReceiveConnector:

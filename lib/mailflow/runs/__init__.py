@@ -10,13 +10,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailflow.errors import UsageError
+from mailflow.errors import InputError, UsageError
 from mailflow.plain import visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -177,7 +177,8 @@ def _watched(folder: Path, progress: Callable[[str], None] | None) -> Iterator[N
 
         while progress and not ended.wait(1.0):
             if (folder / FILE).exists():
-                progress(Journal.load(folder).line)
+                with suppress(InputError):
+                    progress(Journal.load(folder).line)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -223,7 +224,7 @@ def _values(
 ) -> dict[str, object]:
     values = checked(known, given)
     if "planned" in given:
-        from mailflow.steps.planned import parse_planned
+        from mailflow.analysis.planned import parse_planned
 
         parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
     own = {"source": source, "ticket": ticket or ""}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mailflow.plain import visible, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, verdict
-from mailflow.steps.verdict import Diagnosis
+from mailflow.steps.verdict import Diagnosis, NextStep
 
 MOST_UNREAD = 10
 """More rows than this are counted."""
@@ -29,17 +29,14 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     blocks = [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
-    undecided = _undecided(diagnosis)
+    following = _following(diagnosis.next_steps, room)
     if diagnosis.verdict == "unknown":
-        blocks += _missing(diagnosis, room) + _block("DO NEXT", undecided, room)
+        blocks += _missing(diagnosis, room) + following
     if diagnosis.stuck:
         blocks += _block("STUCK", [words.stuck(diagnosis.stuck)], room)
     if diagnosis.verdict == "found":
-        if diagnosis.repair:
-            blocks += commands("REPAIR", diagnosis.repair)
-        else:
-            blocks += _block("DO NEXT", words.remedies(diagnosis, "found"), room)
-        blocks += _block("UNDECIDED", undecided, room)
+        blocks += commands("REPAIR", diagnosis.repair)
+        blocks += following
     elif diagnosis.repair:
         blocks += commands("STILL TO RUN", diagnosis.repair)
     if diagnosis.undo and word:
@@ -47,6 +44,15 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     if diagnosis.verdict != "unknown":
         blocks += _missing(diagnosis, room)
     return "\n".join(blocks)
+
+
+def _following(steps: Iterable[NextStep], room: int) -> list[str]:
+    """What to do besides; a command has a line of its own that never wraps."""
+    lines: list[str] = []
+    for each in steps:
+        lines += block("" if lines else "DO NEXT", [each.text] if each.text else (), room)
+        lines += commands("" if lines else "DO NEXT", [each.command] if each.command else ())
+    return lines
 
 
 def _head(diagnosis: Diagnosis, room: int) -> str:
@@ -62,12 +68,6 @@ def _head(diagnosis: Diagnosis, room: int) -> str:
 
 def _block(label: str, texts: list[str], room: int) -> list[str]:
     return block(label, (line for text in texts for line in text.splitlines()), room)
-
-
-def _undecided(diagnosis: Diagnosis) -> list[str]:
-    entries = words.of_state(diagnosis, "unknown")
-    texts = "\n".join(one.remedy or one.reading for one in entries)
-    return list(dict.fromkeys(texts.splitlines()))
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:

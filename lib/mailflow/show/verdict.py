@@ -37,6 +37,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         deliver=words.deliver(diagnosis.stuck),
         undo=[words.command(one) for one in diagnosis.undo],
         undecided=[_entry(one) for one in words.of_state(diagnosis, "unknown")],
+        steps=[(each.text, words.command(each.command)) for each in diagnosis.next_steps],
         unread=diagnosis.unread[:MOST_UNREAD],
         unread_more=max(0, len(diagnosis.unread) - MOST_UNREAD),
         unread_count=len(diagnosis.unread),
@@ -48,9 +49,9 @@ def _origin(diagnosis: Diagnosis) -> str:
     return f"from {diagnosis.origin}" if diagnosis.origin else ""
 
 
-def _entry(finding: Finding) -> tuple[str, str, str]:
-    """Where, what the evidence says, what to do next."""
-    return finding.connector or finding.server or "", finding.reading, finding.remedy
+def _entry(finding: Finding) -> tuple[str, str]:
+    """Where, and what the evidence says."""
+    return finding.connector or finding.server or "", finding.reading
 
 
 def _emphasised(diagnosis: Diagnosis) -> list[tuple[str, bool]]:

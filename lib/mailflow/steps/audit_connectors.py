@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.capabilities import Rights
+from mailflow.analysis.capabilities import Rights, relays
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.phrases import joined, ranges_in_words
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_relays import relays
 from mailflow.steps.receive_connectors import differences
 from mailflow.table import Table
 

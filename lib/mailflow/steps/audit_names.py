@@ -1,29 +1,14 @@
-"""Connectors of the same name on several servers, and where they treat hosts differently.
-
-Compared are servers of one kind and site: setup makes other connectors on other kinds (section 2),
-and sites have hosts of their own.
-"""
+"""Connectors of the same name on several servers, beside each other."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntFlag
+from collections.abc import Iterator, Mapping, Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.capabilities import Rights
-from mailflow.analysis.servers import ServerView
-from mailflow.exchange.connectors import ReceiveConnector, flag_names
-from mailflow.exchange.servers import Generation, Server
-from mailflow.phrases import joined, ranges_in_words
+from mailflow.checks.connectors_differ import Group, groups_of
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_relays import relays
-from mailflow.steps.verdict import Finding
 from mailflow.table import Table
-
-DIFFER = "connectors-differ"
 
 _COLUMNS = {
     "name": ("Name", "of the connectors; {} stands for the name of the server"),
@@ -44,7 +29,7 @@ def same_names(org: Snapshot) -> Table:
 
     rows = [
         row
-        for group in _groups(org, analyze(org).servers)
+        for group in groups_of(analyze(org).rights, analyze(org).servers)
         if len(group.connectors) > 1
         for row in _rows(group)
     ]
@@ -66,273 +51,7 @@ def same_names(org: Snapshot) -> Table:
 _ORDER = {"found": 0, "unknown": 1, "clear": 2}
 
 
-def differing(org: Snapshot, servers: Sequence[ServerView]) -> Iterator[Finding]:
-    """An entry for each connector that differs from its namesakes, or may.
-
-    At last, if there are such, a clear one for names that are alike within each site and not
-    between sites.
-    """
-    groups = _groups(org, servers)
-    for group in groups:
-        for place, (member, one) in enumerate(group.connectors):
-            wrong = [each for each in group.settings if place in each.deviating]
-            open_ones = [each for each in group.settings if place in each.not_known]
-            if not member.covered or len(group.connectors) < 2 or not (wrong or open_ones):
-                continue
-            entry = _found(group, place, wrong) if wrong else _unknown(group, place, open_ones)
-            yield Finding(
-                cause=DIFFER,
-                state="found" if wrong else "unknown",
-                server=member.server.name,
-                connector=one.identity,
-                reading=entry[0],
-                remedy=entry[1],
-            )
-    yield from _between_sites(groups)
-
-
-def _between_sites(groups: Sequence[_Group]) -> Iterator[Finding]:
-    """Harmless by design, where sites have hosts of their own."""
-    by_name: dict[tuple[object, str], list[_Group]] = {}
-    for group in groups:
-        by_name.setdefault((group.kind, group.name.casefold()), []).append(group)
-    different = [
-        some
-        for some in by_name.values()
-        if len(some) > 1
-        and not any(one.deviating for group in some for one in group.settings)
-        and any(one.deviating for one in _joined_up(some).settings)
-    ]
-    if different:
-        names = joined(some[0].name for some in different)
-        sites = joined(sorted({group.site or "(not known)" for one in different for group in one}))
-        yield Finding(
-            cause=DIFFER,
-            state="clear",
-            reading=f"{names}: alike within each site, but not between {sites}. By design, where "
-            "the sites have hosts of their own.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """A setting of the connectors of one name.
-
-    Attributes:
-        what: its name for people.
-        first: the most frequent value, of equally frequent ones the first, for people.
-        usual: whether more than half of them have it.
-        deviating: places of the connectors that have another value, and what is different there.
-        not_known: places of those of which it was not read.
-    """
-
-    what: str
-    first: str
-    usual: bool
-    deviating: Mapping[int, str]
-    not_known: frozenset[int]
-
-    @property
-    def is_list(self) -> bool:
-        """Whether what is different says all, so that the value beside it would only be long."""
-        return self.what == _RANGES
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The connectors of one name on the servers of one kind and site."""
-
-    name: str
-    kind: object
-    site: str
-    connectors: tuple[tuple[ServerView, ReceiveConnector], ...]
-    settings: tuple[_Setting, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Aspect:
-    """A setting to compare: by value, told by text; `always` says that it has to be known."""
-
-    what: str
-    value: Callable[[ReceiveConnector], Hashable]
-    text: Callable[[ReceiveConnector], str]
-    always: bool = True
-
-
-def _bindings(one: ReceiveConnector) -> Hashable:
-    """Each server has addresses of its own (S1.04): all specific ones count as one."""
-    if not one.bindings_complete:
-        return None
-    return tuple(sorted((b.family, b.port, b.is_wildcard) for b in one.bindings))
-
-
-def _truth(value: bool | None) -> str:
-    return "yes" if value else "no"
-
-
-_RANGES = "remote ranges"
-_ASPECTS = (
-    _Aspect(
-        _RANGES,
-        lambda one: frozenset(one.ranges) if one.ranges_complete else None,
-        ranges_in_words,
-    ),
-    _Aspect("AuthMechanism", lambda one: one.auth, lambda one: _flags(one.auth)),
-    _Aspect("PermissionGroups", lambda one: one.groups, lambda one: _flags(one.groups)),
-    _Aspect("TransportRole", lambda one: one.role, lambda one: _flags(one.role)),
-    _Aspect("bindings", _bindings, lambda one: joined(one.bindings) or "none"),
-    _Aspect("Enabled", lambda one: one.enabled, lambda one: _truth(one.enabled)),
-    _Aspect(
-        "SuppressXAnonymousTls",
-        lambda one: one.suppress_x_anonymous_tls,
-        lambda one: _truth(one.suppress_x_anonymous_tls),
-        always=False,
-    ),
-    _Aspect(
-        "RequireTLS", lambda one: one.require_tls, lambda one: _truth(one.require_tls), always=False
-    ),
-)
-"""What decides how a host is treated: whom it meets (S1.11), and what that one lets it do."""
-
-
-def _flags(flags: IntFlag | None) -> str:
-    return "" if flags is None else flag_names(flags)
-
-
-def _groups(org: Snapshot, servers: Sequence[ServerView]) -> list[_Group]:
-    """The connectors by kind of server, site and name."""
-    rights = Rights(org)
-    relaying = _Aspect(
-        "relay without log-on",
-        lambda one: relays(one, rights),
-        lambda one: _truth(relays(one, rights)),
-        always=False,
-    )
-    found: dict[tuple[Hashable, str, str], list[tuple[ServerView, ReceiveConnector]]] = {}
-    for member in servers:
-        kind, site = _kind(member.server), member.server.site
-        for one in member.connectors:
-            key = (kind, site.casefold(), _template(one).casefold())
-            found.setdefault(key, []).append((member, one))
-    return [
-        _grouped(kind, alike, [*_ASPECTS, relaying])
-        for (kind, _, _), alike in found.items()
-        if any(member.covered for member, _ in alike)
-    ]
-
-
-def _grouped(
-    kind: Hashable,
-    alike: Sequence[tuple[ServerView, ReceiveConnector]],
-    aspects: Sequence[_Aspect],
-) -> _Group:
-    connectors = [one for _, one in alike]
-    return _Group(
-        name=_template(connectors[0]),
-        kind=kind,
-        site=alike[0][0].server.site,
-        connectors=tuple(alike),
-        settings=tuple(_compared(one, connectors) for one in aspects),
-    )
-
-
-def _joined_up(groups: Sequence[_Group]) -> _Group:
-    """Groups of several sites as one."""
-    alike = [each for group in groups for each in group.connectors]
-    return _grouped(groups[0].kind, alike, _ASPECTS)
-
-
-def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> _Setting:
-    values = [aspect.value(one) for one in connectors]
-    known = Counter(value for value in values if value is not None)
-    open_ones = {place for place, value in enumerate(values) if value is None}
-    if not known:
-        nothing = frozenset(open_ones if aspect.always else ())
-        return _Setting(aspect.what, first="", usual=False, deviating={}, not_known=nothing)
-    value, count = known.most_common(1)[0]  # of equally frequent ones the first
-    first = connectors[values.index(value)]
-    deviating = {
-        place: _difference(aspect, one, first)
-        for place, one in enumerate(connectors)
-        if values[place] not in (None, value)
-    }
-    if isinstance(value, frozenset):
-        # A list that was cut differs for certain where its visible part holds something more.
-        more = {place for place in open_ones if not value.issuperset(connectors[place].ranges)}
-        deviating |= {place: _difference(aspect, connectors[place], first) for place in more}
-        open_ones -= more
-    return _Setting(
-        aspect.what,
-        aspect.text(first),
-        2 * count > len(connectors),
-        deviating,
-        frozenset(open_ones if aspect.always else ()),
-    )
-
-
-def _difference(aspect: _Aspect, one: ReceiveConnector, first: ReceiveConnector) -> str:
-    """What a connector has in place of the first one's value; of a list what it has or lacks."""
-    if aspect.what != _RANGES:
-        return aspect.text(one)
-    mine, theirs = set(one.ranges), set(first.ranges)
-    more = [block for block in one.ranges if block not in theirs]
-    fewer = [block for block in first.ranges if block not in mine] if one.ranges_complete else []
-    return " and ".join(
-        f"{verb} {joined(blocks)}" for verb, blocks in (("has", more), ("lacks", fewer)) if blocks
-    )
-
-
-def _kind(server: Server) -> Hashable:
-    """Servers on which setup makes the same connectors (section 2)."""
-    if server.is_edge:
-        return "edge"
-    if server.generation is Generation.LEGACY or server.generation is None:
-        return server.generation
-    if server.generation is Generation.MODERN:
-        return True, True
-    return server.has_frontend, server.has_hub
-
-
-def _template(one: ReceiveConnector) -> str:
-    """The name with `{}` for the server's: `Default Frontend {}`, `Relay`."""
-    server = re.escape(one.server.partition(".")[0])
-    return re.sub(rf"(?<!\w){server}(?!\w)", "{}", one.name.strip(), flags=re.IGNORECASE)
-
-
-def _found(group: _Group, place: int, wrong: Sequence[_Setting]) -> tuple[str, str]:
-    """Reading and remedy of a connector that differs."""
-    one = group.connectors[place][1]
-    sentences = []
-    for setting in wrong:
-        others = joined(
-            member.server.name
-            for other, (member, _) in enumerate(group.connectors)
-            if other not in setting.deviating and other not in setting.not_known
-        )
-        theirs = others if setting.is_list else f"{others}: {setting.first}"
-        sentences.append(f"{setting.what}: {setting.deviating[place]} (unlike {theirs})")
-    reading = f"{one.name} on {one.server} differs from its namesakes: {'; '.join(sentences)}."
-    if not all(setting.usual for setting in wrong):
-        reading += " Which of them is right cannot be told from here."
-    remedy = (
-        f"Decide which setting of {one.name} is right, and set it on all servers that stand in for "
-        "each other: what a host may do must not depend on the server it meets."
-    )
-    return reading, remedy
-
-
-def _unknown(group: _Group, place: int, open_ones: Sequence[_Setting]) -> tuple[str, str]:
-    """Reading and remedy of a connector that cannot be compared."""
-    one = group.connectors[place][1]
-    what = joined(setting.what for setting in open_ones)
-    reading = (
-        f"It is not known whether {one.name} on {one.server} differs from its namesakes: {what} "
-        "not read, or not to the end."
-    )
-    return reading, f"Read {one.identity} again: {what}."
-
-
-def _rows(group: _Group) -> Iterator[dict[str, object]]:
+def _rows(group: Group) -> Iterator[dict[str, object]]:
     """A row for each setting that differs or is not known; else one that says that none does."""
     servers = [member.server.name for member, _ in group.connectors]
     base = {
@@ -349,7 +68,7 @@ def _rows(group: _Group) -> Iterator[dict[str, object]]:
             "what": one.what,
             "most": one.first if one.usual else "no value has most of them",
             "differs": "\n".join(differ),
-            "state": "found" if one.deviating else "unknown",
+            "state": "found" if one.deviating and group.is_certain else "unknown",
         }
     if not open_ones:
         yield base | {"what": "nothing", "most": "the same", "differs": "none", "state": "clear"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mailflow.exchange.causes import CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.steps.verdict import Diagnosis
 from mailflow.table import Table
 

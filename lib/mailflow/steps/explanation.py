@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailflow.exchange.causes import CAUSES, Cause, Explanation, explain
+from mailflow.checks.check import Card as Cause
+from mailflow.checks.registry import CARDS as CAUSES
+from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.last_error import LastError, Level, parse
 from mailflow.plain import visible, wrap
 

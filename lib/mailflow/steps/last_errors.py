@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from mailflow.analysis.paths import SHADOWED
-from mailflow.exchange.causes import CAUSES, explain, who_said_it
+from mailflow.analysis.queues import is_stuck
+from mailflow.checks.registry import CARDS as CAUSES
+from mailflow.exchange.causes import explain, who_said_it
 from mailflow.exchange.last_error import LastError, parse
 from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
-from mailflow.steps.queues import is_stuck, queues_of
+from mailflow.steps.queues import queues_of
 from mailflow.table import Table
 
 _COLUMNS = {

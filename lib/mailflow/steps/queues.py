@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.queues import as_of, holds, is_stuck
 from mailflow.exchange.queues import Moment, Queue
-from mailflow.exchange.routing import candidate_targets
 from mailflow.phrases import clock, counted, joined, span
 from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
@@ -28,7 +29,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     import pandas as pd
 
     shown = sorted(
-        (one for one in queues_of(org) if _holds(one, min_messages)),
+        (one for one in queues_of(org) if holds(one, min_messages)),
         key=lambda one: (not is_stuck(one, min_messages), -(one.message_count or 0), one.identity),
     )
     moment = as_of(org)
@@ -86,41 +87,12 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
 
 def queues_of(org: Snapshot) -> list[Queue]:
     """The queues on servers that the run covers, and those that lead to one of them."""
-    if not org.only:
-        return list(org.queues)
-    kept = []
-    for one in org.queues:
-        targets = candidate_targets(one, org.server(one.server), org.servers)
-        if org.covers(one.server, *(target.name for target in targets)):
-            kept.append(one)
-    return kept
-
-
-def is_stuck(queue: Queue, min_messages: int = 1) -> bool:
-    """Whether its messages do not move (contract 8.4).
-
-    Retry; or messages in the *unreachable* queue, which has no next hop at all. Shadow and poison
-    queues hold messages by design (S4.43, S4.44); Suspended is somebody's wish; Ready, Active and
-    Connecting are on their way, whatever an old LastError says (S4.42).
-    """
-    if queue.is_shadow or queue.is_poison or not _holds(queue, min_messages):
-        return False
-    return queue.status == "Retry" or (
-        queue.delivery_type == "Unreachable" and queue.status != "Suspended"
-    )
+    return list(analyze(org).queues)
 
 
 def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
     """The stuck ones among the queues that the run covers."""
-    return [one for one in queues_of(org) if is_stuck(one, min_messages)]
-
-
-def as_of(org: Snapshot) -> datetime | None:
-    """The latest moment the snapshot surely saw: when it was taken, else the last retry in it."""
-    if org.taken:
-        return org.taken
-    seen = [one.last_retry.instant for one in org.queues if one.last_retry]
-    return max((instant for instant in seen if instant), default=None)
+    return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
 
 
 def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> Stuck | None:
@@ -142,19 +114,15 @@ def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> Stuck | None:
     return Stuck(
         messages=None if None in counts else sum(count or 0 for count in counts),
         queues=len(stuck),
-        since=_iso(since),
-        as_of=_iso(moment),
-        expires=_iso(since + EXPIRY if since else None),
-        next_retry=_iso(min(following, default=None)),
+        since=iso(since),
+        as_of=iso(moment),
+        expires=iso(since + EXPIRY if since else None),
+        next_retry=iso(min(following, default=None)),
     )
 
 
-def _holds(queue: Queue, min_messages: int) -> bool:
-    """A count that was not read may be anything, so the queue is kept."""
-    return queue.message_count is None or queue.message_count >= min_messages
-
-
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """The instant in UTC, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 

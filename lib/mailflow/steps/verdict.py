@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from mailflow.analysis.missing import missing_of
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
@@ -16,6 +17,26 @@ SCHEMA = "mailflow.findings/1"
 
 EXIT_CODES: Mapping[str, int] = {"clear": 0, "found": 1, "unknown": 2}
 """By the contract, section 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One parameter that a command of the repair sets (contract, section 6).
+
+    Attributes:
+        identity: of the connector.
+        parameter: of Set-ReceiveConnector.
+        old, new: the values as JSON holds them: lists of texts, texts or truths.
+        command: that sets it; changes made by one command repeat it.
+        rollback: the command that restores it; empty where Exchange would refuse that.
+    """
+
+    identity: str
+    parameter: str
+    old: Any
+    new: Any
+    command: str
+    rollback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,8 @@ class Finding:
     remedy: str = ""
     commands: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
+    changes: tuple[Changed, ...] = ()
+    missing: tuple[int, ...] = ()
     facts: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -52,6 +75,8 @@ class Finding:
             "remedy": self.remedy,
             "commands": list(self.commands),
             "undo": list(self.undo),
+            "changes": [asdict(each) for each in self.changes],
+            "missing": list(self.missing),
             "facts": list(self.facts),
         }
 
@@ -78,6 +103,35 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do where no command of a repair is given.
+
+    Attributes:
+        text: in words; empty: only the command.
+        command: what to type, or a line to fill in; empty: nothing.
+    """
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How much was looked at (contract, section 9).
+
+    Attributes:
+        servers, paths, connectors, queues: how many.
+        as_of: the latest instant the snapshot knows, ISO in UTC; None where none is known.
+    """
+
+    servers: int = 0
+    paths: int = 0
+    connectors: int = 0
+    queues: int = 0
+    as_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All findings of a snapshot, best first, and the verdict they add up to.
 
@@ -93,6 +147,9 @@ class Diagnosis:
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
+        no_repair: why there is no command, in words; empty where there is one, or nothing to repair.
+        next_steps: what to do besides: why there is no command, what to export, what to look at.
+        checked: how much was looked at.
         plan: the repair itself, with its proof; None where only a document is left.
     """
 
@@ -106,12 +163,20 @@ class Diagnosis:
     repair: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     taken: str | None = None
+    no_repair: str = ""
+    next_steps: tuple[NextStep, ...] = ()
+    checked: Checked = Checked()
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
     def exit_code(self) -> int:
         """What a command that gave these findings ends with."""
         return EXIT_CODES[self.verdict]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is about an organization that mailflow made up."""
+        return self.origin.startswith(("demo:", "practice:"))
 
     def as_json(self) -> dict[str, Any]:
         """The document of `findings.json`."""
@@ -124,15 +189,18 @@ class Diagnosis:
             "headline": self.headline,
             "summary": self.summary,
             "findings": [one.as_json() for one in self.findings],
-            "unread": [
-                {"server": one.server or None, "what": one.what, "why": one.why}
-                for one in self.unread
-            ],
+            "unread": [_unread(row) for row in self.unread],
             "stuck": stuck,
             "origin": self.origin,
             "taken": self.taken,
             "repair": list(self.repair),
             "undo": list(self.undo),
+            "rollback": list(self.undo),
+            "no_repair": self.no_repair,
+            "next": [asdict(each) for each in self.next_steps],
+            "source": self.origin,
+            "simulated": self.is_simulated,
+            "checked": asdict(self.checked),
         }
 
 
@@ -156,11 +224,27 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         repair=tuple(document["repair"]),
         undo=tuple(document["undo"]),
         taken=document["taken"],
+        no_repair=document["no_repair"],
+        next_steps=tuple(NextStep(**each) for each in document["next"]),
+        checked=Checked(**document["checked"]),
     )
+
+
+def _unread(row: Unread) -> dict[str, Any]:
+    missing = missing_of(row)
+    return {
+        "server": row.server or None,
+        "what": row.what,
+        "why": row.why,
+        "cmdlet": missing.cmdlet,
+        "property": missing.property_name or None,
+        "command": missing.command or None,
+    }
 
 
 def _entry(one: Mapping[str, Any]) -> Finding:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
     }
+    values["changes"] = tuple(Changed(**each) for each in one["changes"])
     return Finding(**values)

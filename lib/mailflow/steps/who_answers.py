@@ -8,7 +8,7 @@ from typing import Any
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
 from mailflow.analysis.paths import assess_connector
-from mailflow.exchange.causes import CAUSES
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.routing import endpoints

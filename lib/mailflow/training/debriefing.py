@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailflow.exchange.causes import CAUSES, Cause
+from mailflow.checks.check import Card as Cause
+from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.phrases import joined
 from mailflow.show.markup import Markup
 from mailflow.show.training import Debrief, debrief_card, still_open
@@ -74,7 +75,7 @@ def debrief(
     title = card.title if card else heads.get(began.verdict, "")
     links = [("the facts", f"{DOCUMENTS}/facts.md")]
     if card:
-        links.insert(0, (f"the cause {card.id}", f"{DOCUMENTS}/causes.md#{card.id}"))
+        links.insert(0, (f"the cause {card.id}", f"{DOCUMENTS}/checks/{card.id}.md"))
     if after:
         links.append(("the next case", after))
     asked = list(questions)

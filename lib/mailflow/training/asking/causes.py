@@ -15,7 +15,8 @@ from mailflow.analysis.paths import (
     SUPPRESSED,
 )
 from mailflow.analysis.servers import is_custom
-from mailflow.exchange.causes import CAUSES, explain
+from mailflow.checks.registry import CARDS as CAUSES
+from mailflow.exchange.causes import explain
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import parse
 from mailflow.phrases import counted, joined

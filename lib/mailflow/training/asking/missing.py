@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import Form
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import unread_of
+from mailflow.steps.telling import unread_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
 
 NOTHING = "nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailflow.analysis.queues import is_stuck
 from mailflow.exchange.catalogue import FRONT_END, SENDER_AFTER_EHLO, TARGET
 from mailflow.exchange.causes import explain
 from mailflow.exchange.last_error import parse
@@ -9,7 +10,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import Form
 from mailflow.snapshot import Snapshot
-from mailflow.steps.queues import is_stuck, queues_of
+from mailflow.steps.queues import queues_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
 
 NONE = "none"

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.paths import SHADOWED, assess_connector
 from mailflow.analysis.places import places_of
 from mailflow.analysis.servers import Addresses, is_custom
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, single, subtract
-from mailflow.exchange.selection import answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,6 @@ class Move:
     block: AddressRange
     was: ReceiveConnector | None
     will: ReceiveConnector | None
-
-
-def accepting(
-    connection: Connection, connectors: Sequence[ReceiveConnector]
-) -> ReceiveConnector | None:
-    """The connector that accepts it, as far as it was read."""
-    return answer(
-        connectors, local=connection.local, port=connection.port, remote=connection.address
-    ).connector
 
 
 def release(
@@ -96,19 +87,18 @@ def _caught(
     connections: Sequence[Connection], now: Sequence[ReceiveConnector]
 ) -> dict[str, list[AddressRange]]:
     """The addresses that custom connectors still catch where no server can authenticate."""
-    lean = Addresses(each.address for each in connections).lean(now)
-    whole = dict(zip(map(id, lean), now, strict=True))
+    acceptance = Acceptance(now, Addresses(each.address for each in connections))
     caught: dict[str, list[AddressRange]] = {}
     wrong: dict[str, bool] = {}
-    for connection in connections:
-        found = accepting(connection, lean)
+    for each in connections:
+        _, found, _ = acceptance.ask(each.address, each.local, each.port)
         if found is None:
             continue
         name = found.identity
         if name not in wrong:
-            wrong[name] = _is_wrong(whole[id(found)], now)
+            wrong[name] = _is_wrong(found, now)
         if wrong[name]:
-            caught.setdefault(name, []).append(single(connection.address))
+            caught.setdefault(name, []).append(single(each.address))
     return caught
 
 

@@ -18,6 +18,7 @@ from mailflow.analysis.paths import (
     State,
     assess_connector,
 )
+from mailflow.analysis.planned import Planned
 from mailflow.analysis.reach import Spot, WholeMap
 from mailflow.analysis.servers import (
     FAMILIES,
@@ -40,7 +41,6 @@ from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.routing import Endpoint, endpoints
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Generation, Server
-from mailflow.steps.planned import Planned
 
 SERVER_PORTS = frozenset(
     one.port for one in SETUP_DEFAULTS if AuthMechanism.ExchangeServer in one.auth

@@ -1,48 +1,63 @@
-"""Relay rights that reach further than they look: without logging on, to any recipient."""
+"""Audit: relay rights that reach further than they look, without authentication."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailflow.analysis.capabilities import RELAY, RIGHTS, Rights, abilities
+from mailflow.analysis.capabilities import RIGHTS, Rights, relays
 from mailflow.analysis.reach import Reach, WholeMap
-from mailflow.analysis.servers import is_whole
+from mailflow.analysis.servers import doubt_of, is_whole
+from mailflow.checks.check import (
+    LIST_CONNECTORS,
+    Card,
+    Check,
+    Finding,
+    State,
+    Words,
+    in_own_words,
+    own_advice,
+)
 from mailflow.exchange import commands
-from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Family
-from mailflow.phrases import joined, ranges_in_words
-from mailflow.snapshot import Snapshot
-from mailflow.steps.audit_silence import count_in_words, doubt_of
-from mailflow.steps.verdict import Finding, State
+from mailflow.phrases import count_in_words, joined, ranges_in_words
 
-WIDER = "relay-wider-than-it-looks"
+CARD = Card(
+    id="relay-wider-than-it-looks",
+    title="A relay connector accepts more hosts than meant",
+    meaning=(
+        "A connector that relays without authentication accepts a range with many more addresses than "
+        "the hosts it was made for, because of a wide mask; or it is the default one, which "
+        "accepts whoever is left."
+    ),
+    evidence_for=(
+        "Anonymous relay rights, or ExternalAuthoritative, and a wide range (from a /16 on).",
+        "Anonymous relay rights on a connector that setup made.",
+    ),
+    evidence_against=("The range is a network of relay hosts by design.",),
+    confirm=(
+        LIST_CONNECTORS,
+        (
+            'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | '
+            "Format-Table "
+            "ExtendedRights"
+        ),
+    ),
+    fix=("Narrow the range to the hosts that need it.",),
+    sources=("S1.13", "S1.20", "S3.20"),
+)
 
 _WIDE: Mapping[Family, int] = {4: 1 << 16, 6: (1 << 64) + 1}
 """A range of so many addresses is wide: of IPv4 a /16; of IPv6 more than a subnet (a /64)."""
 
 
-def relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
-    """Whether hosts that the connector answers may relay without logging on; None: not known.
-
-    Anonymous relay is an entry of its own in the access list (section 2.6), and such an entry shows
-    as the group Custom (S3.20). So where the list was not read but the groups were, and Custom is
-    not among them, nobody was given it.
-    """
-    known = abilities(connector, rights)[RELAY]
-    groups, trusted = connector.groups, connector.is_externally_secured
-    if known is None and groups is not None and trusted is False:
-        return None if PermissionGroups.Custom in groups else False
-    return known
-
-
-def wide_relays(org: Snapshot, whole: WholeMap) -> Iterator[Finding]:
+def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
     """An entry for each connector that relays, or may, and what speaks for its being meant so.
 
     Found: a connector of setup's that relays, for it answers whoever is left over; a custom one
     that relays for a wide range. Clear: a custom one that relays for few.
     """
-    rights = Rights(org)
     reaches = whole.reaches()
     for number, one in enumerate(whole.connectors):
         member = whole.member_of(number)
@@ -52,12 +67,11 @@ def wide_relays(org: Snapshot, whole: WholeMap) -> Iterator[Finding]:
         state = case.state
         if state:
             yield Finding(
-                cause=WIDER,
+                check=CHECK,
                 state=state,
-                server=member.server.name,
-                connector=one.identity,
-                reading=case.reading(state),
-                remedy=case.remedy(state),
+                server=member,
+                connector=one,
+                evidence=Words(case.reading(state), case.remedy(state)),
             )
 
 
@@ -101,19 +115,19 @@ class _Case:
         answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(one)})"
         if state == "unknown":
             return (
-                f"It is not known whether {here} relays more widely than it looks: {self._doubt}. "
-                f"It answers {answers}."
+                f"Could not determine whether {here} relays more widely than it looks: {self._doubt}. "
+                f"It accepts {answers}."
             )
         if state == "clear":
             return (
-                f"{here} relays without log-on for the hosts it lists and no others, {answers}: "
+                f"{here} relays without authentication for the hosts it lists and no others, {answers}: "
                 f"by design ({why})."
             )
         if self.custom:
-            return f"{here} relays to any recipient without log-on ({why}) for {answers}."
+            return f"{here} relays to any recipient without authentication ({why}) for {answers}."
         return (
-            f"{here} answers every host that no other connector takes, {answers}, and relays for "
-            f"all of them to any recipient without log-on ({why})."
+            f"{here} accepts every host that no other connector accepts, {answers}, and relays for "
+            f"all of them to any recipient without authentication ({why})."
         )
 
     def remedy(self, state: State) -> str:
@@ -132,9 +146,9 @@ class _Case:
                 "its protocol log tells which ones do."
             )
         end = (
-            "take ExternalAuthoritative off it."
+            "remove ExternalAuthoritative from it."
             if self.connector.is_externally_secured
-            else f"take the right away: Remove-ADPermission {name} -User {_ANONYMOUS} "
+            else f"remove the right: Remove-ADPermission {name} -User {_ANONYMOUS} "
             "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"
         )
         return (
@@ -167,3 +181,6 @@ def _quoted(identity: str) -> str:
         return commands.quoted(identity)
     except commands.Unquotable:
         return "(a name that is not safe to paste)"
+
+
+CHECK = Check(CARD, "audit", in_own_words, own_advice)

@@ -1,0 +1,73 @@
+"""Data that was not read, and the command that fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mailflow.exchange.commands import Unquotable, quoted
+from mailflow.snapshot import Unread
+
+CONNECTORS = "Get-ReceiveConnector"
+SERVERS = "Get-ExchangeServer"
+SETTINGS = "Get-TransportService"
+ADDRESSES = "addresses.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing that was not read.
+
+    Attributes:
+        server: short name of the server it belongs to; empty: of no one server, or not known which.
+        cmdlet: what would give it; `addresses.csv` for addresses that no cmdlet was asked for.
+        property_name: the property that is missing; empty: all of the output.
+        reason: why it is missing, in words.
+    """
+
+    server: str
+    cmdlet: str
+    property_name: str = ""
+    reason: str = ""
+
+    @property
+    def command(self) -> str:
+        """What to export, or the line to fill in; empty where nothing is known to help."""
+        if self.cmdlet == ADDRESSES:
+            return f"{self.server},<IP address>" if self.server else ""
+        template = _COMMANDS.get(self.cmdlet, "")
+        try:
+            return template.format(f" -Server {_name(self.server)}" if self.server else "")
+        except Unquotable:
+            return template.format("")
+
+    @property
+    def how(self) -> str:
+        """What to do with the command."""
+        if self.cmdlet == ADDRESSES:
+            return "Add the server's address to addresses.csv (server,address), then rerun:"
+        return "Export it in full, then rerun:"
+
+
+def missing_of(row: Unread) -> Missing:
+    """A row of a snapshot's missing data: the cmdlet and the property in `what` apart."""
+    cmdlet, _, rest = row.what.partition(" ")
+    known = {"addresses": (ADDRESSES, ""), "version": (SERVERS, "AdminDisplayVersion")}
+    return Missing(row.server, *known.get(row.what, (cmdlet, rest)), row.why)
+
+
+_COMMANDS: Mapping[str, str] = {
+    CONNECTORS: "Get-ReceiveConnector{} | Export-Clixml receive-connectors.xml",
+    SERVERS: "Get-ExchangeServer | Export-Clixml exchange-servers.xml",
+    SETTINGS: "Get-TransportService | Export-Clixml transport-services.xml",
+    "Get-TransportServer": "Get-TransportServer | Export-Clixml transport-services.xml",
+    "Get-Queue": "Get-Queue{} -ResultSize Unlimited | Export-Clixml queues.xml",
+    "Get-ADPermission": (
+        "Get-ReceiveConnector{} | Get-ADPermission | Export-Clixml permissions.xml"
+    ),
+}
+
+
+def _name(server: str) -> str:
+    plain = server.replace("-", "").replace(".", "").replace("_", "")
+    return server if plain.isascii() and plain.isalnum() else quoted(server)

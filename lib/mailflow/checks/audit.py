@@ -1,0 +1,308 @@
+"""The audit: the same rules without an incident, on every endpoint and for servers to come.
+
+What the incident would find on ways in use is found here under the same causes. The audit's own
+checks ask further: which connector would intercept a server that does not arrive there yet, which
+ones differ from connectors of the same name, accept no host, or relay more widely than they look.
+What looks alike and is meant so is `clear`, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailflow.analysis.analysis import Analysis
+from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.paths import (
+    CONFIGURATION_CAUSES,
+    NOBODY,
+    ROLE_CONFLICT,
+    SHADOWED,
+    Assessment,
+    assess_connector,
+)
+from mailflow.analysis.planned import Planned
+from mailflow.analysis.servers import ServerView, out_of_place
+from mailflow.checks import (
+    connector_never_answers,
+    connectors_differ,
+    planned_server_shadowed,
+    relay_wider_than_it_looks,
+)
+from mailflow.checks.check import Finding, State, Words
+from mailflow.checks.registry import CHECKS
+from mailflow.checks.ways import Way, judged_ways
+from mailflow.exchange.conflicts import TEXT_A, Conflict, find_conflicts
+from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector, setup_default
+from mailflow.phrases import counted, joined
+
+PLANNED = planned_server_shadowed.CARD.id
+
+AUDIT_CAUSES = (
+    *CONFIGURATION_CAUSES,
+    *(cause for cause, check in CHECKS.items() if check.scope == "audit"),
+)
+"""What configuration alone can show, with an incident or without."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit looked at and found.
+
+    Attributes:
+        ways: every way that a server takes or might take, judged.
+        findings: found before unknown before clear, each best first.
+        servers: those that were audited.
+    """
+
+    ways: tuple[Way, ...]
+    findings: tuple[Finding, ...]
+    servers: tuple[ServerView, ...]
+
+
+def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
+    """What is wrong, or would be one day, in the receive connectors; queues play no part.
+
+    Args:
+        analysis: of a snapshot.
+        planned: servers to come.
+    """
+    servers, whole = analysis.servers, analysis.reach
+    ways = judged_ways(analysis.paths, servers, planned, whole)
+    found = [each.finding for each in _suspects(ways)]
+    found += _lost_defaults(servers, list(found))
+    found += _conflicts(servers, ways)
+    silent = {each.connector for each in found if (each.id, each.state) == (NOBODY, "found")}
+    found += (each for each in connector_never_answers.find(whole) if each.connector not in silent)
+    found += connectors_differ.find(analysis.rights, servers)
+    found += relay_wider_than_it_looks.find(analysis.rights, whole)
+    found += planned_server_shadowed.harmless(servers, planned, list(found))
+    found += planned_server_shadowed.welcome(analysis.org, servers, planned, found)
+    audited = tuple(view for view in servers if view.covered and view.connectors)
+    return Audited(tuple(ways), tuple(_ordered(found)), audited)
+
+
+def the_rest(audited: Audited, *, complete: bool) -> list[Finding]:
+    """The causes that no entry names: clear where all was read, else left out.
+
+    What only an error can name does not apply.
+    """
+    named = {each.id for each in audited.findings}
+    count = sum(len(view.connectors) for view in audited.servers)
+    where = f"{counted(count, 'connector')} of {counted(len(audited.servers), 'server')}"
+    clear = [
+        Finding(
+            check=CHECKS[cause],
+            state="clear",
+            evidence=Words(f"{where} checked; none has this fault."),
+        )
+        for cause in AUDIT_CAUSES
+        if complete and cause not in named
+    ]
+    others = [each for each in CHECKS.values() if each.id not in AUDIT_CAUSES]
+    return clear + [Finding(check=each, state="not-applicable") for each in others]
+
+
+_STATES: Mapping[State, int] = {"found": 0, "unknown": 1, "clear": 2, "not-applicable": 3}
+_RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS)}
+
+
+def _ordered(entries: Iterable[Finding]) -> list[Finding]:
+    """Found before unknown before clear; then by likelihood."""
+    return sorted(
+        entries,
+        key=lambda each: (
+            _STATES[each.state],
+            _RANKS[each.id],
+            each.server.name if each.server else "",
+            each.connector.identity if each.connector else "",
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """Ways with one cause at one server and connector."""
+
+    cause: str
+    target: ServerView
+    connector: ReceiveConnector | None
+    ways: list[Way] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        """Found as soon as one way is."""
+        return "found" if any(way.path.state == "found" for way in self.ways) else "unknown"
+
+    @property
+    def finding(self) -> Finding:
+        """What it comes to; servers to come without a name are not among the senders."""
+        telling = [way for way in self.ways if way.path.state == self.state]
+        names = (way.planned.name if way.planned else way.path.sender.name for way in telling)
+        return Finding(
+            check=CHECKS[self.cause],
+            state=self.state,
+            server=self.target,
+            connector=self.connector,
+            paths=tuple(way.path for way in telling),
+            note=planned_server_shadowed.when(telling),
+            named=tuple(dict.fromkeys(filter(None, names))),
+        )
+
+
+def _suspects(ways: Iterable[Way]) -> list[_Suspect]:
+    """Ways with something wrong or not known, by cause, server and connector.
+
+    A custom connector that catches servers on ways in use is the incident's cause; on other ways,
+    and for servers to come, it is the audit's own. Role conflicts are not among them.
+    """
+    suspects: dict[tuple[str, str, str | None], _Suspect] = {}
+    for way in ways:
+        path = way.path
+        if path.state == "clear" or path.cause in (None, ROLE_CONFLICT):
+            continue
+        cause = PLANNED if path.cause == SHADOWED and not way.in_use else str(path.cause)
+        identity = path.connector.identity.casefold() if path.connector else None
+        suspect = suspects.setdefault(
+            (cause, path.target.name, identity), _Suspect(cause, path.target, path.connector)
+        )
+        suspect.ways.append(way)
+    return list(suspects.values())
+
+
+def _lost_defaults(servers: Iterable[ServerView], told: Iterable[Finding]) -> Iterator[Finding]:
+    """Connectors of setup's that lost what servers need, although none is known to need them.
+
+    Args:
+        servers: all servers.
+        told: what is found already, on ways that servers take or might.
+    """
+    known = {(each.id, each.connector.identity) for each in told if each.connector}
+    for member in servers:
+        for one in member.connectors if member.covered else ():
+            default = setup_default(one)
+            if default is None or AuthMechanism.ExchangeServer not in default.auth:
+                continue
+            if one.enabled is False:
+                continue
+            said = assess_connector(one, member.connectors, downgraded=True)
+            if said.state != "clear" and said.cause and (said.cause, one.identity) not in known:
+                yield _lost(member, one, said)
+
+
+def _lost(view: ServerView, connector: ReceiveConnector, said: Assessment) -> Finding:
+    lacks = (
+        "Exchange Server authentication"
+        if connector.offers_exchange_auth is False
+        else "the permission group ExchangeServers"
+    )
+    reading = (
+        f"{connector.name} on {view.name} lost {lacks}, which setup gave it. No server is known to "
+        "arrive there today."
+    )
+    advice = ""
+    if said.state == "unknown":
+        reading = (
+            f"Could not determine whether {connector.name} on {view.name} has what setup gave it: "
+            f"{said.why}."
+        )
+        command = said.missing.command if said.missing else ""
+        advice = f"Export it in full, then rerun:\n{command}" if command else ""
+    return Finding(
+        check=CHECKS[str(said.cause)],
+        state=said.state,
+        server=view,
+        connector=connector,
+        evidence=Words(reading, advice),
+    )
+
+
+def _conflicts(servers: Iterable[ServerView], ways: Sequence[Way]) -> Iterator[Finding]:
+    """Connectors of two roles that claim one endpoint, the disabled ones too (S1.30).
+
+    Named is the one that setup did not make (contract 8.3).
+    """
+    met = {one.path.target.name for one in ways if one.path.cause == ROLE_CONFLICT}
+    for member in servers:
+        if not (member.covered or member.server.name in met):
+            continue
+        by_odd: dict[str, list[Conflict]] = {}
+        # Of these conflicts ranges say nothing (S1.30), and looking at them takes long.
+        for one in find_conflicts([replace(each, ranges=()) for each in member.connectors]):
+            odd = out_of_place(one.first, one.second, one.bindings[0].port)
+            by_odd.setdefault(odd.identity, []).append(one)
+        for identity, some in by_odd.items():
+            yield _conflict(member, identity, some, ways)
+        open_ones = [] if by_odd else _without_role(member.connectors)
+        if open_ones:
+            names = joined(one.name for one in open_ones)
+            yield Finding(
+                check=CHECKS[ROLE_CONFLICT],
+                state="unknown",
+                server=member,
+                evidence=Words(
+                    f"Could not determine whether {names} on {member.name} belong to one transport "
+                    "service with the connectors whose local endpoint they share.",
+                    f"Export TransportRole of {names}, then rerun:\n"
+                    f"{Missing(member.name, CONNECTORS).command}",
+                ),
+            )
+
+
+def _conflict(
+    member: ServerView,
+    identity: str,
+    some: Sequence[Conflict],
+    ways: Sequence[Way],
+) -> Finding:
+    odd = next(one for one in member.connectors if one.identity == identity)
+    others = [one.second if one.first.identity == identity else one.first for one in some]
+    met = [
+        one.path
+        for one in ways
+        if one.path.cause == ROLE_CONFLICT
+        and one.path.connector
+        and one.path.connector.identity == identity
+    ]
+    off = joined(one.name for one in (odd, *others) if one.enabled is False)
+    today = (
+        f"{off} is disabled, so nothing fails today"
+        if off
+        else "which of the two services gets the endpoint is chance"
+    )
+    reading = (
+        f"{odd.name} and {joined(one.name for one in others)} on {member.name} belong to different "
+        "transport services and claim the same local endpoint "
+        f"({joined(_endpoints(some))}); {today}. Exchange refuses such a pair, which can stop a "
+        f'cumulative update half-way: "{TEXT_A.format(others[0].identity)}"'
+    )
+    advice = f"Before {off} is enabled, give one of them another port or the same role."
+    return Finding(
+        check=CHECKS[ROLE_CONFLICT],
+        state="found",
+        server=member,
+        connector=odd,
+        paths=tuple(met),
+        evidence=Words(reading, advice if off else ""),
+    )
+
+
+def _endpoints(some: Iterable[Conflict]) -> list[str]:
+    """The more specific one of each pair of bindings that meet."""
+    return [str(max(one.bindings, key=lambda binding: binding.address)) for one in some]
+
+
+def _without_role(connectors: Sequence[ReceiveConnector]) -> list[ReceiveConnector]:
+    """Connectors whose role was not read and that share an endpoint with another one."""
+    return [
+        one
+        for one in connectors
+        if one.role is None
+        and any(
+            mine.meets(theirs)
+            for other in connectors
+            if other is not one
+            for mine in one.bindings
+            for theirs in other.bindings
+        )
+    ]

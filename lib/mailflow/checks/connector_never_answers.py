@@ -1,0 +1,105 @@
+"""Audit: a connector that no address reaches, so that whatever is set on it has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.reach import Reach, WholeMap
+from mailflow.analysis.servers import doubt_of
+from mailflow.checks.check import (
+    LIST_CONNECTORS,
+    Card,
+    Check,
+    Finding,
+    Words,
+    in_own_words,
+    own_advice,
+)
+from mailflow.exchange.connectors import ReceiveConnector, setup_default
+from mailflow.exchange.ranges import Family
+from mailflow.phrases import joined
+
+CARD = Card(
+    id="connector-never-answers",
+    title="Connector never used",
+    meaning=(
+        "More specific ranges of other connectors cover all of its own, or it is disabled or without "
+        "binding: whatever is set on it has no effect."
+    ),
+    evidence_for=("The selection gives it for no address at all.",),
+    evidence_against=("It accepts connections on another local address or port.",),
+    confirm=(LIST_CONNECTORS,),
+    fix=("Remove it, or give it ranges of its own, once its purpose is known.",),
+    sources=("S1.10", "S1.13", "S1.15"),
+)
+
+
+def find(whole: WholeMap) -> Iterator[Finding]:
+    """An entry for each connector that no address reaches, or of which that is not known."""
+    for number, one, reach in covered(whole):
+        if not reach.answers_nobody:
+            continue
+        doubt = doubt_of(one)
+        if doubt:
+            words = Words(
+                f"Could not determine whether {one.name} on {one.server} accepts any host: "
+                f"{doubt}.",
+                f"{doubt[:1].upper()}{doubt[1:]}. Export it in full, then rerun:\n"
+                f"{Missing(one.server, CONNECTORS).command}",
+            )
+        else:
+            words = Words(
+                f"No address reaches {one.name} on {one.server}: {why_nobody(whole, number)}.",
+                _remedy(one),
+            )
+        yield Finding(
+            check=CHECK,
+            state="unknown" if doubt else "found",
+            server=whole.member_of(number),
+            connector=one,
+            evidence=words,
+        )
+
+
+def why_nobody(whole: WholeMap, number: int) -> str:
+    """Why a connector that was read in full accepts no host."""
+    one = whole.connectors[number]
+    if one.enabled is False:
+        return "it is disabled"
+    if not one.bindings:
+        return "it is bound to no local address and port"
+    if not one.ranges:
+        return "its list of remote ranges is empty"
+    bound = {binding.family for binding in one.bindings}
+    if not bound & {block.family for block in one.ranges}:
+        mine, theirs = _families(bound), _families({block.family for block in one.ranges})
+        return f"it is bound to {mine} and lists {theirs} ranges alone (S1.12)"
+    takers = joined(other.name for other in whole.takers(number))
+    return f"all of its addresses are accepted by {takers}, whose ranges are more specific"
+
+
+def covered(whole: WholeMap) -> Iterator[tuple[int, ReceiveConnector, Reach]]:
+    """The connectors of servers that the run covers, with their numbers in the map."""
+    for number, (one, reach) in enumerate(zip(whole.connectors, whole.reaches(), strict=True)):
+        if whole.member_of(number).covered:
+            yield number, one, reach
+
+
+def _remedy(one: ReceiveConnector) -> str:
+    if setup_default(one) and one.enabled is False:
+        return (
+            f"Setup made {one.identity} and expects it: enable it, unless it was switched off on "
+            "purpose; then note that in its Comment."
+        )
+    return (
+        f"Find out what {one.identity} was made for; then remove it, or give it what it lacks. "
+        "Even disabled it counts when Exchange checks other connectors for conflicts (S1.31)."
+    )
+
+
+def _families(found: set[Family]) -> str:
+    return joined(f"IPv{family}" for family in sorted(found))
+
+
+CHECK = Check(CARD, "audit", in_own_words, own_advice)

@@ -1,0 +1,320 @@
+"""Audit: connectors of one name that treat the same host differently on several servers.
+
+Compared are servers of one kind and site: setup makes other connectors on other kinds (section 2),
+and sites have hosts of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+
+from mailflow.analysis.capabilities import Rights, relays
+from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.servers import ServerView
+from mailflow.checks.check import (
+    LIST_CONNECTORS,
+    Card,
+    Check,
+    Finding,
+    Words,
+    in_own_words,
+    own_advice,
+)
+from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.servers import Generation, Server
+from mailflow.phrases import joined, ranges_in_words
+
+CARD = Card(
+    id="connectors-differ",
+    title="Connectors of the same name differ between servers",
+    meaning=(
+        "The same connector has other ranges or settings on a peer server, so that what a host may "
+        "do depends on the server it connects to. Failover then does not help, or is the fault."
+    ),
+    evidence_for=("Connectors of the same name differ between servers of one version.",),
+    evidence_against=("The servers serve different sites or tasks.",),
+    confirm=(LIST_CONNECTORS,),
+    fix=("Decide which list is right, and set it on all of them.",),
+    sources=("S1.13", "S4.03e"),
+)
+
+
+def find(rights: Rights, servers: Sequence[ServerView]) -> Iterator[Finding]:
+    """An entry for each connector that differs from its namesakes, or may.
+
+    At last, if there are such, a clear one for names that are alike within each site and not
+    between sites.
+    """
+    groups = groups_of(rights, servers)
+    for group in groups:
+        for place, (member, one) in enumerate(group.connectors):
+            wrong = [each for each in group.settings if place in each.deviating]
+            open_ones = [each for each in group.settings if place in each.not_known]
+            if not member.covered or len(group.connectors) < 2 or not (wrong or open_ones):
+                continue
+            words = _found(group, place, wrong) if wrong else _unknown(group, place, open_ones)
+            yield Finding(
+                check=CHECK,
+                state="found" if wrong and group.is_certain else "unknown",
+                server=member,
+                connector=one,
+                evidence=words,
+            )
+    yield from _between_sites(groups)
+
+
+def _between_sites(groups: Sequence[Group]) -> Iterator[Finding]:
+    """Harmless by design, where sites have hosts of their own."""
+    by_name: dict[tuple[object, str], list[Group]] = {}
+    for group in groups:
+        by_name.setdefault((group.kind, group.name.casefold()), []).append(group)
+    different = [
+        some
+        for some in by_name.values()
+        if len(some) > 1
+        and not any(one.deviating for group in some for one in group.settings)
+        and any(one.deviating for one in _joined_up(some).settings)
+    ]
+    if different:
+        names = joined(some[0].name for some in different)
+        sites = joined(sorted({group.site or "(not known)" for one in different for group in one}))
+        words = Words(
+            f"{names}: alike within each site, but not between {sites}. By design, where the sites "
+            "have hosts of their own."
+        )
+        yield Finding(check=CHECK, state="clear", evidence=words)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting of the connectors of one name.
+
+    Attributes:
+        what: its name for people.
+        first: the most frequent value, of equally frequent ones the first, for people.
+        usual: whether more than half of them have it.
+        deviating: places of the connectors that have another value, and what is different there.
+        not_known: places of those of which it was not read.
+    """
+
+    what: str
+    first: str
+    usual: bool
+    deviating: Mapping[int, str]
+    not_known: frozenset[int]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether what is different says all, so that the value beside it would only be long."""
+        return self.what == _RANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The connectors of one name on the servers of one kind and site."""
+
+    name: str
+    kind: object
+    site: str
+    connectors: tuple[tuple[ServerView, ReceiveConnector], ...]
+    settings: tuple[Setting, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the servers are known to be of one site; Edge servers stand outside of them."""
+        return bool(self.site) or self.kind == _EDGE
+
+
+@dataclass(frozen=True, slots=True)
+class _Aspect:
+    """A setting to compare: by value, told by text; `always` says that it has to be known."""
+
+    what: str
+    value: Callable[[ReceiveConnector], Hashable]
+    text: Callable[[ReceiveConnector], str]
+    always: bool = True
+
+
+def _bindings(one: ReceiveConnector) -> Hashable:
+    """Each server has addresses of its own (S1.04): all specific ones count as one."""
+    if not one.bindings_complete:
+        return None
+    return tuple(sorted((b.family, b.port, b.is_wildcard) for b in one.bindings))
+
+
+def _truth(value: bool | None) -> str:
+    return "yes" if value else "no"
+
+
+_EDGE = "edge"
+_RANGES = "remote ranges"
+_ASPECTS = (
+    _Aspect(
+        _RANGES,
+        lambda one: frozenset(one.ranges) if one.ranges_complete else None,
+        ranges_in_words,
+    ),
+    _Aspect("AuthMechanism", lambda one: one.auth, lambda one: _flags(one.auth)),
+    _Aspect("PermissionGroups", lambda one: one.groups, lambda one: _flags(one.groups)),
+    _Aspect("TransportRole", lambda one: one.role, lambda one: _flags(one.role)),
+    _Aspect("bindings", _bindings, lambda one: joined(one.bindings) or "none"),
+    _Aspect("Enabled", lambda one: one.enabled, lambda one: _truth(one.enabled)),
+    _Aspect(
+        "SuppressXAnonymousTls",
+        lambda one: one.suppress_x_anonymous_tls,
+        lambda one: _truth(one.suppress_x_anonymous_tls),
+        always=False,
+    ),
+    _Aspect(
+        "RequireTLS", lambda one: one.require_tls, lambda one: _truth(one.require_tls), always=False
+    ),
+)
+"""What decides how a host is treated: whom it meets (S1.11), and what that one lets it do."""
+
+
+def _flags(flags: IntFlag | None) -> str:
+    return "" if flags is None else flag_names(flags)
+
+
+def groups_of(rights: Rights, servers: Sequence[ServerView]) -> list[Group]:
+    """The connectors by kind of server, site and name."""
+    relaying = _Aspect(
+        "relay without authentication",
+        lambda one: relays(one, rights),
+        lambda one: _truth(relays(one, rights)),
+        always=False,
+    )
+    found: dict[tuple[Hashable, str, str], list[tuple[ServerView, ReceiveConnector]]] = {}
+    for member in servers:
+        kind, site = _kind(member.server), member.server.site
+        for one in member.connectors:
+            key = (kind, site.casefold(), _template(one).casefold())
+            found.setdefault(key, []).append((member, one))
+    return [
+        _grouped(kind, alike, [*_ASPECTS, relaying])
+        for (kind, _, _), alike in found.items()
+        if any(member.covered for member, _ in alike)
+    ]
+
+
+def _grouped(
+    kind: Hashable,
+    alike: Sequence[tuple[ServerView, ReceiveConnector]],
+    aspects: Sequence[_Aspect],
+) -> Group:
+    connectors = [one for _, one in alike]
+    return Group(
+        name=_template(connectors[0]),
+        kind=kind,
+        site=alike[0][0].server.site,
+        connectors=tuple(alike),
+        settings=tuple(_compared(one, connectors) for one in aspects),
+    )
+
+
+def _joined_up(groups: Sequence[Group]) -> Group:
+    """Groups of several sites as one."""
+    alike = [each for group in groups for each in group.connectors]
+    return _grouped(groups[0].kind, alike, _ASPECTS)
+
+
+def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> Setting:
+    values = [aspect.value(one) for one in connectors]
+    known = Counter(value for value in values if value is not None)
+    open_ones = {place for place, value in enumerate(values) if value is None}
+    if not known:
+        nothing = frozenset(open_ones if aspect.always else ())
+        return Setting(aspect.what, first="", usual=False, deviating={}, not_known=nothing)
+    value, count = known.most_common(1)[0]  # of equally frequent ones the first
+    first = connectors[values.index(value)]
+    deviating = {
+        place: _difference(aspect, one, first)
+        for place, one in enumerate(connectors)
+        if values[place] not in (None, value)
+    }
+    if isinstance(value, frozenset):
+        # A list that was cut differs for certain where its visible part holds something more.
+        more = {place for place in open_ones if not value.issuperset(connectors[place].ranges)}
+        deviating |= {place: _difference(aspect, connectors[place], first) for place in more}
+        open_ones -= more
+    return Setting(
+        aspect.what,
+        aspect.text(first),
+        2 * count > len(connectors),
+        deviating,
+        frozenset(open_ones if aspect.always else ()),
+    )
+
+
+def _difference(aspect: _Aspect, one: ReceiveConnector, first: ReceiveConnector) -> str:
+    """What a connector has in place of the first one's value; of a list what it has or lacks."""
+    if aspect.what != _RANGES:
+        return aspect.text(one)
+    mine, theirs = set(one.ranges), set(first.ranges)
+    more = [block for block in one.ranges if block not in theirs]
+    fewer = [block for block in first.ranges if block not in mine] if one.ranges_complete else []
+    return " and ".join(
+        f"{verb} {joined(blocks)}" for verb, blocks in (("has", more), ("lacks", fewer)) if blocks
+    )
+
+
+def _kind(server: Server) -> Hashable:
+    """Servers on which setup makes the same connectors (section 2)."""
+    if server.is_edge:
+        return _EDGE
+    if server.generation is None:
+        return None, server.name  # of a kind that is not known: like no other
+    if server.generation is Generation.LEGACY:
+        return server.generation
+    if server.generation is Generation.MODERN:
+        return True, True
+    return server.has_frontend, server.has_hub
+
+
+def _template(one: ReceiveConnector) -> str:
+    """The name with `{}` for the server's: `Default Frontend {}`, `Relay`."""
+    server = re.escape(one.server.partition(".")[0])
+    return re.sub(rf"(?<!\w){server}(?!\w)", "{}", one.name.strip(), flags=re.IGNORECASE)
+
+
+def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
+    """What is told of a connector that differs."""
+    one = group.connectors[place][1]
+    sentences = []
+    for setting in wrong:
+        others = joined(
+            member.server.name
+            for other, (member, _) in enumerate(group.connectors)
+            if other not in setting.deviating and other not in setting.not_known
+        )
+        theirs = others if setting.is_list else f"{others}: {setting.first}"
+        sentences.append(f"{setting.what}: {setting.deviating[place]} (unlike {theirs})")
+    reading = f"{one.name} on {one.server} differs from connectors of the same name: {'; '.join(sentences)}."
+    if not all(setting.usual for setting in wrong):
+        reading += " The configuration alone does not say which of them is correct."
+    if not group.is_certain:
+        reading += " Their sites are not known: between sites it may be by design."
+    remedy = (
+        f"Decide which setting of {one.name} is correct and apply it to all servers behind the "
+        "same load balancer or DNS name."
+    )
+    return Words(reading, remedy)
+
+
+def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> Words:
+    """What is told of a connector that cannot be compared."""
+    one = group.connectors[place][1]
+    what = joined(setting.what for setting in open_ones)
+    reading = (
+        f"Could not determine whether {one.name} on {one.server} differs from connectors of the "
+        f"same name: {what} missing, or not complete."
+    )
+    command = Missing(one.server, CONNECTORS).command
+    return Words(reading, f"Export {what} in full, then rerun:\n{command}")
+
+
+CHECK = Check(CARD, "audit", in_own_words, own_advice)

@@ -1,0 +1,478 @@
+"""Causes that an error text or evidence tells, and no configuration of a receive connector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from mailflow.analysis.queues import QueueCase
+from mailflow.checks.check import (
+    ADDRESSES,
+    COMPONENTS,
+    LIST_CONNECTORS,
+    PROBE,
+    REACH,
+    RETRY,
+    Card,
+    Check,
+    Finding,
+)
+from mailflow.exchange import commands
+from mailflow.exchange.causes import UNRECOGNISED
+from mailflow.phrases import joined
+
+INACTIVE = "service-inactive"
+
+
+def explain(findings: Sequence[Finding]) -> str:
+    """What the errors of stuck queues say, quoted as they stand."""
+    cases = [case for finding in findings for case in finding.queues]
+    card = findings[0].check.card
+    queues = joined(case.queue.identity for case in cases)
+    texts = dict.fromkeys(map(_said, cases))
+    inactive = cases[0].inactive if card.id == INACTIVE and cases else ()
+    states = joined(f"{each.component} of {each.server} is {each.state}" for each in inactive)
+    told = f"{queues}: {joined(texts, most=3)}."
+    if not findings[0].note:  # what several causes share is not told of one of them
+        told = f"{told} {card.meaning}"
+    return f"{told} Component states: {states}." if states else told
+
+
+def advise(finding: Finding) -> str:
+    """What to look at next, a line each, with what is known filled in.
+
+    Names are quoted for PowerShell where they need it. What is not known stands in capitals, for
+    the engineer to fill in: `telnet TARGET 25`. Commands that change something are left out unless
+    the cause is found.
+    """
+    card, case = finding.check.card, next(iter(finding.queues), None)
+    known = {
+        "target": finding.server.name if finding.server else "",
+        "sender": case.queue.server if case else "",
+        "queue": case.queue.identity if case else "",
+    }
+    lines = [*card.confirm, *(card.fix if finding.state == "found" else ())]
+    return "\n".join(_filled(line, known) for line in lines)
+
+
+def _filled(line: str, known: Mapping[str, str]) -> str:
+    """A line with its braces filled; one whose name cannot be quoted keeps the capitals."""
+
+    def value(found: re.Match[str]) -> str:
+        text = known.get(found["name"], "")
+        quoted = found["open"] or ""
+        if not text:
+            return f"{quoted}{found['name'].upper()}{quoted}"
+        if _PLAIN.fullmatch(text) and not quoted:
+            return text
+        try:
+            return commands.quoted(text)
+        except commands.Unquotable:
+            return f"{quoted}{found['name'].upper()}{quoted}"
+
+    return _BRACES.sub(value, line)
+
+
+_BRACES = re.compile(r'(?P<open>")?\{(?P<name>[a-z_]+)\}(?(open)")')
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+
+
+def _said(case: QueueCase) -> str:
+    error = case.error
+    if case.is_empty:
+        return "LastError is empty" if case.queue.last_error is not None else "LastError is missing"
+    parts = (
+        error.inner_code or error.outer_code,
+        error.inner_enhanced or error.outer_enhanced,
+    )
+    words = (error.inner_text or error.text)[:300]
+    return f'"{" ".join(filter(None, (*parts, words))).strip()}"'
+
+
+CARDS = (
+    Card(
+        id="smtp-inspection",
+        title="A network device alters the SMTP session",
+        meaning=(
+            "A firewall, intrusion prevention or filter inspects SMTP and strips or masks EHLO "
+            "keywords it does not know, X-ANONYMOUSTLS and X-EXPS among them. The target offered "
+            "them; the sender never saw them."
+        ),
+        evidence_for=(
+            "EHLO from the sender shows XXXX in place of keywords, or the banner is starred.",
+            "The target's receive log shows keywords that the sender's send log lacks.",
+            "The banner is not that of the target's Microsoft ESMTP MAIL Service.",
+        ),
+        evidence_against=(
+            "EHLO from the sender equals EHLO on the target itself.",
+            "Configuration explains the missing keywords.",
+        ),
+        confirm=(
+            PROBE,
+            "On the target itself: telnet localhost 25, then EHLO {target}; compare the two lists.",
+        ),
+        fix=(
+            (
+                "Switch SMTP inspection off for traffic between Exchange servers (Cisco ASA: no "
+                "inspect esmtp in the policy map). Filtering between them is not supported."
+            ),
+            RETRY,
+        ),
+        sources=("C4", "C6", "C14", "S4.03c"),
+    ),
+    Card(
+        id="source-address-translated",
+        title="The target sees another source address",
+        meaning=(
+            "A NAT device, load balancer or gateway puts its own address in place of the sender's. "
+            "The target chooses a connector for that address, often a relay connector."
+        ),
+        evidence_for=(
+            "EHLO from the sender is greeted with Hello [address], and the address is not its own.",
+            "The target's receive log shows the device as remote endpoint.",
+        ),
+        evidence_against=("Hello [address] names an address of the sender.",),
+        confirm=(PROBE, ADDRESSES),
+        fix=(
+            (
+                "Route traffic between Exchange servers round the device, or take the device's "
+                "address off the custom connector's ranges."
+            ),
+            RETRY,
+        ),
+        sources=("C5", "S5.30", "S9.07"),
+    ),
+    Card(
+        id="internal-transport-certificate",
+        title="The internal transport certificate is missing or cannot be read",
+        meaning=(
+            "Servers secure mail among themselves with a certificate named in the directory. If "
+            "the target can't load its own, it offers X-EXPS but not X-ANONYMOUSTLS; if the sender "
+            "can't, it says so itself."
+        ),
+        evidence_for=(
+            "EHLO shows X-EXPS but not X-ANONYMOUSTLS, and SuppressXAnonymousTls is False.",
+            "Events 12012, 12013, 12022, 12015 or 12017 on one of the two servers.",
+            "The text says: Cannot load Internal Transport Certificate.",
+        ),
+        evidence_against=("EHLO shows X-ANONYMOUSTLS.", "EHLO shows neither of the two keywords."),
+        confirm=(
+            PROBE,
+            (
+                "Get-ExchangeCertificate -Server {target} | Format-List Thumbprint, Services, "
+                "NotAfter, Subject"
+            ),
+            (
+                "Get-WinEvent -ComputerName {target} -FilterHashtable @{LogName='Application'; "
+                "ProviderName='MSExchangeTransport'; Id=12012,12013,12015,12017,12022}"
+            ),
+        ),
+        fix=(
+            (
+                "On the server concerned: New-ExchangeCertificate (a self-signed one for SMTP), "
+                "accept it as the internal transport certificate, restart the Transport service."
+            ),
+            RETRY,
+        ),
+        sources=("C8", "C15", "S3.41", "S5.05"),
+    ),
+    Card(
+        id="outside-the-connectors",
+        title="5.7.3 not explained by the connector configuration",
+        meaning=(
+            "The sender could not authenticate although the connector that accepts it is "
+            "configured correctly. Something between the servers (firewall, proxy, NAT) is "
+            "probably altering the SMTP session, or a certificate is missing."
+        ),
+        evidence_for=("A queue is stuck with 5.7.3 and every connector on its way is in order.",),
+        evidence_against=("A list that was cut off, or a server that was not read.",),
+        confirm=(
+            (
+                "Was a connector changed after the queue's last try (LastRetryTime)? Then its "
+                "error is older than the change: Retry-Queue, and look again."
+            ),
+            PROBE,
+            (
+                "If neither X-ANONYMOUSTLS nor X-EXPS is offered, check the banner and the "
+                "Hello [address] line for SMTP inspection, NAT, or a different host."
+            ),
+            (
+                "If only X-ANONYMOUSTLS is missing, check the internal transport certificate and "
+                "SuppressXAnonymousTls."
+            ),
+            "If nothing is missing, read the send log of the sender and the receive log of the target.",
+        ),
+        fix=("The EHLO response seen from the sending server decides which fix applies.",),
+        sources=("C4", "C5", "C6", "C7", "C8", "C10", "C14", "S3.40", "S4.42", "S5.30"),
+    ),
+    Card(
+        id="kerberos-or-permission",
+        title="Authentication between the servers fails",
+        meaning=(
+            "Both servers agreed on how to authenticate, and it failed: a clock off by more than five "
+            "minutes, a missing or double service principal name, a broken trust or secure "
+            "channel, or a domain controller out of reach."
+        ),
+        evidence_for=(
+            "454 4.7.0 Temporary authentication failure.",
+            (
+                "Event 1035 on the target, 2017 on the sender, 12011 where the name was not "
+                "registered."
+            ),
+        ),
+        evidence_against=(
+            "Event 1018: authentication worked, the right to submit is missing.",
+            "The error is 5.7.3.",
+        ),
+        confirm=(
+            "w32tm /query /status (on both servers)",
+            "setspn -Q SMTPSVC/{target}",
+            "setspn -X",
+            "nltest /sc_verify:{domain}",
+            (
+                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn (the Fqdn of "
+                "the default connector has to be the server's own)"
+            ),
+        ),
+        fix=(
+            (
+                "Repair what the checks show: time service, service principal name, trust or "
+                "secure channel; put the Fqdn of the default connector back."
+            ),
+            RETRY,
+        ),
+        sources=("L1", "L2", "L3", "S5.06"),
+    ),
+    Card(
+        id="target-unreachable",
+        title="No response from the target",
+        meaning="No TCP connection came about: nothing answered in time, or no route leads there.",
+        evidence_for=("Socket error 10060, 10051 or 10065.", "The connectivity log says TimedOut."),
+        evidence_against=("The connection log shows an established connection.",),
+        confirm=(REACH, "Resolve-DnsName {target}", "route print (on the sending server)"),
+        fix=("Firewall rule, route, or the host itself; then " + RETRY,),
+        sources=("6.1", "6.2"),
+    ),
+    Card(
+        id="target-refuses",
+        title="Connection refused: nothing is listening on the target",
+        meaning=(
+            "The host refuses the connection: the service is stopped, or the port is not bound."
+        ),
+        evidence_for=("Socket error 10061.",),
+        evidence_against=("A connection to the port is accepted.",),
+        confirm=(
+            REACH,
+            "Get-Service -ComputerName {target} MSExchangeTransport, MSExchangeFrontEndTransport",
+            "On the target: netstat -ano | findstr LISTENING",
+        ),
+        fix=("Start the service, or repair the binding of the connector; then " + RETRY,),
+        sources=("6.2", "S1.04"),
+    ),
+    Card(
+        id="connection-dropped",
+        title="The connection is cut off within the session",
+        meaning=(
+            "The connection stood and was reset or closed: an SMTP proxy, a firewall, a virus "
+            "scanner, a TLS fault, or a limit on the other side."
+        ),
+        evidence_for=("421 4.4.2, socket error 10053 or 10054.",),
+        evidence_against=("The reply names a rate or size limit.",),
+        confirm=(
+            (
+                "Read the last row of the session in the sender's send log and in the target's "
+                "receive log: at which command does it end?"
+            ),
+            "Get-TransportService {sender} | Format-List *ProtocolLogPath*",
+        ),
+        fix=("Exclude server-to-server traffic from the device; align TLS where it ends there.",),
+        sources=("6.2",),
+    ),
+    Card(
+        id="name-resolution",
+        title="DNS: name not resolved, or resolved to the wrong host",
+        meaning=(
+            "The sender gets no usable answer from DNS for the next hop, or one that leads to "
+            "another host. Often the servers named on a network adapter are the wrong ones."
+        ),
+        evidence_for=(
+            "The text names a DNS status, or 4.4.312.",
+            "FQDN and address in the text are not the target's.",
+            "Event 2000 on the sender.",
+        ),
+        evidence_against=("The name resolves on the sending server, by A and by AAAA.",),
+        confirm=(
+            "Get-TransportService {sender} | Format-List *DNS*",
+            "On the sending server: nslookup -type=A {target}; nslookup -type=AAAA {target}",
+        ),
+        fix=("Repair the record, the hosts file or the choice of adapter and DNS servers.",),
+        sources=("C7", "6.2", "S4.03e"),
+    ),
+    Card(
+        id="service-inactive",
+        title="Transport component inactive or service paused",
+        meaning=(
+            "A component of the target is set inactive, mostly after maintenance, or the service "
+            "is paused. Each requester has to set it active again."
+        ),
+        evidence_for=("421 4.3.2 Service not active.", "A component state is not Active."),
+        evidence_against=("All components are Active.",),
+        confirm=(
+            COMPONENTS,
+            "Get-ServerComponentState {target} -Component HubTransport (and FrontendTransport)",
+            "Get-Service -ComputerName {target} MSExchangeTransport, MSExchangeFrontEndTransport",
+        ),
+        fix=(
+            (
+                "Set-ServerComponentState {target} -Component ServerWideOffline -State Active "
+                "-Requester Maintenance"
+            ),
+            "once for every requester that made it inactive.",
+        ),
+        sources=("6.2",),
+    ),
+    Card(
+        id="back-pressure",
+        title="Back pressure: the target is low on disk or memory",
+        meaning=(
+            "The transport service protects itself. At medium pressure it refuses mail from other "
+            "hosts, at high pressure also from Exchange servers: stuck mail between Exchange "
+            "servers means high."
+        ),
+        evidence_for=("452 4.3.1 Insufficient system resources.", "Events 15004, 15006, 15007."),
+        evidence_against=("Event 15005 since then: the pressure is over.",),
+        confirm=(
+            (
+                "Get-ExchangeDiagnosticInfo -Server {target} -Process EdgeTransport -Component "
+                "ResourceThrottling"
+            ),
+            "Free space on the volumes of the queue database and of the logs.",
+        ),
+        fix=("Free disk space, move the queue database, or give the server its memory back.",),
+        sources=("6.2", "6.4"),
+    ),
+    Card(
+        id="connection-limit",
+        title="The target limits connections or rate",
+        meaning=(
+            "The connector that accepts it allows only so many connections, messages a minute or "
+            "faults. A sender that falls on a connector made for clients meets its low limits."
+        ),
+        evidence_for=("The reply names the limit.", "Events 1009, 1021 or 1031 on the target."),
+        evidence_against=("The limits of the connector are far above the load.",),
+        confirm=(
+            (
+                "Get-ReceiveConnector -Server {target} | Format-List Identity, MessageRateLimit, "
+                "MaxInboundConnection*, MaxProtocolErrors"
+            ),
+        ),
+        fix=("Raise the limit, or let another connector accept this sender.",),
+        sources=("6.2", "S2.01"),
+    ),
+    Card(
+        id="tls-or-certificate",
+        title="TLS or certificate problem",
+        meaning=(
+            "The session has to be secured and is not: STARTTLS is not offered, the two sides "
+            "share no protocol or cipher, or a certificate expired, was renewed or is not trusted. "
+            "Seen mostly towards the cloud and partners."
+        ),
+        evidence_for=(
+            "The text names STARTTLS, TLS or a certificate.",
+            "Events 12014, 12016, 12018, 2015, or Schannel errors in the System log.",
+        ),
+        evidence_against=(
+            "Mail between Exchange servers of one organization: they use X-ANONYMOUSTLS.",
+        ),
+        confirm=(
+            "Get-SendConnector | Format-List Identity, RequireTLS, Tls*, Fqdn",
+            "Get-ExchangeCertificate | Format-List Thumbprint, Services, NotAfter, Subject",
+        ),
+        fix=(
+            (
+                "Put the present certificate on the connector (TlsCertificateName, or assign SMTP "
+                "to it), renew it, or align the TLS versions of the two sides."
+            ),
+        ),
+        sources=("S5.07", "L4", "6.2"),
+    ),
+    Card(
+        id="relay-denied",
+        title="The connector does not relay for this client",
+        meaning=(
+            "A host that should be relayed falls on a connector that does not allow it, mostly the "
+            "default one, because its address stands in no relay connector's ranges."
+        ),
+        evidence_for=("5.7.1 or 5.7.54 Unable to relay; 5.7.57 not authenticated.",),
+        evidence_against=("The sender is an Exchange server that authenticated.",),
+        confirm=("mailflow which SOURCE --server {target} --source {address}", LIST_CONNECTORS),
+        fix=(
+            (
+                "Add the host to the relay connector that is meant for it (2013 and later): "
+                'Set-ReceiveConnector "{connector}" -RemoteIPRanges @{Add="{address}"}'
+            ),
+        ),
+        sources=("L6", "6.2", "S8.61"),
+    ),
+    Card(
+        id="mailbox-or-recipient",
+        title="Recipient, mailbox or message",
+        meaning=(
+            "Transport works; the recipient does not exist, the mailbox is full, offline, busy or "
+            "moving, or the message is too large or of a kind that is not taken."
+        ),
+        evidence_for=("The text names STOREDRV, RESOLVER, a size or a number limit.",),
+        evidence_against=("Messages of all sizes to all recipients of the queue wait.",),
+        confirm=(
+            "Get-MailboxDatabaseCopyStatus * | Format-Table Name, Status",
+            "Get-Recipient {recipient}; Get-TransportConfig | Format-List Max*",
+        ),
+        fix=("Mount the database, wait for the move, or change the limit that the text names.",),
+        sources=("6.2",),
+    ),
+    Card(
+        id="routing-or-loop",
+        title="No route to the recipient, or a mail loop",
+        meaning=(
+            "Routing finds no send connector or no path for the recipient, or the mail comes back "
+            "to the same server until the hop count is used up."
+        ),
+        evidence_for=(
+            "Hop count exceeded, a matching connector cannot be found, or the Unreachable queue.",
+        ),
+        evidence_against=("The queue has a next hop and a socket or SMTP error.",),
+        confirm=(
+            (
+                "Get-SendConnector | Format-List Identity, Enabled, AddressSpaces, SmartHosts, "
+                "SourceTransportServers"
+            ),
+            "Get-AcceptedDomain",
+        ),
+        fix=(
+            (
+                "Make or repair the send connector, then "
+                'Retry-Queue -Identity "{queue}" -Resubmit $true (routing is done anew).'
+            ),
+        ),
+        sources=("6.2", "S2.08", "S8.73", "S8.74"),
+    ),
+    Card(
+        id=UNRECOGNISED,
+        title="Unrecognized or empty error text",
+        meaning=(
+            "This error text is not in mailflow's catalog, so no cause is suggested. A queue in "
+            "Retry without an error text may be on its first attempt: that is unknown, not "
+            "healthy."
+        ),
+        evidence_for=("The text is empty, translated, cut off, or of a kind not seen before.",),
+        evidence_against=("The queue in the shell shows a longer text than the export.",),
+        confirm=(
+            'Get-Queue -Identity "{queue}" | Format-List',
+            "Read the connectivity log of the sender for that time: it names address and result.",
+        ),
+        fix=("None before the text is understood.",),
+        sources=("S6.08", "S6.09"),
+    ),
+)
+
+CHECKS = tuple(Check(card, "text", explain, advise) for card in CARDS)

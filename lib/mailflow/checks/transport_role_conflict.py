@@ -1,0 +1,89 @@
+"""C9: connectors of both transport services claim the same local endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mailflow.analysis.paths import MailPath
+from mailflow.analysis.servers import ServerView
+from mailflow.checks.check import (
+    LIST_CONNECTORS,
+    RETRY,
+    Card,
+    Check,
+    Finding,
+    Step,
+    Words,
+    changed,
+    fill_in,
+    not_read,
+    tell,
+)
+from mailflow.exchange.connectors import setup_default
+
+CARD = Card(
+    id="transport-role-conflict",
+    title="Two transport services claim the same endpoint",
+    meaning=(
+        "A connector with TransportRole HubTransport is bound to an endpoint of the Front End "
+        "service, mostly port 25, or the other way round. Which process gets the socket is "
+        "chance; usually the reply is 4.3.2, sometimes 5.7.3."
+    ),
+    evidence_for=(
+        "Connectors of both roles listen on the same address and port.",
+        "Event 1001 on the target: address and port in use.",
+    ),
+    evidence_against=(
+        (
+            "The server has no Front End role (2013 Mailbox only, Edge, 2010): then port 25 "
+            "with HubTransport is normal."
+        ),
+    ),
+    confirm=(LIST_CONNECTORS, "On the target: netstat -ano | findstr :25"),
+    fix=(
+        'Set-ReceiveConnector "{connector}" -TransportRole FrontendTransport',
+        "Restart-Service MSExchangeTransport, MSExchangeFrontEndTransport",
+        RETRY,
+    ),
+    sources=("C9", "S1.30", "S2.05", "S2.21"),
+)
+
+
+def explain(findings: Sequence[Finding]) -> str:
+    """Which connector does not belong to the endpoint."""
+    if findings[0].state != "found" or isinstance(findings[0].evidence, Words):
+        return tell(findings, lambda _, where: where)
+    return " ".join(
+        f"On {finding.server.name}, {finding.connector.name} claims an endpoint that a connector "
+        "of the other transport service claims as well; which of the two processes gets it is "
+        "chance."
+        for finding in findings
+        if finding.server and finding.connector
+    )
+
+
+def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+    """What setup made returns to its own port; anything else takes the role that belongs there.
+
+    A connector of setup's keeps its role, whatever else was changed.
+    """
+    del paths  # the conflict is the server's, whoever arrives
+    conflict = view.role_conflicts[0]
+    odd, role = conflict.odd, conflict.other.role
+    made = setup_default(odd)
+    if made is None:
+        if odd.role is None or role is None:
+            return not_read("TransportRole", odd, view)
+        return changed(view, replace(odd, role=role))
+    if not odd.bindings_complete:
+        return not_read("Bindings", odd, view)
+    port = conflict.bindings[0].port
+    bindings = (
+        replace(binding, port=made.port) if binding.port == port else binding
+        for binding in odd.bindings
+    )
+    return changed(view, replace(odd, bindings=tuple(dict.fromkeys(bindings))))
+
+
+CHECK = Check(CARD, "both", explain, fill_in, step)

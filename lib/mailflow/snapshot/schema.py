@@ -1,0 +1,216 @@
+"""The tables and columns of a snapshot's file, and what a file without one of them means.
+
+The schema has a number, `mailflow.snapshot/1`. The rules (docs/formats.md says the same to users):
+
+1. A new table, column or key keeps the number. Whoever does not know it keeps it and does not
+   interpret it (`newer.py`).
+2. A table or column that a file lacks is missing data (`missing.py`). So each new one declares here
+   what a file without it means.
+3. A change of meaning raises the number: another unit, another type, a value that says something
+   else, a name that is reused. A reader of lower numbers refuses the file and says so.
+4. Nothing is removed or renamed within a number.
+5. A file of each version is stored in `tests/stored/` and is read for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from mailflow.exchange.queues import OTHER
+
+NAME: Final = "mailflow.snapshot"
+NUMBER: Final = 1
+SCHEMA: Final = f"{NAME}/{NUMBER}"
+
+
+class Without(Enum):
+    """What becomes of a table without a column that has no value of its own to stand for it."""
+
+    DAMAGED = auto()  # the rows cannot be told apart: the file is refused
+    NO_ROWS = auto()  # the rows say nothing without it: they are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        kind: its pandas type.
+        absent: the value in every row of a file without this column, which says "not known"; or
+            what becomes of the rows.
+        what: what a row of *unread* then names; empty: no verdict rests on the column, or the rest
+            of the file tells the same.
+        nullable: whether a row may hold null.
+    """
+
+    kind: str
+    absent: str | bool | Without | None = None
+    what: str = ""
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A table.
+
+    Attributes:
+        columns: by name.
+        cmdlet: the one it comes from; empty: no cmdlet of its own.
+        what: what a row of *unread* names in a file without this table; empty: no verdict rests on
+            it.
+    """
+
+    columns: Mapping[str, Column]
+    cmdlet: str = ""
+    what: str = ""
+
+
+def _key(kind: str = "string") -> Column:
+    return Column(kind, Without.DAMAGED)
+
+
+def _text(what: str = "") -> Column:
+    return Column("string", "", what)
+
+
+def _maybe(kind: str, what: str = "") -> Column:
+    return Column(kind, None, what, nullable=True)
+
+
+SERVERS: Final = "Get-ExchangeServer"
+CONNECTORS: Final = "Get-ReceiveConnector"
+QUEUES: Final = "Get-Queue"
+SETTINGS: Final = "Get-TransportService"
+COMPONENTS: Final = "Get-ServerComponentState"
+RIGHTS: Final = "Get-ADPermission"
+ADDRESSES: Final = "addresses"
+VERSION: Final = "version"
+ANYTHING: Final = "capture"
+"""In `what`: it is not known which cmdlet or property is missing."""
+
+DECLARED: Mapping[str, Declared] = {
+    "servers": Declared(
+        {
+            "server": _key(),
+            "fqdn": _text(),
+            "version": _maybe("string", VERSION),
+            "product": _text(),  # follows from the version
+            "has_frontend": _maybe("boolean", f"{SERVERS} IsFrontendTransportServer"),
+            "has_hub": _maybe("boolean", f"{SERVERS} IsHubTransportServer"),
+            "is_edge": _maybe("boolean", f"{SERVERS} IsEdgeServer"),
+            "site": _text(f"{SERVERS} Site"),
+            "version_text": _text(),
+            "generation_hint": _maybe("string", VERSION),
+        },
+        SERVERS,
+        SERVERS,
+    ),
+    "addresses": Declared(
+        {"server": _key(), "address": _key(), "source": _text(ADDRESSES)}, what=ADDRESSES
+    ),
+    "connectors": Declared(
+        {
+            "server": _key(),
+            "name": _key(),
+            "enabled": _maybe("boolean", f"{CONNECTORS} Enabled"),
+            "role": _maybe("Int64", f"{CONNECTORS} TransportRole"),
+            "bindings": _text(f"{CONNECTORS} Bindings"),
+            # A list that is not known to be whole counts as cut.
+            "bindings_complete": Column("boolean", absent=False, what=f"{CONNECTORS} Bindings"),
+            "ranges_complete": Column("boolean", absent=False, what=f"{CONNECTORS} RemoteIPRanges"),
+            "auth": _maybe("Int64", f"{CONNECTORS} AuthMechanism"),
+            "groups": _maybe("Int64", f"{CONNECTORS} PermissionGroups"),
+            "suppress_x_anonymous_tls": _maybe("boolean", f"{CONNECTORS} SuppressXAnonymousTls"),
+            "fqdn": _text(),
+            "require_tls": _maybe("boolean", f"{CONNECTORS} RequireTLS"),
+            "protocol_logging": _text(),
+            "comment": _text(),
+        },
+        CONNECTORS,
+        CONNECTORS,
+    ),
+    "ranges": Declared(
+        {"server": _key(), "connector": _key(), "range": _key()},
+        what=f"{CONNECTORS} RemoteIPRanges",
+    ),
+    "queues": Declared(
+        {
+            "identity": _key(),
+            "server": _key(),
+            "delivery_type": Column("string", OTHER, f"{QUEUES} DeliveryType"),
+            "next_hop_domain": _text(f"{QUEUES} NextHopDomain"),
+            "status": _text(f"{QUEUES} Status"),
+            "message_count": _maybe("Int64", f"{QUEUES} MessageCount"),
+            "last_error": _maybe("string", f"{QUEUES} LastError"),
+            "last_error_complete": Column("boolean", absent=False, what=f"{QUEUES} LastError"),
+            "retry_count": _maybe("Int64"),
+            "last_retry_text": _maybe("string"),
+            "last_retry": _maybe("datetime64[ns, UTC]"),
+            "next_retry_text": _maybe("string"),
+            "next_retry": _maybe("datetime64[ns, UTC]"),
+            "first_retry_text": _maybe("string"),
+            "first_retry": _maybe("datetime64[ns, UTC]"),
+            "next_hop_connector": _text(),
+            "next_hop_category": _text(),
+            "deferred_count": _maybe("Int64"),
+            "velocity": _maybe("Float64"),
+        },
+        QUEUES,
+        QUEUES,
+    ),
+    "settings": Declared(
+        {
+            "server": _key(),
+            "use_downgraded_auth": _maybe("boolean", f"{SETTINGS} UseDowngradedExchangeServerAuth"),
+        },
+        SETTINGS,
+        SETTINGS,
+    ),
+    "components": Declared(
+        {
+            "server": _key(),
+            "component": _key(),
+            "state": Column("string", "not known", f"{COMPONENTS} State"),
+        },
+        COMPONENTS,
+        COMPONENTS,
+    ),
+    "rights": Declared(
+        {
+            "server": _key(),
+            "connector": _key(),
+            "user": _key(),
+            "right": _key(),
+            # An entry that may be a grant or a denial says nothing.
+            "deny": Column("boolean", Without.NO_ROWS, f"{RIGHTS} Deny"),
+        },
+        RIGHTS,
+        RIGHTS,
+    ),
+    "reads": Declared(
+        {
+            "server": _key(),
+            "outcome": Column("string", Without.NO_ROWS),
+            "how": _text(),
+            "seconds": Column("Float64", Without.NO_ROWS),
+        }
+    ),
+    "unread": Declared(
+        {
+            "server": _text(),
+            "what": Column("string", ANYTHING),
+            "why": Column("string", "the snapshot does not say why"),
+        },
+        what=ANYTHING,
+    ),
+}
+"""Every table that this version knows."""
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    name: {column: one.kind for column, one in table.columns.items()}
+    for name, table in DECLARED.items()
+}
+"""Table to column to pandas type. Missing is null in the file."""

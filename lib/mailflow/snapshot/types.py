@@ -1,0 +1,203 @@
+"""An organization as it was read: its rows, and what could not be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from mailflow.errors import UsageError
+from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.queues import Queue
+from mailflow.exchange.servers import Server
+from mailflow.snapshot.files import write_whole
+from mailflow.snapshot.newer import Newer
+from mailflow.snapshot.rows import WRITERS
+from mailflow.snapshot.schema import SCHEMA, TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """An IP address of a server, and where that is known from (S9.10)."""
+
+    server: str
+    address: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransportSettings:
+    """What Get-TransportService says of a server, as far as a verdict needs it (S3.42, C10)."""
+
+    server: str
+    use_downgraded_auth: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentState:
+    """Whether a component of a server takes part in mail flow (section 6.2, 421 4.3.2).
+
+    Attributes:
+        server: short name.
+        component: `HubTransport`, `FrontendTransport`, `ServerWideOffline` ...
+        state: `Active`, `Inactive` or `Draining`, as printed.
+    """
+
+    server: str
+    component: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """An extended right on a receive connector, given or denied (section 3.3, S3.21)."""
+
+    server: str
+    connector: str
+    user: str
+    right: str
+    deny: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How a server of a live organisation was read.
+
+    Attributes:
+        server: short name.
+        outcome: ok, failed, timed-out or skipped.
+        how: `asked itself: session http://...`, `through EX16A`; for people.
+        seconds: how long it took.
+    """
+
+    server: str
+    outcome: str
+    how: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something that could not be read, and so may change a verdict to unknown.
+
+    Attributes:
+        server: whose it is; empty where that is not known.
+        what: the cmdlet, or the cmdlet and the property, for example `Get-Queue`.
+        why: in words, with file and place.
+    """
+
+    server: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of an organisation.
+
+    Attributes:
+        origin: the SOURCE it came from, as the user gave it.
+        taken: when it was collected, aware; None for captures, which do not say.
+        servers, addresses, connectors, queues, settings, components, rights: what was read.
+        reads: how each server was read; empty for captures, which do not say.
+        unread: what was not.
+        ignored: captures of other cmdlets, (what, place).
+        inputs: SHA-256 of each input by name, hexadecimal.
+        cmdlets: the cmdlets of which an answer was there, also an empty one.
+        only: names of the servers a run is limited to; empty: all. A path counts when one of its
+            ends is one of them.
+        newer: what a newer version stored besides; saved again as it is.
+    """
+
+    origin: str = ""
+    taken: datetime | None = None
+    servers: tuple[Server, ...] = ()
+    addresses: tuple[ServerAddress, ...] = ()
+    connectors: tuple[ReceiveConnector, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    settings: tuple[TransportSettings, ...] = ()
+    components: tuple[ComponentState, ...] = ()
+    rights: tuple[Right, ...] = ()
+    reads: tuple[Read, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    cmdlets: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    newer: Newer = field(default_factory=Newer)
+    _derived: dict[Callable[[Snapshot], object], object] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def derived(self, make: Callable[[Snapshot], T]) -> T:
+        """What a function makes of this snapshot, made once: a snapshot never changes."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("T", self._derived[make])
+
+    def server(self, name: str) -> Server | None:
+        """The server with this short or full name, in any case (S4.32)."""
+        return next((one for one in self.servers if one.is_named(name)), None)
+
+    def limited_to(self, names: tuple[str, ...] | list[str]) -> Snapshot:
+        """The same snapshot, judged only for paths that begin or end at these servers.
+
+        Raises:
+            UsageError: a name that no server has.
+        """
+        unknown = [name for name in names if self.server(name) is None]
+        if unknown:
+            known = ", ".join(sorted(one.name for one in self.servers)) or "none"
+            raise UsageError(f"no server is called {', '.join(unknown)}; known: {known}")
+        found = (self.server(name) for name in names)
+        return replace(self, only=frozenset(one.name for one in found if one))
+
+    def covers(self, *names: str) -> bool:
+        """Whether one of these servers is among those the run is limited to."""
+        return not self.only or any(one.casefold() in _folded(self.only) for one in names)
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """One table as a pandas frame with the columns and types of `TABLES`.
+
+        Raises:
+            KeyError: no such table.
+        """
+        import pandas as pd
+
+        columns = TABLES[table]
+        rows = [dict(zip(columns, values, strict=True)) for values in WRITERS[table](self)]
+        return pd.DataFrame(rows, columns=list(columns)).astype(
+            {name: kind for name, kind in columns.items() if rows or kind != "object"}
+        )
+
+    def save(self, path: Path) -> None:
+        """Write it as one JSON document, whole or not at all."""
+        write_whole(path, json.dumps(self.document(), ensure_ascii=False, separators=(",", ":")))
+
+    def document(self) -> dict[str, Any]:
+        """All of it but `only`, ready for JSON; `from_document` reads it back."""
+        return {
+            "schema": SCHEMA,
+            "origin": self.origin,
+            "taken": self.taken.isoformat() if self.taken else None,
+            "cmdlets": sorted(self.cmdlets),
+            "inputs": dict(self.inputs),
+            "ignored": [list(one) for one in self.ignored],
+            "tables": {
+                **{name: self.newer.extended(name, WRITERS[name](self)) for name in TABLES},
+                **self.newer.tables,
+            },
+            **self.newer.keys,
+        }
+
+
+def _folded(names: frozenset[str]) -> set[str]:
+    return {name.casefold() for name in names}

@@ -1,0 +1,175 @@
+"""Findings told: the one place where what checks found becomes what people and machines read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from mailflow.analysis.change import Edit
+from mailflow.analysis.missing import ADDRESSES, Missing
+from mailflow.checks.check import Finding as Typed
+from mailflow.exchange import commands
+from mailflow.phrases import joined
+from mailflow.repair.plan import Repair
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.steps.verdict import Changed, Finding, NextStep, Verdict
+
+
+def told(finding: Typed, plan: Repair, unread: Sequence[Unread]) -> Finding:
+    """A finding as `findings.json` and people have it, with its part of the repair."""
+    server = finding.server.name if finding.server else None
+    connector = finding.connector.identity if finding.connector else None
+    edits = _edits(finding, plan)
+    return Finding(
+        cause=finding.id,
+        state=finding.state,
+        server=server,
+        connector=connector,
+        senders=finding.senders,
+        addresses=finding.addresses,
+        queues=_distinct(case.queue.identity for case in finding.queues),
+        reading=reading_of([finding]),
+        remedy=_remedy(finding, plan, edits),
+        commands=(
+            *(edit.command for edit in edits),
+            *(_retry(finding) if edits else ()),
+        ),
+        undo=tuple(edit.undo for edit in reversed(edits) if edit.undo),
+        changes=tuple(change for edit in edits for change in _changes(edit)),
+        missing=_missing(finding, unread),
+        facts=finding.check.card.sources,
+    )
+
+
+def reading_of(findings: Sequence[Typed]) -> str:
+    """What the evidence of findings of one check and state says."""
+    first = findings[0]
+    if first.state == "not-applicable":
+        return ""
+    return first.check.explain(findings) + first.note
+
+
+def verdict_of(findings: Iterable[Typed], lacks: bool) -> Verdict:  # noqa: FBT001 - one fact
+    """What findings add up to; `lacks`: something was not read that could have shown a fault."""
+    states = {each.state for each in findings}
+    if "found" in states:
+        return "found"
+    return "unknown" if "unknown" in states or lacks else "clear"
+
+
+def unread_of(org: Snapshot) -> tuple[Unread, ...]:
+    """The rows of missing data that concern the servers the run covers."""
+    return tuple(row for row in org.unread if not row.server or org.covers(row.server))
+
+
+def matters(row: Unread, beside: Collection[str]) -> bool:
+    """Whether what was not read could have shown a fault.
+
+    Args:
+        row: of missing data.
+        beside: cmdlets, and cmdlets with a property, that the verdict does without.
+    """
+    return row.what not in beside and row.what.partition(" ")[0] not in beside
+
+
+def retries(findings: Iterable[Typed], plan: Repair) -> tuple[str, ...]:
+    """The commands that retry the queues of what the repair mends, each once."""
+    mended = (each for each in findings if _edits(each, plan))
+    return _distinct(line for each in mended for line in _retry(each))
+
+
+def next_steps(findings: Sequence[Typed], plan: Repair) -> tuple[NextStep, ...]:
+    """What to do besides the commands of the repair, each thing once.
+
+    First why there is no repair; then what found causes advise that no command of a receive
+    connector mends; then what undetermined ones wait for. What several of them wait for is named
+    once, with one command.
+    """
+    steps = [NextStep(each.text, each.command) for each in plan.refused]
+    for each in findings:
+        if each.state == "found" and not _edits(each, plan):
+            steps += map(NextStep, each.check.advise(each).splitlines())
+    waiting = [each for each in findings if each.state == "unknown"]
+    missing = [path.missing for each in waiting for path in each.paths if path.missing]
+    for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
+        steps += _how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet])
+    for each in waiting:
+        if not any(path.missing for path in each.paths):
+            lines = (each.check.advise(each) or reading_of([each])).splitlines()
+            steps += map(NextStep, lines)
+    return tuple(dict.fromkeys(steps))
+
+
+def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
+    servers = dict.fromkeys(each.server for each in missing if each.server)
+    if cmdlet == ADDRESSES:
+        text = f"No address of {joined(servers)} is known. Add to addresses.csv, then rerun:"
+        yield NextStep(text, "server,address")
+        yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
+        return
+    names = dict.fromkeys(each.property_name for each in missing if each.property_name)
+    whose = f" of {joined(servers)}" if servers else ""
+    lacks = [f"{joined(names)}{whose} not read"] if names else []
+    reasons = [each.reason for each in missing if not each.property_name]
+    said = joined(dict.fromkeys([*lacks, *reasons]), most=3)
+    command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
+    end = " Export in full, then rerun:" if command else ""
+    yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)
+
+
+def _edits(finding: Typed, plan: Repair) -> tuple[Edit, ...]:
+    """The part of the repair that takes a finding away."""
+    if finding.state != "found" or finding.server is None:
+        return ()
+    connector = finding.connector.identity if finding.connector else None
+    return plan.of(finding.check, finding.server.name, connector)
+
+
+def _remedy(finding: Typed, plan: Repair, edits: Sequence[Edit]) -> str:
+    """What to do, in words: the repair, why there is none, or what to look at."""
+    if finding.state not in ("found", "unknown"):
+        return ""
+    if edits:
+        return " ".join(map(str, edits))
+    advice = finding.check.advise(finding)
+    if finding.state == "found" and finding.check.step is not None:
+        return advice or "\n".join(_distinct(each.words for each in plan.refused))
+    return advice
+
+
+def _retry(finding: Typed) -> Iterable[str]:
+    """For numbered queues: it does nothing for the unreachable queue (S8.74).
+
+    A queue whose number the export lost is left out: by next hop several might be meant (4.3).
+    """
+    for case in finding.queues:
+        if not case.queue.identity.rpartition("\\")[2].isdigit():
+            continue
+        try:
+            yield commands.retry(case.queue.identity)
+        except commands.Unquotable:
+            continue
+
+
+def _changes(edit: Edit) -> Iterable[Changed]:
+    for change in edit.changes:
+        yield Changed(**change.as_json(), command=edit.command, rollback=edit.undo)
+
+
+def _missing(finding: Typed, unread: Sequence[Unread]) -> tuple[int, ...]:
+    """Which rows of missing data an undetermined finding waits for."""
+    if finding.state != "unknown":
+        return ()
+    names = {finding.server.name, *finding.senders} if finding.server else set(finding.senders)
+    cmdlets = {path.missing.cmdlet for path in finding.paths if path.missing}
+    return tuple(
+        place
+        for place, row in enumerate(unread)
+        if (not row.server or row.server in names)
+        and (
+            row.what.partition(" ")[0] in cmdlets or row.what in ("addresses", "version", "capture")
+        )
+    )
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,78 @@
+"""The list of checks: contract section 7, and what a newcomer may rely on when adding one."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from mailflow.analysis.paths import CONFIGURATION_CAUSES
+from mailflow.checks import errors
+from mailflow.checks.registry import CARDS, CHECKS
+from support import ROOT
+
+PUBLIC_IDS = {
+    *("custom-connector-shadows-default", "exchange-auth-missing-on-default"),
+    *("exchange-servers-group-missing", "anonymoustls-suppressed", "no-connector-answers"),
+    *("transport-role-conflict", "smtp-inspection", "source-address-translated"),
+    *("internal-transport-certificate", "outside-the-connectors", "kerberos-or-permission"),
+    *("target-unreachable", "target-refuses", "connection-dropped", "name-resolution"),
+    *("service-inactive", "back-pressure", "connection-limit", "tls-or-certificate"),
+    *("relay-denied", "mailbox-or-recipient", "routing-or-loop", "unrecognised-error"),
+    *("planned-server-shadowed", "connectors-differ", "connector-never-answers"),
+    *("relay-wider-than-it-looks", "connector-tie"),
+}
+
+
+FOLDER = ROOT / "lib" / "mailflow" / "checks"
+HELPERS = {"__init__", "audit", "check", "diagnose", "errors", "registry", "release", "ways"}
+
+
+def test_every_public_id_has_a_full_card() -> None:
+    """Each cause of the contract has a card with nothing left empty."""
+    empty = [
+        (card.id, name)
+        for card in CARDS.values()
+        for name in card.__slots__
+        if not getattr(card, name)
+    ]
+
+    assert set(CARDS) == PUBLIC_IDS
+    assert empty == []
+    assert all(name == card.id for name, card in CARDS.items())
+
+
+def test_the_likeliest_stands_first_and_the_audits_own_last() -> None:
+    """Section 5.4: order of likelihood; what only an audit looks for comes behind it."""
+    scopes = [check.scope for check in CHECKS.values()]
+    audit = [place for place, scope in enumerate(scopes) if scope == "audit"]
+
+    assert next(iter(CHECKS)) == "custom-connector-shadows-default"
+    assert audit == list(range(len(scopes) - len(audit), len(scopes)))
+
+
+def test_what_configuration_shows_can_be_repaired() -> None:
+    """Each cause that configuration alone shows on a path has a step of its repair."""
+    without = [cause for cause in CONFIGURATION_CAUSES if CHECKS[cause].step is None]
+
+    assert without == []
+    assert [check.id for check in errors.CHECKS if check.step or check.scope != "text"] == []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_a_check_is_one_file_named_after_its_id(path: Path) -> None:
+    """A file is a helper, or it holds the card of the id that it is named after, and CHECK."""
+    if path.stem in HELPERS:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    assert {"CARD", "CHECK"} <= names
+    assert path.stem.replace("_", "-") in CHECKS
