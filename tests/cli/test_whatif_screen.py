@@ -207,6 +207,7 @@ def test_no_list_was_read_to_the_end() -> None:
     assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual
     for server in ("EX16A", "EX16B"):
         assert flat(actual).count(rf"RemoteIPRanges of {server}\Relay are truncated") == 1
+        assert f"\n              Get-ReceiveConnector -Server {server} | Export-Clixml" in actual
 
 
 def test_what_else_was_found() -> None:

@@ -265,7 +265,7 @@ class Outcome:
 
     def _sentences(self) -> Sequence[str]:
         if not self._names:
-            refused = [f"Not proposed: {one.text}" for one in self.proof.refused]
+            refused = [f"Not proposed: {one.words}" for one in self.proof.refused]
             other = "" if refused or self.state == "nothing to repair" else "No change is proposed."
             return [self.found.summary, *refused, other]
         if self.state in ("proposed", "refused"):

@@ -64,7 +64,7 @@ def whatif_screen(
         lines += ["AFFECTED SERVERS", *section("", servers)] if servers else []
         lines += section("OTHER HOSTS", hosts_lines(hosts_of(proof.moved), room - LABEL))
         lines += block("SCOPE", [_compared(proof)], room)
-    lines += block("NOT PROPOSED", dict.fromkeys(map(refusal_words, proof.refused)), room)
+    lines += _not_proposed(proof.refused, room)
     lines += _commands(proof.changes, room)
     others = _by_other_means(found)
     lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, room)
@@ -293,11 +293,20 @@ def _by_other_means(found: Diagnosis | None) -> list[Finding]:
     ]
 
 
+def _not_proposed(refused: Iterable[Refusal], room: int) -> list[str]:
+    """Why, and below it on a line of its own what to type instead."""
+    lines: list[str] = []
+    for text, command in dict.fromkeys((refusal_words(each), each.command) for each in refused):
+        lines += block("" if lines else "NOT PROPOSED", [text], room)
+        lines += commands("", [command] if command else [])
+    return lines
+
+
 def _remedies(label: str, others: Sequence[Finding], proof: Proof, room: int) -> list[str]:
     """What to do about the rest; what was said of changes that are not proposed is not repeated."""
     texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
-    said = [each.text for each in proof.refused]
-    texts = {text: None for text in texts if text not in (*said, " ".join(said))}
+    said = {each.words for each in proof.refused}
+    texts = {text: None for text in texts if text not in said}
     given = dict.fromkeys(line for each in others for line in each.commands)
     changes, retries = words.repairs(given)
     return block(label, texts, room) + commands("", [*changes, *retries])
@@ -311,7 +320,7 @@ def refusal_words(one: Refusal) -> str:
 
 
 def _not_known(proof: Proof) -> list[str]:
-    said = {each.text for each in proof.refused}
+    said = {words for each in proof.refused for words in (each.text, each.words)}
     texts = [doubt for doubt in proof.doubts if doubt not in said]
     texts += [
         f"the truncated part of {each.connector}"

@@ -26,7 +26,7 @@ def proposed_change(found: Diagnosis, proof: Proof) -> Table:
 
     said = [
         *(str(edit) for edit in proof.changes),
-        *(f"Not proposed: {each.text}" for each in proof.refused),
+        *(f"Not proposed: {each.words}" for each in proof.refused),
     ]
     rows = [_change_row(change) for edit in proof.changes for change in edit.changes]
     return Table(
