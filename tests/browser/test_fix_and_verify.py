@@ -34,7 +34,7 @@ def _drive(open_page: Open, home: Path, one: Served) -> None:
     assert [one.is_checked() for one in boxes] == [True, True]
     boxes[1].uncheck()
     boxes[1].check()
-    button = page.get_by_role("button", name="Change the lists")
+    button = page.get_by_role("button", name="Apply changes")
     assert button.is_disabled()
     for number, name in enumerate(RELAYS, start=1):
         page.get_by_label(f"Confirm change {number}").fill(name)
