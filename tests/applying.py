@@ -44,7 +44,7 @@ class Bench:
         there = {
             one.connector: one.new_sha256 for each in self.work.earlier for one in each.connectors
         }
-        return there | {one.identity: one.sha256 for one in self.proof.changes}
+        return there | {one.identity: one.both_sha256 for one in self.proof.changes}
 
     def listed(self, connector: str) -> tuple[str, ...]:
         """A connector's list as it truly is."""

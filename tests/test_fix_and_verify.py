@@ -287,7 +287,7 @@ def apply_all(errand: Errand, begun: object) -> None:
     """In a process of its own: all of it, confirmed."""
     work, _ = work_on(errand)
     begun.set()  # type: ignore[attr-defined]
-    work.carry_out({one.identity: one.sha256 for one in work.proof.changes})
+    work.carry_out({one.identity: one.both_sha256 for one in work.proof.changes})
 
 
 def _kill_once(home: Path, after: float) -> tuple[str, ...]:
@@ -332,7 +332,7 @@ def _kill_once(home: Path, after: float) -> tuple[str, ...]:
 def _goes_on(work: Work, found: Diagnosis) -> None:
     """Confirm what is still proposed, and once more what is there already."""
     named = {entry.connector: entry.new_sha256 for one in work.earlier for entry in one.connectors}
-    named |= {each.identity: each.sha256 for each in work.proof.changes}
+    named |= {each.identity: each.both_sha256 for each in work.proof.changes}
     left = outcome(work.org, found, work.proof, work.carry_out(named))
     assert left.state in ("verified", "nothing to repair"), left.summary
 

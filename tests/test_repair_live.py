@@ -84,7 +84,7 @@ def repaired(practice: Practice, home: Path) -> tuple[Snapshot, Snapshot, Proof]
         full = waiting(practice)
 
         work = Work(before, proof, live, home, lambda: home, queues)
-        carried = work.carry_out({one.identity: one.sha256 for one in proof.changes})
+        carried = work.carry_out({one.identity: one.both_sha256 for one in proof.changes})
         left = waiting(practice)
         practice.advance(BY_ITSELF)
 

@@ -146,8 +146,8 @@ class Repair:
         r"""Make the changes that a person confirmed by name, retry, watch, verify.
 
         Args:
-            confirmed: identities of connectors, `EX16A\Relay`; or these with the hash of the values
-                that were proven to that person.
+            confirmed: identities of connectors, `EX16A\Relay`; or these with the hash of the change
+                that was proven to that person.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
         """
@@ -209,9 +209,9 @@ class Repair:
 
     @property
     def _hashes(self) -> dict[str, str]:
-        """What may be confirmed: each connector to the hash of the values it must have now."""
+        """What may be confirmed: each connector to the hash of its change, or of what is there."""
         there = {entry.connector: entry.new_sha256 for one in self._earlier for entry in one.there}
-        return there | {one.identity: one.sha256 for one in self.proof.changes}
+        return there | {one.identity: one.both_sha256 for one in self.proof.changes}
 
     @cached_property
     def _earlier(self) -> tuple[earlier.Unfinished, ...]:
@@ -274,7 +274,7 @@ def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
         proof: of the changes they propose.
         apply: whether it may be applied at all.
         confirmed: what a person confirmed before this notebook began: `EX16A\Relay=HASH`, the hash
-            being that of the values as they were proven.
+            being that of the change as it was proven.
         queues: the queues to retry: their identities, or what `choose_queues` gave; None:
             those of the findings.
         ticket: of the service desk.

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from applying import NEW, OLD, RELAYS, Bench, again, bench
+from mailflow.analysis.capabilities import Effect
+from mailflow.apply import work
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
+from mailflow.exchange.ranges import parse_range
+from mailflow.repair.claim import Moved
 from mailflow.sources.shell import Call, Fault, Reply
 
 
@@ -107,6 +112,35 @@ def test_another_hash_than_the_proven_one(tmp_path: Path) -> None:
     assert RELAYS[1] in carried.refused
     assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
     assert not (tmp_path / "first").exists()
+
+
+def test_another_change_of_the_same_list(tmp_path: Path) -> None:
+    """The old values are the confirmed ones, the new ones are not: nobody confirmed these."""
+    one = bench(tmp_path)
+    confirmed = one.confirmed
+    first, second = one.proof.changes
+    other = replace(second, after=replace(second.after, ranges=second.before.ranges[1:]))
+    one.work.proof = replace(one.proof, changes=(first, other))
+
+    carried = one.work.carry_out(confirmed)
+
+    assert f"the change of {RELAYS[1]} is not the one" in carried.refused
+    assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
+
+
+def test_a_part_that_would_harm_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is confirmed alone must not take anything from other hosts either."""
+    one = bench(tmp_path)
+    loses = Effect(loses=("relaying",))
+    moved = Moved("EX16A", (), parse_range("10.0.5.0/24"), None, None, loses)
+    harmful = replace(one.proof, moved=(moved,))
+    monkeypatch.setattr(work, "prove", lambda *_: harmful)
+
+    carried = one.work.carry_out({RELAYS[0]: one.confirmed[RELAYS[0]]})
+
+    assert "would lose relaying" in carried.refused
+    assert "Confirm the others as well" in carried.refused
+    assert one.listed(RELAYS[0]) == OLD
 
 
 def test_a_list_that_somebody_changed_meanwhile(tmp_path: Path) -> None:

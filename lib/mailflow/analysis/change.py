@@ -169,6 +169,12 @@ class Edit:
         return fingerprint(self.after, self.parameters)
 
     @property
+    def both_sha256(self) -> str:
+        """The hash of old and new values together, which a person confirms; empty as `sha256`."""
+        both = f"{self.sha256} {self.new_sha256}"
+        return hashlib.sha256(both.encode("ascii")).hexdigest() if self.sha256 else ""
+
+    @property
     def command(self) -> str:
         """PowerShell that makes the change; empty where none can be given safely."""
         return self._set(self.after)

@@ -88,8 +88,8 @@ class Work:
         r"""Make the confirmed changes; raises nothing for what goes wrong on the way.
 
         Args:
-            confirmed: the connectors that a person named, each to the hash of the values that were
-                proven to that person (`Edit.sha256`). Where an earlier repair has set the new
+            confirmed: the connectors that a person named, each to the hash of the change that was
+                proven to that person (`Edit.both_sha256`). Where an earlier repair has set the new
                 values already, the hash is theirs, and the earlier repair goes on.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
@@ -197,8 +197,8 @@ class Work:
         if not chosen:
             return "none of the connectors that were named is to be changed"
         for one in chosen:
-            if not one.sha256 or one.sha256 != confirmed[one.identity]:
-                return f"{one.identity} is not as it was when the change was proven and confirmed"
+            if not one.both_sha256 or one.both_sha256 != confirmed[one.identity]:
+                return f"the change of {one.identity} is not the one that was proven and confirmed"
             cannot = _cannot_leave(one)
             if cannot:
                 return f"{one.identity}: {cannot}"

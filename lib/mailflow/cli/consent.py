@@ -67,7 +67,7 @@ class Asking:
     runs: Path
 
     def __call__(self, org: Snapshot, values: Mapping[str, object]) -> list[str]:
-        """The confirmed connectors, each with the hash of the values that were proven.
+        """The confirmed connectors, each with the hash of the change that was proven.
 
         Raises:
             UsageError: `--confirm` names what is no connector.
@@ -95,7 +95,7 @@ class Asking:
             return []
         _say([proof.summary])
         agreed = [
-            f"{one.identity}={one.sha256}"
+            f"{one.identity}={one.both_sha256}"
             for one in proof.changes
             if is_agreed(one.identity, _facts(one), self.named, "apply the change")
         ]
