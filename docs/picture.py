@@ -67,12 +67,12 @@ def _runbook(browser: Browser) -> None:
             shown.run_all()
             for number, name in enumerate(RELAYS, start=1):
                 page.get_by_label(f"Confirm change {number}").fill(name)
-            page.get_by_role("button", name="Change the lists").click()
+            page.get_by_role("button", name="Apply changes").click()
             page.locator(".mf-card").filter(has_text="Repaired and verified").wait_for()
             page.evaluate(
                 "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
             )
-            button = page.get_by_role("button", name="Change the lists")
+            button = page.get_by_role("button", name="Apply changes")
             button.evaluate("(one) => one.scrollIntoView({block: 'center'})")
             page.wait_for_timeout(500)
             page.screenshot(path=HERE / "runbook.png")

@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mailflow.steps.claim import Proof
-from mailflow.steps.proof import prove_proposal
-
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.unfinished import that_can_go_on
 from mailflow.apply.work import Work
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
 from mailflow.lab.practice import Practice
 from mailflow.opening import practice_organisation
+from mailflow.repair.claim import Proof
+from mailflow.repairing import queues_to_retry
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
 from mailflow.steps.findings import findings
+from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 
 SOURCE = "winrm://ex16a.contoso.example"
@@ -40,21 +41,30 @@ class Bench:
     @property
     def confirmed(self) -> dict[str, str]:
         """All changes, as they were proven, and what an earlier repair has set already."""
-        there = {one.connector: one.new_sha256 for each in self.work.earlier for one in each.lists}
-        return there | {one.identity: one.sha256 for one in self.proof.changes}
+        there = {
+            one.connector: one.new_sha256 for each in self.work.earlier for one in each.connectors
+        }
+        return there | {one.identity: one.both_sha256 for one in self.proof.changes}
 
     def listed(self, connector: str) -> tuple[str, ...]:
         """A connector's list as it truly is."""
-        found = self.practice.organisation.directory.find(connector, self.practice.clock.now)
+        return tuple(map(str, self.connector(connector).ranges))
+
+    def connector(self, identity: str) -> ReceiveConnector:
+        """A connector as it truly is."""
+        found = self.practice.organisation.directory.find(identity, self.practice.clock.now)
         assert found is not None
-        return tuple(map(str, found.ranges))
+        return found
+
+    def change(self, identity: str, **values: object) -> None:
+        """Somebody else changes a connector."""
+        moment = self.practice.clock.now
+        changed = replace(self.connector(identity), **values)  # type: ignore[arg-type]
+        self.practice.organisation.directory.write(changed, moment)
 
     def relist(self, connector: str, *ranges: str) -> None:
         """Somebody else changes a list."""
-        directory, moment = self.practice.organisation.directory, self.practice.clock.now
-        found = directory.find(connector, moment)
-        assert found is not None
-        directory.write(replace(found, ranges=tuple(map(parse_range, ranges))), moment)
+        self.change(connector, ranges=tuple(map(parse_range, ranges)))
 
     def waiting(self, identity: str) -> int:
         """How many messages truly wait in a queue."""
@@ -88,7 +98,7 @@ def again(
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    queues = [queue for one in found.findings if one.state == "found" for queue in one.queues]
+    queues = queues_to_retry(found)
     left = [one.journal for one in that_can_go_on(folder.parent, org) if one.journal]
     work = Work(org, proof, live, folder.parent, made, queues, limit=limit, earlier=left)
     return Bench(practice, live, org, found, proof, work)
@@ -122,3 +132,30 @@ class _MeddledShell(Shell):
 
     def close(self) -> None:
         self.inner.close()
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it, as nothing catches a kill."""
+
+
+class KillingClock:
+    """Counts the steps, before and after each, and kills at one of them."""
+
+    def __init__(self, at: int) -> None:
+        """Kill at this step."""
+        self.at, self.steps = at, 0
+
+    def step(self) -> None:
+        """One more; the end, if it is that one."""
+        self.steps += 1
+        if self.steps == self.at:
+            raise Killed
+
+    def meddle(self, _: str, call: Call, go_on: Callable[[], Reply]) -> Reply:
+        """A call to a server, but for watching the queues drain, which changes nothing."""
+        if call.cmdlet == "Get-Queue":
+            return go_on()
+        self.step()
+        reply = go_on()
+        self.step()
+        return reply

@@ -19,7 +19,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from mailflow.steps.proof import prove_proposal
 
 from applying import NEW, OLD, RELAYS
 from mailflow.apply.journal import Journal
@@ -30,6 +29,7 @@ from mailflow.lab.endpoints import PASSWORD
 from mailflow.opening import live_organisation
 from mailflow.sources.credentials import LiveOptions
 from mailflow.steps.findings import findings
+from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 from serving import FEW, TICK, Served, served
 from support import ROOT
@@ -83,7 +83,7 @@ def test_from_stuck_to_drained(tmp_path: Path) -> None:
     assert "NOTHING TO REPAIR" in again.stdout
     first, _ = sorted((tmp_path / "runs").iterdir())
     journal = Journal.load(first)
-    assert [entry.note for entry in journal.lists] == ["verified", "verified"]
+    assert [entry.note for entry in journal.connectors] == ["verified", "verified"]
     assert [entry.state for entry in journal.queues] == ["drained", "drained"]
     found = json.loads((first / "findings.json").read_text())
     assert (found["verdict"], found["apply"]["state"]) == ("clear", "verified")
@@ -107,6 +107,7 @@ def test_a_change_request_changes_nothing(tmp_path: Path) -> None:
     assert not (folder / "apply.json").exists()
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "-WhatIf" in report
+    assert "Only if the change causes problems" in report
     assert "is let in, and was not before" in report
 
 
@@ -140,7 +141,7 @@ def test_asked_at_the_terminal(tmp_path: Path) -> None:
         )
         os.close(other)
         answers = [("Password of", password)]
-        answers += [("to leave it", name) for name in (r"EX16A\Rely", RELAYS[0], "")]
+        answers += [("to skip", name) for name in (r"EX16A\Rely", RELAYS[0], "")]
         shown = _talk(main, process, answers)
         lists = one.lists()
 
@@ -149,8 +150,9 @@ def test_asked_at_the_terminal(tmp_path: Path) -> None:
     everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert password.encode() not in everything + shown.encode()
     assert lists == [NEW, OLD]
-    assert r"That is not EX16A\Relay." in shown
-    assert "List then: 10.0.5.0/24" in shown
+    assert "Names do not match." in shown
+    assert "Current RemoteIPRanges: 10.0.0.11, 10.0.0.12, 10.0.5.0/24" in " ".join(shown.split())
+    assert "New RemoteIPRanges: 10.0.5.0/24" in shown
     assert kept(tmp_path)["apply"]["state"] == "done in part"  # type: ignore[index]
 
 
@@ -234,7 +236,7 @@ def test_undo(tmp_path: Path) -> None:
     assert after == [NEW, NEW]
     assert [each.returncode for each in done] == [1, 0, 0], done
     assert lists == [[NEW, NEW], [OLD, OLD], [OLD, OLD]]
-    assert "EX16A\\Relay: put back" in done[1].stdout
+    assert "EX16A\\Relay: rolled back" in done[1].stdout
 
 
 # -- Killed ----------------------------------------------------------------------------------------
@@ -285,7 +287,7 @@ def apply_all(errand: Errand, begun: object) -> None:
     """In a process of its own: all of it, confirmed."""
     work, _ = work_on(errand)
     begun.set()  # type: ignore[attr-defined]
-    work.carry_out({one.identity: one.sha256 for one in work.proof.changes})
+    work.carry_out({one.identity: one.both_sha256 for one in work.proof.changes})
 
 
 def _kill_once(home: Path, after: float) -> tuple[str, ...]:
@@ -329,8 +331,8 @@ def _kill_once(home: Path, after: float) -> tuple[str, ...]:
 
 def _goes_on(work: Work, found: Diagnosis) -> None:
     """Confirm what is still proposed, and once more what is there already."""
-    named = {entry.connector: entry.new_sha256 for one in work.earlier for entry in one.lists}
-    named |= {each.identity: each.sha256 for each in work.proof.changes}
+    named = {entry.connector: entry.new_sha256 for one in work.earlier for entry in one.connectors}
+    named |= {each.identity: each.both_sha256 for each in work.proof.changes}
     left = outcome(work.org, found, work.proof, work.carry_out(named))
     assert left.state in ("verified", "nothing to repair"), left.summary
 
@@ -386,4 +388,4 @@ def test_the_command_is_killed(tmp_path: Path) -> None:
     first, second = sorted((tmp_path / "runs").iterdir())
     report = (second / "report.html").read_text(encoding="utf-8")
     assert first.name in report
-    assert next(entry.note for entry in Journal.load(first).lists) == "verified"
+    assert next(entry.note for entry in Journal.load(first).connectors) == "verified"

@@ -27,7 +27,7 @@ from mailflow.lab.practice import Practice
 from mailflow.lab.writer import clixml
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot
-from mailflow.sources.collect import calls_for, custom_connectors
+from mailflow.sources.collect import calls_for, connectors_of
 from mailflow.sources.credentials import LiveOptions
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import ADAPTERS
@@ -174,7 +174,7 @@ def as_collected(begun: Practice, folder: Path) -> Path:
             replies += [session.run(call) for call in calls_for(server.exchange)]
     rows = [row for one in replies for row in one.rows]
     rights = [
-        session.run(Call("Get-ADPermission", {"Identity": one})) for one in custom_connectors(rows)
+        session.run(Call("Get-ADPermission", {"Identity": one})) for one in connectors_of(rows)
     ]
     rows += [row for one in rights for row in one.rows]
     for cmdlet in {row.cmdlet for row in rows} - {ADAPTERS}:

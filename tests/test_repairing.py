@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,15 @@ import pytest
 
 import mailflow
 from applying import NEW, OLD, RELAYS, Bench, bench
-from mailflow.repairing import RUNS, Repair, repair, runs_folder
+from mailflow.repairing import RUNS, Repair, apply_changes, runs_folder
 from mailflow.show.widgets.following import Following
 from mailflow.this_run import RUN_FOLDER
 
 
 def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> Repair:
-    return repair(one.org, one.found, one.proof, apply=apply, confirmed=confirmed, live=one.live)
+    return apply_changes(
+        one.org, one.found, one.proof, apply=apply, confirmed=confirmed, live=one.live
+    )
 
 
 @pytest.fixture
@@ -87,10 +90,10 @@ def test_only_a_live_organisation() -> None:
     org = mailflow.open("demo:article")
     found = mailflow.findings(org)
 
-    work = repair(org, found, mailflow.prove(org, found), apply=True)
+    work = apply_changes(org, found, mailflow.prove(org, found), apply=True)
 
     assert not work.can_be_asked_for
-    assert "only on a live organisation" in work.outcome.summary
+    assert "only on a live organization" in work.outcome.summary
 
 
 def test_asked_in_a_notebook(operated: Path) -> None:
@@ -126,7 +129,7 @@ def test_queues_that_were_chosen_later(operated: Path) -> None:
     """What the widget holds when it is confirmed counts, not what it held when it was shown."""
     one = bench(operated)
     chosen = SimpleNamespace(value=("EX10A\\1187", "EX10B\\902"))
-    work = repair(one.org, one.found, one.proof, apply=True, live=one.live, queues=chosen)
+    work = apply_changes(one.org, one.found, one.proof, apply=True, live=one.live, queues=chosen)
     chosen.value = ("EX10B\\902",)
 
     done = work.carry_out(RELAYS)
@@ -163,8 +166,14 @@ def test_the_proof_is_one_of_another_moment(headless: Path) -> None:
     )
     found = mailflow.findings(cut)
 
-    work = repair(cut, found, mailflow.prove(cut, found), apply=True, live=one.live)
+    work = apply_changes(cut, found, mailflow.prove(cut, found), apply=True, live=one.live)
 
     assert not work.can_be_asked_for
-    assert (work.outcome.state, work.outcome.exit_code) == ("refused", 1)
+    assert (work.outcome.state, work.outcome.exit_code) == ("no change proposed", 1)
     assert "Not proposed" in work.outcome.summary
+
+
+@pytest.mark.parametrize("name", mailflow.__all__)
+def test_no_public_name_is_one_of_a_module(name: str) -> None:
+    """Once imported, a package of this name would stand in the function's place."""
+    assert find_spec(f"mailflow.{name}") is None

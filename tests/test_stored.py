@@ -147,10 +147,16 @@ def test_stored_journals_are_read(version: Path, tmp_path: Path) -> None:
     found = {}
     for one in journals(_runs(version, tmp_path)):
         assert isinstance(one, Journal), one
-        assert (one.lists[0].old, one.lists[0].new) == (OLD, NEW)
+        (change,) = one.connectors[0].changes
+        assert change.as_json() == {
+            "identity": RELAYS[0],
+            "parameter": "RemoteIPRanges",
+            "old": list(OLD),
+            "new": list(NEW),
+        }
         assert not one.is_being_worked_on
         found[one.folder.name] = (
-            [entry.note for entry in one.lists],
+            [entry.note for entry in one.connectors],
             [(each.queue, each.before, each.state) for each in one.queues],
         )
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
     from mailflow.repairing import (
+        apply_changes,
         conclude_repair,
         queues_to_retry,
-        repair,
         unfinished,
         what_changed,
     )
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from mailflow.steps.audit_names import same_names
     from mailflow.steps.audit_results import audit_results
     from mailflow.steps.audit_silence import connector_reach
-    from mailflow.steps.change_request import change_commands, other_ways, proposed_change
+    from mailflow.steps.change_request import (
+        change_commands,
+        other_ways,
+        proposed_change,
+        rollback,
+    )
     from mailflow.steps.findings import findings
     from mailflow.steps.last_errors import last_errors
     from mailflow.steps.not_read import not_read
@@ -48,6 +53,7 @@ __all__ = [
     "__version__",
     "address_explorer",
     "answering_connectors",
+    "apply_changes",
     "audit",
     "audit_connectors",
     "audit_results",
@@ -73,7 +79,7 @@ __all__ = [
     "range_ruler",
     "receive_connectors",
     "remedy",
-    "repair",
+    "rollback",
     "same_names",
     "unfinished",
     "what_changed",
@@ -85,6 +91,7 @@ _HOMES = {
     "UsageError": "errors",
     "address_explorer": "interactive",
     "answering_connectors": "steps.answering_connectors",
+    "apply_changes": "repairing",
     "audit": "steps.audit",
     "audit_connectors": "steps.audit_connectors",
     "audit_results": "steps.audit_results",
@@ -110,7 +117,7 @@ _HOMES = {
     "range_ruler": "show.chart",
     "receive_connectors": "steps.receive_connectors",
     "remedy": "steps.remedy",
-    "repair": "repairing",
+    "rollback": "steps.change_request",
     "same_names": "steps.audit_names",
     "unfinished": "repairing",
     "what_changed": "repairing",

@@ -18,8 +18,9 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import counted, joined
 from mailflow.repair.request import edited
 from mailflow.repair.simulation import applied
+from mailflow.repair.wording import is_long, value_lines
 from mailflow.show.widgets.choice import Choice
-from mailflow.show.widgets.confirm import Asked, ConfirmBox
+from mailflow.show.widgets.confirm import BUTTON, Asked, ConfirmBox
 from mailflow.show.widgets.controls import Option
 from mailflow.show.widgets.explorer import AddressExplorer, Choices, Question, Reply, Side
 from mailflow.show.widgets.progress import Progress
@@ -33,9 +34,9 @@ MOST_RANGES = 300
 """How many elements of a list are offered to be taken off; more help nobody to pick."""
 
 HOW_TO_CONFIRM = (
-    "Nothing is changed by looking at this. In JupyterLab, type the connector's name and press "
-    '"Edit the lists"; from the command line, add --apply --confirm "SERVER\\Connector", once '
-    "for each connector."
+    "This cell changes nothing. To apply, type the connector's name and press "
+    f'"{BUTTON}" in JupyterLab; from the command line, add --apply --confirm "SERVER\\Connector", '
+    "once for each connector."
 )
 
 
@@ -52,10 +53,20 @@ def confirm_box(
             prints and shows stands below the button.
         further: what else wants a connector's name, where none of the changes asks for it.
     """
-    asked = {one.identity: Asked(one.identity, str(one), one.command) for one in changes}
+    asked = {each.identity: Asked(each.identity, _told(each), each.command) for each in changes}
     for one in further:
         asked.setdefault(one.identity, one)
     return ConfirmBox(tuple(asked.values()), on_confirm, live=_is_live(), otherwise=HOW_TO_CONFIRM)
+
+
+def _told(edit: Edit) -> str:
+    """What a command does, and beside a long list what goes and what comes."""
+    lines = [str(edit)]
+    if any(map(is_long, edit.changes)) or edit.may_be_refused:
+        lines += value_lines(edit)
+    if edit.undo_refusal:
+        lines.append(f"No rollback: Exchange would refuse the current values: {edit.undo_refusal}")
+    return "\n".join(lines)
 
 
 def progress(title: str) -> Progress:

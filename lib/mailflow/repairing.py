@@ -39,7 +39,7 @@ RUNS = "MAILFLOW_RUNS"
 """Environment variable that names the folder of run folders, where no run has begun yet."""
 
 NOT_LIVE = (
-    "applying is possible only on a live organisation (winrm://HOST); run the commands by hand"
+    "applying is possible only on a live organization (winrm://HOST); run the commands by hand"
 )
 NOT_CONFIRMED = "no connector was confirmed"
 
@@ -60,11 +60,11 @@ def runs_folder() -> Path:
 
 
 def unfinished(org: Snapshot, *, apply: bool = False) -> Table:
-    """Earlier repairs of this organisation that stopped before their end, and where they stand.
+    """Interrupted repairs of this organization, and where they stand.
 
     Args:
         org: as it was just read.
-        apply: whether the servers may be asked for their lists now; else those of `org` are taken.
+        apply: whether the servers may be asked for their values now; else those of `org` are taken.
     """
     live = live_organisation(org.origin) if apply and is_live(org.origin) else None
     read = earlier.of_server(_knowing(live, org)) if live else None
@@ -72,25 +72,42 @@ def unfinished(org: Snapshot, *, apply: bool = False) -> Table:
 
 
 def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
-    """The stuck queues of the findings that a change of lists repairs."""
-    mended = [one for one in found.findings if one.state == "found" and one.commands]
-    return tuple(dict.fromkeys(queue for one in mended for queue in one.queues))
+    """The stuck queues that the commands of the findings set free.
+
+    Beside those of the repaired findings these are queues whose error alone does not tell the
+    cause (a port on which nobody listened reads like a dead host), if their server can submit on
+    that target only afterwards.
+    """
+    mended = [each for each in found.findings if each.state == "found" and each.commands]
+    proof = found.plan.proof if found.plan else None
+    freed = {
+        (reached.sender.casefold(), reached.target.casefold())
+        for reached in (proof.repaired if proof else ())
+    }
+    others = (
+        queue
+        for each in found.findings
+        if each.state in ("found", "unknown") and each.server
+        for queue in each.queues
+        if (queue.partition("\\")[0].casefold(), each.server.casefold()) in freed
+    )
+    return tuple(dict.fromkeys([*(queue for each in mended for queue in each.queues), *others]))
 
 
 @dataclass(eq=False)
 class Repair:
-    """A repair under way in a notebook; `repair` makes it.
+    """A repair under way in a notebook; `apply_changes` makes it.
 
     Shown, it is the question, then the progress, then where everything stands; where nobody can be
     asked, only the last.
 
     Attributes:
-        org: the organisation that it was proven from.
+        org: the organization that it was proven from.
         found: its findings.
         proof: of the changes they propose.
-        live: the organisation within reach; None: it can't be applied.
+        live: the organization within reach; None: it can't be applied.
         why_not: why it was not applied, as long as it was not.
-        queues: gives the identities of the queues to try again, when it is carried out.
+        queues: gives the identities of the queues to retry, when it is carried out.
         ticket: of the service desk.
         limit: seconds to watch the queues.
         min_messages: queues with fewer messages do not count as stuck.
@@ -129,7 +146,7 @@ class Repair:
         r"""Make the changes that a person confirmed by name, retry, watch, verify.
 
         Args:
-            confirmed: identities of connectors, `EX16A\Relay`; or these with the hash of the list
+            confirmed: identities of connectors, `EX16A\Relay`; or these with the hash of the change
                 that was proven to that person.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
@@ -192,13 +209,13 @@ class Repair:
 
     @property
     def _hashes(self) -> dict[str, str]:
-        """What may be confirmed: each connector to the hash of the list it must have now."""
+        """What may be confirmed: each connector to the hash of its change, or of what is there."""
         there = {entry.connector: entry.new_sha256 for one in self._earlier for entry in one.there}
-        return there | {one.identity: one.sha256 for one in self.proof.changes}
+        return there | {one.identity: one.both_sha256 for one in self.proof.changes}
 
     @cached_property
     def _earlier(self) -> tuple[earlier.Unfinished, ...]:
-        """Repairs that stopped when a list was there, and that can go on."""
+        """Repairs that stopped when new values were there, and that can go on."""
         return earlier.that_can_go_on(runs_folder(), self.org)
 
     @cached_property
@@ -236,7 +253,7 @@ class Repair:
         return str(self.outcome.table())
 
 
-def repair(  # noqa: PLR0913 - the parameters of the notebook
+def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
     org: Snapshot,
     found: Diagnosis,
     proof: Proof,
@@ -252,18 +269,18 @@ def repair(  # noqa: PLR0913 - the parameters of the notebook
     r"""Prepare a repair; carry it out where it was confirmed already.
 
     Args:
-        org: the organisation that it was proven from.
+        org: the organization that it was proven from.
         found: its findings.
         proof: of the changes they propose.
         apply: whether it may be applied at all.
         confirmed: what a person confirmed before this notebook began: `EX16A\Relay=HASH`, the hash
-            being that of the list as it was proven.
-        queues: the queues to try again: their identities, or what `choose_queues` gave; None:
+            being that of the change as it was proven.
+        queues: the queues to retry: their identities, or what `choose_queues` gave; None:
             those of the findings.
         ticket: of the service desk.
         wait_minutes: how long to watch the queues.
         min_messages: queues with fewer messages do not count as stuck.
-        live: the organisation within reach; None: the one the snapshot was read from.
+        live: the organization within reach; None: the one the snapshot was read from.
     """
     if apply and live is None and is_live(org.origin):
         live = live_organisation(org.origin)
@@ -286,13 +303,13 @@ def repair(  # noqa: PLR0913 - the parameters of the notebook
 
 
 def going_on(left: earlier.Unfinished) -> str:
-    """What it means to go on with a repair that stopped when its lists were there."""
-    queues = f"try {joined(left.queues)} again and " if left.queues else ""
-    return f"Its new list is there since an earlier run ({left.folder.name}): {queues}verify it."
+    """What it means to go on with a repair that stopped when its new values were there."""
+    queues = f"retry {joined(left.queues)} and " if left.queues else ""
+    return f"An earlier run ({left.folder.name}) set its new values: {queues}verify it."
 
 
 def what_changed(work: Repair) -> Table | Following:
-    """The organisation before and after, compared by what it does to every address.
+    """The organization before and after, compared by what it does to every address.
 
     Columns of the frame: those of `Comparison.table`; no rows where nothing was read afterwards.
     """

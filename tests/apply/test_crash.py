@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from applying import NEW, OLD, RELAYS, Bench, again, bench
+from applying import NEW, OLD, RELAYS, Bench, Killed, KillingClock, again, bench
 from mailflow.apply import journal as journals
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import outcome
 from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import put_back
-from mailflow.sources.shell import Call, Reply
-
-
-class Killed(BaseException):
-    """Nothing of ours catches it, as nothing catches a kill."""
-
-
-class Clock:
-    """Counts the steps, before and after each, and kills at one of them."""
-
-    def __init__(self, at: int) -> None:
-        """Kill at this step."""
-        self.at, self.steps = at, 0
-
-    def step(self) -> None:
-        """One more; the end, if it is that one."""
-        self.steps += 1
-        if self.steps == self.at:
-            raise Killed
-
-    def meddle(self, _: str, call: Call, go_on: Callable[[], Reply]) -> Reply:
-        """A call to a server, but for watching the queues drain, which changes nothing."""
-        if call.cmdlet == "Get-Queue":
-            return go_on()
-        self.step()
-        reply = go_on()
-        self.step()
-        return reply
 
 
 def _killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, back: bool = False
 ) -> tuple[Bench, int]:
     """A repair, or its way back, that was killed at this step; how many steps it made."""
-    clock = Clock(10**9 if back else at)
+    clock = KillingClock(10**9 if back else at)
     one = bench(tmp_path, meddle=clock.meddle)
     whole = journals.write_whole
 
@@ -141,10 +112,10 @@ def test_killed_at_every_step_of_the_way_back(
     for at in range(1, steps + 1):
         home = tmp_path / str(at)
         one, _ = _killed(home, monkeypatch, at, back=True)
-        truth = ["put back" if one.listed(name) == OLD else "verified" for name in RELAYS]
+        truth = ["rolled back" if one.listed(name) == OLD else "verified" for name in RELAYS]
         told = _told(one, home)
         if told is None:
-            assert truth in (["put back"] * 2, ["verified"] * 2), at
+            assert truth in (["rolled back"] * 2, ["verified"] * 2), at
         else:
             assert told == truth, at
         _goes_back(one, home)

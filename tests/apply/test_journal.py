@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from applying import NEW, OLD, RELAYS, bench
+from applying import NEW, OLD, RELAYS, again, bench
+from kinds import KINDS, practice_with
+from mailflow.analysis.change import printed
 from mailflow.apply.journal import FILE, SCHEMA, DamagedError, Journal, journals
 from mailflow.errors import InputError
 
@@ -41,9 +44,15 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 
     assert read == written
     assert [one.queue for one in read.queues] == ["EX10A\\1187"]
-    assert (read.lists[0].old, read.lists[0].new) == (OLD, NEW)
-    assert (read.lists[0].note, read.lists[0].why) == ("done", "because")
-    assert read.lists[0].controller == "dc1"
+    (change,) = read.connectors[0].changes
+    assert change.as_json() == {
+        "identity": RELAYS[0],
+        "parameter": "RemoteIPRanges",
+        "old": list(OLD),
+        "new": list(NEW),
+    }
+    assert (read.connectors[0].note, read.connectors[0].why) == ("done", "because")
+    assert read.connectors[0].controller == "dc1"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +100,13 @@ def test_what_is_no_journal_is_told(tmp_path: Path, content: bytes) -> None:
 def test_a_higher_number_says_what_to_do(tmp_path: Path) -> None:
     """The file, its number, the number that is read, the next action."""
     file = _begun(tmp_path).file
-    file.write_text(file.read_text().replace(SCHEMA, "mailflow.apply/2"))
+    file.write_text(file.read_text().replace(SCHEMA, "mailflow.apply/3"))
 
     with pytest.raises(InputError) as caught:
         Journal.load(tmp_path / "first")
 
     assert str(file) in str(caught.value)
-    assert "schema mailflow.apply/2" in str(caught.value)
+    assert "schema mailflow.apply/3" in str(caught.value)
     assert f"reads {SCHEMA}; use the newer version" in str(caught.value)
 
 
@@ -134,13 +143,13 @@ def test_what_a_way_back_does_not_need_may_be_missing(tmp_path: Path) -> None:
     for name in ("ticket", "started", "ended", "queues"):
         del document[name]
     for one in document["connectors"]:
-        for name in ("undo", "controller", "why"):
+        for name in ("command", "undo", "controller", "why"):
             del one[name]
     journal.file.write_text(json.dumps(document))
 
     read = Journal.load(tmp_path / "first")
 
-    assert [one.old for one in read.lists] == [OLD, OLD]
+    assert [printed(one.old["RemoteIPRanges"]) for one in read.connectors] == [list(OLD)] * 2
     assert (read.ticket, read.started, read.ended, read.queues) == ("", "", None, [])
     assert not read.is_being_worked_on
 
@@ -158,10 +167,10 @@ def test_what_a_journal_must_hold(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["connector", "server", "old", "new", "note", "old_sha256", "new_sha256"]
+    "name", ["connector", "server", "changes", "note", "old_sha256", "new_sha256"]
 )
-def test_what_a_way_back_needs(tmp_path: Path, name: str) -> None:
-    """Without a list, its hash or what was done there is none: the missing key is named."""
+def test_what_a_rollback_needs(tmp_path: Path, name: str) -> None:
+    """Without values, their hash or what was done there is none: the missing key is named."""
     file = _begun(tmp_path).file
     document = json.loads(file.read_text())
     del document["connectors"][1][name]
@@ -169,6 +178,44 @@ def test_what_a_way_back_needs(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(InputError, match=rf"no key '{name}'"):
         Journal.load(tmp_path / "first")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"old": "Tls"}, "no value of RemoteIPRanges"),
+        ({"new": ["10.0.5.0/24", 5]}, "no value of RemoteIPRanges"),
+        ({"new": ["10.0.5.0/240"]}, "10.0.5.0/240"),
+        ({"new": None}, "no value of RemoteIPRanges"),
+        ({"parameter": "Banner"}, "no such parameter: 'Banner'"),
+        ({"parameter": "Enabled"}, "no value of Enabled"),
+        ({"parameter": ["Enabled"]}, "no such parameter"),
+    ],
+)
+def test_a_change_that_is_none(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    """A parameter that this version never sets, and a value that it cannot have."""
+    file = _begun(tmp_path).file
+    document = json.loads(file.read_text())
+    document["connectors"][1]["changes"][0] |= change
+    file.write_text(json.dumps(document))
+
+    with pytest.raises(InputError, match=re.escape(why)):
+        Journal.load(tmp_path / "first")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_comes_back(tmp_path: Path, kind: str) -> None:
+    """Old and new value of each parameter, as JSON holds them, with the hashes of the edit."""
+    proof = again(practice_with(kind), tmp_path / "none").proof
+    written = Journal.begin(tmp_path, "winrm://ex16a", proof.changes, [], now=NOW)
+
+    read = Journal.load(tmp_path)
+
+    assert read == written
+    for entry, edit in zip(read.connectors, proof.changes, strict=True):
+        assert entry.changes == edit.changes
+        assert (entry.old_sha256, entry.new_sha256) == (edit.sha256, edit.new_sha256)
+        assert (entry.command, entry.undo) == (edit.command, edit.undo)
 
 
 def test_a_list_that_was_meddled_with(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def _damage(runs: Path) -> None:
     for name, content in {
         "cut": b"{",
         "foreign": b'{"schema": "terraform/4", "connectors": []}',
-        "higher": b'{"schema": "mailflow.apply/2"}',
+        "higher": b'{"schema": "mailflow.apply/3"}',
         "no-list": b"[]",
     }.items():
         (runs / name).mkdir()
@@ -197,4 +197,4 @@ def test_no_runs_at_all(tmp_path: Path) -> None:
     shown = table(look_back(tmp_path / "nowhere", one.org, now=NOW_IS))
 
     assert shown.frame.empty
-    assert "None was left unfinished." in str(shown)
+    assert "Interrupted repairs: none." in str(shown)

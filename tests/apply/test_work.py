@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from applying import NEW, OLD, RELAYS, Bench, again, bench
+from mailflow.analysis.capabilities import Effect
+from mailflow.apply import work
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
+from mailflow.exchange.ranges import parse_range
+from mailflow.repair.claim import Moved
 from mailflow.sources.shell import Call, Fault, Reply
 
 
@@ -29,11 +34,15 @@ def test_the_article_from_stuck_to_drained(tmp_path: Path) -> None:
     assert carried.journal is not None
     assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
     assert [one.waiting(name) for name in ("EX10A\\1187", "EX10B\\902")] == [0, 0]
-    assert [entry.note for entry in carried.journal.lists] == ["verified", "verified"]
+    assert [entry.note for entry in carried.journal.connectors] == ["verified", "verified"]
     found = _outcome(one, carried)
     assert (found.state, found.exit_code) == ("verified", 0)
     kept = json.loads((tmp_path / "first" / "apply.json").read_text())
-    assert [entry["old"] for entry in kept["connectors"]] == [list(OLD), list(OLD)]
+    ranges = {"parameter": "RemoteIPRanges", "old": list(OLD), "new": list(NEW)}
+    assert [entry["changes"] for entry in kept["connectors"]] == [[ranges], [ranges]]
+    assert [entry["command"] for entry in kept["connectors"]] == [
+        change.command for change in one.proof.changes
+    ]
     assert kept["ended"] is not None
 
 
@@ -105,6 +114,35 @@ def test_another_hash_than_the_proven_one(tmp_path: Path) -> None:
     assert not (tmp_path / "first").exists()
 
 
+def test_another_change_of_the_same_list(tmp_path: Path) -> None:
+    """The old values are the confirmed ones, the new ones are not: nobody confirmed these."""
+    one = bench(tmp_path)
+    confirmed = one.confirmed
+    first, second = one.proof.changes
+    other = replace(second, after=replace(second.after, ranges=second.before.ranges[1:]))
+    one.work.proof = replace(one.proof, changes=(first, other))
+
+    carried = one.work.carry_out(confirmed)
+
+    assert f"the change of {RELAYS[1]} is not the one" in carried.refused
+    assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
+
+
+def test_a_part_that_would_harm_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is confirmed alone must not take anything from other hosts either."""
+    one = bench(tmp_path)
+    loses = Effect(loses=("relaying",))
+    moved = Moved("EX16A", (), parse_range("10.0.5.0/24"), None, None, loses)
+    harmful = replace(one.proof, moved=(moved,))
+    monkeypatch.setattr(work, "prove", lambda *_: harmful)
+
+    carried = one.work.carry_out({RELAYS[0]: one.confirmed[RELAYS[0]]})
+
+    assert "would lose relaying" in carried.refused
+    assert "Confirm the others as well" in carried.refused
+    assert one.listed(RELAYS[0]) == OLD
+
+
 def test_a_list_that_somebody_changed_meanwhile(tmp_path: Path) -> None:
     """Refused before anything is set, and the list that is there now is shown (S8.68)."""
     one = bench(tmp_path)
@@ -160,7 +198,7 @@ def test_one_of_two_confirmed(tmp_path: Path) -> None:
 
     assert [one.listed(name) for name in RELAYS] == [NEW, OLD]
     found = _outcome(one, carried)
-    assert [entry.note for entry in found.lists] == ["verified"]
+    assert [entry.note for entry in found.connectors] == ["verified"]
     assert (found.state, found.exit_code) == ("done in part", 2)
     assert found.repair[0] == one.proof.changes[1].command
     assert RELAYS[1] in " ".join(row.why for row in found.diagnosis.unread)
@@ -180,7 +218,7 @@ def test_what_exchange_refuses(tmp_path: Path) -> None:
     assert "The values are wrong." in carried.stopped
     found = _outcome(one, carried)
     assert (found.state, found.exit_code) == ("refused", 1)
-    assert [entry.note for entry in found.lists] == ["refused", "not begun"]
+    assert [entry.note for entry in found.connectors] == ["refused", "not begun"]
 
 
 def test_a_set_that_is_taken_and_not_there(tmp_path: Path) -> None:
@@ -216,7 +254,7 @@ def test_a_server_that_falls_silent_in_the_middle(tmp_path: Path) -> None:
 
     assert "not known" in carried.stopped
     found = _outcome(one, carried)
-    assert [entry.note for entry in found.lists] == ["done", "begun"]
+    assert [entry.note for entry in found.connectors] == ["done", "begun"]
     assert (found.state, found.exit_code) == ("done, not verified", 2)
     assert found.undo == tuple(change.undo for change in reversed(one.proof.changes))
     assert one.waiting("EX10A\\1187") > 0, "it stopped before the queues"
@@ -271,7 +309,7 @@ def test_something_else_changed_meanwhile(tmp_path: Path) -> None:
     one = bench(tmp_path, meddle=meddle)
     found = _outcome(one, one.work.carry_out(one.confirmed))
 
-    assert [entry.note for entry in found.lists] == ["done", "verified"]
+    assert [entry.note for entry in found.connectors] == ["done", "verified"]
     assert (found.state, found.exit_code) == ("done, not verified", 2)
     assert found.diagnosis.verdict != "clear"
 
@@ -298,7 +336,7 @@ def test_the_way_back(tmp_path: Path) -> None:
 
     assert stopped == ["", ""]
     assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
-    notes = [entry.note for entry in Journal.load(tmp_path / "first").lists]
+    notes = [entry.note for entry in Journal.load(tmp_path / "first").connectors]
     assert notes == ["put back", "put back"]
 
 

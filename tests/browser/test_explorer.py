@@ -133,7 +133,7 @@ def test_a_change_is_confirmed_and_followed(
     shown = runbook_page(_notebook(tmp_path))
     shown.run_all()
     page, keys = shown.page, shown.page.keyboard
-    button = page.get_by_role("button", name="Change the lists")
+    button = page.get_by_role("button", name="Apply changes")
     first = page.get_by_label("Confirm change 1")
     first.focus()
     keys.type("EX16A\\relay")
@@ -142,7 +142,7 @@ def test_a_change_is_confirmed_and_followed(
     keys.press("Control+A")
     keys.type("EX16A\\Relay")
     page.get_by_text("Will be changed: EX16A\\Relay. Stays as it is: EX16B\\Relay.").wait_for()
-    _tab_to(shown, "Change the lists")
+    _tab_to(shown, "Apply changes")
     keys.press("Enter")
     bar = page.locator(".mf-progress")
     bar.get_by_role("progressbar", name="Draining").wait_for()

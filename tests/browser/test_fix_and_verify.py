@@ -34,7 +34,7 @@ def _drive(open_page: Open, home: Path, one: Served) -> None:
     assert [one.is_checked() for one in boxes] == [True, True]
     boxes[1].uncheck()
     boxes[1].check()
-    button = page.get_by_role("button", name="Change the lists")
+    button = page.get_by_role("button", name="Apply changes")
     assert button.is_disabled()
     for number, name in enumerate(RELAYS, start=1):
         page.get_by_label(f"Confirm change {number}").fill(name)
@@ -48,7 +48,7 @@ def _drive(open_page: Open, home: Path, one: Served) -> None:
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
     assert (shown.errors, shown.outside()) == ([], [])
     (folder,) = (shown.lab.folder / "runs").iterdir()
-    assert [entry.note for entry in Journal.load(folder).lists] == ["verified", "verified"]
+    assert [entry.note for entry in Journal.load(folder).connectors] == ["verified", "verified"]
     kept = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
     assert kept["apply"]["state"] == "verified"
     everything = b"".join(file.read_bytes() for file in folder.iterdir())

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from mailflow.steps.change import edited
-from mailflow.steps.claim import Proof
-from mailflow.steps.proof import prove, prove_findings
 
 from faulty import ANONYMOUS, ANY_RECIPIENT, faulty
 from mailflow.cli.whatif_screen import whatif_screen
+from mailflow.repair.claim import Proof
+from mailflow.repair.impact import prove
+from mailflow.repair.request import edited
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
+from mailflow.steps.proposal import prove_findings
 from organisations import E2010, E2019, Organisation, article, healthy
 
 SUBMIT = "ms-Exch-SMTP-Submit"
@@ -55,7 +56,7 @@ def flat(text: str) -> str:
 
 
 def test_the_article() -> None:
-    """Section 0.3: what it repairs, that nobody else is touched, the commands and the way back."""
+    """Section 0.3: what it repairs, that nobody else is touched, the commands and the rollback."""
     actual = proposed(article(), taken=datetime(2026, 11, 23, 14, 2, tzinfo=UTC))
 
     old = '-RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"'
@@ -66,37 +67,40 @@ REPAIRS       EX10A and EX10B would be let in by EX16A and EX16B, and are not
               Nobody else would be answered differently.
 CHANGE        EX16A\Relay
                 removes     10.0.0.11 and 10.0.0.12
-                then holds  10.0.5.0/24
+                result      10.0.5.0/24
               EX16B\Relay
                 removes     10.0.0.11 and 10.0.0.12
-                then holds  10.0.5.0/24
-SERVERS       EX16A, port 25: Default Frontend EX16A answers instead of Relay
+                result      10.0.5.0/24
+AFFECTED SERVERS
+              EX16A, port 25: Default Frontend EX16A answers instead of Relay
                 EX10A  10.0.0.11  is let in, and was not before
                 EX10B  10.0.0.12  is let in, and was not before
               EX16B, port 25: Default Frontend EX16B answers instead of Relay
                 EX10A  10.0.0.11  is let in, and was not before
                 EX10B  10.0.0.12  is let in, and was not before
-COMPARED      every IPv4 and IPv6 address at 4 endpoints of EX16A and EX16B (14
+SCOPE         every IPv4 and IPv6 address at 4 endpoints of EX16A and EX16B (14
               blocks); whoever is not named here is answered as before
-REHEARSE      Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24" -WhatIf
+DRY RUN       Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24" -WhatIf
               Set-ReceiveConnector "EX16B\Relay" -RemoteIPRanges "10.0.5.0/24" -WhatIf
-DO            Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"
+APPLY         Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.0/24"
               Set-ReceiveConnector "EX16B\Relay" -RemoteIPRanges "10.0.5.0/24"
-UNDO          Set-ReceiveConnector "EX16B\Relay" {old}
+ROLLBACK      Only if the change causes problems: these commands restore the
+              previous values. They are not part of the repair.
+              Set-ReceiveConnector "EX16B\Relay" {old}
               Set-ReceiveConnector "EX16A\Relay" {old}
-NOT KNOWN     nothing"""
+UNDETERMINED  none"""
     assert actual == expected.lstrip()
 
 
 def test_a_range_that_is_split() -> None:
-    """Section 1.4: what goes, what comes instead, and what the list holds then."""
+    """Section 1.4: what goes, what comes instead, and what the list is then."""
     org = article().change(r"EX16A\Relay", ranges="10.0.0.0/24").remove(r"EX16B\Relay")
 
     assert (
         "CHANGE        EX16A\\Relay\n"
         "                removes     10.0.0.0/24\n"
         "                adds        10.0.0.0-10.0.0.10 and 10.0.0.13-10.0.0.255\n"
-        "                then holds  10.0.0.0-10.0.0.10 and 10.0.0.13-10.0.0.255\n"
+        "                result      10.0.0.0-10.0.0.10 and 10.0.0.13-10.0.0.255\n"
     ) in proposed(org)
 
 
@@ -112,12 +116,12 @@ def test_printers_that_would_lose_the_right_to_relay() -> None:
 
     assert "\nCHANGES       256 addresses would lose relaying without logging on.\n" in actual
     assert (
-        "\nOTHERS        EX16A, port 25: Default Frontend EX16A answers instead of Relay\n"
+        "\nOTHER HOSTS   EX16A, port 25: Default Frontend EX16A answers instead of Relay\n"
         "                10.0.5.0/24 (256 addresses)\n"
         "                  loses      relaying without logging on\n"
         "                  gains      Exchange Server authentication,"
     ) in actual
-    assert actual.endswith("\nNOT KNOWN     nothing")
+    assert actual.endswith("\nUNDETERMINED  none")
 
 
 def test_rights_that_were_not_read() -> None:
@@ -126,7 +130,7 @@ def test_rights_that_were_not_read() -> None:
 
     assert "what becomes of relaying without logging on is not known." in flat(actual)
     assert "\n                  not known  relaying without logging on\n" in actual
-    assert actual.endswith("rights or settings there were not read")
+    assert actual.endswith("rights or settings there are missing")
 
 
 def test_mail_that_would_break() -> None:
@@ -145,7 +149,7 @@ def test_a_break_that_is_not_certain() -> None:
     actual = asked(org, add=["10.0.0.11"])
 
     assert "\nNOT CERTAIN   EX10A would no longer be let in by EX16A:" in actual
-    assert "see NOT KNOWN." in actual
+    assert "see UNDETERMINED." in actual
     assert "whoever is not named" not in actual
 
 
@@ -176,43 +180,90 @@ def test_what_breaks_stands_first() -> None:
 def test_hosts_that_lose_stand_first() -> None:
     """Before those of which something is not known, whatever their addresses."""
     actual = asked(article(), remove=[PRINTERS], add=["10.0.9.0/24"])
-    below = actual[actual.index("\nOTHERS") : actual.index("\nCOMPARED")]
+    below = actual[actual.index("\nOTHER HOSTS") : actual.index("\nSCOPE")]
 
     assert below.index("10.0.9.0/24") < below.index(PRINTERS)
     assert "256 addresses would lose Exchange Server authentication," in flat(actual)
 
 
-def test_a_repair_of_a_part() -> None:
-    """Contract, section 4: a list that was cut is not written, and the head tells of it."""
+def test_no_repair_of_a_part() -> None:
+    """Design 4.0: a list that was cut is not written, and what is left alone would not repair."""
     actual = proposed(article().change(r"EX16A\Relay", ranges_complete=False))
 
-    assert "\nREPAIRS PART  EX10A and EX10B would be let in by EX16B," in actual
-    assert "It does not repair all that was found" in actual
-    assert "\nNOT PROPOSED  EX16A\\Relay: Its list was cut off in the capture" in actual
-    assert actual.endswith("\nNOT KNOWN     what was cut off the list of EX16A\\Relay")
+    assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual
+    assert "No change is proposed: data that it would rest on is missing." in actual
+    assert "\nNOT PROPOSED  EX16A\\Relay: RemoteIPRanges of EX16A\\Relay are truncated" in actual
+    assert "Set-ReceiveConnector" not in actual
+    assert actual.endswith("\nUNDETERMINED  the data named above")
 
 
 def test_no_list_was_read_to_the_end() -> None:
-    """It is decided what is wrong, and what is missing for the repair; no all-clear."""
+    """It is decided what is wrong, and what is missing for the repair; each reason once."""
     org = article()
     for server in ("EX16A", "EX16B"):
         org.change(rf"{server}\Relay", ranges_complete=False)
     actual = proposed(org)
 
     assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual
-    assert "No change is proposed, for not all was read that it rests on." in actual
-    assert "\nNOT KNOWN     EX16A\\Relay: Its list was cut off" in actual
+    for server in ("EX16A", "EX16B"):
+        assert flat(actual).count(rf"RemoteIPRanges of {server}\Relay are truncated") == 1
+        assert f"\n              Get-ReceiveConnector -Server {server} | Export-Clixml" in actual
 
 
 def test_what_else_was_found() -> None:
-    """What no list mends is told beside the proposal, with its commands."""
-    org = article().change(r"EX16A\Relay", bindings="0.0.0.0:25, 0.0.0.0:2525")
+    """What no command mends is told beside the proposal."""
+    org = article().add_queue("EX10A", error="452 4.3.1 Insufficient system resources")
     actual = proposed(org)
 
-    assert "\nREPAIRS PART  " in actual
-    assert "\nNOT PROPOSED  EX16A\\Relay: Exchange would refuse it: The values that" in actual
-    assert "\nALSO DO       Move EX16A\\Relay to HubTransport" in actual
-    assert '"EX16A\\Relay" -TransportRole HubTransport' in actual
+    assert "\nREPAIRS PART  EX10A and EX10B would be let in by EX16A and EX16B" in actual
+    assert "It does not repair all that was found, see below." in actual
+    assert "\nALSO DO       " in actual
+
+
+def test_several_parameters_of_one_connector() -> None:
+    """Section 3.4: old and new of each, one command for both, and the same for the rollback."""
+    name = r"EX16A\Default Frontend EX16A"
+    org = healthy().change(name, auth="Tls", fqdn="mail.contoso.com")
+    actual = proposed(org)
+
+    assert (
+        f"\nCHANGE        {name}\n"
+        "                AuthMechanism  Tls -> Tls, ExchangeServer\n"
+        "                Fqdn  mail.contoso.com -> ex16a.contoso.com\n"
+    ) in actual
+    assert (
+        f'\nAPPLY         Set-ReceiveConnector "{name}" -AuthMechanism Tls,ExchangeServer '
+        '-Fqdn "ex16a.contoso.com"\n'
+    ) in actual
+    assert (
+        "previous values. They are not part of the repair.\n"
+        f'              Set-ReceiveConnector "{name}" -AuthMechanism Tls '
+        '-Fqdn "mail.contoso.com"\n'
+    ) in actual
+
+
+def test_a_long_list_is_told_by_what_goes_and_what_comes() -> None:
+    """Contract 9: the command holds all of it, and beside it stands the difference."""
+    many = [f"10.7.{number}.1" for number in range(60)]
+    actual = asked(article().change(r"EX16A\Relay", ranges=", ".join(["10.0.0.11", *many])),
+                   remove=["10.0.0.11"], add=["10.8.0.0/24"])  # fmt: skip
+
+    whole = ",".join(f'"{one}"' for one in [*many, "10.8.0.0/24"])
+    assert f'APPLY         Set-ReceiveConnector "EX16A\\Relay" -RemoteIPRanges {whole}\n' in actual
+    assert (
+        r"EX16A\Relay RemoteIPRanges: 61 elements -> 61 elements; remove 10.0.0.11; "
+        "add 10.8.0.0/24"
+    ) in flat(actual)
+    assert "may refuse" not in actual
+
+
+def test_a_list_that_exchange_may_refuse() -> None:
+    """S1.35: above 1,200 entries, where it grew."""
+    many = [f"10.7.{number // 250}.{number % 250}" for number in range(1200)]
+    org = article().change(r"EX16A\Relay", ranges=", ".join(many))
+    actual = asked(org, add=["10.8.0.0/24"])
+
+    assert "would have 1,201 remote IP ranges. Exchange may refuse more than 1,200" in flat(actual)
 
 
 def test_a_list_that_was_cut_gets_no_command() -> None:
@@ -220,30 +271,32 @@ def test_a_list_that_was_cut_gets_no_command() -> None:
     actual = asked(article().change(r"EX16A\Relay", ranges_complete=False), remove=["10.0.0.11"])
 
     assert "Set-ReceiveConnector" not in actual
-    assert "\nNO COMMAND    EX16A\\Relay: its list was not read to the end" in actual
-    assert "then holds 10.0.0.12 and 10.0.5.0/24, and what was cut off" in flat(actual)
+    assert "\nNO COMMAND    EX16A\\Relay: RemoteIPRanges is truncated or missing" in actual
+    assert "result 10.0.0.12 and 10.0.5.0/24, and what was truncated" in flat(actual)
 
 
 def test_an_old_list_that_would_not_come_back() -> None:
-    """S8.65: the way back is shown with what Exchange would say of it."""
+    """S8.65: instead of the rollback stands what Exchange would say of it."""
     org = article().add_relay("EX16A", PRINTERS, "10.0.0.11", name="Twin", enabled=False)
     actual = asked(org, remove=["10.0.0.11", PRINTERS])
 
-    assert "\nNO WAY BACK   EX16A\\Relay: Exchange would not take its old list back" in actual
+    assert "\nROLLBACK" not in actual
+    assert "\nNO ROLLBACK   EX16A\\Relay: Exchange would refuse the current values" in actual
 
 
-def test_a_list_that_was_empty_has_no_way_back() -> None:
+def test_a_list_that_was_empty_has_no_rollback() -> None:
     """S8.64: whether Exchange takes an empty list is not known."""
     actual = asked(article().change(r"EX16A\Relay", ranges=()), add=[PRINTERS])
 
-    assert "\nUNDO" not in actual
-    assert "\nNO WAY BACK   EX16A\\Relay: its list was empty" in actual
+    assert "\nROLLBACK" not in actual
+    assert "\nNO ROLLBACK   EX16A\\Relay: its current values cannot be set" in actual
 
 
 def test_hostile_names_are_shown_and_not_obeyed() -> None:
     """Escape sequences, bidi marks and line feeds: written out; no command holds them."""
-    org = healthy().add_relay("EX16A", "10.0.0.11", "10.9.9.9", name="x\x1b[31m\u202ey\nEX16B")
-    actual = proposed(org)
+    name = "x\x1b[31m\u202ey\nEX16B"
+    org = healthy().add_relay("EX16A", "10.0.0.11", "10.9.9.9", name=name).snapshot()
+    actual = whatif_screen(prove(org, [edited(org, "EX16A", name, remove=["10.0.0.11"])]))
 
     assert "\x1b" not in actual
     assert "\u202e" not in actual
@@ -298,12 +351,14 @@ def test_colour_only_repeats_the_label(
 def test_any_repair_fits_80_columns(number: int) -> None:
     """Whatever changes: within the width, each connector and each server named."""
     org, planned = faulty(number)
-    proof = prove(org, planned.changes)
+    proof = prove(org, planned.edits)
     text = whatif_screen(proof)
 
     assert wide_lines(text) == []
     for one in proof.changes:
-        assert f"{one.identity} {'removes' if one.removed else 'adds'}" in flat(text)
+        first = {"RemoteIPRanges": "removes" if one.removed else "adds"}
+        name = one.parameters[0]
+        assert f"{one.identity} {first.get(name, name)} " in flat(text)
         assert one.command in text
         assert one.undo in text
     for way in proof.reached:

@@ -366,6 +366,50 @@ def test_words_that_are_no_flags(bench: Bench) -> None:
     assert put(bench, ProtocolLoggingLevel="Some")
 
 
+def test_a_role(bench: Bench) -> None:
+    """FrontendTransport or HubTransport; refused where the other process has the endpoint."""
+    assert put(bench, TransportRole="HubTransport", Bindings=("10.0.0.21:2526",)) == []
+    assert bench.connector(RELAY).role is TransportRole.HubTransport
+    front = r"EX16A\Default Frontend EX16A"
+    assert put(bench, Bindings=("0.0.0.0:25",)) == [TEXT_A.format(front)]
+    assert put(bench, TransportRole="frontendtransport", Bindings=("0.0.0.0:25",)) == []
+    assert bench.connector(RELAY).role is TransportRole.FrontendTransport
+    assert "one of FrontendTransport, HubTransport" in put(bench, TransportRole="Mailbox")[0]
+
+
+def test_no_name(bench: Bench) -> None:
+    """$null is none (section 3.4)."""
+    assert put(bench, Fqdn="mail.contoso.example") == []
+    assert "FQDN parameter" in put(bench, AuthMechanism="Tls, ExchangeServer")[0]
+    assert put(bench, AuthMechanism="Tls, ExchangeServer", Fqdn=None) == []
+    assert bench.connector(RELAY).fqdn == ""
+
+
+def test_several_at_once(bench: Bench) -> None:
+    """All of them or none: the object is checked as it would be (S8.65)."""
+    before = bench.connector(RELAY)
+    assert put(bench, Enabled=False, PermissionGroups="AnonymousUsers, Custom") != []
+    assert bench.connector(RELAY) == before
+    assert put(bench, Enabled=False, PermissionGroups="ExchangeServers", Bindings="[::]:26") == []
+    now = bench.connector(RELAY)
+    assert (now.enabled, now.groups) == (False, GROUPS.ExchangeServers)
+    assert list(map(str, now.bindings)) == ["[::]:26"]
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [("EX10A", "TransportRole"), ("EX07", "SuppressXAnonymousTls"), ("EX07", "TransportRole")],
+)
+def test_an_older_shell_lacks_newer_parameters(bench: Bench, server: str, name: str) -> None:
+    """It does not know the properties either (S2.07)."""
+    bench.organisation.install("EX07", BUILDS["2007"], ["10.0.0.7"], site="x")
+    identity = rf"{server}\Default {server}"
+    reply = bench.run("Set-ReceiveConnector", server=server, Identity=identity, **{name: True})
+
+    assert reply.fault is not None
+    assert reply.fault.kind == "no-such-parameter"
+
+
 # -- The uniqueness check --------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab_snapshot import queue
+from mailflow.exchange.connectors import AuthMechanism
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
 from mailflow.lab.connector_objects import DetailedConnector
@@ -105,10 +106,12 @@ def test_what_is_not_on_the_list_never_gets_through(bench: Bench) -> None:
 
 
 def test_a_repair_can_be_allowed(bench: Bench) -> None:
-    """As for the client to live servers: the two calls of a repair and no other that writes."""
+    """As for the client to live servers: the calls of a repair and no other that writes."""
     calls = (
         Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.9.0.0/24",)}),
-        Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "RequireTLS": True}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "PermissionGroups": "Custom"}),
+        Call("Set-ReceiveConnector", {"Identity": RELAY, "AuthMechanism": "None", "Fqdn": None}),
         Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ("10.0.0.300",)}),
         Call("Retry-Queue", {"Identity": "EX10A\\1187", "Confirm": False}),
         Call("Retry-Queue", {"Filter": "Status -eq 'Retry'"}),
@@ -116,10 +119,11 @@ def test_a_repair_can_be_allowed(bench: Bench) -> None:
     replies = ask(bench, "EX16A", *calls, writing=True)
 
     assert [one.fault and one.fault.kind for one in replies] == [
-        *(None, "refused", "failed", None, "refused"),
+        *(None, "refused", "refused", None, "failed", None, "refused"),
     ]
     assert list(map(str, bench.connector(RELAY).ranges)) == ["10.9.0.0/24"]
-    assert bench.connector(RELAY).enabled
+    assert bench.connector(RELAY).require_tls is not True
+    assert (bench.connector(RELAY).auth, bench.connector(RELAY).fqdn) == (AuthMechanism(0), "")
 
 
 def test_what_exchange_refuses_of_a_repair_is_an_error(bench: Bench) -> None:

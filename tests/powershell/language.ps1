@@ -1,5 +1,5 @@
 # What PowerShell's own parser sees in scripts, as JSON: commands with their parameters, the lists
-# $Allowed and $Writes, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
+# $Allowed, $Writes, $Forms and $Words, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
 param([string] $ListOfPaths)
 
 $newTokens = @{
@@ -103,6 +103,8 @@ $all = foreach ($path in [IO.File]::ReadAllLines($ListOfPaths)) {
                 ForEach-Object { $_.Value })
         allowed = & $list '$Allowed'
         writes = & $list '$Writes'
+        forms = & $list '$Forms'
+        words = & $list '$Words'
     }
 }
 ConvertTo-Json -InputObject @($all) -Depth 6 -Compress

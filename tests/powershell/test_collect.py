@@ -129,15 +129,15 @@ def test_the_folder_is_the_organisation(starts: Mapping[str, Collected], way: st
     assert org.unread == ()
 
 
-def test_rights_are_those_on_custom_connectors(starts: Mapping[str, Collected]) -> None:
-    """Setup's own connectors are left out by the names that setup gives (S3.21)."""
+def test_rights_are_those_on_all_connectors(starts: Mapping[str, Collected]) -> None:
+    """Setup's own too, to which the hosts of a narrowed relay go (S3.21)."""
     org = starts["session"].snapshot()
-    custom = [one for one in org.connectors if setup_default(one) is None]
 
     assert {
         Right(one.server, one.name, "NT AUTHORITY\\ANONYMOUS LOGON", RELAY_RIGHT, deny=False)
-        for one in custom
+        for one in org.connectors
     } == set(org.rights)
+    custom = [one for one in org.connectors if setup_default(one) is None]
     assert len(custom) == 2
 
 

@@ -21,6 +21,7 @@ from mailflow.sources import wire
 from mailflow.sources.row import Enumeration, Items
 from mailflow.sources.shell import Argument, Call, Fault, Reply, ShellError, check
 from powershell.rig import Rig, Run, replies
+from sources.test_shell import BAD, GOOD
 
 WAYS = ("session", "snapin")
 SECONDS = 3
@@ -397,6 +398,22 @@ def given(**values: str) -> str:
     return " ".join(f"{name}={value}" for name, value in sorted(values.items()))
 
 
+def arrived(value: Argument) -> str:
+    """A value as the cmdlet sees it."""
+    if isinstance(value, tuple):
+        return f"list {'+'.join(value)}"
+    return (
+        "nothing"
+        if value is None
+        else f"{'Boolean' if value is True or value is False else 'String'} {value}"
+    )
+
+
+def ranges_of(name: str, value: Argument) -> str:
+    """What the cmdlet says that it sets, which are remote IP ranges alone."""
+    return "+".join(value) if name == "RemoteIPRanges" and isinstance(value, tuple) else ""
+
+
 ALL = f"list {'+'.join(RANGES)}"
 YES, NO = "SwitchParameter True", "SwitchParameter False"
 RELAY, QUEUE = "String EX16A\\Relay", "String EX10A\\14"
@@ -421,6 +438,36 @@ CHANGES: Mapping[str, tuple[Call, tuple[str, ...]]] = {
         setting(WhatIf=True, Confirm=False),
         (given(Confirm=NO, Identity=RELAY, RemoteIPRanges=ALL, WhatIf=YES),),
     ),
+    **{
+        f"{name} {number}": (
+            Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay", name: value}),
+            (given(**{"Identity": RELAY, name: arrived(value)}), f"set {ranges_of(name, value)}"),
+        )
+        for name, values in GOOD.items()
+        for number, value in enumerate(values)
+    },
+    "several at once": (
+        Call(
+            "Set-ReceiveConnector",
+            {
+                "Identity": "EX16A\\Relay",
+                "AuthMechanism": "Tls, ExchangeServer",
+                "Fqdn": "ex16a.contoso.example",
+                "Confirm": False,
+                "DomainController": "dc1",
+            },
+        ),
+        (
+            given(
+                AuthMechanism="String Tls, ExchangeServer",
+                Confirm=NO,
+                DomainController="String dc1",
+                Fqdn="String ex16a.contoso.example",
+                Identity=RELAY,
+            ),
+            "set ",
+        ),
+    ),
     "retry": (
         Call("Retry-Queue", {"Identity": "EX10A\\14", "Confirm": False}),
         (given(Confirm=NO, Identity=QUEUE), "retried"),
@@ -434,9 +481,23 @@ CHANGES: Mapping[str, tuple[Call, tuple[str, ...]]] = {
 
 NO_CHANGES: Mapping[str, Call] = {
     "another cmdlet": Call("Remove-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
-    "another parameter": setting(Enabled=False),
-    "bindings": setting(Bindings=("0.0.0.0:25",)),
-    "no list": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
+    "another parameter": setting(RequireTLS=False),
+    "nothing to set": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
+    "nothing but switches": Call(
+        "Set-ReceiveConnector",
+        {"Identity": "EX16A\\Relay", "Confirm": False, "DomainController": "dc1"},
+    ),
+    **{
+        f"bad {name} {number}": Call(
+            "Set-ReceiveConnector", {"Identity": "EX16A\\Relay", name: value}
+        )
+        for name, values in BAD.items()
+        for number, value in enumerate(values)
+        if value != ("",)  # the wire itself refuses it
+    },
+    "no identity but nothing": setting(Identity=None),
+    "a switch that is nothing": setting(Confirm=None),
+    "a controller that is nothing": setting(DomainController=None),
     "an empty list": setting(RemoteIPRanges=()),
     "a list of blanks": setting(RemoteIPRanges=("10.0.0.1", " ")),
     "a text for a list": setting(RemoteIPRanges="10.0.0.1"),

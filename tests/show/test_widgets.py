@@ -125,8 +125,8 @@ def test_nothing_is_confirmed_until_a_name_is_typed() -> None:
 @pytest.mark.parametrize(
     ("typed", "reason"),
     [
-        ("EX16A\\Rel", "not the whole name yet"),
-        ("ex16a\\relay", "Capital and small letters count"),
+        ("EX16A\\Rel", "Name incomplete."),
+        ("ex16a\\relay", "Case-sensitive: "),
         ("Relay", "The server&#39;s name is missing: EX16A\\Relay"),
         ("EX16B\\Relay", "That is another change; this one is of EX16A\\Relay"),
         ("EX16A\\Relay2", "Type EX16A\\Relay"),
@@ -146,7 +146,7 @@ def test_only_what_was_named_is_changed_and_that_is_said() -> None:
     made, calls = box(RELAY_A, RELAY_B)
     made.fields["EX16A\\Relay"].value = "EX16A\\Relay"
 
-    assert "Will be changed: EX16A\\Relay. Stays as it is: EX16B\\Relay." in every_html(made)
+    assert "Selected for change: EX16A\\Relay. Unchanged: EX16B\\Relay." in every_html(made)
     made.button.click()
     assert calls == [("EX16A\\Relay",)]
     assert "Confirmed:" in str(made)
@@ -158,7 +158,7 @@ def test_without_a_command_there_is_nothing_to_type() -> None:
 
     assert list(made.fields) == ["EX16B\\Relay"]
     assert "can't be confirmed" in every_html(made)
-    assert "No command can be given" in str(made)
+    assert "No command can be generated" in str(made)
 
 
 def test_a_box_without_changes_says_so() -> None:

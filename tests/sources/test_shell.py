@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.analysis.change import PARAMETERS
 from mailflow.sources.shell import (
     ALLOWED,
+    FORMS,
+    SETTINGS,
+    WORDS,
     WRITES,
     Argument,
     Call,
@@ -23,6 +28,64 @@ from mailflow.sources.winrm import Target, WinrmDoors
 
 RELAY, QUEUE = "EX16A\\Relay", "EX10A\\14"
 LIST = ("10.0.0.0-10.0.0.10", "10.0.5.0/24", "2001:db8::/64")
+GOOD: Mapping[str, tuple[Argument, ...]] = {
+    "AuthMechanism": ("None", "Tls", "Tls, Integrated, BasicAuth, BasicAuthRequireTLS"),
+    "Bindings": (("0.0.0.0:25",), ("10.0.0.21:2525", "[::]:25", "[2001:db8::11]:587")),
+    "Enabled": (True, False),
+    "Fqdn": ("ex16a.contoso.example", "EX16A", "a", "my_host-1.contoso.example", None),
+    "PermissionGroups": ("None", "AnonymousUsers", "ExchangeServers, ExchangeLegacyServers"),
+    "RemoteIPRanges": (
+        LIST,
+        ("10.0.0.1", "::1", "fe80::1%11", "10.0.0.0(255.255.255.0)", "10.0.0.0 - 10.0.0.9"),
+        ("10.0.0.0/8", "2001:db8::-2001:db8::ffff", "::/0", "0.0.0.0-255.255.255.255"),
+    ),
+    "SuppressXAnonymousTls": (True, False),
+    "TransportRole": ("FrontendTransport", "HubTransport"),
+}
+"""What each parameter may be."""
+
+BAD: Mapping[str, tuple[Argument, ...]] = {
+    "AuthMechanism": (
+        *("Custom", "Tls,Integrated", "Tls, ", ", Tls", "tls", "None, Tls", "Tls, None", "Tls\n"),
+        *("Tls; Remove-Item C:\\", "31", 31, True, ("Tls", "Integrated"), {"Add": ("Tls",)}, None),
+        *("ExchangeServers", "Tls Integrated", " Tls", "Tls, Integrated, $(hostname)"),
+    ),
+    "Bindings": (
+        *(("0.0.0.0",), ("0.0.0.0:25\n",), ("25",), (":25",), ("0.0.0.0:x",), ("[::]",)),
+        *(("::25",), ("0.0.0.0:25", "$(hostname):25"), ("0.0.0.0:250000",), "0.0.0.0:25"),
+        *(("*:25",), {"Add": ("0.0.0.0:25",)}, 25, None, ("0.0.0.0:25;[::]:25",)),
+    ),
+    "Enabled": ("True", "$true", 1, 0, None, ("True",), ("False",)),
+    "Fqdn": (
+        *("mail.contoso.example; x", "a b", "-a", "a-", ".a", "a.", "$(hostname)", "`a", '"', "'"),
+        *("a\n", "a\x00", "ma\u200bil", "m\u00fcller.example", "a" * 256, True, 1, ("a",)),
+        *("a|b", "a&b", "\u201ca\u201d", "a\\b", "a/b", "a:b", {"Add": ("a",)}, "*"),
+    ),
+    "PermissionGroups": (
+        *("Custom", "AnonymousUsers, Custom", "anonymoususers", "AnonymousUsers,ExchangeUsers"),
+        *("None, Partners", "Everyone", 13, True, None, ("AnonymousUsers",), "AnonymousUsers\n"),
+    ),
+    "RemoteIPRanges": (
+        *("10.0.0.1", ("host",), ("10.0.0.1\n",), ("10.0.0.1;10.0.0.2",), ("10.0.0.1,10.0.0.2",)),
+        *(("10.0.0.1", "$(hostname)"), ("10.0.0.0/x",), ("",), (), {"Remove": LIST}, None, 1, True),
+        *(("10.0.0.1--10.0.0.2",), ("10.0.0.1 -  10.0.0.2",), ("10.0.0.1 ",), ("-",), ("*",)),
+    ),
+    "SuppressXAnonymousTls": ("False", "$false", 0, 1, None, ("False",)),
+    "TransportRole": (
+        *(
+            "FrontendTransport, HubTransport",
+            "frontendtransport",
+            "Mailbox",
+            "All",
+            "None",
+            32,
+            True,
+        ),
+        *("HubTransport\n", ("HubTransport",), None, ""),
+    ),
+}
+"""What none of them may be, on either side of the wire."""
+
 CHANGES = (
     Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": LIST}),
     Call(
@@ -34,6 +97,15 @@ CHANGES = (
             "WhatIf": True,
             "Confirm": False,
         },
+    ),
+    *(
+        Call("Set-ReceiveConnector", {"Identity": RELAY, name: value})
+        for name, values in GOOD.items()
+        for value in values
+    ),
+    Call(
+        "Set-ReceiveConnector",
+        {"Identity": RELAY, "AuthMechanism": "Tls, ExchangeServer", "Fqdn": None, "Enabled": True},
     ),
     Call("Retry-Queue", {"Identity": QUEUE}),
     Call("Retry-Queue", {"Identity": "EX10A\\Shadow\\7", "WhatIf": True, "Confirm": False}),
@@ -47,13 +119,16 @@ def test_nothing_that_writes_is_allowed() -> None:
 
 
 def test_what_may_be_changed() -> None:
-    """A connector's list and a retry, for one object each, and nothing else of the two cmdlets."""
+    """What a repair sets and a retry, for one object each; nothing else of the two cmdlets."""
     assert {
         "Retry-Queue": {"Identity", "WhatIf", "Confirm"},
         "Set-ReceiveConnector": {
-            *("Identity", "RemoteIPRanges", "DomainController", "WhatIf", "Confirm"),
+            *("Identity", "DomainController", "WhatIf", "Confirm"),
+            *("AuthMechanism", "Bindings", "Enabled", "Fqdn", "PermissionGroups"),
+            *("RemoteIPRanges", "SuppressXAnonymousTls", "TransportRole"),
         },
     } == WRITES
+    assert set(PARAMETERS) == SETTINGS
 
 
 @given(name=st.sampled_from(sorted(ALLOWED)))
@@ -83,8 +158,14 @@ def test_a_change_leaves_only_where_changes_are_meant(call: Call) -> None:
         ("Retry-Queue", {"Identity": QUEUE, "Resubmit": True}),  # S8.72
         ("Retry-Queue", {"Filter": "Status -eq 'Retry'"}),
         ("Retry-Queue", {"Identity": QUEUE, "Server": "EX10A"}),
-        ("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": LIST, "Enabled": False}),
-        ("Set-ReceiveConnector", {"Identity": RELAY, "Bindings": ("0.0.0.0:25",)}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": LIST, "RequireTLS": False}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "Banner": "220 mail"}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "enabled": False}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "Confirm": False, "WhatIf": True}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "DomainController": "dc1"}),
+        ("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": True, "DomainController": None}),
+        ("Set-ReceiveConnector", {"Identity": None, "Enabled": True}),
+        ("Set-ReceiveConnector", {"Enabled": True}),
         ("Set-ReceiveConnector", {"Identity": RELAY, "remoteipranges": LIST}),
         ("set-receiveconnector", {"Identity": RELAY, "RemoteIPRanges": LIST}),
         ("Remove-ReceiveConnector", {"Identity": RELAY}),
@@ -122,6 +203,32 @@ def test_no_other_change_leaves(cmdlet: str, parameters: Mapping[str, Argument])
 
     assert caught.value.fault.kind == "refused"
     assert cmdlet in caught.value.fault.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_a_value_in_another_form(name: str, value: Argument) -> None:
+    """Custom is no group (S3.22); a host name has no other characters; a list is the whole one."""
+    for more in ({}, {"Enabled": True}):
+        parameters = {"Identity": RELAY, **more, name: value}
+        with pytest.raises(ShellError, match=f"Set-ReceiveConnector -{name}: ") as caught:
+            check(Call("Set-ReceiveConnector", parameters), writing=True)
+
+        assert caught.value.fault.kind == "refused"
+
+
+@pytest.mark.parametrize("name", sorted({*WORDS, *FORMS}))
+@given(text=st.text(max_size=60))
+def test_no_other_text_leaves(name: str, text: str) -> None:
+    """Whatever passes is made of the letters of a name, an address or a word of the list."""
+    value = (text,) if name in ("Bindings", "RemoteIPRanges") else text
+    try:
+        check(Call("Set-ReceiveConnector", {"Identity": RELAY, name: value}), writing=True)
+    except ShellError:
+        return
+
+    assert re.fullmatch(r"[0-9A-Za-z.:%/()\[\], _-]+", text)
 
 
 @pytest.mark.parametrize(

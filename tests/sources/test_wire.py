@@ -24,6 +24,7 @@ ARGUMENTS: st.SearchStrategy[Argument] = st.one_of(
     TEXTS,
     st.integers(-(2**31), 2**31 - 1),
     st.booleans(),
+    st.none(),
     LISTS,
     st.dictionaries(SAID, LISTS, max_size=2),
 )

@@ -6,10 +6,15 @@ import pytest
 
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot
-from mailflow.steps.change_request import change_commands, other_ways, proposed_change
+from mailflow.steps.change_request import (
+    change_commands,
+    other_ways,
+    proposed_change,
+    rollback,
+)
 from mailflow.steps.findings import findings
 from mailflow.steps.proposal import prove_proposal
-from organisations import E2010, E2016, Organisation, article
+from organisations import E2010, E2016, Organisation, article, healthy
 
 
 def _all(org: Snapshot) -> tuple[str, str, str]:
@@ -24,7 +29,10 @@ def _all(org: Snapshot) -> tuple[str, str, str]:
 
 
 def test_the_article() -> None:
-    """Both connectors with old and new list, four other ways, and all commands in order."""
+    """Both connectors with old and new list, four other ways, and all commands in order.
+
+    Rollback is no step: it stands apart, the last change first, with when to use it.
+    """
     org = open_source("demo:article")
     found = findings(org)
     proof = prove_proposal(org, found)
@@ -35,13 +43,52 @@ def test_the_article() -> None:
     assert set(change.frame["on"]) == {"nothing"}
     assert len(other_ways(found).frame) == 4
     commands = change_commands(proof, [r"EX10A\1187"]).frame
-    assert list(commands["step"]) == list(range(1, 8))
+    assert list(commands["step"]) == list(range(1, 6))
     assert list(commands["command"]) == [
         *(f"{one.command} -WhatIf" for one in proof.changes),
         *(one.command for one in proof.changes),
         r'Retry-Queue -Identity "EX10A\1187"',
-        *(one.undo for one in reversed(proof.changes)),
     ]
+    back = rollback(proof)
+    assert list(back.frame["command"]) == [one.undo for one in reversed(proof.changes)]
+    assert "step" not in back.frame.columns
+    assert back.caption.startswith("Only if the change causes problems")
+    assert set(change.frame["parameter"]) == {"RemoteIPRanges"}
+
+
+def test_other_parameters() -> None:
+    """Each in a row, with what it has in addition; two of one command beside each other."""
+    name = r"EX16A\Default Frontend EX16A"
+    org = healthy().change(name, auth="Tls", fqdn="mail.contoso.com", suppress_x_anonymous_tls=True)
+    found = findings(org.snapshot())
+    proof = prove_proposal(org.snapshot(), found)
+
+    rows = proposed_change(found, proof).frame[["parameter", "off", "on", "old", "new"]]
+
+    assert rows.values.tolist() == [
+        ["AuthMechanism", "nothing", "ExchangeServer", "Tls", "Tls, ExchangeServer"],
+        ["Fqdn", "", "", "mail.contoso.com", "ex16a.contoso.com"],
+        ["SuppressXAnonymousTls", "", "", "$true", "$false"],
+    ]
+    assert len(rollback(proof).frame) == 0
+    assert "cannot be rolled back: Exchange would refuse" in rollback(proof).reading
+    (edit,) = proof.changes
+    assert change_commands(proof).frame["command"].tolist() == [edit.rehearsal, edit.command]
+
+
+def test_a_long_list_beside_its_command() -> None:
+    """Contract 9: the whole list in the command, what goes and what comes beside it."""
+    many = [f"10.7.{number}.1" for number in range(60)]
+    org = healthy().add_relay("EX16A", "10.0.0.11", *many, name="Many")
+    found = findings(org.snapshot())
+    proof = prove_proposal(org.snapshot(), found)
+
+    (row,) = proposed_change(found, proof).frame.to_dict("records")
+    why = change_commands(proof).frame["why"][1]
+
+    assert (row["old"], row["new"]) == ("61 elements", "60 elements; remove 10.0.0.11")
+    assert "RemoteIPRanges: 61 elements -> 60 elements; remove 10.0.0.11." in why
+    assert all(one in proof.changes[0].command for one in many)
 
 
 def test_a_range_that_is_split() -> None:
@@ -61,8 +108,8 @@ def test_a_range_that_is_split() -> None:
 @pytest.mark.parametrize(
     ("scenario", "words"),
     [
-        ("healthy-but-suspicious", "nothing is wrong"),
-        ("clock-off", "lies elsewhere"),
+        ("healthy-but-suspicious", "no fault was found"),
+        ("clock-off", "lies outside the receive connectors"),
     ],
 )
 def test_none_is_called_for(scenario: str, words: str) -> None:
@@ -70,7 +117,7 @@ def test_none_is_called_for(scenario: str, words: str) -> None:
     change, others, commands = _all(open_source(f"demo:{scenario}"))
 
     assert words in " ".join(change.split())
-    assert "no other way" in others
+    assert "No alternatives." in others
     assert "Set-ReceiveConnector" not in commands
 
 
@@ -86,7 +133,7 @@ def test_what_exchange_would_refuse_is_said() -> None:
 
     assert "Not proposed" in change
     assert "must have a unique combination" in " ".join(change.split())
-    assert "no command" in commands
+    assert "No command can be generated." in commands
 
 
 def test_hostile_names_stay_text() -> None:

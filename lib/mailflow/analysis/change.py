@@ -15,8 +15,10 @@ from mailflow.exchange.connectors import (
     ReceiveConnector,
     TransportRole,
     flag_names,
+    parse_binding,
+    parse_flags,
 )
-from mailflow.exchange.ranges import AddressRange, format_range, subtract
+from mailflow.exchange.ranges import AddressRange, format_range, parse_range, subtract
 from mailflow.phrases import joined
 
 Parameter = Literal[
@@ -171,6 +173,12 @@ class Edit:
         return fingerprint(self.after, self.parameters)
 
     @property
+    def both_sha256(self) -> str:
+        """The hash of old and new values together, which a person confirms; empty as `sha256`."""
+        both = f"{self.sha256} {self.new_sha256}"
+        return hashlib.sha256(both.encode("ascii")).hexdigest() if self.sha256 else ""
+
+    @property
     def command(self) -> str:
         """PowerShell that makes the change; empty where none can be given safely."""
         return self._set(self.after)
@@ -259,6 +267,38 @@ def printed(value: Value) -> list[str] | str | bool:
     return value
 
 
+def parsed(parameter: Parameter, document: object) -> Value:
+    """A value from what `printed` made of it, as a journal holds it.
+
+    Raises:
+        ValueError: it is none of this parameter; of ranges and bindings with Exchange's words.
+    """
+    if parameter in _FLAGS and isinstance(document, str):
+        return parse_flags(_FLAGS[parameter], document)
+    if isinstance(document, list) and all(isinstance(text, str) for text in document):
+        if parameter == "RemoteIPRanges":
+            return tuple(map(parse_range, document))
+        if parameter == "Bindings":
+            return tuple(map(parse_binding, document))
+    if parameter == "Fqdn" and isinstance(document, str):
+        return document
+    if parameter in ("Enabled", "SuppressXAnonymousTls") and isinstance(document, bool):
+        return document
+    raise ValueError(f"{document!r} is no value of {parameter}")
+
+
+def in_words(value: Value | None) -> str:
+    """A value for people, whole: elements with commas between, truths as PowerShell writes them."""
+    if value is None:
+        return "unknown"
+    text = printed(value)
+    if isinstance(text, list):
+        return ", ".join(text) or "nothing"
+    if isinstance(text, bool):
+        return "$true" if text else "$false"
+    return text or "$null"
+
+
 def fingerprint(connector: ReceiveConnector, parameters: Iterable[Parameter]) -> str:
     """SHA-256 of these values, hexadecimal: equal for values that mean the same.
 
@@ -298,6 +338,12 @@ _FIELDS: Mapping[Parameter, str] = {
     "TransportRole": "role",
 }
 """The attribute of a connector that holds each parameter."""
+
+_FLAGS: Mapping[Parameter, type[AuthMechanism | PermissionGroups | TransportRole]] = {
+    "AuthMechanism": AuthMechanism,
+    "PermissionGroups": PermissionGroups,
+    "TransportRole": TransportRole,
+}
 
 
 def _argument(parameter: Parameter, connector: ReceiveConnector) -> str:
@@ -339,10 +385,7 @@ def _of_state(change: Change) -> str:
 
 
 def _set_to(change: Change) -> str:
-    new = printed(change.new)
-    words = ", ".join(new) if isinstance(new, list) else new
-    words = {True: "$true", False: "$false", "": "$null"}.get(words, words)
-    return f"Set {change.parameter} of {change.identity} to {words}."
+    return f"Set {change.parameter} of {change.identity} to {in_words(change.new)}."
 
 
 _SENTENCES: Mapping[Parameter, Callable[[Change], str]] = {

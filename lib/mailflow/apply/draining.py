@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mailflow.apply.journal import Journal, QueueEntry
-from mailflow.apply.lists import one_line
 from mailflow.apply.live import LiveOrganisation, failure
+from mailflow.apply.values import one_line
 from mailflow.exchange.queues import Queue
 from mailflow.sources import tables
 from mailflow.sources.row import Reading

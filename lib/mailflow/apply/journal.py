@@ -1,11 +1,12 @@
 """The journal of a repair, `apply.json` in its run folder: written before and after each step.
 
 Whoever stops the program at any moment finds in it what was certainly not begun, what was begun,
-and what was seen to be done; the server tells the rest (`standing.py`). It holds the old lists, so
-that there is a way back, and no secret.
+and what was seen to be done; the server tells the rest (`standing.py`). It holds the old values, so
+that there is a rollback, and no secret.
 
 Its schema has a number, with the rules of docs/formats.md: keys that this version does not know are
-kept and written again; of those that it knows only what a way back needs must be there.
+kept and written again; of those that it knows only what a rollback needs must be there. Number 1
+knew remote IP ranges alone; it is read for ever, and written on as number 2.
 """
 
 from __future__ import annotations
@@ -16,32 +17,41 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from mailflow.analysis.change import Edit, list_hash
+from mailflow.analysis.change import (
+    PARAMETERS,
+    Change,
+    Edit,
+    Parameter,
+    Value,
+    fingerprint,
+    parsed,
+    with_value,
+)
 from mailflow.errors import InputError
-from mailflow.exchange.ranges import AddressRange, RangeError, parse_range
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.snapshot import write_whole
 
-NAME, NUMBER = "mailflow.apply", 1
+NAME, NUMBER = "mailflow.apply", 2
 SCHEMA = f"{NAME}/{NUMBER}"
 FILE = "apply.json"
 
 Note = Literal["not begun", "begun", "done", "verified", "refused", "going back", "put back"]
 """begun, going back: a Set was about to be sent; whether it came to be, only the server knows.
-done: read back as the new list. verified: the whole organisation is the one that was proven."""
+done: read back with the new values. verified: the whole organization is the one that was proven."""
 
 
 @dataclass(slots=True)
-class ListEntry:
-    r"""One connector in the journal.
+class ConnectorEntry:
+    r"""One Set-ReceiveConnector in the journal.
 
     Attributes:
         connector: `SERVER\Name`.
         server: its server.
-        old: the list before, as printed.
-        new: the list that was proven.
-        undo: PowerShell that puts the old list back; empty where none can be given safely.
+        changes: parameter by parameter, the old value and the one that was proven.
+        command: PowerShell that sets the new values; empty where number 1 did not keep it.
+        undo: PowerShell that restores the old values; empty where none can be given safely.
         controller: the domain controller that was written to; empty: not told.
         note: what is known to have been done.
         why: what went wrong, or what there is to say; a line.
@@ -50,8 +60,8 @@ class ListEntry:
 
     connector: str
     server: str
-    old: tuple[str, ...]
-    new: tuple[str, ...]
+    changes: tuple[Change, ...]
+    command: str = ""
     undo: str = ""
     controller: str = ""
     note: Note = "not begun"
@@ -59,14 +69,47 @@ class ListEntry:
     newer: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What it sets."""
+        return tuple(change.parameter for change in self.changes)
+
+    @property
+    def old(self) -> Mapping[Parameter, Value]:
+        """The values before."""
+        # A command is given only where every old value was read.
+        return {change.parameter: cast("Value", change.old) for change in self.changes}
+
+    @property
+    def new(self) -> Mapping[Parameter, Value]:
+        """The values that were proven."""
+        return {change.parameter: change.new for change in self.changes}
+
+    @property
+    def before(self) -> ReceiveConnector:
+        """A connector of which only the old values are known."""
+        return self._with(self.old)
+
+    @property
+    def after(self) -> ReceiveConnector:
+        """A connector of which only the new values are known."""
+        return self._with(self.new)
+
+    @property
     def old_sha256(self) -> str:
-        """Hash of the old list, whatever its notation and order."""
-        return list_hash(map(parse_range, self.old))
+        """Hash of the old values, whatever their notation and order."""
+        return fingerprint(self.before, self.parameters)
 
     @property
     def new_sha256(self) -> str:
-        """The same of the new list."""
-        return list_hash(map(parse_range, self.new))
+        """The same of the new values."""
+        return fingerprint(self.after, self.parameters)
+
+    def _with(self, values: Mapping[Parameter, Value]) -> ReceiveConnector:
+        name = self.connector.partition("\\")[2]
+        connector = ReceiveConnector(self.server, name, None, None, (), (), None, None)
+        for parameter, value in values.items():
+            connector = with_value(connector, parameter, value)
+        return connector
 
 
 @dataclass(slots=True)
@@ -96,12 +139,12 @@ class Journal:
 
     Attributes:
         folder: the run's folder.
-        source: the organisation, as SOURCE.
+        source: the organization, as SOURCE.
         ticket: of the service desk.
         started: when, ISO in UTC.
         owner: number and start of the process that works on it.
-        lists: the connectors, in the order in which their lists are set.
-        queues: the queues that are tried again.
+        connectors: in the order in which they are set.
+        queues: the queues that are retried.
         ended: when nothing was left to tell, ISO in UTC; None: not yet.
         newer: keys of a newer version.
     """
@@ -111,7 +154,7 @@ class Journal:
     ticket: str = ""
     started: str = ""
     owner: tuple[int, float] = (0, 0.0)
-    lists: list[ListEntry] = field(default_factory=list)
+    connectors: list[ConnectorEntry] = field(default_factory=list)
     queues: list[QueueEntry] = field(default_factory=list)
     ended: str | None = None
     newer: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +164,7 @@ class Journal:
         cls,
         folder: Path,
         source: str,
-        changes: Iterable[Edit],
+        edits: Iterable[Edit],
         queues: Iterable[str],
         *,
         ticket: str = "",
@@ -135,14 +178,10 @@ class Journal:
             _instant(now),
             _this_process(),
             [
-                ListEntry(
-                    one.identity,
-                    one.before.server,
-                    texts(one.before.ranges),
-                    texts(one.ranges),
-                    one.undo,
+                ConnectorEntry(
+                    edit.identity, edit.before.server, edit.changes, edit.command, edit.undo
                 )
-                for one in changes
+                for edit in edits
             ],
             [QueueEntry(one) for one in dict.fromkeys(queues)],
         )
@@ -162,7 +201,7 @@ class Journal:
             return _of_document(folder, document)
         except OSError as error:
             raise InputError(f"{file}: no journal can be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, RangeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             why = f"no key {error}" if isinstance(error, KeyError) else str(error)
             raise InputError(f"{file}: cannot be read as a journal ({why})") from error
 
@@ -171,9 +210,9 @@ class Journal:
         """Where it is."""
         return self.folder / FILE
 
-    def entry(self, connector: str) -> ListEntry:
+    def entry(self, connector: str) -> ConnectorEntry:
         """The entry of a connector of this journal."""
-        return next(one for one in self.lists if one.connector == connector)
+        return next(one for one in self.connectors if one.connector == connector)
 
     def note(
         self, connector: str, note: Note, why: str = "", *, controller: str | None = None
@@ -200,7 +239,7 @@ class Journal:
         """How far it is, in a line for people who wait."""
         waiting = [one for one in self.queues if one.state != "waiting"]
         if not waiting:
-            return "; ".join(f"{one.connector}: {one.note}" for one in self.lists)
+            return "; ".join(f"{one.connector}: {one.note}" for one in self.connectors)
         return "; ".join(
             f"{one.queue}: {one.state}" + (f", {one.left:,} left" if one.left else "")
             for one in waiting
@@ -219,11 +258,8 @@ class Journal:
             "started": self.started,
             "ended": self.ended,
             "process": {"id": self.owner[0], "began": self.owner[1]},
-            "connectors": [
-                _written(one) | {"old_sha256": one.old_sha256, "new_sha256": one.new_sha256}
-                for one in self.lists
-            ],
-            "queues": [_written(one) for one in self.queues],
+            "connectors": [_connector_document(one) for one in self.connectors],
+            "queues": [_queue_document(one) for one in self.queues],
             **self.newer,
         }
 
@@ -267,9 +303,30 @@ def journals(runs: Path) -> Iterator[Journal | DamagedError]:
             yield DamagedError(str(error), file.parent)
 
 
-def texts(ranges: Iterable[AddressRange]) -> tuple[str, ...]:
-    """Ranges as a cmdlet takes them, in their own notation."""
-    return tuple(map(str, ranges))
+# -- A journal to a document -----------------------------------------------------------------------
+
+
+def _connector_document(one: ConnectorEntry) -> dict[str, Any]:
+    changes = [change.as_json() for change in one.changes]
+    return {
+        "connector": one.connector,
+        "server": one.server,
+        "changes": [{name: each[name] for name in ("parameter", "old", "new")} for each in changes],
+        "command": one.command,
+        "undo": one.undo,
+        "controller": one.controller,
+        "note": one.note,
+        "why": one.why,
+        "old_sha256": one.old_sha256,
+        "new_sha256": one.new_sha256,
+        **one.newer,
+    }
+
+
+def _queue_document(one: QueueEntry) -> dict[str, Any]:
+    known = asdict(one)
+    newer: dict[str, Any] = known.pop("newer")
+    return known | newer
 
 
 # -- A document to a journal -----------------------------------------------------------------------
@@ -278,19 +335,19 @@ _HASHES = ("old_sha256", "new_sha256")
 _KEYS = frozenset(
     {"schema", "source", "ticket", "started", "ended", "process", "connectors", "queues"}
 )
-
-
-def _written(one: ListEntry | QueueEntry) -> dict[str, Any]:
-    known = asdict(one)
-    del known["newer"]
-    return known | one.newer
+_OF_CONNECTOR = frozenset(
+    {
+        *("connector", "server", "changes", "command", "undo", "controller", "note", "why"),
+        *_HASHES,
+    }
+)
 
 
 def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - parsed JSON
     """A journal, checked: who goes on with it must not stumble over it in the middle."""
     if not isinstance(document, dict):
         raise TypeError(f"expected schema {SCHEMA}, found no JSON object")
-    _check_schema(document.get("schema"))
+    number = _number(document.get("schema"))
     process = document["process"]
     return Journal(
         folder,
@@ -298,18 +355,19 @@ def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - pars
         _is(str, document.get("ticket", ""), "ticket"),
         _is(str, document.get("started", ""), "started"),
         (_is(int, process["id"], "process id"), float(process["began"])),
-        [_list_entry(one) for one in document["connectors"]],
+        [_connector_entry(one, number) for one in document["connectors"]],
         [_queue_entry(one) for one in document.get("queues", ())],
         _is(str, document.get("ended"), "ended", maybe=True),
         _others(document, _KEYS),
     )
 
 
-def _check_schema(found: object) -> None:
-    if found == SCHEMA:
-        return
+def _number(found: object) -> int:
+    """The number of a schema that this version reads."""
     number = str(found).removeprefix(f"{NAME}/")
-    if number.isdecimal() and int(number) > NUMBER:
+    if str(found).startswith(f"{NAME}/") and number.isdecimal():
+        if 1 <= int(number) <= NUMBER:
+            return int(number)
         raise ValueError(
             f"it has schema {found}, and this version of mailflow reads {SCHEMA}; use the newer "
             "version of mailflow that wrote it"
@@ -317,24 +375,39 @@ def _check_schema(found: object) -> None:
     raise ValueError(f"expected schema {SCHEMA}, found {found!r}")
 
 
-def _list_entry(one: Any) -> ListEntry:  # noqa: ANN401 - parsed JSON
-    known = ("connector", "server", "old", "new", "undo", "controller", "note", "why")
+def _connector_entry(one: Any, number: int) -> ConnectorEntry:  # noqa: ANN401 - parsed JSON
     if one["note"] not in get_args(Note):
         raise ValueError(f"{one['connector']}: no such note: {one['note']!r}")
-    entry = ListEntry(
-        connector=_is(str, one["connector"], "connector"),
+    identity = _is(str, one["connector"], "connector")
+    if number == 1:
+        changes: Iterable[Any] = [
+            {"parameter": "RemoteIPRanges", "old": one["old"], "new": one["new"]}
+        ]
+    else:
+        changes = one["changes"]
+    entry = ConnectorEntry(
+        connector=identity,
         server=_is(str, one["server"], "server"),
-        old=tuple(_is(str, each, "old") for each in one["old"]),
-        new=tuple(_is(str, each, "new") for each in one["new"]),
+        changes=tuple(_change(identity, each) for each in changes),
+        command=_is(str, one.get("command", ""), "command"),
         undo=_is(str, one.get("undo", ""), "undo"),
         controller=_is(str, one.get("controller", ""), "controller"),
         note=one["note"],
         why=_is(str, one.get("why", ""), "why"),
-        newer=_others(one, {*known, *_HASHES}),
+        newer=_others(one, _OF_CONNECTOR | {"old", "new"} if number == 1 else _OF_CONNECTOR),
     )
+    if not entry.changes:
+        raise ValueError(f"{identity}: no changes")
     if [entry.old_sha256, entry.new_sha256] != [one[name] for name in _HASHES]:
-        raise ValueError(f"the lists of {entry.connector} are not those of its hashes")
+        raise ValueError(f"the values of {identity} are not those of its hashes")
     return entry
+
+
+def _change(identity: str, one: Any) -> Change:  # noqa: ANN401 - parsed JSON
+    parameter = one["parameter"]
+    if parameter not in PARAMETERS:
+        raise ValueError(f"{identity}: no such parameter: {parameter!r}")
+    return Change(identity, parameter, parsed(parameter, one["old"]), parsed(parameter, one["new"]))
 
 
 def _queue_entry(one: Any) -> QueueEntry:  # noqa: ANN401 - parsed JSON

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mailflow.apply.journal import ListEntry, Note, QueueEntry
+from mailflow.analysis.change import Parameter, Value, in_words
+from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
 from mailflow.phrases import counted, joined
@@ -19,7 +20,7 @@ from mailflow.table import Table
 
 State = Literal[
     "nothing to repair",
-    "not a matter of lists",
+    "no change proposed",
     "proposed",
     "refused",
     "verified",
@@ -33,16 +34,17 @@ EXIT_CODES: Mapping[State, int] = {
     "done, not verified": 2,
     "done in part": 2,
 }
-"""By the contract, section 4; the other states end by the verdict."""
+"""By the contract, section 4; the other states end by the verdict. Where a change was looked for
+and is not proposed it is 1."""
 
 _LEFT = {
     "drained": "is empty",
-    "moving": "is moving",
-    "stuck": "waits in Retry again",
-    "retried": "was tried again, and not seen to move yet",
+    "moving": "is draining",
+    "stuck": "is in Retry again",
+    "retried": "was retried, and is not seen to move yet",
     "suspended": "is suspended",
-    "not known": "could not be seen",
-    "waiting": "was not tried again",
+    "not known": "could not be read",
+    "waiting": "was not retried",
 }
 
 
@@ -51,11 +53,11 @@ class Outcome:
     """Where a repair stands.
 
     Attributes:
-        before: the organisation that it was proven from.
+        before: the organization that it was proven from.
         found: what was wrong there.
         proof: of everything that is proposed.
         carried: what was done; None where nobody asked for it.
-        queues: the stuck queues that are to be tried again.
+        queues: the stuck queues that are to be retried.
         now: what is wrong afterwards; None where it was not read again.
         why_not: why it can't be applied here, or was not; empty where nothing is to be said.
     """
@@ -69,10 +71,10 @@ class Outcome:
     why_not: str = ""
 
     @property
-    def lists(self) -> Sequence[ListEntry]:
+    def connectors(self) -> Sequence[ConnectorEntry]:
         """What was done to each connector; empty where nothing was begun."""
         journal = self.carried.journal if self.carried else None
-        return journal.lists if journal else ()
+        return journal.connectors if journal else ()
 
     @property
     def watched(self) -> Sequence[QueueEntry]:
@@ -83,11 +85,10 @@ class Outcome:
     @property
     def state(self) -> State:
         """Where it stands as a whole."""
-        notes = {one.note for one in self.lists}
-        if not self.proof.changes and not self.lists:
-            if self.proof.refused:
-                return "refused"
-            return "nothing to repair" if self.found.verdict == "clear" else "not a matter of lists"
+        notes = {one.note for one in self.connectors}
+        if not self.proof.changes and not self.connectors:
+            is_clear = self.found.verdict == "clear" and not self.proof.refused
+            return "nothing to repair" if is_clear else "no change proposed"
         if not notes - {"not begun", "refused"}:
             tried = self.carried is not None and (self.carried.refused or self.carried.stopped)
             return "refused" if tried else "proposed"
@@ -99,6 +100,8 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """By the contract, section 4."""
+        if self.state == "no change proposed" and self.proof.refused:
+            return 1
         return EXIT_CODES.get(self.state, (self.now or self.found).exit_code)
 
     @property
@@ -143,7 +146,7 @@ class Outcome:
     @property
     def repair(self) -> tuple[str, ...]:
         """The commands that are still to be run."""
-        standing = {one.connector: one.note for one in self.lists}
+        standing = {one.connector: one.note for one in self.connectors}
         todo = [
             one.command
             for one in self.proof.changes
@@ -156,10 +159,12 @@ class Outcome:
 
     @property
     def undo(self) -> tuple[str, ...]:
-        """The commands of the way back, the last change first."""
-        if not self.lists:
+        """The commands of the rollback, the last change first."""
+        if not self.connectors:
             return tuple(one.undo for one in reversed(self.proof.changes) if one.undo)
-        done = [one for one in self.lists if one.note not in ("not begun", "refused", "put back")]
+        done = [
+            one for one in self.connectors if one.note not in ("not begun", "refused", "put back")
+        ]
         return tuple(one.undo for one in reversed(done) if one.undo)
 
     def table(self) -> Table:
@@ -169,11 +174,11 @@ class Outcome:
         """
         import pandas as pd
 
-        rows = [*map(_list_row, self.lists), *map(_queue_row, self.watched)]
+        rows = [*map(_connector_row, self.connectors), *map(_queue_row, self.watched)]
         return Table(
             name="outcome",
             frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
-            caption="What was done, and where it stands.",
+            caption="Actions and status.",
             columns=_COLUMNS,
             reading=self.summary,
             tones={
@@ -190,9 +195,14 @@ class Outcome:
         """
         after = self.carried.after if self.carried else None
         found = compare(self.before, after or self.before).table()
-        caption = "What is different now, whoever changed it."
+        caption = "Differences after the change (from any cause)."
         if after is None:
-            return replace(found, caption=caption, reading="", empty="Nothing was read afterwards.")
+            return replace(
+                found,
+                caption=caption,
+                reading="",
+                empty="No re-read took place (nothing was changed).",
+            )
         return replace(found, caption=caption)
 
     def as_json(self) -> dict[str, Any]:
@@ -204,7 +214,7 @@ class Outcome:
                 "why": self._reason or None,
                 "connectors": [
                     {"connector": one.connector, "state": one.note, "why": one.why or None}
-                    for one in self.lists
+                    for one in self.connectors
                 ],
                 "queues": [
                     {
@@ -229,51 +239,49 @@ class Outcome:
         """What keeps it from being verified."""
         if self.carried is None or self.state in ("proposed", "refused", "verified"):
             return []
-        lists = [f"{one.connector}: {one.why}" for one in self.lists if one.why]
+        connectors = [f"{one.connector}: {one.why}" for one in self.connectors if one.why]
         queues = [
             f"{one.queue} {_LEFT[one.state]}{f': {one.why}' if one.why else ''}"
             for one in self.watched
             if one.state not in ("drained", "moving")
         ]
         left = [f"{one} was not confirmed" for one in self._left_out]
-        return [*filter(None, [self.carried.stopped]), *lists, *left, *queues]
+        return [*filter(None, [self.carried.stopped]), *connectors, *left, *queues]
 
     @property
     def _names(self) -> list[str]:
         """The connectors that are proposed, or were changed by a repair that went on."""
         known = [
             *(one.identity for one in self.proof.changes),
-            *(one.connector for one in self.lists),
+            *(one.connector for one in self.connectors),
         ]
         return list(dict.fromkeys(known))
 
     @property
     def _left_out(self) -> list[str]:
         """The connectors that are proposed, and were not confirmed."""
-        begun = {one.connector for one in self.lists}
+        begun = {one.connector for one in self.connectors}
         return [one.identity for one in self.proof.changes if one.identity not in begun]
 
     def _sentences(self) -> Sequence[str]:
         if not self._names:
-            refused = [f"Not proposed: {one.text}" for one in self.proof.refused]
-            other = (
-                "No change of lists would end this."
-                if self.state == "not a matter of lists"
-                else ""
-            )
+            refused = [f"Not proposed: {one.words}" for one in self.proof.refused]
+            other = "" if refused or self.state == "nothing to repair" else "No change is proposed."
             return [self.found.summary, *refused, other]
         if self.state in ("proposed", "refused"):
             reason = f": {self._reason}" if self._reason else ""
             return [_sentence(f"Nothing was changed{reason}"), self.proof.summary]
         done = [
             f"{one.connector}: {_WORDS[one.note]}{f' ({one.why})' if one.why else ''}."
-            for one in self.lists
+            for one in self.connectors
         ]
         queues = [f"{one.queue} {_LEFT[one.state]}{_count(one)}." for one in self.watched]
         stopped = _sentence(self._reason)
         claim = ""
         if self.state == "verified":
-            claim = "Compared with what was proven, nobody else is answered differently."
+            claim = "No other host is affected."
+            if self.proof.moved:
+                claim = "Nothing changed that was not proven."
         other = ""
         if self.state == "verified" and self.now is not None and self.now.verdict != "clear":
             other = f"What is left: {self.now.summary}"
@@ -282,22 +290,22 @@ class Outcome:
 
 _WORDS: Mapping[Note, str] = {
     "not begun": "not begun",
-    "begun": "not known whether it was changed",
+    "begun": "could not determine whether it was changed",
     "done": "changed and read back, not verified",
-    "verified": "changed, read back and verified",
+    "verified": "changed and verified",
     "refused": "not changed",
-    "going back": "not known whether it was put back",
-    "put back": "put back",
+    "going back": "could not determine whether it was rolled back",
+    "put back": "rolled back",
 }
 _TONES = dict.fromkeys(("verified", "drained"), "good") | dict.fromkeys(
     ("refused", "stuck", "suspended", "begun"), "bad"
 )
 _COLUMNS = {
-    "what": ("Connector or queue", "what was changed, or tried again"),
-    "state": ("Stands at", "as the server showed it last"),
-    "before": ("Before", "its list, or how many messages waited"),
+    "what": ("Connector or queue", "what was changed, or retried"),
+    "state": ("State", "as the server showed it last"),
+    "before": ("Before", "the old values, or how many messages waited"),
     "now": ("Now", "the same afterwards"),
-    "note": ("Note", "what there is to say"),
+    "note": ("Note", "further details"),
 }
 
 
@@ -318,15 +326,20 @@ def outcome(  # noqa: PLR0913 - all that came of it
     return Outcome(org, found, proof, carried, tuple(queues), now, why_not)
 
 
-def _list_row(one: ListEntry) -> dict[str, str]:
-    done = one.note in ("done", "verified")
+def _connector_row(one: ConnectorEntry) -> dict[str, str]:
+    now = one.new if one.note in ("done", "verified") else one.old
+    state = {"done": "done, not verified", "put back": "rolled back"}.get(one.note, one.note)
     return {
         "what": one.connector,
-        "state": {"done": "done, not verified"}.get(one.note, one.note),
-        "before": ", ".join(one.old),
-        "now": ", ".join(one.new if done else one.old) if one.note != "begun" else "not known",
+        "state": state,
+        "before": _values(one.old),
+        "now": "not known" if one.note in ("begun", "going back") else _values(now),
         "note": one.why,
     }
+
+
+def _values(values: Mapping[Parameter, Value]) -> str:
+    return "; ".join(f"{name}: {in_words(value)}" for name, value in values.items())
 
 
 def _queue_row(one: QueueEntry) -> dict[str, str]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from mailflow.analysis.queues import is_stuck
-from mailflow.apply import lists
-from mailflow.apply.journal import DamagedError, Journal, ListEntry, journals
+from mailflow.apply import values
+from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, journals
 from mailflow.apply.live import LiveOrganisation
-from mailflow.apply.standing import ReadList, Standing, standing
+from mailflow.apply.standing import ReadValues, Standing, standing
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
 from mailflow.exchange import commands
@@ -28,7 +28,7 @@ class Unfinished:
         standings: where each of its connectors stands.
         started: when it was begun, ISO; empty where its journal can't be read.
         problem: why no more can be said: its journal can't be read, or a process still works on it.
-        queues: those of its queues that still wait in Retry, where a new list is there.
+        queues: those of its queues that still wait in Retry, where new values are there.
         journal: itself; None where it can't be read.
     """
 
@@ -40,8 +40,8 @@ class Unfinished:
     journal: Journal | None = None
 
     @property
-    def there(self) -> tuple[ListEntry, ...]:
-        """The connectors whose new list is there."""
+    def there(self) -> tuple[ConnectorEntry, ...]:
+        """The connectors whose new values are there."""
         return tuple(one.entry for one in self.standings if one.state in THERE)
 
     @property
@@ -51,28 +51,28 @@ class Unfinished:
 
 
 THERE = ("done, not verified", "verified")
-"""States in which the new list is there."""
+"""States in which the new values are there."""
 
 
 def look_back(
-    runs: Path, org: Snapshot, *, read: ReadList | None = None, now: datetime
+    runs: Path, org: Snapshot, *, read: ReadValues | None = None, now: datetime
 ) -> tuple[Unfinished, ...]:
-    """What became of earlier repairs of this organisation that stopped before their end.
+    """What became of earlier repairs of this organization that stopped before their end.
 
-    What was set and is still there is verified now, against the organisation that it was proven
+    What was set and is still there is verified now, against the organization that it was proven
     from; a repair of which nothing is open any more is ended in its journal.
 
     Args:
         runs: where run folders are.
-        org: the organisation as it was just read.
-        read: reads a list from the server; None: those of `org` are taken.
+        org: the organization as it was just read.
+        read: reads a connector from its server; None: those of `org` are taken.
         now: what time it is, aware.
     """
     return tuple(_looked_at(runs, org, read or of_snapshot(org), now))
 
 
 def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
-    """The same by the lists of a snapshot, without verifying or writing anything."""
+    """The same by the connectors of a snapshot, without verifying or writing anything."""
     read = of_snapshot(org)
     return tuple(
         _unreadable(one)
@@ -83,18 +83,20 @@ def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
 
 
 def that_can_go_on(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
-    """Those whose lists are there, and whose queues are still to be tried."""
+    """Those whose new values are there, and whose queues are still to be tried."""
     return tuple(one for one in peek(runs, org) if one.can_go_on)
 
 
-def of_snapshot(org: Snapshot) -> ReadList:
-    """Lists as a snapshot has them."""
-    return lambda entry: lists.in_snapshot(org, entry.connector)
+def of_snapshot(org: Snapshot) -> ReadValues:
+    """Connectors as a snapshot has them."""
+    return lambda entry: values.in_snapshot(org, entry.connector, entry.parameters)
 
 
-def of_server(live: LiveOrganisation) -> ReadList:
-    """Lists as the servers show them, asked from the domain controller that was written to."""
-    return lambda entry: lists.read(live, entry.connector, entry.controller).ranges
+def of_server(live: LiveOrganisation) -> ReadValues:
+    """Connectors as the servers show them, asked from the domain controller that was written to."""
+    return lambda entry: (
+        values.read(live, entry.connector, entry.parameters, entry.controller).connector
+    )
 
 
 def table(found: Iterable[Unfinished]) -> Table:
@@ -105,17 +107,16 @@ def table(found: Iterable[Unfinished]) -> Table:
     import pandas as pd
 
     rows = [row for one in found for row in _rows(one)]
-    tones = {"verified": "good", "not begun": "good", "put back": "good"}
+    tones = {"verified": "good", "not begun": "good", "rolled back": "good"}
     return Table(
         name="unfinished",
         frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
-        caption="Earlier repairs of this organisation that stopped before their end.",
+        caption="Interrupted repairs of this organization.",
         columns=_COLUMNS,
         reading=(
-            "To go on, run this again with --apply (in the notebook: apply = True) and confirm "
-            "what is still proposed, or once more what is there already: its queues are then "
-            "tried again. To go back, run the command, or `mailflow undo` with the run's folder. "
-            "Either is harmless where it was done already."
+            "To continue, run this again with --apply (in the notebook: apply = True) and confirm "
+            "each connector, also one that has its new values: its queues are then retried. To "
+            "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
             if rows
             else ""
         ),
@@ -123,29 +124,29 @@ def table(found: Iterable[Unfinished]) -> Table:
             (place, "state"): tones.get(str(row["state"]), "unknown")
             for place, row in enumerate(rows)
         },
-        empty="None was left unfinished.",
+        empty="Interrupted repairs: none.",
     )
 
 
 _COLUMNS = {
     "run": ("Run", "its folder, which holds the journal apply.json"),
-    "what": ("Connector or queue", "whose list was to be changed, or what waited for it"),
-    "state": ("Stands at", "by the journal and by the list on the server"),
-    "then": ("So", "what that means"),
-    "command": ("Command", "PowerShell that puts the old list back, or tries the queue again"),
+    "what": ("Connector or queue", "what was to be changed, or what waited for it"),
+    "state": ("State", "by the journal and by the values on the server"),
+    "then": ("Meaning", "what that state means"),
+    "command": ("Command", "PowerShell for the rollback, or to retry the queue"),
 }
 _MEANING = {
-    "not begun": "the list is as it was",
-    "done, not verified": "the new list is there; what else changed was not compared",
-    "verified": "the new list is there, and nothing else changed",
-    "put back": "the old list is there again",
-    "changed since": "the list is neither the old one nor the new one: somebody changed it",
-    "not known": "the server was not read, and the journal alone can't tell",
+    "not begun": "the connector was not changed",
+    "done, not verified": "the new values are there; what else changed was not compared",
+    "verified": "the new values are there, and nothing else changed",
+    "rolled back": "the old values are there again",
+    "changed since": "the values are neither the old ones nor the new ones: somebody changed them",
+    "not known": "the server could not be read, and the journal alone does not tell",
 }
 
 
 def _open(runs: Path, org: Snapshot) -> Iterator[Journal | DamagedError]:
-    """Journals of this organisation that were not ended, and those that can't be read."""
+    """Journals of this organization that were not ended, and those that can't be read."""
     for one in journals(runs):
         if isinstance(one, DamagedError) or (one.source == org.origin and one.ended is None):
             yield one
@@ -164,7 +165,7 @@ def _held_up(journal: Journal) -> Unfinished | None:
     )
 
 
-def _looked_at(runs: Path, org: Snapshot, read: ReadList, now: datetime) -> Iterator[Unfinished]:
+def _looked_at(runs: Path, org: Snapshot, read: ReadValues, now: datetime) -> Iterator[Unfinished]:
     for one in _open(runs, org):
         if isinstance(one, DamagedError):
             yield _unreadable(one)
@@ -172,7 +173,7 @@ def _looked_at(runs: Path, org: Snapshot, read: ReadList, now: datetime) -> Iter
             yield _held_up(one) or _told(one, org, read, now)
 
 
-def _told(journal: Journal, org: Snapshot, read: ReadList, now: datetime) -> Unfinished:
+def _told(journal: Journal, org: Snapshot, read: ReadValues, now: datetime) -> Unfinished:
     found = _as_it_stands(journal, org, read)
     done = [one.entry for one in found.standings if one.state == "done, not verified"]
     if done:
@@ -180,14 +181,14 @@ def _told(journal: Journal, org: Snapshot, read: ReadList, now: datetime) -> Unf
         found = replace(
             found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
         )
-    settled = all(one.state in ("not begun", "verified", "put back") for one in found.standings)
+    settled = all(one.state in ("not begun", "verified", "rolled back") for one in found.standings)
     if settled and not found.queues:
         journal.end(now)
     return found
 
 
-def _as_it_stands(journal: Journal, org: Snapshot, read: ReadList) -> Unfinished:
-    found = tuple(standing(one, read(one)) for one in journal.lists)
+def _as_it_stands(journal: Journal, org: Snapshot, read: ReadValues) -> Unfinished:
+    found = tuple(standing(one, read(one)) for one in journal.connectors)
     is_there = any(one.state in THERE for one in found)
     waiting = _waiting(journal, org) if is_there else ()
     return Unfinished(journal.folder, found, journal.started, "", waiting, journal)
@@ -200,7 +201,7 @@ def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
     return tuple(one for one in open_ if one.casefold() in stuck)
 
 
-def _verify(journal: Journal, org: Snapshot, done: list[ListEntry]) -> None:
+def _verify(journal: Journal, org: Snapshot, done: list[ConnectorEntry]) -> None:
     try:
         before = load(journal.folder / "snapshot")
     except InputError as error:

@@ -3,7 +3,7 @@
 Nothing is set that was not proven, confirmed by name, and found on the server as it was proven.
 Each step is in the journal before it is taken and after it was seen, so that stopping anywhere
 leaves a state that the next start tells truly. Repeating it is harmless: what is done already is no
-longer proposed, and a list that is not the proven one is refused.
+longer proposed, and a connector that is not as it was proven is refused.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailflow.analysis.change import Edit, list_hash
-from mailflow.apply import lists
+from mailflow.analysis.change import Edit, fingerprint
+from mailflow.apply import values
 from mailflow.apply.draining import Watched, drain
-from mailflow.apply.journal import Journal, ListEntry, Note, journals
+from mailflow.apply.journal import ConnectorEntry, Journal, Note, journals
 from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
 from mailflow.errors import InputError
-from mailflow.exchange.ranges import AddressRange, parse_range
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined
 from mailflow.repair.claim import Proof
 from mailflow.repair.impact import prove
-from mailflow.repair.simulation import RefusedError
+from mailflow.repair.plan import harm
+from mailflow.repair.simulation import RefusedError, differences
 from mailflow.snapshot import Snapshot, load
+from mailflow.sources.shell import ShellError, check
 
 LIMIT = 300.0
 """Seconds to watch the queues, unless said otherwise."""
 
 CATCHING_UP = (5.0, 15.0, 30.0)
-"""Seconds to wait where the domain controller that is read has not the new list yet (S8.66)."""
+"""Seconds to wait where the domain controller that is read lacks the new values (S8.66)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Work:
         queues: identities of the stuck queues to try again.
         ticket: of the service desk.
         limit: seconds to watch the queues.
-        earlier: repairs that stopped when a list was there, and that can go on.
+        earlier: repairs that stopped when new values were there, and that can go on.
     """
 
     org: Snapshot
@@ -86,9 +88,9 @@ class Work:
         r"""Make the confirmed changes; raises nothing for what goes wrong on the way.
 
         Args:
-            confirmed: the connectors that a person named, each to the hash of the list that was
-                proven to that person (`Edit.sha256`). Where an earlier repair has set the list
-                already, its hash is that of the new list, and the earlier repair goes on.
+            confirmed: the connectors that a person named, each to the hash of the change that was
+                proven to that person (`Edit.both_sha256`). Where an earlier repair has set the new
+                values already, the hash is theirs, and the earlier repair goes on.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
         """
@@ -120,7 +122,7 @@ class Work:
         return carried
 
     def _go_on(self, journal: Journal, tell: Tell, watched: Watched) -> Carried:
-        """The rest of an earlier repair whose lists are there: retry, watch, verify."""
+        """The rest of an earlier repair whose new values are there: retry, watch, verify."""
         try:
             before = load(journal.folder / "snapshot")
         except InputError as error:
@@ -140,26 +142,25 @@ class Work:
             for one in journal.queues:
                 one.state = "drained" if one.queue in drained else one.state
             left = any(one.state != "drained" for one in journal.queues)
-            if not left and all(one.note != "done" for one in journal.lists):
+            if not left and all(one.note != "done" for one in journal.connectors):
                 journal.end(self.live.now())
 
     def _carry_out(
         self, journal: Journal, chosen: Sequence[Edit], tell: Tell, watched: Watched
     ) -> Carried:
         controllers: dict[str, str] = {}
-        for one in chosen:
-            tell(f"{one.identity}: reading its list again")
-            seen = lists.read(self.live, one.identity)
-            against = _another_than(one.sha256, seen, one.identity)
+        for entry in journal.connectors:
+            tell(f"{entry.connector}: reading it again")
+            seen = values.read(self.live, entry.connector, entry.parameters)
+            against = _not_as_proven(entry, entry.before, seen)
             if against:
-                journal.note(one.identity, "refused", against)
+                journal.note(entry.connector, "refused", against)
                 journal.end(self.live.now())
                 return Carried(journal, refused=against)
-            controllers[one.identity] = seen.controller
-        for one in chosen:
-            tell(f"{one.identity}: setting its list")
-            entry = journal.entry(one.identity)
-            stopped = set_list(self.live, journal, entry, one.ranges, controllers[one.identity])
+            controllers[entry.connector] = seen.controller
+        for edit, entry in zip(chosen, journal.connectors, strict=True):
+            tell(str(edit))
+            stopped = set_values(self.live, journal, entry, controllers[entry.connector])
             if stopped:
                 return Carried(journal, stopped=stopped)
         return self._deliver(journal, self.org, tell, watched)
@@ -176,17 +177,18 @@ class Work:
         while True:
             tell("reading everything again")
             after = replace(self.live.collect(tell), only=self.org.only)
-            lagging = [one for one in journal.lists if _is_old(after, one)]
+            lagging = [one for one in journal.connectors if _is_old(after, one)]
             pause = next(pauses, None)
             if not lagging or pause is None:
                 break
-            tell(f"{joined(one.connector for one in lagging)}: still the old list where it is read")
+            names = joined(one.connector for one in lagging)
+            tell(f"{names}: still the old values where they are read")
             self.live.wait(pause)
-        done = [one for one in journal.lists if one.note in ("begun", "done", "verified")]
+        done = [one for one in journal.connectors if one.note in ("begun", "done", "verified")]
         for connector, why in verify(before, after, done).items():
             journal.note(connector, "done" if why else "verified", why)
         is_over = all(one.state in ("drained", "moving") for one in journal.queues)
-        if is_over and all(one.note in ("verified", "put back") for one in journal.lists):
+        if is_over and all(one.note in ("verified", "put back") for one in journal.connectors):
             journal.end(self.live.now())
         return after
 
@@ -195,8 +197,11 @@ class Work:
         if not chosen:
             return "none of the connectors that were named is to be changed"
         for one in chosen:
-            if not one.sha256 or one.sha256 != confirmed[one.identity]:
-                return f"the list of {one.identity} is not the one that was proven and confirmed"
+            if not one.both_sha256 or one.both_sha256 != confirmed[one.identity]:
+                return f"the change of {one.identity} is not the one that was proven and confirmed"
+            cannot = _cannot_leave(one)
+            if cannot:
+                return f"{one.identity}: {cannot}"
         busy = next((one for one in journals(self.runs) if _is_busy(one, self.live.source)), None)
         if isinstance(busy, Journal):
             return f"another repair of {busy.source} is under way: {busy.file}"
@@ -207,64 +212,77 @@ class Work:
         return _not_certain(part)
 
 
-def set_list(
+def _cannot_leave(edit: Edit) -> str:
+    """Why the allow-list refuses a change or its rollback; empty: both may leave this side.
+
+    What could not be rolled back must not be begun.
+    """
+    entry = ConnectorEntry(edit.identity, edit.before.server, edit.changes)
+    try:
+        for some in (entry.new, *([] if edit.undo_refusal else [entry.old])):
+            check(values.setting(edit.identity, some), writing=True)
+    except ShellError as error:
+        return error.fault.message
+    return ""
+
+
+def set_values(
     live: LiveOrganisation,
     journal: Journal,
-    entry: ListEntry,
-    ranges: Sequence[AddressRange],
+    entry: ConnectorEntry,
     controller: str,
     *,
     back: bool = False,
 ) -> str:
-    """Set one connector's list and read it back from where it was written.
+    """Set one connector's values and read them back from where they were written.
 
     Args:
-        live: the organisation.
+        live: the organization.
         journal: is told before and after.
         entry: the connector's entry in it.
-        ranges: the list to set.
         controller: the domain controller to write to; empty: the session's.
-        back: whether this is the way back.
+        back: whether this is the rollback.
 
     Returns:
-        Why the list is not there now, or not known to be; empty: it is.
+        Why the values are not there now, or not known to be; empty: they are.
     """
-    identity, wanted = entry.connector, list_hash(ranges)
-    was = entry.new_sha256 if back else entry.old_sha256
+    identity, parameters = entry.connector, entry.parameters
+    was, wanted = (entry.after, entry.old) if back else (entry.before, entry.new)
     unchanged: Note = "done" if back else "refused"
 
     def stop(note: Note, why: str) -> str:
         journal.note(identity, note, why)
         return why
 
-    against = _another_than(was, lists.read(live, identity, controller), identity)
+    against = _not_as_proven(entry, was, values.read(live, identity, parameters, controller))
     if against:
         return stop(unchanged, against)
     journal.note(identity, "going back" if back else "begun", controller=controller)
-    refused = lists.write(live, identity, tuple(ranges), controller)
-    seen = lists.read(live, identity, controller)
-    if seen.ranges is None:
-        why = f"whether {identity} has its new list is not known: {refused or seen.why}"
+    refused = values.write(live, identity, wanted, controller)
+    seen = values.read(live, identity, parameters, controller)
+    if seen.connector is None:
+        why = f"whether {identity} has its new values is not known: {refused or seen.why}"
         return stop(entry.note, f"{why}. The next start reads it again")
-    if list_hash(seen.ranges) == wanted:
+    now = fingerprint(seen.connector, parameters)
+    if now == (entry.old_sha256 if back else entry.new_sha256):
         journal.note(identity, "put back" if back else "done")
         return ""
-    if list_hash(seen.ranges) == was:
-        why = f"{identity} keeps its list: {refused or 'the change was taken and is not there'}"
+    if now == fingerprint(was, parameters):
+        why = f"{identity} is unchanged: {refused or 'the change was accepted and is not there'}"
         return stop(unchanged, why)
-    return stop(entry.note, _another_than(was, seen, identity))
+    return stop(entry.note, _not_as_proven(entry, was, seen))
 
 
-def _another_than(sha256: str, seen: lists.Seen, identity: str) -> str:
-    """Why a list is not the one of this hash, as far as is known; empty: it is."""
-    if seen.ranges is None:
-        return f"{identity} can't be read: {seen.why}"
-    if list_hash(seen.ranges) == sha256:
+def _not_as_proven(entry: ConnectorEntry, expected: ReceiveConnector, seen: values.Seen) -> str:
+    """Why a connector's values are not the expected ones, as far as is known; empty: they are."""
+    if seen.connector is None:
+        return f"{entry.connector} can't be read: {seen.why}"
+    said = differences(entry.parameters, expected, seen.connector)
+    if not said:
         return ""
-    listed = ", ".join(map(str, seen.ranges)) or "nothing"
     return (
-        f"the list of {identity} is no longer the one that was proven, somebody changed it "
-        f"meanwhile: it holds {listed}. Run it again to prove a change of this list"
+        f"{entry.connector} is no longer as it was when the change was proven: {said}. Somebody "
+        "changed it meanwhile. Run it again to prove a change of these values"
     )
 
 
@@ -277,25 +295,26 @@ def _not_certain(proof: Proof) -> str:
         one = worse[0]
         who = one.after.identity if one.after else "nobody"
         return (
-            f"with these changes alone {who} would answer {one.sender} ({one.address}) on "
-            f"{one.target}, and it is not known to let it in; confirm the others as well"
+            f"with these changes alone {who} would accept {one.sender} ({one.address}) on "
+            f"{one.target}, and it is not known to let it submit; confirm the others as well"
         )
-    return ""
+    harmed = next(harm(proof), None)
+    return f"{harmed.text} Confirm the others as well" if harmed else ""
 
 
 def _is_named(journal: Journal, confirmed: Mapping[str, str]) -> bool:
-    """Whether a list that an earlier repair has set was confirmed as such."""
-    return any(confirmed.get(one.connector) == one.new_sha256 for one in journal.lists)
+    """Whether values that an earlier repair has set were confirmed as such."""
+    return any(confirmed.get(one.connector) == one.new_sha256 for one in journal.connectors)
 
 
 def _is_busy(one: object, source: str) -> bool:
     return isinstance(one, Journal) and one.source == source and one.is_being_worked_on
 
 
-def _is_old(org: Snapshot, entry: ListEntry) -> bool:
-    """Whether a connector still has its old list where it was read."""
-    ranges = lists.in_snapshot(org, entry.connector)
-    return ranges is not None and list_hash(ranges) == entry.old_sha256
+def _is_old(org: Snapshot, entry: ConnectorEntry) -> bool:
+    """Whether a connector still has its old values where it was read."""
+    seen = values.in_snapshot(org, entry.connector, entry.parameters)
+    return seen is not None and fingerprint(seen, entry.parameters) == entry.old_sha256
 
 
 def put_back(
@@ -305,31 +324,30 @@ def put_back(
     *,
     tell: Tell = lambda _: None,
 ) -> str:
-    """Give connectors of a journal their old lists again, the last one first.
+    """Give connectors of a journal their old values again, the last one first.
 
-    Only where the server still has the list that was set.
+    Only where the server still has the values that were set.
 
     Args:
-        live: the organisation.
+        live: the organization.
         journal: of the repair; is told of each step.
         names: identities of the connectors; None: all of the journal.
         tell: is called with a line for people before each step.
 
     Returns:
-        Why it stopped; empty: all that had been set is put back.
+        Why it stopped; empty: all that had been set is rolled back.
     """
     journal.reopen()
-    for entry in reversed(journal.lists):
+    for entry in reversed(journal.connectors):
         if names is not None and entry.connector not in names:
             continue
-        seen = lists.read(live, entry.connector, entry.controller)
-        if seen.ranges is not None and list_hash(seen.ranges) == entry.old_sha256:
+        seen = values.read(live, entry.connector, entry.parameters, entry.controller).connector
+        if seen is not None and fingerprint(seen, entry.parameters) == entry.old_sha256:
             if entry.note not in ("not begun", "refused"):
                 journal.note(entry.connector, "put back")
             continue
-        tell(f"{entry.connector}: putting its old list back")
-        old = tuple(map(parse_range, entry.old))
-        stopped = set_list(live, journal, entry, old, entry.controller, back=True)
+        tell(f"{entry.connector}: rolling back {joined(entry.parameters)}")
+        stopped = set_values(live, journal, entry, entry.controller, back=True)
         if stopped:
             return stopped
     journal.end(live.now())

@@ -47,14 +47,12 @@ class _WithRanges(click.Command):
 
 @click.command(cls=_WithRanges)
 @click.argument("source", shell_complete=complete_source)
-@click.option("--server", shell_complete=complete_server, help="Whose connector is changed.")
+@click.option("--server", shell_complete=complete_server, help="Server.")
 @click.option(
-    "--connector", metavar="NAME", shell_complete=complete_connector, help="Which one of them."
+    "--connector", metavar="NAME", shell_complete=complete_connector, help="Receive connector."
 )
-@click.option(
-    "--remove", multiple=True, metavar="RANGE...", help="Elements to take off its RemoteIPRanges."
-)
-@click.option("--add", multiple=True, metavar="RANGE...", help="Ranges to put on it.")
+@click.option("--remove", multiple=True, metavar="RANGE...", help="Ranges to remove.")
+@click.option("--add", multiple=True, metavar="RANGE...", help="Ranges to add.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
 def whatif(  # noqa: PLR0913 - one argument for each option
@@ -67,18 +65,17 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     as_json: bool,
     live: LiveOptions,
 ) -> None:
-    """Say who would be answered differently after a change of RemoteIPRanges.
+    """Show which hosts a change of RemoteIPRanges would affect.
 
     \b
-    mailflow whatif demo:article              the repair that the findings propose
+    mailflow whatif demo:article              the repair that the findings propose, of any kind
     mailflow whatif captures/ --server EX16A --connector Relay --remove 10.0.0.11
     mailflow whatif captures/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
 
     Before and after are compared for every IPv4 and IPv6 address. Nothing is changed: the
-    commands are for you, first with -WhatIf, and with the way back. Exit code: 0 nobody would be
-    answered differently, 1 somebody would, 2 something that was not read may change that,
-    3 Exchange would refuse it.
+    commands are for you, first as a dry run (-WhatIf), and with the rollback. Exit code: 0 no host
+    would be affected, 1 some would, 2 missing data may change that, 3 Exchange would refuse it.
     """
     asked = [server, connector, remove or add]
     if any((*asked, remove, add)) and not all(asked):
@@ -107,7 +104,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
 def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
-    """Say who is answered differently in the second of two sources.
+    """Compare two sources by behavior: which hosts are handled differently.
 
     \b
     mailflow diff monday.snapshot tuesday.snapshot

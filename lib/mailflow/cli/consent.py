@@ -67,7 +67,7 @@ class Asking:
     runs: Path
 
     def __call__(self, org: Snapshot, values: Mapping[str, object]) -> list[str]:
-        """The confirmed connectors, each with the hash of the list that was proven.
+        """The confirmed connectors, each with the hash of the change that was proven.
 
         Raises:
             UsageError: `--confirm` names what is no connector.
@@ -88,22 +88,22 @@ class Asking:
         _say(self._unfinished(org))
         left = that_can_go_on(self.runs.resolve(), org)
         if not proof.changes and not left:
-            _say(["There is no change to confirm."])
+            _say(["No change to confirm."])
             return []
         if not is_live(org.origin):
             _say([f"Nothing will be changed: {NOT_LIVE}."])
             return []
         _say([proof.summary])
         agreed = [
-            f"{one.identity}={one.sha256}"
+            f"{one.identity}={one.both_sha256}"
             for one in proof.changes
-            if is_agreed(one.identity, _facts(one), self.named, "change its list")
+            if is_agreed(one.identity, _facts(one), self.named, "apply the change")
         ]
         return agreed + [
             f"{entry.connector}={entry.new_sha256}"
             for one in left
             for entry in one.there
-            if is_agreed(entry.connector, [going_on(one)], self.named, "go on")
+            if is_agreed(entry.connector, [going_on(one)], self.named, "continue")
         ]
 
     def _unfinished(self, org: Snapshot) -> Iterator[str]:
@@ -112,19 +112,20 @@ class Asking:
 
         for one in peek(self.runs, org):
             if one.problem:
-                yield f"Left unfinished in {one.folder.name}: {one.problem}."
+                yield f"Interrupted repair in {one.folder.name}: {one.problem}."
             for each in one.standings:
-                yield f"Left unfinished in {one.folder.name}: {each.entry.connector}: {each.state}."
+                name = each.entry.connector
+                yield f"Interrupted repair in {one.folder.name}: {name}: {each.state}."
 
 
 def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: str) -> bool:
-    """Whether a person gave their word for a connector: by option, or by typing its name now.
+    """Whether a person confirmed a connector: by option, or by typing its name now.
 
     Args:
         connector: its identity.
         facts: lines that say what would be done.
         named: identities given as options.
-        what: the same in a few words, `change its list`.
+        what: the same in a few words, `apply the change`.
     """
     if connector.casefold() in {one.casefold() for one in named}:
         return True
@@ -134,7 +135,7 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
     _say(facts)
     for _ in range(TRIES):
         typed = click.prompt(
-            f"Type {name} to {what}, or press Enter to leave it",
+            f"Type {name} to {what}, or press Enter to skip",
             default="",
             show_default=False,
             err=True,
@@ -143,14 +144,17 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
             return False
         if typed.strip().casefold() == connector.casefold():
             return True
-        _say([f"That is not {name}."])
+        _say(["Names do not match."])
     return False
 
 
-def _facts(change: Edit) -> Iterator[str]:
-    yield str(change)
-    yield f"List now: {', '.join(map(str, change.before.ranges))}"
-    yield f"List then: {', '.join(map(str, change.ranges))}"
+def _facts(edit: Edit) -> Iterator[str]:
+    from mailflow.repair.wording import value_lines
+
+    yield str(edit)
+    yield from value_lines(edit)
+    if edit.undo_refusal:
+        yield f"No rollback: Exchange would refuse the current values: {edit.undo_refusal}"
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ def demo(runs: Path) -> None:
     "confirmed",
     multiple=True,
     metavar="CONNECTOR",
-    help="With --apply: your word for this connector, EX16A\\Relay; repeatable.",
+    help="With --apply: confirm this connector, EX16A\\Relay; repeatable.",
 )
 @live_options
 def run(  # noqa: PLR0913 - one argument for each option

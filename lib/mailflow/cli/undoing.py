@@ -1,4 +1,4 @@
-"""The command that takes a repair back: undo."""
+"""The command that rolls a repair back: undo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 THERE = ("done, not verified", "verified")
-"""Where a connector stands that can be put back."""
+"""States of a connector that can be rolled back."""
 
 
 @click.command()
@@ -28,18 +28,17 @@ THERE = ("done, not verified", "verified")
     "confirmed",
     multiple=True,
     metavar="CONNECTOR",
-    help="Your word for this connector, EX16A\\Relay; repeatable.  [default: ask]",
+    help="Confirm this connector, EX16A\\Relay; repeatable.  [default: ask]",
 )
 @live_options
 def undo(run: Path, *, confirmed: tuple[str, ...], live: LiveOptions) -> None:
-    """Put the old lists back that a run of fix_and_verify replaced.
+    """Restore the connector settings that a fix_and_verify run replaced.
 
     \b
     mailflow undo runs/20261125T094541Z-fix_and_verify-INC0012345
 
-    Each list is read first: where it is no longer the one that run set, somebody changed it since,
-    and it is left alone. Exit code: 0 put back, or nothing to put back, 1 not confirmed, 2 it
-    stopped before the end.
+    A connector that has been changed since that run is left untouched. Exit code: 0 rolled back, or
+    nothing to roll back, 1 not confirmed, 2 it stopped before the end.
     """
     from mailflow.apply.journal import Journal
     from mailflow.apply.standing import standing
@@ -51,12 +50,12 @@ def undo(run: Path, *, confirmed: tuple[str, ...], live: LiveOptions) -> None:
 
     journal = Journal.load(run)
     if journal.is_being_worked_on:
-        raise UsageError(f"{run}: a process still works on it; end that first")
+        raise UsageError(f"{run}: a process is still working on it; end that first")
     organisation = live_organisation(journal.source, live)
     organisation = replace(organisation, servers=load(run / "snapshot").servers)
-    progress("reading the lists")
+    progress("reading the connectors")
     read = of_server(organisation)
-    found = [standing(one, read(one)) for one in journal.lists]
+    found = [standing(one, read(one)) for one in journal.connectors]
     progress("")
     for one in found:
         click.echo(visible(f"{one.entry.connector}: {one.state}"))
@@ -64,12 +63,12 @@ def undo(run: Path, *, confirmed: tuple[str, ...], live: LiveOptions) -> None:
     names = [
         one.entry.connector
         for one in open_
-        if is_agreed(one.entry.connector, _facts(one), confirmed, "put its old list back")
+        if is_agreed(one.entry.connector, _facts(one), confirmed, "roll it back")
     ]
     stopped = put_back(organisation, journal, names, tell=progress) if names else ""
     progress("")
     for name in names:
-        click.echo(visible(f"{name}: {journal.entry(name).note}"))
+        click.echo(visible(f"{name}: {standing(journal.entry(name), None).state}"))
     if stopped:
         click.echo(visible(f"stopped: {stopped}"))
     lost = [one for one in found if one.state in ("changed since", "not known")]
@@ -77,4 +76,12 @@ def undo(run: Path, *, confirmed: tuple[str, ...], live: LiveOptions) -> None:
 
 
 def _facts(one: Standing) -> list[str]:
-    return [f"List now: {', '.join(one.entry.new)}", f"List then: {', '.join(one.entry.old)}"]
+    from mailflow.analysis.change import Change
+    from mailflow.repair.wording import current_and_new
+
+    lines = []
+    for each in one.entry.changes:
+        old = one.entry.old[each.parameter]
+        current, new = current_and_new(Change(each.identity, each.parameter, each.new, old))
+        lines += [f"Current {each.parameter}: {current}", f"After rollback: {new}"]
+    return lines

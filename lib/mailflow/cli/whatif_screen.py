@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import clock, counted, joined
 from mailflow.plain import width
 from mailflow.repair.claim import Proof, Reached, Refusal, ports_in_words, way_in_words
+from mailflow.repair.wording import WHEN_TO_ROLL_BACK, current_and_new, is_long, may_be_refused
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
 from mailflow.steps.verdict import Diagnosis, Finding
@@ -59,13 +60,16 @@ def whatif_screen(
     lines += verdict(head.label, head.sentences, room, head.tone, colour=colour)
     if proof.changes:
         lines += section("CHANGE", _changes(proof.changes, room - LABEL))
-        lines += section("SERVERS", _servers(proof, room - LABEL))
-        lines += section("OTHERS", hosts_lines(hosts_of(proof.moved), room - LABEL))
-        lines += block("COMPARED", [_compared(proof)], room)
-    lines += block("NOT PROPOSED", dict.fromkeys(map(refusal_words, proof.refused)), room)
+        servers = _servers(proof, room - LABEL)
+        lines += ["AFFECTED SERVERS", *section("", servers)] if servers else []
+        lines += section("OTHER HOSTS", hosts_lines(hosts_of(proof.moved), room - LABEL))
+        lines += block("SCOPE", [_compared(proof)], room)
+    lines += _not_proposed(proof.refused, room)
     lines += _commands(proof.changes, room)
-    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", _by_other_means(found), room)
-    return "\n".join([*lines, *block("NOT KNOWN", _not_known(proof), room)])
+    others = _by_other_means(found)
+    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, room)
+    lines += _rollback([edit for edit in proof.changes if edit.command], room)
+    return "\n".join([*lines, *block("UNDETERMINED", _not_known(proof), room)])
 
 
 def _title(proof: Proof, taken: datetime | None, room: int) -> str:
@@ -73,7 +77,7 @@ def _title(proof: Proof, taken: datetime | None, room: int) -> str:
     read = f"read {clock(taken)}" if taken else ""
     text = f"What changing {joined(map(one_line, names))} would do"
     if not names or width(text) + 2 > room - width(read):
-        many = counted(len(names), "connector") if names else "remote IP ranges"
+        many = counted(len(names), "connector") if names else "receive connectors"
         text = f"What changing {many} would do"
     return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
 
@@ -98,7 +102,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     elif not hosts:
         sentences.append("Nobody else would be answered differently.")
     if proof.doubts:
-        sentences.append("Not all was read that may change this, see NOT KNOWN.")
+        sentences.append("Not all was read that may change this, see UNDETERMINED.")
     label, tone = _label(proof, in_use)
     if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
         label, tone = "REPAIRS PART", "unknown"
@@ -125,16 +129,16 @@ def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
     if found is None:
         return Head("NOT CERTAIN", "unknown", ("What is to be changed was not read.",))
     if found.verdict == "unknown":
-        why = "No change is proposed, for it is not decided what is wrong."
-        return Head("NOT DECIDED", "unknown", (why, "`mailflow diagnose` says what to do next."))
+        why = "No change is proposed: the cause could not be determined."
+        return Head("INCONCLUSIVE", "unknown", (why, "`mailflow diagnose` shows what to do next."))
     if found.verdict == "clear":
-        text = "Nothing was found that calls for a change of remote IP ranges."
+        text = "No receive connector has to be changed."
         return Head("NOTHING TO DO", "good", (text,))
-    why = "What was found is no matter of remote IP ranges, so no change of them is proposed"
+    why = "No change of a receive connector would repair it"
     if proof.doubts:
-        why = "No change is proposed, for not all was read that it rests on"
+        why = "No change is proposed: data that it would rest on is missing"
     elif proof.refused:
-        why = "No change of remote IP ranges alone would repair it"
+        why = "No change is proposed, see NOT PROPOSED"
     return Head("STILL BROKEN", "bad", (f"{found.headline}.", f"{why}."))
 
 
@@ -170,20 +174,30 @@ _FATES: Mapping[tuple[State, State], str] = {
 _WORST: tuple[State, ...] = ("found", "unknown", "clear")
 
 
-def _changes(changes: Sequence[Edit], cells: int) -> list[str]:
+def _changes(edits: Sequence[Edit], cells: int) -> list[str]:
+    """Each parameter as it is and as it will be; of ranges what goes and what comes."""
     lines: list[str] = []
-    for one in changes[:MOST_CHANGES]:
-        lines += hang("", one.identity, cells)
-        for head, ranges in (
-            ("removes", one.removed),
-            ("adds", one.added),
-            ("then holds", one.ranges),
-        ):
-            if ranges:
-                cut = "" if one.is_complete or head != "then holds" else ", and what was cut off"
-                lines += hang(f"  {head:10}  ", f"{_listed(ranges)}{cut}", cells)
-    hidden = len(changes) - MOST_CHANGES
+    for edit in edits[:MOST_CHANGES]:
+        lines += hang("", edit.identity, cells)
+        for change in edit.changes:
+            if change.parameter == "RemoteIPRanges":
+                lines += _of_ranges(edit, cells)
+            else:
+                current, new = current_and_new(change)
+                lines += hang(f"  {change.parameter}  ", f"{current} -> {new}", cells)
+    hidden = len(edits) - MOST_CHANGES
     return [*lines, f"and {hidden} more; `--json` names them all"] if hidden > 0 else lines
+
+
+def _of_ranges(edit: Edit, cells: int) -> Iterator[str]:
+    for head, ranges in (
+        ("removes", edit.removed),
+        ("adds", edit.added),
+        ("result", edit.ranges),
+    ):
+        if ranges:
+            cut = "" if edit.is_complete or head != "result" else ", and what was truncated"
+            yield from hang(f"  {head:10}  ", f"{_listed(ranges)}{cut}", cells)
 
 
 def _listed(ranges: Iterable[AddressRange]) -> str:
@@ -225,38 +239,53 @@ def _compared(proof: Proof) -> str:
     return text if proof.doubts else f"{text}; whoever is not named here is answered as before"
 
 
-def _commands(changes: Sequence[Edit], room: int) -> list[str]:
-    if not changes:
+def _commands(edits: Sequence[Edit], room: int) -> list[str]:
+    if not edits:
         return []
-    given = [one for one in changes if one.command]
-    lines = commands("REHEARSE", [one.rehearsal for one in given])
-    lines += commands("DO", [one.command for one in given])
-    # Backwards, so that each list goes back beside those that it stood beside.
-    lines += commands("UNDO", [one.undo for one in reversed(given) if one.undo])
+    given = [edit for edit in edits if edit.command]
+    lines = commands("DRY RUN", [edit.rehearsal for edit in given])
+    lines += commands("APPLY", [edit.command for edit in given])
+    lines += block("", _beside_long_lists(given), room)
     texts = [
-        f"{one.identity}: its list was not read to the end, so the new one cannot be written here"
-        if not one.is_complete
-        else f"{one.identity}: its name cannot be pasted safely"
-        for one in changes
-        if not one.command
+        f"{edit.identity}: {joined(edit.unread)} is truncated or missing in the export"
+        if not edit.is_complete
+        else f"{edit.identity}: its name cannot be pasted safely"
+        for edit in edits
+        if not edit.command
     ]
-    lines += block("NO COMMAND", texts, room)
+    return lines + block("NO COMMAND", texts, room)
+
+
+def _beside_long_lists(edits: Iterable[Edit]) -> Iterator[str]:
+    """What goes and what comes of lists that are too long to be compared by eye."""
+    for edit in edits:
+        for change in filter(is_long, edit.changes):
+            current, new = current_and_new(change)
+            yield f"{edit.identity} {change.parameter}: {current} -> {new}"
+        if edit.may_be_refused:
+            yield may_be_refused(edit)
+
+
+def _rollback(edits: Sequence[Edit], room: int) -> list[str]:
+    """Under a label of its own, with when to use it; the last change first."""
+    given = [edit.undo for edit in reversed(edits) if edit.undo]
+    lines = block("ROLLBACK", [WHEN_TO_ROLL_BACK] if given else [], room)
+    lines += commands("", given)
     refusals = [
-        f"{one.identity}: Exchange would not take its old list back as it stands: "
-        f"{one.undo_refusal}"
-        for one in changes
-        if one.undo_refusal
+        f"{edit.identity}: Exchange would refuse the current values: {edit.undo_refusal}"
+        for edit in edits
+        if edit.undo_refusal
     ]
     refusals += [
-        f"{one.identity}: its list was empty, and whether Exchange takes an empty one is not known"
-        for one in given
-        if not one.undo
+        f"{edit.identity}: its current values cannot be set by a command"
+        for edit in edits
+        if not edit.undo and not edit.undo_refusal
     ]
-    return lines + block("NO WAY BACK", refusals, room)
+    return lines + block("NO ROLLBACK", refusals, room)
 
 
 def _by_other_means(found: Diagnosis | None) -> list[Finding]:
-    """What else was found and needs something other than another list."""
+    """What else was found and needs something other than these commands."""
     return [
         one
         for one in (found.findings if found else ())
@@ -264,9 +293,21 @@ def _by_other_means(found: Diagnosis | None) -> list[Finding]:
     ]
 
 
-def _remedies(label: str, others: Sequence[Finding], room: int) -> list[str]:
-    texts = dict.fromkeys(line for one in others for line in one.remedy.splitlines())
-    given = dict.fromkeys(line for one in others for line in one.commands)
+def _not_proposed(refused: Iterable[Refusal], room: int) -> list[str]:
+    """Why, and below it on a line of its own what to type instead."""
+    lines: list[str] = []
+    for text, command in dict.fromkeys((refusal_words(each), each.command) for each in refused):
+        lines += block("" if lines else "NOT PROPOSED", [text], room)
+        lines += commands("", [command] if command else [])
+    return lines
+
+
+def _remedies(label: str, others: Sequence[Finding], proof: Proof, room: int) -> list[str]:
+    """What to do about the rest; what was said of changes that are not proposed is not repeated."""
+    texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
+    said = {each.words for each in proof.refused}
+    texts = {text: None for text in texts if text not in said}
+    given = dict.fromkeys(line for each in others for line in each.commands)
     changes, retries = words.repairs(given)
     return block(label, texts, room) + commands("", [*changes, *retries])
 
@@ -279,12 +320,15 @@ def refusal_words(one: Refusal) -> str:
 
 
 def _not_known(proof: Proof) -> list[str]:
-    texts = list(proof.doubts)
+    said = {words for each in proof.refused for words in (each.text, each.words)}
+    texts = [doubt for doubt in proof.doubts if doubt not in said]
     texts += [
-        f"what was cut off the list of {one.connector}"
-        for one in proof.refused
-        if one.kind == "unread" and proof.changes
+        f"the truncated part of {each.connector}"
+        for each in proof.refused
+        if each.kind == "unread" and proof.changes
     ]
-    if any(one.effect.not_known for one in proof.moved):
-        texts.append("what is marked so above: rights or settings there were not read")
-    return texts or ["nothing"]
+    if any(moved.effect.not_known for moved in proof.moved):
+        texts.append("what is marked so above: rights or settings there are missing")
+    if not texts and proof.doubts:
+        texts = ["the data named above"]
+    return texts or ["none"]

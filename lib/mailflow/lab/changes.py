@@ -19,6 +19,7 @@ from mailflow.exchange.connectors import (
     F,
     PermissionGroups,
     ReceiveConnector,
+    TransportRole,
     flag_names,
     parse_binding,
     parse_flags,
@@ -26,6 +27,7 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.ranges import RangeError, parse_range
 from mailflow.exchange.refusals import refused_auth, refused_fqdn
 from mailflow.lab.connector_objects import (
+    PROPERTIES_SINCE,
     PROTECTION,
     DetailedConnector,
     connector_dn,
@@ -34,7 +36,7 @@ from mailflow.lab.connector_objects import (
 )
 from mailflow.lab.invocation import BindingError, Invocation, Refusal
 from mailflow.lab.organisation import LabServer
-from mailflow.lab.shapes import E2010
+from mailflow.lab.shapes import E2010, Version
 from mailflow.sources.shell import Fault
 
 T = TypeVar("T")
@@ -60,8 +62,14 @@ SETTINGS: Mapping[str, str] = {
     "RemoteIPRanges": "ranges",
     "RequireTLS": "require_tls",
     "SuppressXAnonymousTls": "suppress_x_anonymous_tls",
+    "TransportRole": "role",
 }
 """Parameters that change something, to the field they change."""
+
+SINCE: Mapping[str, Version] = {
+    name: version for name, version in PROPERTIES_SINCE.items() if name in SETTINGS
+}
+"""Those that older shells do not know, as they do not know the properties."""
 
 
 def set_receive_connector(one: Invocation) -> None:
@@ -157,12 +165,15 @@ def _value(one: Invocation, name: str, old: ReceiveConnector) -> object:
         if PermissionGroups.Custom in groups:
             raise Refusal(CUSTOM)  # S3.22
         return groups
+    if name == "TransportRole":
+        roles = (TransportRole.FrontendTransport, TransportRole.HubTransport)
+        return TransportRole[_one_of(one, name, tuple(role.name or "" for role in roles))]
     if name in ("ExtendedProtectionPolicy", "ProtocolLoggingLevel"):
         return _one_of(one, name, PROTECTION if name.startswith("Ext") else ("None", "Verbose"))
     if name.endswith("Timeout"):
         return _time_span(one, name)
     if name in ("Banner", "Comment", "Fqdn"):
-        return one.text(name)
+        return "" if one.parameters[name] is None else one.text(name)
     return one.truth(name)
 
 

@@ -14,6 +14,7 @@ from mailflow.lab import connector_objects, objects
 from mailflow.lab.changes import (
     NOT_FOUND,
     SETTINGS,
+    SINCE,
     find_connector,
     is_identity,
     set_receive_connector,
@@ -262,6 +263,7 @@ CMDLETS: Mapping[str, Cmdlet] = MappingProxyType(
             set_receive_connector,
             (*_OF_DIRECTORY, *SETTINGS, *_WRITING),
             frozenset({"Receive Connectors"}),
+            newer=SINCE,
         ),
     }
 )

@@ -74,7 +74,7 @@ def detailed(connector: ReceiveConnector) -> DetailedConnector:
     return DetailedConnector(**{name: getattr(connector, name) for name in names})
 
 
-_SINCE: Mapping[str, Version] = {
+PROPERTIES_SINCE: Mapping[str, Version] = {
     **dict.fromkeys(
         (
             "SuppressXAnonymousTls",
@@ -204,7 +204,7 @@ def receive_connector(connector: ReceiveConnector, server: LabServer, shape: Sha
         "IsValid": True,
         "ObjectState": Enumeration("Unchanged", 1),
     }
-    return known_to(values, _SINCE, shape)
+    return known_to(values, PROPERTIES_SINCE, shape)
 
 
 _BY_ADDRESS = Enumeration("IPAddress", 1)

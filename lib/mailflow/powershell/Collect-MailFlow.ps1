@@ -211,15 +211,17 @@ try {
         $name = [string] (Get-Property $one 'Name')
         $found = @(Get-Rows $name 'Get-ReceiveConnector' @{ Server = $name })
         $connectors += $found
-        # Rights on the connectors that setup did not make. An empty identity would stand for all.
+        # Rights, first on the connectors that setup made. An empty identity would stand for all.
         $setup = @($SetupMakes | ForEach-Object { "$_ $name" })
-        $custom = @($found | Where-Object { $setup -notcontains (Get-Property $_ 'Name') } |
-                ForEach-Object { [string] (Get-Property $_ 'Identity') } | Where-Object { $_ })
-        if (Get-Property $one 'IsEdgeServer') { $custom = @() }
-        if ($custom.Length -gt $MostRights) {
-            Add-Unread $name 'Get-ADPermission' "asked of $MostRights custom connectors only"
+        $own = @($found | Where-Object { $setup -contains (Get-Property $_ 'Name') })
+        $custom = @($found | Where-Object { $setup -notcontains (Get-Property $_ 'Name') })
+        $names = @(($own + $custom) | ForEach-Object { [string] (Get-Property $_ 'Identity') })
+        $identities = @($names | Where-Object { $_ })
+        if (Get-Property $one 'IsEdgeServer') { $identities = @() }
+        if ($identities.Length -gt $MostRights) {
+            Add-Unread $name 'Get-ADPermission' "asked of $MostRights connectors only"
         }
-        foreach ($identity in @($custom | Select-Object -First $MostRights)) {
+        foreach ($identity in @($identities | Select-Object -First $MostRights)) {
             $rights += @(Get-Rows $name 'Get-ADPermission' @{ Identity = $identity })
         }
         Write-Host "${name}: $($found.Length) receive connectors"

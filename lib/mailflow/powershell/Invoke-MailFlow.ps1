@@ -2,8 +2,8 @@
 #
 # It only reads: whatever is sent, no cmdlet and no parameter runs that does not stand in $Allowed.
 # The one exception is a repair that a person has confirmed. Then the settings say Writing, and only
-# then two more cmdlets run, with the parameters in $Writes and no others: they set the list of
-# remote addresses of one receive connector, and try one queue again. It leaves nothing on this
+# then two more cmdlets run, with the parameters in $Writes and no others, in the forms that stand
+# there: they set one receive connector, and try one queue again. It leaves nothing on this
 # computer: each answer passes through one temporary file that is deleted at once. Nobody has to
 # install it: mailflow sends it over standard input with each log-on. For Windows PowerShell 2.0
 # (Exchange 2010) and all that came after it.
@@ -11,7 +11,7 @@
 # $Lines holds the settings, then a line for each call: fields with a tab between them, a name, then
 # name and value of each parameter. Names are base64 of UTF-8. A value is a letter, and behind it
 # s text, i whole number, b True or False, l list (commas between), h hashtable of lists (name:list,
-# semicolons between). A password comes here as data and never stands in a command.
+# semicolons between), n $null. A password comes here as data and never stands in a command.
 param([string[]] $Lines)
 
 Set-StrictMode -Version 2.0
@@ -31,13 +31,28 @@ $Allowed = @{
 }
 $Writes = @{
     'Retry-Queue'          = @('Confirm', 'Identity', 'WhatIf')
-    'Set-ReceiveConnector' =
-        @('Confirm', 'DomainController', 'Identity', 'RemoteIPRanges', 'WhatIf')
+    'Set-ReceiveConnector' = @('AuthMechanism', 'Bindings', 'Confirm', 'DomainController',
+        'Enabled', 'Fqdn', 'Identity', 'PermissionGroups', 'RemoteIPRanges',
+        'SuppressXAnonymousTls', 'TransportRole', 'WhatIf')
 }
-$Needed = @('Identity', 'RemoteIPRanges')
-$Forms = @{
-    Confirm = [bool]; DomainController = [string]; Identity = [string]
-    RemoteIPRanges = [string[]]; WhatIf = [bool]
+$Beside = 'Confirm', 'DomainController', 'Identity', 'WhatIf' # these alone would set nothing
+$Nothing = @('Fqdn') # may be $null
+$Types = @{ # of the values of a change; the others are text
+    Bindings = [string[]]; Confirm = [bool]; Enabled = [bool]; RemoteIPRanges = [string[]]
+    SuppressXAnonymousTls = [bool]; WhatIf = [bool]
+}
+$Forms = @{ # what a text, or each element of a list, has to look like as a whole
+    Bindings       = '([0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}'
+    Fqdn           = '[0-9A-Za-z]([0-9A-Za-z._-]{0,253}[0-9A-Za-z])?'
+    RemoteIPRanges =
+        '[0-9A-Fa-f:.%]{2,60}( ?- ?[0-9A-Fa-f:.%]{2,60}|/[0-9.]{1,15}| ?\([0-9.]{7,15}\))?'
+    TransportRole  = 'FrontendTransport|HubTransport'
+}
+$Words = @{ # what these are made of, with ', ' between; None stands alone
+    AuthMechanism    = @('Tls', 'Integrated', 'BasicAuth', 'BasicAuthRequireTLS', 'ExchangeServer',
+        'ExternalAuthoritative')
+    PermissionGroups = @('AnonymousUsers', 'ExchangeUsers', 'ExchangeServers',
+        'ExchangeLegacyServers', 'Partners')
 }
 
 # Failures are told apart by their ids, for texts are translated. Where PowerShell 2.0 gives no name
@@ -63,6 +78,7 @@ function ConvertFrom-Field([string] $Field) {
         's' { return ConvertFrom-Base64 $body }
         'i' { return [int] (ConvertFrom-Base64 $body) }
         'b' { return (ConvertFrom-Base64 $body) -eq 'True' }
+        'n' { if (-not $body) { return $null } }
         'l' { return , (ConvertFrom-List $body) }
         'h' {
             $table = @{}
@@ -85,6 +101,21 @@ function ConvertFrom-Line([string] $Line) {
     return $call
 }
 
+function Test-Form([string] $Key, $Value) {
+    if ($null -eq $Value) { return $Nothing -contains $Key }
+    $type = [string]
+    if ($Types.ContainsKey($Key)) { $type = $Types[$Key] }
+    if ($Value -isnot $type) { return $false }
+    if ($Words.ContainsKey($Key)) {
+        $known = $Words[$Key]
+        $wrong = @([regex]::Split($Value, ', ') | Where-Object { $known -cnotcontains $_ })
+        return ($Value -ceq 'None') -or $wrong.Length -eq 0
+    }
+    if (-not $Forms.ContainsKey($Key)) { return $true }
+    $wrong = @($Value | Where-Object { $_ -cnotmatch ('^(?:' + $Forms[$Key] + ')\z') })
+    return $wrong.Length -eq 0
+}
+
 function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
     $known = $Allowed[$Name]
     $changes = $Writing -and $Writes.ContainsKey($Name)
@@ -95,21 +126,25 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
             return "$Name -${key}: not on the list of allowed parameters"
         }
         $value = $Parameters[$key]
+        if ($null -eq $value -and $Nothing -contains $key) { continue }
         if ($value -is [hashtable]) { $value = $value.Values }
         $parts = @($value | ForEach-Object { "$_".Trim() })
         # Where an identity is empty, Get cmdlets return every object there is.
         if ($parts.Length -eq 0 -or $parts -contains '') { return "$Name -${key}: empty" }
     }
     if (-not $changes) { return }
-    foreach ($key in $known) {
-        $given = $Parameters.ContainsKey($key) -or $Needed -contains $key
-        if ($given -and $Parameters[$key] -isnot $Forms[$key]) {
+    foreach ($key in @($Parameters.Keys) + 'Identity') {
+        if (-not (Test-Form $key $Parameters[$key])) {
             return "$Name -${key}: not in the form that a change needs"
         }
     }
     # With no server it would be one of this computer, and with * all queues of a server.
     if ($Parameters['Identity'] -notmatch '^[^\\*\s][^\\*]*\\[^*\s][^*]*\z') {
         return "$Name -Identity: not one object of one server"
+    }
+    $set = @($Parameters.Keys | Where-Object { $Beside -notcontains $_ })
+    if ($Name -eq 'Set-ReceiveConnector' -and $set.Length -eq 0) {
+        return "${Name}: nothing to set"
     }
 }
 

@@ -16,9 +16,15 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.capabilities import Effect, Rights, abilities, effect
 from mailflow.analysis.change import Edit
 from mailflow.analysis.paths import State, assess_connector
-from mailflow.analysis.places import Place, doubts_at, hidden_connectors, places_of
+from mailflow.analysis.places import (
+    Place,
+    doubts_at,
+    hidden_connectors,
+    places_of,
+    processes_at,
+)
 from mailflow.analysis.servers import ServerView
-from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, Family, single, subtract
 from mailflow.exchange.routing import endpoints
 from mailflow.repair.claim import Compared, Moved, Proof, Reached, Refusal
@@ -104,7 +110,7 @@ def _compare(org: Snapshot, target: _Target, touched: set[str], rows: _Rows) -> 
         for block in found.changed:
             rows.add(target, found.place, found, block)
         doubts = dict.fromkeys(() if found.is_same else hidden)
-        for process in () if found.is_same else found.processes:
+        for process in () if found.is_same else _left(found, after):
             doubts |= dict.fromkeys(doubts_at(target.then, found.place, process))
         first = next(iter(found.processes), None)
         yield Compared(view.name, found.place, first, found.blocks, tuple(doubts))
@@ -131,6 +137,12 @@ def _contrasted(
                 yield lists_compared(before, after, place, role)
         else:
             yield settings_compared(before, after, place, rows.means_something_else)
+
+
+def _left(found: Contrasted, after: Sequence[ReceiveConnector]) -> Sequence[TransportRole]:
+    """The processes compared that listen there afterwards: one that left claims nothing (C9)."""
+    there = processes_at(after, found.place)
+    return [process for process in found.processes if process in there] or found.processes
 
 
 def _is_in(connector: ReceiveConnector, touched: set[str]) -> bool:

@@ -128,7 +128,7 @@ def repair(
     if unsafe:
         return Repair(refused=tuple(map(_unquotable, unsafe)))
     proof = prove(analysis.org, edits)
-    harmed = tuple(_harm(proof, {each.address for each in coming if each.address}))
+    harmed = tuple(harm(proof, {each.address for each in coming if each.address}))
     if harmed:
         return Repair(refused=harmed)
     steps = {
@@ -346,7 +346,7 @@ def _tidied(old: ReceiveConnector, new: ReceiveConnector, view: ServerView) -> R
     return new
 
 
-def _harm(proof: Proof, servers: Collection[Address]) -> Iterator[Refusal]:
+def harm(proof: Proof, servers: Collection[Address] = ()) -> Iterator[Refusal]:
     """Why other hosts would not be as well off as before, or nobody can tell.
 
     Args:

@@ -13,9 +13,8 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.change import (
     Edit,
     Parameter,
-    Value,
     fingerprint,
-    printed,
+    in_words,
     taken_off,
     value_of,
     with_value,
@@ -80,7 +79,10 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
         if now != edit.before and fingerprint(now, edit.parameters) != fingerprint(
             edit.before, edit.parameters
         ):
-            raise RefusedError(_other_values(edit, now))
+            said = differences(edit.parameters, edit.before, now)
+            raise RefusedError(
+                f"{now.identity} is no longer as it was when the change was proven: {said}"
+            )
         changed = set_values(now, edit)
         view = views.get(wanted) or view_of(org, now)
         beside = [connectors[places[each.identity.casefold()]] for each in view.connectors]
@@ -101,29 +103,23 @@ def set_values(connector: ReceiveConnector, edit: Edit) -> ReceiveConnector:
     return connector
 
 
-def _other_values(edit: Edit, now: ReceiveConnector) -> str:
-    """What is no longer as it was when the change was made."""
-    differing = [
-        name
-        for name in edit.parameters
-        if fingerprint(now, (name,)) != fingerprint(edit.before, (name,))
-    ]
-    said = "; ".join(_difference(name, edit.before, now) for name in differing)
-    return f"{now.identity} is no longer as it was when the change was proven: {said}"
+def differences(
+    parameters: Iterable[Parameter], before: ReceiveConnector, now: ReceiveConnector
+) -> str:
+    """Which of these values of a connector are other ones now, in words; empty: none."""
+    return "; ".join(
+        _difference(name, before, now)
+        for name in parameters
+        if fingerprint(now, (name,)) != fingerprint(before, (name,))
+    )
 
 
 def _difference(name: Parameter, before: ReceiveConnector, now: ReceiveConnector) -> str:
     if name != "RemoteIPRanges":
-        return f"{name} is {_told(value_of(now, name))}, and was {_told(value_of(before, name))}"
+        is_now, was = (in_words(value_of(each, name)) for each in (now, before))
+        return f"{name} is {is_now}, and was {was}"
     lost = taken_off(before.ranges, now.ranges)
     new = taken_off(now.ranges, before.ranges)
     parts = [f"{joined(map(format_range, lost))} was removed"] if lost else []
     parts += [f"{joined(map(format_range, new))} was added"] if new else []
     return f"{name}: {' and '.join(parts) or 'the ranges are cut in another way'}"
-
-
-def _told(value: Value | None) -> str:
-    if value is None:
-        return "unknown"
-    text = printed(value)
-    return joined(text) if isinstance(text, list) else str(text)

@@ -39,7 +39,7 @@ _GRACE = 1.9
 """Seconds after which a turn that is over its time is given up: its shell had these to close."""
 
 MOST_RIGHTS = 200
-"""Custom connectors of one server whose rights are read; more than that no person has made."""
+"""Connectors of one server whose rights are read; more than that no person has made."""
 
 _NOT_TRIED = "nor through another server"
 
@@ -182,8 +182,12 @@ def at_least_as_new(one: Server, other: Server) -> bool:
     return one.version[:2] >= other.version[:2]
 
 
-def custom_connectors(rows: Iterable[Row]) -> list[str]:
-    """Identities of the connectors that setup did not make, among rows of Get-ReceiveConnector."""
+def connectors_of(rows: Iterable[Row]) -> list[str]:
+    """Identities of the connectors among rows of Get-ReceiveConnector, setup's own first.
+
+    A relay that is narrowed leaves its hosts to setup's own: what these may do there has to be
+    known as well.
+    """
     # Only what names them: a connector may hold thousands of ranges, which are read once, later.
     named = (
         replace(row, values={name: row.values[name] for name in _NAMES if name in row.values})
@@ -192,7 +196,7 @@ def custom_connectors(rows: Iterable[Row]) -> list[str]:
     )
     reading = Reading(rows=list(named))
     found = tables.assemble(reading, origin="").connectors
-    return [_identity(one) for one in found if setup_default(one) is None]
+    return list(map(_identity, sorted(found, key=lambda each: setup_default(each) is None)))
 
 
 _NAMES = ("Identity", "Server", "Name", "DistinguishedName")
@@ -483,11 +487,11 @@ class _Collection:
 
 
 def _rights(shell: Shell, replies: Sequence[Reply], until: float) -> list[Reply]:
-    """The rights on custom connectors (S3.20, S3.21), asked in the same shell."""
+    """The rights on all connectors (S3.20, S3.21), asked in the same shell."""
     rows = [row for one in replies for row in one.rows]
-    calls = [Call(PERMISSIONS, {"Identity": one}) for one in custom_connectors(rows)]
+    calls = [Call(PERMISSIONS, {"Identity": one}) for one in connectors_of(rows)]
     found = shell.ask(calls[:MOST_RIGHTS], seconds=_left(until)) if calls else []
-    why = Fault("refused", "", f"not read of more than {MOST_RIGHTS} custom connectors")
+    why = Fault("refused", "", f"not read of more than {MOST_RIGHTS} connectors")
     return found + [Reply(one, fault=why) for one in calls[MOST_RIGHTS:][:1]]
 
 

@@ -471,7 +471,7 @@ def _with_shell(shell: Shell, host: str) -> Iterator[Check]:
     yield of_exchange(replies, shell.way, here)
     if here is not None:
         replies += shell.ask(probes(here), seconds=CALLS_SECONDS)
-        custom = collect.custom_connectors(_rows(replies))[:1]
+        custom = collect.connectors_of(_rows(replies))[-1:]
         if custom:
             right = Call(collect.PERMISSIONS, {"Identity": custom[0]})
             replies += shell.ask([right], seconds=CALLS_SECONDS)

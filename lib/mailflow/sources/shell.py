@@ -26,8 +26,9 @@ from typing import Protocol, runtime_checkable
 
 from mailflow.sources.row import Row
 
-Argument = str | int | bool | tuple[str, ...] | Mapping[str, tuple[str, ...]]
-"""Value of a parameter; a mapping is a hashtable: `{"Add": (...), "Remove": (...)}` (S8.61)."""
+Argument = str | int | bool | tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
+"""Value of a parameter; a mapping is a hashtable: `{"Add": (...), "Remove": (...)}` (S8.61), None
+is `$null`."""
 
 KINDS = frozenset(
     {
@@ -64,11 +65,19 @@ ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
 """The cmdlets that may leave this side, all read-only, with their parameters as Exchange spells
 them. The script at the far side holds the same list and refuses on its own."""
 
+SETTINGS = frozenset(
+    {
+        *("AuthMechanism", "Bindings", "Enabled", "Fqdn", "PermissionGroups", "RemoteIPRanges"),
+        *("SuppressXAnonymousTls", "TransportRole"),
+    }
+)
+"""What a repair may set on a receive connector (design 6)."""
+
 WRITES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "Retry-Queue": frozenset({"Confirm", "Identity", "WhatIf"}),
         "Set-ReceiveConnector": frozenset(
-            {"Confirm", "DomainController", "Identity", "RemoteIPRanges", "WhatIf"}
+            {"Confirm", "DomainController", "Identity", "WhatIf", *SETTINGS}
         ),
     }
 )
@@ -76,18 +85,46 @@ WRITES: Mapping[str, frozenset[str]] = MappingProxyType(
 The script holds this list too. Of `Retry-Queue` neither -Filter nor -Resubmit: one queue, named,
 is tried again, and nothing is routed anew (S8.72, S8.73)."""
 
-_FORMS: Mapping[str, type] = MappingProxyType(
+_TYPES: Mapping[str, type] = MappingProxyType(
+    dict.fromkeys(("Confirm", "Enabled", "SuppressXAnonymousTls", "WhatIf"), bool)
+    | dict.fromkeys(("Bindings", "RemoteIPRanges"), tuple)
+)
+"""What each parameter of a change has to be; the others are text. A list is the whole new one
+(S8.60)."""
+
+FORMS: Mapping[str, str] = MappingProxyType(
     {
-        "Confirm": bool,
-        "DomainController": str,
-        "Identity": str,
-        "RemoteIPRanges": tuple,
-        "WhatIf": bool,
+        "Bindings": r"([0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}",
+        "Fqdn": "[0-9A-Za-z]([0-9A-Za-z._-]{0,253}[0-9A-Za-z])?",
+        "RemoteIPRanges": "[0-9A-Fa-f:.%]{2,60}"
+        r"( ?- ?[0-9A-Fa-f:.%]{2,60}|/[0-9.]{1,15}| ?\([0-9.]{7,15}\))?",
+        "TransportRole": "FrontendTransport|HubTransport",
     }
 )
-"""What each parameter of a change has to be; a list of ranges is the whole new one (S8.60)."""
+"""What a text, or each element of a list, has to look like as a whole; letters as they are. The
+script holds the same expressions."""
 
-_NEEDED = frozenset({"Identity", "RemoteIPRanges"})
+WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "AuthMechanism": frozenset(
+            {
+                *("Tls", "Integrated", "BasicAuth", "BasicAuthRequireTLS", "ExchangeServer"),
+                "ExternalAuthoritative",
+            }
+        ),
+        "PermissionGroups": frozenset(
+            {
+                *("AnonymousUsers", "ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers"),
+                "Partners",
+            }
+        ),
+    }
+)
+"""What these are made of, with `, ` between; `None` stands alone. Nobody can set Custom (S3.22).
+The script holds the same words."""
+
+_NOTHING = frozenset({"Fqdn"})
+"""What may be $null."""
 
 _ONE_OBJECT = re.compile(r"[^\\*\s][^\\*]*\\[^*\s][^*]*")
 r"""`SERVER\Name`: without a server it would be one of the session's (S8.77), and `SERVER\*` names
@@ -232,27 +269,42 @@ def _refusal(call: Call, *, writing: bool) -> str:
     for name, value in call.parameters.items():
         if name not in parameters:
             return f"{call.cmdlet} -{name}: not on the list of allowed parameters"
-        if _is_empty(value):
+        if _is_empty(name, value):
             return f"{call.cmdlet} -{name}: empty"
-    return _malformed(call, parameters) if changes_something(call) else ""
+    return _malformed(call) if changes_something(call) else ""
 
 
-def _malformed(call: Call, parameters: frozenset[str]) -> str:
-    for name in sorted(parameters):
-        given = name in call.parameters
-        value = call.parameters.get(name)
-        if (given or name in _NEEDED) and not isinstance(value, _FORMS[name]):
+def _malformed(call: Call) -> str:
+    """Why a change is none of those that are meant; empty: it is one."""
+    needed = {"Identity": call.parameters.get("Identity")}
+    for name, value in sorted({**needed, **call.parameters}.items()):
+        if not _is_in_form(name, value):
             return f"{call.cmdlet} -{name}: not in the form that a change needs"
     if _ONE_OBJECT.fullmatch(str(call.parameters["Identity"])) is None:
         return f"{call.cmdlet} -Identity: not one object of one server"
+    if call.cmdlet == "Set-ReceiveConnector" and SETTINGS.isdisjoint(call.parameters):
+        return f"{call.cmdlet}: nothing to set"
     return ""
 
 
-def _is_empty(value: Argument) -> bool:
+def _is_in_form(name: str, value: Argument) -> bool:
+    if value is None:
+        return name in _NOTHING
+    if not isinstance(value, _TYPES.get(name, str)):
+        return False
+    texts = value if isinstance(value, tuple) else (str(value),)
+    if name in WORDS:
+        return value == "None" or WORDS[name].issuperset(texts[0].split(", "))
+    return name not in FORMS or all(re.fullmatch(FORMS[name], text) for text in texts)
+
+
+def _is_empty(name: str, value: Argument) -> bool:
     """Whether a value, or any part of it, says nothing."""
+    if value is None:
+        return name not in _NOTHING
     if isinstance(value, bool | int):
         return False
     if isinstance(value, str):
         return not value.strip()
     parts = value.values() if isinstance(value, Mapping) else value
-    return not value or any(map(_is_empty, parts))
+    return not value or any(_is_empty("", part) for part in parts)

@@ -9,7 +9,7 @@
 A line is fields with a tab between them: the name, then name and value of each parameter. Names are
 base64 of UTF-8. A value is a letter and what it marks: `s` text, `i` whole number, `b` True or
 False (each one base64), `l` a list (base64 joined by commas), `h` a hashtable (`name:list`, joined
-by semicolons).
+by semicolons), `n` nothing, which is $null.
 
 A frame is base64 of gzip of CLIXML between two marks; length and hash show whether it came whole.
 The first object in it says what became of the call (`Warnings`, `Errors`, `FaultKind` ...), the
@@ -322,6 +322,8 @@ def _line(call: Call) -> str:
 
 
 def _marked(value: Argument) -> str:
+    if value is None:
+        return "n"
     if isinstance(value, bool):
         return "b" + _b64(str(value))
     if isinstance(value, int):
@@ -356,6 +358,8 @@ def _argument(field: str) -> Argument:
         return {_plain(name): _plain_list(values) for name, values in pairs}
     if mark == "l":
         return _plain_list(body)
+    if field == "n":
+        return None
     text = _plain(body)
     if mark == "i":
         return int(text)

@@ -13,7 +13,7 @@ from mailflow.show.widgets.controls import Control
 from mailflow.show.widgets.saying import below, display, note, saying
 from mailflow.show.widgets.view import View
 
-BUTTON = "Change the lists"
+BUTTON = "Apply changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ class ConfirmBox(View):
         if not typed:
             return None
         if typed == wanted:
-            return saying("Named.", "This list will be changed.", "good")
+            return saying("Named.", "This change will be applied.", "good")
         if wanted.startswith(typed):
-            return saying("", "That is not the whole name yet.", "")
+            return saying("", "Name incomplete.", "")
         if typed.casefold() == wanted.casefold():
-            why = f"Capital and small letters count: {wanted}"
+            why = f"Case-sensitive: {wanted}"
         elif typed.casefold() == name.casefold():
             why = f"The server's name is missing: {wanted}"
         elif typed in map(controls.line, self.fields):
@@ -139,10 +139,10 @@ class ConfirmBox(View):
             return saying("Confirmed.", _names(self._confirmed), "good")
         left = [one.identity for one in self._asked if one.identity not in typed]
         if not typed:
-            return saying("", "No list will be changed: no name is typed yet.", "")
-        words = f"Will be changed: {_names(typed)}."
+            return saying("", "Nothing will be changed: no name is typed yet.", "")
+        words = f"Selected for change: {_names(typed)}."
         if left:
-            words += f" Stays as it is: {_names(left)}."
+            words += f" Unchanged: {_names(left)}."
         return saying("", words, "")
 
     def _click(self) -> None:
@@ -170,7 +170,7 @@ def _filled(number: int, one: Asked, *, ask: bool = False) -> Markup:
         command=command,
         ask=ask,
     )
-    lines = [identity, visible(one.words), command or "No command can be given for it safely."]
+    lines = [identity, visible(one.words), command or "No command can be generated for it safely."]
     return Markup(html, f"{number}. " + "\n   ".join(lines))
 
 

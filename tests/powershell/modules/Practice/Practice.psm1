@@ -50,7 +50,9 @@ function Get-ReceiveConnector {
 # Both say as a warning what they were given, and what they would do only if they may do it.
 function Set-ReceiveConnector {
     [CmdletBinding(SupportsShouldProcess = $true)]
-    param([string] $Identity, [string[]] $RemoteIPRanges, [string] $DomainController, [bool] $Enabled)
+    param([string] $Identity, [string[]] $RemoteIPRanges, [string] $DomainController,
+        [bool] $Enabled, [object] $AuthMechanism, [object] $Bindings, [object] $Fqdn,
+        [object] $PermissionGroups, [object] $SuppressXAnonymousTls, [object] $TransportRole)
     Write-Warning (Get-Given $PSBoundParameters)
     if ($Identity -like '*\Taken') { Write-Error -Message 'it conflicts' -ErrorId 'Conflict'; return }
     if ($PSCmdlet.ShouldProcess($Identity)) { Write-Warning "set $($RemoteIPRanges -join '+')" }
