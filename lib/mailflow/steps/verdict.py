@@ -205,7 +205,7 @@ class Diagnosis:
 
 
 def from_json(document: Mapping[str, Any]) -> Diagnosis:
-    """The diagnosis in a document that `as_json` made.
+    """The diagnosis in a document that `as_json` made, also of a version that kept less.
 
     Raises:
         KeyError: it is none.
@@ -224,9 +224,9 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         repair=tuple(document["repair"]),
         undo=tuple(document["undo"]),
         taken=document["taken"],
-        no_repair=document["no_repair"],
-        next_steps=tuple(NextStep(**each) for each in document["next"]),
-        checked=Checked(**document["checked"]),
+        no_repair=document.get("no_repair", ""),
+        next_steps=tuple(NextStep(**each) for each in document.get("next", ())),
+        checked=Checked(**document.get("checked", {})),
     )
 
 
@@ -246,5 +246,5 @@ def _entry(one: Mapping[str, Any]) -> Finding:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
     }
-    values["changes"] = tuple(Changed(**each) for each in one["changes"])
+    values["changes"] = tuple(Changed(**each) for each in one.get("changes", ()))
     return Finding(**values)
