@@ -43,8 +43,10 @@ def test_what_is_asked_before_a_change(tmp_path: Path) -> None:
     (edit,) = again(practice_with(TWO), tmp_path / "first").proof.changes
 
     assert list(consent._facts(edit)) == [
-        f"Set AuthMechanism of {FRONT} to Tls, Integrated, BasicAuth, BasicAuthRequireTLS, "
-        f"ExchangeServer. Set Fqdn of {FRONT} to ex16a.contoso.example.",
+        (
+            f"Set AuthMechanism of {FRONT} to Tls, Integrated, BasicAuth, BasicAuthRequireTLS, "
+            f"ExchangeServer. Set Fqdn of {FRONT} to ex16a.contoso.example."
+        ),
         "Current AuthMechanism: Tls, Integrated, BasicAuth, BasicAuthRequireTLS",
         "New AuthMechanism: Tls, Integrated, BasicAuth, BasicAuthRequireTLS, ExchangeServer",
         "Current Fqdn: mail.contoso.example",
