@@ -120,7 +120,7 @@ def test_custom_stays_beside_the_groups() -> None:
     ("wanted", "meanwhile", "words"),
     [
         ({"auth": "Tls, BasicAuth"}, {"auth": "None"}, "AuthMechanism is None, and was Tls"),
-        ({"enabled": False}, {"enabled": None}, "Enabled is unknown, and was True"),
+        ({"enabled": False}, {"enabled": None}, "Enabled is unknown, and was $true"),
         (
             {"bindings": "0.0.0.0:27"},
             {"bindings": "0.0.0.0:26"},
