@@ -176,11 +176,13 @@ def test_rulers_stand_for_each_faulty_endpoint() -> None:
     ]
 
 
-def test_remedy_goes_from_repair_to_undo() -> None:
-    """First the lists, then the queues, then the way back (S8.67)."""
-    frame = remedy(findings(article().snapshot())).frame
+def test_remedy_goes_from_repair_to_retry() -> None:
+    """First the connectors, then the queues (S8.67); the rollback is no step."""
+    found = findings(article().snapshot())
+    frame = remedy(found).frame
 
-    assert list(frame["kind"]) == ["repair"] * 2 + ["deliver"] * 2 + ["undo"] * 2
+    assert list(frame["kind"]) == ["repair"] * 2 + ["retry"] * 2
+    assert list(frame["command"]) == list(found.repair)
 
 
 def test_nothing_to_repair() -> None:

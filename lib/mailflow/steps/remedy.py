@@ -1,4 +1,4 @@
-"""Step 7: what to do, in order, with the commands for the way back."""
+"""Step 7: what to do, in order; the rollback is no step and stands in a table of its own."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _COLUMNS = {
 
 
 def remedy(found: Diagnosis) -> Table:
-    """The repair, the delivery and the undo of everything that was found.
+    """The one repair of everything that was found, then the retry of the stuck queues.
 
     Columns of the frame: step (Int64), command, why (string), and for code: kind (`repair`,
-    `deliver`, `undo`).
+    `retry`).
     """
     import pandas as pd
 
-    repairs = [one for one in found.repair if not one.startswith("Retry-Queue")]
-    retries = [one for one in found.repair if one.startswith("Retry-Queue")]
+    whys = {edit.command: str(edit) for edit in found.plan.edits} if found.plan else {}
     rows = [
-        *(("repair", one, "repair") for one in repairs),
-        *(("deliver", one, "deliver at once instead of at the next retry") for one in retries),
-        *(("undo", one, "undo: the list as it was, to keep at hand") for one in found.undo),
+        {
+            "step": number,
+            "command": command,
+            "why": whys.get(command, "retry the queue now"),
+            "kind": "repair" if command in whys else "retry",
+        }
+        for number, command in enumerate(found.repair, start=1)
     ]
-    frame = pd.DataFrame(
-        [
-            {"step": number, "command": command, "why": why, "kind": kind}
-            for number, (kind, command, why) in enumerate(rows, start=1)
-        ],
-        columns=["step", "command", "why", "kind"],
-    ).astype({"step": "Int64"})
-    words = [one.remedy for one in found.findings if one.state in ("found", "unknown")]
+    words = [step.text for step in found.next_steps if step.text]
     return Table(
         name="remedy",
-        frame=frame,
-        caption="The repair, then the delivery, then the way back.",
+        frame=pd.DataFrame(rows, columns=["step", "command", "why", "kind"]).astype(
+            {"step": "Int64"}
+        ),
+        caption="Repair, then retry.",
         columns=_COLUMNS,
-        reading=" ".join(dict.fromkeys(word for word in words if word)),
-        empty="There is no command to give." if words else "There is nothing to repair.",
+        reading="\n".join(
+            "\n".join(filter(None, (step.text, step.command))) for step in found.next_steps
+        ),
+        empty="No command can be generated." if words else "There is nothing to repair.",
     )
