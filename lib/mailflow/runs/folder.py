@@ -67,7 +67,7 @@ def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
     if stopped or not isinstance(findings, dict) or findings.get("schema") != FINDINGS_SCHEMA:
         return INCOMPLETE, None
     found = findings.get("verdict")
-    if found not in EXIT_CODES:
+    if not isinstance(found, str) or found not in EXIT_CODES:
         return INCOMPLETE, None
     # A repair has an outcome of its own beside the findings (contract, section 4).
     return found, int(findings.get("apply", {}).get("exit_code", EXIT_CODES[found]))
