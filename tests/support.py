@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -82,6 +83,14 @@ def needs_kerberos_server() -> None:
     if kdc.missing_programs():
         packages = "krb5-kdc krb5-admin-server krb5-user"
         lacks("Kerberos server", f"on Debian and Ubuntu: apt install {packages}")
+
+
+def some_of(cases: Sequence[object], step: int = 3) -> list[Any]:
+    """Every third case for the ordinary run; the others are marked `long`."""
+    return [
+        pytest.param(one, id=str(one), marks=[pytest.mark.long] if place % step else [])
+        for place, one in enumerate(cases)
+    ]
 
 
 def lacks(what: str, command: str) -> NoReturn:

@@ -159,6 +159,7 @@ def test_module_beside_the_captures_is_not_imported(installed: Path, tmp_path: P
     assert start(installed, "demo", cwd=tmp_path).returncode == 7
 
 
+@pytest.mark.alone
 def test_second_start_is_quick(installed: Path) -> None:
     """A start that finds its environment costs less than 0.3 s over the command itself."""
     python = installed / ".venv" / ("bin/python" if POSIX else "Scripts/python.exe")
@@ -317,6 +318,7 @@ def test_an_addition_that_fails_is_said(installed: Path) -> None:
     file = installed / "requirements-lab.lock"
     before = file.read_text("utf-8")
     file.write_text(before.replace("tiny==1.0", "absent==1.0"), "utf-8")
+    (installed / ".venv" / "lab.stamp").unlink(missing_ok=True)
     done = start(installed, "lab")
     file.write_text(before, "utf-8")
 
@@ -341,6 +343,7 @@ def test_kerberos_that_cannot_be_built_says_what_to_install(installed: Path) -> 
     file = installed / "requirements-kerberos.lock"
     before = file.read_text("utf-8")
     file.write_text(before.replace("tiny==1.0", "absent==1.0"), "utf-8")
+    (installed / ".venv" / "kerberos.stamp").unlink(missing_ok=True)
     done = start(installed, "setup", "--kerberos")
     file.write_text(before, "utf-8")
 

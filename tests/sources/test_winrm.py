@@ -432,6 +432,7 @@ def test_a_call_may_not_use_up_the_time_of_the_others(
     assert plain.far.seen[-1][0].seconds == seconds
 
 
+@pytest.mark.alone
 def test_a_name_service_that_hangs_ends_at_the_deadline(
     plain: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

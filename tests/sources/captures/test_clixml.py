@@ -397,6 +397,7 @@ def test_attacks(attack: str) -> None:
     assert done.stdout.startswith(b"refused: attack, line 1: "), done.stderr[-500:]
 
 
+@pytest.mark.alone
 def test_attack_in_one_chunk() -> None:
     """A caller may hand over a whole document: the limits hold inside it as well."""
     begun = time.monotonic()
