@@ -21,6 +21,7 @@ from mailflow.lab import kdc
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
+NO_SHARED = "no reference data in ../shared; it is not part of the project"
 
 
 def needs_shared(path: str = "") -> Path:
@@ -29,17 +30,20 @@ def needs_shared(path: str = "") -> Path:
     if not found.exists():
         if SHARED.exists():
             pytest.skip(f"../shared/{path} is not there")
-        pytest.skip("no reference data in ../shared; it is not part of the project")
+        pytest.skip(NO_SHARED)
     return found
 
 
 def shared_files(pattern: str) -> list[Path]:
-    """The files below `../shared` that match, in order; none where it is absent.
-
-    For parametrized tests: pair it with one test that calls `needs_shared`, so that nothing to
-    test does not pass unseen.
-    """
+    """The files below `../shared` that match, in order; none where it is absent."""
     return sorted(SHARED.glob(pattern))
+
+
+def each_of(files: Sequence[Path]) -> list[Any]:
+    """These files as parameters of a test; it is skipped with its reason where there is none."""
+    if not files:
+        return [pytest.param(None, id="none", marks=pytest.mark.skip(reason=NO_SHARED))]
+    return [pytest.param(one, id=one.name) for one in files]
 
 
 def powershell() -> Path | None:
@@ -53,7 +57,7 @@ def needs_powershell() -> Path:
     """The PowerShell of this machine."""
     found = powershell()
     if found is None:
-        lacks("PowerShell 7 (or MAILFLOW_PWSH)", "snap install powershell --classic")
+        lacks("PowerShell 7 on PATH or in MAILFLOW_PWSH", "snap install powershell --classic")
     return found
 
 
@@ -62,7 +66,7 @@ def needs_chromium() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        lacks("Chromium", "on Debian and Ubuntu: apt install chromium")
+        lacks("Chromium", "apt install chromium (Debian, Ubuntu)")
     return path
 
 
@@ -82,7 +86,7 @@ def needs_kerberos_server() -> None:
     """MIT's Kerberos server, which issues tickets to the tests."""
     if kdc.missing_programs():
         packages = "krb5-kdc krb5-admin-server krb5-user"
-        lacks("Kerberos server", f"on Debian and Ubuntu: apt install {packages}")
+        lacks("Kerberos server", f"apt install {packages} (Debian, Ubuntu)")
 
 
 def some_of(cases: Sequence[object], step: int = 3) -> list[Any]:
