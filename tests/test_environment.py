@@ -5,7 +5,9 @@ No channel can be reached here, so nothing is solved: agreement and grammar are 
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from collections import Counter
 from importlib import metadata
@@ -163,6 +165,28 @@ def test_what_only_developers_need_is_not_in_the_first_lock() -> None:
     first = locked(text_of("")).keys()
 
     assert first & {"jupyterlab", "jupyter-server", "playwright", "mypy", "ruff", "pytest"} == set()
+
+
+def imported() -> set[str]:
+    """The modules that the package imports, anywhere in it, without Python's own."""
+    found = set()
+    for path in (ROOT / "lib" / "mailflow").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {one.name.partition(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"mailflow"}
+
+
+def test_what_the_package_imports_is_in_the_first_lock() -> None:
+    """No command but `lab` needs an addition; without `krb5` the ticket is asked of `klist`."""
+    first = locked(text_of("")).keys()
+    names = metadata.packages_distributions()
+    packages = {one: {canonicalize_name(name) for name in names.get(one, [])} for one in imported()}
+
+    assert len(packages) > 10
+    assert [one for one, of in packages.items() if not of & first] == ["krb5"]
 
 
 def test_what_is_installed_together_fits_together() -> None:
