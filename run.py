@@ -55,7 +55,7 @@ PACKAGES = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV), "platb
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 # What only some jobs need is installed on top of requirements.lock when such a job is called.
-ADDITIONS = ("lab", "dev", "kerberos")
+ADDITIONS = {"lab": "JupyterLab", "dev": "the tests", "kerberos": "Kerberos"}
 NEEDS = {"demo": (), "test": ("lab", "dev"), "lab": ("lab",), "setup": (), "mailflow": ()}
 BUILDING = "on Debian and Ubuntu: apt install gcc python3-dev libkrb5-dev"
 
@@ -99,8 +99,8 @@ def main(arguments: list[str]) -> int:
     if job in {"-h", "--help", "help"}:
         print(__doc__.strip())
         return 0
-    wanted = [one.removeprefix("--") for one in rest] if job == "setup" else []
-    if job not in NEEDS or not set(wanted) <= set(ADDITIONS):
+    wanted = [one for one in ADDITIONS if job == "setup" and f"--{one}" in rest]
+    if job not in NEEDS or (job == "setup" and len(wanted) < len(rest)):
         say(f"run.py does not know {' '.join(arguments)!r}; python3 run.py --help")
         return 3
     of_job = "lab" if job == "mailflow" and rest[:1] == ["lab"] else job
@@ -214,10 +214,11 @@ def add(addition: str) -> None:
     Raises:
         SetupError: it cannot be installed, or built.
     """
+    what = ADDITIONS[addition]
+    count = count_packages(addition)
     of_kerberos = addition == "kerberos"
-    building = "Building what Kerberos needs, about a minute ..."
-    adding = f"Adding about {count_packages(addition)} packages for {addition}, some seconds ..."
-    say(building if of_kerberos else adding)
+    building = f"Building what {what} needs, about a minute ..."
+    say(building if of_kerberos else f"Adding about {count} packages for {what} ...")
     LOG.unlink(missing_ok=True)
     uv = shutil.which("uv")
     if uv and logged(uv, *UV_INSTALL, "--requirement", str(lock(addition))):

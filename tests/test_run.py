@@ -351,7 +351,7 @@ def test_kerberos_that_cannot_be_built_says_what_to_install(installed: Path) -> 
     assert "apt install gcc python3-dev libkrb5-dev" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("--json",)])
+@pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("setup", "lab"), ("--json",)])
 def test_wrong_usage_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A job that is none is exit code 3 and makes nothing."""
     folder = project(tmp_path)

@@ -23,6 +23,9 @@ from mailflow.sources.shell import Argument, Call, Fault, Reply, ShellError, che
 from powershell.rig import Rig, Run, replies
 
 WAYS = ("session", "snapin")
+# Several measure when PowerShell answers; the processes that they look at serve all tests here.
+pytestmark = pytest.mark.alone
+
 SECONDS = 3
 SECRET = 'T0p-"secret$x` M\u00fcnchen'  # noqa: S105 - made up, to be looked for
 STRANGE = "M\u00fcnchen \u6f22\u5b57 \U0001f600 \x01\x7f _x0041_ \t\r\n\"'$(1)`"
