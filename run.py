@@ -7,13 +7,15 @@
     python3 run.py setup             make the environment, run nothing
     python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
+    python3 run.py setup --lab --dev and add what the jobs lab and test need, without running them
 
 On Windows: py run.py demo. File names in ARG are seen from the directory you are in.
 
 The first start makes .venv beside this file from requirements.lock, where every package carries
-its hash; that takes about a minute, with uv on the PATH some seconds. Later starts use what is
-there. When the lock, the Python or the folder changed, .venv is made anew. It may be deleted at
-any time.
+its hash; that takes about half a minute, with uv on the PATH some seconds. The first `lab` adds
+JupyterLab from requirements-lab.lock; the first `test` adds that and requirements-dev.lock. Later
+starts use what is there. When a lock, the Python or the folder changed, .venv is made anew. It may
+be deleted at any time.
 
 Exit codes: those of the command (run.py mailflow --help); 3 where the set-up or the call failed.
 """
@@ -36,28 +38,50 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 # Not the Python of .venv itself, which could not make .venv anew.
 BASE = getattr(sys, "_base_executable", "") or sys.executable
 LOCK = ROOT / "requirements.lock"
-KERBEROS_LOCK = ROOT / "requirements-kerberos.lock"
 VENV = ROOT / ".venv"
 STAMP = VENV / "mailflow.stamp"
-KERBEROS_STAMP = VENV / "kerberos.stamp"
 LOG = VENV / "setup.log"
 SCRIPTS = Path(sysconfig.get_path("scripts", "venv", {"base": str(VENV)}))
 PACKAGES = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV), "platbase": str(VENV)}))
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
+# What only some jobs need is installed on top of requirements.lock when such a job is called.
+ADDITIONS = {"lab": "JupyterLab", "dev": "the tests", "kerberos": "Kerberos"}
+NEEDS = {"demo": (), "test": ("lab", "dev"), "lab": ("lab",), "setup": (), "mailflow": ()}
+BUILDING = "on Debian and Ubuntu: apt install gcc python3-dev libkrb5-dev"
+
 CHECKS = {
     "style": ("ruff", "check", "."),
     "format": ("ruff", "format", "--check", "."),
     "types": ("mypy",),
-    "tests, notebooks and repository": ("pytest",),
+    # Several workers; not more than 4, each may have a browser and a server of its own.
+    "tests, notebooks and repository": (
+        *("pytest", "--alone=no", "--numprocesses=logical", "--maxprocesses=4"),
+        "--dist=worksteal",
+    ),
+    # What measures time would measure the other workers.
+    "tests that run alone": ("pytest", "--alone=only"),
 }
+NO_TESTS = 5  # pytest's exit code where nothing was chosen
+# A lock and those it adds to are complete: nothing has to be looked for. To compile everything
+# takes pip half as long as the rest; Python does it for the modules that it imports.
+PIP_INSTALL = (
+    *(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+    *("--no-compile", "--no-deps", "--require-hashes"),
+)
+UV_INSTALL = (
+    *("pip", "install", "--quiet", "--python", str(PYTHON)),
+    *("--compile-bytecode", "--no-deps", "--require-hashes"),
+)
 NO_NETWORK = re.compile(
     r"name resolution|name or service|getaddrinfo|dns error|connection|connect|unreachable|"
     r"timed out|proxy|error sending request|from versions: none",
@@ -75,18 +99,18 @@ def main(arguments: list[str]) -> int:
     if job in {"-h", "--help", "help"}:
         print(__doc__.strip())
         return 0
-    known = job in {"demo", "test", "lab", "setup", "mailflow"}
-    if not known or (job == "setup" and rest not in ([], ["--kerberos"])):
+    wanted = [one for one in ADDITIONS if job == "setup" and f"--{one}" in rest]
+    if job not in NEEDS or (job == "setup" and len(wanted) < len(rest)):
         say(f"run.py does not know {' '.join(arguments)!r}; python3 run.py --help")
         return 3
+    of_job = "lab" if job == "mailflow" and rest[:1] == ["lab"] else job
     try:
-        set_up()
-        if job == "setup" and rest:
-            set_up_kerberos()
+        set_up(*NEEDS[of_job], *wanted)
     except SetupError as error:
         say(f"Set-up failed: {error}")
         return 3
     if job == "setup":
+        compile_all()
         say("Ready. Next: python3 run.py demo")
         return 0
     if job == "test":
@@ -94,58 +118,58 @@ def main(arguments: list[str]) -> int:
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
 
 
-def set_up() -> None:
-    """Make .venv from the lock, unless the one that is there was made from this very lock.
+def set_up(*additions: str) -> None:
+    """Make .venv from the lock, and add what a job needs; what is there from this very lock stays.
 
     Raises:
         SetupError: it cannot be made.
     """
-    stamp = wanted_stamp()
-    if PYTHON.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == stamp:
+    stamps = {one: wanted_stamp(one) for one in ("", *additions)}
+    missing = [one for one in additions if not stamp(one).exists()]
+    # A changed lock may leave a package out: what was installed from the old one has to go.
+    is_there = PYTHON.exists() and all(
+        stamp(one).exists() and stamp(one).read_text(encoding="utf-8") == text
+        for one, text in stamps.items()
+        if one not in missing
+    )
+    if is_there and not missing:
         return
     began = time.monotonic()
     try:
-        # Without a stamp an interrupted installation is one that has to be repeated.
-        STAMP.unlink(missing_ok=True)
-        if not install_with_uv():
-            install_with_pip()
-        point_to_package()
-        STAMP.write_text(stamp, encoding="utf-8")
+        if not is_there:
+            # Without a stamp an interrupted installation is one that has to be repeated.
+            STAMP.unlink(missing_ok=True)
+            if not install_with_uv():
+                install_with_pip()
+            point_to_package()
+            STAMP.write_text(stamps[""], encoding="utf-8")
+        for one in additions if not is_there else missing:
+            add(one)
+            stamp(one).write_text(stamps[one], encoding="utf-8")
     except OSError as error:
         why = "is a program still using it (JupyterLab, a notebook)?"
         raise SetupError(f"{VENV} cannot be written, {why} ({error})") from error
     say(f"Environment ready after {time.monotonic() - began:.0f} s.")
 
 
-def set_up_kerberos() -> None:
-    """Add what logging on with a Kerberos ticket needs, unless it is there; it has to be compiled.
+def lock(addition: str) -> Path:
+    """The lock of an addition, or with "" the one that everybody needs."""
+    return ROOT / f"requirements-{addition}.lock" if addition else LOCK
 
-    Raises:
-        SetupError: it cannot be built.
-    """
+
+def stamp(addition: str) -> Path:
+    """What tells from which lock an addition, or with "" the environment, was installed."""
+    return VENV / f"{addition}.stamp" if addition else STAMP
+
+
+def wanted_stamp(addition: str) -> str:
+    """What an installation depends on: its lock, this Python and where the project lies."""
     try:
-        digest = hashlib.sha256(KERBEROS_LOCK.read_bytes()).hexdigest()
+        digest = hashlib.sha256(lock(addition).read_bytes()).hexdigest()
     except OSError as error:
-        raise SetupError(f"{KERBEROS_LOCK} cannot be read ({error})") from error
-    if KERBEROS_STAMP.exists() and KERBEROS_STAMP.read_text(encoding="utf-8") == digest:
-        return
-    say("Building what Kerberos needs, about a minute ...")
-    # It is an addition to the other lock, which holds what these packages need in turn.
-    what = ("--quiet", "--require-hashes", "--no-deps", "--requirement", str(KERBEROS_LOCK))
-    uv = shutil.which("uv")
-    built = uv is not None and logged(uv, "pip", "install", "--python", str(PYTHON), *what)
-    if not built and not logged(str(PYTHON), "-m", "pip", "install", *what):
-        packages = "apt install gcc python3-dev libkrb5-dev"
-        raise SetupError(f"it cannot be built; on Debian and Ubuntu: {packages}; details: {LOG}")
-    KERBEROS_STAMP.write_text(digest, encoding="utf-8")
-
-
-def wanted_stamp() -> str:
-    """What .venv depends on: the lock, this Python and where the project lies."""
-    try:
-        digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    except OSError as error:
-        raise SetupError(f"{LOCK} cannot be read ({error}); clone the project again") from error
+        raise SetupError(
+            f"{lock(addition)} cannot be read ({error}); clone the project again"
+        ) from error
     return f"{digest}\n{sys.version}\n{ROOT}\n"
 
 
@@ -161,9 +185,7 @@ def install_with_uv() -> bool:
     announce("some seconds")
     remove_old()
     venv = (uv, "venv", "--quiet", "--python", BASE, str(VENV))
-    sync = (uv, "pip", "sync", "--quiet", "--python", str(PYTHON), "--require-hashes")
-    # Else every start compiles what it imports again where no .pyc files may be written.
-    if logged(*venv) and logged(*sync, "--compile-bytecode", str(LOCK)):
+    if logged(*venv) and logged(uv, *UV_INSTALL, "--requirement", str(LOCK)):
         return True
     say("uv could not install it; trying pip.")
     return False
@@ -178,21 +200,54 @@ def install_with_pip() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         wanted = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
         raise SetupError(f"this Python has no venv; on Debian and Ubuntu: apt install {wanted}")
-    announce("about a minute")
+    announce("about half a minute")
     remove_old()
-    pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     if not logged(BASE, "-m", "venv", str(VENV)):
         raise SetupError(f"no environment could be made; details: {LOG}")
-    if not logged(*pip, "--require-hashes", "--requirement", str(LOCK)):
-        no_network = NO_NETWORK.search(LOG.read_text(encoding="utf-8", errors="replace"))
-        why = "no way to the package index (network, proxy?)" if no_network else "pip gave up"
+    if not logged(*PIP_INSTALL, "--requirement", str(LOCK)):
+        raise SetupError(f"{why_pip_failed()}; details: {LOG}")
+
+
+def add(addition: str) -> None:
+    """Install an addition into the environment that is there.
+
+    Raises:
+        SetupError: it cannot be installed, or built.
+    """
+    what = ADDITIONS[addition]
+    count = count_packages(addition)
+    of_kerberos = addition == "kerberos"
+    building = f"Building what {what} needs, about a minute ..."
+    say(building if of_kerberos else f"Adding about {count} packages for {what} ...")
+    LOG.unlink(missing_ok=True)
+    uv = shutil.which("uv")
+    if uv and logged(uv, *UV_INSTALL, "--requirement", str(lock(addition))):
+        return
+    if not logged(*PIP_INSTALL, "--requirement", str(lock(addition))):
+        why = f"it cannot be built; {BUILDING}" if of_kerberos else why_pip_failed()
         raise SetupError(f"{why}; details: {LOG}")
+
+
+def why_pip_failed() -> str:
+    """The reason, as far as the log tells it."""
+    no_network = NO_NETWORK.search(LOG.read_text(encoding="utf-8", errors="replace"))
+    return "no way to the package index (network, proxy?)" if no_network else "pip gave up"
+
+
+def compile_all() -> None:
+    """Compile what is installed, for users who may start it and not write here."""
+    logged(str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(PACKAGES))
 
 
 def announce(duration: str) -> None:
     """Say that it takes a while, before it does."""
-    packages = len(re.findall(r"^\S+==", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
-    say(f"Making {VENV}: installing about {packages} packages, {duration} ...")
+    say(f"Making {VENV}: installing about {count_packages('')} packages, {duration} ...")
+
+
+def count_packages(addition: str) -> int:
+    """How many packages a lock holds, for all platforms together."""
+    text = lock(addition).read_text(encoding="utf-8")
+    return len(re.findall(r"^\S+==", text, re.MULTILINE))
 
 
 def remove_old() -> None:
@@ -234,14 +289,33 @@ def point_to_package() -> None:
 def check(arguments: list[str]) -> int:
     """Run every check at the top of the project, also after one that failed; 0 if all went well."""
     results = {}
-    for name, command in CHECKS.items():
-        last = command[0] == "pytest"
-        print(f"== {name}: {' '.join(command)}", flush=True)
-        module = (str(PYTHON), "-m", *command, *(arguments if last else ()))
-        results[name] = subprocess.run(module, cwd=ROOT, check=False).returncode
-    failed = [name for name, code in results.items() if code]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, command) in enumerate(CHECKS.items()):
+            print(f"== {name}: {' '.join(command)}", flush=True)
+            of_pytest = (f"--junit-xml={folder}/{number}.xml", *arguments)
+            module = (str(PYTHON), "-m", *command, *(of_pytest if command[0] == "pytest" else ()))
+            results[name] = subprocess.run(module, cwd=ROOT, check=False).returncode
+        tell_skipped(Path(folder))
+    of_tests = {name for name, command in CHECKS.items() if command[0] == "pytest"}
+    # The arguments may choose tests of one kind alone; that none at all was chosen is a mistake.
+    chosen = {name for name in of_tests if results[name] != NO_TESTS} or of_tests
+    failed = [name for name, code in results.items() if code and name not in of_tests - chosen]
     print(f"== failed: {'; '.join(failed)}" if failed else "== all checks passed", flush=True)
     return 1 if failed else 0
+
+
+def tell_skipped(reports: Path) -> None:
+    """Say what was skipped, by reason: each one names the command that lets these tests run."""
+    from xml.etree import ElementTree as ET
+
+    reasons = Counter(
+        one.get("message", "")
+        for report in sorted(reports.glob("*.xml"))
+        for one in ET.parse(report).iter("skipped")  # noqa: S314 - pytest has just written it
+        if one.get("type") == "pytest.skip"
+    )
+    for reason, count in reasons.most_common():
+        print(f"== skipped {count}: {reason}", flush=True)
 
 
 def replace_by(*arguments: str) -> int:

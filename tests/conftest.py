@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import cast
 
@@ -20,20 +21,36 @@ settings.register_profile(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--alone`: `run.py test` starts what measures time by itself, after all else."""
+    parser.addoption("--alone", choices=["no", "only"], help="without, or only, tests `alone`")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples a property test gets, unless the command line chose a profile."""
+    # A shell may start jobs with Ctrl-C ignored; what a test starts and interrupts inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("long" if _asks_for_long(config) else "ci" if IN_CI else "small")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless `-m` says something about it."""
-    if _asks_for_long(config):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    """Leave out what is marked `long`, unless `-m` says something about it; obey `--alone`."""
+    alone = config.getoption("--alone")
+    asks_for_long = _asks_for_long(config)
+
+    def is_left_out(item: pytest.Item) -> bool:
+        is_long = item.get_closest_marker("long") is not None
+        is_alone = item.get_closest_marker("alone") is not None
+        return (is_long and not asks_for_long) or (
+            alone is not None and is_alone != (alone == "only")
+        )
+
+    left_out = [item for item in items if is_left_out(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not is_left_out(item)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,14 +22,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mailflow.runs import jupyterlab
-from support import ROOT
+from support import ROOT, needs_jupyterlab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -196,8 +195,7 @@ def _start(
     variables: Mapping[str, str],
 ) -> Lab:
     """JupyterLab by the command line of `mailflow lab`."""
-    if find_spec("jupyterlab") is None:
-        pytest.skip("JupyterLab is not installed")
+    needs_jupyterlab()
     folder = home / "work"
     for place in (*_PLACES, "work", "watch"):
         (home / place).mkdir()

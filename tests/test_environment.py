@@ -1,12 +1,16 @@
-"""environment.yml and the two locks say the same as pyproject.toml.
+"""environment.yml and the locks say the same as pyproject.toml.
 
 No channel can be reached here, so nothing is solved: agreement and grammar are what is tested.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from collections import Counter
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -21,13 +25,16 @@ from support import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
-KERBEROS = EXTRAS["kerberos"]  # needs a compiler: stands apart, in a lock of its own
 USED = [
     *PROJECT["project"]["dependencies"],
     *(one for name, extra in EXTRAS.items() if name != "kerberos" for one in extra),
 ]
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
-KERBEROS_LOCK = (ROOT / "requirements-kerberos.lock").read_text("utf-8")
+# What only some need has a lock of its own, which adds to the first one.
+ASKED = {
+    "lab": EXTRAS["lab"],
+    "dev": PROJECT["dependency-groups"]["dev"],
+    "kerberos": EXTRAS["kerberos"],
+}
 # Where conda-forge calls a package otherwise than the Python index; none so far.
 CONDA_NAMES: dict[str, str] = {}
 
@@ -112,17 +119,27 @@ def locked(lock: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("lock", "asked"),
-    [(LOCK, [*USED, *PROJECT["dependency-groups"]["dev"]]), (KERBEROS_LOCK, KERBEROS)],
-    ids=["lock", "kerberos"],
-)
-def test_lock_holds_every_dependency(lock: str, asked: list[str]) -> None:
+def text_of(lock: str) -> str:
+    """A lock: "" for the one that everybody needs, or the name of an addition."""
+    name = f"requirements-{lock}.lock" if lock else "requirements.lock"
+    return (ROOT / name).read_text("utf-8")
+
+
+all_locks = pytest.mark.parametrize("lock", ["", *ASKED], ids=["first", *ASKED])
+
+
+@all_locks
+def test_lock_holds_every_dependency(lock: str) -> None:
     """What pyproject.toml asks for is in its lock, in a version within its bounds."""
-    wanted = [Requirement(one) for one in asked]
+    of_others = [one for name in ("lab", "kerberos") for one in EXTRAS[name]]
+    of_all = [one for one in (*USED, *EXTRAS["kerberos"]) if one not in of_others]
+    wanted = [Requirement(one) for one in (ASKED[lock] if lock else of_all)]
+    # A package of the dev group may stand in the first lock already.
+    texts = [text_of(lock), *([text_of("")] if lock else [])]
     pinned = {
         name: [re.findall(r"^\S+==(\S+)", entry)[0] for entry in entries]
-        for name, entries in locked(lock).items()
+        for text in texts
+        for name, entries in locked(text).items()
     }
 
     assert [
@@ -135,28 +152,84 @@ def test_lock_holds_every_dependency(lock: str, asked: list[str]) -> None:
     ] == []
 
 
-def test_kerberos_lock_adds_to_the_other() -> None:
-    """No package stands in both locks: the second is installed into what the first has made."""
-    assert len(locked(LOCK)) > 100
-    assert locked(LOCK).keys() & locked(KERBEROS_LOCK).keys() == set()
+def test_no_package_stands_in_two_locks() -> None:
+    """Each lock is installed into what the first has made, beside any other: they cannot differ."""
+    names = [name for lock in ("", *ASKED) for name in locked(text_of(lock))]
+
+    assert len(locked(text_of(""))) > 80
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
-@pytest.mark.parametrize("lock", [LOCK, KERBEROS_LOCK], ids=["lock", "kerberos"])
+def test_what_only_developers_need_is_not_in_the_first_lock() -> None:
+    """`run.py demo` installs no JupyterLab, no browser's driver and no tools."""
+    first = locked(text_of("")).keys()
+
+    assert first & {"jupyterlab", "jupyter-server", "playwright", "mypy", "ruff", "pytest"} == set()
+
+
+def imported() -> set[str]:
+    """The modules that the package imports, anywhere in it, without Python's own."""
+    found = set()
+    for path in (ROOT / "lib" / "mailflow").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {one.name.partition(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"mailflow"}
+
+
+def test_what_the_package_imports_is_in_the_first_lock() -> None:
+    """No command but `lab` needs an addition; without `krb5` the ticket is asked of `klist`."""
+    first = locked(text_of("")).keys()
+    names = metadata.packages_distributions()
+    packages = {one: {canonicalize_name(name) for name in names.get(one, [])} for one in imported()}
+
+    assert len(packages) > 10
+    assert [one for one, of in packages.items() if not of & first] == ["krb5"]
+
+
+def test_what_is_installed_together_fits_together() -> None:
+    """Each package that is installed here has what it asks for, in a version that it allows."""
+    lacking = []
+    here = {canonicalize_name(one.name): one for one in metadata.distributions()}
+    for name in {one for lock in ("", "lab", "dev") for one in locked(text_of(lock))} & here.keys():
+        for asked in map(Requirement, here[name].requires or ()):
+            if asked.marker and not asked.marker.evaluate({"extra": ""}):
+                continue
+            found = here.get(canonicalize_name(asked.name))
+            if found is None or not asked.specifier.contains(found.version, prereleases=True):
+                lacking.append(f"{name}: {asked}")
+
+    assert lacking == []
+
+
+@all_locks
 def test_lock_is_exact_hashed_and_names_no_index(lock: str) -> None:
     """Each entry is one version with SHA-256 hashes; no address and no option stands there.
 
     Where packages come from is the user's setting.
     """
-    entries = [entry for entries in locked(lock).values() for entry in entries]
+    text = text_of(lock)
+    entries = [entry for entries in locked(text).values() for entry in entries]
 
     assert [one for one in entries if not re.match(r"[a-z0-9.-]+==\S+", one)] == []
     assert [one for one in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", one)] == []
-    assert "://" not in lock
-    assert re.findall(r"^-.*", lock, re.MULTILINE) == []
+    assert "://" not in text
+    assert re.findall(r"^-.*", text, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize("lock", [LOCK, KERBEROS_LOCK], ids=["lock", "kerberos"])
-def test_lock_serves_every_platform(lock: str) -> None:
+@pytest.mark.parametrize(
+    ("lock", "marker"),
+    [
+        ("", "sys_platform == 'win32'"),
+        ("", "sys_platform == 'darwin'"),
+        ("", "sys_platform == 'linux'"),
+        ("lab", "os_name == 'nt'"),
+        ("kerberos", "sys_platform == 'win32'"),
+        ("kerberos", "sys_platform != 'win32'"),
+    ],
+)
+def test_lock_serves_every_platform(lock: str, marker: str) -> None:
     """Entries for Windows stand beside those of Linux and macOS, told apart by markers."""
-    assert "sys_platform == 'win32'" in lock
-    assert "sys_platform != 'win32'" in lock
+    assert marker in text_of(lock)

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -21,15 +20,12 @@ from random import Random
 import pytest
 
 from applying import NEW, OLD, RELAYS
+from killed_repair import HASTE, PRELOADED, Errand, apply_all, work_on
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import outcome
-from mailflow.apply.unfinished import look_back, of_server, that_can_go_on
+from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Work, put_back
 from mailflow.lab.endpoints import PASSWORD
-from mailflow.opening import live_organisation
-from mailflow.sources.credentials import LiveOptions
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_proposal
 from mailflow.steps.verdict import Diagnosis
 from serving import FEW, TICK, Served, served
 from support import ROOT
@@ -241,54 +237,6 @@ def test_undo(tmp_path: Path) -> None:
 
 # -- Killed ----------------------------------------------------------------------------------------
 
-ROUNDS = 20
-"""How many times it is killed in CI; 200 are marked long."""
-HASTE = 20
-"""Time goes by so much faster, on both sides, while it waits for queues."""
-
-PRELOADED = [
-    *("winrm", "spnego", "numpy", "hypothesis", "pytest"),
-    *("mailflow.apply.work", "mailflow.lab.endpoints", "mailflow.exchange.answer_map"),
-    *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.steps.findings"),
-]
-"""What a process to be killed has imported before it begins, so that it begins at once."""
-
-
-@dataclass(frozen=True)
-class Errand:
-    """What a process that is killed was doing."""
-
-    source: str
-    options: LiveOptions
-    password: str
-    folder: str
-
-
-def work_on(errand: Errand) -> tuple[Work, Diagnosis]:
-    """Collect, prove, and be ready to carry it out."""
-    os.environ[PASSWORD] = errand.password
-    live = live_organisation(errand.source, errand.options)
-    live = replace(live, wait=lambda seconds: time.sleep(seconds / HASTE))
-    org = live.collect(lambda _: None)
-    found = findings(org)
-    folder = Path(errand.folder)
-
-    def made() -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    queues = [queue for one in found.findings if one.state == "found" for queue in one.queues]
-    left = [one.journal for one in that_can_go_on(folder.parent, org) if one.journal]
-    work = Work(org, prove_proposal(org, found), live, folder.parent, made, queues, earlier=left)
-    return work, found
-
-
-def apply_all(errand: Errand, begun: object) -> None:
-    """In a process of its own: all of it, confirmed."""
-    work, _ = work_on(errand)
-    begun.set()  # type: ignore[attr-defined]
-    work.carry_out({one.identity: one.both_sha256 for one in work.proof.changes})
-
 
 def _kill_once(home: Path, after: float) -> tuple[str, ...]:
     """Kill a repair so many seconds after it began; check what is told and that it goes on."""
@@ -347,14 +295,21 @@ def _kill_often(home: Path, rounds: int, seed: int) -> set[tuple[str, ...]]:
     return seen
 
 
+def test_killed_at_a_moment(tmp_path: Path) -> None:
+    """The next start tells truly where each connector stands, and going on works."""
+    assert set(_kill_once(tmp_path, 0.1)) <= {"not begun", "there"}
+
+
+@pytest.mark.long
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """The next start tells truly where each connector stands, and going on or back works."""
-    seen = _kill_often(tmp_path, ROUNDS, 6)
+    """The same at any of them, going on or back."""
+    seen = _kill_often(tmp_path, 20, 6)
 
     assert len(seen) >= 2
 
 
 @pytest.mark.long
+@pytest.mark.hours
 def test_killed_at_200_random_moments(tmp_path: Path) -> None:
     """The same, ten times as often: every state that there may be was met."""
     seen = _kill_often(tmp_path, 200, 7)

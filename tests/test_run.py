@@ -50,11 +50,11 @@ def project(folder: Path) -> Path:
 
 
 def lock(folder: Path, digest: str) -> None:
-    """Write both locks, with this hash for their one package."""
+    """Write all locks, with this hash for their one package."""
     wheels = (folder / "wheels").as_uri()
     text = f"--no-index\n--find-links {wheels}\ntiny==1.0 --hash=sha256:{digest}\n"
-    (folder / "requirements.lock").write_text(text, "utf-8")
-    (folder / "requirements-kerberos.lock").write_text(text, "utf-8")
+    for name in ("", "-lab", "-dev", "-kerberos"):
+        (folder / f"requirements{name}.lock").write_text(text, "utf-8")
 
 
 def start(
@@ -159,6 +159,7 @@ def test_module_beside_the_captures_is_not_imported(installed: Path, tmp_path: P
     assert start(installed, "demo", cwd=tmp_path).returncode == 7
 
 
+@pytest.mark.alone
 def test_second_start_is_quick(installed: Path) -> None:
     """A start that finds its environment costs less than 0.3 s over the command itself."""
     python = installed / ".venv" / ("bin/python" if POSIX else "Scripts/python.exe")
@@ -231,13 +232,14 @@ def test_uv_is_used_where_it_is(tmp_path: Path) -> None:
     folder = project(tmp_path)
 
     done = start(folder, "demo", PATH=with_quick_uv(folder))
-    venv, sync = (folder / "calls").read_text("utf-8").splitlines()
+    venv, install = (folder / "calls").read_text("utf-8").splitlines()
 
     assert done.returncode == 7
     assert venv.startswith("venv ")
-    assert sync.startswith("pip sync ")
-    assert "--require-hashes" in sync
-    assert "--compile-bytecode" in sync
+    assert install.startswith("pip install ")
+    assert install.endswith("requirements.lock")
+    assert "--require-hashes" in install
+    assert "--compile-bytecode" in install
 
 
 @needs_posix
@@ -251,8 +253,83 @@ def test_pip_takes_over_where_uv_fails(tmp_path: Path) -> None:
     assert done.returncode == 7
 
 
+def calls(folder: Path) -> list[str]:
+    """The locks that the stand-in for uv was told to install, in order, since the last time."""
+    noted = folder / "calls"
+    lines = noted.read_text("utf-8").splitlines() if noted.exists() else []
+    noted.unlink(missing_ok=True)
+    return [line.rpartition("requirements")[2] for line in lines if line.startswith("pip")]
+
+
+@needs_posix
+def test_each_job_installs_what_it_needs(tmp_path: Path) -> None:
+    """The demo gets no JupyterLab and no tools; lab and test add theirs, and only once."""
+    folder = project(tmp_path)
+    path = with_quick_uv(folder)
+
+    def added(*arguments: str) -> list[str]:
+        start(folder, *arguments, PATH=path)
+        return calls(folder)
+
+    assert added("demo") == [".lock"]
+    assert added("mailflow", "diagnose", "lab") == []
+    assert added("mailflow", "lab") == ["-lab.lock"]
+    assert added("lab", "training") == []
+    assert added("test") == ["-dev.lock"]
+    assert added("test") == added("demo") == []
+    assert added("setup", "--kerberos") == ["-kerberos.lock"]
+
+
+@needs_posix
+def test_first_job_may_be_any(tmp_path: Path) -> None:
+    """In a fresh clone `test` installs everything that it needs."""
+    folder = project(tmp_path)
+
+    start(folder, "test", PATH=with_quick_uv(folder))
+
+    assert calls(folder) == [".lock", "-lab.lock", "-dev.lock"]
+
+
+@needs_posix
+@pytest.mark.parametrize("change", ["lock", "interrupted", "made anew"])
+def test_an_addition_is_installed_again_when_it_must(tmp_path: Path, change: str) -> None:
+    """After a change of its lock all is made anew; an interrupted installation is repeated."""
+    folder = project(tmp_path)
+    path = with_quick_uv(folder)
+    start(folder, "lab", PATH=path)
+    calls(folder)
+    if change == "lock":
+        with (folder / "requirements-lab.lock").open("a") as file:
+            file.write("# renewed\n")
+    elif change == "interrupted":
+        (folder / ".venv" / "lab.stamp").unlink()
+    elif change == "made anew":
+        stamp(folder).unlink()
+
+    start(folder, "lab", PATH=path)
+
+    again = ["-lab.lock"] if change == "interrupted" else [".lock", "-lab.lock"]
+    assert calls(folder) == again
+    assert start(folder, "lab", PATH=path).stderr == ""
+
+
+def test_an_addition_that_fails_is_said(installed: Path) -> None:
+    """No job is started without what it needs."""
+    file = installed / "requirements-lab.lock"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("tiny==1.0", "absent==1.0"), "utf-8")
+    (installed / ".venv" / "lab.stamp").unlink(missing_ok=True)
+    done = start(installed, "lab")
+    file.write_text(before, "utf-8")
+
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert "Set-up failed: " in done.stderr
+    assert start(installed, "lab").returncode == 7
+
+
 def test_kerberos_is_added_once(installed: Path) -> None:
-    """`setup --kerberos` installs the second lock into the same environment, and once."""
+    """`setup --kerberos` installs its lock into the same environment, and once."""
     first = start(installed, "setup", "--kerberos")
     second = start(installed, "setup", "--kerberos")
 
@@ -266,6 +343,7 @@ def test_kerberos_that_cannot_be_built_says_what_to_install(installed: Path) -> 
     file = installed / "requirements-kerberos.lock"
     before = file.read_text("utf-8")
     file.write_text(before.replace("tiny==1.0", "absent==1.0"), "utf-8")
+    (installed / ".venv" / "kerberos.stamp").unlink(missing_ok=True)
     done = start(installed, "setup", "--kerberos")
     file.write_text(before, "utf-8")
 
@@ -273,7 +351,7 @@ def test_kerberos_that_cannot_be_built_says_what_to_install(installed: Path) -> 
     assert "apt install gcc python3-dev libkrb5-dev" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("--json",)])
+@pytest.mark.parametrize("arguments", [("dmeo",), ("setup", "now"), ("setup", "lab"), ("--json",)])
 def test_wrong_usage_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A job that is none is exit code 3 and makes nothing."""
     folder = project(tmp_path)
@@ -339,15 +417,86 @@ def test_missing_venv_package_is_told(tmp_path: Path) -> None:
     assert f"apt install python{version}-venv" in done.stderr
 
 
-def test_check_runs_everything_and_reports(installed: Path) -> None:
+STAND_IN = """
+import sys
+from pathlib import Path
+
+alone = "--alone=only" in sys.argv
+report = next((one for one in sys.argv if one.startswith("--junit-xml=")), "")
+if report:
+    Path(report.partition("=")[2]).write_text('''<testsuites><testsuite>
+<testcase><skipped type="pytest.skip" message="no A &amp; B; to run them: add A"/></testcase>
+<testcase><skipped type="pytest.xfail" message="not yet"/></testcase>
+<testcase/></testsuite></testsuites>''')
+codes = {"few": 5 if alone else 0, "none": 5, "bad": 1 if alone else 0}
+sys.exit(codes.get(sys.argv[-1], 0) if report else 0)
+"""
+"""Stands for ruff, mypy and pytest: each part of pytest skips one test; what it is given last
+says how it ends, once for the tests that run alone."""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with stand-ins for all checks."""
+    folder = project(tmp_path_factory.mktemp("checked"))
+    for name in ("ruff", "mypy", "pytest"):
+        (folder / "lib" / f"{name}.py").write_text(STAND_IN, "utf-8")
+    assert start(folder, "setup").returncode == 0
+    return folder
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines of run.py itself on standard output."""
+    return [line for line in done.stdout.splitlines() if line.startswith("== ")]
+
+
+HEADINGS = [
+    "== style: ruff check .",
+    "== format: ruff format --check .",
+    "== types: mypy",
+    (
+        "== tests, notebooks and repository: pytest --alone=no --numprocesses=logical"
+        " --maxprocesses=4 --dist=worksteal"
+    ),
+    "== tests that run alone: pytest --alone=only",
+]
+
+
+def test_check_goes_on_and_names_every_failure(installed: Path) -> None:
     """`test` goes on after a check that failed, and names every one that did; exit code 1."""
     done = start(installed, "test", "-k", "ranges")
 
     assert done.returncode == 1
-    assert [line for line in done.stdout.splitlines() if line.startswith("== ")] == [
-        "== style: ruff check .",
-        "== format: ruff format --check .",
-        "== types: mypy",
-        "== tests, notebooks and repository: pytest",
-        "== failed: style; format; types; tests, notebooks and repository",
+    assert said(done) == [
+        *HEADINGS,
+        "== failed: style; format; types; tests, notebooks and repository; tests that run alone",
     ]
+
+
+def test_check_says_at_its_end_what_was_skipped(checked: Path) -> None:
+    """Each reason once, with how many tests have it; a test that is expected to fail is none."""
+    done = start(checked, "test")
+
+    assert done.returncode == 0
+    assert said(done) == [
+        *HEADINGS,
+        "== skipped 2: no A & B; to run them: add A",
+        "== all checks passed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code", "end"),
+    [
+        ("few", 0, "== all checks passed"),
+        ("none", 1, "== failed: tests, notebooks and repository; tests that run alone"),
+        ("bad", 1, "== failed: tests that run alone"),
+    ],
+)
+def test_arguments_may_choose_tests_of_one_kind(
+    checked: Path, chosen: str, code: int, end: str
+) -> None:
+    """None that runs alone is well, none at all is a mistake, and a failure is a failure."""
+    done = start(checked, "test", "-k", chosen)
+
+    assert (done.returncode, said(done)[-1]) == (code, end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_pages import NotebookPage, opened
+from support import needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,10 +28,7 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, headless; a machine without one skips the test."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no Chromium on PATH")
+    path = needs_chromium()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -19,6 +19,7 @@ from support import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+LONG = pytest.mark.long
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 """WCAG 2.2 on levels A and AA, and what axe advises besides."""
 
@@ -69,7 +70,14 @@ def test_every_runbook_has_a_kind() -> None:
     assert set(runbooks()) - {kind.runbook for kind in KINDS.values()} == set()
 
 
-@pytest.fixture(scope="session", params=list(KINDS.values()), ids=list(KINDS))
+ALL_KINDS = [
+    pytest.param(kind, id=name, marks=[] if name == "found" else [LONG])
+    for name, kind in KINDS.items()
+]
+"""The whole matrix is `long`; one kind, and of each measure the extremes, are not."""
+
+
+@pytest.fixture(scope="session", params=ALL_KINDS)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a kind, made once for all tests of it."""
     kind: Kind = request.param
@@ -110,8 +118,15 @@ def _is_wider(page: Page, wide: int) -> bool:
     return int(page.evaluate("document.documentElement.scrollWidth")) > wide
 
 
-@pytest.mark.parametrize("wide", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "wide"),
+    [
+        ("light", 1280),
+        ("dark", 400),
+        pytest.param("light", 400, marks=LONG),
+        pytest.param("dark", 1280, marks=LONG),
+    ],
+)
 def test_axe_holds_nothing_against_a_report(
     browser: Browser, report: Path, scheme: str, wide: int
 ) -> None:
@@ -124,7 +139,7 @@ def test_axe_holds_nothing_against_a_report(
         assert page.evaluate(POOR_CONTRAST) == []
 
 
-@pytest.mark.parametrize("wide", [1280, 400, 320])
+@pytest.mark.parametrize("wide", [320, *(pytest.param(one, marks=LONG) for one in (1280, 400))])
 def test_a_report_fits_its_screen(browser: Browser, report: Path, wide: int) -> None:
     """Only tables and pictures move sideways, each by itself (WCAG 1.4.10 asks for 320)."""
     with _opened(browser, report, wide) as page:
@@ -141,14 +156,14 @@ def article_report(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
-        ("<html lang=en>", "<html>", "html-has-lang"),
-        ("<footer>", "<footer><button></button>", "button-name"),
+        pytest.param("<html lang=en>", "<html>", "html-has-lang", marks=LONG),
+        pytest.param("<footer>", "<footer><button></button>", "button-name", marks=LONG),
         ("<footer>", '<footer><p style="color:#999">pale</p>', "color-contrast"),
         ("<footer>", f'<footer>{"<button style=all:unset;font-size:8px>x</button>" * 2}',
          "target-size"),
-        ("<footer>", "<footer><h4>too deep</h4>", "heading-order"),
-        ("<footer>", "<footer><svg role=img></svg>", "svg-img-alt"),
-        ('tabindex="0"', 'data-was="0"', "scrollable-region-focusable"),
+        pytest.param("<footer>", "<footer><h4>too deep</h4>", "heading-order", marks=LONG),
+        pytest.param("<footer>", "<footer><svg role=img></svg>", "svg-img-alt", marks=LONG),
+        pytest.param('tabindex="0"', 'data-was="0"', "scrollable-region-focusable", marks=LONG),
     ],
 )  # fmt: skip
 def test_axe_can_find(

@@ -69,6 +69,7 @@ def test_run_all_choose_confirm_drained(runbook_page: Open, tmp_path: Path) -> N
 
 
 @pytest.mark.long
+@pytest.mark.hours
 @pytest.mark.parametrize("number", range(20))
 def test_twenty_times_in_a_row(runbook_page: Open, tmp_path: Path, number: int) -> None:
     """It passes whenever it is asked to."""

@@ -206,6 +206,7 @@ def test_who_said_it(text: str, speaker: str) -> None:
     assert who_said_it(parse(text)) == speaker
 
 
+@pytest.mark.alone
 def test_explaining_is_quick() -> None:
     """Far below a millisecond a text, also where the whole catalogue is asked in vain."""
     error = parse("550 5.9.9 " + "no such words " * 10)

@@ -154,6 +154,7 @@ def test_find_conflicts_agrees_with_the_rules(connectors: tuple[ReceiveConnector
     assert len(found) == len(expected)
 
 
+@pytest.mark.alone
 def test_full_lists_are_compared_quickly() -> None:
     """Section 1.7: connectors with 1,300 ranges each are a matter of milliseconds."""
     many = tuple(AddressRange(4, 1000 * n, 1000 * n + 500) for n in range(1300))

@@ -360,6 +360,7 @@ def test_hundred_thousand_levels(form: str) -> None:
     assert time.perf_counter() - began < 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "piece",
     [

@@ -484,6 +484,7 @@ def test_many_random_questions() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.hours
 def test_millions_of_random_questions() -> None:
     """The same on three million."""
     ask_many(3_000_000, seed=2)

@@ -16,8 +16,9 @@ from mailflow.errors import UsageError
 from mailflow.lab import kdc as kdc_module
 from mailflow.lab.endpoint import Endpoint
 from mailflow.lab.faults import CLOCK_SKEW, TICKET_EXPIRED, kerberos_error
-from mailflow.lab.kdc import Kdc, missing_programs
+from mailflow.lab.kdc import Kdc
 from mailflow.lab.wsman import Job
+from support import needs_kerberos, needs_kerberos_server
 from winrm_client import NAME, PASSWORD, Outcome, echo, endpoint, make_tls, protocol, recorded, run
 
 USERS = {"engineer": PASSWORD, "guest": 'a "quoted" \\ word'}
@@ -26,10 +27,8 @@ USERS = {"engineer": PASSWORD, "guest": 'a "quoted" \\ word'}
 @pytest.fixture(scope="module")
 def realm() -> Iterator[Kdc]:
     """A realm with one server."""
-    pytest.importorskip("gssapi", reason="no gssapi: it comes with the extra `kerberos`")
-    pytest.importorskip("kerberos", reason="no pykerberos: it comes with the extra `kerberos`")
-    if missing := missing_programs():
-        pytest.skip(f"no KDC: {', '.join(missing)} not installed")
+    needs_kerberos()
+    needs_kerberos_server()
     with Kdc([NAME], USERS) as running:
         yield running
 
@@ -193,8 +192,7 @@ def test_wrong_password(kdc: Kdc) -> None:
 
 def test_nothing_is_left() -> None:
     """After the end neither the daemon runs nor its folder with all keys is there."""
-    if missing := missing_programs():
-        pytest.skip(f"no KDC: {', '.join(missing)} not installed")
+    needs_kerberos_server()
     with Kdc([NAME], {}) as running:
         folder, daemon = running.folder, running._daemon
         assert daemon is not None

@@ -383,6 +383,7 @@ def test_what_is_changed_in_a_command_line() -> None:
     assert changed(["-NoLogo", "-Command", "1"]) == ["-NoLogo", "-Command", "1"]
 
 
+@pytest.mark.alone
 def test_delays(entrance: Entrance) -> None:
     """Each call takes the seconds set for its server, and no longer than a call may take."""
     runner = PythonRunner(entrance)

@@ -250,6 +250,7 @@ def test_shell_that_is_waited_on_is_not_idle(hanging: Service) -> None:
     waiting.join()
 
 
+@pytest.mark.alone
 def test_nothing_to_receive(hanging: Service) -> None:
     """Where nothing comes within OperationTimeout, the client gets the code it swallows."""
     client = Client(hanging, seconds=0.05).open()
@@ -259,6 +260,7 @@ def test_nothing_to_receive(hanging: Service) -> None:
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.alone
 def test_closing_a_shell_wakes_who_waits(hanging: Service) -> None:
     """A Receive under way ends at once with "no such shell", and the command is cancelled."""
     client = Client(hanging, seconds=60).open()

@@ -24,6 +24,9 @@ from powershell.rig import Rig, Run, replies
 from sources.test_shell import BAD, GOOD
 
 WAYS = ("session", "snapin")
+# Several measure when PowerShell answers; the processes that they look at serve all tests here.
+pytestmark = pytest.mark.alone
+
 SECONDS = 3
 SECRET = 'T0p-"secret$x` M\u00fcnchen'  # noqa: S105 - made up, to be looked for
 STRANGE = "M\u00fcnchen \u6f22\u5b57 \U0001f600 \x01\x7f _x0041_ \t\r\n\"'$(1)`"

@@ -88,6 +88,7 @@ def test_random_faulty_organisations(number: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.hours
 @pytest.mark.parametrize("number", range(30, 630))
 def test_many_more_of_them(number: int) -> None:
     """The same for more of them."""

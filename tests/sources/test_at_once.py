@@ -26,6 +26,7 @@ def test_each_job_gives_its_result_as_it_ends() -> None:
     assert found == [("quick", "q"), ("slow", "s")]
 
 
+@pytest.mark.alone
 def test_a_job_that_hangs_holds_up_nobody() -> None:
     """It is late after its own time; with one place, the next begins then."""
     never = threading.Event()
@@ -41,6 +42,7 @@ def test_a_job_that_hangs_holds_up_nobody() -> None:
     assert took < 1
 
 
+@pytest.mark.alone
 def test_the_deadline_of_all_goes_before_that_of_one() -> None:
     """Jobs not begun by then are late as well, and everything ends."""
     never = threading.Event()

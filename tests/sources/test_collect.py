@@ -402,6 +402,7 @@ def test_a_hanging_server_that_nobody_may_be_asked_about() -> None:
     }
 
 
+@pytest.mark.alone
 def test_the_deadline_of_the_run_holds() -> None:
     """Nothing is begun after it, and what was not read is told."""
     org = Organisation(["EX16A", "EX16B"])

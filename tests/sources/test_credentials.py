@@ -31,6 +31,7 @@ from mailflow.sources.credentials import (
     target,
 )
 from mailflow.sources.winrm import Place, Target
+from support import needs_kerberos, needs_kerberos_server
 
 WORDS = st.text("abcXYZ019._-/", max_size=8)
 RESOLVED = st.lists(
@@ -295,8 +296,7 @@ def test_nobody_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def realm(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A real KDC."""
-    if kdc.missing_programs():
-        pytest.skip("no KDC: Debian's packages krb5-kdc, krb5-admin-server and krb5-user")
+    needs_kerberos_server()
     del tmp_path_factory
     with kdc.Kdc([], {"anna": PASSWORD}) as found:
         yield found
@@ -309,7 +309,7 @@ def test_a_real_ticket_is_found(
 ) -> None:
     """By library and by program: whose, whether it may go on, whether it has expired; or none."""
     if reader == "krb5":
-        pytest.importorskip("krb5")
+        needs_kerberos()
     for name, value in realm.environment.items():
         monkeypatch.setenv(name, value)
     find = find_ticket if reader == "krb5" else credentials._ticket_of_klist

@@ -295,6 +295,7 @@ class strange_server:  # noqa: N801 - used as a function
                 return
 
 
+@pytest.mark.alone
 def test_a_head_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then is no answer."""
     monkeypatch.setattr("mailflow.sources.doctor.STEP_SECONDS", 0.5)

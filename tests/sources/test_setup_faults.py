@@ -28,6 +28,7 @@ from winrm.exceptions import (
 from mailflow.lab.faults import kerberos_error
 from mailflow.sources.setup_faults import CAUSES, classify, fault, is_lost
 from mailflow.sources.shell import KINDS
+from support import needs_kerberos
 
 ALL = frozenset({"basic", "credssp", "kerberos", "negotiate"})
 
@@ -74,7 +75,7 @@ def refused(code: int, subcode: str = "w:Other", reason: str = "No.") -> WSManFa
 
 def kerberos(text: str) -> Exception:
     """What pywinrm's own Kerberos raises; loaded only where the library is."""
-    pytest.importorskip("kerberos")
+    needs_kerberos()
     from winrm.vendor.requests_kerberos.exceptions import KerberosExchangeError
 
     return KerberosExchangeError(

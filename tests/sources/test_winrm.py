@@ -34,6 +34,7 @@ from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
 from mailflow.sources.winrm import Place, Target, WinrmDoors, WinrmShell
+from support import needs_kerberos, needs_kerberos_server
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
 CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
@@ -103,9 +104,8 @@ def test_log_on_over_https(secure: Server, auth: str) -> None:
 @pytest.fixture(scope="module")
 def realm() -> Iterator[kdc.Kdc]:
     """A real KDC that knows the server and the user."""
-    if kdc.missing_programs():
-        pytest.skip("no KDC: Debian's packages krb5-kdc, krb5-admin-server and krb5-user")
-    pytest.importorskip("kerberos")
+    needs_kerberos()
+    needs_kerberos_server()
     with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
         yield found
 
@@ -432,6 +432,7 @@ def test_a_call_may_not_use_up_the_time_of_the_others(
     assert plain.far.seen[-1][0].seconds == seconds
 
 
+@pytest.mark.alone
 def test_a_name_service_that_hangs_ends_at_the_deadline(
     plain: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

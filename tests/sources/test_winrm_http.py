@@ -32,6 +32,7 @@ def read_all(end: socket.socket) -> None:
         pass
 
 
+@pytest.mark.alone
 def test_drops_end_at_the_deadline(pair: tuple[socket.socket, socket.socket]) -> None:
     """Each byte comes in time, and all of them would take for ever."""
     budget, stop = Budget(patience=30), threading.Event()

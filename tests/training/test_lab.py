@@ -240,7 +240,9 @@ def test_nothing_to_repair_is_nothing_to_wait_for() -> None:
         assert words in repr(lab.debrief())
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 77])
+@pytest.mark.parametrize(
+    "seed", [77, *(pytest.param(one, marks=pytest.mark.long) for one in range(3))]
+)
 @pytest.mark.parametrize("name", CASES)
 def test_each_case_can_be_solved_with_any_seed(name: str, seed: int) -> None:
     """Every kind of question that has a subject answers itself; then the debrief comes."""

@@ -37,11 +37,13 @@ def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_every_solved_run_is_what_comes_out(made: dict[str, Any]) -> None:
     """Text and tables, cell by cell; `python -m mailflow.training.solved` writes them anew."""
     assert check(made) == []
 
 
+@pytest.mark.long
 def test_every_case_is_solved_in_its_run(made: dict[str, Any]) -> None:
     """Every question right, nothing refused, and the debrief at the end."""
     for name, notebook in made.items():
@@ -52,6 +54,36 @@ def test_every_case_is_solved_in_its_run(made: dict[str, Any]) -> None:
         if name.startswith("case"):
             assert texts["debrief"].startswith("Solved"), name
         assert "Refused" not in texts["run-it"], name
+
+
+def _make_only(notebook: Path, to: Path) -> subprocess.CompletedProcess[str]:
+    """The command, as if there were no other notebook."""
+    code = f"""
+from pathlib import Path
+from mailflow.training import solved
+solved.notebooks = lambda: [Path({str(notebook)!r})]
+raise SystemExit(solved.main())
+"""
+    return subprocess.run(
+        [sys.executable, "-c", code, "--to", str(to)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_solved_run_is_what_comes_out(tmp_path: Path) -> None:
+    """The same for one case."""
+    (path,) = (one for one in solved.notebooks() if one.name == "case_01.ipynb")
+    done = _make_only(path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    made, kept = (
+        json.loads((one / path.name).read_text("utf-8")) for one in (tmp_path, solved.folder())
+    )
+
+    assert differences(made, kept) == []
 
 
 def test_every_notebook_has_a_run() -> None:
@@ -164,20 +196,7 @@ def test_a_notebook_that_stops_is_named(tmp_path: Path) -> None:
             cell["source"] = ['lab.ask("no-such-question")']
     path.write_text(json.dumps(notebook))
 
-    code = f"""
-from pathlib import Path
-from mailflow.training import solved
-solved.notebooks = lambda: [Path({str(path)!r})]
-raise SystemExit(solved.main())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, "--to", str(tmp_path / "kept")],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = _make_only(path, tmp_path / "kept")
 
     assert done.returncode == 1
     assert "broken.ipynb, cell which-queues: no question is called" in done.stderr

@@ -36,7 +36,10 @@ def lab(runbook: str) -> None:
     name = FIRST_LESSON if runbook == "training" else name
     notebook = runbook_path(name, [*runbooks(), *lessons()])
     if importlib.util.find_spec("jupyterlab") is None:
-        raise UsageError("JupyterLab is not installed; install it with: pip install mailflow[lab]")
+        raise UsageError(
+            "JupyterLab is not installed. In a clone: python3 run.py lab. "
+            "In an environment of your own: pip install mailflow[lab]"
+        )
     click.echo(f"JupyterLab opens {notebook}; end it with Ctrl-C.", err=True)
     done = subprocess.run(  # noqa: S603 - ours
         command(notebook), env=environment(Path("runs")), check=False

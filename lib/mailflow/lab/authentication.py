@@ -215,6 +215,8 @@ class Connection:
                     self._context, self._scheme = self._new_context(scheme), scheme
                 context = self._context
                 reply = context.step(token)
+        except ImportError:
+            return self._refused(f"{scheme}: the packages for it are not installed here")
         # The others are what pyspnego raises for a token that is none.
         except (SpnegoError, ValueError, LookupError, struct.error) as error:
             return self._refused(f"{type(error).__name__}: {' '.join(str(error).split())}")

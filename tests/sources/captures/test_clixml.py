@@ -20,7 +20,7 @@ from mailflow.sources.captures import clixml
 from mailflow.sources.captures.clixml import ClixmlReader, Entry, read_clixml, unescape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
-from support import needs_powershell, needs_shared, shared_files
+from support import each_of, needs_powershell, needs_shared, shared_files
 
 REAL = [*shared_files("captures/*.xml"), *shared_files("captures/powershell/*.xml")]
 CIM = "net-ip-configuration-2016.xml"
@@ -397,6 +397,7 @@ def test_attacks(attack: str) -> None:
     assert done.stdout.startswith(b"refused: attack, line 1: "), done.stderr[-500:]
 
 
+@pytest.mark.alone
 def test_attack_in_one_chunk() -> None:
     """A caller may hand over a whole document: the limits hold inside it as well."""
     begun = time.monotonic()
@@ -431,7 +432,7 @@ def test_real_files_are_there() -> None:
     assert len(REAL) >= 10
 
 
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", each_of(REAL))
 def test_real_files_against_psrpcore(path: Path) -> None:
     """Every real capture holds the values that psrpcore finds in it."""
     text = path.read_text(encoding="utf-8-sig")
@@ -492,7 +493,7 @@ def test_real_files_against_powershell(tmp_path: Path) -> None:
         assert differences(own, judges[copy]) == {}
 
 
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", each_of(REAL))
 def test_real_files_import(path: Path) -> None:
     """Every real capture is either rows of one cmdlet or named as something else; none is lost."""
     reading = read_clixml([path.read_bytes()], path.name)

@@ -13,7 +13,7 @@ from mailflow.sources.captures.console import read_console
 from mailflow.sources.captures.csvfile import read_csv
 from mailflow.sources.captures.jsonfile import read_json
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
-from support import needs_shared, shared_files
+from support import each_of, needs_shared, shared_files
 
 FOLDER = "captures/powershell"
 ORIGINALS = {
@@ -72,7 +72,7 @@ def _compare(name: str, kind: Kind, value: Value, original: Value) -> bool:
     return True
 
 
-@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", each_of(FORMS))
 def test_every_form_says_the_same(path: Path) -> None:
     """Each column that a form holds is equal to the CLIXML original, or cut and marked so."""
     original = _read(needs_shared(ORIGINALS[path.name.partition(".")[0]]))
