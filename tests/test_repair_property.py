@@ -218,10 +218,6 @@ MOST_WITHOUT_COMMANDS = 0.1
 """Of organizations whose needed values were all read, how many may get words alone."""
 
 
-OPEN = frozenset({1898})
-"""What is not repaired yet, though it could be told: whoever has EX19A:2525 accepts no server."""
-
-
 @cache
 def outcome(number: int) -> tuple[str, list[str], bool]:
     """What became of an organization, what is wrong with it, and whether all of it was read."""
@@ -231,15 +227,8 @@ def outcome(number: int) -> tuple[str, list[str], bool]:
 
 
 def harmed(numbers: range) -> dict[int, list[str]]:
-    """The organizations whose repair is wrong, or whose fault is missed, with what is wrong.
-
-    Those that are known to be open are told if nothing is wrong with them any more.
-    """
-    found = {number: outcome(number)[1] for number in numbers}
-    healed = {number: ["healed"] for number in OPEN & found.keys() if not found[number]}
-    return healed | {
-        number: wrong for number, wrong in found.items() if wrong and number not in OPEN
-    }
+    """The organizations whose repair is wrong, or whose fault is missed, with what is wrong."""
+    return {number: outcome(number)[1] for number in numbers if outcome(number)[1]}
 
 
 def without_commands(numbers: range) -> float:
