@@ -27,3 +27,10 @@ def test_a_connector_of_setups_returns_to_its_port_and_keeps_its_role() -> None:
 def test_a_disabled_one_is_no_conflict_today() -> None:
     """S1.10: only what is enabled takes part."""
     assert found(healthy().change(RELAY, role="HubTransport", enabled=False), ID) == []
+
+
+def test_a_custom_connector_on_ports_of_both_services_keeps_its_own() -> None:
+    """S1.30: it cannot have both roles, so it gives up the endpoint of the other service."""
+    org = healthy().change(RELAY, bindings="0.0.0.0:25, 0.0.0.0:2525")
+
+    assert commands(org) == (rf'Set-ReceiveConnector "{RELAY}" -Bindings "0.0.0.0:25"',)

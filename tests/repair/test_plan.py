@@ -12,7 +12,7 @@ from mailflow.analysis.paths import NOBODY, SHADOWED
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.refusals import REQUIRE_TLS
-from mailflow.repair.plan import Repair, in_order, repair
+from mailflow.repair.plan import Blocked, Repair, in_order, repair
 from mailflow.repair.simulation import applied, refuser
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
@@ -224,7 +224,6 @@ def test_a_custom_connector_takes_the_role_that_belongs_there() -> None:
     assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []
 
 
-@pytest.mark.xfail(reason="it is disabled with its old role, which Exchange refuses beside others")
 def test_a_custom_connector_of_servers_alone_in_a_role_conflict() -> None:
     """C9, S8.64, S1.30: the check looks at disabled ones too, so the role is set too."""
     org = healthy().change(r"EX16A\Relay", role="HubTransport", ranges="10.0.0.11, 10.0.0.12")
@@ -252,7 +251,7 @@ def test_an_old_mapping_conflict_refuses_the_repair() -> None:
         (
             r"EX16A\Relay",
             "refused",
-            r"Exchange would refuse EX16A\Relay: " + TEXT_B.format(r"EX16A\Old"),
+            r"Exchange would refuse the change of EX16A\Relay: " + TEXT_B.format(r"EX16A\Old"),
         )
     ]
     assert found.edits == ()
@@ -430,7 +429,9 @@ def test_in_order_waits_for_what_stands_in_the_way() -> None:
 
     assert in_order(view.connectors, [takes, gives], refuser(view)) == [gives, takes]
     assert in_order(view.connectors, [gives, takes], refuser(view)) == [gives, takes]
-    assert in_order(view.connectors, [takes], refuser(view)) == TEXT_B.format(r"EX16A\Second")
+    assert in_order(view.connectors, [takes], refuser(view)) == Blocked(
+        takes.identity, TEXT_B.format(r"EX16A\Second")
+    )
     assert in_order(view.connectors, [], refuser(view)) == []
 
 
@@ -441,8 +442,8 @@ def test_an_old_role_conflict_refuses_in_exchanges_words() -> None:
     assert view is not None
     wanted = org.copy().change(r"EX16A\Relay", ranges="10.0.5.0/24").connector(r"EX16A\Relay")
 
-    assert in_order(view.connectors, [wanted], refuser(view)) == (
-        TEXT_A.format(r"EX16A\Default EX16A")
+    assert in_order(view.connectors, [wanted], refuser(view)) == Blocked(
+        wanted.identity, TEXT_A.format(r"EX16A\Default EX16A")
     )
 
 

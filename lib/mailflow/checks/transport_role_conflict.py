@@ -20,7 +20,7 @@ from mailflow.checks.check import (
     not_read,
     tell,
 )
-from mailflow.exchange.connectors import setup_default
+from mailflow.exchange.connectors import Binding, ReceiveConnector, setup_default
 from mailflow.phrases import joined
 
 CARD = Card(
@@ -73,7 +73,8 @@ def explain(findings: Sequence[Finding]) -> str:
 def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
     """What setup made returns to its own port; anything else takes the role that belongs there.
 
-    A connector of setup's keeps its role, whatever else was changed.
+    A connector of setup's keeps its role, whatever else was changed. A custom one that also listens
+    where its role belongs gives up the other endpoint.
     """
     del paths  # the conflict is the server's, whoever arrives
     conflict = view.role_conflicts[0]
@@ -82,7 +83,12 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
     if made is None:
         if odd.role is None or role is None:
             return not_read("TransportRole", odd, view)
-        return changed(view, replace(odd, role=role))
+        rest = _without_conflict(view, odd)
+        if not rest:
+            return changed(view, replace(odd, role=role))
+        if not odd.bindings_complete:
+            return not_read("Bindings", odd, view)
+        return changed(view, replace(odd, bindings=rest))
     if not odd.bindings_complete:
         return not_read("Bindings", odd, view)
     port = conflict.bindings[0].port
@@ -91,6 +97,17 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
         for binding in odd.bindings
     )
     return changed(view, replace(odd, bindings=tuple(dict.fromkeys(bindings))))
+
+
+def _without_conflict(view: ServerView, odd: ReceiveConnector) -> tuple[Binding, ...]:
+    """Its bindings that no connector of the other service claims."""
+    theirs = [
+        binding
+        for each in view.connectors
+        if each.enabled and each.role not in (odd.role, None)
+        for binding in each.bindings
+    ]
+    return tuple(mine for mine in odd.bindings if not any(mine.meets(each) for each in theirs))
 
 
 CHECK = Check(CARD, "both", explain, fill_in, step)

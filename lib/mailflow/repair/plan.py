@@ -28,10 +28,10 @@ from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Check, NoStep, Stepper
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
-from mailflow.exchange.ranges import Address, single
+from mailflow.exchange.ranges import Address, AddressRange, format_range, single
 from mailflow.exchange.refusals import TLS_MISSING, refusal
-from mailflow.phrases import counted, joined
-from mailflow.repair.claim import Kind, Moved, Proof, Refusal
+from mailflow.phrases import joined
+from mailflow.repair.claim import Kind, Proof, Refusal
 from mailflow.repair.impact import prove
 from mailflow.repair.simulation import Refuser, refuser
 
@@ -255,9 +255,9 @@ class _Draft:
     def _order(self, pairs: Sequence[tuple[ReceiveConnector, ReceiveConnector]]) -> None:
         refuse = refuser(self._view)
         order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
-        if isinstance(order, str):
-            names = joined(old.identity for old, _ in pairs)
-            self._refuse("refused", pairs[0][0].identity, f"Exchange would refuse {names}: {order}")
+        if isinstance(order, Blocked):
+            text = f"Exchange would refuse the change of {order.identity}: {order.text}"
+            self._refuse("refused", order.identity, text)
             return
         state = {each.identity: each for each in self._view.connectors}
         then = dict(state) | {new.identity: new for _, new in pairs}
@@ -279,11 +279,19 @@ class _Draft:
         self.refused.append(Refusal(self._view.name, connector, kind, text, command))
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A connector that Exchange takes in no order, and what it says of it."""
+
+    identity: str
+    text: str
+
+
 def in_order(
     before: Sequence[ReceiveConnector],
     changed: Sequence[ReceiveConnector],
     refuse: Refuser,
-) -> list[ReceiveConnector] | str:
+) -> list[ReceiveConnector] | Blocked:
     """The changed connectors in an order in which Exchange takes each (section 1.5).
 
     Args:
@@ -299,7 +307,7 @@ def in_order(
     while waiting:
         texts = [refuse(each, list(state.values())) for each in waiting]
         if None not in texts:
-            return next(filter(None, texts))
+            return Blocked(waiting[0].identity, texts[0] or "")
         taken = waiting.pop(texts.index(None))
         state[taken.identity] = taken
         order.append(taken)
@@ -339,7 +347,7 @@ def _tidied(old: ReceiveConnector, new: ReceiveConnector, view: ServerView) -> R
     asks for TLS and does not offer it is given Tls in the same command (section 3.4, S8.65).
     """
     if old.enabled and new.enabled is False:
-        new = replace(old, enabled=False)
+        new = replace(new, ranges=old.ranges)
     said = refusal(new, view.server, downgraded=view.downgraded)
     if new.auth is not None and said in TLS_MISSING:
         new = replace(new, auth=new.auth | AuthMechanism.Tls)
@@ -354,20 +362,17 @@ def harm(proof: Proof, servers: Collection[Address] = ()) -> Iterator[Refusal]:
         servers: addresses of servers that are to come; what these lose is what is wanted.
     """
     meant = {single(address) for address in servers}
+    blocks: dict[tuple[str, str], list[AddressRange]] = {}
     for moved in proof.moved:
-        if moved.block in meant:
-            continue
         text = _harms(moved.effect, is_new=moved.before is None)
-        if text:
-            yield Refusal(moved.target, None, "elsewhere", f"{_hosts(moved)} {text}.")
+        if text and moved.block not in meant:
+            blocks.setdefault((moved.target, text), []).append(moved.block)
+    for (target, text), some in blocks.items():
+        hosts = joined(map(format_range, some), most=3)
+        yield Refusal(target, None, "elsewhere", f"On {target} other hosts ({hosts}) {text}.")
     for reached in proof.broken:
         text = f"{reached.sender} ({reached.address}) could no longer submit on {reached.target}."
         yield Refusal(reached.target, None, "elsewhere", text)
-
-
-def _hosts(moved: Moved) -> str:
-    size = counted(moved.block.size, "other address", "other addresses")
-    return f"On {moved.target} {size} from {moved.block} on"
 
 
 def _harms(effect: Effect, *, is_new: bool) -> str:
