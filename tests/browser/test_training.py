@@ -164,6 +164,7 @@ def test_the_first_case_from_ticket_to_debrief(
         one.page.screenshot(path=picture)
 
 
+@pytest.mark.long
 def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_path: Path) -> None:
     """A seed of one's own; the relay is suspected in vain; the service is started; drained."""
     one = learner("case_09")

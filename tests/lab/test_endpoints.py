@@ -20,7 +20,7 @@ from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import assemble
 from mailflow.sources.winrm import Place, Target, WinrmDoors
-from support import ROOT, needs_powershell, some_of
+from support import ROOT, needs_powershell
 
 SCRIPT = (ROOT / "lib/mailflow/powershell/Invoke-MailFlow.ps1").read_text("ascii")
 
@@ -183,7 +183,8 @@ def test_article_through_a_real_powershell() -> None:
     assert snapshot_of(practice) == snapshot_of(practice, needs_powershell())
 
 
-@pytest.mark.parametrize("name", some_of(["relay-2525", "relay-ipv6", "right-denied"]))
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["relay-2525", "relay-ipv6", "right-denied"])
 def test_entry_server_through_a_real_powershell(name: str) -> None:
     """All that is asked of the server to enter at gives the same rows in both ways."""
     practice = Practice.begin(name)

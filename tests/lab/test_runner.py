@@ -400,6 +400,7 @@ def test_delays(entrance: Entrance) -> None:
     assert 1 <= time.monotonic() - middle < 2
 
 
+@pytest.mark.alone
 def test_a_delay_ends_with_its_job(entrance: Entrance) -> None:
     """A client that gives up frees the command at once."""
     entrance.delays["ex16a"] = 30
@@ -409,6 +410,7 @@ def test_a_delay_ends_with_its_job(entrance: Entrance) -> None:
     assert seconds < 1
 
 
+@pytest.mark.alone
 def test_powershell_is_ended_with_its_job(
     entrance: Entrance, in_powershell: PowerShellRunner
 ) -> None:
@@ -426,6 +428,7 @@ def test_powershell_is_ended_with_its_job(
     assert _left(in_powershell) == []
 
 
+@pytest.mark.alone
 def test_a_call_that_hangs_in_powershell(
     entrance: Entrance, in_powershell: PowerShellRunner
 ) -> None:

@@ -275,6 +275,7 @@ def test_command_line_tells_the_cmdlet() -> None:
     assert not read_console(f"PS> Get-Queue | Get-Message | fl\n{columns}", "x").rows
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [

@@ -116,6 +116,7 @@ def test_no_header(text: str) -> None:
         read_csv(text, "x.csv")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     ['Identity,MessageCount\n"' + "a" * 10_000_000, "Identity,MessageCount\n" + '"",' * 2_000_000,

@@ -215,6 +215,7 @@ def test_damage_behind_a_document() -> None:
     assert "x.json, line 2" in row.why
 
 
+@pytest.mark.alone
 def test_bounded_time() -> None:
     """A name built to be searched over and over costs no more than its length."""
     dn = "CN=a" + ",CN=SMTP Receive Connectors,CN=Protocols,CN=" * 100_000
