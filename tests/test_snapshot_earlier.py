@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from mailflow.steps.paths import ADAPTERS
 
 from evolution import COLUMNS, IDENTITIES, PLACE, missing, of_earlier, without
+from mailflow.analysis.servers import ADAPTERS
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.queues import Queue

@@ -127,7 +127,7 @@ def _find_the_cause(one: Learner, connector: str) -> None:
     cause = one.go_to('ask("what-cause")')
     one.choose(cause, "The default connector does not offer")
     one.check(cause, "That would mean")
-    one.choose(cause, "A custom connector answers")
+    one.choose(cause, "A custom connector accepts")
     one.check(cause, "Right.")
 
 
@@ -178,7 +178,7 @@ def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_p
     story = one.go_to("lab = mailflow.practice")
     assert stopped in story.inner_text()
     cause = one.go_to('ask("what-cause")')
-    one.choose(cause, "A custom connector answers")
+    one.choose(cause, "A custom connector accepts")
     one.check(cause, "of setup answers")
     one.hint(cause, 1)
     one.choose(cause, "The target is there, but nothing listens")

@@ -157,14 +157,16 @@ def test_what_exchange_would_refuse(call: Call, tmp_path: Path) -> None:
 
 def test_our_own_proposal_that_exchange_would_refuse(call: Call, tmp_path: Path) -> None:
     """Exit code 3, with the servers; nothing else is left to propose."""
-    org = article().change(r"EX16A\Relay", **TWO_ROLES).change(r"EX16B\Relay", **TWO_ROLES)
+    org = article()
+    for name in ("EX16A", "EX16B"):
+        org.add_relay(name, "10.0.5.0/24", name="Old", enabled=False)
 
     actual = whatif(call, tmp_path, org)
 
     assert (actual.code, actual.out) == (3, "")
     assert "no repair can be proposed" in actual.err
     for name in ("EX16A", "EX16B"):
-        assert f"No change of connectors on {name} was found" in actual.err
+        assert f"Exchange would refuse the change of {name}\\Relay" in actual.err
 
 
 def test_nothing_found_is_no_change(call: Call, tmp_path: Path) -> None:

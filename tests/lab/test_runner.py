@@ -281,7 +281,7 @@ CHANGES = [
     Call("Retry-Queue", {"Identity": "EX10A\\14", "Confirm": False}),
     Call("Retry-Queue", {"Identity": "EX10A\\14", "WhatIf": True}),
     Call("Get-ReceiveConnector", {"Identity": RELAY}),
-    Call("Set-ReceiveConnector", {"Identity": RELAY, "Enabled": False}),
+    Call("Set-ReceiveConnector", {"Identity": RELAY, "Banner": "220 mail"}),
     Call("Set-ReceiveConnector", {"Identity": RELAY, "RemoteIPRanges": ()}),
     Call("Retry-Queue", {"Identity": "EX10A\\14", "Resubmit": True}),
 ]

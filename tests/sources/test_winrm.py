@@ -560,7 +560,7 @@ def test_a_change_leaves_only_through_doors_made_for_it(plain: Server) -> None:
 def test_who_may_change_says_so_only_with_a_change(plain: Server) -> None:
     """What only reads is asked as if nothing else could be, and what is refused leaves no trace."""
     shell = writing(plain)
-    other = Call("Set-ReceiveConnector", {**SET.parameters, "Enabled": False})
+    other = Call("Set-ReceiveConnector", {**SET.parameters, "Banner": "220 x"})
     replies = shell.ask([QUEUES, other], seconds=10)
     shell.close()
 
