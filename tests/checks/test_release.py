@@ -61,9 +61,9 @@ def test_every_connection_is_freed(lists: list[list[str]]) -> None:
     now = release(before, arriving(*SENDERS))
 
     assert {accepting(now, one) for one in arriving(*SENDERS)} == {"Default Frontend EX16A"}
-    assert [(one.name, one.enabled, one.bindings) for one in now] == [
-        (one.name, one.enabled, one.bindings) for one in before
-    ]
+    assert [(one.name, one.bindings) for one in now] == [(one.name, one.bindings) for one in before]
+    for old, new in zip(before, now, strict=True):
+        assert new.enabled or new.ranges == old.ranges  # S8.64: no empty list
 
 
 @given(st.lists(RANGES, min_size=1, max_size=3))
@@ -96,9 +96,25 @@ def test_what_is_not_in_the_way_stays() -> None:
     assert now[-1] is before[-1]
 
 
-def test_a_list_may_be_empty() -> None:
-    """What to do then is for the caller to say (S8.64)."""
-    assert release(of(relays(["10.0.0.11"])), arriving("10.0.0.11"))[-1].ranges == ()
+def test_what_has_no_host_left_is_disabled() -> None:
+    """S8.64: no empty list is known to be taken; the list stays as it was."""
+    before = of(relays(["10.0.0.11"]))
+    last = release(before, arriving("10.0.0.11"))[-1]
+
+    assert (last.enabled, last.ranges) == (False, before[-1].ranges)
+
+
+def test_what_is_disabled_is_in_the_way_of_pieces() -> None:
+    """S1.31: the inner list, disabled, still must not overlap a piece of the outer one."""
+    before = of(relays(["10.0.0.1-10.0.0.11"], ["10.0.0.0/24", "10.0.0.1-10.0.0.10"]))
+    inner, outer = release(before, arriving("10.0.0.11", "10.0.0.12"))[-2:]
+
+    assert (inner.enabled, inner.ranges) == (False, before[-2].ranges)
+    assert [str(block) for block in outer.ranges] == [
+        "10.0.0.0",
+        "10.0.0.1-10.0.0.10",
+        "10.0.0.13-10.0.0.255",
+    ]
 
 
 def test_a_connector_that_admits_servers_stays() -> None:

@@ -108,17 +108,21 @@ def test_whom_else_the_repair_moves_is_said(org: Organisation) -> None:
     assert [one for one in moved if not any(one in block for block in told)] == []
 
 
-def test_no_command_rests_on_a_list_that_gets_none() -> None:
-    """S8.64, S1.31: the inner list would be empty, and Exchange refuses the outer one beside it."""
+def test_a_disabled_list_is_not_overlapped() -> None:
+    """S8.64, S1.31: the inner list would be empty; disabled, it still bounds the outer one."""
     org = healthy().remove(r"EX16A\Relay").remove(r"EX16B\Relay")
     org.add_relay("EX16A", "10.0.0.1-10.0.0.11", name="Inner")
     org.add_relay("EX16A", "10.0.0.0/24", "10.0.0.1-10.0.0.10", name="Outer")
     found = findings(org.snapshot())
 
-    assert (found.repair, found.undo) == ((), ())
-    assert found.plan is not None
-    assert [one.kind for one in found.plan.refused] == ["refused"]
-    assert "must have a unique combination" in found.findings[0].remedy
+    assert found.repair == (
+        r'Set-ReceiveConnector "EX16A\Inner" -Enabled $false',
+        (
+            r'Set-ReceiveConnector "EX16A\Outer" -RemoteIPRanges '
+            r'"10.0.0.0","10.0.0.1-10.0.0.10","10.0.0.13-10.0.0.255"'
+        ),
+    )
+    assert findings(typed(org, found.repair)).verdict == "clear"
 
 
 @given(organisations())

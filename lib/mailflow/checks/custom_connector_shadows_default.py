@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.missing import CONNECTORS, Missing
@@ -120,13 +119,7 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
             "be written. Export the whole list, then rerun:",
             Missing(view.name, CONNECTORS).command,
         )
-    now = release(view.connectors, connections(view, paths))
-    # A list that would be empty is none that Exchange is known to take (S8.64): a connector that
-    # has no host left is disabled, with its list as it was.
-    return [
-        replace(old, enabled=False) if old.ranges and not new.ranges else new
-        for old, new in zip(view.connectors, now, strict=True)
-    ]
+    return release(view.connectors, connections(view, paths))
 
 
 def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Connection]:

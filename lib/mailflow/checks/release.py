@@ -44,12 +44,26 @@ def release(
     """The connectors with the lists under which no custom one catches these connections.
 
     Custom connectors at which an Exchange server can authenticate stay as they are. All connectors
-    come back, in their order; a list may be empty.
+    come back, in their order; one that has no host left is disabled, with its list as it was.
     """
     before, now = list(connectors), list(connectors)
     while caught := _caught(connections, now):
         now = _without(now, caught)
-    return _settled(before, _apart(before, now, connections), connections)
+    now = _settled(before, _apart(before, now, connections), connections)
+    # What is disabled still stands in the way of the pieces of another one (S1.31).
+    while (retired := _retired(before, now)) != now:
+        now = _apart(before, retired, connections)
+    return now
+
+
+def _retired(
+    before: Sequence[ReceiveConnector], now: Sequence[ReceiveConnector]
+) -> list[ReceiveConnector]:
+    """Those without a host disabled: no empty list is known to be taken by Exchange (S8.64)."""
+    return [
+        replace(old, enabled=False) if old.ranges and not new.ranges else new
+        for old, new in zip(before, now, strict=True)
+    ]
 
 
 def moved(
@@ -57,9 +71,17 @@ def moved(
     now: Sequence[ReceiveConnector],
     connections: Sequence[Connection],
 ) -> Iterator[Move]:
-    """Whom else than the addresses of these connections the new lists move, at each place."""
+    """Whom else than the addresses of these connections the new lists move, at each place.
+
+    Connectors of `now` differ from those before in their ranges, or are disabled.
+    """
     from mailflow.exchange.answer_map import contrast
 
+    # What is disabled accepts nobody: as if its list were empty.
+    now = [
+        replace(old, ranges=()) if old.enabled != new.enabled else new
+        for old, new in zip(before, now, strict=True)
+    ]
     changed = [
         new
         for old, new in zip(before, now, strict=True)
