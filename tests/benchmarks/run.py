@@ -35,7 +35,8 @@ EMPTY = {
 }
 
 
-def _process(*command: str, folder: Path, code: int = 0) -> Callable[[], object]:
+def process(*command: str, folder: Path, code: int = 0) -> Callable[[], object]:
+    """Something that runs a command and wants this exit code."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
     # Else every start compiles the package again, which happens on no user's machine.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -62,22 +63,22 @@ def main() -> int:
                 "mailflow run demo:article",
                 "papermill on an empty notebook",
                 1.0,
-                _process(*run, folder=folder, code=1),
-                _process(*papermill, folder=folder),
+                process(*run, folder=folder, code=1),
+                process(*papermill, folder=folder),
             ),
             (
                 "mailflow diagnose demo:article",
                 "python -c 'import pandas'",
                 1.5,
-                _process(*MAILFLOW, "diagnose", "demo:article", folder=folder, code=1),
-                _process(PYTHON, "-c", "import pandas", folder=folder),
+                process(*MAILFLOW, "diagnose", "demo:article", folder=folder, code=1),
+                process(PYTHON, "-c", "import pandas", folder=folder),
             ),
             (
                 "mailflow --help",
                 "python -c pass",
                 5.0,
-                _process(*MAILFLOW, "--help", folder=folder),
-                _process(PYTHON, "-c", "pass", folder=folder),
+                process(*MAILFLOW, "--help", folder=folder),
+                process(PYTHON, "-c", "pass", folder=folder),
             ),
         ]
         if shutil.which("chromium"):
@@ -88,8 +89,8 @@ def main() -> int:
                     "the repair in JupyterLab, driven in Chromium",
                     "papermill on an empty notebook",
                     9.0,
-                    _process(PYTHON, *driven, folder=ROOT),
-                    _process(*papermill, folder=folder),
+                    process(PYTHON, *driven, folder=ROOT),
+                    process(*papermill, folder=folder),
                 )
             )
         missed = 0
