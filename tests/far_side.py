@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailflow.lab.authentication import SCHEMES, Accounts
-from mailflow.lab.endpoint import Endpoint, Place
+from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.lab.tls import Authority
 from mailflow.lab.writer import answer_document
 from mailflow.lab.wsman import Job, Quotas
@@ -92,7 +92,7 @@ def _document(found: Sequence[Row] | Fault) -> bytes:
 class Server:
     """One endpoint under way, and how to reach it."""
 
-    endpoint: Endpoint
+    endpoint: PracticeEndpoint
     far: Far
     folder: Path
     accounts: Accounts
@@ -105,7 +105,7 @@ class Server:
             "user": USER,
             "password": PASSWORD,
             "ca": str(self.folder / "ca.pem") if self.tls else "",
-            "resolve": {NAME: winrm.Place(self.endpoint.address, self.endpoint.port)},
+            "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }
         return Target(**options)  # type: ignore[arg-type] # a test's own options
@@ -134,13 +134,13 @@ def serving(
     """A server that listens; its authority's certificate is `ca.pem` in the folder."""
     far = far or Far()
     accounts = Accounts({USER: PASSWORD} if passwords is None else passwords)
-    place = Place()
+    place = ListeningPlace()
     if tls:
         authority = Authority()
         authority.write(folder / "ca.pem")
         authority.write_client("anna", folder / "anna.pem", folder / "anna.key")
-        place = Place(tls=authority.server(certificate_name, "127.0.1.1"))
-    endpoint = Endpoint("EX16A", far, accounts, place=place, offer=offer, quotas=quotas)
+        place = ListeningPlace(tls=authority.server(certificate_name, "127.0.1.1"))
+    endpoint = PracticeEndpoint("EX16A", far, accounts, place=place, offer=offer, quotas=quotas)
     with endpoint:
         yield Server(endpoint, far, folder, accounts, tls)
     accounts.close()

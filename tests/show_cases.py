@@ -8,7 +8,7 @@ import pandas as pd
 
 from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span, Tone
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, Finding, NextStep, Stuck
+from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 from mailflow.table import Table
 
 HOSTILE = (
@@ -19,7 +19,7 @@ HOSTILE = (
 def found() -> Diagnosis:
     """The article's case: on both targets a relay connector answers."""
     entries = tuple(
-        Finding(
+        FindingRecord(
             cause="custom-connector-shadows-default",
             state="found",
             server=server,
@@ -41,7 +41,7 @@ def found() -> Diagnosis:
             "authentication."
         ),
         findings=entries,
-        stuck=Stuck(
+        stuck=StuckRecord(
             messages=214,
             queues=2,
             since="2026-11-23T11:48:00+00:00",
@@ -72,7 +72,7 @@ def unknown() -> Diagnosis:
         headline="It is not known why mail from EX10A does not reach EX16B",
         summary="EX16B did not give its receive connectors; which one answers is not known.",
         findings=(
-            Finding(
+            FindingRecord(
                 cause="outside-the-connectors",
                 state="unknown",
                 server="EX16B",
@@ -81,7 +81,7 @@ def unknown() -> Diagnosis:
             ),
         ),
         unread=(Unread("EX16B", "Get-ReceiveConnector", "timed out after 30 s"),),
-        stuck=Stuck(messages=None, queues=1),
+        stuck=StuckRecord(messages=None, queues=1),
         next_steps=(NextStep("Export in full:", "Get-ReceiveConnector -Server EX16B"),),
     )
 

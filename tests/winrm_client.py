@@ -16,7 +16,7 @@ from winrm.exceptions import WinRMError
 from winrm.protocol import Protocol
 
 from mailflow.lab.authentication import Accounts
-from mailflow.lab.endpoint import Endpoint, Place
+from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.lab.tls import Authority
 from mailflow.lab.wsman import Job, Quotas, Runner
 
@@ -59,15 +59,17 @@ def endpoint(
     tls: Tls | None = None,
     passwords: Mapping[str, str] | None = None,
     **more: Any,  # noqa: ANN401 - as they are
-) -> Endpoint:
+) -> PracticeEndpoint:
     """An endpoint EX16A with one account, not started."""
     known = {"engineer": PASSWORD} if passwords is None else passwords
     server = tls.authority.server(NAME, "127.0.1.1") if tls else None
-    return Endpoint("EX16A", runner, Accounts(known), place=Place(tls=server), **more)
+    return PracticeEndpoint(
+        "EX16A", runner, Accounts(known), place=ListeningPlace(tls=server), **more
+    )
 
 
 def protocol(
-    to: Endpoint,
+    to: PracticeEndpoint,
     transport: str = "ntlm",
     **options: Any,  # noqa: ANN401 - as they are
 ) -> Protocol:
@@ -130,7 +132,7 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def recorded(to: Endpoint) -> Iterator[Recorder]:
+def recorded(to: PracticeEndpoint) -> Iterator[Recorder]:
     """A proxy in front of an endpoint, on 127.0.0.1."""
     listener = socket.create_server(("127.0.0.1", 0))
     recorder = Recorder(listener.getsockname()[1])

@@ -22,7 +22,13 @@ from mailflow.repair.wording import is_long, value_lines
 from mailflow.show.widgets.choice import Choice
 from mailflow.show.widgets.confirm import BUTTON, Asked, ConfirmBox
 from mailflow.show.widgets.controls import Option
-from mailflow.show.widgets.explorer import AddressExplorer, Choices, Question, Reply, Side
+from mailflow.show.widgets.explorer import (
+    AddressExplorer,
+    AddressQuestion,
+    AddressReply,
+    Choices,
+    Side,
+)
 from mailflow.show.widgets.progress import Progress
 from mailflow.snapshot import Snapshot
 from mailflow.steps.which import Probe, probe
@@ -130,7 +136,7 @@ def _is_live() -> bool:
     return run_folder() is None
 
 
-def _first_question(org: Snapshot, server: str, source: str) -> Question:
+def _first_question(org: Snapshot, server: str, source: str) -> AddressQuestion:
     """The first way that cannot work, as far as nothing else is asked for."""
     named = org.server(server) if server else None
     ways = [
@@ -141,9 +147,9 @@ def _first_question(org: Snapshot, server: str, source: str) -> Question:
     way = next((one for one in ways if one.state == "found"), next(iter(ways), None))
     first = way.target if way else next(iter(org.servers), None)
     target = named if server else first
-    choices = _choices(org, Question(server=target.name if target else server))
+    choices = _choices(org, AddressQuestion(server=target.name if target else server))
     known = way and _source(str(way.address), way.sender.name)
-    return Question(
+    return AddressQuestion(
         server=target.name if target else server,
         port=_one_of(choices.ports, str(way.endpoint.port) if way and way.endpoint else ""),
         source=source or known or next(iter(choices.sources), ""),
@@ -162,7 +168,7 @@ def _caught_by(way: MailPath | None) -> str:
     return connector.name if connector else ""
 
 
-def _choices(org: Snapshot, question: Question) -> Choices:
+def _choices(org: Snapshot, question: AddressQuestion) -> Choices:
     target = org.server(question.server)
     connectors = connectors_of(org, target) if target else ()
     ports = sorted({binding.port for one in connectors for binding in one.bindings})
@@ -196,30 +202,30 @@ def _ranges(org: Snapshot, connector: ReceiveConnector) -> list[str]:
     return [str(one) for one in ranges[:MOST_RANGES]]
 
 
-def _reply(org: Snapshot, question: Question) -> Reply:
+def _reply(org: Snapshot, question: AddressQuestion) -> AddressReply:
     try:
         asked = _probe(org, question)
     except UsageError as error:
-        return Reply(trouble=_sentence(error))
+        return AddressReply(trouble=_sentence(error))
     now = who_answers(org, asked)
     side = Side("Now", now.words, now.tone, now.ruler)
     removed, added = _parts(question.remove), _parts(question.add)
     if not (removed or added):
-        return Reply((side,), compared(now))
+        return AddressReply((side,), compared(now))
     try:
         change = edited(org, question.server, question.connector, remove=removed, add=added)
         trial = who_answers(applied(org, [change]), asked)
     except UsageError as error:
-        return Reply((side,), compared(now), refused=_sentence(error))
+        return AddressReply((side,), compared(now), refused=_sentence(error))
     other = Side("With the trial", trial.words, trial.tone, trial.ruler)
-    return Reply((side, other), compared(now, trial), moved(now, trial))
+    return AddressReply((side, other), compared(now, trial), moved(now, trial))
 
 
 def _parts(typed: str) -> list[str]:
     return [text for text in re.split(r"[,;\n]", typed) if text.strip()]
 
 
-def _probe(org: Snapshot, question: Question) -> Probe:
+def _probe(org: Snapshot, question: AddressQuestion) -> Probe:
     """The question as `which` takes it.
 
     Raises:

@@ -17,7 +17,7 @@ from mailflow.this_run import run_folder, run_source
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
     from mailflow.lab.practice import Practice
-    from mailflow.sources.collect import Outcome, Plan
+    from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
     from mailflow.sources.shell import Doors
     from mailflow.sources.winrm import Target
@@ -233,7 +233,7 @@ def _collected(
     return assemble(found.reading, origin=source, taken=found.taken, reads=reads)
 
 
-def _how(one: Outcome) -> str:
+def _how(one: CollectOutcome) -> str:
     """`itself, by session http://...`, `through EX16A, by ...`, or why not."""
     way = f", by {one.way}" if one.way else ""
     return " - ".join(filter(None, (f"{one.how}{way}", one.why)))

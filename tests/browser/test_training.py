@@ -181,7 +181,7 @@ def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_p
     one.choose(cause, "A custom connector accepts")
     one.check(cause, "of setup answers")
     one.hint(cause, 1)
-    one.choose(cause, "The target is there, but nothing listens")
+    one.choose(cause, "Connection refused: nothing is listening on the target")
     one.check(cause, "Right.")
 
     repair = one.go_to('ask("what-repair")')

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.checks.release import Connection, moved, release
+from mailflow.checks.release import Arrival, moved, release
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_address
 from mailflow.exchange.selection import answer
@@ -40,13 +40,13 @@ def relays(*lists: Sequence[str]) -> Organisation:
     return org
 
 
-def arriving(*senders: str, local: str | None = "10.0.0.21") -> list[Connection]:
+def arriving(*senders: str, local: str | None = "10.0.0.21") -> list[Arrival]:
     """These senders on port 25."""
     place = None if local is None else parse_address(local)
-    return [Connection(parse_address(one), place, 25) for one in senders]
+    return [Arrival(parse_address(one), place, 25) for one in senders]
 
 
-def accepting(connectors: Sequence[ReceiveConnector], connection: Connection) -> str | None:
+def accepting(connectors: Sequence[ReceiveConnector], connection: Arrival) -> str | None:
     """Who accepts a connection."""
     got = answer(
         connectors, local=connection.local, port=connection.port, remote=connection.address

@@ -16,7 +16,7 @@ from mailflow.lab.authentication import (
     SCHEMES,
     STORE,
     Accounts,
-    Connection,
+    LogOnConnection,
     MessageError,
     bare,
 )
@@ -33,9 +33,9 @@ def basic(user: bytes, password: bytes) -> str:
 
 def logged_on(
     accounts: Accounts = ACCOUNTS, user: str = "CONTOSO\\engineer", word: str = PASSWORD
-) -> tuple[Connection, spnego.ContextProxy]:
+) -> tuple[LogOnConnection, spnego.ContextProxy]:
     """A connection after a log-on by NTLM, and the context of the client."""
-    connection = Connection(accounts)
+    connection = LogOnConnection(accounts)
     client = spnego.client(
         user, word, protocol="ntlm", options=spnego.NegotiateOptions.wrapping_winrm
     )
@@ -47,7 +47,7 @@ def logged_on(
     return connection, client
 
 
-def through(connection: Connection, word: str) -> spnego.ContextProxy | None:
+def through(connection: LogOnConnection, word: str) -> spnego.ContextProxy | None:
     """The context of a client after a log-on by CredSSP; None: it was refused."""
     client = spnego.client("CONTOSO\\engineer", word, protocol="credssp")
     token = client.step()
@@ -81,7 +81,7 @@ def sealed(client: spnego.ContextProxy, text: bytes) -> bytes:
 
 def test_nobody_is_let_in_without_a_header() -> None:
     """Without Authorization the answer is the offer; a certificate is never offered."""
-    outcome = Connection(ACCOUNTS).authenticate(None)
+    outcome = LogOnConnection(ACCOUNTS).authenticate(None)
 
     assert outcome.logon is None
     assert outcome.headers == SCHEMES
@@ -91,14 +91,14 @@ def test_nobody_is_let_in_without_a_header() -> None:
 @pytest.mark.parametrize("password", [PASSWORD.encode(), PASSWORD.encode("latin-1", "replace")])
 def test_basic(user: bytes, password: bytes) -> None:
     """Each spelling of the name is one account, in UTF-8 and as requests sends it (lab 3.1)."""
-    outcome = Connection(ACCOUNTS).authenticate(basic(user, password))
+    outcome = LogOnConnection(ACCOUNTS).authenticate(basic(user, password))
 
     assert outcome.logon == LogOn("engineer", "basic", delegated=True)
 
 
 def test_basic_comes_with_every_request() -> None:
     """What Basic proved for one request counts for no other."""
-    connection = Connection(ACCOUNTS)
+    connection = LogOnConnection(ACCOUNTS)
     connection.authenticate(basic(b"engineer", PASSWORD.encode()))
 
     assert connection.authenticate(None).logon is None
@@ -119,7 +119,7 @@ def test_basic_comes_with_every_request() -> None:
 )
 def test_refused(header: str) -> None:
     """A wrong name or password, a scheme not offered and no base64 end in the whole offer."""
-    outcome = Connection(ACCOUNTS).authenticate(header)
+    outcome = LogOnConnection(ACCOUNTS).authenticate(header)
 
     assert outcome.logon is None
     assert outcome.headers == SCHEMES
@@ -128,7 +128,7 @@ def test_refused(header: str) -> None:
 
 def test_only_what_is_offered() -> None:
     """A right password by a scheme that this server does not offer is refused."""
-    outcome = Connection(ACCOUNTS, offer=["Negotiate"]).authenticate(
+    outcome = LogOnConnection(ACCOUNTS, offer=["Negotiate"]).authenticate(
         basic(b"engineer", PASSWORD.encode())
     )
 
@@ -140,7 +140,7 @@ def test_only_what_is_offered() -> None:
 )
 def test_certificate(name: str, user: str) -> None:
     """The name that TLS found in the certificate must be an account; it cannot go on (S8.23)."""
-    outcome = Connection(ACCOUNTS, certificate_user=name).authenticate(MUTUAL)
+    outcome = LogOnConnection(ACCOUNTS, certificate_user=name).authenticate(MUTUAL)
 
     assert (LogOn(user, "certificate") if user else None) == outcome.logon
 
@@ -164,7 +164,7 @@ def test_ntlm_with_a_wrong_password() -> None:
 
 def test_credssp_after_a_wrong_password() -> None:
     """A log-on that was refused does not spoil the next one on the same connection."""
-    connection = Connection(ACCOUNTS)
+    connection = LogOnConnection(ACCOUNTS)
 
     assert through(connection, "wrong") is None
     assert through(connection, PASSWORD) is not None
@@ -173,7 +173,7 @@ def test_credssp_after_a_wrong_password() -> None:
 
 def test_credssp_splits_what_is_large() -> None:
     """Above 16,384 bytes the message has several parts, and says so (lab 3.3)."""
-    connection = Connection(ACCOUNTS)
+    connection = LogOnConnection(ACCOUNTS)
     client = through(connection, PASSWORD)
     assert client is not None
     kind = 'multipart/encrypted;protocol="application/HTTP-CredSSP-session-encrypted";boundary="x"'
@@ -236,7 +236,7 @@ def test_accounts_that_the_file_cannot_hold(user: str, password: str) -> None:
 @given(st.sampled_from(["Negotiate", "Kerberos", "CredSSP", "Basic"]), st.binary(max_size=300))
 def test_hostile_tokens(scheme: str, token: bytes) -> None:
     """Whatever a token holds, it ends in 401 and in nothing else."""
-    outcome = Connection(ACCOUNTS).authenticate(f"{scheme} {base64.b64encode(token).decode()}")
+    outcome = LogOnConnection(ACCOUNTS).authenticate(f"{scheme} {base64.b64encode(token).decode()}")
 
     assert outcome.logon is None
     assert outcome.headers
@@ -245,7 +245,7 @@ def test_hostile_tokens(scheme: str, token: bytes) -> None:
 @given(st.binary(min_size=1, max_size=300))
 def test_hostile_last_token(token: bytes) -> None:
     """The same where the log-on has begun well."""
-    connection = Connection(ACCOUNTS)
+    connection = LogOnConnection(ACCOUNTS)
     first = spnego.client("engineer", PASSWORD, protocol="ntlm").step() or b""
     connection.authenticate(f"Negotiate {base64.b64encode(first).decode()}")
     header = b"NTLMSSP\0\x03\0\0\0" + token
@@ -301,7 +301,7 @@ def test_damaged_messages(spoil: object) -> None:
 
 def test_encrypted_without_a_log_on() -> None:
     """There is nothing to decrypt with, and nothing to encrypt with."""
-    connection = Connection(ACCOUNTS)
+    connection = LogOnConnection(ACCOUNTS)
 
     with pytest.raises(MessageError):
         connection.open(b"--Encrypted Boundary\r\n")

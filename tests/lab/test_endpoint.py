@@ -18,7 +18,7 @@ from requests_credssp.exceptions import NTStatusException
 from winrm.exceptions import InvalidCredentialsError, WSManFaultError
 
 from mailflow.lab import soap, wsman
-from mailflow.lab.endpoint import LARGEST_BODY, Endpoint, Place
+from mailflow.lab.endpoint import LARGEST_BODY, ListeningPlace, PracticeEndpoint
 from mailflow.lab.wsman import Job
 from winrm_client import (
     NAME,
@@ -47,14 +47,14 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 
 @pytest.fixture
-def plain() -> Iterator[Endpoint]:
+def plain() -> Iterator[PracticeEndpoint]:
     """An endpoint over HTTP."""
     with endpoint(echo) as listening:
         yield listening
 
 
 @pytest.fixture
-def secure(tls: Tls) -> Iterator[Endpoint]:
+def secure(tls: Tls) -> Iterator[PracticeEndpoint]:
     """An endpoint over HTTPS."""
     with endpoint(echo, tls=tls) as listening:
         yield listening
@@ -74,7 +74,9 @@ def credentials(method: str, tls: Tls) -> dict[str, Any]:
     ("method", "delegated"),
     [("basic", True), ("ntlm", False), ("credssp", True), ("certificate", False)],
 )
-def test_log_on_over_https(secure: Endpoint, tls: Tls, method: str, *, delegated: bool) -> None:
+def test_log_on_over_https(
+    secure: PracticeEndpoint, tls: Tls, method: str, *, delegated: bool
+) -> None:
     """Each way to log on works, and the server knows whether it may go on from there (S8.23)."""
     outcome = run(protocol(secure, method, **credentials(method, tls)), "powershell", ["-x", "y"])
 
@@ -84,7 +86,9 @@ def test_log_on_over_https(secure: Endpoint, tls: Tls, method: str, *, delegated
 
 
 @pytest.mark.parametrize(("method", "delegated"), [("ntlm", False), ("credssp", True)])
-def test_log_on_over_http_is_encrypted(plain: Endpoint, method: str, *, delegated: bool) -> None:
+def test_log_on_over_http_is_encrypted(
+    plain: PracticeEndpoint, method: str, *, delegated: bool
+) -> None:
     """Without TLS every message with content is encrypted by the log-on (S8.20)."""
     outcome = run(protocol(plain, method), "hostname")
 
@@ -95,7 +99,7 @@ def test_log_on_over_http_is_encrypted(plain: Endpoint, method: str, *, delegate
 
 
 @pytest.mark.parametrize("user", ["engineer", "engineer@contoso.example", "contoso\\ENGINEER"])
-def test_spellings_of_a_user(plain: Endpoint, user: str) -> None:
+def test_spellings_of_a_user(plain: PracticeEndpoint, user: str) -> None:
     """The account is found by its bare name, with domain, and as UPN."""
     assert run(protocol(plain, username=user), "hostname").code == 3
 
@@ -119,7 +123,7 @@ def test_messages_are_not_readable_on_the_wire(method: str) -> None:
     assert b"Envelope" not in recorder.data
 
 
-def test_recorder_would_see_it(secure: Endpoint) -> None:
+def test_recorder_would_see_it(secure: PracticeEndpoint) -> None:
     """The proof above can fail: what is not encrypted is in the record."""
     with endpoint(echo) as listening, recorded(listening) as recorder:
         url = f"http://127.0.0.1:{recorder.port}/wsman"
@@ -131,7 +135,7 @@ def test_recorder_would_see_it(secure: Endpoint) -> None:
 
 
 @pytest.mark.parametrize("method", ["basic", "ntlm"])
-def test_unencrypted_over_http_is_refused(plain: Endpoint, method: str) -> None:
+def test_unencrypted_over_http_is_refused(plain: PracticeEndpoint, method: str) -> None:
     """A right password does not help: nothing unencrypted is answered without TLS."""
     password = PASSWORD.encode() if method == "basic" else PASSWORD
     client = protocol(plain, method, message_encryption="never", password=password)
@@ -143,7 +147,7 @@ def test_unencrypted_over_http_is_refused(plain: Endpoint, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["basic", "ntlm", "credssp", "certificate"])
-def test_wrong_password(secure: Endpoint, tls: Tls, tmp_path: Path, method: str) -> None:
+def test_wrong_password(secure: PracticeEndpoint, tls: Tls, tmp_path: Path, method: str) -> None:
     """Each way to log on says that it was refused; no shell is opened."""
     stranger = make_tls(tmp_path, "stranger")
     tls.authority.write_client("stranger", stranger.certificate, stranger.key)
@@ -156,7 +160,7 @@ def test_wrong_password(secure: Endpoint, tls: Tls, tmp_path: Path, method: str)
     assert secure.service.opened == 0
 
 
-def test_log_on_is_bound_to_the_certificate(secure: Endpoint, tls: Tls) -> None:
+def test_log_on_is_bound_to_the_certificate(secure: PracticeEndpoint, tls: Tls) -> None:
     """A log-on by NTLM that is not bound to this server's certificate is refused (lab 3.1)."""
     client = protocol(secure, ca_trust_path=str(tls.ca), send_cbt=False)
 
@@ -165,7 +169,7 @@ def test_log_on_is_bound_to_the_certificate(secure: Endpoint, tls: Tls) -> None:
     client.transport.close_session()
 
 
-def test_unknown_authority(secure: Endpoint) -> None:
+def test_unknown_authority(secure: PracticeEndpoint) -> None:
     """A client that does not know the authority does not send a thing."""
     client = protocol(secure, ca_trust_path=None)
 
@@ -175,7 +179,9 @@ def test_unknown_authority(secure: Endpoint) -> None:
     assert [entry for entry in secure.log if entry.status] == []
 
 
-def test_certificate_of_another_authority(secure: Endpoint, tls: Tls, tmp_path: Path) -> None:
+def test_certificate_of_another_authority(
+    secure: PracticeEndpoint, tls: Tls, tmp_path: Path
+) -> None:
     """TLS refuses a client certificate that somebody else issued."""
     other = make_tls(tmp_path)
     options = credentials("certificate", other) | {"ca_trust_path": str(tls.ca)}
@@ -292,7 +298,7 @@ def test_sessions_in_parallel() -> None:
     assert seconds < 5
 
 
-def test_slow_handshake_blocks_nobody(secure: Endpoint, tls: Tls) -> None:
+def test_slow_handshake_blocks_nobody(secure: PracticeEndpoint, tls: Tls) -> None:
     """A client that connects and says nothing does not keep the next one from its TLS."""
     with socket.create_connection((secure.address, secure.port)):
         outcome = run(protocol(secure, ca_trust_path=str(tls.ca)), "hostname")
@@ -300,7 +306,7 @@ def test_slow_handshake_blocks_nobody(secure: Endpoint, tls: Tls) -> None:
     assert outcome.code == 3
 
 
-def test_identify_needs_no_log_on(plain: Endpoint) -> None:
+def test_identify_needs_no_log_on(plain: PracticeEndpoint) -> None:
     """Identify with its header is answered to everybody; nothing else is."""
     headers = {"WSMANIDENTIFY": "unauthenticated"}
     answer = requests.post(plain.url, IDENTIFY, headers=headers, timeout=5)
@@ -311,7 +317,7 @@ def test_identify_needs_no_log_on(plain: Endpoint) -> None:
     assert other.status_code == 401
 
 
-def test_what_401_offers(plain: Endpoint) -> None:
+def test_what_401_offers(plain: PracticeEndpoint) -> None:
     """Every scheme has a header of its own, behind what Windows calls its server."""
     with socket.create_connection((plain.address, plain.port)) as raw:
         raw.sendall(b"POST /wsman HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
@@ -336,7 +342,7 @@ def test_what_401_offers(plain: Endpoint) -> None:
         ("POST /wsman HTTP/1.1\r\n" + "X: y\r\n" * 200 + "\r\n", 431),
     ],
 )
-def test_hostile_http(plain: Endpoint, request_head: str, status: int) -> None:
+def test_hostile_http(plain: PracticeEndpoint, request_head: str, status: int) -> None:
     """What is no request of WS-Management is refused, and the connection ends."""
     data = b""
     with socket.create_connection((plain.address, plain.port), timeout=5) as raw:
@@ -357,7 +363,7 @@ def test_hostile_http(plain: Endpoint, request_head: str, status: int) -> None:
         b"<a/>" + b" " * 3_000_000,
     ],
 )
-def test_hostile_envelopes(secure: Endpoint, tls: Tls, envelope: bytes) -> None:
+def test_hostile_envelopes(secure: PracticeEndpoint, tls: Tls, envelope: bytes) -> None:
     """With a right password too: a DTD, endless depth, no XML and a huge body get a fault."""
     answer = requests.post(
         secure.url,
@@ -372,7 +378,7 @@ def test_hostile_envelopes(secure: Endpoint, tls: Tls, envelope: bytes) -> None:
     assert secure.service.opened == 0
 
 
-def test_damaged_message(plain: Endpoint) -> None:
+def test_damaged_message(plain: PracticeEndpoint) -> None:
     """An encrypted message that cannot be opened is answered 400, and nothing runs."""
     client = protocol(plain)
     client.transport.build_session()
@@ -420,4 +426,4 @@ def _swallow(action: Callable[..., object], *arguments: object) -> None:
 def test_listens_on_loopback_only(address: str) -> None:
     """No other machine can reach the practice organisation."""
     with pytest.raises(ValueError, match="loopback"):
-        Place(address)
+        ListeningPlace(address)

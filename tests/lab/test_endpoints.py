@@ -19,20 +19,20 @@ from mailflow.sources.collect import Collected, Plan, calls_for, collect
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import assemble
-from mailflow.sources.winrm import Place, Target, WinrmDoors
+from mailflow.sources.winrm import Target, WinrmDoors, WinrmPlace
 from support import ROOT, needs_powershell
 
 SCRIPT = (ROOT / "lib/mailflow/powershell/Invoke-MailFlow.ps1").read_text("ascii")
 
 
-def resolved(args: Sequence[str]) -> dict[str, Place]:
+def resolved(args: Sequence[str]) -> dict[str, WinrmPlace]:
     """The places that `--resolve` names."""
     found = {}
     for before, one in pairwise(args):
         if before == "--resolve":
             name, _, where = one.partition("=")
             address, _, port = where.partition(":")
-            found[name] = Place(address, int(port))
+            found[name] = WinrmPlace(address, int(port))
     return found
 
 

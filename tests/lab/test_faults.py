@@ -20,7 +20,7 @@ from winrm.exceptions import (
 from winrm.protocol import Protocol
 
 from mailflow.lab import wsman
-from mailflow.lab.endpoint import Endpoint
+from mailflow.lab.endpoint import PracticeEndpoint
 from mailflow.lab.faults import Faults, describe, fault_names
 from mailflow.lab.wsman import Job
 from mailflow.sources import wire
@@ -40,7 +40,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return make_tls(tmp_path_factory.mktemp("tls"))
 
 
-def client_of(listening: Endpoint, method: str, tls: Tls) -> Protocol:
+def client_of(listening: PracticeEndpoint, method: str, tls: Tls) -> Protocol:
     """A client that gives up after two seconds of silence."""
     options = {"ca_trust_path": str(tls.ca)} if listening.tls else {}
     password = PASSWORD.encode() if method == "basic" else PASSWORD

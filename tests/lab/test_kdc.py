@@ -14,7 +14,7 @@ from winrm.exceptions import InvalidCredentialsError, WSManFaultError
 
 from mailflow.errors import UsageError
 from mailflow.lab import kdc as kdc_module
-from mailflow.lab.endpoint import Endpoint
+from mailflow.lab.endpoint import PracticeEndpoint
 from mailflow.lab.faults import CLOCK_SKEW, TICKET_EXPIRED, kerberos_error
 from mailflow.lab.kdc import Kdc
 from mailflow.lab.wsman import Job
@@ -43,13 +43,13 @@ def kdc(realm: Kdc, monkeypatch: pytest.MonkeyPatch) -> Kdc:
 
 
 @pytest.fixture
-def plain() -> Iterator[Endpoint]:
+def plain() -> Iterator[PracticeEndpoint]:
     """An endpoint over HTTP."""
     with endpoint(echo) as listening:
         yield listening
 
 
-def ask(listening: Endpoint, **options: Any) -> Outcome:  # noqa: ANN401 - those of pywinrm
+def ask(listening: PracticeEndpoint, **options: Any) -> Outcome:  # noqa: ANN401 - those of pywinrm
     """One command by Kerberos, to the address of a server whose name is known nowhere."""
     chosen = {"kerberos_hostname_override": NAME, "username": None, "password": None} | options
     client = protocol(listening, "kerberos", **chosen)
@@ -59,7 +59,7 @@ def ask(listening: Endpoint, **options: Any) -> Outcome:  # noqa: ANN401 - those
         client.transport.close_session()
 
 
-def refused(listening: Endpoint, **options: Any) -> str:  # noqa: ANN401 - those of pywinrm
+def refused(listening: PracticeEndpoint, **options: Any) -> str:  # noqa: ANN401 - those of pywinrm
     """What Kerberos says on the side of the client."""
     from winrm.vendor.requests_kerberos.exceptions import KerberosExchangeError
 
@@ -74,7 +74,7 @@ def refused(listening: Endpoint, **options: Any) -> str:  # noqa: ANN401 - those
 )
 def test_log_on_with_a_ticket(
     kdc: Kdc,
-    plain: Endpoint,
+    plain: PracticeEndpoint,
     monkeypatch: pytest.MonkeyPatch,
     *,
     forwardable: bool,
@@ -117,14 +117,14 @@ def test_over_https(kdc: Kdc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert not any(entry.encrypted for entry in listening.log)
 
 
-def test_no_ticket(kdc: Kdc, plain: Endpoint) -> None:
+def test_no_ticket(kdc: Kdc, plain: PracticeEndpoint) -> None:
     """Without a ticket nothing is sent."""
     assert kdc.realm
     assert "No Kerberos credentials available" in refused(plain)
     assert plain.log == []
 
 
-def test_expired_ticket(kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_ticket(kdc: Kdc, plain: PracticeEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ticket that is over is noticed by the client itself (lab 4)."""
     monkeypatch.setenv("KRB5CCNAME", kdc.kinit("engineer", PASSWORD, seconds=1))
     time.sleep(2)
@@ -132,7 +132,7 @@ def test_expired_ticket(kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPat
     assert "Ticket expired" in refused(plain)
 
 
-def test_unknown_server(kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_server(kdc: Kdc, plain: PracticeEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The KDC has no key for another name."""
     monkeypatch.setenv("KRB5CCNAME", kdc.kinit("engineer", PASSWORD))
     said = refused(plain, kerberos_hostname_override="other.contoso.example")
@@ -141,7 +141,7 @@ def test_unknown_server(kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPat
 
 
 def test_user_without_an_account(
-    kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPatch
+    kdc: Kdc, plain: PracticeEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who has a ticket and may not use WinRM is told so."""
     monkeypatch.setenv("KRB5CCNAME", kdc.kinit("guest", USERS["guest"]))
@@ -153,7 +153,7 @@ def test_user_without_an_account(
 
 @pytest.mark.parametrize("fault", ["expired-ticket", "clock-skew"])
 def test_server_that_refuses_the_ticket(
-    kdc: Kdc, plain: Endpoint, monkeypatch: pytest.MonkeyPatch, fault: str
+    kdc: Kdc, plain: PracticeEndpoint, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """A fault switch makes the server refuse Kerberos; other log-ons work."""
     monkeypatch.setenv("KRB5CCNAME", kdc.kinit("engineer", PASSWORD))

@@ -10,7 +10,7 @@ from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.show.words import age
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, Finding, NextStep, Stuck
+from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 from show_cases import HOSTILE, clear, found, unknown
 
 
@@ -83,7 +83,9 @@ def test_no_verdict_is_clear_by_accident() -> None:
 
 def test_hostile_texts_stay_text() -> None:
     """Names, error texts, ticket: no element and no control character comes of them."""
-    entry = Finding("relay-denied", "unknown", HOSTILE, HOSTILE, reading=HOSTILE, remedy=HOSTILE)
+    entry = FindingRecord(
+        "relay-denied", "unknown", HOSTILE, HOSTILE, reading=HOSTILE, remedy=HOSTILE
+    )
     hostile = Diagnosis(
         "unknown",
         HOSTILE,
@@ -112,9 +114,9 @@ def test_colour_touches_our_own_label_only() -> None:
 
 def test_a_cause_outside_the_connectors_shows_what_to_do() -> None:
     """Without commands the next steps in words take their place."""
-    entry = Finding("target-unreachable", "found", "EX16A")
+    entry = FindingRecord("target-unreachable", "found", "EX16A")
     steps = (NextStep("Look at the firewall."),)
-    plain = Diagnosis("found", "h", "s", (entry,), stuck=Stuck(3, 1), next_steps=steps)
+    plain = Diagnosis("found", "h", "s", (entry,), stuck=StuckRecord(3, 1), next_steps=steps)
 
     assert "DO NEXT       Look at the firewall." in screen(plain)
     assert "Look at the firewall." in verdict_card(plain).html

@@ -30,7 +30,7 @@ from mailflow.sources.credentials import (
     prompt,
     target,
 )
-from mailflow.sources.winrm import Place, Target
+from mailflow.sources.winrm import Target, WinrmPlace
 from support import needs_kerberos, needs_kerberos_server
 
 WORDS = st.text("abcXYZ019._-/", max_size=8)
@@ -98,14 +98,14 @@ def test_what_is_handed_over_gives_the_same_target() -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("A.example=10.0.0.1", Place("10.0.0.1")),
-        ("a.example.=10.0.0.1:5986", Place("10.0.0.1", 5986)),
-        ("a.example=2001:db8::1", Place("2001:db8::1")),
-        ("a.example=[2001:db8::1]:5986", Place("2001:db8::1", 5986)),
-        ("a.example=[::1]", Place("::1")),
+        ("A.example=10.0.0.1", WinrmPlace("10.0.0.1")),
+        ("a.example.=10.0.0.1:5986", WinrmPlace("10.0.0.1", 5986)),
+        ("a.example=2001:db8::1", WinrmPlace("2001:db8::1")),
+        ("a.example=[2001:db8::1]:5986", WinrmPlace("2001:db8::1", 5986)),
+        ("a.example=[::1]", WinrmPlace("::1")),
     ],
 )
-def test_resolve(text: str, place: Place) -> None:
+def test_resolve(text: str, place: WinrmPlace) -> None:
     """Both families, with and without a port; names in any case."""
     assert parse_resolve([text]) == {"a.example": place}
 

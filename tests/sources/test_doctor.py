@@ -18,7 +18,7 @@ import trustme
 from far_side import NAME, PASSWORD, SCRIPT, Far, Server, no_shell_is_left, serving
 from mailflow import plain
 from mailflow.exchange import servers
-from mailflow.lab.endpoint import Endpoint, Place
+from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.lab.endpoints import PASSWORD as VARIABLE
 from mailflow.lab.endpoints import Endpoints, serve
 from mailflow.lab.practice import Practice
@@ -27,7 +27,7 @@ from mailflow.sources import winrm
 from mailflow.sources.doctor import (
     TITLES,
     Certificate,
-    Check,
+    DoctorCheck,
     Greeting,
     doctor,
     exit_code,
@@ -54,12 +54,12 @@ NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 OFFERS = frozenset({"negotiate", "basic"})
 
 
-def ids(checks: Sequence[Check]) -> list[str]:
+def ids(checks: Sequence[DoctorCheck]) -> list[str]:
     """The ids of the faults."""
     return [one.id for one in checks if one.state == "fault"]
 
 
-def examined(server: Server, **changes: object) -> list[Check]:
+def examined(server: Server, **changes: object) -> list[DoctorCheck]:
     """The whole of the checks of one server."""
     target = server.target(**changes)
     return doctor(WinrmDoors(target, SCRIPT), target, NAME)
@@ -73,7 +73,7 @@ def practice() -> Iterator[tuple[Endpoints, Target]]:
     """The article's organisation over HTTPS, and how its engineer logs on."""
     with serve(Practice.begin("article"), https=True) as endpoints:
         resolve = {
-            one.exchange.fqdn: winrm.Place(endpoints.addresses[one.name], endpoints.port)
+            one.exchange.fqdn: winrm.WinrmPlace(endpoints.addresses[one.name], endpoints.port)
             for one in endpoints.practice.organisation.servers
         }
         target = Target(
@@ -224,7 +224,9 @@ def test_certificates(
     authority, tls = certified(name, **more)
     authority.cert_pem.write_to_path(str(tmp_path / "known.pem"))
     with serving(tmp_path) as donor:
-        listener = Endpoint("EX16A", donor.far, donor.accounts, place=Place(tls=tls))
+        listener = PracticeEndpoint(
+            "EX16A", donor.far, donor.accounts, place=ListeningPlace(tls=tls)
+        )
         with listener:
             server = Server(listener, donor.far, tmp_path, donor.accounts, tls=True)
             found = examined(server, ca=str(tmp_path / "known.pem") if known else "")
@@ -248,10 +250,10 @@ def test_ways_that_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("mailflow.sources.doctor.STEP_SECONDS", 0.5)
     with socket.socket() as taken, serving(tmp_path) as server:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: winrm.Place("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: winrm.WinrmPlace("127.0.0.1", taken.getsockname()[1])}
         found = [ids(examined(server, resolve={})), ids(examined(server, resolve=closed))]
     with strange_server(b"220 mail ESMTP\r\n\r\n") as port, serving(tmp_path) as server:
-        there = {NAME: winrm.Place("127.0.0.1", port)}
+        there = {NAME: winrm.WinrmPlace("127.0.0.1", port)}
         found.append(ids(examined(server, resolve=there)))
 
     assert found == [["no-such-name"], ["port-closed"], ["not-winrm"]]
@@ -301,7 +303,7 @@ def test_a_head_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("mailflow.sources.doctor.STEP_SECONDS", 0.5)
     begun = time.monotonic()
     with strange_server(b"HTTP/1.1 200 OK\r\n" + b"x" * 10_000) as port, serving(tmp_path) as one:
-        found = examined(one, resolve={NAME: winrm.Place("127.0.0.1", port)})
+        found = examined(one, resolve={NAME: winrm.WinrmPlace("127.0.0.1", port)})
         took = time.monotonic() - begun
 
     assert ids(found) == ["silent"]
@@ -317,7 +319,7 @@ def test_name() -> None:
     def never(_: str) -> list[str]:
         raise AssertionError
 
-    assert of_name("a", winrm.Place("10.0.0.1"), never)[1] == ["10.0.0.1"]
+    assert of_name("a", winrm.WinrmPlace("10.0.0.1"), never)[1] == ["10.0.0.1"]
     assert of_name("a", None, lambda _: ["10.0.0.2"])[1] == ["10.0.0.2"]
     assert of_name("a", None, lambda _: [])[0].id == "no-such-name"
 
@@ -421,7 +423,7 @@ def test_powershell_and_exchange() -> None:
     assert of_powershell([Reply(CALL)], "2.0").state == "ok"
     assert of_powershell([Reply(CALL, fault=fault("no-powershell"))], "").id == "no-powershell"
     assert of_powershell([unknown], "").state == "unknown"
-    assert of_exchange([unknown], "", None) == Check("exchange", "unknown", "failed: so what")
+    assert of_exchange([unknown], "", None) == DoctorCheck("exchange", "unknown", "failed: so what")
     assert of_exchange([Reply(CALL)], "session x", None).seen == "session x"
     assert of_exchange([Reply(CALL, fault=fault("double-hop", "x"))], "", None).seen == "x"
 
@@ -457,10 +459,10 @@ def test_others() -> None:
 def test_words_fit_a_terminal_and_hide_nothing() -> None:
     """80 columns; a fault shows id, cause and next action; hostile text is made visible."""
     checks = [
-        Check("name", "ok", "x" * 200),
-        Check("port", "fault", "\x1b[31mred", "port-closed", CAUSES["port-closed"].cause,
+        DoctorCheck("name", "ok", "x" * 200),
+        DoctorCheck("port", "fault", "\x1b[31mred", "port-closed", CAUSES["port-closed"].cause,
               CAUSES["port-closed"].action),
-        Check("tls", "skipped", "not reached"),
+        DoctorCheck("tls", "skipped", "not reached"),
     ]  # fmt: skip
     text = words(checks)
 

@@ -33,7 +33,7 @@ from mailflow.lab.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import Place, Target, WinrmDoors, WinrmShell
+from mailflow.sources.winrm import Target, WinrmDoors, WinrmPlace, WinrmShell
 from support import needs_kerberos, needs_kerberos_server
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
@@ -143,7 +143,7 @@ def test_kerberos_faults_are_told_apart(
     """No ticket, an old one, an unknown name, and what the server says of time."""
     found = {"none": opened(plain, **NOBODY).id}
     monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
-    away = {"other.contoso.example": Place(plain.endpoint.address, plain.endpoint.port)}
+    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
     target = plain.target(**{**NOBODY, "resolve": away})
     with pytest.raises(ShellError) as caught:
         WinrmDoors(target, SCRIPT).open("other.contoso.example")
@@ -234,14 +234,14 @@ def test_a_resolved_name_is_never_looked_up(
 )
 def test_which_names_resolve_speaks_of(resolved: str, asked: str, is_found: bool) -> None:
     """S4.32: short or full, in any case; two full names are the same only if they are equal."""
-    target = Target(auth="kerberos", resolve={resolved: Place("127.0.0.1")})
+    target = Target(auth="kerberos", resolve={resolved: WinrmPlace("127.0.0.1")})
 
     assert (target.place(asked) is not None) == is_found
 
 
 def test_certificates_are_verified(secure: Server, tmp_path: Path) -> None:
     """An issuer nobody knows, another's name, and no TLS at all, each told apart."""
-    here = {"other.contoso.example": Place(secure.endpoint.address, secure.endpoint.port)}
+    here = {"other.contoso.example": WinrmPlace(secure.endpoint.address, secure.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         WinrmDoors(secure.target(resolve=here), SCRIPT).open("other.contoso.example")
     with serving(tmp_path) as readable:
@@ -275,7 +275,7 @@ def test_ways_that_do_not_lead_there(plain: Server) -> None:
     """A closed port, a name that nobody knows."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: Place("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: WinrmPlace("127.0.0.1", taken.getsockname()[1])}
         found = opened(plain, resolve=closed)
     unknown = opened(plain, resolve={})
 
@@ -306,6 +306,7 @@ WHILE_READING = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("name", [*WHILE_OPENING, *WHILE_READING])
 def test_each_fault_ends_in_time_as_data(tmp_path: Path, name: str, *, tls: bool) -> None:

@@ -27,7 +27,7 @@ from mailflow.steps.audit_names import same_names
 from mailflow.steps.audit_results import audit_results
 from mailflow.steps.audit_silence import connector_reach
 from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis, Finding, State
+from mailflow.steps.verdict import Diagnosis, FindingRecord, State
 from mailflow.table import Table
 from organisations import E2010, E2013, E2016, E2019, Organisation, article, healthy
 from selection_model import FRONT, HUB, as_read, winner
@@ -60,7 +60,7 @@ def examine(org: Organisation, *planned: str) -> Diagnosis:
     return audit(org.snapshot(), planned)
 
 
-def of(found: Diagnosis, cause: str, *states: State) -> list[Finding]:
+def of(found: Diagnosis, cause: str, *states: State) -> list[FindingRecord]:
     """The entries of a cause in these states, by default the open ones; not the general ones."""
     wanted = states or ("found", "unknown")
     return [

@@ -12,7 +12,7 @@ from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis, Finding
+from mailflow.steps.verdict import Diagnosis, FindingRecord
 from organisations import (
     E2010,
     E2013,
@@ -46,12 +46,12 @@ def diagnose(org: Organisation) -> Diagnosis:
     return findings(org.snapshot())
 
 
-def open_ones(diagnosis: Diagnosis) -> list[Finding]:
+def open_ones(diagnosis: Diagnosis) -> list[FindingRecord]:
     """The entries that are found or unknown, in order."""
     return [one for one in diagnosis.findings if one.state in ("found", "unknown")]
 
 
-def only(diagnosis: Diagnosis) -> Finding:
+def only(diagnosis: Diagnosis) -> FindingRecord:
     """The one open entry."""
     (entry,) = open_ones(diagnosis)
     return entry
@@ -783,7 +783,7 @@ NAMES_EX16B = STUCK_2016.format(fqdn="ex16b.contoso.com", ip="10.0.0.22").replac
 )
 
 
-def stuck_on_components(*states: tuple[str, str, str], error: str = NAMES_EX16B) -> Finding:
+def stuck_on_components(*states: tuple[str, str, str], error: str = NAMES_EX16B) -> FindingRecord:
     """What is found where mail of EX16A waits with an error, and components are as given."""
     org = healthy().add_queue("EX16A", error=error)
     components = tuple(ComponentState(*one) for one in states)

@@ -20,7 +20,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing_is_known_at_first(file: Path) -> None:
     """No file is no trouble, and none is made by reading."""
-    assert read() == progress.Progress({})
+    assert read() == progress.TrainingProgress({})
     assert not file.exists()
 
 

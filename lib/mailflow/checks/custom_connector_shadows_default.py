@@ -23,7 +23,7 @@ from mailflow.checks.check import (
     stop,
     tell,
 )
-from mailflow.checks.release import Connection, release
+from mailflow.checks.release import Arrival, release
 from mailflow.exchange.ranges import Address
 from mailflow.phrases import joined
 
@@ -122,12 +122,12 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
     return release(view.connectors, connections(view, paths))
 
 
-def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Connection]:
+def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Arrival]:
     """How the senders of these paths arrive, at each local address that they may take."""
     paths = [path for path in paths if path.address is not None]
     asked = Addresses(path.address for path in paths if path.address)
     acceptance = Acceptance(view.connectors, asked)
-    found: dict[Connection, None] = {}
+    found: dict[Arrival, None] = {}
     for path in paths:
         if path.address is None or path.endpoint is None:
             continue
@@ -141,7 +141,7 @@ def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Connection]
         for local in places:
             _, connector, _ = acceptance.ask(path.address, local, port)
             if connector:
-                found.setdefault(Connection(path.address, local, port))
+                found.setdefault(Arrival(path.address, local, port))
     return list(found)
 
 

@@ -21,7 +21,7 @@ from mailflow.exchange.ranges import Address, AddressRange, single, subtract
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class Arrival:
     """How a server arrives: from an address, to a local address (None: any other) and port."""
 
     address: Address
@@ -39,7 +39,7 @@ class Move:
 
 
 def release(
-    connectors: Sequence[ReceiveConnector], connections: Sequence[Connection]
+    connectors: Sequence[ReceiveConnector], connections: Sequence[Arrival]
 ) -> list[ReceiveConnector]:
     """The connectors with the lists under which no custom one catches these connections.
 
@@ -69,7 +69,7 @@ def _retired(
 def moved(
     before: Sequence[ReceiveConnector],
     now: Sequence[ReceiveConnector],
-    connections: Sequence[Connection],
+    connections: Sequence[Arrival],
 ) -> Iterator[Move]:
     """Whom else than the addresses of these connections the new lists move, at each place.
 
@@ -106,7 +106,7 @@ def moved(
 
 
 def _caught(
-    connections: Sequence[Connection], now: Sequence[ReceiveConnector]
+    connections: Sequence[Arrival], now: Sequence[ReceiveConnector]
 ) -> dict[str, list[AddressRange]]:
     """The addresses that custom connectors still catch where no server can authenticate."""
     acceptance = Acceptance(now, Addresses(each.address for each in connections))
@@ -171,7 +171,7 @@ def _instead(
 def _apart(
     before: Sequence[ReceiveConnector],
     now: list[ReceiveConnector],
-    connections: Sequence[Connection],
+    connections: Sequence[Arrival],
 ) -> list[ReceiveConnector]:
     """Lists that can stand beside each other: pieces of two may be equal or overlap (S1.31).
 
@@ -217,7 +217,7 @@ def _ways_out(
 def _settled(
     before: Sequence[ReceiveConnector],
     now: list[ReceiveConnector],
-    connections: Sequence[Connection],
+    connections: Sequence[Arrival],
 ) -> list[ReceiveConnector]:
     """A piece that wins where the whole range lost is given up too, if that moves fewer hosts.
 

@@ -55,7 +55,7 @@ def _absolute(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AskingConsent:
     r"""Asks a person what may be changed; a `Consent` of `mailflow.runs`.
 
     Attributes:

@@ -104,13 +104,13 @@ def run(  # noqa: PLR0913 - one argument for each option
 def _consent(
     runbook: str, source: str, runs: Path, confirmed: tuple[str, ...], live: LiveOptions
 ) -> Consent:
-    from mailflow.cli.consent import Asking, hand_over
+    from mailflow.cli.consent import AskingConsent, hand_over
     from mailflow.repairing import RUNBOOK
 
     if runbook != RUNBOOK:
         raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
     hand_over(source, live)
-    return Asking(confirmed, runs)
+    return AskingConsent(confirmed, runs)
 
 
 def _run(  # noqa: PLR0913 - the options of the command

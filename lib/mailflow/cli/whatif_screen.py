@@ -23,7 +23,7 @@ from mailflow.repair.claim import Proof, Reached, Refusal, ports_in_words, way_i
 from mailflow.repair.wording import WHEN_TO_ROLL_BACK, current_and_new, is_long, may_be_refused
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
-from mailflow.steps.verdict import Diagnosis, Finding
+from mailflow.steps.verdict import Diagnosis, FindingRecord
 
 MOST_CHANGES = 20
 """More changed connectors than this are counted."""
@@ -284,7 +284,7 @@ def _rollback(edits: Sequence[Edit], room: int) -> list[str]:
     return lines + block("NO ROLLBACK", refusals, room)
 
 
-def _by_other_means(found: Diagnosis | None) -> list[Finding]:
+def _by_other_means(found: Diagnosis | None) -> list[FindingRecord]:
     """What else was found and needs something other than these commands."""
     return [
         one
@@ -302,7 +302,7 @@ def _not_proposed(refused: Iterable[Refusal], room: int) -> list[str]:
     return lines
 
 
-def _remedies(label: str, others: Sequence[Finding], proof: Proof, room: int) -> list[str]:
+def _remedies(label: str, others: Sequence[FindingRecord], proof: Proof, room: int) -> list[str]:
     """What to do about the rest; what was said of changes that are not proposed is not repeated."""
     texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
     said = {each.words for each in proof.refused}

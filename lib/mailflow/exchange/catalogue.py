@@ -47,7 +47,7 @@ _EXPIRED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One row.
 
     Attributes:
@@ -69,7 +69,7 @@ class Entry:
     fragments: tuple[str, ...] = ()
 
 
-EXCHANGE_AUTH = Entry(
+EXCHANGE_AUTH = CatalogueEntry(
     "The sender read the target's EHLO reply and found no way to log on as an Exchange server.",
     _NO_EXCHANGE_AUTH,
     decides=False,
@@ -78,9 +78,9 @@ EXCHANGE_AUTH = Entry(
     fragments=("cannot achieve exchange server auth",),
 )
 
-TELLING: tuple[Entry, ...] = (
+TELLING: tuple[CatalogueEntry, ...] = (
     EXCHANGE_AUTH,
-    Entry(
+    CatalogueEntry(
         "A server could not load its own certificate for mail between Exchange servers.",
         ("internal-transport-certificate",),
         decides=True,
@@ -88,7 +88,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("S5.05", "C15"),
         fragments=("cannot load internal transport certificate",),
     ),
-    Entry(
+    CatalogueEntry(
         "The target wants a TLS session before anything else.",
         ("tls-or-certificate",),
         decides=True,
@@ -97,7 +97,7 @@ TELLING: tuple[Entry, ...] = (
         codes=("530",),
         fragments=("starttls",),
     ),
-    Entry(
+    CatalogueEntry(
         "The connector asks for TLS, for a log-on or for XOORG, and the target offers it not.",
         ("tls-or-certificate",),
         decides=True,
@@ -111,7 +111,7 @@ TELLING: tuple[Entry, ...] = (
             "require xoorg",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The cloud could not tell whose mail this is by certificate or by address.",
         ("tls-or-certificate", "relay-denied"),
         decides=False,
@@ -119,7 +119,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("tenantinboundattribution", "restrictdomainsto"),
     ),
-    Entry(
+    CatalogueEntry(
         "TLS between the two servers failed, or a certificate was not accepted or not found.",
         ("tls-or-certificate",),
         decides=True,
@@ -140,7 +140,7 @@ TELLING: tuple[Entry, ...] = (
             "cipher",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "A client gave a user name and password that were not accepted.",
         ("kerberos-or-permission",),
         decides=False,
@@ -148,7 +148,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("inbound auth login failed", "authentication unsuccessful"),
     ),
-    Entry(
+    CatalogueEntry(
         "The log-on between the two servers was tried and refused.",
         ("kerberos-or-permission", "exchange-servers-group-missing"),
         decides=True,
@@ -162,7 +162,7 @@ TELLING: tuple[Entry, ...] = (
             "failed with error illegalmessage",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The target limits connections, rate or size on this connector.",
         ("connection-limit",),
         decides=True,
@@ -177,7 +177,7 @@ TELLING: tuple[Entry, ...] = (
             "too many connections",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The target closed the session after too many faults in it.",
         ("connection-limit",),
         decides=False,
@@ -185,7 +185,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("too many errors on this connection",),
     ),
-    Entry(
+    CatalogueEntry(
         "The transport service runs, but its component is set inactive (maintenance).",
         ("service-inactive",),
         decides=True,
@@ -194,7 +194,7 @@ TELLING: tuple[Entry, ...] = (
         codes=("4.3.2",),
         fragments=("service not active",),
     ),
-    Entry(
+    CatalogueEntry(
         "The transport service is paused, or takes no mail from the network now.",
         ("service-inactive", "back-pressure"),
         decides=True,
@@ -202,7 +202,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("not accepting network messages",),
     ),
-    Entry(
+    CatalogueEntry(
         "No receive connector matches, a component is inactive, or a proxy target is missing.",
         ("service-inactive", "transport-role-conflict", "no-connector-answers"),
         decides=False,
@@ -211,7 +211,7 @@ TELLING: tuple[Entry, ...] = (
         codes=("4.3.2",),
         fragments=("service not available",),
     ),
-    Entry(
+    CatalogueEntry(
         "The target is short of disk or memory and refuses mail.",
         ("back-pressure",),
         decides=True,
@@ -219,7 +219,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.4",),
         fragments=("insufficient system resources",),
     ),
-    Entry(
+    CatalogueEntry(
         "A volume of the mailbox server is full.",
         ("back-pressure", "mailbox-or-recipient"),
         decides=False,
@@ -227,7 +227,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("disk is full", "not enough space on the disk"),
     ),
-    Entry(
+    CatalogueEntry(
         "The Front End service found no server behind it to pass the session on to.",
         ("service-inactive", "name-resolution", "target-refuses"),
         decides=False,
@@ -236,7 +236,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx1",),
     ),
-    Entry(
+    CatalogueEntry(
         "The Front End service could not resolve the name of the server behind it.",
         ("name-resolution",),
         decides=True,
@@ -245,7 +245,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx2",),
     ),
-    Entry(
+    CatalogueEntry(
         "The Front End service could not connect to the Transport service behind it.",
         ("target-refuses", "target-unreachable", "service-inactive"),
         decides=False,
@@ -254,7 +254,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx3",),
     ),
-    Entry(
+    CatalogueEntry(
         "The Transport service behind the Front End answered with an error.",
         (
             "custom-connector-shadows-default",
@@ -268,7 +268,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx4",),
     ),
-    Entry(
+    CatalogueEntry(
         "The connection from the Front End to the Transport service behind it broke.",
         ("connection-dropped", "tls-or-certificate", "service-inactive", "target-unreachable"),
         decides=False,
@@ -277,7 +277,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx5",),
     ),
-    Entry(
+    CatalogueEntry(
         "The service behind the Front End was shutting down or not ready.",
         ("service-inactive", "target-refuses"),
         decides=False,
@@ -286,7 +286,7 @@ TELLING: tuple[Entry, ...] = (
         codes=_PROXY,
         fragments=("prx6", "prx7"),
     ),
-    Entry(
+    CatalogueEntry(
         "The sender could not resolve the name of the next hop.",
         ("name-resolution",),
         decides=True,
@@ -304,7 +304,7 @@ TELLING: tuple[Entry, ...] = (
             "dnsqueryfailed",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The mail went round in circles, or the way on leads back to the same server.",
         ("routing-or-loop",),
         decides=True,
@@ -312,7 +312,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("hop count exceeded", "possible mail loop", "system incorrectly configured"),
     ),
-    Entry(
+    CatalogueEntry(
         "No send connector fits the recipient's domain.",
         ("routing-or-loop",),
         decides=True,
@@ -320,7 +320,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("S2.08",),
         fragments=("matching connector cannot be found", "no send connector"),
     ),
-    Entry(
+    CatalogueEntry(
         "The message carries a header or a body that the far side does not take.",
         ("mailbox-or-recipient",),
         decides=True,
@@ -328,7 +328,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("header is too long", "headers too large", "header size"),
     ),
-    Entry(
+    CatalogueEntry(
         "The body of the message needs an extension that the session lacked.",
         ("smtp-inspection", "mailbox-or-recipient"),
         decides=False,
@@ -336,7 +336,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2", "C4"),
         fragments=("body type not supported",),
     ),
-    Entry(
+    CatalogueEntry(
         "The recipient, its mailbox or a size or number limit stands in the way.",
         ("mailbox-or-recipient",),
         decides=True,
@@ -364,7 +364,7 @@ TELLING: tuple[Entry, ...] = (
             "user unknown",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The connector that answered does not relay for this client, or takes no anonymous mail.",
         ("relay-denied",),
         decides=True,
@@ -372,7 +372,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("L6", "6.2"),
         fragments=("unable to relay", "client was not authenticated"),
     ),
-    Entry(
+    CatalogueEntry(
         "The client is known, but has no right to submit on the connector that answered.",
         ("relay-denied", "exchange-servers-group-missing"),
         decides=False,
@@ -380,7 +380,7 @@ TELLING: tuple[Entry, ...] = (
         facts=("6.2", "L2"),
         fragments=("not have permissions to submit", "permissions to send as this sender"),
     ),
-    Entry(
+    CatalogueEntry(
         "The target did not know a command or a way to log on that the sender used.",
         ("exchange-auth-missing-on-default", "smtp-inspection"),
         decides=False,
@@ -389,7 +389,7 @@ TELLING: tuple[Entry, ...] = (
         codes=("5.3.3", "5.7.4"),
         fragments=("unrecognized command", "unrecognized authentication type"),
     ),
-    Entry(
+    CatalogueEntry(
         "Somebody suspended the message or the queue.",
         (),
         decides=False,
@@ -400,43 +400,43 @@ TELLING: tuple[Entry, ...] = (
 )
 """First round: texts whose words are distinctive enough."""
 
-WINSOCK: Mapping[int, Entry] = {
-    10051: Entry(
+WINSOCK: Mapping[int, CatalogueEntry] = {
+    10051: CatalogueEntry(
         "No route leads to the target's network (10051).",
         ("target-unreachable",),
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
-    10053: Entry(
+    10053: CatalogueEntry(
         "The connection was aborted on the sender's own side (10053).",
         _DROPPED,
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
-    10054: Entry(
+    10054: CatalogueEntry(
         "The far side, or something in between, reset the connection (10054).",
         _DROPPED,
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
-    10060: Entry(
+    10060: CatalogueEntry(
         "Nothing answered in time at that address and port (10060).",
         ("target-unreachable", "name-resolution"),
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
-    10061: Entry(
+    10061: CatalogueEntry(
         "The host answered, but nothing listens on that port (10061).",
         ("target-refuses", "name-resolution"),
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
-    10065: Entry(
+    10065: CatalogueEntry(
         "No route leads to the target (10065).",
         ("target-unreachable",),
         decides=True,
@@ -446,8 +446,8 @@ WINSOCK: Mapping[int, Entry] = {
 }
 """Between the rounds: the socket error number."""
 
-PLAIN: tuple[Entry, ...] = (
-    Entry(
+PLAIN: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
         "A client was silent for too long.",
         ("connection-dropped",),
         decides=False,
@@ -455,7 +455,7 @@ PLAIN: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("timeout waiting for client input",),
     ),
-    Entry(
+    CatalogueEntry(
         "The connection stood and was cut off within the session.",
         _DROPPED,
         decides=True,
@@ -469,7 +469,7 @@ PLAIN: tuple[Entry, ...] = (
             "suspiciousremoteservererror",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The host answered, but nothing listens on that port.",
         ("target-refuses", "name-resolution"),
         decides=True,
@@ -477,7 +477,7 @@ PLAIN: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("connection refused", "connectionrefused"),
     ),
-    Entry(
+    CatalogueEntry(
         "Nothing answered in time.",
         ("target-unreachable", "tls-or-certificate", "name-resolution"),
         decides=True,
@@ -485,7 +485,7 @@ PLAIN: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("connection timed out", "sockettimedout"),
     ),
-    Entry(
+    CatalogueEntry(
         "The sender could not open a connection to the target.",
         ("target-unreachable", "name-resolution"),
         decides=True,
@@ -496,8 +496,8 @@ PLAIN: tuple[Entry, ...] = (
 )
 """Second round: words of the connection, once the socket number is silent."""
 
-GENERAL: tuple[Entry, ...] = (
-    Entry(
+GENERAL: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
         "The sender could not open a connection to the target; the text does not say why.",
         _CANNOT_CONNECT,
         decides=False,
@@ -510,7 +510,7 @@ GENERAL: tuple[Entry, ...] = (
             "cannot establish session",
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The name of the next hop did not resolve, or no way leads there.",
         ("name-resolution", "routing-or-loop"),
         decides=False,
@@ -518,7 +518,7 @@ GENERAL: tuple[Entry, ...] = (
         facts=("6.2",),
         fragments=("unable to route", "mxloopback"),
     ),
-    Entry(
+    CatalogueEntry(
         "The message waited until it expired or was reported as late; why, another text says.",
         _EXPIRED,
         decides=False,
@@ -529,8 +529,8 @@ GENERAL: tuple[Entry, ...] = (
 )
 """Third round: words that name the symptom only."""
 
-BY_CODE: tuple[Entry, ...] = (
-    Entry(
+BY_CODE: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
         "The sender lacked a way to log on, or a secured session; the words would tell which.",
         (*_NO_EXCHANGE_AUTH, "tls-or-certificate"),
         decides=False,
@@ -538,7 +538,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("S5.01", "S5.07"),
         codes=("451 5.7.3",),
     ),
-    Entry(
+    CatalogueEntry(
         "The log-on or the secured session between the two servers failed.",
         ("kerberos-or-permission", "tls-or-certificate", "exchange-servers-group-missing"),
         decides=False,
@@ -546,7 +546,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("L1", "L2", "6.2"),
         codes=("454 4.7.0",),
     ),
-    Entry(
+    CatalogueEntry(
         "A certificate was not accepted.",
         ("tls-or-certificate",),
         decides=True,
@@ -554,7 +554,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("454 4.7.5", "530 5.7.0"),
     ),
-    Entry(
+    CatalogueEntry(
         "The target is short of disk or memory and refuses mail.",
         ("back-pressure",),
         decides=True,
@@ -562,7 +562,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.4",),
         codes=("452 4.3.1",),
     ),
-    Entry(
+    CatalogueEntry(
         "The target had trouble with its own storage.",
         ("back-pressure",),
         decides=False,
@@ -570,7 +570,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("452 4.6.0", "430 4.3.0", "431 4.3.1"),
     ),
-    Entry(
+    CatalogueEntry(
         "The target took no session; the words would tell why.",
         (
             "service-inactive",
@@ -584,7 +584,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("S1.18", "6.2"),
         codes=("421 4.3.2",),
     ),
-    Entry(
+    CatalogueEntry(
         "The connection stood and was cut off within the session.",
         _DROPPED,
         decides=True,
@@ -592,7 +592,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("421 4.4.2",),
     ),
-    Entry(
+    CatalogueEntry(
         "The sender could not open a connection to the target.",
         _CANNOT_CONNECT,
         decides=False,
@@ -600,7 +600,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("421 4.4.1", "441 4.4.1", "421 4.2.1", "4.4.317", "5.4.317"),
     ),
-    Entry(
+    CatalogueEntry(
         "The name of the next hop did not resolve.",
         ("name-resolution",),
         decides=True,
@@ -608,7 +608,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.1",),
         codes=("4.4.312", "5.4.312"),
     ),
-    Entry(
+    CatalogueEntry(
         "Nothing answered in time.",
         ("target-unreachable", "name-resolution"),
         decides=True,
@@ -616,7 +616,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.1",),
         codes=("4.4.315", "5.4.315"),
     ),
-    Entry(
+    CatalogueEntry(
         "The host answered, but nothing listens on that port.",
         ("target-refuses", "name-resolution"),
         decides=True,
@@ -624,7 +624,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.1",),
         codes=("4.4.316", "5.4.316"),
     ),
-    Entry(
+    CatalogueEntry(
         "The name of the next hop did not resolve, or no way leads there.",
         ("name-resolution", "routing-or-loop"),
         decides=False,
@@ -632,7 +632,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("554 5.4.4", "550 5.4.4"),
     ),
-    Entry(
+    CatalogueEntry(
         "The mail went round in circles, or the way on leads back to the same server.",
         ("routing-or-loop",),
         decides=True,
@@ -640,7 +640,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2",),
         codes=("5.4.6", "5.4.14", "550 5.3.5"),
     ),
-    Entry(
+    CatalogueEntry(
         "The message waited until it expired or was reported as late; why, another text says.",
         _EXPIRED,
         decides=False,
@@ -648,7 +648,7 @@ BY_CODE: tuple[Entry, ...] = (
         facts=("6.2", "S4.61"),
         codes=("4.4.7", "5.4.300"),
     ),
-    Entry(
+    CatalogueEntry(
         "The recipient, its mailbox or a size or number limit stands in the way.",
         ("mailbox-or-recipient",),
         decides=True,
@@ -659,7 +659,7 @@ BY_CODE: tuple[Entry, ...] = (
             *("5.1.1", "5.1.10", "5.2.1", "5.2.2", "5.2.3", "5.3.4", "5.5.3"),
         ),
     ),
-    Entry(
+    CatalogueEntry(
         "The connector that answered does not relay for this client, or takes no anonymous mail.",
         ("relay-denied",),
         decides=True,

@@ -12,7 +12,7 @@ from mailflow.exchange.catalogue import (
     PLAIN,
     TELLING,
     WINSOCK,
-    Entry,
+    CatalogueEntry,
 )
 from mailflow.exchange.last_error import LastError, Level
 
@@ -71,7 +71,7 @@ def who_said_it(error: LastError) -> str:
     return entry.speaker if entry else ""
 
 
-def _entry(error: LastError) -> Entry | None:
+def _entry(error: LastError) -> CatalogueEntry | None:
     """The row of the catalogue that fits; the words first, the bare codes last."""
     inner = error.innermost
     words, around = inner.text[:_LOOKED_AT].casefold(), error.detail[:_LOOKED_AT].casefold()
@@ -88,7 +88,9 @@ def _entry(error: LastError) -> Entry | None:
     return next((row for row in BY_CODE if codes.intersection(row.codes)), None)
 
 
-def _first(rows: Iterable[Entry], codes: frozenset[str], text: str) -> Entry | None:
+def _first(
+    rows: Iterable[CatalogueEntry], codes: frozenset[str], text: str
+) -> CatalogueEntry | None:
     if not text:
         return None
     for row in rows:

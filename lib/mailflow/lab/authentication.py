@@ -118,7 +118,7 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LogOnOutcome:
     """What became of a request's log-on.
 
     Attributes:
@@ -132,7 +132,7 @@ class Outcome:
     why: str = ""
 
 
-class Connection:
+class LogOnConnection:
     """The log-on of one TCP connection."""
 
     def __init__(
@@ -164,11 +164,11 @@ class Connection:
         """Nobody is logged on any more."""
         self._context, self._logon = None, None
 
-    def authenticate(self, header: str | None) -> Outcome:
+    def authenticate(self, header: str | None) -> LogOnOutcome:
         """Look at the Authorization header of a request, and go one step on."""
         if not header:
             if self._logon is not None:
-                return Outcome(self._logon)
+                return LogOnOutcome(self._logon)
             # Clients begin each log-on like this: what a former one left half done is void.
             return self._refused("no Authorization header")
         if header == MUTUAL:
@@ -184,17 +184,17 @@ class Connection:
         scheme = offered[scheme.casefold()]
         return self._basic(token) if scheme == "Basic" else self._step(scheme, token)
 
-    def _refused(self, why: str) -> Outcome:
+    def _refused(self, why: str) -> LogOnOutcome:
         self.forget()
-        return Outcome(None, self.offer, why)
+        return LogOnOutcome(None, self.offer, why)
 
-    def _certificate(self) -> Outcome:
+    def _certificate(self) -> LogOnOutcome:
         user = bare(self._certificate_user)
         if not user or not self.accounts.knows(user):
             return self._refused("no certificate, or of nobody known")
-        return Outcome(LogOn(user, "certificate"))
+        return LogOnOutcome(LogOn(user, "certificate"))
 
-    def _basic(self, token: bytes) -> Outcome:
+    def _basic(self, token: bytes) -> LogOnOutcome:
         name, _, password = token.partition(b":")
         try:
             user = name.decode()
@@ -202,9 +202,9 @@ class Connection:
             user = name.decode("latin-1")
         if not self.accounts.holds(user, password):
             return self._refused("wrong name or password")
-        return Outcome(LogOn(bare(user), "basic", delegated=True))
+        return LogOnOutcome(LogOn(bare(user), "basic", delegated=True))
 
-    def _step(self, scheme: str, token: bytes) -> Outcome:
+    def _step(self, scheme: str, token: bytes) -> LogOnOutcome:
         """One round of a scheme of several; a token after the last round begins a new log-on."""
         from spnego.exceptions import SpnegoError
 
@@ -224,9 +224,9 @@ class Connection:
             return self._refused(f"{scheme} ended without a log-on")
         text = f"{scheme} {base64.b64encode(reply).decode()}" if reply else ""
         if not context.complete:
-            return Outcome(None, [text or scheme], "one more round")
+            return LogOnOutcome(None, [text or scheme], "one more round")
         self._logon = self._who(context, scheme)
-        return Outcome(self._logon, [text] if text else [])
+        return LogOnOutcome(self._logon, [text] if text else [])
 
     def _new_context(self, scheme: str) -> spnego.ContextProxy:
         import spnego

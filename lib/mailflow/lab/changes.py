@@ -34,7 +34,7 @@ from mailflow.lab.connector_objects import (
     detailed,
     timeouts,
 )
-from mailflow.lab.invocation import BindingError, Invocation, Refusal
+from mailflow.lab.invocation import BindingError, CmdletRefusal, Invocation
 from mailflow.lab.organisation import LabServer
 from mailflow.lab.shapes import E2010, Version
 from mailflow.sources.shell import Fault
@@ -81,14 +81,14 @@ def set_receive_connector(one: Invocation) -> None:
     server = one.named_server(old.server)
     new = _changed(one, old)
     for reason in _refusals(new, server):
-        raise Refusal(reason)
+        raise CmdletRefusal(reason)
     moment = one.practice.clock.now
     others = one.organisation.directory.connectors(moment, controller)
     own = old.server.casefold()
     conflict = check(new, [other for other in others if other.server.casefold() == own])
     if conflict:
         kind = {"role": "Role", "mapping": "Mapping"}[conflict.kind]
-        raise Refusal(conflict.text, f"ReceiveConnector{kind}ConflictException")
+        raise CmdletRefusal(conflict.text, f"ReceiveConnector{kind}ConflictException")
     if allowed and new != old:
         one.organisation.directory.write(new, moment, controller)
 
@@ -105,7 +105,7 @@ def find_connector(one: Invocation, identity: str, controller: str) -> ReceiveCo
         if is_identity(one, connector, identity)
     ]
     if len(found) != 1:
-        raise Refusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
+        raise CmdletRefusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
     return found[0]
 
 
@@ -163,7 +163,7 @@ def _value(one: Invocation, name: str, old: ReceiveConnector) -> object:
     if name == "PermissionGroups":
         groups = _flags(one, name, PermissionGroups)
         if PermissionGroups.Custom in groups:
-            raise Refusal(CUSTOM)  # S3.22
+            raise CmdletRefusal(CUSTOM)  # S3.22
         return groups
     if name == "TransportRole":
         roles = (TransportRole.FrontendTransport, TransportRole.HubTransport)
@@ -232,7 +232,7 @@ def _flags(one: Invocation, name: str, kind: type[F]) -> F:
             f'values and try again. The possible enumeration values are "{possible}".',
         ) from None
     if flags and re.search(r"(?i)\bnone\b", text):
-        raise Refusal(f"None can't be set together with other values of {name}.")
+        raise CmdletRefusal(f"None can't be set together with other values of {name}.")
     return flags
 
 

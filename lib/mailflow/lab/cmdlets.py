@@ -20,7 +20,7 @@ from mailflow.lab.changes import (
     set_receive_connector,
     visible_connectors,
 )
-from mailflow.lab.invocation import BindingError, Invocation, Practice, Refusal
+from mailflow.lab.invocation import BindingError, CmdletRefusal, Invocation, RunningPractice
 from mailflow.lab.organisation import Account, LabServer
 from mailflow.lab.queue_cmdlets import get_message, get_queue, retry_queue
 from mailflow.lab.shapes import E2010, E2013, Shape, Version
@@ -93,7 +93,7 @@ class Cmdlet:
 
 
 def run(
-    practice: Practice, host: LabServer, account: Account | None, call: Call, shape: Shape
+    practice: RunningPractice, host: LabServer, account: Account | None, call: Call, shape: Shape
 ) -> Reply:
     """Run one call in a session that `host` hosts; the caller holds the practice's lock.
 
@@ -122,7 +122,7 @@ def run(
         cmdlet.run(one)
     except BindingError as error:
         fault = error.fault
-    except Refusal as refusal:
+    except CmdletRefusal as refusal:
         one.report(refusal)
     rows = tuple(
         Row(call.cmdlet, values, f"{call.cmdlet} on {host.name}, object {number}")
@@ -172,7 +172,7 @@ def get_receive_connector(one: Invocation) -> None:
         identity = one.text("Identity")
         found = [connector for connector in found if is_identity(one, connector, identity)]
         if not found:
-            raise Refusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
+            raise CmdletRefusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
     elif one.has("Server"):
         name = one.named_server(one.text("Server")).name
         found = [connector for connector in found if connector.server == name]
@@ -197,7 +197,7 @@ def get_network_connection_info(one: Invocation) -> None:
     one.controller()
     server = one.named_server(one.text("Identity"))
     if not one.reads_adapters(server):
-        raise Refusal(NO_ADAPTERS, "COMException")
+        raise CmdletRefusal(NO_ADAPTERS, "COMException")
     one.emit(objects.adapters(server, shape=one.shape))
 
 

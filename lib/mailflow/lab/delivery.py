@@ -46,7 +46,7 @@ _SOCKETS = {"silent": TIMED_OUT, "refuses": REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """What became of an attempt at one host.
 
     Attributes:
@@ -71,7 +71,7 @@ class Outcome:
 
 def try_server(
     org: Organisation, sender: LabServer, target: LabServer, moment: datetime
-) -> Outcome:
+) -> DeliveryOutcome:
     """Hand mail to the transport of a server of the organisation.
 
     An address that can't be reached sends the sender to the next one of the name (S4.03e). Whatever
@@ -82,14 +82,18 @@ def try_server(
     host = target.exchange.fqdn
     if not target.addresses:
         return unresolved(sender, host)
-    tried = [Outcome(host=host, address=target.addresses[0], port=place.port, winsock=UNREACHABLE)]
+    tried = [
+        DeliveryOutcome(
+            host=host, address=target.addresses[0], port=place.port, winsock=UNREACHABLE
+        )
+    ]
     for source, local in address_pairs(sender, target):
         # S1.19: connectors as they are now, no restart needed.
         connectors = org.connectors_of(target.name, moment)
         seen = target.seen_as.get(str(source), str(source))
         remote = type(local)(seen)
         got = answer(connectors, local=local, port=place.port, remote=remote)
-        one = Outcome(host=host, address=str(local), port=place.port)
+        one = DeliveryOutcome(host=host, address=str(local), port=place.port)
         winsock = _socket_error(target, got)
         if not winsock:
             return replace(one, reply=_session(org, sender, target, got, moment))
@@ -97,7 +101,7 @@ def try_server(
     return (tried[1:] or tried)[0]
 
 
-def try_mailbox(sender: LabServer, owner: LabServer) -> Outcome:
+def try_mailbox(sender: LabServer, owner: LabServer) -> DeliveryOutcome:
     """Hand mail to a mailbox database: by SMTP to port 475 (S4.01), before 2013 by MAPI.
 
     The implicit connector of port 475 takes every server of the organisation (section 2.1).
@@ -105,10 +109,10 @@ def try_mailbox(sender: LabServer, owner: LabServer) -> Outcome:
     host = owner.exchange.fqdn
     if sender.is_legacy:
         away = owner.network != "open" or not owner.services
-        return Outcome(STORE_AWAY if away or owner.dismounted else "", host=host)
+        return DeliveryOutcome(STORE_AWAY if away or owner.dismounted else "", host=host)
     if not owner.addresses:
         return unresolved(sender, host)
-    one = Outcome(host=host, address=owner.addresses[0], port=MAILBOX_DELIVERY)
+    one = DeliveryOutcome(host=host, address=owner.addresses[0], port=MAILBOX_DELIVERY)
     network = "open" if owner is sender else owner.network
     winsock = _SOCKETS.get(network, 0 if owner.services else REFUSED)
     if winsock:
@@ -116,19 +120,19 @@ def try_mailbox(sender: LabServer, owner: LabServer) -> Outcome:
     return replace(one, reply=NOT_MOUNTED if owner.dismounted else "")
 
 
-def try_outside(sender: LabServer, domain: str, trouble: str) -> Outcome:
+def try_outside(sender: LabServer, domain: str, trouble: str) -> DeliveryOutcome:
     """Hand mail to an SMTP domain outside; `trouble` is what is wrong with it, empty: nothing."""
     if trouble == "unresolved":
         return unresolved(sender, domain)
     # Documentation addresses, so that nobody is meant.
     address = f"203.0.113.{1 + zlib.crc32(domain.casefold().encode()) % 254}"
-    one = Outcome(host=domain, address=address, port=SMTP)
+    one = DeliveryOutcome(host=domain, address=address, port=SMTP)
     return replace(one, winsock=_SOCKETS.get(trouble, 0), reply=FULL if trouble == "full" else "")
 
 
-def unresolved(sender: LabServer, host: str) -> Outcome:
+def unresolved(sender: LabServer, host: str) -> DeliveryOutcome:
     """The name has no address (section 6.2)."""
-    return Outcome(UNRESOLVED + ("" if sender.is_legacy else UNRESOLVED_WHY), host=host)
+    return DeliveryOutcome(UNRESOLVED + ("" if sender.is_legacy else UNRESOLVED_WHY), host=host)
 
 
 def _socket_error(target: LabServer, got: Answer) -> int:

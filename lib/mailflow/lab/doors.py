@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mailflow.lab import cmdlets
-from mailflow.lab.invocation import Practice
+from mailflow.lab.invocation import RunningPractice
 from mailflow.lab.organisation import Account, LabServer
 from mailflow.lab.shapes import E2010, Shape
 from mailflow.sources.row import Row, Value
@@ -27,7 +27,12 @@ class Session:
     """
 
     def __init__(
-        self, practice: Practice, server: str, account: Account | None = None, *, flat: bool = False
+        self,
+        practice: RunningPractice,
+        server: str,
+        account: Account | None = None,
+        *,
+        flat: bool = False,
     ) -> None:
         """Begin on a server of the organisation.
 
@@ -89,7 +94,7 @@ class PracticeDoors(Doors):
 
     def __init__(
         self,
-        practice: Practice,
+        practice: RunningPractice,
         account: Account | None = None,
         *,
         writing: bool = False,

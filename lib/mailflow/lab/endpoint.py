@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import Self
 
 from mailflow.lab import soap
-from mailflow.lab.authentication import SCHEMES, Accounts, Connection, MessageError
+from mailflow.lab.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
 from mailflow.lab.faults import NO_ACCESS, Faults, Moment
 from mailflow.lab.soap import Request, Trouble
 from mailflow.lab.tls import ServerTls
@@ -53,7 +53,7 @@ UNENCRYPTED = Trouble(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One line of an endpoint's log.
 
     Attributes:
@@ -79,7 +79,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListeningPlace:
     """Where an endpoint listens.
 
     Attributes:
@@ -98,7 +98,7 @@ class Place:
             raise ValueError(f"{self.address} is not loopback")
 
 
-class Endpoint:
+class PracticeEndpoint:
     """One server of the practice organisation, listening."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Endpoint:
         runner: Runner,
         accounts: Accounts,
         *,
-        place: Place | None = None,
+        place: ListeningPlace | None = None,
         offer: Sequence[str] = SCHEMES,
         quotas: Quotas | None = None,
     ) -> None:
@@ -124,14 +124,14 @@ class Endpoint:
         Raises:
             OSError: the port is taken.
         """
-        place = place or Place()
+        place = place or ListeningPlace()
         self.server = server
         self.accounts = accounts
         self.tls = place.tls
         self.offer = tuple(offer)
         self.service = Service(server, runner, quotas=quotas)
         self.faults = Faults()
-        self.log: list[Entry] = []
+        self.log: list[LogEntry] = []
         self.stopping = threading.Event()
         self._listener = _Listener(self, (place.address, place.port))
         self.address, self.port = place.address, self._listener.server_address[1]
@@ -184,7 +184,7 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, endpoint: Endpoint, address: tuple[str, int]) -> None:
+    def __init__(self, endpoint: PracticeEndpoint, address: tuple[str, int]) -> None:
         """Bind and listen."""
         self.endpoint = endpoint
         self._lock = threading.Lock()
@@ -244,7 +244,7 @@ class _Listener(ThreadingHTTPServer):
         """A connection broke: no matter to the others. What is our own mistake is shown."""
         del request, client_address
         error = sys.exception()
-        self.endpoint.log.append(Entry(time.monotonic(), why=f"{type(error).__name__}: {error}"))
+        self.endpoint.log.append(LogEntry(time.monotonic(), why=f"{type(error).__name__}: {error}"))
         if not isinstance(error, OSError):
             threading.excepthook(
                 threading.ExceptHookArgs(
@@ -293,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
             user = _common_name(self.request)
         super().setup()
         tls = self.endpoint.tls
-        self.log_on = Connection(
+        self.log_on = LogOnConnection(
             self.endpoint.accounts,
             offer=self.endpoint.offer,
             certificate_user=user,
@@ -497,7 +497,7 @@ class _Visit:
     def _note(self, status: int, sent: int) -> None:
         self._noted = True
         self.endpoint.log.append(
-            Entry(
+            LogEntry(
                 at=time.monotonic(),
                 action=self.request.action,
                 status=status,

@@ -21,7 +21,7 @@ from typing import Self
 
 from mailflow.lab.authentication import Accounts, bare
 from mailflow.lab.doors import Session
-from mailflow.lab.endpoint import Endpoint, Place
+from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.lab.organisation import Account, LabServer
 from mailflow.lab.practice import Practice
 from mailflow.lab.runner import Entrance, PythonRunner
@@ -127,7 +127,7 @@ class Endpoints:
         """The port of all servers."""
         return self.all[0].port
 
-    def __getitem__(self, name: str) -> Endpoint:
+    def __getitem__(self, name: str) -> PracticeEndpoint:
         """The endpoint of a server, by its short or full name; KeyError: nothing listens there."""
         server = self.practice.organisation.server(name)
         found = (one for one in self.all if server and one.server == server.name)
@@ -175,10 +175,10 @@ class Endpoints:
             return None
         return Session(self.practice, server, account)
 
-    def _bound(self) -> list[Endpoint]:
+    def _bound(self) -> list[PracticeEndpoint]:
         """An endpoint for each server that listens, on one port for all."""
         for _ in range(_TRIES):
-            bound: list[Endpoint] = []
+            bound: list[PracticeEndpoint] = []
             try:
                 for server in self.practice.organisation.servers:
                     if server.shell and server.network != "refuses":
@@ -192,12 +192,12 @@ class Endpoints:
                 return bound
         raise OSError(errno.EADDRINUSE, "no port is free on all addresses")
 
-    def _endpoint(self, server: LabServer, port: int) -> Endpoint:
+    def _endpoint(self, server: LabServer, port: int) -> PracticeEndpoint:
         address = self.addresses[server.name]
         tls = self.authority.server(server.exchange.fqdn, address) if self.authority else None
         runner = self._powershell or PythonRunner(self.entrance)
-        place = Place(address, port, tls)
-        endpoint = Endpoint(server.name, runner, self.accounts, place=place)
+        place = ListeningPlace(address, port, tls)
+        endpoint = PracticeEndpoint(server.name, runner, self.accounts, place=place)
         if server.network == "silent":
             endpoint.faults.add("deaf")
         return endpoint

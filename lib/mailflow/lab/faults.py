@@ -88,7 +88,7 @@ class Visit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """A fault that can be had.
 
     Attributes:
@@ -310,54 +310,56 @@ def _flipped(found: re.Match[bytes]) -> bytes:
     return found[1] + base64.b64encode(text)
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+KINDS: Mapping[str, FaultKind] = MappingProxyType(
     {
-        "deaf": Kind("Connections are accepted, and not even TLS begins.", "connection", _silent),
-        "silent": Kind("Requests are taken, and never answered.", "log-on", _silent),
-        "wrong-password": Kind(
+        "deaf": FaultKind(
+            "Connections are accepted, and not even TLS begins.", "connection", _silent
+        ),
+        "silent": FaultKind("Requests are taken, and never answered.", "log-on", _silent),
+        "wrong-password": FaultKind(
             "The passwords of all accounts are others than they were.", "log-on", _wrong_password
         ),
-        "expired-ticket": Kind(
+        "expired-ticket": FaultKind(
             "Kerberos says that the ticket has expired.", "log-on", _kerberos_error(TICKET_EXPIRED)
         ),
-        "clock-skew": Kind(
+        "clock-skew": FaultKind(
             "The server's clock is 20 minutes ahead, and Kerberos refuses.",
             "log-on",
             _kerberos_error(CLOCK_SKEW),
         ),
-        "html": Kind("500 with a web page, as from a proxy.", "log-on", _says(500, HTML)),
-        "not-found": Kind(
+        "html": FaultKind("500 with a web page, as from a proxy.", "log-on", _says(500, HTML)),
+        "not-found": FaultKind(
             "404 with a web page: no WinRM at this place.", "log-on", _says(404, HTML)
         ),
-        "forbidden": Kind("403 and nothing else.", "log-on", _says(403)),
-        "unavailable": Kind("503 and nothing else.", "log-on", _says(503)),
-        "garbage": Kind(
+        "forbidden": FaultKind("403 and nothing else.", "log-on", _says(403)),
+        "unavailable": FaultKind("503 and nothing else.", "log-on", _says(503)),
+        "garbage": FaultKind(
             "200 with bytes that are no XML.",
             "request",
             _says(200, b"\x00\xff<not xml", "application/soap+xml;charset=UTF-8"),
         ),
-        "no-access": Kind(
+        "no-access": FaultKind(
             "The log-on is right, and the account may not use WinRM.",
             "request",
             _refuses(NO_ACCESS),
         ),
-        "shell-quota": Kind(
+        "shell-quota": FaultKind(
             "No more shells for this user.", "request", _refuses(TOO_MANY_SHELLS), "Create"
         ),
-        "shell-gone": Kind(
+        "shell-gone": FaultKind(
             "The shell vanishes while its output is read.", "request", _shell_gone, "Receive"
         ),
-        "endless": Kind("Output without an end.", "request", _endless, "Receive"),
-        "reset": Kind("The connection is reset in mid-answer.", "answer", _reset, "Receive"),
-        "cut": Kind("The answer is shorter than announced.", "answer", _cut, "Receive"),
-        "lost": Kind(
+        "endless": FaultKind("Output without an end.", "request", _endless, "Receive"),
+        "reset": FaultKind("The connection is reset in mid-answer.", "answer", _reset, "Receive"),
+        "cut": FaultKind("The answer is shorter than announced.", "answer", _cut, "Receive"),
+        "lost": FaultKind(
             "Output was handed out, and the answer that carries it gets lost.",
             "answer",
             _lost,
             "Receive",
         ),
-        "drip": Kind("The answer comes one byte at a time.", "answer", _drip, "Receive"),
-        "wrong-hash": Kind(
+        "drip": FaultKind("The answer comes one byte at a time.", "answer", _drip, "Receive"),
+        "wrong-hash": FaultKind(
             "A byte of each frame that begins is another.", "answer", _wrong_hash, "Receive"
         ),
     }

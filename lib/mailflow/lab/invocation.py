@@ -39,7 +39,7 @@ NO_CONTROLLER = (
 """Of a domain controller that is not there. Not sourced by the facts."""
 
 
-class Practice(Protocol):
+class RunningPractice(Protocol):
     """What the cmdlets need of a scenario under way."""
 
     @property
@@ -75,7 +75,7 @@ class BindingError(Exception):
         self.fault = fault
 
 
-class Refusal(Exception):  # noqa: N818 - what Exchange says no to is no fault of the program
+class CmdletRefusal(Exception):  # noqa: N818 - what Exchange says no to is no fault of the program
     """A cmdlet of Exchange refuses what was asked for; becomes an error record."""
 
     def __init__(self, message: str, kind: str = "LocalizedException") -> None:
@@ -98,7 +98,7 @@ class Invocation:
         errors: error records so far.
     """
 
-    practice: Practice
+    practice: RunningPractice
     host: LabServer
     call: Call
     parameters: Mapping[str, Argument]
@@ -115,7 +115,7 @@ class Invocation:
         """Return objects."""
         self.objects.extend(values)
 
-    def report(self, refusal: Refusal) -> None:
+    def report(self, refusal: CmdletRefusal) -> None:
         """Write an error record; the call goes on."""
         identifier = f"{refusal.kind},{self.call.cmdlet}"
         self.errors.append(Fault("failed", identifier, str(refusal)))
@@ -228,7 +228,7 @@ class Invocation:
         name = self.text("DomainController")
         found = self.organisation.directory.controller(name)
         if found is None:
-            raise Refusal(NO_CONTROLLER.format(name), "SuitabilityDirectoryException")
+            raise CmdletRefusal(NO_CONTROLLER.format(name), "SuitabilityDirectoryException")
         return found
 
     def knows(self, server: LabServer) -> bool:
@@ -249,7 +249,7 @@ class Invocation:
             return self.host
         found = self.organisation.server(name)
         if found is None or not self.knows(found):
-            raise Refusal(NO_SERVER.format(name), "ManagementObjectNotFoundException")
+            raise CmdletRefusal(NO_SERVER.format(name), "ManagementObjectNotFoundException")
         return found
 
     def queue_viewer(self, server: LabServer) -> None:
@@ -261,13 +261,13 @@ class Invocation:
         full = server.exchange.fqdn
         remote = server is not self.host
         if remote and not self._within_rpc(server):
-            raise Refusal(NO_RPC.format(full), "QueueViewerException")
+            raise CmdletRefusal(NO_RPC.format(full), "QueueViewerException")
         if not server.exchange.has_hub:
-            raise Refusal(NO_TRANSPORT.format(full), "QueueViewerException")
+            raise CmdletRefusal(NO_TRANSPORT.format(full), "QueueViewerException")
         if not server.services:
-            raise Refusal(NO_SERVICE.format(full), "QueueViewerException")
+            raise CmdletRefusal(NO_SERVICE.format(full), "QueueViewerException")
         if (server.exchange.version or (15,)) < (8, 2):
-            raise Refusal(TOO_OLD, "QueueViewerException")
+            raise CmdletRefusal(TOO_OLD, "QueueViewerException")
 
     def reads_adapters(self, server: LabServer) -> bool:
         """Whether WMI of a server answers (section 9, S8.57)."""

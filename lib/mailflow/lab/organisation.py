@@ -226,7 +226,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Change:
+class ConnectorWrite:
     """A connector as written at one domain controller; the others see it later (S8.66)."""
 
     moment: datetime
@@ -241,7 +241,7 @@ class Directory:
         """Begin without connectors; the first controller is the one that everybody asks."""
         self.controllers = tuple(f"{one}.{DOMAIN}" for one in controllers)
         self._setup: dict[str, ReceiveConnector] = {}
-        self._changes: list[Change] = []
+        self._changes: list[ConnectorWrite] = []
 
     def controller(self, name: str) -> str | None:
         """The full name of a domain controller, from that or its short one; None: there is none."""
@@ -256,7 +256,7 @@ class Directory:
 
     def write(self, connector: ReceiveConnector, moment: datetime, controller: str = "") -> None:
         """Change a connector at one domain controller; left out: the first."""
-        self._changes.append(Change(moment, controller or self.controllers[0], connector))
+        self._changes.append(ConnectorWrite(moment, controller or self.controllers[0], connector))
 
     def connectors(self, moment: datetime, controller: str = "") -> list[ReceiveConnector]:
         """All connectors as a domain controller sees them at a moment, in the order made."""

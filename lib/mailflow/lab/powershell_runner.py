@@ -28,8 +28,8 @@ from typing import IO, Any
 
 from mailflow.lab.runner import (
     SNAP_IN,
+    CmdletSession,
     Entrance,
-    Session,
     encoded_command,
     no_snap_in,
     not_recognized,
@@ -202,7 +202,7 @@ class _Guest:
     """A PowerShell that runs, and the Exchange sessions it has begun."""
 
     job: Job
-    sessions: dict[str, Session] = field(default_factory=dict)
+    sessions: dict[str, CmdletSession] = field(default_factory=dict)
 
 
 class _Callback:
@@ -266,7 +266,7 @@ class _Callback:
         server = self._entrance.server(job.server)
         settings = Settings(asked["way"], 60, asked.get("user", ""), asked.get("password", ""))
         if settings.way == SNAP_IN and asked["name"] != snap_in(server):
-            session: Session | Fault = no_snap_in(server)
+            session: CmdletSession | Fault = no_snap_in(server)
         else:
             session = self._entrance.enter(job.server, job.logon, settings)
         if isinstance(session, Fault):

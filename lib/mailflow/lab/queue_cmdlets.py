@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from mailflow.lab import queue_objects
 from mailflow.lab.filters import MESSAGE_FILTERS, QUEUE_FILTERS, FilterError, parse_filter
-from mailflow.lab.invocation import Invocation, Refusal
+from mailflow.lab.invocation import CmdletRefusal, Invocation
 from mailflow.lab.organisation import LabQueue, LabServer
 from mailflow.lab.shapes import Values
 from mailflow.sources.row import Enumeration
@@ -70,7 +70,7 @@ def get_message(one: Invocation) -> None:
     )
     found = [values for values in shown if meets(values) and _is_message(values, wanted)]
     if wanted and not found:
-        raise Refusal(NOT_FOUND.format(wanted), "QueueViewerException")
+        raise CmdletRefusal(NOT_FOUND.format(wanted), "QueueViewerException")
     one.emit(found[:most])
 
 
@@ -95,7 +95,7 @@ def retry_queue(one: Invocation) -> None:
     for queue, server in found:
         try:
             _check_retry(one, queue, server, resubmit=resubmit)
-        except Refusal as refusal:
+        except CmdletRefusal as refusal:
             one.report(refusal)
             continue
         if allowed:
@@ -111,10 +111,10 @@ def _check_retry(one: Invocation, queue: LabQueue, server: LabServer, *, resubmi
     """
     never = queue.name in ("Submission", "Poison")
     if never or (queue.name == "Unreachable" and not resubmit):
-        raise Refusal(NOT_DONE.format(queue.identity), "QueueViewerException")
+        raise CmdletRefusal(NOT_DONE.format(queue.identity), "QueueViewerException")
     until = _busy.get(server)
     if until is not None and one.practice.clock.now < until:
-        raise Refusal(BUSY, "QueueViewerException")
+        raise CmdletRefusal(BUSY, "QueueViewerException")
 
 
 def _retry(one: Invocation, queue: LabQueue, server: LabServer, *, resubmit: bool) -> None:
@@ -147,7 +147,7 @@ def _identified(one: Invocation, identity: str) -> list[tuple[LabQueue, LabServe
     found = own if wanted == "*" else [queue for queue in own if queue.name.casefold() == wanted]
     found = found or [queue for queue in own if queue.next_hop.casefold() == wanted]
     if not found:
-        raise Refusal(NOT_FOUND.format(identity), "QueueViewerException")
+        raise CmdletRefusal(NOT_FOUND.format(identity), "QueueViewerException")
     return [(queue, server) for queue in found]
 
 
@@ -177,7 +177,7 @@ def _conditions(one: Invocation, allowed: Mapping[str, frozenset[str]]) -> Calla
     try:
         conditions = parse_filter(one.text("Filter"), allowed)
     except FilterError as error:
-        raise Refusal(str(error), "QueueViewerException") from error
+        raise CmdletRefusal(str(error), "QueueViewerException") from error
     return lambda values: all(condition.holds(values) for condition in conditions)
 
 

@@ -47,7 +47,7 @@ NO_SNAP_IN = Fault(
 )
 
 
-class Session(Protocol):
+class CmdletSession(Protocol):
     """A session of one account with Exchange on one server (`doors.Session`)."""
 
     def has(self, cmdlet: str) -> bool:
@@ -57,7 +57,7 @@ class Session(Protocol):
         """Run one cmdlet. What fails is in the reply."""
 
 
-Opener = Callable[[str, str | None], Session | None]
+Opener = Callable[[str, str | None], CmdletSession | None]
 """Begins a session on a server (its short name) for an account, by its bare name; None as account:
 by the snap-in, past RBAC (S8.22). It returns None for an account without any role (S8.02)."""
 
@@ -78,7 +78,7 @@ class Entrance:
         self._servers = servers
         self._opener = opener
 
-    def enter(self, name: str, logon: LogOn, settings: Settings) -> Session | Fault:
+    def enter(self, name: str, logon: LogOn, settings: Settings) -> CmdletSession | Fault:
         """Begin a session on a server, or say why there is none."""
         server = self.server(name)
         if settings.way == SNAP_IN:
@@ -103,7 +103,7 @@ class Entrance:
         """Seconds that each call takes on a server."""
         return self.delays.get(name.casefold(), 0.0)
 
-    def run(self, session: Session, call: Call, job: Job) -> Reply:
+    def run(self, session: CmdletSession, call: Call, job: Job) -> Reply:
         """Run a call, after the delay of its server."""
         job.cancelled.wait(self.delay(job.server))
         return session.run(call)
@@ -157,7 +157,7 @@ class PythonRunner:
         job.write(wire.closing(len(calls)))
         return 0
 
-    def _answer(self, session: Session, call: Call, job: Job, settings: Settings) -> Reply:
+    def _answer(self, session: CmdletSession, call: Call, job: Job, settings: Settings) -> Reply:
         """One call, held to the allow-list and to its time."""
         try:
             shell.check(call, writing=settings.writing)

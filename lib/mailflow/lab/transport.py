@@ -20,7 +20,7 @@ from functools import partial
 from itertools import count
 
 from mailflow.lab.clock import Clock
-from mailflow.lab.delivery import Outcome, try_mailbox, try_outside, try_server
+from mailflow.lab.delivery import DeliveryOutcome, try_mailbox, try_outside, try_server
 from mailflow.lab.organisation import RATED, LabQueue, LabServer, Message, Organisation
 from mailflow.lab.routes import Route, mailbox_owner, route
 from mailflow.lab.wording import last_error
@@ -198,7 +198,7 @@ class Transport:
         queue.last_retry = now
         self._plan(queue, now + interval(queue, sender))
 
-    def _tried(self, queue: LabQueue, sender: LabServer) -> list[Outcome]:
+    def _tried(self, queue: LabQueue, sender: LabServer) -> list[DeliveryOutcome]:
         """What became of each target, up to the first that takes the mail; never empty."""
         if queue.delivery_type in MAILBOX_TYPES:
             owner = mailbox_owner(self.organisation, queue) or sender

@@ -9,7 +9,7 @@ import ipaddress
 from datetime import UTC, datetime
 
 from mailflow.exchange.servers import Generation, Server
-from mailflow.lab.delivery import REFUSED, TIMED_OUT, Outcome
+from mailflow.lab.delivery import REFUSED, TIMED_OUT, DeliveryOutcome
 
 _FAILOVER = (
     " Attempted failover to alternate host, but that did not succeed. Either there are no "
@@ -22,7 +22,9 @@ _SOCKETS = {
 }
 
 
-def last_error(sender: Server, first: Outcome, last: Outcome, moment: datetime) -> str:
+def last_error(
+    sender: Server, first: DeliveryOutcome, last: DeliveryOutcome, moment: datetime
+) -> str:
     """What a queue of the sender shows after an attempt that failed at every target.
 
     Args:
@@ -51,13 +53,13 @@ def us_time(moment: datetime) -> str:
     return f"{one.month}/{one.day}/{one.year} {clock} {half}"
 
 
-def _plain_legacy(one: Outcome) -> str:
+def _plain_legacy(one: DeliveryOutcome) -> str:
     """S6.01; a socket error has no number here (section 6.2, 421 4.2.1)."""
     inner = "421 4.2.1 Unable to connect" if one.winsock else one.reply
     return f'451 4.4.0 Primary target IP address responded with: "{inner}."{_FAILOVER}'
 
 
-def _plain_2013(one: Outcome) -> str:
+def _plain_2013(one: DeliveryOutcome) -> str:
     """S6.02, without the endpoint at its end."""
     if not one.winsock:
         return f'451 4.4.0 Primary target IP address responded with: "{one.reply}."{_FAILOVER}'
@@ -67,7 +69,7 @@ def _plain_2013(one: Outcome) -> str:
     )
 
 
-def _chain(one: Outcome) -> str:
+def _chain(one: DeliveryOutcome) -> str:
     """S6.06."""
     if not one.winsock:
         return f"451 4.4.395 Target host responded with error. -> {one.reply}"
@@ -78,7 +80,7 @@ def _chain(one: Outcome) -> str:
     )
 
 
-def _endpoint(one: Outcome) -> str:
+def _endpoint(one: DeliveryOutcome) -> str:
     if not one.address:
         return one.host
     address = ipaddress.ip_address(one.address)

@@ -241,7 +241,7 @@ class _Shell:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WsmanAnswer:
     """What goes back: HTTP status, envelope, and what was asked for."""
 
     status: int
@@ -306,24 +306,24 @@ class Service:
         if shell is not None:
             self._close(shell)
 
-    def answer(self, data: bytes, logon: LogOn) -> Answer:
+    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
         """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
         try:
             request = soap.parse(data)
         except soap.EnvelopeError as error:
             bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
-            return Answer(500, soap.fault(bad, "", self.server), "")
+            return WsmanAnswer(500, soap.fault(bad, "", self.server), "")
         if len(data) > self.quotas.envelope:
             return self.refuse(request, TOO_LARGE)
         try:
-            return Answer(200, self._answer(request, logon), request.action)
+            return WsmanAnswer(200, self._answer(request, logon), request.action)
         except TroubleError as error:
             return self.refuse(request, error.trouble)
 
-    def refuse(self, request: Request, trouble: Trouble) -> Answer:
+    def refuse(self, request: Request, trouble: Trouble) -> WsmanAnswer:
         """The answer that says why not."""
         fault = soap.fault(trouble, request.message, self.server)
-        return Answer(500, fault, request.action)
+        return WsmanAnswer(500, fault, request.action)
 
     def _answer(self, request: Request, logon: LogOn) -> bytes:
         if request.action == "Identify":

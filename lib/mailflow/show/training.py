@@ -17,7 +17,7 @@ TONES = {"right": "good", "half": "unknown", "wrong": "bad"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionAsked:
     """A question as it stands, for people.
 
     Attributes:
@@ -67,7 +67,7 @@ def transcript(said: Iterable[tuple[str, Sequence[str], str, Table | None]]) -> 
     return Markup("\n".join(html), "\n".join(filter(None, words)))
 
 
-def question_card(one: Asked) -> Markup:
+def question_card(one: QuestionAsked) -> Markup:
     """A question with everything that was said to it, for where nothing can be operated."""
     html = fill("training/question.html.j2", one=one, tone=TONES.get(one.grade, ""), still=True)
     words = [
@@ -80,13 +80,13 @@ def question_card(one: Asked) -> Markup:
     return Markup(html, "\n".join(visible(text) for text in words if text))
 
 
-def question_head(one: Asked) -> Markup:
+def question_head(one: QuestionAsked) -> Markup:
     """What is asked, to stand over the controls."""
     html = fill("training/question.html.j2", one=one, tone="", still=False)
     return Markup(html, visible(one.prompt))
 
 
-def judgement(one: Asked) -> Markup:
+def judgement(one: QuestionAsked) -> Markup:
     """What is said to an answer, and the hints so far; empty where there is nothing yet."""
     if not (one.grade or one.reason or one.hints):
         return Markup("", "")

@@ -8,7 +8,7 @@ from mailflow.plain import visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
-from mailflow.steps.verdict import Diagnosis, Finding
+from mailflow.steps.verdict import Diagnosis, FindingRecord
 
 MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""
@@ -49,7 +49,7 @@ def _origin(diagnosis: Diagnosis) -> str:
     return f"from {diagnosis.origin}" if diagnosis.origin else ""
 
 
-def _entry(finding: Finding) -> tuple[str, str]:
+def _entry(finding: FindingRecord) -> tuple[str, str]:
     """Where, and what the evidence says."""
     return finding.connector or finding.server or "", finding.reading
 

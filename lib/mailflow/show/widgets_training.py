@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Literal, Protocol
 
 from mailflow.show.markup import Markup
-from mailflow.show.training import Asked, judgement, question_card, question_head
+from mailflow.show.training import QuestionAsked, judgement, question_card, question_head
 from mailflow.show.widgets import controls
 from mailflow.show.widgets.controls import Control
 from mailflow.show.widgets.view import View
@@ -25,7 +25,7 @@ class Asking(Protocol):
     def form(self) -> Form:
         """How it is answered."""
 
-    def asked(self) -> Asked:
+    def asked(self) -> QuestionAsked:
         """The question as it stands."""
 
     def chosen(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from mailflow.plain import visible
-from mailflow.steps.verdict import Diagnosis, Finding, Stuck
+from mailflow.steps.verdict import Diagnosis, FindingRecord, StuckRecord
 
 VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
 """The word for each verdict; colour only repeats it."""
@@ -31,7 +31,7 @@ def age(since: str, until: str) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-def stuck(waiting: Stuck) -> str:
+def stuck(waiting: StuckRecord) -> str:
     """How much waits, since when and until when, as far as that is known."""
     parts = [f"{_counted(waiting)} in {_plural(waiting.queues, 'queue')}"]
     if waiting.since:
@@ -73,12 +73,12 @@ def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
     return list(dict.fromkeys(one.remedy for one in of_state(diagnosis, state) if one.remedy))
 
 
-def of_state(diagnosis: Diagnosis, state: str) -> list[Finding]:
+def of_state(diagnosis: Diagnosis, state: str) -> list[FindingRecord]:
     """The entries in this state, best first."""
     return [one for one in diagnosis.findings if one.state == state]
 
 
-def deliver(waiting: Stuck | None) -> str:
+def deliver(waiting: StuckRecord | None) -> str:
     """What follows the change: the queues try again by themselves, or are told to."""
     if waiting and waiting.next_retry:
         again = clock(waiting.next_retry, waiting.as_of)
@@ -86,7 +86,7 @@ def deliver(waiting: Stuck | None) -> str:
     return "Deliver at once, or wait for the next retry."
 
 
-def _counted(waiting: Stuck) -> str:
+def _counted(waiting: StuckRecord) -> str:
     if waiting.messages is None:
         return "An unknown number of messages waits"
     return "1 message waits" if waiting.messages == 1 else f"{waiting.messages} messages wait"

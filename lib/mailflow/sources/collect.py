@@ -45,7 +45,7 @@ _NOT_TRIED = "nor through another server"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CollectOutcome:
     """What became of one server.
 
     Attributes:
@@ -79,7 +79,7 @@ class Collected:
 
     taken: datetime
     reading: Reading = field(default_factory=Reading)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[CollectOutcome] = field(default_factory=list)
     warnings: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -286,7 +286,7 @@ class _Collection:
         for cmdlet in (tables.SERVERS, tables.CONNECTORS, tables.QUEUES):
             self._unread("", cmdlet, f"{self._first}, which names the servers: {why}")
         state = "timed-out" if reply.fault and reply.fault.kind == "timed-out" else "failed"
-        self._found.outcomes.append(Outcome(self._first, state, "", "", turn.seconds, why))
+        self._found.outcomes.append(CollectOutcome(self._first, state, "", "", turn.seconds, why))
         self._tell(f"{self._first}: {why}")
         return []
 
@@ -302,7 +302,7 @@ class _Collection:
             why = "an Edge server, not reached from inside (S8.57)"
             for call in calls_for(server):
                 self._unread(server.name, _what(call), f"{why}; run Collect-MailFlow.ps1 on it")
-            self._found.outcomes.append(Outcome(server.name, "skipped", why=why))
+            self._found.outcomes.append(CollectOutcome(server.name, "skipped", why=why))
             self._tell(f"{server.name}: {why}")
 
     def _newer_than_first(self, servers: Sequence[Server]) -> Server | None:
@@ -434,7 +434,9 @@ class _Collection:
         state = "failed" if failed else "ok"
         if failed and all(one.fault and one.fault.kind == "timed-out" for one in turn.replies):
             state = "timed-out"
-        self._found.outcomes.append(Outcome(server.name, state, how, turn.way, turn.seconds, why))
+        self._found.outcomes.append(
+            CollectOutcome(server.name, state, how, turn.way, turn.seconds, why)
+        )
         line = f"{server.name}: {read} of {len(turn.replies)} read {how}"
         asked_itself = f" (itself: {itself.message})" if itself else ""
         self._tell(f"{line} in {turn.seconds:.1f} s{asked_itself}")
@@ -445,7 +447,7 @@ class _Collection:
         for call in calls_for(server):
             self._unread(server.name, _what(call), text)
         state = "timed-out" if why.kind == "timed-out" else "failed"
-        self._found.outcomes.append(Outcome(server.name, state, "", "", seconds, text))
+        self._found.outcomes.append(CollectOutcome(server.name, state, "", "", seconds, text))
         self._tell(text)
 
     def _better_servers(self, reply: Reply) -> None:

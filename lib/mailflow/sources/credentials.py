@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from mailflow.errors import UsageError
-from mailflow.sources.winrm import AUTHS, Place, Target
+from mailflow.sources.winrm import AUTHS, Target, WinrmPlace
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
@@ -178,7 +178,7 @@ def _ticket_of_klist() -> Ticket | None:
     )
 
 
-def parse_resolve(texts: Sequence[str]) -> dict[str, Place]:
+def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
     """Names in lower case to where to connect, of `NAME=ADDRESS` and `NAME=ADDRESS:PORT`.
 
     An IPv6 address with a port stands in brackets.
@@ -186,7 +186,7 @@ def parse_resolve(texts: Sequence[str]) -> dict[str, Place]:
     Raises:
         UsageError: one that cannot be read, or two that contradict each other.
     """
-    found: dict[str, Place] = {}
+    found: dict[str, WinrmPlace] = {}
     for text in texts:
         name, _, where = text.strip().partition("=")
         name = name.strip().rstrip(".").casefold()
@@ -198,7 +198,7 @@ def parse_resolve(texts: Sequence[str]) -> dict[str, Place]:
     return found
 
 
-def _place(text: str) -> Place | None:
+def _place(text: str) -> WinrmPlace | None:
     parts = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?", text)
     if parts is None and text.count(":") < 2:
         parts = re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", text)
@@ -209,7 +209,7 @@ def _place(text: str) -> Place | None:
         return None
     if port is not None and not 0 < int(port) < 65536:
         return None
-    return Place(address, int(port) if port else None)
+    return WinrmPlace(address, int(port) if port else None)
 
 
 def target(

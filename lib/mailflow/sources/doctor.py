@@ -26,7 +26,7 @@ from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import CAUSES
 from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError
-from mailflow.sources.winrm import Place, Target
+from mailflow.sources.winrm import Target, WinrmPlace
 
 TITLES = {
     "name": "Name",
@@ -58,7 +58,7 @@ CALLS_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One check and what it found.
 
     Attributes:
@@ -83,7 +83,7 @@ class Check:
         return TITLES[self.step]
 
 
-def doctor(doors: Doors, target: Target, host: str) -> list[Check]:
+def doctor(doors: Doors, target: Target, host: str) -> list[DoctorCheck]:
     """All checks, in order; raises nothing for what is wrong at the far side.
 
     Args:
@@ -94,10 +94,10 @@ def doctor(doors: Doors, target: Target, host: str) -> list[Check]:
     done = list(_until_fault(_steps(doors, target, host)))
     made = {one.step for one in done}
     skipped = [one for one in TITLES if one not in made]
-    return [*done, *(Check(one, "skipped", "not reached") for one in skipped)]
+    return [*done, *(DoctorCheck(one, "skipped", "not reached") for one in skipped)]
 
 
-def exit_code(checks: Sequence[Check]) -> int:
+def exit_code(checks: Sequence[DoctorCheck]) -> int:
     """0 all works, 1 a fault found, 2 could not be decided (contract, section 4)."""
     states = {one.state for one in checks}
     if "fault" in states:
@@ -105,7 +105,7 @@ def exit_code(checks: Sequence[Check]) -> int:
     return 2 if "unknown" in states else 0
 
 
-def words(checks: Sequence[Check], cells: int = 80) -> str:
+def words(checks: Sequence[DoctorCheck], cells: int = 80) -> str:
     """The checks for a terminal: a line each, and under a fault its cause and the next action."""
     lines: list[str] = []
     wide = max(map(len, TITLES.values()))
@@ -127,30 +127,30 @@ def words(checks: Sequence[Check], cells: int = 80) -> str:
 _MARKS = {"ok": "ok", "fault": "FAULT", "skipped": "skipped", "unknown": "unknown"}
 
 
-def _until_fault(checks: Iterator[Check]) -> Iterator[Check]:
+def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
     for one in checks:
         yield one
         if one.state == "fault" and one.step not in ("clock", "rights", "others"):
             return
 
 
-def _bad(step: str, identity: str, seen: str = "") -> Check:
+def _bad(step: str, identity: str, seen: str = "") -> DoctorCheck:
     known = CAUSES[identity]
-    return Check(step, "fault", seen, identity, known.cause, known.action)
+    return DoctorCheck(step, "fault", seen, identity, known.cause, known.action)
 
 
-def _of_fault(step: str, found: Fault) -> Check:
+def _of_fault(step: str, found: Fault) -> DoctorCheck:
     """A fault of the way as the check it fails."""
     if found.id in CAUSES:
         detail = found.message.removeprefix(CAUSES[found.id].cause.rstrip(".")).strip(": .")
         return _bad(step, found.id, detail)
-    return Check(step, "unknown", _line(f"{found.kind}: {found.message}"))
+    return DoctorCheck(step, "unknown", _line(f"{found.kind}: {found.message}"))
 
 
 # -- Without a log-on ------------------------------------------------------------------------------
 
 
-def _steps(doors: Doors, target: Target, host: str) -> Iterator[Check]:
+def _steps(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
     place = target.place(host)
     checked, addresses = of_name(host, place, _looked_up)
     yield checked
@@ -161,7 +161,7 @@ def _steps(doors: Doors, target: Target, host: str) -> Iterator[Check]:
     if target.scheme == "https":
         yield _tls(target, host, found, port)
     else:
-        yield Check("tls", "skipped", "HTTP: the messages themselves are encrypted")
+        yield DoctorCheck("tls", "skipped", "HTTP: the messages themselves are encrypted")
     greeting = _greeting(target, host, found, port)
     yield of_service(greeting, target.auth)
     yield of_clock(greeting, target.auth, datetime.now(UTC))
@@ -175,15 +175,17 @@ def _looked_up(host: str) -> list[str]:
 
 
 def of_name(
-    host: str, place: Place | None, look_up: Callable[[str], list[str]]
-) -> tuple[Check, list[str]]:
+    host: str, place: WinrmPlace | None, look_up: Callable[[str], list[str]]
+) -> tuple[DoctorCheck, list[str]]:
     """Whether the name leads to addresses; one that was given by hand is not looked up."""
     if place is not None:
-        return Check("name", "ok", f"{host} is at {place.address} (--resolve)"), [place.address]
+        return DoctorCheck("name", "ok", f"{host} is at {place.address} (--resolve)"), [
+            place.address
+        ]
     found = look_up(host)
     if not found:
         return _bad("name", "no-such-name", host), []
-    return Check("name", "ok", f"{host} is at {', '.join(found)}"), found
+    return DoctorCheck("name", "ok", f"{host} is at {', '.join(found)}"), found
 
 
 def _tried(addresses: Sequence[str], port: int) -> tuple[str, str | OSError, float | OSError]:
@@ -209,11 +211,11 @@ def _source_address(address: str, port: int) -> str | OSError:
         return error
 
 
-def of_route(address: str, source: str | OSError) -> Check:
+def of_route(address: str, source: str | OSError) -> DoctorCheck:
     """Whether a route leads there, and from which of our addresses."""
     if isinstance(source, OSError):
         return _bad("route", "no-route", f"{address}: {source.strerror or source}")
-    return Check("route", "ok", f"from {source}")
+    return DoctorCheck("route", "ok", f"from {source}")
 
 
 def _connected(address: str, port: int) -> float | OSError:
@@ -226,10 +228,10 @@ def _connected(address: str, port: int) -> float | OSError:
     return time.monotonic() - begun
 
 
-def of_port(port: int, outcome: float | OSError) -> Check:
+def of_port(port: int, outcome: float | OSError) -> DoctorCheck:
     """Whether somebody listens: the seconds it took to connect, or why not."""
     if not isinstance(outcome, OSError):
-        return Check("port", "ok", f"{port} answers in {outcome * 1000:.0f} ms")
+        return DoctorCheck("port", "ok", f"{port} answers in {outcome * 1000:.0f} ms")
     if isinstance(outcome, TimeoutError):
         return _bad("port", "port-silent", f"port {port}, {STEP_SECONDS:.0f} s")
     found = setup_faults.classify(outcome, auth="ntlm")
@@ -277,7 +279,7 @@ def read_certificate(der: bytes) -> Certificate | None:
     return Certificate(tuple(names), issuer, begins, ends)
 
 
-def _tls(target: Target, host: str, address: str, port: int) -> Check:
+def _tls(target: Target, host: str, address: str, port: int) -> DoctorCheck:
     """A handshake that verifies, and where that fails one that only looks."""
     from mailflow.sources.winrm_http import tls_context
 
@@ -308,7 +310,7 @@ def _seen_without_trust(host: str, address: str, port: int) -> Certificate | Non
         return None
 
 
-def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> Check:
+def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> DoctorCheck:
     """Whether the certificate can be trusted, whose it is, who issued it and until when."""
     text = ""
     if seen is not None:
@@ -316,7 +318,7 @@ def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> Ch
         text = f"for {names}; issued by {seen.issuer}; until {seen.ends:%Y-%m-%d}"
     if error is None:
         soon = seen is not None and seen.ends - now < SOON
-        return Check("tls", "ok", f"{text}, which is soon" if soon else text or "verified")
+        return DoctorCheck("tls", "ok", f"{text}, which is soon" if soon else text or "verified")
     found = setup_faults.classify(error, auth="certificate")
     if found.kind != "tls":
         return _bad("tls", "tls-failed" if not isinstance(error, TimeoutError) else "silent", text)
@@ -402,7 +404,7 @@ def _date(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def of_service(seen: Greeting, auth: str) -> Check:
+def of_service(seen: Greeting, auth: str) -> DoctorCheck:
     """Whether it is WinRM that answers, and whether it offers our kind of log-on."""
     if isinstance(seen.error, TimeoutError):
         return _bad("service", "silent", f"{STEP_SECONDS:.0f} s")
@@ -420,27 +422,29 @@ def of_service(seen: Greeting, auth: str) -> Check:
     offered = ", ".join(sorted(seen.offers))
     if seen.status == 401 and not seen.offers & setup_faults.SCHEMES[auth]:
         return _bad("service", "auth-not-offered", f"it offers {offered or 'nothing'}, not {auth}")
-    return Check("service", "ok", f"it offers {offered}" if offered else shown)
+    return DoctorCheck("service", "ok", f"it offers {offered}" if offered else shown)
 
 
-def of_clock(seen: Greeting, auth: str, now: datetime) -> Check:
+def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
     """Whether the clocks agree as far as Kerberos needs it."""
     if seen.date is None:
-        return Check("clock", "unknown", "the server does not say what time it has")
+        return DoctorCheck("clock", "unknown", "the server does not say what time it has")
     apart = seen.date - now
     minutes = abs(apart).total_seconds() / 60
     if abs(apart) <= SKEW:
-        return Check("clock", "ok", f"{minutes * 60:.0f} s apart")
+        return DoctorCheck("clock", "ok", f"{minutes * 60:.0f} s apart")
     text = f"the server's clock is {minutes:.0f} min {'ahead' if apart > timedelta() else 'behind'}"
     if auth == "kerberos":
         return _bad("clock", "clock-skew", text)
-    return Check("clock", "ok", f"{text}; that would keep Kerberos from working, and mail as well")
+    return DoctorCheck(
+        "clock", "ok", f"{text}; that would keep Kerberos from working, and mail as well"
+    )
 
 
 # -- With a log-on ---------------------------------------------------------------------------------
 
 
-def _inside(doors: Doors, target: Target, host: str) -> Iterator[Check]:
+def _inside(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
     try:
         shell = doors.open(host)
     except ShellError as error:
@@ -451,18 +455,18 @@ def _inside(doors: Doors, target: Target, host: str) -> Iterator[Check]:
         return
     try:
         yield _logged_on(target)
-        yield Check("shell", "ok", "a shell was opened")
+        yield DoctorCheck("shell", "ok", "a shell was opened")
         yield from _with_shell(shell, host)
     finally:
         shell.close()
 
 
-def _logged_on(target: Target) -> Check:
+def _logged_on(target: Target) -> DoctorCheck:
     user = f" as {target.user}" if target.user else ""
-    return Check("log-on", "ok", f"{target.auth}{user}")
+    return DoctorCheck("log-on", "ok", f"{target.auth}{user}")
 
 
-def _with_shell(shell: Shell, host: str) -> Iterator[Check]:
+def _with_shell(shell: Shell, host: str) -> Iterator[DoctorCheck]:
     """PowerShell, Exchange and rights, by calls that read little."""
     replies = shell.ask([Call(tables.SERVERS)], seconds=CALLS_SECONDS)
     yield of_powershell(replies, shell.powershell)
@@ -495,26 +499,26 @@ def probes(server: Server) -> list[Call]:
 _NO_POWERSHELL = frozenset({"no-powershell", "script-blocked"})
 
 
-def of_powershell(replies: Sequence[Reply], version: str) -> Check:
+def of_powershell(replies: Sequence[Reply], version: str) -> DoctorCheck:
     """Whether PowerShell ran our script, and its version."""
     found = next((one.fault for one in replies if one.fault), None)
     if version:
-        return Check("powershell", "ok", f"version {version}")
+        return DoctorCheck("powershell", "ok", f"version {version}")
     if found is not None and (
         found.id in _NO_POWERSHELL or found.kind in ("timed-out", "protocol")
     ):
         return _of_fault("powershell", found)
     if found is not None:
-        return Check("powershell", "unknown", _line(found.message))
-    return Check("powershell", "ok", "it answers")
+        return DoctorCheck("powershell", "unknown", _line(found.message))
+    return DoctorCheck("powershell", "ok", "it answers")
 
 
-def of_exchange(replies: Sequence[Reply], way: str, here: Server | None) -> Check:
+def of_exchange(replies: Sequence[Reply], way: str, here: Server | None) -> DoctorCheck:
     """Whether Exchange answered there, how it was reached, and which version it is."""
     found = next((one.fault for one in replies if one.fault), None)
     if found is None or found.kind in ("no-such-cmdlet", "no-such-parameter"):
         product = f"Exchange {here.product}, " if here and here.product else ""
-        return Check("exchange", "ok", f"{product}{way}" if way or product else "it answers")
+        return DoctorCheck("exchange", "ok", f"{product}{way}" if way or product else "it answers")
     if found.kind == "no-exchange":
         return _bad("exchange", "exchange-not-found", _line(found.message))
     if found.kind == "double-hop":
@@ -523,7 +527,7 @@ def of_exchange(replies: Sequence[Reply], way: str, here: Server | None) -> Chec
         return _bad("exchange", "exchange-refused", _line(found.message))
     if found.id in CAUSES:
         return _of_fault("exchange", found)
-    return Check("exchange", "unknown", _line(f"{found.kind}: {found.message}"))
+    return DoctorCheck("exchange", "unknown", _line(f"{found.kind}: {found.message}"))
 
 
 def _detail(found: Fault) -> str:
@@ -532,7 +536,7 @@ def _detail(found: Fault) -> str:
     return _line(text.strip(": ."))
 
 
-def of_rights(replies: Sequence[Reply]) -> Check:
+def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
     """Which cmdlets the account lacks; a cmdlet its roles do not hold does not exist (8.8)."""
     missing = [
         one.call.cmdlet
@@ -545,23 +549,23 @@ def of_rights(replies: Sequence[Reply]) -> Check:
     if failed:
         one = failed[0]
         why = one.fault or one.errors[0]
-        return Check("rights", "unknown", _line(f"{one.call.cmdlet}: {why.message}"))
+        return DoctorCheck("rights", "unknown", _line(f"{one.call.cmdlet}: {why.message}"))
     asked = dict.fromkeys(one.call.cmdlet for one in replies)
     if len(asked) < 2:
-        return Check("rights", "unknown", "the server is not in the list that it gave")
-    return Check("rights", "ok", f"{len(asked)} cmdlets: {', '.join(asked)}")
+        return DoctorCheck("rights", "unknown", "the server is not in the list that it gave")
+    return DoctorCheck("rights", "ok", f"{len(asked)} cmdlets: {', '.join(asked)}")
 
 
-def of_others(here: Server | None, servers: Sequence[Server]) -> Check:
+def of_others(here: Server | None, servers: Sequence[Server]) -> DoctorCheck:
     """Whether another server is newer than the one to enter at (S8.43)."""
     known = [one for one in servers if one.version and not one.is_edge]
     if here is None or here.version is None:
-        return Check("others", "unknown", "the version of this server was not read")
+        return DoctorCheck("others", "unknown", "the version of this server was not read")
     newer = [one for one in known if not collect.at_least_as_new(here, one)]
     if newer:
         names = ", ".join(f"{one.name} ({one.product})" for one in newer[:5])
         return _bad("others", "older-than-others", f"newer: {names}")
-    return Check("others", "ok", f"{len(servers)} servers, none newer than this one")
+    return DoctorCheck("others", "ok", f"{len(servers)} servers, none newer than this one")
 
 
 def _line(text: str) -> str:

@@ -20,7 +20,7 @@ from mailflow.sources.shell import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class SetupCause:
     """One way in which the set-up can be wrong.
 
     Attributes:
@@ -39,269 +39,269 @@ _LISTENER = (
     "quickconfig` makes the listener for HTTP, `winrm quickconfig -transport:https` for HTTPS."
 )
 
-CAUSES: Mapping[str, Cause] = MappingProxyType(
+CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
         # -- the way -------------------------------------------------------------------------------
-        "no-such-name": Cause(
+        "no-such-name": SetupCause(
             "unreachable",
             "No address is known for this name.",
             "Use the full name of the server, or say where it is with --resolve NAME=ADDRESS.",
         ),
-        "no-route": Cause(
+        "no-route": SetupCause(
             "unreachable",
             "No route leads to this address.",
             "Check the address, the VPN and the routing of this machine.",
         ),
-        "port-closed": Cause(
+        "port-closed": SetupCause(
             "unreachable",
             "The server is there, and nothing listens on this port.",
             _LISTENER,
         ),
-        "port-silent": Cause(
+        "port-silent": SetupCause(
             "unreachable",
             "Nothing answers on this port: a firewall drops the packets, or the server is down.",
             "Check that the server is up, and open 5986 (HTTPS) or 5985 (HTTP) on the way to it.",
         ),
-        "network": Cause(
+        "network": SetupCause(
             "unreachable",
             "The connection failed.",
             "Try again; if it stays so, look at the network between here and the server.",
         ),
-        "server-busy": Cause(
+        "server-busy": SetupCause(
             "unreachable",
             "The server's web service answers that WinRM is not available.",
             "On the server, check that the service WinRM runs (`Get-Service WinRM`).",
         ),
-        "dropped": Cause(
+        "dropped": SetupCause(
             "protocol",
             "The connection was cut in the middle of an answer.",
             "Try again; if it stays so, look for a firewall or load balancer on the way.",
         ),
-        "silent": Cause(
+        "silent": SetupCause(
             "timed-out",
             "The server took the request and stayed silent.",
             "Check the load of the server and its WinRM service; a restart of WinRM may be needed.",
         ),
-        "deadline": Cause(
+        "deadline": SetupCause(
             "timed-out",
             "The time was over before the whole answer was there.",
             "Give it more time, or find out what keeps the server from answering.",
         ),
-        "endless": Cause(
+        "endless": SetupCause(
             "protocol",
             "The server sent more than any answer can hold; the rest was not read.",
             "Check what answers there; it does not behave like WinRM.",
         ),
-        "not-winrm": Cause(
+        "not-winrm": SetupCause(
             "protocol",
             "A web server answers there, and it is not WinRM.",
             "Check name and port: 5986 for HTTPS, 5985 for HTTP. " + _LISTENER,
         ),
-        "garbage": Cause(
+        "garbage": SetupCause(
             "protocol",
             "The answer cannot be understood.",
             "Check that no proxy or load balancer stands between here and the server.",
         ),
-        "cut-answer": Cause(
+        "cut-answer": SetupCause(
             "protocol",
             "The answer came damaged or incomplete.",
             "Try again; if it stays so, look at what stands between here and the server.",
         ),
-        "shell-gone": Cause(
+        "shell-gone": SetupCause(
             "protocol",
             "The server closed the shell before the answer was complete.",
             "Check whether WinRM was restarted, or its memory quota for shells is too small.",
         ),
         # -- TLS -----------------------------------------------------------------------------------
-        "not-tls": Cause(
+        "not-tls": SetupCause(
             "tls",
             "What listens on this port speaks no TLS.",
             "Use the port for HTTPS (5986), or winrm+http:// for a listener without TLS.",
         ),
-        "tls-too-old": Cause(
+        "tls-too-old": SetupCause(
             "tls",
             "The server knows only versions of TLS older than 1.2.",
             "Enable TLS 1.2 on the server, or use winrm+http:// with Kerberos or NTLM, which "
             "encrypt the messages themselves.",
         ),
-        "tls-unknown-issuer": Cause(
+        "tls-unknown-issuer": SetupCause(
             "tls",
             "The server's certificate comes from an issuer that this machine does not trust.",
             "Export the root certificate of your company's authority as PEM and name it with --ca.",
         ),
-        "tls-wrong-name": Cause(
+        "tls-wrong-name": SetupCause(
             "tls",
             "The server's certificate is for another name.",
             "Use a name that stands in the certificate, or give the listener a certificate for "
             "this name. With --resolve that name can point to any address.",
         ),
-        "tls-expired": Cause(
+        "tls-expired": SetupCause(
             "tls",
             "The server's certificate has expired.",
             "Renew the certificate and give it to the WinRM listener.",
         ),
-        "tls-not-yet-valid": Cause(
+        "tls-not-yet-valid": SetupCause(
             "tls",
             "The server's certificate is not valid yet.",
             "Check the clock of this machine and the certificate's first day.",
         ),
-        "tls-client-certificate": Cause(
+        "tls-client-certificate": SetupCause(
             "tls",
             "The server refused the client certificate.",
             "Check that the server trusts its issuer and that it has not expired.",
         ),
-        "client-key": Cause(
+        "client-key": SetupCause(
             "tls",
             "Client certificate and key cannot be used: they do not belong together, are no PEM, "
             "or the key is encrypted with another password.",
             "Check with `openssl x509 -in CERT -noout -pubkey` and `openssl pkey -in KEY -pubout`.",
         ),
-        "tls-failed": Cause(
+        "tls-failed": SetupCause(
             "tls",
             "No TLS connection came about.",
             "Check the certificate of the WinRM listener and the versions of TLS on both sides.",
         ),
         # -- log-on --------------------------------------------------------------------------------
-        "clock-skew": Cause(
+        "clock-skew": SetupCause(
             "log-on",
             "The clocks differ by more than the five minutes that Kerberos allows.",
             "Set the clock of this machine, of the server and of the domain controller.",
         ),
-        "wrong-password": Cause(
+        "wrong-password": SetupCause(
             "log-on",
             "The server refused user name and password.",
             "Check both. Write the user as DOMAIN\\user or user@domain.",
         ),
-        "password-expired": Cause(
+        "password-expired": SetupCause(
             "log-on",
             "The password of this account has expired, or must be changed first.",
             "Log on to a Windows machine and change it.",
         ),
-        "account-locked": Cause(
+        "account-locked": SetupCause(
             "log-on",
             "This account is locked or disabled.",
             "Ask the administrators of the domain.",
         ),
-        "no-ticket": Cause(
+        "no-ticket": SetupCause(
             "log-on",
             "There is no Kerberos ticket.",
             "Get one with `kinit -f user@DOMAIN`, or log on with --auth ntlm and --user.",
         ),
-        "ticket-expired": Cause(
+        "ticket-expired": SetupCause(
             "log-on",
             "The Kerberos ticket has expired.",
             "Get a new one with `kinit -f user@DOMAIN`.",
         ),
-        "unknown-spn": Cause(
+        "unknown-spn": SetupCause(
             "log-on",
             "Kerberos knows no server of this name.",
             "Use the server's own full name, not an alias, a load balancer's or an address; "
             "`setspn -L SERVER` shows the names that are registered.",
         ),
-        "no-kdc": Cause(
+        "no-kdc": SetupCause(
             "log-on",
             "No domain controller can be reached for Kerberos.",
             "Check the realm in krb5.conf and port 88 of the domain controllers.",
         ),
-        "ticket-refused": Cause(
+        "ticket-refused": SetupCause(
             "log-on",
             "The server refused the Kerberos ticket: it was made for another account or key.",
             "Check that the name HTTP/SERVER is registered once, and for the server's own account "
             "(`setspn -X`); destroy old tickets with `kdestroy`.",
         ),
-        "kerberos-failed": Cause(
+        "kerberos-failed": SetupCause(
             "log-on",
             "Kerberos failed.",
             "Try `kinit` and `kvno HTTP/SERVER`, which say more.",
         ),
-        "kerberos-missing": Cause(
+        "kerberos-missing": SetupCause(
             "log-on",
             "The library for Kerberos is not installed here.",
             "Install it (`run.py setup --kerberos`), or log on with --auth ntlm.",
         ),
-        "certificate-refused": Cause(
+        "certificate-refused": SetupCause(
             "log-on",
             "The server does not know whose certificate this is.",
             "On the server, map it to an account (New-Item WSMan:\\localhost\\ClientCertificate) "
             "and allow it in winrm/config/service/auth.",
         ),
-        "auth-not-offered": Cause(
+        "auth-not-offered": SetupCause(
             "log-on",
             "The server does not offer this kind of log-on.",
             "Choose another with --auth, or allow it on the server "
             "(`winrm get winrm/config/service/auth` shows what is allowed).",
         ),
-        "unencrypted-refused": Cause(
+        "unencrypted-refused": SetupCause(
             "log-on",
             "The server refuses messages that are not encrypted.",
             "Use winrm:// (HTTPS), or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
         ),
-        "log-on-lost": Cause(
+        "log-on-lost": SetupCause(
             "log-on",
             "The server did not accept the log-on any more in the middle of the work.",
             "Try again; with Kerberos get a new ticket first.",
         ),
-        "log-on-failed": Cause(
+        "log-on-failed": SetupCause(
             "log-on",
             "The log-on failed.",
             "Check the user's name and the kind of log-on (--auth).",
         ),
-        "access-denied": Cause(
+        "access-denied": SetupCause(
             "denied",
             "The log-on succeeded, and this account may not use WinRM on the server.",
             "Put the account into the server's group Remote Management Users or Administrators.",
         ),
-        "forbidden": Cause(
+        "forbidden": SetupCause(
             "denied",
             "The server forbids access, whoever asks.",
             "Check on the server which addresses WinRM answers (`winrm get winrm/config/service`: "
             "IPv4Filter, IPv6Filter), and that no proxy stands before it.",
         ),
-        "ntlm-refused": Cause(
+        "ntlm-refused": SetupCause(
             "log-on",
             "The server offers Negotiate and refuses NTLM.",
             "Log on with --auth kerberos, or ask whether policy restricts NTLM.",
         ),
         # -- beyond the log-on ---------------------------------------------------------------------
-        "shell-quota": Cause(
+        "shell-quota": SetupCause(
             "quota",
             "This user has as many shells open on the server as are allowed.",
             "Wait until the others end, or close them: restarting WinRM on the server closes all.",
         ),
-        "no-powershell": Cause(
+        "no-powershell": SetupCause(
             "failed",
             "The server did not start powershell.exe.",
             "Check on the server that powershell.exe is on the PATH and that policy allows it.",
         ),
-        "script-blocked": Cause(
+        "script-blocked": SetupCause(
             "failed",
             "PowerShell runs there, and a policy keeps our script from running.",
             "Have Invoke-MailFlow.ps1 allowed (AppLocker, WDAC, antivirus), or run "
             "Collect-MailFlow.ps1 in the Exchange Management Shell and read its folder.",
         ),
-        "exchange-not-found": Cause(
+        "exchange-not-found": SetupCause(
             "no-exchange",
             "Neither Exchange's endpoint nor its snap-in is there.",
             "Name an Exchange server; on Edge and 2007 use the snap-in.",
         ),
-        "exchange-refused": Cause(
+        "exchange-refused": SetupCause(
             "log-on",
             "Exchange's own endpoint refused this account.",
             "Give the account a role group in Exchange (View-Only Organization Management, S8.02) "
             "and remote PowerShell (Set-User -RemotePowerShellEnabled), and check the password.",
         ),
-        "double-hop": Cause(
+        "double-hop": SetupCause(
             "double-hop",
             "The log-on ends at the server and may not go on to Exchange's endpoint (S8.23).",
             "Give user and password (--auth ntlm or credssp), get a ticket that may be forwarded "
             "(`kinit -f`), or run Collect-MailFlow.ps1 on the server and read its folder.",
         ),
-        "rights-missing": Cause(
+        "rights-missing": SetupCause(
             "denied",
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
             "Put the account into the role group View-Only Organization Management (8.8).",
         ),
-        "older-than-others": Cause(
+        "older-than-others": SetupCause(
             "refused",
             "Other servers are newer than this one, whose shell cannot show them rightly (S8.43).",
             "Enter the organisation at its newest server.",

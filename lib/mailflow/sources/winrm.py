@@ -67,7 +67,7 @@ UTF8 = 65001
 logging.getLogger("winrm").addHandler(logging.NullHandler())
 
 
-class Place(NamedTuple):
+class WinrmPlace(NamedTuple):
     """Where to connect for a server: an address, and a port where it is not the usual one."""
 
     address: str
@@ -106,7 +106,7 @@ class Target:
     ca: str = ""
     cert: str = ""
     key: str = ""
-    resolve: Mapping[str, Place] = field(default_factory=dict)
+    resolve: Mapping[str, WinrmPlace] = field(default_factory=dict)
     way: str = "session"
     call_seconds: int = 60
     open_seconds: float = 20.0
@@ -134,7 +134,7 @@ class Target:
                 f"--auth {self.auth} needs a password: --password-env NAME or --keyring ENTRY"
             )
 
-    def place(self, server: str) -> Place | None:
+    def place(self, server: str) -> WinrmPlace | None:
         """Where `resolve` says that a server is, under its full or its short name (S4.32)."""
         wanted = server.strip().rstrip(".").casefold()
         if wanted in self.resolve:
@@ -506,7 +506,7 @@ class _Line:
         self.budget: Budget = Budget(POLL_SECONDS + 10)
         self.adapter: Adapter | None = None
         self._target = target
-        self._place = target.place(server) or Place(server)
+        self._place = target.place(server) or WinrmPlace(server)
         name = f"[{server}]" if ":" in server else server.rstrip(".")
         self._port = target.usual_port
         user, password = _names_for(target)

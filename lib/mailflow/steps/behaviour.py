@@ -29,7 +29,7 @@ from mailflow.exchange.servers import Server
 from mailflow.phrases import joined
 from mailflow.repair.claim import name_of
 from mailflow.snapshot import Snapshot
-from mailflow.steps.comparison import Comparison, OwnAddresses, Renamed, Treated, Way
+from mailflow.steps.comparison import ChangedPath, Comparison, OwnAddresses, Renamed, Treated
 
 
 def compare(before: Snapshot, after: Snapshot) -> Comparison:
@@ -198,7 +198,7 @@ class _Sides:
         )
 
 
-def _ways(before: Snapshot, after: Snapshot) -> Iterator[Way]:
+def _ways(before: Snapshot, after: Snapshot) -> Iterator[ChangedPath]:
     """Ways that both snapshots have and that are judged otherwise."""
     old, new = (_by_way(replace(org, only=frozenset())) for org in (before, after))
     for key, paths in old.items():
@@ -209,7 +209,7 @@ def _ways(before: Snapshot, after: Snapshot) -> Iterator[Way]:
         if was != will:
             first = paths[0]
             names = first.sender.name, first.target.name
-            yield Way(*names, was, will, _answered(paths), _answered(others))
+            yield ChangedPath(*names, was, will, _answered(paths), _answered(others))
 
 
 def _by_way(org: Snapshot) -> Mapping[tuple[str, str], list[MailPath]]:

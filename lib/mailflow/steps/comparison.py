@@ -57,7 +57,7 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ChangedPath:
     """A way between two servers that is judged otherwise.
 
     Attributes:
@@ -105,7 +105,7 @@ class Comparison:
     """
 
     treated: tuple[Treated, ...] = ()
-    ways: tuple[Way, ...] = ()
+    ways: tuple[ChangedPath, ...] = ()
     access: tuple[AccessChange, ...] = ()
     renamed: tuple[Renamed, ...] = ()
     addresses: tuple[OwnAddresses, ...] = ()
@@ -336,8 +336,8 @@ def _summary(found: Comparison) -> Iterator[str]:
     yield from (f"{head}: {joined(names)}." for head, names in missing.items() if names)
 
 
-def _ways_by_kind(ways: Iterable[Way]) -> Mapping[str, list[Way]]:
-    kinds: dict[str, list[Way]] = {}
+def _ways_by_kind(ways: Iterable[ChangedPath]) -> Mapping[str, list[ChangedPath]]:
+    kinds: dict[str, list[ChangedPath]] = {}
     for one in ways:
         kinds.setdefault(_JUDGED[one.was, one.will], []).append(one)
     return kinds

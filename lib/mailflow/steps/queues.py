@@ -11,7 +11,7 @@ from mailflow.exchange.queues import Moment, Queue
 from mailflow.phrases import clock, counted, joined, span
 from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
-from mailflow.steps.verdict import Stuck
+from mailflow.steps.verdict import StuckRecord
 from mailflow.table import Table
 
 EXPIRY = timedelta(days=2)
@@ -95,7 +95,7 @@ def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
     return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
 
 
-def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> Stuck | None:
+def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> StuckRecord | None:
     """Messages, age and expiry of the stuck queues, as far as known; None where none is stuck.
 
     Ages are given only where FirstRetryTime came with a zone; a printed time stays text.
@@ -111,7 +111,7 @@ def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> Stuck | None:
     ]
     moment = as_of(org)
     since = min(first, default=None)
-    return Stuck(
+    return StuckRecord(
         messages=None if None in counts else sum(count or 0 for count in counts),
         queues=len(stuck),
         since=iso(since),

@@ -6,20 +6,20 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing
-from mailflow.checks.check import Finding as Typed
+from mailflow.checks.check import Finding
 from mailflow.exchange import commands
 from mailflow.phrases import joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.verdict import Changed, Finding, NextStep, Verdict
+from mailflow.steps.verdict import Changed, FindingRecord, NextStep, Verdict
 
 
-def told(finding: Typed, plan: Repair, unread: Sequence[Unread]) -> Finding:
+def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRecord:
     """A finding as `findings.json` and people have it, with its part of the repair."""
     server = finding.server.name if finding.server else None
     connector = finding.connector.identity if finding.connector else None
     edits = _edits(finding, plan)
-    return Finding(
+    return FindingRecord(
         cause=finding.id,
         state=finding.state,
         server=server,
@@ -40,7 +40,7 @@ def told(finding: Typed, plan: Repair, unread: Sequence[Unread]) -> Finding:
     )
 
 
-def reading_of(findings: Sequence[Typed]) -> str:
+def reading_of(findings: Sequence[Finding]) -> str:
     """What the evidence of findings of one check and state says."""
     first = findings[0]
     if first.state == "not-applicable":
@@ -48,7 +48,7 @@ def reading_of(findings: Sequence[Typed]) -> str:
     return first.check.explain(findings) + first.note
 
 
-def verdict_of(findings: Iterable[Typed], *, lacks: bool) -> Verdict:
+def verdict_of(findings: Iterable[Finding], *, lacks: bool) -> Verdict:
     """What findings add up to; `lacks`: something was not read that could have shown a fault."""
     states = {each.state for each in findings}
     if "found" in states:
@@ -71,13 +71,13 @@ def matters(row: Unread, beside: Collection[str]) -> bool:
     return row.what not in beside and row.what.partition(" ")[0] not in beside
 
 
-def retries(findings: Iterable[Typed], plan: Repair) -> tuple[str, ...]:
+def retries(findings: Iterable[Finding], plan: Repair) -> tuple[str, ...]:
     """The commands that retry the queues of what the repair mends, each once."""
     mended = (each for each in findings if _edits(each, plan))
     return _distinct(line for each in mended for line in _retry(each))
 
 
-def next_steps(findings: Sequence[Typed], plan: Repair) -> tuple[NextStep, ...]:
+def next_steps(findings: Sequence[Finding], plan: Repair) -> tuple[NextStep, ...]:
     """What to do besides the commands of the repair, each thing once.
 
     First why there is no repair; then what found causes advise that no command of a receive
@@ -116,7 +116,7 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)
 
 
-def _edits(finding: Typed, plan: Repair) -> tuple[Edit, ...]:
+def _edits(finding: Finding, plan: Repair) -> tuple[Edit, ...]:
     """The part of the repair that takes a finding away."""
     if finding.state != "found" or finding.server is None:
         return ()
@@ -124,7 +124,7 @@ def _edits(finding: Typed, plan: Repair) -> tuple[Edit, ...]:
     return plan.of(finding.check, finding.server.name, connector)
 
 
-def _remedy(finding: Typed, plan: Repair, edits: Sequence[Edit]) -> str:
+def _remedy(finding: Finding, plan: Repair, edits: Sequence[Edit]) -> str:
     """What to do, in words: the repair, why there is none, or what to look at."""
     if finding.state not in ("found", "unknown"):
         return ""
@@ -136,7 +136,7 @@ def _remedy(finding: Typed, plan: Repair, edits: Sequence[Edit]) -> str:
     return advice
 
 
-def _retry(finding: Typed) -> Iterable[str]:
+def _retry(finding: Finding) -> Iterable[str]:
     """For numbered queues: it does nothing for the unreachable queue (S8.74).
 
     A queue whose number the export lost is left out: by next hop several might be meant (4.3).
@@ -155,7 +155,7 @@ def _changes(edit: Edit) -> Iterable[Changed]:
         yield Changed(**change.as_json(), command=edit.command, rollback=edit.undo)
 
 
-def _missing(finding: Typed, unread: Sequence[Unread]) -> tuple[int, ...]:
+def _missing(finding: Finding, unread: Sequence[Unread]) -> tuple[int, ...]:
     """Which rows of missing data an undetermined finding waits for."""
     if finding.state != "unknown":
         return ()

@@ -40,7 +40,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FindingRecord:
     """One cause at one target server and connector, in one of the four states.
 
     A key that does not apply is None or empty, never missing (contract, section 6).
@@ -82,7 +82,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Stuck:
+class StuckRecord:
     """How much waits, and since when, as far as it is known.
 
     Attributes:
@@ -156,9 +156,9 @@ class Diagnosis:
     verdict: Verdict
     headline: str
     summary: str
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingRecord, ...]
     unread: tuple[Unread, ...] = ()
-    stuck: Stuck | None = None
+    stuck: StuckRecord | None = None
     origin: str = ""
     repair: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
@@ -219,7 +219,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         unread=tuple(
             Unread(one["server"] or "", one["what"], one["why"]) for one in document["unread"]
         ),
-        stuck=Stuck(**stuck) if stuck else None,
+        stuck=StuckRecord(**stuck) if stuck else None,
         origin=document["origin"],
         repair=tuple(document["repair"]),
         undo=tuple(document["undo"]),
@@ -242,9 +242,9 @@ def _unread(row: Unread) -> dict[str, Any]:
     }
 
 
-def _entry(one: Mapping[str, Any]) -> Finding:
+def _entry(one: Mapping[str, Any]) -> FindingRecord:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
     }
     values["changes"] = tuple(Changed(**each) for each in one.get("changes", ()))
-    return Finding(**values)
+    return FindingRecord(**values)

@@ -43,7 +43,7 @@ class Solved:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """What is known to be solved.
 
     Attributes:
@@ -65,19 +65,19 @@ def file() -> Path:
     return Path(platformdirs.user_data_dir("mailflow", appauthor=False)) / "training.json"
 
 
-def read() -> Progress:
+def read() -> TrainingProgress:
     """What was solved so far; nothing where nothing was kept."""
     path = file()
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
-            return Progress({}, f"{path}: expected schema {SCHEMA}")
+            return TrainingProgress({}, f"{path}: expected schema {SCHEMA}")
         solved = {str(name): Solved(**one) for name, one in document["solved"].items()}
     except FileNotFoundError:
-        return Progress({})
+        return TrainingProgress({})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return Progress({}, f"{path}: not readable ({error})")
-    return Progress(solved)
+        return TrainingProgress({}, f"{path}: not readable ({error})")
+    return TrainingProgress(solved)
 
 
 def keep(case: str, seed: int, tries: int, hints: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mailflow.show.markup import Markup
-from mailflow.show.training import Asked, judgement
+from mailflow.show.training import QuestionAsked, judgement
 from mailflow.show.widgets_training import Form, QuestionBox
 from mailflow.snapshot import Snapshot
 
@@ -48,7 +48,7 @@ def wrong(reason: str) -> Judgement:
     return Judgement("wrong", reason)
 
 
-class Kind(Protocol):
+class QuestionKind(Protocol):
     """One kind of question. All of it is worked out of an organisation, and nothing is stored."""
 
     @property
@@ -77,7 +77,9 @@ class Question:
     Whatever is given as an answer, something is said to it, and nothing is raised.
     """
 
-    def __init__(self, name: str, kind: Kind, read: Callable[[], Snapshot], *, live: bool) -> None:
+    def __init__(
+        self, name: str, kind: QuestionKind, read: Callable[[], Snapshot], *, live: bool
+    ) -> None:
         """Make it by `Lab.ask`.
 
         Args:
@@ -167,13 +169,13 @@ class Question:
 
     # -- For whoever shows it ----------------------------------------------------------------------
 
-    def asked(self) -> Asked:
+    def asked(self) -> QuestionAsked:
         """The question as it stands."""
         options = self._kind.options(self._read())
         words = dict(options)
         given = "\n".join(words.get(one, one) for one in self._given)
         judged = self._judged
-        return Asked(
+        return QuestionAsked(
             prompt=self._prompt,
             options=options,
             how=_how(self.form),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
 from mailflow.errors import InputError
 from mailflow.sources.captures import clixml
-from mailflow.sources.captures.clixml import ClixmlReader, Entry, read_clixml, unescape
+from mailflow.sources.captures.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
 from support import each_of, needs_powershell, needs_shared, shared_files
@@ -26,11 +26,11 @@ REAL = [*shared_files("captures/*.xml"), *shared_files("captures/powershell/*.xm
 CIM = "net-ip-configuration-2016.xml"
 
 
-def entries(data: bytes | str, size: int = 0) -> list[Entry]:
+def entries(data: bytes | str, size: int = 0) -> list[ClixmlEntry]:
     """All top-level objects of a document, fed in chunks of a size (0: at once)."""
     data = data.encode() if isinstance(data, str) else data
     reader = ClixmlReader("here.xml")
-    found: list[Entry] = []
+    found: list[ClixmlEntry] = []
     for begin in range(0, len(data), size or max(1, len(data))):
         found += reader.feed(data[begin : begin + (size or len(data))])
     return found + list(reader.close())
@@ -85,7 +85,7 @@ def test_broken_off_anywhere(objects: list[Value], data: st.DataObject) -> None:
     document = Writer().document(objects).encode()
     cut = data.draw(st.integers(0, len(document) - 1))
     reader = ClixmlReader("here.xml")
-    found: list[Entry] = []
+    found: list[ClixmlEntry] = []
 
     found += reader.feed(document[:cut])
 

@@ -19,7 +19,7 @@ FORGET = "Forget the trial"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AddressQuestion:
     """What the controls say; all as texts.
 
     Attributes:
@@ -71,7 +71,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class AddressReply:
     """What comes of a question.
 
     Attributes:
@@ -98,9 +98,9 @@ class AddressExplorer(View):
 
     def __init__(
         self,
-        first: Question,
-        choices: Callable[[Question], Choices],
-        reply: Callable[[Question], Reply],
+        first: AddressQuestion,
+        choices: Callable[[AddressQuestion], Choices],
+        reply: Callable[[AddressQuestion], AddressReply],
         *,
         live: bool,
     ) -> None:
@@ -109,7 +109,7 @@ class AddressExplorer(View):
         Args:
             first: what is asked before anybody does.
             choices: what there is to pick from at a question.
-            reply: what comes of a question; says in `Reply` what is wrong with it.
+            reply: what comes of a question; says in `AddressReply` what is wrong with it.
             live: whether somebody may ask.
         """
         super().__init__(live=live)
@@ -154,7 +154,7 @@ class AddressExplorer(View):
         """Take what the controls say now."""
         if self._setting:
             return
-        self.question = Question(
+        self.question = AddressQuestion(
             server=self.server.value or "",
             port=self.port.value or "",
             local=self.local.value or "",
@@ -174,7 +174,7 @@ class AddressExplorer(View):
 
     def _other_server(self) -> None:
         """Another target: other ports, addresses, connectors; the address asked about stays."""
-        asked = Question(server=self.server.value or "", source=self.source.value)
+        asked = AddressQuestion(server=self.server.value or "", source=self.source.value)
         choices = self._choices(asked)
         ports = [value for _, value in choices.ports]
         connector = next((value for _, value in choices.connectors), "")
@@ -207,7 +207,7 @@ class AddressExplorer(View):
         self._look()
 
 
-def _answer(reply: Reply) -> Markup:
+def _answer(reply: AddressReply) -> Markup:
     html = fill("widgets/answer.html.j2", sides=reply.sides, reply=reply)
     words = [f"{one.heading}: {one.words}" for one in reply.sides]
     words += filter(None, [reply.moved, reply.trouble])
@@ -215,12 +215,12 @@ def _answer(reply: Reply) -> Markup:
     return Markup(html, visible("\n".join(words)))
 
 
-def _table(reply: Reply) -> Markup | None:
+def _table(reply: AddressReply) -> Markup | None:
     table = reply.table
     return Markup(table._repr_html_(), str(table)) if table else None
 
 
-def _rulers(reply: Reply) -> Markup | None:
+def _rulers(reply: AddressReply) -> Markup | None:
     """A ruler for each side; its title says which, also where the runbook draws the same."""
     drawn = [
         replace(one.ruler, server=f"{one.heading}: {one.ruler.server}")

@@ -44,7 +44,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ClixmlEntry:
     """One finished top-level object.
 
     Attributes:
@@ -184,7 +184,7 @@ class ClixmlReader:
         self._known_types: dict[str, tuple[str, ...]] = {}
         self._objects: dict[str, tuple[Value, int, int]] = {}  # value, weight, height
         self._forgotten = False  # whether an object went out of reach of references
-        self._finished: list[Entry] = []
+        self._finished: list[ClixmlEntry] = []
         # The text element that is open, and its text so far.
         self._in_text = False
         self._name: str | None = None
@@ -199,7 +199,7 @@ class ClixmlReader:
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.EntityDeclHandler = self._refuse
 
-    def feed(self, chunk: bytes) -> Iterator[Entry]:
+    def feed(self, chunk: bytes) -> Iterator[ClixmlEntry]:
         """Read on; yield the objects that are finished now."""
         if self._head is not None:
             self._head += chunk
@@ -210,7 +210,7 @@ class ClixmlReader:
         for begin in range(0, len(view), _SLICE):
             yield from self._parse(view[begin : begin + _SLICE], final=False)
 
-    def close(self) -> Iterator[Entry]:
+    def close(self) -> Iterator[ClixmlEntry]:
         """Say that there is nothing more; yield what that finishes."""
         if self._head is not None:
             begin, self._head = _without_first_line(self._head), None
@@ -219,7 +219,7 @@ class ClixmlReader:
             yield from self._parse(begin, final=False)
         yield from self._parse(b"", final=True)
 
-    def _parse(self, data: bytes | memoryview, *, final: bool) -> Iterator[Entry]:
+    def _parse(self, data: bytes | memoryview, *, final: bool) -> Iterator[ClixmlEntry]:
         fault = None
         try:
             self._parser.Parse(data, final)
@@ -430,7 +430,7 @@ class ClixmlReader:
         self._top.weight = 1
         self._top.height = 0
         line = self._parser.CurrentLineNumber
-        self._finished.append(Entry(types, value, stream, self._count, line))
+        self._finished.append(ClixmlEntry(types, value, stream, self._count, line))
 
     def _remember(self, ref: str, what: tuple[Value, int, int]) -> None:
         objects = self._objects
@@ -487,13 +487,13 @@ def read_clixml(chunks: Iterable[bytes], place: str) -> Reading:
     return reading
 
 
-def _entries(reader: ClixmlReader, chunks: Iterable[bytes]) -> Iterator[Entry]:
+def _entries(reader: ClixmlReader, chunks: Iterable[bytes]) -> Iterator[ClixmlEntry]:
     for chunk in chunks:
         yield from reader.feed(chunk)
     yield from reader.close()
 
 
-def _add(reading: Reading, entry: Entry, place: str) -> None:
+def _add(reading: Reading, entry: ClixmlEntry, place: str) -> None:
     """Put an object where it belongs: a row, something of another cmdlet, or a failure."""
     where = f"{place}, object {entry.number}, line {entry.line}"
     value = entry.value

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import PROPERTIES, Kind, cmdlet_of, describe
+from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, cmdlet_of, describe
 from mailflow.sources.captures.pieces import Evidence, join
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import Lost, Reading, Row, Value
@@ -391,15 +391,15 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
     return Row(cmdlet, values, f"{place}, line {block.line}", computer, named)
 
 
-def _value(one: _Property, kind: Kind, evidence: tuple[Evidence, Evidence]) -> Value:
+def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence]) -> Value:
     together = "".join(piece.strip() for piece in one.pieces)
-    braced = kind is Kind.LIST and together.startswith("{")
+    braced = kind is ValueKind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")
     if one.torn and not whole:
         return Lost("its lines lost their indent: where it ends can't be told", together)
     # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
-    told_by_commas = kind is Kind.LIST and (braced or "," in together)
-    if told_by_commas or kind not in (Kind.LIST, Kind.TEXT, Kind.TIME):
+    told_by_commas = kind is ValueKind.LIST and (braced or "," in together)
+    if told_by_commas or kind not in (ValueKind.LIST, ValueKind.TEXT, ValueKind.TIME):
         return printed_value(kind, together)
     text = join(one.pieces, evidence[0])
     if text is None:

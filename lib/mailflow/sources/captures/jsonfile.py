@@ -11,7 +11,7 @@ from typing import Any
 
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import Kind, cmdlet_of, describe
+from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
 
@@ -161,28 +161,28 @@ def _add(reading: Reading, one: Any, where: str, place: str) -> None:  # noqa: A
     reading.cmdlets.add(cmdlet)
 
 
-def _value(kind: Kind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
+def _value(kind: ValueKind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
     if isinstance(value, _Object):
         return _object_value(kind, value)
     if isinstance(value, list):
-        if kind is Kind.LIST:
+        if kind is ValueKind.LIST:
             return Items(tuple(_element(one) for one in value))
-        return Items(tuple(_value(Kind.TEXT, one, owner) for one in value))
+        return Items(tuple(_value(ValueKind.TEXT, one, owner) for one in value))
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
-        return Enumeration(None, value) if kind is Kind.ENUM else value
-    if kind is Kind.TIME:
+        return Enumeration(None, value) if kind is ValueKind.ENUM else value
+    if kind is ValueKind.TIME:
         return _time(value)
     return printed_value(kind, value)
 
 
-def _object_value(kind: Kind, value: _Object) -> Value:
+def _object_value(kind: ValueKind, value: _Object) -> Value:
     if not value.pairs:
         return Lost(_DEPTH)
-    if kind is Kind.ENUM:
+    if kind is ValueKind.ENUM:
         return _enumeration(value)
-    if kind is Kind.LIST:
+    if kind is ValueKind.LIST:
         # One value where a list is expected; or a list with members of its own.
         inner = value.get("value")
         return (
@@ -190,7 +190,7 @@ def _object_value(kind: Kind, value: _Object) -> Value:
             if isinstance(inner, list)
             else Items((_element(value),))
         )
-    if kind is Kind.TIME:
+    if kind is ValueKind.TIME:
         # Windows PowerShell writes {"value": "/Date(...)/", "DisplayHint": 2, "DateTime": "..."}.
         inner = value.get("value")
         return _time(inner) if isinstance(inner, str) else Lost(_NO_TEXT)
@@ -303,4 +303,4 @@ def _time(text: str) -> Value:
             return datetime.fromisoformat(f"{iso[1]}{iso[2] or ''}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):
         return text
-    return printed_value(Kind.TIME, text)
+    return printed_value(ValueKind.TIME, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailflow.sources.captures.cmdlets import PROPERTIES, Kind
+from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
 from mailflow.sources.row import Enumeration, Items, Lost, Value
 
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -18,33 +18,33 @@ _TYPE_NAME = re.compile(
 _BLANKS = re.compile(r"[,;\s]+")
 
 
-def kinds_of(cmdlet: str) -> dict[str, tuple[str, Kind]]:
+def kinds_of(cmdlet: str) -> dict[str, tuple[str, ValueKind]]:
     """Folded property name to its name and kind; what a cmdlet's rows hold and nothing else."""
     return {name.casefold(): (name, kind) for name, kind in PROPERTIES[cmdlet].items()}
 
 
-def printed_value(kind: Kind, text: str) -> Value:
+def printed_value(kind: ValueKind, text: str) -> Value:
     """The value of a property from its whole text; text stays text where it isn't as expected.
 
     Nothing is dropped: an enumeration, a number or a truth value that does not look like one comes
     back as the text it is, for the caller to call unreadable.
     """
     bare = text.strip()
-    if kind is Kind.LIST:
+    if kind is ValueKind.LIST:
         return printed_list(bare)
     if not bare:
         return ""
-    if kind is Kind.ENUM:
+    if kind is ValueKind.ENUM:
         if _INTEGER.fullmatch(bare):
             return Enumeration(None, int(bare))
         return Enumeration(", ".join(part.strip() for part in bare.split(",")), None)
-    if kind is Kind.BOOLEAN:
+    if kind is ValueKind.BOOLEAN:
         return {"true": True, "false": False}.get(bare.casefold(), bare)
-    if kind is Kind.INTEGER and _INTEGER.fullmatch(bare):
+    if kind is ValueKind.INTEGER and _INTEGER.fullmatch(bare):
         return int(bare)
-    if kind is Kind.REAL and _REAL.fullmatch(bare):
+    if kind is ValueKind.REAL and _REAL.fullmatch(bare):
         return float(bare.replace(",", "."))
-    if kind is Kind.TIME:
+    if kind is ValueKind.TIME:
         # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (17.3).
         return bare.replace("\u202f", " ")
     return bare

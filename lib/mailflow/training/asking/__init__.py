@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mailflow.lab.practice import Practice
-from mailflow.training.asking.causes import Cause, Conclusion, Where
-from mailflow.training.asking.connectors import Answers, AnswersNext, Caught, Port, elsewhere
-from mailflow.training.asking.missing import Missing
-from mailflow.training.asking.queues import GaveUp, Stuck
-from mailflow.training.asking.repair import Repair
-from mailflow.training.question import Kind
+from mailflow.training.asking.causes import CauseQuestion, ConclusionQuestion, WhereQuestion
+from mailflow.training.asking.connectors import (
+    AcceptingQuestion,
+    CaughtQuestion,
+    NextAcceptingQuestion,
+    PortQuestion,
+    elsewhere,
+)
+from mailflow.training.asking.missing import MissingQuestion
+from mailflow.training.asking.queues import GaveUpQuestion, StuckQuestion
+from mailflow.training.asking.repair import RepairQuestion
+from mailflow.training.question import QuestionKind
 
-KINDS: Mapping[str, Callable[[Callable[[], Practice]], Kind]] = {
-    "which-queues": lambda _: Stuck(),
-    "who-gave-up": lambda _: GaveUp(),
-    "which-port": lambda _: Port(),
-    "who-answers": lambda _: Answers(),
-    "who-answers-elsewhere": lambda _: Answers(elsewhere),
-    "who-answers-next": lambda _: AnswersNext(),
-    "which-addresses": lambda _: Caught(),
-    "which-servers": lambda _: Where(),
-    "what-cause": lambda _: Cause(),
-    "what-verdict": lambda _: Conclusion(),
-    "what-is-missing": lambda _: Missing(),
-    "what-repair": Repair,
+KINDS: Mapping[str, Callable[[Callable[[], Practice]], QuestionKind]] = {
+    "which-queues": lambda _: StuckQuestion(),
+    "who-gave-up": lambda _: GaveUpQuestion(),
+    "which-port": lambda _: PortQuestion(),
+    "who-answers": lambda _: AcceptingQuestion(),
+    "who-answers-elsewhere": lambda _: AcceptingQuestion(elsewhere),
+    "who-answers-next": lambda _: NextAcceptingQuestion(),
+    "which-addresses": lambda _: CaughtQuestion(),
+    "which-servers": lambda _: WhereQuestion(),
+    "what-cause": lambda _: CauseQuestion(),
+    "what-verdict": lambda _: ConclusionQuestion(),
+    "what-is-missing": lambda _: MissingQuestion(),
+    "what-repair": RepairQuestion,
 }
 """Name to what makes the question; it gets what gives a copy of the practice."""

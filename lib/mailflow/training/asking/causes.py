@@ -42,7 +42,7 @@ _ENDS = {
 }
 
 
-class Cause:
+class CauseQuestion:
     """What is wrong; judged by the findings (contract, section 6)."""
 
     form: Form = "one"
@@ -101,7 +101,7 @@ class Cause:
         return (_expected(findings(org))[0],)
 
 
-class Conclusion:
+class ConclusionQuestion:
     """Which verdict can be given (contract, section 6)."""
 
     form: Form = "one"
@@ -150,7 +150,7 @@ class Conclusion:
         return (findings(org).verdict,)
 
 
-class Where:
+class WhereQuestion:
     """On which servers the fault is."""
 
     form: Form = "several"

@@ -23,7 +23,7 @@ NOT_KNOWN = "not-known"
 NO_WAY = "No way between two servers is known at this moment, so there is nothing to ask here."
 
 
-class Answers:
+class AcceptingQuestion:
     """Which connector answers a server on another one (S1.10 to S1.18)."""
 
     form: Form = "one"
@@ -129,7 +129,7 @@ class Answers:
         )
 
 
-class AnswersNext(Answers):
+class NextAcceptingQuestion(AcceptingQuestion):
     """Who would answer if the connector that does no longer listed the address (design 1.2)."""
 
     def prompt(self, org: Snapshot) -> str:
@@ -162,7 +162,7 @@ def elsewhere(org: Snapshot) -> MailPath | None:
     return way_that_works(org, first) if first else None
 
 
-class Port:
+class PortQuestion:
     """Where mail from one server lands on another (S4.02 to S4.05)."""
 
     form: Form = "one"
@@ -225,7 +225,7 @@ _PORTS = {
 }
 
 
-class Caught:
+class CaughtQuestion:
     """Which servers' addresses a custom connector catches and lets not in (C1, C16)."""
 
     form: Form = "text"

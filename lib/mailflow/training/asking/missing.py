@@ -25,7 +25,7 @@ _WHY_READ = {
 }
 
 
-class Missing:
+class MissingQuestion:
     """What was not read and could change the verdict."""
 
     form: Form = "several"

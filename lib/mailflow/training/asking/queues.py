@@ -16,7 +16,7 @@ from mailflow.training.question import Judgement, Options, half, right, wrong
 NONE = "none"
 
 
-class Stuck:
+class StuckQuestion:
     """Which queues are stuck (contract 8.4, S4.42 to S4.44)."""
 
     form: Form = "several"
@@ -125,7 +125,7 @@ _WHO = {
 }
 
 
-class GaveUp:
+class GaveUpQuestion:
     """Who ended the conversation, by the error text of the largest stuck queue (S5.01, 6.2)."""
 
     form: Form = "one"

@@ -35,7 +35,7 @@ NOTHING = "none"
 _NOT_LISTENING = "target-refuses"
 
 
-class Repair:
+class RepairQuestion:
     """Commands that mend what is wrong, and break nothing else."""
 
     form: Form = "lines"
