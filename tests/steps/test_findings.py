@@ -618,6 +618,23 @@ def test_edge_reaches_the_front_end() -> None:
     assert (entry.cause, entry.senders) == (SHADOWED, ("EDGE1",))
 
 
+def test_what_the_repair_settles_is_no_next_step() -> None:
+    """S9.04: open which adapter the connection takes, but the repair changes both connectors."""
+    org = healthy().remove(r"EX16A\Relay").add_relay("EX16A", "10.0.0.11", "10.0.5.0/24")
+    org.add_relay("EX16A", "10.1.0.0/24", name="Backup", bindings="10.1.0.21:25")
+    org.set_addresses("EX10A", "10.0.0.11", "10.1.0.11")
+    org.set_addresses("EX16A", "10.0.0.21", "10.1.0.21")
+    found = findings(org.snapshot())
+
+    states = {(one.connector, one.state) for one in found.findings if one.connector}
+    assert (r"EX16A\Backup", "unknown") in states
+    assert [line.split(" -")[0] for line in found.repair] == [
+        r'Set-ReceiveConnector "EX16A\Relay"',
+        r'Set-ReceiveConnector "EX16A\Backup"',
+    ]
+    assert found.next_steps == ()
+
+
 def test_family_that_the_adapters_lack_is_not_in_use() -> None:
     """Adapters list all a server has: without IPv6 there, an IPv6 range catches nobody (S9.10)."""
     org = healthy()

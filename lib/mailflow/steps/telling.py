@@ -82,7 +82,7 @@ def next_steps(findings: Sequence[Finding], plan: Repair) -> tuple[NextStep, ...
 
     First why there is no repair; then what found causes advise that no command of a receive
     connector mends; then what undetermined ones wait for. What several of them wait for is named
-    once, with one command.
+    once, with one command. What is open of a connector that the repair changes is settled by it.
     """
     steps = [NextStep(each.text, each.command) for each in plan.refused]
     for each in findings:
@@ -92,8 +92,10 @@ def next_steps(findings: Sequence[Finding], plan: Repair) -> tuple[NextStep, ...
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
     for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
         steps += _how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet])
+    settled = {edit.identity for edit in plan.edits}
     for each in waiting:
-        if not any(path.missing for path in each.paths):
+        is_settled = each.connector is not None and each.connector.identity in settled
+        if not is_settled and not any(path.missing for path in each.paths):
             lines = (each.check.advise(each) or reading_of([each])).splitlines()
             steps += map(NextStep, lines)
     return tuple(dict.fromkeys(steps))
