@@ -228,13 +228,13 @@ CARDS = (
             "The error is 5.7.3.",
         ),
         confirm=(
-            "w32tm /query /status (on both servers)",
+            "On both servers: w32tm /query /status",
             "setspn -Q SMTPSVC/{target}",
             "setspn -X",
             "nltest /sc_verify:{domain}",
             (
-                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn (the Fqdn of "
-                "the default connector has to be the server's own)"
+                "The Fqdn of the default connector has to be the server's own: "
+                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn"
             ),
         ),
         fix=(
@@ -252,7 +252,7 @@ CARDS = (
         meaning="No TCP connection came about: nothing answered in time, or no route leads there.",
         evidence_for=("Socket error 10060, 10051 or 10065.", "The connectivity log says TimedOut."),
         evidence_against=("The connection log shows an established connection.",),
-        confirm=(REACH, "Resolve-DnsName {target}", "route print (on the sending server)"),
+        confirm=(REACH, "Resolve-DnsName {target}", "On the sending server: route print"),
         fix=("Firewall rule, route, or the host itself; then " + RETRY,),
         sources=("6.1", "6.2"),
     ),
@@ -322,7 +322,8 @@ CARDS = (
         evidence_against=("All components are Active.",),
         confirm=(
             COMPONENTS,
-            "Get-ServerComponentState {target} -Component HubTransport (and FrontendTransport)",
+            "Get-ServerComponentState {target} -Component HubTransport",
+            "Get-ServerComponentState {target} -Component FrontendTransport",
             "Get-Service -ComputerName {target} MSExchangeTransport, MSExchangeFrontEndTransport",
         ),
         fix=(
