@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
+from mailflow.apply import journal as journals
+from mailflow.apply.journal import Journal
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.unfinished import that_can_go_on
-from mailflow.apply.work import Work
+from mailflow.apply.work import Work, put_back
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
 from mailflow.lab.practice import Practice
@@ -159,3 +163,42 @@ class KillingClock:
         reply = go_on()
         self.step()
         return reply
+
+
+def killed(
+    begin: Callable[[Meddle], Bench],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    *,
+    back: bool = False,
+) -> tuple[Bench, int]:
+    """A repair, or its rollback, that was killed at this step; how many steps it made.
+
+    Args:
+        begin: makes the bench, whose journal is `home / "first"`.
+        home: its folder.
+        monkeypatch: for the writing of the journal, whose steps count as well.
+        at: the step, from 1.
+        back: kill the rollback, after the whole repair.
+    """
+    clock = KillingClock(10**9 if back else at)
+    one = begin(clock.meddle)
+    whole = journals.write_whole
+
+    def write(path: Path, text: str) -> None:
+        clock.step()
+        whole(path, text)
+        clock.step()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "write_whole", write)
+        patch.setattr(Journal, "is_being_worked_on", False)
+        try:
+            one.work.carry_out(one.confirmed)
+            if back:
+                clock.at = clock.steps + at
+                put_back(one.work.live, Journal.load(home / "first"))
+        except Killed:
+            pass
+    return one, clock.steps

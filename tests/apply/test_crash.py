@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from applying import NEW, OLD, RELAYS, Bench, Killed, KillingClock, again, bench
-from mailflow.apply import journal as journals
+from applying import NEW, OLD, RELAYS, Bench, again, bench, killed
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import outcome
 from mailflow.apply.unfinished import look_back, of_server
@@ -18,27 +17,10 @@ from mailflow.apply.work import put_back
 def _killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, back: bool = False
 ) -> tuple[Bench, int]:
-    """A repair, or its way back, that was killed at this step; how many steps it made."""
-    clock = KillingClock(10**9 if back else at)
-    one = bench(tmp_path, meddle=clock.meddle)
-    whole = journals.write_whole
-
-    def write(path: Path, text: str) -> None:
-        clock.step()
-        whole(path, text)
-        clock.step()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(journals, "write_whole", write)
-        patch.setattr(Journal, "is_being_worked_on", False)
-        try:
-            one.work.carry_out(one.confirmed)
-            if back:
-                clock.at = clock.steps + at
-                put_back(one.work.live, Journal.load(tmp_path / "first"))
-        except Killed:
-            pass
-    return one, clock.steps
+    """The article's repair, or its rollback, that was killed at this step."""
+    return killed(
+        lambda meddle: bench(tmp_path, meddle=meddle), tmp_path, monkeypatch, at, back=back
+    )
 
 
 def _told(one: Bench, tmp_path: Path) -> list[str] | None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from applying import Bench, Killed, KillingClock, Meddle, again
+from applying import Bench, Meddle, again, killed
 from kinds import FRONT, KINDS, RELAY, practice_with
 from mailflow.analysis.change import PARAMETERS, Parameter, fingerprint
-from mailflow.apply import journal as journals
 from mailflow.apply.journal import Journal
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.unfinished import look_back, of_server
@@ -241,26 +240,7 @@ def _killed(
     kind: str, home: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, back: bool = False
 ) -> tuple[Bench, int]:
     """A repair, or its rollback, killed at this step; how many steps it made."""
-    clock = KillingClock(10**9 if back else at)
-    one = _bench(kind, home, clock.meddle)
-    whole = journals.write_whole
-
-    def write(path: Path, text: str) -> None:
-        clock.step()
-        whole(path, text)
-        clock.step()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(journals, "write_whole", write)
-        patch.setattr(Journal, "is_being_worked_on", False)
-        try:
-            one.work.carry_out(one.confirmed)
-            if back:
-                clock.at = clock.steps + at
-                put_back(one.work.live, Journal.load(home / "first"))
-        except Killed:
-            pass
-    return one, clock.steps
+    return killed(lambda meddle: _bench(kind, home, meddle), home, monkeypatch, at, back=back)
 
 
 def _told(one: Bench, home: Path) -> list[str]:
