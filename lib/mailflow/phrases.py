@@ -12,14 +12,19 @@ MOST = 6
 """How many names a sentence carries before it counts the rest."""
 
 
-def joined(names: Iterable[object], most: int = MOST) -> str:
+def either(names: Iterable[object], most: int = MOST) -> str:
+    """`a`, `a or b`, `a, b or c`; past `most`: `a, b or 7 more`. Each name once."""
+    return joined(names, most, "or")
+
+
+def joined(names: Iterable[object], most: int = MOST, word: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`; past `most`: `a, b and 7 more`. Each name once."""
     words = list(dict.fromkeys(str(name) for name in names))
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{', '.join(words[:-1])} {word} {words[-1]}"
 
 
 def counted(number: int | None, one: str, many: str = "") -> str:

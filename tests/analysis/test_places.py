@@ -129,10 +129,11 @@ def test_a_capture_without_setups_connectors_was_filtered() -> None:
     org = healthy()
     relay = [org.connector(r"EX16A\Relay")]
 
-    assert list(hidden_connectors(org.snapshot(), "EX16A", of(org))) == []
-    assert "none of the connectors that setup makes" in next(
-        hidden_connectors(org.snapshot(), "EX16A", relay)
-    )
+    view = analyze(org.snapshot()).server("EX16A")
+    assert view is not None
+
+    assert list(hidden_connectors(view, of(org))) == []
+    assert "none of the connectors that setup makes" in next(hidden_connectors(view, relay))
 
 
 def test_who_listens_at_a_place() -> None:

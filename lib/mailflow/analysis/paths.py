@@ -14,6 +14,7 @@ from typing import Literal
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.missing import ADDRESSES, CONNECTORS, SERVERS, SETTINGS, Missing
 from mailflow.analysis.servers import (
+    FAMILIES,
     Addresses,
     Kind,
     ServerView,
@@ -47,6 +48,19 @@ CONFIGURATION_CAUSES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What would be the cause of an undetermined path if one thing that is not known were so.
+
+    Attributes:
+        connector: that would accept the sender and lacks what an Exchange server needs.
+        blocks: the addresses from which it would; empty: of what was read it accepts the sender.
+    """
+
+    connector: ReceiveConnector
+    blocks: tuple[AddressRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """What configuration says of one connection.
 
@@ -59,6 +73,7 @@ class Assessment:
         on_evidence: unknown only because configuration alone does not decide it: a queue stuck with
             5.7.3 on this path makes it found (the connection may take another local address, or the
             sender may have UseDowngradedExchangeServerAuth).
+        leads: for unknown: what the cause would be under a condition.
     """
 
     state: State
@@ -67,6 +82,7 @@ class Assessment:
     why: str = ""
     missing: Missing | None = None
     on_evidence: bool = False
+    leads: tuple[Lead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,11 @@ class MailPath:
     def on_evidence(self) -> bool:
         """Whether a queue stuck with 5.7.3 makes it found."""
         return self.assessment.on_evidence
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What the cause would be under a condition."""
+        return self.assessment.leads
 
     @property
     def answer(self) -> Answer | None:
@@ -209,6 +230,7 @@ class _Station:
         self._acceptance = Acceptance(view.connectors, asked)
         self._assessed: dict[tuple[object, ...], Assessment] = {}
         self._outcomes: dict[tuple[str, bool | None], Assessment] = {}
+        self._anywhere: dict[tuple[Endpoint, bool | None], Assessment] = {}
         self._locals: dict[tuple[Family, int], tuple[Address | None, ...]] = {}
         self._made: dict[tuple[object, ...], list[tuple[MailPath, int | None]]] = {}
 
@@ -232,6 +254,69 @@ class _Station:
         if key not in self._assessed:
             self._assessed[key] = self._assess(sender, got, endpoint)
         return _Judged(self._assessed[key], connector, block)
+
+    def from_anywhere(self, sender: ServerView, endpoint: Endpoint) -> Assessment:
+        """A path from an address that is not known.
+
+        Clear where it is whatever address it is: each connector that may accept it gives what an
+        Exchange server needs, and one of them accepts every address.
+        """
+        key = (endpoint, sender.downgraded)
+        if key not in self._anywhere:
+            self._anywhere[key] = self._from_anywhere(endpoint, sender.downgraded)
+        assessment = self._anywhere[key]
+        if assessment.state == "clear":
+            return assessment
+        why = f"no address of {sender.name} is known"
+        missing = assessment.missing or Missing(sender.name, ADDRESSES, "", why)
+        return replace(assessment, why=assessment.why or why, missing=missing)
+
+    def _from_anywhere(self, endpoint: Endpoint, downgraded: bool | None) -> Assessment:
+        view = self.view
+        here = [
+            each
+            for each in view.connectors
+            if each.enabled is not False
+            and each.role in (endpoint.process, None)
+            and (
+                not each.bindings_complete
+                or any(binding.port == endpoint.port for binding in each.bindings)
+            )
+        ]
+        outcomes = [self._outcome(each, downgraded) for each in here]
+        if view.hidden:
+            why = f"not all receive connectors of {view.name} are in the export"
+            missing = Missing(view.name, CONNECTORS, "", why)
+            leads = self._leads(endpoint, downgraded)
+            return Assessment("unknown", SHADOWED, None, why, missing, leads=leads)
+        if (
+            not view.role_conflicts
+            and not view.possible_role_conflicts
+            and all(each.state == "clear" for each in outcomes)
+            and all(_accepts_all(here, family, endpoint) for family in FAMILIES)
+        ):
+            return Assessment("clear")
+        return Assessment("unknown", SHADOWED, leads=self._leads(endpoint, downgraded))
+
+    def _leads(self, endpoint: Endpoint, downgraded: bool | None) -> tuple[Lead, ...]:
+        """Which addresses fall on a connector that lacks what an Exchange server needs."""
+        from mailflow.exchange.answer_map import map_answers
+
+        found: dict[str, tuple[ReceiveConnector, dict[AddressRange, None]]] = {}
+        for family in FAMILIES:
+            for local in self.local_addresses(family, endpoint.port):
+                blocks = map_answers(
+                    self.view.connectors,
+                    process=endpoint.process,
+                    local=local,
+                    port=endpoint.port,
+                    family=family,
+                )
+                for block, winner in blocks:
+                    if winner and self._outcome(winner, downgraded).state == "found":
+                        key = winner.identity.casefold()
+                        found.setdefault(key, (winner, {}))[1].setdefault(block)
+        return tuple(Lead(connector, tuple(some)) for connector, some in found.values())
 
     def alike(
         self, sender: ServerView, address: Address, places: Sequence[Endpoint]
@@ -274,6 +359,8 @@ class _Station:
         outcomes = [
             self._outcome(self._acceptance.whole(lean), sender.downgraded) for lean in got.possible
         ]
+        if self.view.hidden and not _is_beyond_doubt(got):
+            return _assess_partial(self.view, got, outcomes)
         if got.unknown is not None:
             return _assess_uncertain(self.view, got, outcomes)
         return outcomes[0] if outcomes else _assess_silence(self.view, got, endpoint)
@@ -329,6 +416,35 @@ def assess_connector(
     return Assessment("clear")
 
 
+def _is_beyond_doubt(got: Answer) -> bool:
+    """Whether no connector that was not read could accept instead (S1.13, S1.16, S1.31).
+
+    Only a range of the one address at a binding to the one local address is as specific as can be.
+    """
+    if got.unknown is not None or got.connector is None or got.range is None or got.local is None:
+        return False
+    own = (got.remote.version, int(got.local), got.port)
+    return got.range.size == 1 and any(
+        (each.family, each.address, each.port) == own for each in got.connector.bindings
+    )
+
+
+def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
+    """Connectors may exist that were not read: those that were prove nothing alone (S1.38).
+
+    A connector that lists the very address is overruled only by another one that lists it too, at
+    a binding of its own. So a queue stuck with 5.7.3 makes it found.
+    """
+    why = f"not all receive connectors of {view.name} are in the export"
+    missing = Missing(view.name, CONNECTORS, "", why)
+    wrong = next((each for each in outcomes if each.state != "clear"), None)
+    if wrong is None or got.unknown is not None:
+        return Assessment("unknown", wrong.cause if wrong else SHADOWED, None, why, missing)
+    lead = (Lead(wrong.connector),) if wrong.state == "found" and wrong.connector else ()
+    exact = wrong.state == "found" and got.range is not None and got.range.size == 1
+    return Assessment("unknown", wrong.cause, wrong.connector, why, missing, exact, lead)
+
+
 def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assessment:
     """No connector accepts it (S1.18); unknown where the export may simply lack the one that does.
 
@@ -379,20 +495,16 @@ def _paths(
     """The paths of one sender to one target."""
     target = station.view
     itself = sender is target
-    if not target.connectors or not sender.addresses:
+    if not target.connectors:
         if not itself:
-            why = (
-                f"no address of {sender.name} is known"
-                if target.connectors
-                else f"no receive connectors of {target.name} were read"
-            )
-            missing = (
-                Missing(sender.name, ADDRESSES, "", why)
-                if target.connectors
-                else Missing(target.name, CONNECTORS, "", why)
-            )
+            why = f"no receive connectors of {target.name} were read"
+            missing = Missing(target.name, CONNECTORS, "", why)
             unknown = Assessment("unknown", SHADOWED, None, why, missing)
             yield MailPath(sender, target, None, places[0], unknown)
+        return
+    if not sender.addresses:
+        for place in places:
+            yield MailPath(sender, target, None, place, station.from_anywhere(sender, place))
         return
     for address in sender.addresses:
         if itself or not settled:
@@ -402,6 +514,28 @@ def _paths(
                     yield settled_path
         else:
             yield from station.alike(sender, address, places)
+
+
+def _accepts_all(
+    connectors: Iterable[ReceiveConnector], family: Family, endpoint: Endpoint
+) -> bool:
+    """Whether one of the connectors certainly accepts every address of a family, at the wildcard.
+
+    A family in which nobody listens has no connections.
+    """
+    bound = [
+        (each, binding)
+        for each in connectors
+        for binding in each.bindings
+        if (binding.family, binding.port) == (family, endpoint.port)
+    ]
+    return not bound or any(
+        each.enabled is True
+        and each.role == endpoint.process
+        and binding.is_wildcard
+        and any(block.is_everything and block.family == family for block in each.ranges)
+        for each, binding in bound
+    )
 
 
 def _ways(

@@ -86,17 +86,17 @@ def reachable(view: ServerView, family: Family, port: int) -> tuple[Place, ...]:
     return tuple(Place(family, port, local) for local in view.local_addresses(family, port))
 
 
-def hidden_connectors(
-    org: Snapshot, server: str, connectors: Sequence[ReceiveConnector]
-) -> Iterator[str]:
-    """Why connectors of a server may exist that were not read."""
-    for one in org.unread:
-        what, _, which = one.what.partition(" ")
-        whole = what == CONNECTORS and which in ("", "Identity")
-        if (whole or what == "capture") and one.server.casefold() in ("", server.casefold()):
-            yield f"{one.what} of {one.server or 'some server'} was not read: {one.why}"
+def hidden_connectors(view: ServerView, connectors: Sequence[ReceiveConnector]) -> Iterator[str]:
+    """Why connectors of a server may exist that were not read.
+
+    Args:
+        view: the server.
+        connectors: those that it has, or would have.
+    """
+    for why in view.hidden:
+        yield f"not all receive connectors of {view.name} are in the export ({why})"
     if not any(map(setup_default, connectors)):
-        yield f"none of the connectors that setup makes on {server} were read"
+        yield f"none of the connectors that setup makes on {view.name} were read"
 
 
 def doubts_at(

@@ -40,6 +40,16 @@ class QueueCase:
     inactive: tuple[ComponentState, ...]
 
     @property
+    def aimed_at(self) -> tuple[ServerView, ...]:
+        """The servers that its error may speak of: the one it names, else all that it may go to.
+
+        None where it names a host that is no server of the export.
+        """
+        if self.named is not None:
+            return (self.named,)
+        return () if self.error.fqdn else self.targets
+
+    @property
     def is_empty(self) -> bool:
         """No error was printed, or none was read: it may be anything (section 6.3, point 7)."""
         return not (self.queue.last_error or "").strip()
@@ -138,10 +148,15 @@ class Queues:
     def _named(self, error: LastError) -> ServerView | None:
         """The server that an error names (S6.09: the one quoted, not the last)."""
         by_name = self._server(error.fqdn) if error.fqdn else None
-        if by_name or not error.ip:
+        if by_name:
             return by_name
-        holders = self._by_address.get(error.ip, ())
-        return holders[0] if len(holders) == 1 else None
+        # A next hop that is an address stands as its own name.
+        holders = {
+            id(view): view
+            for text in (error.fqdn, error.ip)
+            for view in self._by_address.get(text or "", ())
+        }
+        return next(iter(holders.values())) if len(holders) == 1 else None
 
     def _inactive(self, targets: Iterable[ServerView]) -> tuple[ComponentState, ...]:
         """Components of the targets that take no mail; none where one target has all active.

@@ -20,6 +20,7 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.ranges import Address, AddressRange, Family, RangeError, parse_address
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Snapshot
+from mailflow.snapshot.schema import ANYTHING, CONNECTORS
 
 ADAPTERS = "Get-NetworkConnectionInfo"
 """Source of addresses that lists all a server has, so that a family not there is not in use."""
@@ -46,6 +47,7 @@ class ServerView:
         has_all_addresses: the adapters were read, so a family without an address is not in use.
         downgraded: UseDowngradedExchangeServerAuth; None: not read (C10).
         covered: whether the run covers it. What is not covered still sends to what is.
+        hidden: why it may have receive connectors that were not read (S1.38); empty: it has none.
     """
 
     server: Server
@@ -54,6 +56,7 @@ class ServerView:
     has_all_addresses: bool = False
     downgraded: bool | None = None
     covered: bool = True
+    hidden: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -176,6 +179,7 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
     connectors = named.grouped((each.server, each) for each in org.connectors)
     addresses = named.grouped((each.server, each) for each in org.addresses)
     settings = named.grouped((each.server, each) for each in org.settings)
+    hidden = _hiding(org, named)
     return tuple(
         ServerView(
             server=server,
@@ -184,9 +188,24 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
             has_all_addresses=_are_all(each.source for each in addresses[place]),
             downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
             covered=org.covers(server.name),
+            hidden=tuple(hidden[place]),
         )
         for place, server in enumerate(org.servers)
     )
+
+
+def _hiding(org: Snapshot, named: _Names) -> list[list[str]]:
+    """Of each server why connectors may be missing: whole outputs, or objects without a name.
+
+    A row that names no server speaks of each.
+    """
+    rows = [row for row in org.unread if row.what in _HIDES_CONNECTORS]
+    everywhere = [row.why for row in rows if not row.server]
+    of_one = named.grouped((row.server, row.why) for row in rows if row.server)
+    return [list(dict.fromkeys([*everywhere, *some])) for some in of_one]
+
+
+_HIDES_CONNECTORS = frozenset({CONNECTORS, f"{CONNECTORS} Identity", ANYTHING})
 
 
 def _are_all(sources: Iterable[str]) -> bool:

@@ -77,7 +77,7 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     found += connectors_differ.find(analysis.rights, servers)
     found += relay_wider_than_it_looks.find(analysis.rights, whole)
     found += planned_server_shadowed.harmless(servers, planned, list(found))
-    found += planned_server_shadowed.welcome(analysis.org, servers, planned, found)
+    found += planned_server_shadowed.welcome(servers, planned, found)
     audited = tuple(view for view in servers if view.covered and view.connectors)
     return Audited(tuple(ways), tuple(in_order(found)), audited)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import MailPath
+from mailflow.analysis.paths import Lead, MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.phrases import counted, joined
+from mailflow.exchange.ranges import format_range
+from mailflow.phrases import counted, either, joined
 
 State = Literal["found", "unknown", "clear", "not-applicable"]
 Scope = Literal["incident", "audit", "both", "text"]
@@ -227,7 +228,34 @@ def _undetermined(findings: Sequence[Finding]) -> str:
     where = f"{servers} (port {port})" if port else servers
     reasons = joined(dict.fromkeys(path.why for each in findings for path in each.paths), most=2)
     why = f": {reasons}" if reasons else ""
-    return f"Could not determine whether mail from {senders} is accepted on {where}{why}."
+    told = f"Could not determine whether mail from {senders} is accepted on {where}{why}."
+    return " ".join([told, *_conditions(findings)])
+
+
+def _conditions(findings: Sequence[Finding]) -> list[str]:
+    """What the cause would be if a sender had certain addresses, or if nothing else was there."""
+    groups: dict[tuple[str, object], tuple[Lead, dict[str, None]]] = {}
+    for path in (path for each in findings for path in each.paths):
+        for lead in path.leads:
+            key = (lead.connector.identity, lead.blocks)
+            groups.setdefault(key, (lead, {}))[1][path.sender.name] = None
+    return [_condition(lead, list(names)) for lead, names in groups.values()]
+
+
+def _condition(lead: Lead, senders: Sequence[str]) -> str:
+    connector = lead.connector
+    name = f"{connector.name} on {connector.server}"
+    if lead.blocks:
+        blocks = either(map(format_range, lead.blocks), most=_MOST_BLOCKS)
+        return f"If {either(senders)} sends from {blocks}, {name} is the cause."
+    return (
+        f"Of the exported connectors, {name} accepts {joined(senders)} and does not offer what "
+        "Exchange servers need."
+    )
+
+
+_MOST_BLOCKS = 6
+"""Ranges that a sentence names; the connector's own list has them all."""
 
 
 def _name(finding: Finding) -> str:

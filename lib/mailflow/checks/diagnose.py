@@ -11,17 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
+from mailflow.analysis.evidence import Evidence
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import CONFIGURATION_CAUSES, ROLE_CONFLICT, TIED, MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
-from mailflow.checks.check import Finding, State
+from mailflow.checks.check import Finding, State, Words
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.phrases import either
 
 OUTSIDE = "outside-the-connectors"
 ROUTING = "routing-or-loop"
+
+_LEAVES = frozenset({"SmartHostConnectorDelivery", "DnsConnectorDelivery"})
+"""Delivery types of mail that leaves the organization (section 4.2)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         min_messages: queues with fewer messages do not count as stuck.
     """
     cases = analysis.stuck(min_messages)
-    paths = _on_evidence(analysis.paths, cases)
+    evidence = Evidence(analysis.judge)
+    paths = _on_evidence(analysis.paths, cases, evidence)
     suspects = _suspects(paths)
     _conflicts_elsewhere(analysis.servers, suspects)
     by_sender: dict[ServerView, list[_Suspect]] = {}
@@ -62,7 +69,13 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     for case in cases:
         mine = by_sender.get(case.sender, []) if case.sender else []
         dark = unknown.get(case.sender, []) if case.sender else None
-        _place(case, mine, complaints, in_the_dark=_is_in_the_dark(case, dark))
+        concerned = [each for each in mine if each.concerns(case, evidence)]
+        own = _own_cause(case, concerned, in_the_dark=_is_in_the_dark(case, dark))
+        carriers = [each for each in concerned if each.state == "found"] or concerned
+        for each in carriers:
+            each.queues.append(case)
+        if own is not None:
+            _complain(case, own, complaints, _judged(case, analysis.paths, evidence))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
     entries = in_order(entries)
@@ -104,13 +117,14 @@ class _Suspect:
             queues=tuple(self.queues),
         )
 
-    def concerns(self, case: QueueCase, admitted: frozenset[str]) -> bool:
+    def concerns(self, case: QueueCase, evidence: Evidence) -> bool:
         """Whether a queue of one of its senders may wait for it: by its error and its next hop.
 
         A tie may hide any fault of the connectors.
         """
+        admitted = _admits(case)
         admits = bool(admitted) if self.cause == TIED else self.cause in admitted
-        return admits and self.target in case.targets
+        return admits and any(evidence.speaks_of(case, path) for path in self.telling)
 
 
 @dataclass(slots=True)
@@ -121,17 +135,46 @@ class _Complaint:
     server: ServerView | None
     state: State
     cases: list[QueueCase] = field(default_factory=list)
+    judged: bool = False
 
     @property
     def finding(self) -> Finding:
         """What it comes to."""
+        unjudged = self.cause == OUTSIDE and not self.judged
         return Finding(
             check=CHECKS[self.cause],
             state=self.state,
             server=self.server,
             queues=tuple(self.cases),
-            note=self._candidates if self.state == "unknown" else "",
+            note=self._unjudged
+            if unjudged
+            else self._candidates
+            if self.state == "unknown"
+            else "",
+            evidence=Words("", self._export) if unjudged else None,
         )
+
+    @property
+    def _unjudged(self) -> str:
+        """Nothing is said of connectors that were not judged on the way of the queue."""
+        hosts = either(dict.fromkeys(_next_hop(case) for case in self.cases))
+        return (
+            f" The receive connectors of {hosts} are not in the export, so nothing is said of them."
+        )
+
+    @property
+    def _export(self) -> str:
+        """What would tell, a command a line."""
+        lines = [
+            "Export the receive connectors of the server that the queue leads to, then rerun:",
+            Missing("", CONNECTORS).command,
+        ]
+        if any(case.queue.delivery_type in _LEAVES for case in self.cases):
+            lines += [
+                "If the next hop is no Exchange server, see what authentication is asked of it:",
+                "Get-SendConnector | Format-List Name, SmartHosts, SmartHostAuthMechanism",
+            ]
+        return "\n".join(lines)
 
     @property
     def _candidates(self) -> str:
@@ -157,7 +200,9 @@ def _admits(case: QueueCase) -> frozenset[str]:
     return frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
 
 
-def _on_evidence(paths: Sequence[MailPath], cases: Sequence[QueueCase]) -> tuple[MailPath, ...]:
+def _on_evidence(
+    paths: Sequence[MailPath], cases: Sequence[QueueCase], evidence: Evidence
+) -> tuple[MailPath, ...]:
     """Paths that configuration leaves open become found where a queue is stuck with 5.7.3.
 
     Only where no other path of that queue explains it already.
@@ -170,19 +215,26 @@ def _on_evidence(paths: Sequence[MailPath], cases: Sequence[QueueCase]) -> tuple
         for case in cases
         if case.is_exchange_auth
         and (admitted := _admits(case))
-        and not any(path.cause in admitted and _is_on(path, case) for path in found)
+        and not any(path.cause in admitted and evidence.speaks_of(case, path) for path in found)
     ]
     return tuple(
         path.assessed(replace(path.assessment, state="found"))
         if path.on_evidence
-        and any(path.cause in admitted and _is_on(path, case) for case, admitted in speaking)
+        and any(
+            path.cause in admitted and evidence.speaks_of(case, path) for case, admitted in speaking
+        )
         else path
         for path in paths
     )
 
 
-def _is_on(path: MailPath, case: QueueCase) -> bool:
-    return path.sender is case.sender and path.target in case.targets
+def _judged(case: QueueCase, paths: Iterable[MailPath], evidence: Evidence) -> bool:
+    """Whether a path that the error may speak of was judged and is in order."""
+    return any(path.state == "clear" and evidence.speaks_of(case, path) for path in paths)
+
+
+def _next_hop(case: QueueCase) -> str:
+    return case.error.fqdn or case.error.ip or case.queue.next_hop_domain or "the next hop"
 
 
 def _suspects(paths: Iterable[MailPath]) -> _Suspects:
@@ -224,42 +276,44 @@ def _is_in_the_dark(case: QueueCase, unknown: Iterable[MailPath] | None) -> bool
     """
     if not _admits(case):
         return False
-    return unknown is None or any(path.target in case.targets for path in unknown)
+    return unknown is None or any(path.target in case.aimed_at for path in unknown)
 
 
-def _place(
+def _complain(
     case: QueueCase,
-    suspects: Iterable[_Suspect],
+    own: tuple[str, State],
     complaints: dict[tuple[str, str | None, State], _Complaint],
-    *,
-    in_the_dark: bool,
+    judged: bool,
 ) -> None:
-    """Give a stuck queue to the faults that explain it, or make a finding of its error.
+    """Make a finding of a queue's error, or add the queue to one.
 
     Args:
         case: the queue.
-        suspects: those on paths of its server.
+        own: the cause that its error names, and how sure that is.
         complaints: what errors named so far.
+        judged: whether a path that the error may speak of is in order.
+    """
+    name, state = own
+    server = case.named or (case.targets[0] if len(case.aimed_at) == 1 else None)
+    key = (name, server.name if server else None, state)
+    complaint = complaints.setdefault(key, _Complaint(name, server, state))
+    complaint.cases.append(case)
+    complaint.judged |= judged
+
+
+def _own_cause(
+    case: QueueCase, concerned: Sequence[_Suspect], *, in_the_dark: bool
+) -> tuple[str, State] | None:
+    """The finding that a queue's error makes by itself; None where a suspect carries it already.
+
+    Args:
+        case: the queue.
+        concerned: the suspects that it may wait for.
         in_the_dark: whether configuration that was not read may explain it.
     """
-    admitted = _admits(case)
-    concerned = [each for each in suspects if each.concerns(case, admitted)]
-    found = [each for each in concerned if each.state == "found"]
-    for each in found or concerned:
-        each.queues.append(case)
-    if found:
-        return
-    cause = _own_cause(case, in_doubt=bool(concerned), in_the_dark=in_the_dark)
-    if cause is None:
-        return
-    name, state = cause
-    server = case.named or (case.targets[0] if len(case.targets) == 1 else None)
-    key = (name, server.name if server else None, state)
-    complaints.setdefault(key, _Complaint(name, server, state)).cases.append(case)
-
-
-def _own_cause(case: QueueCase, *, in_doubt: bool, in_the_dark: bool) -> tuple[str, State] | None:
-    """The finding that a queue's error makes by itself; None where a suspect carries it already."""
+    if any(each.state == "found" for each in concerned):
+        return None
+    in_doubt = bool(concerned)
     if case.is_unreachable:
         return ROUTING, "found"
     if case.is_empty:

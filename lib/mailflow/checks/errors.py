@@ -16,6 +16,7 @@ from mailflow.checks.check import (
     Card,
     Check,
     Finding,
+    Words,
 )
 from mailflow.exchange import commands
 from mailflow.exchange.causes import UNRECOGNISED
@@ -45,6 +46,8 @@ def advise(finding: Finding) -> str:
     the engineer to fill in: `telnet TARGET 25`. Commands that change something are left out unless
     the cause is found.
     """
+    if isinstance(finding.evidence, Words):
+        return finding.evidence.advice
     card, case = finding.check.card, next(iter(finding.queues), None)
     known = {
         "target": finding.server.name if finding.server else "",

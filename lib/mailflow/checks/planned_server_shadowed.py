@@ -17,7 +17,6 @@ from mailflow.checks.check import Card, Check, Finding, Words, fill_in, in_own_w
 from mailflow.checks.ways import INSIDE, SERVER_PORTS, Way
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined, ranges_in_words
-from mailflow.snapshot import Snapshot
 
 CARD = Card(
     id="planned-server-shadowed",
@@ -103,7 +102,6 @@ def harmless(
 
 
 def welcome(
-    org: Snapshot,
     servers: Sequence[ServerView],
     planned: Sequence[Planned],
     told: Iterable[Finding],
@@ -116,7 +114,7 @@ def welcome(
         True
         for one in servers
         if one.covered and (one.server.has_hub or one.server.has_frontend is not False)
-        for _ in hidden_connectors(org, one.server.name, one.connectors)
+        for _ in hidden_connectors(one, one.connectors)
     )
     let_in = [one for one in planned if str(one.address) not in named]
     if let_in and not hidden:

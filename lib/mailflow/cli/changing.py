@@ -171,14 +171,14 @@ def _proof_of_findings(org: Snapshot) -> tuple[Proof, Diagnosis]:
 
 def _hiding(org: Snapshot, server: str, connector: str) -> list[str]:
     """What was not read and may be why a server or a connector of this name is not known."""
-    from mailflow.analysis.analysis import connectors_of
+    from mailflow.analysis.analysis import analyze
     from mailflow.analysis.places import hidden_connectors, hidden_servers
 
     target = org.server(server)
     if target is None:
         return hidden_servers(org, server)
-    mine = connectors_of(org, target)
+    view = analyze(org).of(target)
     wanted = connector.rpartition("\\")[2].strip().casefold()
-    if any(one.name.casefold() == wanted for one in mine):
+    if any(one.name.casefold() == wanted for one in view.connectors):
         return []
-    return list(dict.fromkeys(hidden_connectors(org, target.name, mine)))
+    return list(dict.fromkeys(hidden_connectors(view, view.connectors)))

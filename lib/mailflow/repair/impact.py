@@ -64,7 +64,7 @@ def prove(org: Snapshot, edits: Sequence[Edit], refused: Sequence[Refusal] = ())
         if not any(map(view.server.is_named, servers)):
             continue
         target = _Target(view, tuple(then[each.identity.casefold()] for each in view.connectors))
-        parts = list(_compare(org, target, touched, rows))
+        parts = list(_compare(target, touched, rows))
         compared += parts
         doubts += [doubt for part in parts for doubt in part.doubts]
         doubts += _beyond_places(each for each in view.connectors if _is_in(each, touched))
@@ -101,10 +101,10 @@ class _Target:
         return any(each not in bound for each in known)
 
 
-def _compare(org: Snapshot, target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compared]:
+def _compare(target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compared]:
     """Compares one server at each place; what differs goes into the rows."""
     view = target.view
-    hidden = list(hidden_connectors(org, view.name, view.connectors))
+    hidden = list(hidden_connectors(view, view.connectors))
     before, after = _as_enabled(view.connectors, touched), _as_enabled(target.then, touched)
     for found in _contrasted(before, after, touched, rows):
         for block in found.changed:

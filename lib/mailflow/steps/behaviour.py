@@ -98,7 +98,7 @@ class _Sides:
         doubtful = False
         for org, mine, connectors in zip(self._orgs, (server, same), sides, strict=True):
             if mine.has_hub is not False or mine.has_frontend is not False:
-                hidden = dict.fromkeys(hidden_connectors(org, mine.name, connectors))
+                hidden = dict.fromkeys(hidden_connectors(analyze(org).of(mine), connectors))
                 self.doubts |= hidden
                 doubtful |= bool(hidden)
         ports = {binding.port for side in sides for one in side for binding in one.bindings}

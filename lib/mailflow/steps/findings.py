@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import ROLE_CONFLICT
+from mailflow.analysis.paths import ROLE_CONFLICT, MailPath
 from mailflow.analysis.queues import as_of
 from mailflow.checks.diagnose import diagnose
 from mailflow.repair.plan import repair
-from mailflow.snapshot import Snapshot
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.snapshot.schema import ADDRESSES, CONNECTORS
 from mailflow.steps import prose
 from mailflow.steps.queues import how_much_waits, iso
 from mailflow.steps.telling import matters, next_steps, retries, told, unread_of, verdict_of
@@ -17,6 +20,44 @@ BESIDE_THE_VERDICT = frozenset(
     {"Get-ADPermission", "Get-ServerComponentState", "Get-ReceiveConnector RequireTLS"}
 )
 """Cmdlets and properties that support a finding and make none: unread, they are shown alone."""
+
+
+class _Judged:
+    """What the mail paths take into account by themselves: that costs no verdict a second time.
+
+    A path on which a value that was not read could change something is unknown. So one that is not
+    unknown says that it could not: the list of a disabled connector, of another port, or of one
+    that would be fine whoever wins (contract, 8.8 and 9).
+    """
+
+    def __init__(self, paths: Iterable[MailPath]) -> None:
+        """Take all paths."""
+        self._targets = set[str]()
+        self._senders = set[str]()
+        for path in paths:
+            self._targets.add(path.target.name.casefold())
+            self._senders.add(path.sender.name.casefold())
+
+    def decide(self, row: Unread) -> bool:
+        """Whether what a row lacks is part of a judged path."""
+        server = row.server.partition(".")[0].casefold()
+        if row.what == ADDRESSES:
+            return server in self._senders
+        return row.what in _JUDGED and server in self._targets
+
+
+_JUDGED = frozenset(
+    f"{CONNECTORS} {name}"
+    for name in (
+        "Enabled",
+        "TransportRole",
+        "Bindings",
+        "RemoteIPRanges",
+        "AuthMechanism",
+        "PermissionGroups",
+    )
+)
+"""Properties of a connector that its mail paths are judged by (S1.10 to S1.16, S3.30)."""
 
 
 def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
@@ -34,8 +75,9 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     plan = repair(analysis, found.paths, conflicts)
     unread = unread_of(org)
     stuck = [case.queue for case in found.cases]
-    lacks = any(matters(row, BESIDE_THE_VERDICT) for row in unread)
-    verdict = verdict_of(found.findings, lacks=lacks)
+    judged = _Judged(analysis.paths)
+    lacking = [row for row in unread if matters(row, BESIDE_THE_VERDICT) and not judged.decide(row)]
+    verdict = verdict_of(found.findings, lacks=bool(lacking))
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, found.findings, stuck),
@@ -53,7 +95,7 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
             len(analysis.queues),
             iso(as_of(org)),
         ),
-        next_steps=next_steps(found.findings, plan),
+        next_steps=next_steps(found.findings, plan, lacking),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         plan=plan,

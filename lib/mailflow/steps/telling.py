@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from mailflow.analysis.change import Edit
-from mailflow.analysis.missing import ADDRESSES, Missing
+from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
 from mailflow.phrases import joined
@@ -77,12 +77,20 @@ def retries(findings: Iterable[Finding], plan: Repair) -> tuple[str, ...]:
     return _distinct(line for each in mended for line in _retry(each))
 
 
-def next_steps(findings: Sequence[Finding], plan: Repair) -> tuple[NextStep, ...]:
+def next_steps(
+    findings: Sequence[Finding], plan: Repair, lacking: Iterable[Unread] = ()
+) -> tuple[NextStep, ...]:
     """What to do besides the commands of the repair, each thing once.
 
     First why there is no repair; then what found causes advise that no command of a receive
     connector mends; then what undetermined ones wait for. What several of them wait for is named
     once, with one command. What is open of a connector that the repair changes is settled by it.
+    Last what the verdict lacks besides, which no finding waits for.
+
+    Args:
+        findings: best first.
+        plan: the repair.
+        lacking: rows of missing data that keep the verdict open.
     """
     steps = [NextStep(each.text, each.command) for each in plan.refused]
     for each in findings:
@@ -98,6 +106,10 @@ def next_steps(findings: Sequence[Finding], plan: Repair) -> tuple[NextStep, ...
         if not is_settled and not any(path.missing for path in each.paths):
             lines = (each.check.advise(each) or reading_of([each])).splitlines()
             steps += map(NextStep, lines)
+    asked = {each.cmdlet for each in missing}
+    rest = [each for each in map(missing_of, lacking) if each.cmdlet not in asked]
+    for cmdlet in dict.fromkeys(each.cmdlet for each in rest):
+        steps += _how_to_get(cmdlet, [each for each in rest if each.cmdlet == cmdlet])
     return tuple(dict.fromkeys(steps))
 
 
