@@ -78,7 +78,7 @@ class Collected:
     """
 
     taken: datetime
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading = field(default_factory=lambda: Reading(is_whole=True))
     outcomes: list[CollectOutcome] = field(default_factory=list)
     warnings: list[tuple[str, str, str]] = field(default_factory=list)
 

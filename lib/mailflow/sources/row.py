@@ -93,6 +93,7 @@ class Reading:
     ignored: list[tuple[str, str]] = field(default_factory=list)
     cmdlets: set[str] = field(default_factory=set)
     commands: list[tuple[str, str]] = field(default_factory=list)
+    is_whole: bool = False
 
     def add(self, other: Reading) -> None:
         """Put another reading behind this one."""

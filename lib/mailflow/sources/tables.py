@@ -27,6 +27,7 @@ from mailflow.exchange.queues import OTHER, Moment, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Read, ServerAddress, Snapshot, TransportSettings, Unread
 from mailflow.sources import values
+from mailflow.sources.completeness import Seen, gaps
 from mailflow.sources.names import Names, connector_name, server_name, text_of
 from mailflow.sources.row import Complex, Reading, Row, Value
 from mailflow.sources.side_tables import component_states, connector_rights
@@ -40,8 +41,6 @@ ADAPTERS = "Get-NetworkConnectionInfo"
 ADDRESSES_CSV = "addresses.csv"  # stands in place of a cmdlet in its rows
 DNS = "DNS"  # the same, for addresses that a name resolved to
 ADDRESSES = "addresses"  # in `what`: those, or adapters
-
-_RESULT_SIZE = 1000  # of Get-Queue, beyond which it cuts silently (S8.52)
 
 
 def assemble(
@@ -85,15 +84,17 @@ def assemble(
             unread += draft.unread(cmdlet)
     unread += [*unread_addresses, *unread_components, *unread_rights]
     unread += _unnamed(reading, drafts)
-    unread += _not_captured(reading, servers, drafts, unread)
+    connectors = tuple(map(_connector, drafts[CONNECTORS].values()))
+    queues = tuple(map(_queue, drafts[QUEUES].values()))
+    unread += gaps(reading, Seen(servers, connectors, queues), unread)
     unread += _without_address(reading, servers, addresses)
     return Snapshot(
         origin=origin,
         taken=taken,
         servers=tuple(servers),
         addresses=tuple(addresses),
-        connectors=tuple(map(_connector, drafts[CONNECTORS].values())),
-        queues=tuple(map(_queue, drafts[QUEUES].values())),
+        connectors=connectors,
+        queues=queues,
         settings=tuple(
             TransportSettings(one.server, one["use_downgraded_auth"])
             for one in drafts[SETTINGS].values()
@@ -698,53 +699,7 @@ def _is_routable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
     )
 
 
-# -- What nobody captured --------------------------------------------------------------------------
-
-
-def _not_captured(
-    reading: Reading,
-    servers: list[Server],
-    drafts: Mapping[str, Mapping[str, _Draft]],
-    unread: Iterable[Unread],
-) -> Iterator[Unread]:
-    """What a server or the organisation must have and no capture shows, unless told already."""
-    told = {(one.server.casefold(), one.what.partition(" ")[0]) for one in unread}
-    for cmdlet in (QUEUES, CONNECTORS):
-        missing = [one.name for one in servers if (one.name.casefold(), cmdlet) not in told]
-        if cmdlet not in reading.cmdlets and ("", cmdlet) not in told and (missing or not servers):
-            yield Unread("", cmdlet, f"no capture of {cmdlet} was given")
-    for server in servers:
-        for cmdlet, why in _gaps(server, drafts):
-            if (server.name.casefold(), cmdlet) not in told:
-                yield Unread(server.name, cmdlet, why)
-    if sum(1 for _ in reading.of(QUEUES)) == _RESULT_SIZE:
-        why = f"exactly {_RESULT_SIZE} queues: {QUEUES} may have left out the rest; ask with"
-        yield Unread("", QUEUES, f"{why} -ResultSize Unlimited")
-
-
-def _gaps(
-    server: Server, drafts: Mapping[str, Mapping[str, _Draft]]
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """Cmdlets of which other servers' objects were read and this one's were not.
-
-    A server with transport always has receive connectors. It always has a Submission queue as well
-    (S4.10), but captures of queues are often limited to those with messages: only where an empty
-    Submission queue shows that this one was not, a server without any queue was not asked.
-    """
-    has_connectors = {one.server for one in drafts[CONNECTORS].values()}
-    if has_connectors and server.name not in has_connectors and _has_transport(server):
-        yield CONNECTORS, "receive connectors of other servers were read, and none of this one"
-    queues = drafts[QUEUES].values()
-    unlimited = any(
-        one["message_count"] == 0 and one.label.casefold().endswith("\\submission")
-        for one in queues
-    )
-    if unlimited and server.has_hub and server.name not in {one.server for one in queues}:
-        yield QUEUES, "queues of other servers were read, empty ones too, and none of this one"
-
-
-def _has_transport(server: Server) -> bool:
-    return not (server.has_hub is False and server.has_frontend is False)
+# -- Addresses that nobody brought -----------------------------------------------------------------
 
 
 def _without_address(
