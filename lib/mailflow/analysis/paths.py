@@ -359,7 +359,7 @@ class _Station:
         outcomes = [
             self._outcome(self._acceptance.whole(lean), sender.downgraded) for lean in got.possible
         ]
-        if self.view.hidden and not _is_beyond_doubt(got):
+        if self.view.hidden and not got.is_exact:
             return _assess_partial(self.view, got, outcomes)
         if got.unknown is not None:
             return _assess_uncertain(self.view, got, outcomes)
@@ -414,19 +414,6 @@ def assess_connector(
     if connector.suppress_x_anonymous_tls and not downgraded:
         return Assessment("found", SUPPRESSED, connector)
     return Assessment("clear")
-
-
-def _is_beyond_doubt(got: Answer) -> bool:
-    """Whether no connector that was not read could accept instead (S1.13, S1.16, S1.31).
-
-    Only a range of the one address at a binding to the one local address is as specific as can be.
-    """
-    if got.unknown is not None or got.connector is None or got.range is None or got.local is None:
-        return False
-    own = (got.remote.version, int(got.local), got.port)
-    return got.range.size == 1 and any(
-        (each.family, each.address, each.port) == own for each in got.connector.bindings
-    )
 
 
 def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:

@@ -272,9 +272,9 @@ def doubt_of(connector: ReceiveConnector) -> str:
     if connector.role is None:
         doubts.append("its transport role was not read")
     if not connector.bindings_complete:
-        doubts.append("its bindings were not read to the end")
+        doubts.append("its Bindings are not known in full")
     if not connector.ranges_complete:
-        doubts.append("its remote ranges were not read to the end")
+        doubts.append("its RemoteIPRanges are not known in full")
     return "" if connector.enabled is False else " and ".join(doubts)
 
 

@@ -37,7 +37,7 @@ def component_states(
         by_key.setdefault((one.server, one.component), set()).add(one.state)
     disputed = {key for key, states in by_key.items() if len(states) > 1}
     unread += [
-        Unread(server, f"{COMPONENTS} State", f"{component}: two captures disagree")
+        Unread(server, f"{COMPONENTS} State", f"{component}: two exports disagree")
         for server, component in sorted(disputed)
     ]
     sure = (one for one in found if (one.server, one.component) not in disputed)
