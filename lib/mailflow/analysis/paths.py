@@ -36,6 +36,9 @@ NOBODY = "no-connector-answers"
 ROLE_CONFLICT = "transport-role-conflict"
 TIED = "connector-tie"
 
+_PARTIAL = "some receive connectors may be missing from the export"
+"""Why a path to a server with hidden connectors is not decided."""
+
 CONFIGURATION_CAUSES = (
     SHADOWED,
     DEFAULT_LACKS_AUTH,
@@ -285,10 +288,9 @@ class _Station:
         ]
         outcomes = [self._outcome(each, downgraded) for each in here]
         if view.hidden:
-            why = f"not all receive connectors of {view.name} are in the export"
-            missing = Missing(view.name, CONNECTORS, "", why)
+            missing = Missing(view.name, CONNECTORS, "", _PARTIAL)
             leads = self._leads(endpoint, downgraded)
-            return Assessment("unknown", SHADOWED, None, why, missing, leads=leads)
+            return Assessment("unknown", SHADOWED, None, _PARTIAL, missing, leads=leads)
         if (
             not view.role_conflicts
             and not view.possible_role_conflicts
@@ -315,7 +317,8 @@ class _Station:
                 for block, winner in blocks:
                     if winner and self._outcome(winner, downgraded).state == "found":
                         key = winner.identity.casefold()
-                        found.setdefault(key, (winner, {}))[1].setdefault(block)
+                        parts = found.setdefault(key, (winner, {}))[1]
+                        parts |= dict.fromkeys(_as_listed(winner, block))
         return tuple(Lead(connector, tuple(some)) for connector, some in found.values())
 
     def alike(
@@ -422,8 +425,8 @@ def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment
     A connector that lists the very address is overruled only by another one that lists it too, at
     a binding of its own. So a queue stuck with 5.7.3 makes it found.
     """
-    why = f"not all receive connectors of {view.name} are in the export"
-    missing = Missing(view.name, CONNECTORS, "", why)
+    missing = Missing(view.name, CONNECTORS, "", _PARTIAL)
+    why = _PARTIAL
     wrong = next((each for each in outcomes if each.state != "clear"), None)
     if wrong is None or got.unknown is not None:
         return Assessment("unknown", wrong.cause if wrong else SHADOWED, None, why, missing)
@@ -501,6 +504,21 @@ def _paths(
                     yield settled_path
         else:
             yield from station.alike(sender, address, places)
+
+
+def _as_listed(connector: ReceiveConnector, block: AddressRange) -> list[AddressRange]:
+    """A block in the elements that the connector lists, as people know them, where they fill it."""
+    inside = [
+        each
+        for each in connector.ranges
+        if each.family == block.family and block.first <= each.first and each.last <= block.last
+    ]
+    at = block.first
+    for each in sorted(inside, key=lambda each: each.first):
+        if each.first != at:
+            return [block]
+        at = each.last + 1
+    return inside if at == block.last + 1 else [block]
 
 
 def _accepts_all(

@@ -82,7 +82,7 @@ def _rights(row: Row, names: Names) -> Iterator[Right]:
     if listed is None:
         return  # an entry about ordinary rights, to read or to change the connector itself
     if isinstance(listed, Items) and listed.cut:
-        raise UnreadableError("the capture cut the list of rights")
+        raise UnreadableError("the export cuts the list of rights")
     rights = values.text(listed).replace(",", " ").split()
     deny = values.truth(row.values.get("Deny"))
     user = values.filled(row.values.get("User"))

@@ -200,7 +200,7 @@ class _Draft:
 
 def _read(row: Row, one: _Field) -> _Fact:
     if one.property not in row.values:
-        return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+        return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
     try:
         return _Fact(one.read(row.values[one.property]), place=row.place)
     except UnreadableError as error:
@@ -597,7 +597,7 @@ def _drain(row: Row) -> _Fact:
     )
     if out.state is into.state is _State.KNOWN:
         return _Fact(out.value - into.value, place=row.place)
-    return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+    return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
 
 
 def _queue(draft: _Draft) -> Queue:
