@@ -36,7 +36,7 @@ NOBODY = "no-connector-answers"
 ROLE_CONFLICT = "transport-role-conflict"
 TIED = "connector-tie"
 
-_PARTIAL = "some receive connectors may be missing from the export"
+PARTIAL = "some receive connectors may be missing from the export"
 """Why a path to a server with hidden connectors is not decided."""
 
 CONFIGURATION_CAUSES = (
@@ -288,9 +288,9 @@ class _Station:
         ]
         outcomes = [self._outcome(each, downgraded) for each in here]
         if view.hidden:
-            missing = Missing(view.name, CONNECTORS, "", _PARTIAL)
+            missing = Missing(view.name, CONNECTORS, "", PARTIAL)
             leads = self._leads(endpoint, downgraded)
-            return Assessment("unknown", SHADOWED, None, _PARTIAL, missing, leads=leads)
+            return Assessment("unknown", SHADOWED, None, PARTIAL, missing, leads=leads)
         if (
             not view.role_conflicts
             and not view.possible_role_conflicts
@@ -425,8 +425,8 @@ def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment
     A connector that lists the very address is overruled only by another one that lists it too, at
     a binding of its own. So a queue stuck with 5.7.3 makes it found.
     """
-    missing = Missing(view.name, CONNECTORS, "", _PARTIAL)
-    why = _PARTIAL
+    missing = Missing(view.name, CONNECTORS, "", PARTIAL)
+    why = PARTIAL
     wrong = next((each for each in outcomes if each.state != "clear"), None)
     if wrong is None or got.unknown is not None:
         return Assessment("unknown", wrong.cause if wrong else SHADOWED, None, why, missing)

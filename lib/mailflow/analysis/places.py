@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.analysis.servers import ServerView, address_of
+from mailflow.analysis.servers import ServerView, address_of, equal_ranges
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.selection import spots
@@ -139,31 +139,9 @@ def _ties(
         if found and one.enabled and one.role == process:
             mine.setdefault(min(found), []).append(one)
     for some in mine.values():
-        for pair in sorted(_of_equal_size(some, place.family) if len(some) > 1 else ()):
+        for pair in sorted(equal_ranges(some, place.family) if len(some) > 1 else ()):
             names = " and ".join(pair)
             yield f"{names} have equal ranges at {place}: which one accepts is not known"
-
-
-def _of_equal_size(connectors: Iterable[ReceiveConnector], family: Family) -> set[tuple[str, str]]:
-    """Pairs of identities whose ranges of one size overlap, so that neither is more specific."""
-    blocks = sorted(
-        (block.specificity, block.first, block.last, one.identity)
-        for one in connectors
-        for block in one.ranges
-        if block.family == family
-    )
-    found: set[tuple[str, str]] = set()
-    size, ends = 0, dict[str, int]()
-    for specificity, first, last, name in blocks:
-        if specificity != size:
-            size, ends = specificity, {}
-        found.update(
-            (min(name, other), max(name, other))
-            for other, end in ends.items()
-            if other != name and end >= first
-        )
-        ends[name] = last
-    return found
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
