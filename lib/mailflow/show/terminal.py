@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from mailflow.plain import visible, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, verdict
-from mailflow.steps.telling import missing_in_words
-from mailflow.steps.verdict import Diagnosis, NextStep
+from mailflow.steps.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10
 """More rows than this are counted."""

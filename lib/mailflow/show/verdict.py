@@ -8,8 +8,7 @@ from mailflow.plain import visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
-from mailflow.steps.telling import missing_in_words
-from mailflow.steps.verdict import Diagnosis, FindingRecord
+from mailflow.steps.verdict import Diagnosis, FindingRecord, missing_in_words
 
 MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""

@@ -115,20 +115,6 @@ def next_steps(
     return tuple(dict.fromkeys(steps))
 
 
-def missing_in_words(rows: Sequence[Unread]) -> list[str]:
-    """Rows of missing data for people, those that say the same of several objects as one line."""
-    groups: dict[tuple[str, str], list[Unread]] = {}
-    for row in rows:
-        groups.setdefault((row.what, row.why.rpartition(": ")[2]), []).append(row)
-    lines = []
-    for (what, reason), some in groups.items():
-        whys = list(dict.fromkeys(row.why for row in some))
-        why = whys[0] if len(whys) == 1 else f"{reason} ({len(whys)} places; {whys[0]})"
-        servers = joined(filter(None, (row.server for row in some)))
-        lines.append(": ".join(filter(None, (servers, what, why))))
-    return lines
-
-
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
