@@ -94,7 +94,8 @@ def next_steps(
     """
     steps = [NextStep(each.text, each.command) for each in plan.refused]
     for each in findings:
-        if each.state == "found" and not _edits(each, plan):
+        refused = each.check.step is not None and plan.refused
+        if each.state == "found" and not refused and not _edits(each, plan):
             steps += map(NextStep, each.check.advise(each).splitlines())
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
