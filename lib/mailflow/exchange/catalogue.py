@@ -2,9 +2,9 @@
 
 A row matches on its codes *and* one of its fragments, without regard to case; texts travel with
 typing errors in the code, so most rows name the enhanced code alone. A text that lost its codes
-matches on the fragment, but for rows whose words are too general for that. Rows are asked in three
-rounds, the telling ones first; between the first and the second round the socket error number
-speaks (contract, 8.6).
+matches on the fragment, but for rows whose words are too general for that. Codes that one text
+alone has go first. Rows are then asked in three rounds, the telling ones first; between the first
+and the second round the socket error number speaks (contract, 8.6).
 """
 
 from __future__ import annotations
@@ -86,6 +86,60 @@ EXCHANGE_AUTH = CatalogueEntry(
     fragments=("cannot achieve exchange server auth",),
 )
 
+OWN_CODES: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "Exchange Online throttles or blocks this organization's mail, because the Exchange server "
+        "that hands it over is out of date.",
+        ("cloud-enforcement",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.10",),
+        codes=("4.7.230", "5.7.230"),
+    ),
+    CatalogueEntry(
+        "Exchange Online could not tell which organization this mail belongs to.",
+        ("cloud-attribution",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.11",),
+        codes=("5.7.64",),
+    ),
+    CatalogueEntry(
+        "Exchange Online limits the rate at which it takes mail from this address.",
+        ("connection-limit",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        codes=("4.7.500",),
+    ),
+    CatalogueEntry(
+        "The mail was sent to the wrong region of Microsoft 365.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        codes=("4.4.62",),
+    ),
+    CatalogueEntry(
+        "The filter of the other side takes this mail for spam, or the sender or its address is "
+        "blocked there.",
+        ("rejected-by-policy",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.12",),
+        codes=("5.7.501", "5.7.502", "5.7.503"),
+    ),
+    CatalogueEntry(
+        "The other side takes mail from authenticated senders only, and this sender was not.",
+        ("not-authenticated",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.12", "S6.14"),
+        codes=("5.7.133", "5.7.30"),
+    ),
+)
+"""Before all rounds: codes that one text alone has, whatever words stand beside them."""
+
 TELLING: tuple[CatalogueEntry, ...] = (
     EXCHANGE_AUTH,
     CatalogueEntry(
@@ -121,16 +175,6 @@ TELLING: tuple[CatalogueEntry, ...] = (
         speaker=CLOUD,
         facts=("S6.12",),
         fragments=("wrong office 365 region", "wrong microsoft 365 region"),
-    ),
-    CatalogueEntry(
-        "Exchange Online limits the rate at which it takes mail from this address.",
-        ("connection-limit",),
-        decides=True,
-        speaker=CLOUD,
-        facts=("S6.12",),
-        codes=("4.7.500",),
-        fragments=("server busy",),
-        needs_code=True,
     ),
     CatalogueEntry(
         "Resource pressure fell: this server takes mail again, or soon will.",
@@ -779,56 +823,6 @@ GENERAL: tuple[CatalogueEntry, ...] = (
 """Third round: words that name the symptom only."""
 
 BY_CODE: tuple[CatalogueEntry, ...] = (
-    CatalogueEntry(
-        "Exchange Online throttles or blocks this organization's mail, because the Exchange server "
-        "that hands it over is out of date.",
-        ("cloud-enforcement",),
-        decides=True,
-        speaker=CLOUD,
-        facts=("S6.10",),
-        codes=("4.7.230", "5.7.230"),
-    ),
-    CatalogueEntry(
-        "Exchange Online could not tell which organization this mail belongs to.",
-        ("cloud-attribution",),
-        decides=True,
-        speaker=CLOUD,
-        facts=("S6.11",),
-        codes=("5.7.64",),
-    ),
-    CatalogueEntry(
-        "Exchange Online limits the rate at which it takes mail from this address.",
-        ("connection-limit",),
-        decides=True,
-        speaker=CLOUD,
-        facts=("S6.12",),
-        codes=("4.7.500",),
-    ),
-    CatalogueEntry(
-        "The mail was sent to the wrong region of Microsoft 365.",
-        ("routing-or-loop",),
-        decides=True,
-        speaker=CLOUD,
-        facts=("S6.12",),
-        codes=("4.4.62",),
-    ),
-    CatalogueEntry(
-        "The filter of the other side takes this mail for spam, or the sender or its address is "
-        "blocked there.",
-        ("rejected-by-policy",),
-        decides=True,
-        speaker=TARGET,
-        facts=("S6.12",),
-        codes=("5.7.501", "5.7.502", "5.7.503"),
-    ),
-    CatalogueEntry(
-        "The other side takes mail from authenticated senders only, and this sender was not.",
-        ("not-authenticated",),
-        decides=True,
-        speaker=TARGET,
-        facts=("S6.12", "S6.14"),
-        codes=("5.7.133", "5.7.30"),
-    ),
     CatalogueEntry(
         "The sender could not authenticate, or the session was not secured. The error text alone "
         "does not say which.",

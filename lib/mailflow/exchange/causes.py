@@ -12,6 +12,7 @@ from mailflow.exchange.catalogue import (
     EXCHANGE_AUTH,
     GENERAL,
     LOG_TIMEOUT,
+    OWN_CODES,
     PLAIN,
     TARGET,
     TELLING,
@@ -102,8 +103,8 @@ def _entry_of(error: LastError, pasted: Pasted) -> CatalogueEntry | None:
 
 
 def _is_exchange(source: str) -> bool:
-    """Whether the number of an event is one of Exchange's own; where no source is told, it is."""
-    return not source or source.casefold().startswith(("msexchange", "fipfs", "microsoft-filter"))
+    """Whether the number of an event is one of Exchange's own."""
+    return source.casefold().startswith(("msexchange", "fipfs", "microsoft-filter"))
 
 
 def _of_ehlo(reply: str) -> Explanation:
@@ -113,11 +114,11 @@ def _of_ehlo(reply: str) -> Explanation:
 
 
 def _entry(error: LastError) -> CatalogueEntry | None:
-    """The row of the catalogue that fits; the words first, the bare codes last."""
+    """The row of the catalogue that fits; words go before codes that several texts share."""
     inner = error.innermost
     words, around = _folded(inner.text), _folded(error.detail)
     codes = _codes(inner)
-    found = _first(TELLING, codes, words)
+    found = _by_code(OWN_CODES, codes) or _first(TELLING, codes, words)
     if found:
         return found
     number = error.winsock if error.winsock in WINSOCK else socket_error(f"{words} {around}")
@@ -127,7 +128,11 @@ def _entry(error: LastError) -> CatalogueEntry | None:
         found = _first(rows, codes, text)
         if found:
             return found
-    return next((row for row in BY_CODE if codes.intersection(row.codes)), None)
+    return _by_code(BY_CODE, codes)
+
+
+def _by_code(rows: Iterable[CatalogueEntry], codes: frozenset[str]) -> CatalogueEntry | None:
+    return next((row for row in rows if codes.intersection(row.codes)), None)
 
 
 def _folded(text: str) -> str:

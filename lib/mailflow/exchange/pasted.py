@@ -35,7 +35,7 @@ class Kind(Enum):
     QUEUE_VIEWER = "an export of the Queue Viewer"
     EXPORT = "an export"
     MAIL = "a mail"
-    OTHER = "a text of no kind that mailflow knows"
+    OTHER = "a text"
 
 
 EXPORTS = frozenset({Kind.TABLE, Kind.QUEUE_VIEWER, Kind.EXPORT})
@@ -130,6 +130,9 @@ _EVENT_ID = re.compile(
     r"(?:event|ereignis|événement|evento|событи|イベント).{0,12}|.{0,12}(?:event|évén|событ).{0,12}"
     r"|id\b.{0,20}|eventid",
     re.IGNORECASE,
+)
+_COMPUTER = re.compile(
+    r"Computer(?: ?name)?|Ordinateur|Equipo|Компьютер|コンピューター", re.IGNORECASE
 )
 _XML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:Objs|Event)\b")
 _JSON = re.compile(r"\s*(?:\{\s*\"|\[\s*\{\s*\")")
@@ -285,9 +288,11 @@ def _ehlo(lines: list[str]) -> Pasted | None:
 def _event(lines: list[str]) -> Pasted | None:
     """An event as the Event Viewer copies it: labels, then the description in plain words."""
     labels: list[tuple[str, str]] = []
+    if shapes.LIST.match(lines[0].strip()):
+        return None
     for line in lines:
         found = shapes.LABEL.match(line.strip())
-        if found is None or shapes.LIST.match(line.strip()):
+        if found is None:
             break
         labels.append((found["name"].strip(), (found["value"] or "").strip()))
     source = next((value for _, value in labels if _EVENT_SOURCE.match(value)), "")
@@ -307,7 +312,11 @@ def _event(lines: list[str]) -> Pasted | None:
             del description[end:]
             break
     return Pasted(
-        Kind.EVENT, " ".join(filter(None, map(str.strip, description))), event=number, source=source
+        Kind.EVENT,
+        " ".join(filter(None, map(str.strip, description))),
+        host=next((value for label, value in labels if _COMPUTER.fullmatch(label)), ""),
+        event=number,
+        source=source,
     )
 
 
@@ -376,7 +385,7 @@ def _properties(lines: list[str]) -> Iterator[tuple[str, str]]:
     """Names in lower case, and values of which the lines are joined; other lines are left out."""
     value: _Value | None = None
     for line in lines:
-        found = shapes.LIST.match(line.strip())
+        found = shapes.LIST.match(line.lstrip())
         indent = len(line) - len(line.lstrip())
         if found and (value is None or indent < value.column):
             if value:

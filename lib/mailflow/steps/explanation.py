@@ -42,9 +42,19 @@ class Explained:
         Where a receive log or an event tells who wrote it, that is the server; else the host that
         answered. A text is hostile: nothing but a name or an address gets into a command.
         """
-        own = self.pasted.host if self.pasted.side == "receive" else ""
-        parts = (own, self.error.fqdn or "", self.error.ip or "")
-        return next(filter(_PLAIN_HOST.fullmatch, parts), "")
+        named = [self.error.fqdn or "", self.error.ip or ""]
+        if self.pasted.side == "receive":
+            named.insert(0, self.pasted.host)
+        elif self.pasted.kind is Kind.EVENT:
+            named.append(self.pasted.host)
+        return next(filter(_PLAIN_HOST.fullmatch, named), "")
+
+    @property
+    def sender(self) -> str:
+        """The server whose queue or send log it is, likewise."""
+        is_sender = self.pasted.side == "send" or self.pasted.kind is Kind.LIST
+        own = self.pasted.host if is_sender else ""
+        return own if _PLAIN_HOST.fullmatch(own) else ""
 
     @property
     def is_export(self) -> bool:
@@ -123,7 +133,7 @@ def told(one: Explained, width: int = 80) -> str:
     blocks = [
         _section("TEXT", [_kind(pasted)] if pasted.kind in _NAMED else [], width),
         _section("ERROR TEXT", [_shown(shown.strip()) or "(empty)"], width),
-        _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error), width),
+        _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
         _section("WHERE AND WHEN", _place(one), width),
         _section("WHAT IT MEANS", _meaning(one), width),
         _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
@@ -245,15 +255,16 @@ def _headline(card: Cause) -> str:
 def _next(one: Explained) -> list[str]:
     """What decides between the candidates; of the likeliest one where they are many."""
     says = one.says
-    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, one.host)]
+    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, one)]
     if says.cause is None and len(says.candidates) > 1:
         lines.append("- mailflow diagnose SOURCE: asks all servers, and tells the causes apart.")
     return lines
 
 
-def next_checks(cause: str, host: str) -> list[str]:
-    """What decides about a cause, a line each, for a server that may not be known."""
-    known = {"target": host or "<target>"}
+def next_checks(cause: str, one: Explained) -> list[str]:
+    """What decides about a cause, a line each; what the text does not tell is left to fill in."""
+    parts = {"target": one.host, "sender": one.sender}
+    known = {name: value for name, value in parts.items() if value}
     return [_filled(step, known) for step in CAUSES[cause].confirm]
 
 

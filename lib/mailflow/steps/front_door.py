@@ -79,7 +79,7 @@ def _records(one: Explained) -> Iterable[FindingRecord]:
             cause=cause,
             state="unknown",
             reading=one.says.says or "The text holds no error that is in the catalog.",
-            remedy="\n".join(next_checks(cause, one.host)),
+            remedy="\n".join(next_checks(cause, one)),
             facts=one.says.facts,
         )
 
