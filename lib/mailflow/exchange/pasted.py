@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from mailflow.exchange import shapes
+from mailflow.exchange import mime, shapes
+from mailflow.exchange.cut_lines import join
 
 Side = Literal["", "receive", "send"]
 
@@ -86,6 +87,7 @@ def recognise(text: str) -> Pasted:
     export = _export(text)
     if export:
         return Pasted(export, is_export=True)
+    text = mime.readable(text)
     lines = [line.rstrip("\r") for line in text.strip("\ufeff\r\n").split("\n")]
     if len(lines) == 1:
         return _one_line(lines[0])
@@ -95,8 +97,13 @@ def recognise(text: str) -> Pasted:
         or _ehlo(bare)
         or _list(bare)
         or _report_or_mail(bare, is_quoted=bare is not lines)
-        or _one_line(" ".join(line.strip() for line in bare if line.strip()))
+        or _one_line(_wrapped([line for line in bare if line.strip()]))
     )
+
+
+def _wrapped(lines: list[str]) -> str:
+    """A reply that a console or an editor wrapped, in one line."""
+    return join([line.strip() for line in lines], [len(line) for line in lines])
 
 
 # Documents as a whole.
@@ -151,8 +158,7 @@ def is_mail(document: str) -> bool:
     lines = document.split("\n")
     if any(REPORT_DETAILS.search(line) or REPORT_BEGINS.search(line) for line in lines):
         return True
-    head = [line for line in lines[:40] if line.strip()][:10]
-    if len(head) > 2 and shapes.is_header(head[0]) and sum(map(shapes.is_header, head)) > 2:
+    if shapes.has_headers(lines):
         return True
     quoted = sum(shapes.QUOTED.match(line) is not None for line in lines)
     return quoted > 1 and not any(map(shapes.REPLY.match, lines))
@@ -402,21 +408,6 @@ def _properties(lines: list[str]) -> Iterator[tuple[str, str]]:
         yield value.name, value.joined
 
 
-_CONSOLES = frozenset({79, 80, 99, 100, 119, 120, 131, 132, 139, 140, 159, 160, 199, 200})
-"""Widths at which a console cuts; one line alone cannot show its width by another."""
-_WORDS = frozenset(
-    re.findall(
-        "[a-z]+",
-        "primary target address responded with cannot achieve exchange server authentication"
-        " attempted failover alternate host that did not succeed either there are hosts delivery"
-        " failed all connection last endpoint unable connect service available temporary error"
-        " encountered while communicating dropped timed winsock socket code query nonexistent"
-        " domain message",
-    )
-)
-"""Words that Exchange writes into LastError: they tell a cut word from two words."""
-
-
 @dataclass(slots=True)
 class _Value:
     """A printed property, and where its value stands."""
@@ -428,38 +419,14 @@ class _Value:
 
     @property
     def joined(self) -> str:
-        """The value in one line.
-
-        PowerShell cuts at the width of the console, through words; editors and mail programs wrap
-        between them. Cut lines have one width, and a blank may stand first in the next one.
-        """
-        cut, most = self.widths[:-1], max(self.widths[:-1], default=0)
-        blank = [piece.startswith(" ") for piece in self.pieces[1:]]
-        is_cut = (
-            min(cut, default=0) >= most - 1 if len(cut) > 1 else bool(_CONSOLES.intersection(cut))
-        )
-        if not is_cut and not (any(blank) and not all(blank)):
-            return " ".join(piece.strip() for piece in self.pieces)
-        value = self.pieces[0]
-        for width, piece in zip(cut, self.pieces[1:], strict=True):
-            is_lost = width < most and not piece.startswith(" ") and not _is_one_word(value, piece)
-            value = f"{value} {piece}" if is_lost else f"{value}{piece}"
-        return value
-
-
-def _is_one_word(left: str, right: str) -> bool:
-    """Whether a word that Exchange writes was cut in two here."""
-    before = re.search(r"[A-Za-z]{1,30}\Z", left[-40:])
-    after = re.match(r"[A-Za-z]{1,30}", right)
-    if before is None or after is None:
-        return False
-    return (before[0] + after[0]).casefold() in _WORDS
+        """The value in one line."""
+        return join(self.pieces, self.widths)
 
 
 def _report_or_mail(lines: list[str], *, is_quoted: bool) -> Pasted | None:
     """The first reply of a delivery report or a mail; headers and all below them are left out."""
     is_report = any(REPORT_DETAILS.search(line) or REPORT_BEGINS.search(line) for line in lines)
-    if not (is_report or is_quoted or sum(map(shapes.is_header, lines[:40])) > 1):
+    if not (is_report or is_quoted or shapes.has_headers(lines)):
         return None
     kind = Kind.REPORT if is_report else Kind.MAIL
     body = list(_body(lines))

@@ -23,10 +23,12 @@ LABEL = re.compile(r"(?P<name>[^\W\d][^:<>{}\"\n]{0,40}?)[ \u00a0]?[:\uff1a](?P<
 QUOTED = re.compile(r"\s{0,3}>")
 """A line of a mail that another mail quotes."""
 
-PROMPT = re.compile(
+NO_TEXT = re.compile(
     r"\s*(?:\[[^\]\n]{1,80}\] ?)?(?:PS\b|[A-Z]:\\)[^>\n]{0,300}>|\s*\[PS\][^>\n]{0,300}>"
+    r"|#(?:Software|Version|Log-type|Date|Fields): ",
+    re.IGNORECASE,
 )
-"""A prompt of PowerShell."""
+"""What stands above texts and is none: a prompt of PowerShell, the head of a log."""
 
 RULE = re.compile(r"\s*-{2,}(?: +-{2,})+\s*")
 """The line below the heading of a Format-Table."""
@@ -43,6 +45,19 @@ _HEADER = re.compile(
 def is_header(line: str) -> bool:
     """Whether a line is a header of a mail, whose words are no reply (S6.18)."""
     return _HEADER.match(line) is not None
+
+
+def has_headers(lines: list[str]) -> bool:
+    """Whether the headers of a mail stand there: two together, what continues them between."""
+    above = False
+    for line in lines:
+        if is_header(line):
+            if above:
+                return True
+            above = True
+        elif line.strip() and not line[0].isspace():
+            above = False
+    return False
 
 
 def unquoted(lines: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ def texts_of(document: str) -> list[str]:
         return [document.strip("\r\n")]
     parts = _reports(lines) if is_mail(document) else _split(lines)
     texts = [part for part in parts if part.strip()]
-    return [text for text in texts if not shapes.PROMPT.match(text)] or texts
+    return [text for text in texts if not shapes.NO_TEXT.match(text)] or texts
 
 
 def _reports(lines: list[str]) -> Iterator[str]:
