@@ -42,8 +42,22 @@ def test_each_line_is_a_text(lines: tuple[str, ...]) -> None:
         f"Identity  : EX10A\\12\nStatus    : Retry\nLastError : {WHOLE}",
         "Log Name: Application\nSource: MSExchangeTransport\nEvent ID: 1\nDescription:\nThe end",
         "> 452 4.3.1 Insufficient\n> Resources",
+        "452 4.3.1 Insufficient\n> Resources",
+        "451 4.4.0 With 'Nobody can't\nSay' more",
     ],
-    ids=["quote", "open", "brace", "blank", "small", "reply", "list", "event", "quoted"],
+    ids=[
+        "quote",
+        "open",
+        "brace",
+        "blank",
+        "small",
+        "reply",
+        "list",
+        "event",
+        "quoted",
+        "mark",
+        "apostrophe",
+    ],
 )
 def test_what_continues_a_text(text: str) -> None:
     """An open quote, brace or bracket; a blank, `>` or small letter; a form of its own."""
