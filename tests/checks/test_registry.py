@@ -22,6 +22,8 @@ PUBLIC_IDS = {
     *("relay-denied", "mailbox-or-recipient", "routing-or-loop", "unrecognised-error"),
     *("planned-server-shadowed", "connectors-differ", "connector-never-answers"),
     *("relay-wider-than-it-looks", "connector-tie"),
+    *("cloud-enforcement", "cloud-attribution", "rejected-by-policy", "transport-agent"),
+    *("not-authenticated", "address-in-use"),
 }
 
 

@@ -33,6 +33,27 @@ def test_explain_reads_lines(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(call("explain", "--json").out.splitlines()) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_explain_reads_what_was_redirected(
+    call: Call, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """A list that PowerShell redirected is one text, whatever its encoding (contract 9)."""
+    text = f"Identity  : EX10A\\5\r\nLastError : {STUCK}\r\n"
+    given = io.BytesIO(text.encode(encoding))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
+    (answer,) = map(json.loads, call("explain", "--json").out.splitlines())
+
+    assert answer["inner_enhanced"] == "5.7.3"
+
+
+def test_explain_hands_an_export_over_once(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is named once, however many objects it holds (contract 9)."""
+    given = io.BytesIO(b"Identity : EX16A\\A\nEnabled : True\n\nIdentity : EX16A\\B\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
+
+    assert call("explain").out.count("mailflow diagnose FILE") == 1
+
+
 def test_which_json(call: Call) -> None:
     """One document with the keys of the contract."""
     actual = call("which", "demo:article", "--server", "EX16A", "--source", "10.0.0.11", "--json")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from command_line import Call, captures
-from organisations import article, healthy
+from organisations import STUCK, article, healthy
+from support import needs_shared
 
 
 def test_demo_source_is_the_article(call: Call) -> None:
@@ -77,3 +78,47 @@ def test_hostile_names_are_harmless_on_a_terminal(call: Call, tmp_path: Path) ->
     assert actual.code == 1
     assert "\x1b" not in actual.out
     assert "\u202e" not in actual.out
+
+
+def test_a_text_is_explained(call: Call, tmp_path: Path) -> None:
+    """What is no export is explained, and ends with 2 (contract 9)."""
+    file = tmp_path / "mail.txt"
+    file.write_text(f"Hello,\n\n> {STUCK}\n>\n> Anna\n", encoding="utf-8")
+    words, document = call("diagnose", file), call("diagnose", file, "--json")
+    answer = json.loads(document.out)
+
+    assert (words.code, document.code) == (2, 2)
+    assert "custom-connector-shadows-default" in words.out
+    assert "INCONCLUSIVE" in words.out
+    assert (answer["schema"], answer["verdict"]) == ("mailflow.findings/1", "unknown")
+    assert answer["findings"][0]["cause"] == "custom-connector-shadows-default"
+    assert {one["state"] for one in answer["findings"]} == {"unknown"}
+
+
+@pytest.mark.parametrize("content", [b"", b"just words", b"\x89PNG\r\n", b'{"a": '])
+def test_what_is_no_text_either_is_an_error(call: Call, tmp_path: Path, content: bytes) -> None:
+    """Nothing that can be read or explained: exit code 3, and nothing on standard output."""
+    file = tmp_path / "x"
+    file.write_bytes(content)
+    actual = call("diagnose", file)
+
+    assert (actual.code, actual.out) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("event.txt", "kerberos-or-permission"),
+        ("ndr.eml", "target-unreachable"),
+        ("quoted-mail.txt", None),
+    ],
+)
+def test_shared_pastes(call: Call, name: str, cause: str | None) -> None:
+    """What people have: explained or read, and inconclusive in both cases."""
+    actual = call("diagnose", needs_shared(f"cases/pastes/{name}"), "--json")
+    named = [
+        one["cause"] for one in json.loads(actual.out)["findings"] if one["state"] == "unknown"
+    ]
+
+    assert actual.code == 2
+    assert cause is None or cause in named

@@ -9,14 +9,25 @@ from itertools import chain
 import pytest
 
 from mailflow.checks.registry import CARDS as CAUSES
-from mailflow.exchange.catalogue import BY_CODE, GENERAL, PLAIN, TELLING, WINSOCK
+from mailflow.exchange.catalogue import (
+    BY_CODE,
+    EVENTS,
+    GENERAL,
+    OWN_CODES,
+    PLAIN,
+    TELLING,
+    WINSOCK,
+)
 from mailflow.exchange.causes import Explanation, explain, who_said_it
 from mailflow.exchange.last_error import parse
+from mailflow.exchange.pasted import recognise
 from support import needs_shared
 
 AUTH = "451 5.7.3 Cannot achieve Exchange Server authentication"
 
-ENTRIES = tuple(chain(TELLING, WINSOCK.values(), PLAIN, GENERAL, BY_CODE))
+ENTRIES = tuple(
+    chain(OWN_CODES, TELLING, WINSOCK.values(), PLAIN, GENERAL, BY_CODE, EVENTS.values())
+)
 
 
 def says(text: str) -> Explanation:
@@ -181,6 +192,159 @@ def test_texts_that_tell_only_candidates(text: str, among: str) -> None:
 
     assert found.cause is None
     assert among in found.candidates
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("450 4.7.230 Connecting Exchange server version is out-of-date", "cloud-enforcement"),
+        ("550 5.7.230 Verbindung blockiert", "cloud-enforcement"),
+        ("550 5.7.64 TenantAttribution; Relay Access Denied", "cloud-attribution"),
+        ("550 5.7.64 TLS certificate expired, cipher", "cloud-attribution"),
+        ("451 4.7.500 Server busy. Please try again later", "connection-limit"),
+        ("451 4.4.62 Mail sent to the wrong Office 365 region", "routing-or-loop"),
+        ("550 5.7.501 Access denied, spam abuse detected", "rejected-by-policy"),
+        ("550 5.7.502 Zugriff verweigert", "rejected-by-policy"),
+        (
+            (
+                "550 5.7.1 External client with IP address 198.51.100.7 does not have permissions "
+                "to submit to this server"
+            ),
+            "rejected-by-policy",
+        ),
+        ("550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup", "not-authenticated"),
+        ("550 5.7.1 RESOLVER.RST.AuthRequired; authentication required", "not-authenticated"),
+        ("550 5.7.30 Basic authentication is not supported", "not-authenticated"),
+        ("Message deferred by categorizer agent.", "transport-agent"),
+        ("Agent 'Signatures' caused an unhandled exception", "transport-agent"),
+        ("FIP-FS Scan Process failed initialization", "transport-agent"),
+        ("The resource pressure increased from Low to Medium.", "back-pressure"),
+        (
+            "Failed to start listening (Error: 10049). Binding: 10.0.9.9:25",
+            "connector-never-answers",
+        ),
+        (
+            "Therefore, it is unable to support the STARTTLS SMTP verb for the connector Relay",
+            "tls-or-certificate",
+        ),
+        (
+            "Outbound authentication failed with error TargetUnknown for Send connector X",
+            "kerberos-or-permission",
+        ),
+    ],
+)
+def test_texts_of_the_cloud_events_and_agents(text: str, cause: str) -> None:
+    """S6.10 to S6.17: each has a cause of its own, before TLS words that stand beside it."""
+    assert says(text).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "beside"),
+    [
+        (
+            "Failed to start listening (Error: 10048). Binding: 0.0.0.0:587.",
+            "transport-role-conflict",
+            "address-in-use",
+        ),
+        ("421 4.4.1 Connection timed out", "target-unreachable", "tls-or-certificate"),
+        ("550 5.7.51 TenantInboundAttribution", "cloud-attribution", "tls-or-certificate"),
+        (
+            (
+                "Inbound authentication failed with error LogonDenied for Receive connector Client "
+                "Frontend EX16A. The authentication mechanism is Login."
+            ),
+            "kerberos-or-permission",
+            "kerberos-or-permission",
+        ),
+        ("The resource pressure decreased from High to Low.", "back-pressure", "back-pressure"),
+    ],
+)
+def test_texts_that_leave_it_open(text: str, first: str, beside: str) -> None:
+    """S6.13, S6.17: shared by several causes, or past, or password guessing: not decided."""
+    found = says(text)
+
+    assert (found.cause, found.candidates[0]) == (None, first)
+    assert beside in found.candidates
+
+
+def test_no_certificate_is_said_of_this_server() -> None:
+    """S6.17: event 12014 is about the server that wrote it, not about a target that wants TLS."""
+    found = says("unable to support the STARTTLS SMTP verb for the connector Relay")
+
+    assert found.says.startswith("This server has no certificate")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cipher=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "We block your ip: listed and blocked using spam words",
+        "Please use STARTTLS",
+        "server busy",
+    ],
+)
+def test_general_words_need_a_code(words: str) -> None:
+    """S6.18: what a person or a header may write as well counts behind a code alone."""
+    assert says(words).cause == "unrecognised-error"
+
+
+def pasted(text: str) -> Explanation:
+    """Recognise, parse and explain."""
+    found = recognise(text)
+    return explain(parse(found.reply), found)
+
+
+@pytest.mark.parametrize(
+    ("connector", "spoken", "first"),
+    [
+        ("EX16A\\Relay", ">", "connection-dropped"),
+        ("Outbound", "<", "target-unreachable"),
+    ],
+)
+def test_a_timeout_by_the_log_that_holds_it(connector: str, spoken: str, first: str) -> None:
+    """S6.13: in a receive log the client had connected, so nothing was unreachable."""
+    found = pasted(
+        f"2026-03-02T07:00:00Z,{connector},08DE,9,10.0.0.21:25,10.0.0.11:5000,{spoken},"
+        "421 4.4.1 Connection timed out,"
+    )
+
+    assert (found.cause, found.candidates[0]) == (None, first)
+    assert ("target-unreachable" in found.candidates) == (spoken == "<")
+
+
+@pytest.mark.parametrize(
+    ("number", "source", "cause"),
+    [
+        (15004, "MSExchangeTransport", "back-pressure"),
+        (12014, "MSExchangeFrontEndTransport", "tls-or-certificate"),
+        (1050, "MSExchange Extensibility", "transport-agent"),
+        (2203, "FIPFS", "transport-agent"),
+        (1019, "MSExchangeTransport", None),
+        (15004, "Schannel", "unrecognised-error"),
+        (99, "MSExchangeTransport", "unrecognised-error"),
+    ],
+)
+def test_events_by_number(number: int, source: str, cause: str | None) -> None:
+    """S6.17, S6.19: a description in another language leaves the number, of Exchange alone."""
+    found = pasted(f"Protokoll: Anwendung\nQuelle: {source}\nEreignis-ID: {number}\nText:\nWorte")
+
+    assert found.cause == cause
+
+
+def test_words_of_an_event_go_before_its_number() -> None:
+    """S6.17: 1035 by ExchangeAuth is L1; the number alone would leave it open."""
+    found = pasted(
+        "Log Name: Application\nSource: MSExchangeTransport\nEvent ID: 1035\nDescription:\n"
+        "Inbound authentication failed with error LogonDenied for Receive connector Default "
+        "Frontend EX16A. The authentication mechanism is ExchangeAuth."
+    )
+
+    assert found.cause == "kerberos-or-permission"
+
+
+def test_an_export_is_not_explained() -> None:
+    """Contract, section 9: another command reads it; that is no unrecognised error."""
+    assert pasted("Identity Status\n-------- ------\nEX10A\\5 Retry") == Explanation(None, ())
 
 
 @pytest.mark.parametrize(

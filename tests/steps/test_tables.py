@@ -87,6 +87,15 @@ def test_last_error_reads_the_innermost_level() -> None:
     assert "sender" in row["said_by"]
 
 
+def test_missing_keywords_are_said_of_one_error_alone() -> None:
+    """S5.01: only 5.7.3 means that the sender found neither keyword; PRX4 shares its causes."""
+    error = "451 4.7.0 Temporary server error. Please try again later. PRX4"
+    org = healthy().add_queue("EX10A", 5, name="1", error=error, status="Retry")
+
+    assert "neither X-ANONYMOUSTLS" not in last_errors(org.snapshot()).reading
+    assert "neither X-ANONYMOUSTLS" in last_errors(article().snapshot()).reading
+
+
 def test_empty_error_is_said_to_be_unknown() -> None:
     """Retry without a text is not healthy (section 6.3, point 7)."""
     org = healthy().add_queue("EX10A", 5, name="1", error="", status="Retry")

@@ -276,6 +276,39 @@ CARDS = (
         sources=("6.2", "S1.04"),
     ),
     Card(
+        id="address-in-use",
+        title="Another program holds the address and port",
+        meaning=(
+            "A receive connector cannot open its port, because another program listens there: the "
+            "other transport service of the same server, or a program that is not Exchange's."
+        ),
+        evidence_for=(
+            "Event 1018 or 1019: Failed to start listening, error 10048.",
+            "netstat on the server shows a listener that is no transport service of Exchange.",
+        ),
+        evidence_against=(
+            "The listener belongs to the transport service whose connector has that binding.",
+        ),
+        confirm=(
+            (
+                "On the server: Get-NetTCPConnection -State Listen -LocalPort 25, 587, 2525 | "
+                "Format-Table LocalAddress, LocalPort, OwningProcess"
+            ),
+            "On the server: Get-Process -Id <OwningProcess> | Format-List Name, Path",
+            (
+                "Get-ReceiveConnector -Server {target} | Format-List Identity, Bindings, "
+                "TransportRole, Enabled"
+            ),
+        ),
+        fix=(
+            (
+                "Give the foreign program another port or address, or change the binding of the "
+                "connector; then restart the transport service."
+            ),
+        ),
+        sources=("S6.17", "C9"),
+    ),
+    Card(
         id="connection-dropped",
         title="The connection is cut off within the session",
         meaning=(
@@ -359,6 +392,35 @@ CARDS = (
         sources=("6.2", "6.4"),
     ),
     Card(
+        id="transport-agent",
+        title="A transport agent fails, is slow or holds mail back",
+        meaning=(
+            "Agents (virus scanners, filters, rules, signatures) process each message before it is "
+            "routed. One that fails, takes too long or defers messages keeps mail in the "
+            "Submission queue; one that does not load stops the transport service."
+        ),
+        evidence_for=(
+            "The text says: deferred by categorizer agent.",
+            "Events 1050, 5300 or 16023, or FIP-FS errors (2203).",
+        ),
+        evidence_against=("The Submission queue is empty, and queues behind it wait.",),
+        confirm=(
+            "Get-TransportAgent | Format-Table Identity, Enabled, Priority",
+            "Get-Queue -Identity {target}\\Submission | Format-List",
+            (
+                "Get-WinEvent -ComputerName {target} -FilterHashtable @{LogName='Application'; "
+                "Id=1050,2203,5300,16023}"
+            ),
+        ),
+        fix=(
+            (
+                "Update or repair the agent that the text names. To pass mail without it: "
+                'Disable-TransportAgent "<agent>", then restart the transport service.'
+            ),
+        ),
+        sources=("S6.16",),
+    ),
+    Card(
         id="connection-limit",
         title="The target limits connections or rate",
         meaning=(
@@ -375,6 +437,60 @@ CARDS = (
         ),
         fix=("Raise the limit, or let another connector accept this sender.",),
         sources=("6.2", "S2.01"),
+    ),
+    Card(
+        id="cloud-enforcement",
+        title="Exchange Online throttles or blocks an outdated Exchange server",
+        meaning=(
+            "Exchange Online slows down, and later blocks, mail from Exchange servers that are out "
+            "of date. Receive connectors have no part in it."
+        ),
+        evidence_for=("450 4.7.230 or 550 5.7.230 from Exchange Online.",),
+        evidence_against=("Mail between servers of the organization is stuck too.",),
+        confirm=(
+            "Get-ExchangeServer | Format-Table Name, AdminDisplayVersion, ServerRole",
+            "Exchange admin center: Reports, Mail flow, Out-of-date connecting servers.",
+        ),
+        fix=(
+            (
+                "Update the Exchange server that hands mail to Exchange Online. Until then, pause "
+                "the enforcement in the Exchange admin center; a limited number of days a year is "
+                "allowed."
+            ),
+        ),
+        sources=("S6.10",),
+    ),
+    Card(
+        id="cloud-attribution",
+        title="Exchange Online does not recognize the organization that sends",
+        meaning=(
+            "The inbound connector in Exchange Online knows neither the certificate nor the "
+            "address that this server shows, so the mail belongs to no tenant and is not relayed."
+        ),
+        evidence_for=("550 5.7.64 TenantAttribution; Relay Access Denied.",),
+        evidence_against=("The text comes from a host outside Microsoft 365.",),
+        confirm=(
+            (
+                "In Exchange Online: Get-InboundConnector | Format-List Name, Enabled, "
+                "ConnectorType, TlsSenderCertificateName, SenderIPAddresses"
+            ),
+            (
+                "Get-SendConnector | Format-List Identity, Fqdn, RequireTLS, Tls*, "
+                "CloudServicesMailEnabled"
+            ),
+            (
+                "Get-ExchangeCertificate | Format-List Thumbprint, Services, NotAfter, Subject, "
+                "CertificateDomains"
+            ),
+        ),
+        fix=(
+            (
+                "Enter the name of the certificate, or the public address, that the server shows "
+                "in the inbound connector; after a renewal run the Hybrid Configuration wizard "
+                "again."
+            ),
+        ),
+        sources=("S6.11",),
     ),
     Card(
         id="tls-or-certificate",
@@ -420,6 +536,61 @@ CARDS = (
             ),
         ),
         sources=("L6", "6.2", "S8.61"),
+    ),
+    Card(
+        id="rejected-by-policy",
+        title="The filter of the other side rejects the mail",
+        meaning=(
+            "A filter refuses the sender, its address or the content: spam, a banned sender, a "
+            "block list, missing SPF or DKIM. Mail flow itself works."
+        ),
+        evidence_for=(
+            "5.7.501, 5.7.502 or 5.7.503; the text names spam, a block list or a policy.",
+            "External client with IP address ... does not have permissions to submit.",
+        ),
+        evidence_against=("The reply comes from a server of the same organization.",),
+        confirm=(
+            (
+                "Look up the public address of the sending server in the block list that the text "
+                "names."
+            ),
+            "Resolve-DnsName -Type TXT <sender's domain>",
+            "On the receiving Edge, if it is one of the organization: Get-IPBlockListEntry",
+        ),
+        fix=(
+            (
+                "Stop what caused the listing (a compromised account, an open relay), correct SPF, "
+                "DKIM and DMARC, then ask the other side or the block list to remove the entry."
+            ),
+        ),
+        sources=("S6.12", "S6.15"),
+    ),
+    Card(
+        id="not-authenticated",
+        title="The other side takes mail from authenticated senders only",
+        meaning=(
+            "The recipient, or the way of submission, is open to authenticated senders only, and "
+            "this sender counted as anonymous or used a method that is no longer accepted."
+        ),
+        evidence_for=(
+            "5.7.133, or RESOLVER.RST.AuthRequired: a group or mailbox for senders inside.",
+            "5.7.30: Exchange Online takes no Basic authentication for client submission.",
+        ),
+        evidence_against=("The sender is a person of the same organization who signed in.",),
+        confirm=(
+            (
+                "Get-DistributionGroup {recipient} | Format-List "
+                "RequireSenderAuthenticationEnabled, AcceptMessagesOnlyFrom*"
+            ),
+            "Read how the device or program signs in: Basic authentication or OAuth.",
+        ),
+        fix=(
+            (
+                "Open the group to senders outside, or let the device authenticate; towards "
+                "Exchange Online use OAuth, or a connector instead of client submission."
+            ),
+        ),
+        sources=("S6.12", "S6.14"),
     ),
     Card(
         id="mailbox-or-recipient",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import click
 
 from mailflow.cli.completion import complete_source
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import in_json, open_organisation
+from mailflow.cli.terminal import decoded, in_json, open_organisation
 from mailflow.errors import UsageError
 from mailflow.plain import visible
 
@@ -23,20 +22,28 @@ if TYPE_CHECKING:
 @click.argument("text", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object for each text.")
 def explain(text: str | None, *, as_json: bool) -> None:
-    """Take a LastError apart and say what it means.
+    """Decode an error text and list possible causes.
+
+    Takes a LastError, an SMTP reply, a delivery report, an event, a row of a log or an EHLO reply,
+    also wrapped or quoted. Reads one text per line; what continues a text belongs to it.
 
     \b
     mailflow explain '451 4.4.0 Primary target IP address responded with: "451 5.7.3 ..."'
     Get-Queue | % LastError | mailflow explain          (one error per line)
+    mailflow explain < report.eml
     """
-    from mailflow.steps.explanation import explain_text, explain_words
+    from mailflow.steps.explanation import explain_text, explained, told
 
-    first = True
-    for one in [text] if text is not None else _lines_of_input():
+    first, handed_over = True, False
+    for one in [text] if text is not None else _texts_of_input():
         if as_json:
             click.echo(in_json(explain_text(one)))
-        else:
-            click.echo(("" if first else "\n") + explain_words(one))
+            continue
+        answer = explained(one)
+        if answer.is_export and handed_over:
+            continue  # the parts of one export
+        handed_over = answer.is_export
+        click.echo(("" if first else "\n") + told(answer))
         first = False
 
 
@@ -85,13 +92,12 @@ def which(  # noqa: PLR0913 - one argument for each option
     raise SystemExit(2 if answer["unknown"] else 0)
 
 
-def _lines_of_input() -> Iterator[str]:
+def _texts_of_input() -> list[str]:
+    from mailflow.exchange.texts import texts_of
+
     if sys.stdin.isatty():
         click.echo("Paste errors, one per line; end with Ctrl-D (Windows: Ctrl-Z).", err=True)
-    for raw in sys.stdin.buffer:
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        if line.strip():
-            yield line
+    return texts_of(decoded(sys.stdin.buffer.read()))
 
 
 def _read_text(path: Path) -> str:

@@ -9,8 +9,15 @@ import click
 
 from mailflow.cli.completion import complete_source
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
-from mailflow.errors import UsageError
+from mailflow.cli.terminal import (
+    columns,
+    decoded,
+    in_json,
+    is_terminal,
+    open_organisation,
+    progress,
+)
+from mailflow.errors import InputError, UsageError
 from mailflow.plain import visible
 
 if TYPE_CHECKING:
@@ -34,14 +41,23 @@ def diagnose(
 ) -> None:
     """Say what is wrong, without a kernel, on one screen.
 
+    A text that is no export (an error, a delivery report, an event) is explained; the answer is
+    then inconclusive.
+
     \b
     mailflow diagnose captures/
     mailflow diagnose demo:article --json
     mailflow diagnose winrm://ex16a.contoso.com
     """
+    try:
+        org = open_organisation(source, servers, live)
+    except InputError:
+        if not _explain(source, as_json=as_json):
+            raise
+        raise SystemExit(2) from None
     from mailflow.steps.findings import findings
 
-    found = findings(open_organisation(source, servers, live), min_messages=min_messages)
+    found = findings(org, min_messages=min_messages)
     _show(found, as_json=as_json)
     raise SystemExit(found.exit_code)
 
@@ -95,6 +111,37 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     checks = doctor(doors, way, name)
     click.echo(words(checks, columns()))
     raise SystemExit(exit_code(checks))
+
+
+MOST_TEXT = 4 * 2**20
+"""Bytes of a file that is explained as a text; what people paste is far shorter."""
+
+
+def _explain(source: str, *, as_json: bool) -> bool:
+    """Explain a file that holds no export but a text; False where it holds none that is known."""
+    from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
+
+    texts = explained_texts(_text_of(source))
+    if not texts:
+        return False
+    progress("")
+    found = diagnosis_of(texts, source)
+    click.echo(
+        in_json(found.as_json(), indent=2) if as_json else told_texts(texts, found, columns())
+    )
+    return True
+
+
+def _text_of(source: str) -> str:
+    """The text in a file; empty where it is none, or too long for one that a person pasted."""
+    path = Path(source.strip()).expanduser()
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_TEXT:
+            return ""
+        text = decoded(path.read_bytes())
+    except OSError:
+        return ""
+    return "" if "\0" in text or text.count("\ufffd") * 50 > len(text) else text
 
 
 def _show(found: Diagnosis, *, as_json: bool) -> None:

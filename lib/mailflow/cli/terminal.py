@@ -1,4 +1,4 @@
-"""What all commands share between them and the terminal: width, colour, progress, JSON."""
+"""What all commands share between them and the terminal: width, colour, progress, JSON, text."""
 
 from __future__ import annotations
 
@@ -49,3 +49,17 @@ def in_json(document: dict[str, Any], indent: int | None = None) -> str:
     import json
 
     return json.dumps(document, indent=indent)
+
+
+def decoded(data: bytes) -> str:
+    """Pasted or redirected text; what is no text of its encoding shows as U+FFFD.
+
+    Windows PowerShell redirects as UTF-16, with a byte order mark or, through some editors, without
+    one: Latin text then has a zero in every second byte.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    head = data[1:2_000:2]
+    if head and head.count(0) * 2 > len(head) and not data[0:2_000:2].count(0):
+        return data.decode("utf-16-le", "replace")
+    return data.decode("utf-8-sig", "replace")

@@ -1,8 +1,9 @@
-"""The catalogue of error texts: code and distinctive words to causes (section 6.2, S5.07).
+"""The catalogue of error texts: code and distinctive words to causes (sections 6.2 and 12, S5.07).
 
 A row matches on its codes *and* one of its fragments, without regard to case; texts travel with
 typing errors in the code, so most rows name the enhanced code alone. A text that lost its codes
-matches on the fragment. Rows are asked in three rounds, the telling ones first; between the first
+matches on the fragment, but for rows whose words are too general for that. Codes that one text
+alone has go first. Rows are then asked in three rounds, the telling ones first; between the first
 and the second round the socket error number speaks (contract, 8.6).
 """
 
@@ -11,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mailflow.exchange import windows_texts
+
 SENDER_AFTER_EHLO = "the sender, after reading the target's EHLO reply"
 SENDER = "the sender"
 TARGET = "the target"
+CLOUD = "Exchange Online"
+SERVER = "the server that wrote the event"
 FRONT_END = "the target's Front End Transport service"
 UNKNOWN = ""
 
@@ -30,6 +35,7 @@ _NO_EXCHANGE_AUTH = (
     "name-resolution",
     "outside-the-connectors",
 )
+_NO_SOCKET = ("transport-role-conflict", "address-in-use")
 _CANNOT_CONNECT = (
     "target-unreachable",
     "target-refuses",
@@ -58,6 +64,7 @@ class CatalogueEntry:
         facts: fact ids, or the section where its row has none.
         codes: `451 5.7.3`, `5.7.3` or `530`; empty: any. One of them has to be the text's.
         fragments: lower case; one of them has to be in the text; empty: the code is enough.
+        needs_code: whether the words count only behind a code; a person may write them too (S6.18).
     """
 
     says: str
@@ -67,6 +74,7 @@ class CatalogueEntry:
     facts: tuple[str, ...]
     codes: tuple[str, ...] = ()
     fragments: tuple[str, ...] = ()
+    needs_code: bool = False
 
 
 EXCHANGE_AUTH = CatalogueEntry(
@@ -78,8 +86,247 @@ EXCHANGE_AUTH = CatalogueEntry(
     fragments=("cannot achieve exchange server auth",),
 )
 
+OWN_CODES: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "Exchange Online throttles or blocks this organization's mail, because the Exchange server "
+        "that hands it over is out of date.",
+        ("cloud-enforcement",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.10",),
+        codes=("4.7.230", "5.7.230"),
+    ),
+    CatalogueEntry(
+        "Exchange Online could not tell which organization this mail belongs to.",
+        ("cloud-attribution",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.11",),
+        codes=("5.7.64",),
+    ),
+    CatalogueEntry(
+        "Exchange Online limits the rate at which it takes mail from this address.",
+        ("connection-limit",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        codes=("4.7.500",),
+    ),
+    CatalogueEntry(
+        "The mail was sent to the wrong region of Microsoft 365.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        codes=("4.4.62",),
+    ),
+    CatalogueEntry(
+        "The filter of the other side takes this mail for spam, or the sender or its address is "
+        "blocked there.",
+        ("rejected-by-policy",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.12",),
+        codes=("5.7.501", "5.7.502", "5.7.503"),
+    ),
+    CatalogueEntry(
+        "The other side takes mail from authenticated senders only, and this sender was not.",
+        ("not-authenticated",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.12", "S6.14"),
+        codes=("5.7.133", "5.7.30"),
+    ),
+)
+"""Before all rounds: codes that one text alone has, whatever words stand beside them."""
+
 TELLING: tuple[CatalogueEntry, ...] = (
     EXCHANGE_AUTH,
+    CatalogueEntry(
+        "Exchange Online throttles or blocks this organization's mail, because the Exchange server "
+        "that hands it over is out of date.",
+        ("cloud-enforcement",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.10",),
+        fragments=("server version is out-of-date", "server version is out of date"),
+    ),
+    CatalogueEntry(
+        "Exchange Online could not tell which organization this mail belongs to.",
+        ("cloud-attribution",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.11",),
+        fragments=("tenantattribution",),
+    ),
+    CatalogueEntry(
+        "A connector in Exchange Online takes mail of this domain only from other addresses, or "
+        "with another certificate.",
+        ("cloud-attribution", "tls-or-certificate", "relay-denied"),
+        decides=False,
+        speaker=CLOUD,
+        facts=("6.2", "S6.11"),
+        fragments=("tenantinboundattribution", "restrictdomainsto"),
+    ),
+    CatalogueEntry(
+        "The mail was sent to the wrong region of Microsoft 365.",
+        ("routing-or-loop",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        fragments=("wrong office 365 region", "wrong microsoft 365 region"),
+    ),
+    CatalogueEntry(
+        "Resource pressure fell: this server takes mail again, or soon will.",
+        ("back-pressure",),
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17", "6.4"),
+        fragments=("resource pressure decreased",),
+    ),
+    CatalogueEntry(
+        "This server is low on disk space or memory and refuses mail (back pressure).",
+        ("back-pressure",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.17", "6.4"),
+        fragments=(
+            "resource pressure increased",
+            "resource pressure is constant at high",
+            "resource pressure is constant at medium",
+            "disk space has dropped below the configured threshold",
+            "consume more memory than the configured threshold",
+        ),
+    ),
+    CatalogueEntry(
+        "A transport agent fails, takes too long or holds messages back.",
+        ("transport-agent",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.16",),
+        fragments=(
+            "deferred by categorizer agent",
+            "deferred by the categorizer agent",
+            "put on hold by the categorization agent",
+            "отложено агентом классификатора",
+            "couldn't start transport agents",
+            "could not start transport agents",
+            "the execution time of agent",
+            "die ausführungszeit von agent",
+            "エージェントが 1 イベントの処理にかかる通常の時間を超えています",
+            "caused an unhandled exception",
+            "fip-fs scan process failed",
+        ),
+    ),
+    CatalogueEntry(
+        "A program already listens on this address and port: the other transport service of this "
+        "server, or a foreign one.",
+        _NO_SOCKET,
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17", "C9"),
+        fragments=(
+            "failed to start listening (error: 10048",
+            "failed to start listening (error: 10013",
+        ),
+    ),
+    CatalogueEntry(
+        "The connector is bound to an address that this server does not have.",
+        ("connector-never-answers",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.17",),
+        fragments=("failed to start listening (error: 10049",),
+    ),
+    CatalogueEntry(
+        "The receive connector could not open its port; the number of the error would say why.",
+        _NO_SOCKET,
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17",),
+        fragments=("failed to start listening",),
+    ),
+    CatalogueEntry(
+        "This server has no certificate for the FQDN of the connector, so it does not offer "
+        "STARTTLS there.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.17",),
+        fragments=("unable to support the starttls smtp verb",),
+    ),
+    CatalogueEntry(
+        "The certificate that this server offers for STARTTLS expired or soon will.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.17",),
+        fragments=("starttls certificate will expire", "no valid smtp tls certificate"),
+    ),
+    CatalogueEntry(
+        "The certificate for mail between Exchange servers expired or soon will.",
+        ("internal-transport-certificate",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S5.05", "C8"),
+        fragments=("internal transport certificate expired", "internal transport certificate will"),
+    ),
+    CatalogueEntry(
+        "The filter of the other side blocks the address of this server.",
+        ("rejected-by-policy",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.15",),
+        fragments=("external client with ip address",),
+    ),
+    CatalogueEntry(
+        "The filter of the other side takes this mail for spam, or the sender or its address is "
+        "blocked there.",
+        ("rejected-by-policy",),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.12",),
+        fragments=(
+            "access denied, spam abuse",
+            "access denied, banned send",
+            "access denied, bad outbound sender",
+            "banned sending ip",
+            "your email has been blocked",
+            "policy analysis reported",
+            "blocked using",
+            "on our block list",
+            "ip block list",
+            "rejected as spam",
+            "identified as spam",
+            "detected as spam",
+        ),
+        needs_code=True,
+    ),
+    CatalogueEntry(
+        "A rule of the organization rejected the message: this one's, or the recipient's.",
+        ("rejected-by-policy",),
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.12",),
+        fragments=("transport.rules.rejectmessage",),
+    ),
+    CatalogueEntry(
+        "The recipient takes mail from authenticated senders only, and this sender was not.",
+        ("not-authenticated", "mailbox-or-recipient"),
+        decides=True,
+        speaker=TARGET,
+        facts=("S6.14", "6.2"),
+        fragments=("resolver.rst.authrequired", "resolver.rst.sendernotauthenticated"),
+    ),
+    CatalogueEntry(
+        "Exchange Online does not take user name and password (Basic authentication) here.",
+        ("not-authenticated",),
+        decides=True,
+        speaker=CLOUD,
+        facts=("S6.12",),
+        fragments=("basic authentication is not supported",),
+        needs_code=True,
+    ),
     CatalogueEntry(
         "A server could not load its own certificate for mail between Exchange servers.",
         ("internal-transport-certificate",),
@@ -96,9 +343,10 @@ TELLING: tuple[CatalogueEntry, ...] = (
         facts=("6.2",),
         codes=("530",),
         fragments=("starttls",),
+        needs_code=True,
     ),
     CatalogueEntry(
-        "The connector asks for TLS, for a log-on or for XOORG, and the target offers it not.",
+        "The send connector requires TLS, authentication or XOORG; the target does not offer it.",
         ("tls-or-certificate",),
         decides=True,
         speaker=SENDER,
@@ -110,14 +358,6 @@ TELLING: tuple[CatalogueEntry, ...] = (
             "require basic authentication",
             "require xoorg",
         ),
-    ),
-    CatalogueEntry(
-        "The cloud could not tell whose mail this is by certificate or by address.",
-        ("tls-or-certificate", "relay-denied"),
-        decides=False,
-        speaker=TARGET,
-        facts=("6.2",),
-        fragments=("tenantinboundattribution", "restrictdomainsto"),
     ),
     CatalogueEntry(
         "TLS between the two servers failed, or a certificate was not accepted or not found.",
@@ -137,8 +377,17 @@ TELLING: tuple[CatalogueEntry, ...] = (
             "tls negotiation",
             "tls rate",
             "unknowncredentials",
-            "cipher",
+            *windows_texts.TLS,
         ),
+    ),
+    CatalogueEntry(
+        "The two servers share no protocol or cipher that both accept.",
+        ("tls-or-certificate",),
+        decides=True,
+        speaker=TARGET,
+        facts=("6.2",),
+        fragments=("cipher",),
+        needs_code=True,
     ),
     CatalogueEntry(
         "A client gave a user name and password that were not accepted.",
@@ -146,20 +395,28 @@ TELLING: tuple[CatalogueEntry, ...] = (
         decides=False,
         speaker=TARGET,
         facts=("6.2",),
-        fragments=("inbound auth login failed", "authentication unsuccessful"),
+        fragments=(
+            "inbound auth login failed",
+            "authentication unsuccessful",
+            "authentication mechanism is login",
+            "for receive connector client ",
+        ),
     ),
     CatalogueEntry(
         "The log-on between the two servers was tried and refused.",
         ("kerberos-or-permission", "exchange-servers-group-missing"),
         decides=True,
         speaker=TARGET,
-        facts=("L1", "L2", "L3", "S5.06"),
+        facts=("L1", "L2", "L3", "S5.06", "S6.17"),
         fragments=(
             "temporary authentication failure",
             "failed with error logondenied",
             "failed with logondenied",
             "failed because of logondenied",
             "failed with error illegalmessage",
+            "failed with error targetunknown",
+            "failed with targetunknown",
+            "failed because of targetunknown",
         ),
     ),
     CatalogueEntry(
@@ -302,10 +559,11 @@ TELLING: tuple[CatalogueEntry, ...] = (
             "infonorecords",
             "errordnsqueryfailed",
             "dnsqueryfailed",
+            *windows_texts.NAMES,
         ),
     ),
     CatalogueEntry(
-        "The mail went round in circles, or the way on leads back to the same server.",
+        "Mail loop: the message came back to a server it had already passed.",
         ("routing-or-loop",),
         decides=True,
         speaker=TARGET,
@@ -318,7 +576,11 @@ TELLING: tuple[CatalogueEntry, ...] = (
         decides=True,
         speaker=SENDER,
         facts=("S2.08",),
-        fragments=("matching connector cannot be found", "no send connector"),
+        fragments=(
+            "matching connector cannot be found",
+            "no send connector",
+            "не удается найти соответствующий соединитель",
+        ),
     ),
     CatalogueEntry(
         "The message carries a header or a body that the far side does not take.",
@@ -401,6 +663,27 @@ TELLING: tuple[CatalogueEntry, ...] = (
 """First round: texts whose words are distinctive enough."""
 
 WINSOCK: Mapping[int, CatalogueEntry] = {
+    10013: CatalogueEntry(
+        "Another program has this address and port for itself (10013).",
+        _NO_SOCKET,
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17",),
+    ),
+    10048: CatalogueEntry(
+        "A program already listens on this address and port (10048).",
+        _NO_SOCKET,
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17", "C9"),
+    ),
+    10049: CatalogueEntry(
+        "This server does not have the address that was asked for (10049).",
+        ("connector-never-answers",),
+        decides=False,
+        speaker=TARGET,
+        facts=("S6.17",),
+    ),
     10051: CatalogueEntry(
         "No route leads to the target's network (10051).",
         ("target-unreachable",),
@@ -448,6 +731,16 @@ WINSOCK: Mapping[int, CatalogueEntry] = {
 
 PLAIN: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "The connection timed out. It may have been established before: a certificate or TLS fault "
+        "ends like this too.",
+        ("target-unreachable", "connection-dropped", "tls-or-certificate", "name-resolution"),
+        decides=False,
+        speaker=SENDER,
+        facts=("S6.13",),
+        codes=("4.4.1",),
+        fragments=("connection timed out",),
+    ),
+    CatalogueEntry(
         "A client was silent for too long.",
         ("connection-dropped",),
         decides=False,
@@ -456,7 +749,7 @@ PLAIN: tuple[CatalogueEntry, ...] = (
         fragments=("timeout waiting for client input",),
     ),
     CatalogueEntry(
-        "The connection stood and was cut off within the session.",
+        "The connection was established and then dropped.",
         _DROPPED,
         decides=True,
         speaker=SENDER,
@@ -531,7 +824,8 @@ GENERAL: tuple[CatalogueEntry, ...] = (
 
 BY_CODE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
-        "The sender lacked a way to log on, or a secured session; the words would tell which.",
+        "The sender could not authenticate, or the session was not secured. The error text alone "
+        "does not say which.",
         (*_NO_EXCHANGE_AUTH, "tls-or-certificate"),
         decides=False,
         speaker=SENDER,
@@ -571,7 +865,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("452 4.6.0", "430 4.3.0", "431 4.3.1"),
     ),
     CatalogueEntry(
-        "The target took no session; the words would tell why.",
+        "The target rejected the session; the full text would say why.",
         (
             "service-inactive",
             "connection-limit",
@@ -585,7 +879,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("421 4.3.2",),
     ),
     CatalogueEntry(
-        "The connection stood and was cut off within the session.",
+        "The connection was established and then dropped.",
         _DROPPED,
         decides=True,
         speaker=SENDER,
@@ -633,7 +927,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("554 5.4.4", "550 5.4.4"),
     ),
     CatalogueEntry(
-        "The mail went round in circles, or the way on leads back to the same server.",
+        "Mail loop: the message came back to a server it had already passed.",
         ("routing-or-loop",),
         decides=True,
         speaker=TARGET,
@@ -669,3 +963,111 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
     ),
 )
 """Last: the codes alone, for translated, cut and mistyped texts."""
+
+LOG_TIMEOUT = CatalogueEntry(
+    "This server ended the session because it reached ConnectionTimeout. The connection had been "
+    "established.",
+    ("connection-dropped", "tls-or-certificate", "smtp-inspection"),
+    decides=False,
+    speaker="the server that wrote the log",
+    facts=("S6.13",),
+)
+"""A 4.4.1 that a receive log holds: the client had connected."""
+
+
+def _events(
+    numbers: tuple[int, ...],
+    says: str,
+    causes: tuple[str, ...],
+    facts: tuple[str, ...],
+    *,
+    decides: bool = True,
+) -> dict[int, CatalogueEntry]:
+    entry = CatalogueEntry(says, causes, decides=decides, speaker=SERVER, facts=facts)
+    return dict.fromkeys(numbers, entry)
+
+
+EVENTS: Mapping[int, CatalogueEntry] = {
+    **_events(
+        (1018, 1019),
+        "A receive connector could not open its port, or a sender lacked a right. The description "
+        "says which.",
+        (*_NO_SOCKET, "exchange-servers-group-missing"),
+        ("S6.17", "L2"),
+        decides=False,
+    ),
+    **_events(
+        (1001,),
+        "A program already listens on the address and port of a receive connector.",
+        _NO_SOCKET,
+        ("S6.17", "C9"),
+        decides=False,
+    ),
+    **_events(
+        (1009, 1021, 1031),
+        "A limit for connections or messages of the receive connector was reached.",
+        ("connection-limit",),
+        ("6.2",),
+    ),
+    **_events(
+        (1035,),
+        "A client could not authenticate. The mechanism and the address in the description say "
+        "whether it was an Exchange server.",
+        ("kerberos-or-permission",),
+        ("S6.17", "L1"),
+        decides=False,
+    ),
+    **_events((2000,), "The name of the next hop did not resolve.", ("name-resolution",), ("6.2",)),
+    **_events(
+        (2017,),
+        "This server could not authenticate to the target.",
+        ("kerberos-or-permission",),
+        ("S6.17", "L1"),
+    ),
+    **_events(
+        (12011,),
+        "This server could not register its service principal name.",
+        ("kerberos-or-permission",),
+        ("L1",),
+    ),
+    **_events(
+        (12012, 12013, 12015, 12017, 12022),
+        "The certificate for mail between Exchange servers is missing, cannot be read, expired or "
+        "soon will.",
+        ("internal-transport-certificate",),
+        ("C8", "S5.05"),
+    ),
+    **_events(
+        (12014,),
+        "This server has no certificate for the FQDN of the connector, so it does not offer "
+        "STARTTLS there.",
+        ("tls-or-certificate",),
+        ("S6.17",),
+    ),
+    **_events(
+        (12016, 12018),
+        "The certificate that this server offers for STARTTLS expired or soon will.",
+        ("tls-or-certificate",),
+        ("S6.17",),
+    ),
+    **_events(
+        (15004, 15006, 15007),
+        "This server is low on disk space or memory and refuses mail (back pressure).",
+        ("back-pressure",),
+        ("S6.17", "6.4"),
+    ),
+    **_events(
+        (15005,),
+        "Resource pressure fell: this server takes mail again, or soon will.",
+        ("back-pressure",),
+        ("S6.17", "6.4"),
+        decides=False,
+    ),
+    **_events(
+        (1050, 2203, 5300, 16023),
+        "A transport agent fails, takes too long or holds messages back.",
+        ("transport-agent",),
+        ("S6.16",),
+    ),
+}
+"""Events by number, where the description is in another language or was left out (S6.17, S6.19)."""

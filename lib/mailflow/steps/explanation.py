@@ -1,13 +1,17 @@
-"""What `mailflow explain` answers: one error text, as JSON for machines and in words for people."""
+"""What `mailflow explain` answers: one text, as JSON for machines and in words for people."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mailflow.checks.check import Card as Cause
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.last_error import LastError, Level, parse
+from mailflow.exchange.pasted import Kind, Pasted, recognise
 from mailflow.plain import visible, wrap
 
 _MARGIN = "  "
@@ -18,24 +22,80 @@ _IN_FULL = 3
 """Causes of which the meaning is told; further ones have their title only."""
 
 
+HAND_OVER = "mailflow diagnose FILE"
+"""The command that reads an export."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A text by its kind, its reply taken apart, and what that points at."""
+
+    text: str
+    pasted: Pasted
+    error: LastError
+    says: Explanation
+
+    @property
+    def host(self) -> str:
+        """The server that the commands ask: a plain name or address, or nothing.
+
+        Where a receive log or an event tells who wrote it, that is the server; else the host that
+        answered. A text is hostile: nothing but a name or an address gets into a command.
+        """
+        named = [self.error.fqdn or "", self.error.ip or ""]
+        if self.pasted.side == "receive":
+            named.insert(0, self.pasted.host)
+        elif self.pasted.kind is Kind.EVENT:
+            named.append(self.pasted.host)
+        return next(filter(_PLAIN_HOST.fullmatch, named), "")
+
+    @property
+    def sender(self) -> str:
+        """The server whose queue or send log it is, likewise."""
+        is_sender = self.pasted.side == "send" or self.pasted.kind is Kind.LIST
+        own = self.pasted.host if is_sender else ""
+        return own if _PLAIN_HOST.fullmatch(own) else ""
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is an export without an error in it: another command reads that."""
+        return self.pasted.is_export and not self.pasted.reply
+
+
+_PLAIN_HOST = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?|(?=.*:)[0-9A-Fa-f:.]{2,45}"
+)
+_BRACES = re.compile(r"\{([a-z_]+)\}")
+
+
+def explained(text: str) -> Explained:
+    """A text of any kind: the kind first, then the reply in it, then what that points at."""
+    pasted = recognise(text)
+    error = parse(pasted.reply)
+    return Explained(text, pasted, error, explain(error, pasted))
+
+
 def explain_text(text: str) -> dict[str, Any]:
     """The object of `explain --json` (contract, section 3); keys stand in its order.
 
     What the text does not hold is None; `cause` is None where several causes share the text, and
-    `candidates` then names them, best first.
+    `candidates` then names them, best first. An export has neither: `mailflow diagnose` reads it.
     """
-    error = parse(text)
-    says = explain(error)
+    one = explained(text)
+    error, says = one.error, one.says
+    ip, port = error.ip, error.port
+    if one.pasted.kind is Kind.PROTOCOL and not (error.fqdn or ip or port):
+        ip, port = one.pasted.far_end
     return {
-        "text": error.text,
+        "text": text,
         "outer_code": error.outer_code,
         "outer_enhanced": error.outer_enhanced,
         "inner_code": error.inner_code,
         "inner_enhanced": error.inner_enhanced,
         "inner_text": error.inner_text,
         "fqdn": error.fqdn,
-        "ip": error.ip,
-        "port": error.port,
+        "ip": ip,
+        "port": port,
         "winsock": error.winsock,
         "last_retry_time": error.last_retry_time,
         "chain": list(error.chain),
@@ -46,23 +106,58 @@ def explain_text(text: str) -> dict[str, Any]:
 
 
 def explain_words(text: str, width: int = 80) -> str:
-    """The same for a person: the replies from the outside in, who spoke, causes, what to look at.
+    """The same for a person: kind, the replies from the outside in, causes, what to look at.
 
     The text is hostile: control and bidirectional characters are written out, and no line is wider
     than `width` terminal cells (at least 20).
     """
+    return told(explained(text), width)
+
+
+def told(one: Explained, width: int = 80) -> str:
+    """An explained text for a person."""
     width = max(width, 20)
-    error = parse(text)
-    says = explain(error)
+    error, says, pasted = one.error, one.says, one.pasted
+    if one.is_export:
+        return "\n\n".join(
+            (
+                _section("TEXT", [_kind(pasted)], width),
+                _section(
+                    "LOOK AT NEXT",
+                    ["It is read as a whole, and judged together with other exports:", HAND_OVER],
+                    width,
+                ),
+            )
+        )
+    shown = pasted.reply if pasted.kind in _CUT and pasted.reply else one.text
     blocks = [
-        _section("ERROR TEXT", [_shown(text.strip()) or "(empty)"], width),
-        _section("TAKEN APART, FROM THE OUTSIDE IN", _levels(error), width),
-        _section("WHERE AND WHEN", _place(error), width),
-        _section("WHAT IT MEANS", _meaning(error, says), width),
+        _section("TEXT", [_kind(pasted)] if pasted.kind in _NAMED else [], width),
+        _section("ERROR TEXT", [_shown(shown.strip()) or "(empty)"], width),
+        _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
+        _section("WHERE AND WHEN", _place(one), width),
+        _section("WHAT IT MEANS", _meaning(one), width),
         _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
-        _section("LOOK AT NEXT", _next(says), width),
+        _section("LOOK AT NEXT", _next(one), width),
     ]
     return "\n\n".join(filter(None, blocks))
+
+
+_NAMED = frozenset(Kind) - {Kind.NOTHING, Kind.LAST_ERROR, Kind.OTHER}
+_CUT = frozenset(
+    {Kind.REPORT, Kind.MAIL, Kind.EVENT, Kind.PROTOCOL, Kind.TRACKING, Kind.CONNECTIVITY, Kind.LIST}
+)
+"""Kinds of which the reply is shown in place of the whole text."""
+
+
+def _kind(pasted: Pasted) -> str:
+    """What the text is: `This is a row of an SMTP protocol log, receive side, of EX16A`."""
+    name = pasted.kind.value
+    if pasted.side and pasted.kind is not Kind.CONNECTIVITY:
+        name = f"{name}, {pasted.side} side"
+    if pasted.event is not None:
+        name = f"{name}, number {pasted.event}"
+    host = f", of {_shown(pasted.host)}" if pasted.host else ""
+    return f"This is {name}{host}."
 
 
 def _section(heading: str, lines: list[str], width: int) -> str:
@@ -94,7 +189,8 @@ def _level(one: Level) -> str:
     return " ".join(filter(None, (one.codes, _shown(one.text)))) or "(no words)"
 
 
-def _place(error: LastError) -> list[str]:
+def _place(one: Explained) -> list[str]:
+    error = one.error
     parts = (
         ("Host", error.fqdn),
         ("Address", error.ip),
@@ -108,15 +204,28 @@ def _place(error: LastError) -> list[str]:
     return lines
 
 
-def _meaning(error: LastError, says: Explanation) -> list[str]:
-    lines = [says.says] if says.says else [CAUSES["unrecognised-error"].meaning]
+def _meaning(one: Explained) -> list[str]:
+    says = one.says
+    lines = [says.says] if says.says else [_unknown(one)]
     if says.speaker:
         lines.append(f"Said by: {says.speaker}.")
     if says.is_exchange_auth:
-        lines.append('The target never sent this, although the text says "responded with".')
-    if not error.complete:
+        lines.append(
+            "The target did not reject the sender. The sender found neither X-ANONYMOUSTLS nor "
+            "X-EXPS in the EHLO response and gave up."
+        )
+    if not one.error.complete:
         lines.append("The text is cut off: what is missing may say something else.")
+    if one.pasted.is_export:
+        lines.append(f"It was cut from an export, which {HAND_OVER} judges as a whole.")
     return lines
+
+
+def _unknown(one: Explained) -> str:
+    """Why a text points at nothing."""
+    if one.pasted.reply or one.pasted.kind is Kind.NOTHING:
+        return CAUSES["unrecognised-error"].meaning
+    return "It holds no reply that reports an error, so no cause is suggested."
 
 
 def _causes(says: Explanation) -> list[str]:
@@ -143,10 +252,22 @@ def _headline(card: Cause) -> str:
     return f"{card.title} ({card.id})"
 
 
-def _next(says: Explanation) -> list[str]:
+def _next(one: Explained) -> list[str]:
     """What decides between the candidates; of the likeliest one where they are many."""
-    wanted = [CAUSES[one] for one in says.candidates[:1]]
-    lines = [f"- {step}" for card in wanted for step in card.confirm]
+    says = one.says
+    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, one)]
     if says.cause is None and len(says.candidates) > 1:
         lines.append("- mailflow diagnose SOURCE: asks all servers, and tells the causes apart.")
     return lines
+
+
+def next_checks(cause: str, one: Explained) -> list[str]:
+    """What decides about a cause, a line each; what the text does not tell is left to fill in."""
+    parts = {"target": one.host, "sender": one.sender}
+    known = {name: value for name, value in parts.items() if value}
+    return [_filled(step, known) for step in CAUSES[cause].confirm]
+
+
+def _filled(step: str, known: Mapping[str, str]) -> str:
+    """A step without braces: what the text tells, or `<name>` for the engineer to fill in."""
+    return _BRACES.sub(lambda found: known.get(found[1], f"<{found[1]}>"), step)

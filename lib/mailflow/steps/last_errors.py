@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mailflow.analysis.paths import SHADOWED
 from mailflow.analysis.queues import is_stuck
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import explain, who_said_it
@@ -73,6 +72,7 @@ def _row(queue: Queue) -> dict[str, object]:
         "chain": " | ".join(error.chain),
         "cause": says.cause,
         "candidates": ", ".join(says.candidates),
+        "is_exchange_auth": says.is_exchange_auth,
         "text": queue.last_error,
     }
 
@@ -85,8 +85,7 @@ def _code(error: LastError) -> str:
 
 def _reading(rows: list[dict[str, object]]) -> str:
     sentences = []
-    theirs = [row for row in rows if SHADOWED in str(row["candidates"])]
-    if theirs:
+    if any(row["is_exchange_auth"] for row in rows):
         sentences.append(
             "The target did not refuse: the sender found neither X-ANONYMOUSTLS nor X-EXPS in the "
             "answer to its EHLO and gave up by itself (S5.01). So another connector than the "
