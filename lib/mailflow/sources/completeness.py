@@ -259,37 +259,47 @@ def _hosts(queue: Queue) -> Iterator[str]:
             yield host.rstrip(".")
 
 
+_FRONT = ("Default Frontend {}", "Outbound Proxy Frontend {}", "Client Frontend {}")
+_HUB = ("Default {}", "Client Proxy {}")
+_OLD = ("Default {}", "Client {}")
+_EDGE = ("Default internal receive connector {}",)
+"""Names of the connectors that setup makes (S2.01, S2.05, S2.07)."""
+
+
 def _setup_missing(server: Server, connectors: Iterable[ReceiveConnector]) -> str:
     """Which of the connectors that setup makes are missing (section 2); empty: none, or unknown.
 
     Only names tell. One that was renamed is missing too, until a command line proves otherwise.
     """
     names = {each.name.strip().casefold() for each in connectors}
-    missing = [name for name in _made_by_setup(server) if name.casefold() not in names]
+    lacks = [
+        [kind for kind in kinds if kind.format(_short(server)).casefold() not in names]
+        for kinds in _made_by_setup(server)
+    ]
+    missing = min(lacks, key=len, default=[])
     if not missing:
         return ""
     is_or_are = "is" if len(missing) == 1 else "are"
-    return f"{joined(missing)} {is_or_are} not in the export, so others may be missing too"
+    told = joined(kind.format(_short(server)) for kind in missing)
+    return f"{told} {is_or_are} not in the export, so others may be missing too"
 
 
-def _made_by_setup(server: Server) -> Iterator[str]:
-    """Names of the connectors that setup makes on a server of this kind (S2.01, S2.05, S2.07)."""
+def _made_by_setup(server: Server) -> list[tuple[str, ...]]:
+    """What setup makes on a server of this kind; several where its kind is not known."""
     generation = server.generation
     if server.is_edge:
-        kinds = ["Default internal receive connector {}"]
-    elif generation is Generation.LEGACY and server.has_hub:
-        kinds = ["Default {}", "Client {}"]
-    elif generation is not None and generation.is_modern:
-        both = generation is Generation.MODERN
-        front = ["Default Frontend {}", "Outbound Proxy Frontend {}", "Client Frontend {}"]
-        hub = ["Default {}", "Client Proxy {}"]
-        kinds = [
-            *(front if both or server.has_frontend else ()),
-            *(hub if both or server.has_hub else ()),
-        ]
-    else:
-        kinds = []
-    return (kind.format(server.name.partition(".")[0]) for kind in kinds)
+        return [_EDGE]
+    if generation is None:
+        return [_OLD, _HUB, _FRONT, (*_FRONT, *_HUB), _EDGE]
+    if generation is Generation.LEGACY:
+        return [_OLD] if server.has_hub else []
+    both = generation is Generation.MODERN
+    front, hub = both or server.has_frontend, both or server.has_hub
+    return [(*(_FRONT if front else ()), *(_HUB if hub else ()))]
+
+
+def _short(server: Server) -> str:
+    return server.name.partition(".")[0]
 
 
 def _lacks_submission(queues: Iterable[Queue]) -> bool:
