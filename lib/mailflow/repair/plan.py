@@ -321,7 +321,8 @@ def _fails(path: MailPath, concerned: set[str]) -> bool:
     """
     if path.state == "found":
         return path.cause in CONFIGURATION_CAUSES
-    return path.on_evidence and path.sender.name in concerned
+    mends = path.cause in CONFIGURATION_CAUSES
+    return mends and path.on_evidence and path.sender.name in concerned
 
 
 def _undetermined(path: MailPath) -> Refusal:

@@ -116,7 +116,11 @@ def next_steps(
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
-        text = f"No address of {joined(servers)} is known. Add to addresses.csv, then rerun:"
+        families = [each.reason for each in missing if "IPv" in each.reason]
+        said = (
+            joined(dict.fromkeys(families), most=3) or f"no address of {joined(servers)} is known"
+        )
+        text = f"{said[:1].upper()}{said[1:]}. Add to addresses.csv, then rerun:"
         yield NextStep(text, "server,address")
         yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
         return
