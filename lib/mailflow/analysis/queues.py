@@ -18,8 +18,8 @@ TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "Frontend
 """Of these each must be Active, or the server answers 421 4.3.2 (section 6.2)."""
 
 Wait = Literal["stuck", "suspended", "poison", "submission", "status"]
-"""Why messages do not move: an attempt failed, a person suspended the queue, they crashed transport,
-the categorizer does not take them, or it cannot be told, for the status is not known (S4.68)."""
+"""Why messages do not move (S4.68): attempts fail, a person suspended the queue, the messages
+crashed transport, the categorizer does not take them; or the status is not known."""
 
 MANY_RETRIES = 5
 """From this RetryCount on a queue that is Connecting, or Ready with messages, is stuck."""
@@ -127,7 +127,7 @@ def wait_of(queue: Queue, moment: datetime | None = None, min_messages: int = 1)
 
 
 def is_status_unknown(queue: Queue) -> bool:
-    """Whether the export does not tell its status: none, a translated one, or `None` (section 4.4)."""
+    """Whether its status is not known: none, a translated one, or `None` (section 4.4)."""
     return queue.status in ("", OTHER, "None")
 
 

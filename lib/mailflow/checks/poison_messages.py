@@ -19,12 +19,14 @@ CARD = Card(
     evidence_for=("The poison queue exists; Exchange hides it while it is empty.",),
     evidence_against=("None: every message in this queue waits for a decision.",),
     confirm=(
-        'Get-Message -Queue "{queue}" | Format-List Identity, FromAddress, Subject, Size, LastError',
+        'Get-Message -Queue "{queue}" | Format-List Identity, FromAddress, Subject, LastError',
         "Get-EventLog Application -Source MSExchangeTransport -EntryType Error -Newest 50",
     ),
     fix=(
-        "Export a message before anything else. If it is harmless, Resume-Message sends it on; if "
-        "not, Remove-Message -WithNDR $false deletes it.",
+        (
+            "Export a message before anything else. If it is harmless, Resume-Message sends it "
+            "on; if not, Remove-Message -WithNDR $false deletes it."
+        ),
     ),
     sources=("S4.44", "S4.68"),
 )
@@ -41,7 +43,7 @@ def _told(cases: Sequence[QueueCase]) -> Words:
         "transport service wait there until somebody resumes, exports or removes them."
     )
     shown = for_each(
-        cases, "Get-Message -Queue {} | Format-List Identity, FromAddress, Subject, Size, LastError"
+        cases, "Get-Message -Queue {} | Format-List Identity, FromAddress, Subject, LastError"
     )
     asked = "Look at the messages in the poison queue:"
     decide = (

@@ -23,8 +23,10 @@ CARD = Card(
     ),
     confirm=('Get-Queue -Identity "{queue}" | Format-List Identity, Status, MessageCount',),
     fix=(
-        "Ask who suspended the queue, and why. If its messages may go: Resume-Queue -Identity "
-        '"{queue}"',
+        (
+            "Ask who suspended the queue, and why. If its messages may go: "
+            'Resume-Queue -Identity "{queue}"'
+        ),
     ),
     sources=("S4.68", "4.4"),
 )

@@ -17,18 +17,24 @@ CARD = Card(
         "4.7.0 or 5.7.x."
     ),
     evidence_for=(
-        "Get-ADPermission shows Deny for ms-Exch-SMTP-Submit and Exchange Servers or Hub "
-        "Transport Servers.",
+        (
+            "Get-ADPermission shows Deny for ms-Exch-SMTP-Submit and Exchange Servers or Hub "
+            "Transport Servers."
+        ),
         "PermissionGroups shows Custom.",
     ),
     evidence_against=("The error is 451 5.7.3: then the sender could not authenticate.",),
     confirm=(
-        'Get-ADPermission "{connector}" | Where-Object Deny | Format-List User, ExtendedRights, '
-        "IsInherited",
+        (
+            'Get-ADPermission "{connector}" | Where-Object Deny | '
+            "Format-List User, ExtendedRights, IsInherited"
+        ),
     ),
     fix=(
-        'Remove-ADPermission "{connector}" -User "<user>" -ExtendedRights ms-Exch-SMTP-Submit '
-        "-Deny removes the entry. An inherited one has to be removed where it was made.",
+        (
+            'Remove-ADPermission "{connector}" -User "<user>" -ExtendedRights ms-Exch-SMTP-Submit '
+            "-Deny removes the entry. An inherited one has to be removed where it was made."
+        ),
     ),
     sources=("S3.43", "S3.20", "S3.21", "L2"),
 )
@@ -56,12 +62,9 @@ def advise(finding: Finding) -> str:
             name = commands.quoted(finding.connector.identity)
         except commands.Unquotable:
             return "\n".join(lines)
-        lines += [
-            "See which entries deny a right. If they are not meant, remove them "
-            "(Remove-ADPermission):",
-            f"Get-ADPermission {name} | Where-Object Deny | Format-List User, ExtendedRights, "
-            "IsInherited",
-        ]
+        lines.append("See which entries deny a right; one that is not meant has to be removed:")
+        shown = "Format-List User, ExtendedRights, IsInherited"
+        lines.append(f"Get-ADPermission {name} | Where-Object Deny | {shown}")
     return "\n".join(filter(None, lines))
 
 

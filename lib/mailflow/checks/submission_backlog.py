@@ -24,8 +24,10 @@ CARD = Card(
     evidence_against=("The number of messages falls from one minute to the next.",),
     confirm=(
         'Get-Queue -Identity "{queue}" | Format-List Status, *MessageCount*, LastError, Velocity',
-        "Get-ExchangeDiagnosticInfo -Server {target} -Process EdgeTransport -Component "
-        "ResourceThrottling",
+        (
+            "Get-ExchangeDiagnosticInfo -Server {target} -Process EdgeTransport -Component "
+            "ResourceThrottling"
+        ),
         "Get-TransportAgent | Format-Table Identity, Enabled, Priority",
         'Get-Message -Queue "{queue}" | Format-List Identity, DateReceived, LastError',
     ),

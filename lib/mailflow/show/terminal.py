@@ -33,7 +33,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     if diagnosis.verdict == "unknown":
         blocks += _missing(diagnosis, room) + following
     if diagnosis.stuck:
-        blocks += _block("WAITING", [words.stuck(diagnosis.stuck)], room)
+        blocks += _block("STUCK", [words.stuck(diagnosis.stuck)], room)
     if diagnosis.verdict == "found":
         blocks += commands("REPAIR", diagnosis.repair)
         blocks += following
