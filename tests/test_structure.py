@@ -25,7 +25,7 @@ BELOW: Mapping[str, set[str]] = {
     "phrases": {"exchange"},
     "table": LEAVES,
     "snapshot": {"errors", "exchange"},
-    "sources": {*LEAVES, "exchange", "snapshot"},
+    "sources": {*LEAVES, "exchange", "phrases", "snapshot"},
     "powershell": set(),
     "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},
     "checks": {*LEAVES, "analysis", "exchange", "phrases", "snapshot"},

@@ -271,14 +271,20 @@ def _captures(path: Path, source: str) -> Snapshot:
     """What a file, folder or zip holds: a saved snapshot, or captures made by hand.
 
     Raises:
-        InputError: nothing could be read, or a snapshot and captures lie side by side.
+        InputError: nothing could be read, a snapshot and exports lie side by side, or the exports
+            come from two organizations.
     """
     from mailflow.sources.captures.files import read_source
+    from mailflow.sources.forests import refuse_two_organizations
     from mailflow.sources.tables import assemble
 
     if not _exists(path):
         raise InputError(f"{source}: no such file or folder; expected {EXPECTED}")
     found = read_source(path)
+    try:
+        refuse_two_organizations(found.reading.rows)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
     if found.snapshot is None:
         return assemble(found.reading, origin=source, inputs=found.inputs)
     if found.reading.rows:

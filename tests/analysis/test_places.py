@@ -96,14 +96,14 @@ def test_where_peers_arrive() -> None:
 
 UNREAD: list[tuple[dict[str, Any], TransportRole, list[str]]] = [
     ({}, FRONT, []),
-    ({"ranges_complete": False}, FRONT, ["the remote ranges of EX16A\\Second were not read"]),
+    ({"ranges_complete": False}, FRONT, ["RemoteIPRanges of EX16A\\Second are not known"]),
     ({"ranges_complete": False, "enabled": False}, FRONT, []),
     ({"ranges_complete": False, "bindings": "0.0.0.0:26"}, FRONT, []),
     ({"ranges_complete": False}, HUB, ["EX16A\\Second claims any IPv4 address:25 for another"]),
     (
         {"bindings": "0.0.0.0:26", "bindings_complete": False},
         FRONT,
-        ["the bindings of EX16A\\Second were not read"],
+        ["Bindings of EX16A\\Second are not known"],
     ),
     ({"bindings": "0.0.0.0:26", "bindings_complete": False}, HUB, []),
     ({"enabled": None}, FRONT, ["it was not read whether EX16A\\Second is enabled"]),
@@ -134,6 +134,37 @@ def test_a_capture_without_setups_connectors_was_filtered() -> None:
 
     assert list(hidden_connectors(view, of(org))) == []
     assert "none of the connectors that setup makes" in next(hidden_connectors(view, relay))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "is_tie"),
+    [
+        ("0.0.0.0-255.255.255.255", True),
+        ("0.0.0.1-255.255.255.255", False),
+        ("10.0.0.0/24", False),
+    ],
+)
+def test_equal_ranges_are_a_doubt(ranges: str, is_tie: bool) -> None:
+    """S1.36: the order of loading decides, and no cmdlet shows it."""
+    org = healthy().add_relay("EX16A", ranges, name="Internet")
+    both = [org.connector(r"EX16A\Default Frontend EX16A"), org.connector(r"EX16A\Internet")]
+
+    told = list(doubts_at(both, ANY, FRONT))
+
+    assert told == list(doubts_at(both[::-1], ANY, FRONT))
+    assert any("equal ranges" in text for text in told) is is_tie
+
+
+def test_ranges_of_one_size_that_overlap_are_a_tie() -> None:
+    """S1.36, S1.37: an old state; neither is more specific where they overlap."""
+    org = healthy().add_relay("EX16A", "10.3.0.0-10.3.0.9", name="One")
+    org.add_relay("EX16A", "10.3.0.5-10.3.0.14", name="Two")
+    org.add_relay("EX16A", "10.3.0.15-10.3.0.24", name="Three")
+    found = [org.connector(rf"EX16A\{name}") for name in ("One", "Two", "Three")]
+
+    (told,) = doubts_at(found, ANY, FRONT)
+
+    assert told.startswith("EX16A\\One and EX16A\\Two have equal ranges")
 
 
 def test_who_listens_at_a_place() -> None:

@@ -113,7 +113,7 @@ def test_something_unread_may_change_it(call: Call, tmp_path: Path) -> None:
 
     assert actual.code == 2
     assert "\nNOT CERTAIN   " in actual.out
-    assert "the remote ranges of EX16A\\Second were not read to the end" in actual.out
+    assert "RemoteIPRanges of EX16A\\Second are not known in full" in actual.out
 
 
 @pytest.mark.parametrize(

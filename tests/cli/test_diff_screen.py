@@ -87,7 +87,7 @@ def test_what_was_not_read_is_no_all_clear() -> None:
 
     assert actual.startswith("NOT CERTAIN   No difference was seen, but not all was read that may")
     assert "whoever is not named" not in actual
-    assert "\nNOT KNOWN     the remote ranges of EX16A\\Relay were not read to the end\n" in actual
+    assert "\nNOT KNOWN     RemoteIPRanges of EX16A\\Relay are not known in full\n" in actual
 
 
 def test_other_rights() -> None:

@@ -17,6 +17,7 @@ from mailflow import powershell
 from mailflow.exchange.connectors import setup_default
 from mailflow.opening import open_source
 from mailflow.snapshot import ComponentState, Right, Snapshot, Unread
+from mailflow.sources.asked import asked
 from mailflow.steps.findings import findings
 from organisations import E2010, E2016, Organisation
 from powershell.rig import Rig, Run
@@ -127,6 +128,20 @@ def test_the_folder_is_the_organisation(starts: Mapping[str, Collected], way: st
     ] == sorted(org.components, key=lambda one: one.server)
     assert org.ignored == ()
     assert org.unread == ()
+
+
+def test_what_was_asked_for_proves_that_it_is_whole(starts: Mapping[str, Collected]) -> None:
+    """S1.38: commands.txt names each call that came back; one that failed is not among them."""
+
+    def asked_of(start: str, cmdlet: str) -> set[str]:
+        text = (starts[start].rig.work / FOLDER / "commands.txt").read_text("utf-8-sig")
+        calls = [call for line in text.splitlines() for call in asked(line.partition(">")[2])]
+        return {name for call in calls if call.cmdlet == cmdlet for name in call.servers}
+
+    servers = {"EX10A", "EX10B", "EX16A", "EX16B"}
+    assert asked_of("session", "Get-ReceiveConnector") == servers
+    assert asked_of("session", "Get-Queue") == servers
+    assert asked_of("edge", "Get-Queue") == servers
 
 
 def test_rights_are_those_on_all_connectors(starts: Mapping[str, Collected]) -> None:

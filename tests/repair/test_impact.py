@@ -349,8 +349,8 @@ def test_nobody_answers_any_more() -> None:
 
 
 UNREAD: list[tuple[dict[str, Any], str]] = [
-    ({"ranges_complete": False}, "the remote ranges of EX16A\\Second were not read to the end"),
-    ({"bindings_complete": False}, "the bindings of EX16A\\Second were not read to the end"),
+    ({"ranges_complete": False}, "RemoteIPRanges of EX16A\\Second are not known in full"),
+    ({"bindings_complete": False}, "Bindings of EX16A\\Second are not known in full"),
     ({"enabled": None}, "it was not read whether EX16A\\Second is enabled"),
     ({"role": None}, "the transport role of EX16A\\Second was not read"),
 ]

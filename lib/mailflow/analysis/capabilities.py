@@ -49,7 +49,8 @@ class Rights:
         """Look at the rights table once."""
         self._entries: dict[tuple[str, str], set[Entry]] = {}
         for one in org.rights:
-            key = (one.server.casefold(), one.connector.casefold())
+            name = one.connector.rpartition("\\")[2]
+            key = (one.server.casefold(), name.casefold())
             entry = (one.user.casefold(), one.right.casefold(), one.deny)
             self._entries.setdefault(key, set()).add(entry)
         self._cut = {

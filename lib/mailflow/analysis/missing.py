@@ -44,6 +44,14 @@ class Missing:
             return template.format("")
 
     @property
+    def shows(self) -> str:
+        """What shows the addresses of the server to a person; empty where nothing does."""
+        try:
+            return f"Get-NetworkConnectionInfo {_name(self.server)} | Format-List Name, IPAddresses"
+        except Unquotable:
+            return ""
+
+    @property
     def how(self) -> str:
         """What to do with the command."""
         if self.cmdlet == ADDRESSES:

@@ -45,6 +45,9 @@ ROLE_CONFLICT = "transport-role-conflict"
 TIED = "connector-tie"
 RIGHTS_DENIED = "rights-denied"
 
+PARTIAL = "some receive connectors may be missing from the export"
+"""Why a path to a server with hidden connectors is not decided."""
+
 CONFIGURATION_CAUSES = (
     SHADOWED,
     DEFAULT_LACKS_AUTH,
@@ -330,10 +333,9 @@ class _Station:
         ]
         outcomes = [self._outcome(each, downgraded) for each in here]
         if view.hidden:
-            why = f"not all receive connectors of {view.name} are in the export"
-            missing = Missing(view.name, CONNECTORS, "", why)
+            missing = Missing(view.name, CONNECTORS, "", PARTIAL)
             leads = self._leads(endpoint, downgraded)
-            return Assessment("unknown", SHADOWED, None, why, missing, leads=leads)
+            return Assessment("unknown", SHADOWED, None, PARTIAL, missing, leads=leads)
         if (
             not view.role_conflicts
             and not view.possible_role_conflicts
@@ -360,7 +362,8 @@ class _Station:
                 for block, winner in blocks:
                     if winner and self._outcome(winner, downgraded).state == "found":
                         key = winner.identity.casefold()
-                        found.setdefault(key, (winner, {}))[1].setdefault(block)
+                        parts = found.setdefault(key, (winner, {}))[1]
+                        parts |= dict.fromkeys(_as_listed(winner, block))
         return tuple(Lead(connector, tuple(some)) for connector, some in found.values())
 
     def alike(
@@ -404,7 +407,7 @@ class _Station:
         outcomes = [
             self._outcome(self._acceptance.whole(lean), sender.downgraded) for lean in got.possible
         ]
-        if self.view.hidden and not _is_beyond_doubt(got):
+        if self.view.hidden and not got.is_exact:
             return _assess_partial(self.view, got, outcomes)
         if got.unknown is not None:
             return _assess_uncertain(self.view, got, outcomes)
@@ -480,27 +483,14 @@ def _assess_rights(connector: ReceiveConnector, denied: bool | None) -> Assessme
     return Assessment("unknown", RIGHTS_DENIED, connector, why, Missing(server, RIGHTS, "", why))
 
 
-def _is_beyond_doubt(got: Answer) -> bool:
-    """Whether no connector that was not read could accept instead (S1.13, S1.16, S1.31).
-
-    Only a range of the one address at a binding to the one local address is as specific as can be.
-    """
-    if got.unknown is not None or got.connector is None or got.range is None or got.local is None:
-        return False
-    own = (got.remote.version, int(got.local), got.port)
-    return got.range.size == 1 and any(
-        (each.family, each.address, each.port) == own for each in got.connector.bindings
-    )
-
-
 def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
     """Connectors may exist that were not read: those that were prove nothing alone (S1.38).
 
     A connector that lists the very address is overruled only by another one that lists it too, at
     a binding of its own. So a queue stuck with 5.7.3 makes it found.
     """
-    why = f"not all receive connectors of {view.name} are in the export"
-    missing = Missing(view.name, CONNECTORS, "", why)
+    missing = Missing(view.name, CONNECTORS, "", PARTIAL)
+    why = PARTIAL
     wrong = next((each for each in outcomes if each.state != "clear"), None)
     if wrong is None or got.unknown is not None:
         return Assessment("unknown", wrong.cause if wrong else SHADOWED, None, why, missing)
@@ -585,6 +575,21 @@ def _paths(
                     yield settled_path
         else:
             yield from station.alike(sender, address, places)
+
+
+def _as_listed(connector: ReceiveConnector, block: AddressRange) -> list[AddressRange]:
+    """A block in the elements that the connector lists, as people know them, where they fill it."""
+    inside = [
+        each
+        for each in connector.ranges
+        if each.family == block.family and block.first <= each.first and each.last <= block.last
+    ]
+    at = block.first
+    for each in sorted(inside, key=lambda each: each.first):
+        if each.first != at:
+            return [block]
+        at = each.last + 1
+    return inside if at == block.last + 1 else [block]
 
 
 def _accepts_all(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.analysis.servers import ServerView, address_of
+from mailflow.analysis.servers import ServerView, address_of, equal_ranges
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.selection import spots
@@ -107,6 +107,8 @@ def doubts_at(
     A binding that was not read can't claim the place for another process: Exchange would have
     refused it (S1.30).
     """
+    connectors = list(connectors)
+    yield from _ties(connectors, place, process)
     for one in connectors:
         seen = listens(one, place)
         if one.enabled is False or not (seen or not one.bindings_complete):
@@ -122,9 +124,24 @@ def doubts_at(
         if one.role is None:
             yield f"the transport role of {one.identity} was not read"
         if not one.bindings_complete:
-            yield f"the bindings of {one.identity} were not read to the end"
+            yield f"Bindings of {one.identity} are not known in full"
         if not one.ranges_complete:
-            yield f"the remote ranges of {one.identity} were not read to the end"
+            yield f"RemoteIPRanges of {one.identity} are not known in full"
+
+
+def _ties(
+    connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
+) -> Iterator[str]:
+    """Connectors with equal ranges at one binding: which of them accepts is not known (S1.36)."""
+    mine: dict[int, list[ReceiveConnector]] = {}
+    for one in connectors:
+        found = spots(one.bindings, place.family, place.local, place.port)
+        if found and one.enabled and one.role == process:
+            mine.setdefault(min(found), []).append(one)
+    for some in mine.values():
+        for pair in sorted(equal_ranges(some, place.family) if len(some) > 1 else ()):
+            names = " and ".join(pair)
+            yield f"{names} have equal ranges at {place}: which one accepts is not known"
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:

@@ -195,13 +195,13 @@ class WholeMap:
                     continue
                 local = None if number is None else address_of(family, number)
                 turns = sorted(
-                    (min(found), place)
+                    (min(found), one.name.casefold(), place)
                     for place, one in enumerate(member.connectors)
                     if one.enabled and one.role == role
                     if (found := spots(one.bindings, family, local, port))
                 )
                 spot = Spot(at, role, port, number)
-                yield spot, [self._first[at] + place for _, place in turns]
+                yield spot, [self._first[at] + place for _, _, place in turns]
 
     def _spots_of(self, number: int, family: Family) -> list[int]:
         """The maps in which a connector takes part."""

@@ -107,6 +107,20 @@ class ServerView:
             each for each in find_role_conflicts(as_on) if each.odd.identity not in certain
         )
 
+    @cached_property
+    def has_ties(self) -> bool:
+        """Whether equal ranges at one binding leave open who accepts some address (S1.36)."""
+        together: dict[tuple[TransportRole | None, Binding], list[ReceiveConnector]] = {}
+        for each in self.connectors:
+            for binding in each.bindings if each.enabled else ():
+                together.setdefault((each.role, binding), []).append(each)
+        groups = {
+            tuple(map(id, some)): (binding.family, some)
+            for (_, binding), some in together.items()
+            if len(some) > 1
+        }
+        return any(equal_ranges(some, family) for family, some in groups.values())
+
     @property
     def is_whole(self) -> bool:
         """Whether all was read that decides which of its connectors accepts a host."""
@@ -292,9 +306,9 @@ def doubt_of(connector: ReceiveConnector) -> str:
     if connector.role is None:
         doubts.append("its transport role was not read")
     if not connector.bindings_complete:
-        doubts.append("its bindings were not read to the end")
+        doubts.append("its Bindings are not known in full")
     if not connector.ranges_complete:
-        doubts.append("its remote ranges were not read to the end")
+        doubts.append("its RemoteIPRanges are not known in full")
     return "" if connector.enabled is False else " and ".join(doubts)
 
 
@@ -371,6 +385,32 @@ def bound_addresses(connectors: Iterable[ReceiveConnector], family: Family, port
 def address_of(family: Family, number: int) -> Address:
     """The address with this number."""
     return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
+
+
+def equal_ranges(connectors: Iterable[ReceiveConnector], family: Family) -> set[tuple[str, str]]:
+    """Pairs of identities whose ranges of one size overlap, so that neither is more specific."""
+    found: set[tuple[str, str]] = set()
+    singles: dict[int, str] = {}
+    blocks = []
+    for one in connectors:
+        for block in one.ranges:
+            if block.family != family:
+                continue
+            if block.size > 1:
+                blocks.append((block.specificity, block.first, block.last, one.identity))
+            elif (other := singles.setdefault(block.first, one.identity)) != one.identity:
+                found.add((min(one.identity, other), max(one.identity, other)))
+    size, ends = 0, dict[str, int]()
+    for specificity, first, last, name in sorted(blocks):
+        if specificity != size:
+            size, ends = specificity, {}
+        found.update(
+            (min(name, other), max(name, other))
+            for other, end in ends.items()
+            if other != name and end >= first
+        )
+        ends[name] = last
+    return found
 
 
 def family_of(address: Address) -> Family:

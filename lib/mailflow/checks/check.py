@@ -224,7 +224,8 @@ def _nothing(paths: object) -> str:
 def _undetermined(findings: Sequence[Finding]) -> str:
     senders = joined(name for each in findings for name in each.senders)
     servers = joined(dict.fromkeys(map(_name, findings)))
-    port = joined(dict.fromkeys(each.port for each in findings if each.port))
+    ports = {path.endpoint.port for each in findings for path in each.paths if path.endpoint}
+    port = joined(sorted(ports))
     where = f"{servers} (port {port})" if port else servers
     reasons = joined(dict.fromkeys(path.why for each in findings for path in each.paths), most=2)
     why = f": {reasons}" if reasons else ""

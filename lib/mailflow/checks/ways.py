@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mailflow.analysis.paths import (
     NOBODY,
+    PARTIAL,
     Assessment,
     MailPath,
     State,
@@ -204,7 +205,7 @@ class _OtherWays:
         by_map: dict[Family, list[tuple[_Question, TransportRole, int]]] = {4: [], 6: []}
         for one in questions:
             member = self._servers[one.target]
-            if not member.is_whole:
+            if not member.is_whole or member.has_ties:
                 lean = self._lean[one.target]
                 yield one, answer(lean, local=one.local, port=one.port, remote=one.address)
                 continue
@@ -243,6 +244,11 @@ class _OtherWays:
             return None
         if wrong is None:
             return self._silence(one, got)
+        # A connector that was not read may accept it instead (S1.38).
+        if self._servers[one.target].hidden and not got.is_exact:
+            return self._path(
+                one, got, Assessment("unknown", wrong.cause, wrong.connector, PARTIAL)
+            )
         certain = got.unknown is None or (
             not got.nobody_possible
             and got.connector is not None
@@ -259,8 +265,9 @@ class _OtherWays:
         default = target.intended(_role_by_setup(target.server, one.port), one.port)
         if default is None:
             return None
-        state: State = "found" if got.unknown is None else "unknown"
-        return self._path(one, got, Assessment(state, NOBODY, default, got.unknown or ""))
+        why = PARTIAL if target.hidden else got.unknown or ""
+        state: State = "unknown" if why else "found"
+        return self._path(one, got, Assessment(state, NOBODY, default, why))
 
     def _path(self, one: _Question, got: Answer, assessment: Assessment) -> MailPath:
         target = self._servers[one.target]

@@ -433,7 +433,10 @@ def _taking_part(
     port: int,
     family: Family,
 ) -> list[int]:
-    """Places of the connectors at an endpoint, in the order in which they win ties (S1.15, S1.16).
+    """Places of the connectors at an endpoint, in the order in which they win ties (S1.16).
+
+    Who wins between equal ranges at one binding is not known (S1.36): by name it is the same one
+    whatever the order of an export. `places.doubts_at` says that it is not known.
 
     Raises:
         ValueError: the local address is of another family (S1.17).
@@ -441,12 +444,12 @@ def _taking_part(
     if local is not None and local.version != family:
         raise ValueError(f"IPv{family} can't connect to {local}: two address families")
     places = [
-        (min(found), place)
+        (min(found), one.name.casefold(), place)
         for place, one in enumerate(connectors)
         if one.enabled and one.role == process
         if (found := spots(one.bindings, family, local, port))
     ]
-    return [place for _, place in sorted(places)]
+    return [place for _, _, place in sorted(places)]
 
 
 def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:

@@ -23,7 +23,9 @@ class Endpoint:
     fact: str
 
 
-_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.03")
+FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.03")
+"""The Front End on port 25, where whoever knows nothing of 2525 arrives."""
+
 _EDGE_TO_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.09")
 _HUB_2525 = Endpoint(HUB, TransportRole.HubTransport, "S4.02")
 _FRONT_TO_HUB = Endpoint(HUB, TransportRole.HubTransport, "S4.06")
@@ -173,7 +175,7 @@ def _endpoint(sender: _Reading, target: _Reading, *, itself: bool) -> Endpoint |
     if not target.generation.is_modern:
         return _LEGACY_HUB
     if not sender.generation.is_modern:
-        return _FRONT if target.frontend else _MAILBOX_ONLY
+        return FRONT if target.frontend else _MAILBOX_ONLY
     return _HUB_2525 if target.frontend else _MAILBOX_ONLY
 
 

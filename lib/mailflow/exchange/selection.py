@@ -28,7 +28,7 @@ TIE = "a tie:"
 """How the reason begins where equal ranges leave open which connector wins (S1.36)."""
 
 _Key = tuple[int, int, int]
-"""Size of the range, 0 for a specific binding and 1 for the wildcard, load order; least wins."""
+"""Size of the range, 0 for a specific binding and 1 for the wildcard, rank by name; least wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,20 @@ class Answer:
     unknown: str | None
     possible: tuple[ReceiveConnector, ...]
     nobody_possible: bool
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no connector that was not read could win (S1.13, S1.16, S1.31).
+
+        Only a range of the one address at a binding to the one local address is as specific as can
+        be.
+        """
+        if self.unknown is not None or self.connector is None or self.range is None:
+            return False
+        if self.local is None or self.range.size > 1:
+            return False
+        own = (self.remote.version, int(self.local), self.port)
+        return any((one.family, one.address, one.port) == own for one in self.connector.bindings)
 
 
 def select(
@@ -234,9 +248,9 @@ class _Entry:
             if self._beats(winner, hide_range=hide_range, hide_binding=hide_binding):
                 doubts = self.doubts_of_membership()
                 if hide_range:
-                    doubts.append(f"the remote ranges of {one.identity} were not read to the end")
+                    doubts.append(f"RemoteIPRanges of {one.identity} are not known in full")
                 if hide_binding:
-                    doubts.append(f"the bindings of {one.identity} were not read to the end")
+                    doubts.append(f"Bindings of {one.identity} are not known in full")
                 return doubts
         return None
 
@@ -249,7 +263,7 @@ class _Entry:
         if winner is None or winner.key is None:
             return True
         # Two connectors on one endpoint can't have the same range (S1.31): where something is
-        # hidden, load order decides nothing, and a hidden range is no equal of the winner's.
+        # hidden, their order decides nothing, and a hidden range is no equal of the winner's.
         if hide_range and self.spots & winner.spots:
             return size < winner.key[0]
         if hide_range or hide_binding:
@@ -267,7 +281,7 @@ class _Entry:
     def doubts_of_listening(self) -> list[str]:
         doubts = self.doubts_of_membership()
         if self.spot is None:
-            doubts.append(f"the bindings of {self.connector.identity} were not read to the end")
+            doubts.append(f"Bindings of {self.connector.identity} are not known in full")
         return doubts
 
 
@@ -280,7 +294,12 @@ class _Case:
 
     def __init__(self, connectors: Sequence[ReceiveConnector], question: _Question) -> None:
         self.question = question
-        self.entries = [_Entry(one, order, question) for order, one in enumerate(connectors)]
+        # By name, so that the order of an export tells nothing (S1.36).
+        by_name = sorted(
+            range(len(connectors)), key=lambda place: connectors[place].name.casefold()
+        )
+        order = {place: rank for rank, place in enumerate(by_name)}
+        self.entries = [_Entry(one, order[place], question) for place, one in enumerate(connectors)]
 
     def winner(self, process: TransportRole) -> _Entry | None:
         """The best of those that certainly take part (S1.10)."""
@@ -446,7 +465,7 @@ class _Case:
 
 def _tie(entries: Sequence[_Entry]) -> str:
     names = " and ".join(entry.connector.identity for entry in entries)
-    return f"{TIE} {names} have equal ranges at one binding, and the first one loaded wins"
+    return f"{TIE} {names} have equal ranges at one binding, and nothing shows which accepts"
 
 
 def _why_beaten(entry: _Entry, winner: _Entry) -> str:

@@ -18,6 +18,7 @@ $ErrorActionPreference = 'Stop'
 
 $state = @{ Runspace = $null; Own = $false; Stuck = $null; Lost = $false }
 $unread = New-Object Collections.ArrayList # lines of unread.csv
+$asked = New-Object Collections.ArrayList # lines of commands.txt: calls whose output is whole
 $MostRights = 200 # connectors of one server; more no person has made
 # What setup calls its receive connectors, with the server's name behind.
 $SetupMakes = 'Default Frontend', 'Outbound Proxy Frontend', 'Client Frontend', 'Default',
@@ -104,6 +105,13 @@ function Get-Rows([string] $Name, [string[]] $Cmdlets, [hashtable] $Parameters) 
     $state.Stuck = $answer.Stuck
     if ($answer.Head.FaultKind) { Add-Unread $Name $Cmdlets[0] $answer.Head.Fault }
     foreach ($text in $answer.Head.Errors) { Add-Unread $Name $Cmdlets[0] $text }
+    if (-not $answer.Head.FaultKind -and -not $answer.Head.Errors) {
+        $typed = "[PS] C:\>$cmdlet"
+        foreach ($key in $Parameters.Keys) {
+            $typed += " -$key '" + ([string] $Parameters[$key] -replace "'", "''") + "'"
+        }
+        [void] $asked.Add($typed)
+    }
     if ($state.Own) { # the warnings of a session are on the screen already
         foreach ($text in $answer.Head.Warnings) { Write-Host "  ${Name}: warning: $text" }
     }
@@ -255,6 +263,7 @@ try {
     Save-Rows 'queues.xml' $queues
     Save-Rows 'component-states.xml' $states
     if ($addresses.Length -gt 1) { Save-Lines 'addresses.csv' $addresses }
+    Save-Lines 'commands.txt' (@('Calls whose output is whole:') + $asked)
     Save-Lines 'unread.csv' (@('server,what,why') + $unread)
     [IO.Directory]::Move($folder, $target)
     Write-Host "Written: $target"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from mailflow.analysis.analysis import Analysis
 from mailflow.analysis.capabilities import RELAY, TRUSTED, Effect
 from mailflow.analysis.change import Edit
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
@@ -167,6 +168,14 @@ class _Draft:
 
     def work_out(self) -> None:
         """Take away what is wrong, step after step, until nothing is; then put it in order."""
+        if self._view.hidden:
+            name = self._view.name
+            text = (
+                f"Some receive connectors of {name} may be missing from the export, so the effect "
+                "of a change cannot be proven. Export them in full, then rerun:"
+            )
+            self._refuse("unread", None, text, Missing(name, CONNECTORS).command)
+            return
         concerned = {path.sender.name for path in self._before if path.state == "found"}
         for turn in range(ROUNDS):
             paths = list(self._judge.paths_to(self._now) if turn else self._before)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mailflow.plain import visible, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, Tone, block, commands, verdict
-from mailflow.steps.verdict import Diagnosis, NextStep
+from mailflow.steps.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10
 """More rows than this are counted."""
@@ -71,11 +71,8 @@ def _block(label: str, texts: list[str], room: int) -> list[str]:
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:
-    rows = [
-        ": ".join(part for part in (one.server, one.what, one.why) if part)
-        for one in diagnosis.unread[:MOST_UNREAD]
-    ]
-    hidden = len(diagnosis.unread) - MOST_UNREAD
+    rows = missing_in_words(diagnosis.unread)
+    shown, hidden = rows[:MOST_UNREAD], len(rows) - MOST_UNREAD
     if hidden > 0:
-        rows.append(f"and {hidden} more; `--json` names them all")
-    return _block("NOT READ", rows or ["nothing"], room)
+        shown.append(f"and {hidden} more; `--json` names them all")
+    return _block("NOT READ", shown or ["nothing"], room)

@@ -8,7 +8,7 @@ from mailflow.plain import visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
-from mailflow.steps.verdict import Diagnosis, FindingRecord
+from mailflow.steps.verdict import Diagnosis, FindingRecord, missing_in_words
 
 MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""
@@ -23,6 +23,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         word: what stands over the summary; empty: the verdict's own.
     """
     changes, retries = words.repairs(diagnosis.repair)
+    missing = missing_in_words(diagnosis.unread)
     html = fill(
         "verdict.html.j2",
         meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],
@@ -38,8 +39,8 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         undo=[words.command(one) for one in diagnosis.undo],
         undecided=[_entry(one) for one in words.of_state(diagnosis, "unknown")],
         steps=[(each.text, words.command(each.command)) for each in diagnosis.next_steps],
-        unread=diagnosis.unread[:MOST_UNREAD],
-        unread_more=max(0, len(diagnosis.unread) - MOST_UNREAD),
+        unread=missing[:MOST_UNREAD],
+        unread_more=max(0, len(missing) - MOST_UNREAD),
         unread_count=len(diagnosis.unread),
     )
     return Markup(html, screen(diagnosis, word=word))

@@ -24,19 +24,15 @@ from mailflow.sources.row import Reading
 RESULT_SIZE = 1000
 """Queues beyond which Get-Queue cuts silently, unless it is asked for all (S8.52)."""
 
-_INSIDE = frozenset(
+_OUTSIDE = frozenset(
     {
-        "SmtpRelayWithinAdSite",
-        "SmtpRelayToRemoteAdSite",
-        "SmtpRelayToMailboxDeliveryGroup",
-        "SmtpRelayToServers",
-        "SmtpRelayToDag",
-        "SmtpRelayWithinAdSiteToEdge",
-        "SmtpRelayToConnectorSourceServers",
-        "SmtpRelayToTiRg",
+        "SmartHostConnectorDelivery",
+        "DnsConnectorDelivery",
+        "NonSmtpGatewayDelivery",
+        "DeliveryAgent",
     }
 )
-"""Delivery types whose next hop is a server of the organization (section 4.2)."""
+"""Delivery types whose next hop may be a host of the same domain and no Exchange server (4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +209,7 @@ class _Found:
         limited = next((call for call in calls if call.lacks), None)
         in_files = any(not row.command for row in self.reading.of(QUEUES))
         for server in self.seen.servers:
-            if server.has_hub is False:
+            if not server.has_hub:
                 continue
             queues = by_server.get(server.name, [])
             asked_for = any(
@@ -257,7 +253,7 @@ def _hosts(queue: Queue) -> Iterator[str]:
         yield hop.rstrip(".")
     elif queue.delivery_type == "SmtpRelayToServers":
         yield from (name.rstrip(".") for name in re.split(r"[,;\s]+", hop) if name)
-    if queue.delivery_type in _INSIDE and queue.last_error:
+    if queue.delivery_type not in _OUTSIDE and queue.last_error:
         host = parse(queue.last_error).fqdn
         if host:
             yield host.rstrip(".")

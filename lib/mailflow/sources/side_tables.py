@@ -37,7 +37,7 @@ def component_states(
         by_key.setdefault((one.server, one.component), set()).add(one.state)
     disputed = {key for key, states in by_key.items() if len(states) > 1}
     unread += [
-        Unread(server, f"{COMPONENTS} State", f"{component}: two captures disagree")
+        Unread(server, f"{COMPONENTS} State", f"{component}: two exports disagree")
         for server, component in sorted(disputed)
     ]
     sure = (one for one in found if (one.server, one.component) not in disputed)
@@ -82,7 +82,7 @@ def _rights(row: Row, names: Names) -> Iterator[Right]:
     if listed is None:
         return  # an entry about ordinary rights, to read or to change the connector itself
     if isinstance(listed, Items) and listed.cut:
-        raise UnreadableError("the capture cut the list of rights")
+        raise UnreadableError("the export cuts the list of rights")
     rights = values.text(listed).replace(",", " ").split()
     deny = values.truth(row.values.get("Deny"))
     user = values.filled(row.values.get("User"))

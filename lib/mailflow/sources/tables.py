@@ -116,7 +116,7 @@ class _State(Enum):
     KNOWN = auto()
     ABSENT = auto()  # the form does not hold the property
     LOST = auto()  # it holds it, and it can't be read, or not wholly
-    DISPUTED = auto()  # two captures disagree
+    DISPUTED = auto()  # two exports disagree
 
 
 class _Need(Enum):
@@ -200,7 +200,7 @@ class _Draft:
 
 def _read(row: Row, one: _Field) -> _Fact:
     if one.property not in row.values:
-        return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+        return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
     try:
         return _Fact(one.read(row.values[one.property]), place=row.place)
     except UnreadableError as error:
@@ -210,7 +210,10 @@ def _read(row: Row, one: _Field) -> _Fact:
 def _agreed(kind: _Field, one: _Fact, other: _Fact) -> _Fact:
     """What two captures say together: the known one where the other fits, or that they disagree."""
     if _State.DISPUTED in (one.state, other.state):
-        return one if one.state is _State.DISPUTED else other
+        sure, further = (one, other) if one.state is _State.DISPUTED else (other, one)
+        if further.state is not _State.ABSENT:
+            sure = replace(sure, value=kind.kept(_common(sure.value, further.value)))
+        return sure
     if one.state is not _State.KNOWN and other.state is not _State.KNOWN:
         return other if one.state is _State.ABSENT or not one.value else one
     partial, whole = (one, other) if other.state is _State.KNOWN else (other, one)
@@ -220,8 +223,19 @@ def _agreed(kind: _Field, one: _Fact, other: _Fact) -> _Fact:
     elif _same(one.value, other.value):
         # An instant says more than the same time as text, which has no zone.
         return other if _is_instant(other.value) and not _is_instant(one.value) else one
-    where = one.place if one.place == other.place else f"{one.place}; {other.place}"
-    return _Fact(kind.kept(one.value), _State.DISPUTED, "two captures disagree", where)
+    where = "; ".join(sorted({one.place, other.place}))
+    why = "two exports disagree; keep the newer one"
+    return _Fact(kind.kept(_common(one.value, other.value)), _State.DISPUTED, why, where)
+
+
+def _common(one: object, other: object) -> object:
+    """What both of two values hold, whichever came first; None where that is nothing.
+
+    Either of them may be true, and the order of files says nothing (contract, 9).
+    """
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return tuple(sorted((each for each in one if each in other), key=repr))
+    return None
 
 
 def _fits(visible: object, whole: object) -> bool:
@@ -583,7 +597,7 @@ def _drain(row: Row) -> _Fact:
     )
     if out.state is into.state is _State.KNOWN:
         return _Fact(out.value - into.value, place=row.place)
-    return _Fact(None, _State.ABSENT, "the capture does not hold this property", row.place)
+    return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
 
 
 def _queue(draft: _Draft) -> Queue:

@@ -63,7 +63,13 @@ def summary(
         told = alike if together else alike[:1]
         sentences.append(reading_of(told))
     if unread and verdict != "clear":
-        names = joined(f"{row.server} {row.what}".strip() for row in unread)
+        servers: dict[str, list[str]] = {}
+        for row in unread:
+            servers.setdefault(row.what, []).append(row.server)
+        names = joined(
+            f"{what} ({joined(filter(None, some))})" if any(some) else what
+            for what, some in servers.items()
+        )
         sentences.append(f"Missing data: {names}.")
     return " ".join(sentences)
 

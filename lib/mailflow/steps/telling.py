@@ -8,7 +8,7 @@ from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
-from mailflow.phrases import joined
+from mailflow.phrases import either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.verdict import Changed, FindingRecord, NextStep, Verdict
@@ -94,7 +94,8 @@ def next_steps(
     """
     steps = [NextStep(each.text, each.command) for each in plan.refused]
     for each in findings:
-        if each.state == "found" and not _edits(each, plan):
+        refused = each.check.step is not None and plan.refused
+        if each.state == "found" and not refused and not _edits(each, plan):
             steps += map(NextStep, each.check.advise(each).splitlines())
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
@@ -107,28 +108,37 @@ def next_steps(
             lines = (each.check.advise(each) or reading_of([each])).splitlines()
             steps += map(NextStep, lines)
     asked = {each.cmdlet for each in missing}
+    named = {line for each in steps for line in (each.text, each.command) if line}
     rest = [each for each in map(missing_of, lacking) if each.cmdlet not in asked]
     for cmdlet in dict.fromkeys(each.cmdlet for each in rest):
-        steps += _how_to_get(cmdlet, [each for each in rest if each.cmdlet == cmdlet])
+        how = list(_how_to_get(cmdlet, [each for each in rest if each.cmdlet == cmdlet]))
+        steps += [] if named.intersection(each.command for each in how if each.command) else how
     return tuple(dict.fromkeys(steps))
 
 
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
-        families = [each.reason for each in missing if "IPv" in each.reason]
-        said = (
-            joined(dict.fromkeys(families), most=3) or f"no address of {joined(servers)} is known"
-        )
-        text = f"{said[:1].upper()}{said[1:]}. Add to addresses.csv, then rerun:"
-        yield NextStep(text, "server,address")
+        families = dict.fromkeys(each.reason for each in missing if "IPv" in each.reason)
+        if families:
+            said = joined(families, most=3)
+            text = f"{said[:1].upper()}{said[1:]}. If there is one, add it to addresses.csv:"
+            yield NextStep(text, "server,address")
+        else:
+            whom = either(servers)
+            text = f"No address of {whom} is known. Which addresses does it send from?"
+            yield NextStep(text)
+            yield from (NextStep("", Missing(name, ADDRESSES).shows) for name in servers)
+            yield NextStep("Add them to addresses.csv, then rerun:", "server,address")
         yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
         return
     names = dict.fromkeys(each.property_name for each in missing if each.property_name)
     whose = f" of {joined(servers)}" if servers else ""
     lacks = [f"{joined(names)}{whose} not read"] if names else []
-    reasons = [each.reason for each in missing if not each.property_name]
-    said = joined(dict.fromkeys([*lacks, *reasons]), most=3)
+    reasons = list(dict.fromkeys(each.reason for each in missing if not each.property_name))
+    said = joined([*lacks, *reasons], most=3)
+    if servers and reasons and not any(name in said for name in servers):
+        said = f"{joined(servers)}: {said}"
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
     end = " Export in full, then rerun:" if command else ""
     yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)

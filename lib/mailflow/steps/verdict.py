@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from mailflow.analysis.missing import missing_of
+from mailflow.phrases import joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
@@ -221,6 +222,20 @@ class Diagnosis:
             "simulated": self.is_simulated,
             "checked": asdict(self.checked),
         }
+
+
+def missing_in_words(rows: Sequence[Unread]) -> list[str]:
+    """Rows of missing data for people, those that say the same of several objects as one line."""
+    groups: dict[tuple[str, str], list[Unread]] = {}
+    for row in rows:
+        groups.setdefault((row.what, row.why.rpartition(": ")[2]), []).append(row)
+    lines = []
+    for (what, reason), some in groups.items():
+        whys = list(dict.fromkeys(row.why for row in some))
+        why = whys[0] if len(whys) == 1 else f"{reason} ({len(whys)} places; {whys[0]})"
+        servers = joined(filter(None, (row.server for row in some)))
+        lines.append(": ".join(filter(None, (servers, what, why))))
+    return lines
 
 
 def from_json(document: Mapping[str, Any]) -> Diagnosis:

@@ -7,7 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.analysis.analysis import addresses_of, connectors_of
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.servers import ServerView
 from mailflow.errors import UsageError
 from mailflow.exchange.connectors import flag_names
 from mailflow.exchange.ranges import Address, Family, RangeError, parse_address
@@ -86,42 +87,56 @@ def which(org: Snapshot, question: Probe) -> dict[str, Any]:
         known = ", ".join(sorted(one.name for one in org.servers)) or "none"
         why = f"no server called {question.server} was read; read were: {known}"
         return _document(Server(question.server), question, None, None, why)
-    if not connectors_of(org, server):
+    view = analyze(org).of(server)
+    if not view.connectors:
         why = f"no receive connector of {server.name} was read"
         return _document(server, question, None, None, why)
     if question.local is not None:
-        got = _ask(org, server, question, question.local)
-        return _document(server, question, question.local, got, got.unknown)
+        got = _ask(view, question, question.local)
+        return _document(server, question, question.local, got, _doubt(view, got))
     family: Family = 4 if question.source.version == 4 else 6
-    locals_ = [one for one in addresses_of(org, server) if one.version == family]
+    locals_ = view.of_family(family)
     if not locals_:
-        got = _ask(org, server, question, None)
-        return _document(server, question, None, got, got.unknown)
-    answers = [(one, _ask(org, server, question, one)) for one in locals_]
-    differs = len({_outcome(got) for _, got in answers}) > 1
+        got = _ask(view, question, None)
+        return _document(server, question, None, got, _doubt(view, got))
+    answers = [(one, _ask(view, question, one)) for one in locals_]
+    differs = len({_outcome(view, got) for _, got in answers}) > 1
     local, got = answers[0]
     if not differs:
-        return _document(server, question, local, got, got.unknown)
+        return _document(server, question, local, got, _doubt(view, got))
     document = _document(
         server, question, None, None, "it depends on the local address of the connection"
     )
     document["differs"] = [
         {
             "local": str(one),
-            "connector": each.connector.identity if each.connector and not each.unknown else None,
+            "connector": each.connector.identity
+            if each.connector and not _doubt(view, each)
+            else None,
         }
         for one, each in answers
     ]
     return document
 
 
-def _ask(org: Snapshot, server: Server, question: Probe, local: Address | None) -> Answer:
-    connectors = connectors_of(org, server)
-    return answer(connectors, local=local, port=question.port, remote=question.source)
+def _ask(view: ServerView, question: Probe, local: Address | None) -> Answer:
+    return answer(view.connectors, local=local, port=question.port, remote=question.source)
 
 
-def _outcome(got: Answer) -> tuple[str | None, bool]:
-    return (got.connector.identity if got.connector else None, got.unknown is not None)
+def _doubt(view: ServerView, got: Answer) -> str | None:
+    """Why the answer is not certain; None where it is.
+
+    A connector that was not read may accept the connection instead (S1.38).
+    """
+    if got.unknown is not None or got.is_exact:
+        return got.unknown
+    if not view.hidden:
+        return None
+    return f"not all receive connectors of {view.name} are in the export ({view.hidden[0]})"
+
+
+def _outcome(view: ServerView, got: Answer) -> tuple[str | None, bool]:
+    return got.connector.identity if got.connector else None, _doubt(view, got) is not None
 
 
 def _document(

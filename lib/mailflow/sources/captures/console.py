@@ -116,7 +116,7 @@ def read_console(text: str, place: str) -> Reading:
     for group in _groups(walker.blocks):
         _read_group(group, reading, place)
     reading.ignored = list(dict.fromkeys(reading.ignored))
-    if not (reading.rows or reading.unread or reading.ignored):
+    if not (reading.rows or reading.unread or reading.ignored or reading.commands):
         reading.ignored.append(("text without any list of properties", place))
     return reading
 

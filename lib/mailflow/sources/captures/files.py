@@ -296,7 +296,9 @@ def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered:
         gathered.understood |= form is Form.FAILURES
     else:
         reading = read_console(text, place)
-    if not (reading.rows or reading.cmdlets or reading.unread or reading.ignored):
+    if not (
+        reading.rows or reading.cmdlets or reading.unread or reading.ignored or reading.commands
+    ):
         if form is not Form.FAILURES:
             gathered.ignore("text without the output of a cmdlet", place)
     elif damage:

@@ -1,0 +1,46 @@
+"""Which organization exports come from: an Exchange organization is one forest (contract, 9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mailflow.errors import InputError
+from mailflow.sources.names import text_of
+from mailflow.sources.row import Row
+
+_IN_DN = re.compile(r"(?:^|,)\s*CN=Configuration\s*((?:,\s*DC=[^,=\\]{1,63})+)\s*$", re.IGNORECASE)
+_IN_SITE = re.compile(r"\s*([\w.-]{1,255})/Configuration/Sites/", re.IGNORECASE)
+_DC = re.compile(r"DC=([^,=\\]+)", re.IGNORECASE)
+
+
+def refuse_two_organizations(rows: Iterable[Row]) -> None:
+    """Refuse exports whose objects lie in the configuration of two forests.
+
+    Servers of several domains are one organization. Where no distinguished name and no site was
+    exported, nothing tells.
+
+    Raises:
+        InputError: names an object of each.
+    """
+    found: dict[str, str] = {}
+    for row in rows:
+        for forest in _forests(row):
+            found.setdefault(forest, row.place)
+        if len(found) > 1:
+            named = " and ".join(f"{forest} ({place})" for forest, place in found.items())
+            raise InputError(
+                f"the exports come from two organizations: {named}. "
+                "Put those of each into a folder of their own, then rerun"
+            )
+
+
+def _forests(row: Row) -> Iterable[str]:
+    """The forest root in an object's names, folded."""
+    for name in ("DistinguishedName", "Identity", "Site"):
+        text = text_of(row, name) if name in row.values else ""
+        in_dn, in_site = _IN_DN.search(text), _IN_SITE.match(text)
+        if in_dn:
+            yield ".".join(part.strip() for part in _DC.findall(in_dn[1])).casefold()
+        elif in_site and name == "Site":
+            yield in_site[1].casefold()
