@@ -96,3 +96,15 @@ def test_another_repair_goes_on_beside_it() -> None:
     assert len(whole.repair) == 1
     assert denied.repair == ()
     assert "denies Exchange servers" in denied.no_repair
+
+
+def test_it_holds_up_no_repair_of_something_else() -> None:
+    """What is denied on port 25 stays so, whatever is changed on port 2525."""
+    org = healthy().change(FRONT, groups=f"{GROUPS}, Custom")
+    hub = {"name": "App", "role": "HubTransport", "bindings": "0.0.0.0:2525"}
+    org.add_relay("EX16A", "10.0.0.22", "10.0.9.9", **hub)
+    org.add_queue("EX10A", 5, name="1", error=KERBEROS)
+    actual = findings(replace(org.snapshot(), rights=(entry(),)))
+
+    assert actual.repair == (r'Set-ReceiveConnector "EX16A\App" -RemoteIPRanges "10.0.9.9"',)
+    assert (ID, "found") in [(one.cause, one.state) for one in actual.findings]
