@@ -656,13 +656,16 @@ def _hidden_way(org: Snapshot, one: ReceiveConnector, sender: Server) -> tuple[S
 
 
 def _denied(org: Snapshot, one: ReceiveConnector) -> tuple[State, str] | None:
-    """Rights that an access list may deny where it shows `Custom` (S3.43)."""
-    if one.groups is None or PermissionGroups.Custom not in one.groups:
-        return None
+    """Rights that an access list denies, or may where it shows `Custom` (S3.43)."""
     rights = rights_on(org, one)
     if rights is None:
-        return "unknown", RIGHTS_DENIED
-    denied = any(deny and "exchange servers" in user for user, _, deny in rights)
+        custom = one.groups is not None and PermissionGroups.Custom in one.groups
+        return ("unknown", RIGHTS_DENIED) if custom else None
+    principals = ("exchange servers", "hub transport servers")
+    denied = any(
+        deny and right == "ms-exch-smtp-submit" and user.rpartition("\\")[2] in principals
+        for user, right, deny in rights
+    )
     return ("fails", RIGHTS_DENIED) if denied else None
 
 

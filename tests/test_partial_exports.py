@@ -169,17 +169,22 @@ def organization(number: int) -> Organisation:
     if number % 4 == 0:
         return healthy()
     org = broken(number).snapshot
+    hubs = {server.name for server in org.servers if server.has_hub is not False}
     return Organisation(
-        list(org.servers), list(org.addresses), list(org.connectors), list(org.queues),
+        list(org.servers),
+        list(org.addresses),
+        list(org.connectors),
+        [queue for queue in org.queues if queue.server in hubs],  # others have none (S4.63)
         list(org.settings),
-    )  # fmt: skip
+    )
 
 
-def accusations(found: Diagnosis) -> set[tuple[str, str | None, str | None]]:
-    """What it says is wrong, and where."""
-    return {
-        (one.cause, one.server, one.connector) for one in found.findings if one.state == "found"
-    }
+def accusations(found: Diagnosis) -> set[tuple[str, str | None]]:
+    """What it says is wrong, and where.
+
+    Which of several connectors that lack the same accepts a server may be open (contract 8.8).
+    """
+    return {(one.cause, one.server) for one in found.findings if one.state == "found"}
 
 
 def wrong(number: int) -> list[str]:

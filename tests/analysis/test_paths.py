@@ -22,7 +22,7 @@ from mailflow.analysis.paths import (
 from mailflow.exchange.ranges import parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from organisations import Organisation, article, healthy
+from organisations import E2013, E2016, Organisation, article, healthy
 
 FRONTEND = r"EX16A\Default Frontend EX16A"
 
@@ -191,3 +191,73 @@ def test_servers_by_name_and_by_object() -> None:
     assert analysis.of(Server("EX99")).connectors == ()
     assert connectors_of(read, server) == view.connectors
     assert addresses_of(read, server) == view.addresses == (parse_address("10.0.0.21"),)
+
+
+# -- Paths that mail may take ----------------------------------------------------------------------
+
+
+V6 = {"name": "Six", "bindings": "[::]:2525", "role": "HubTransport"}
+
+
+@pytest.mark.parametrize(
+    ("source", "theirs", "expected"),
+    [
+        ("addresses.csv", ["10.0.0.22"], "unknown"),
+        ("Get-NetworkConnectionInfo", ["10.0.0.22"], "clear"),
+        ("addresses.csv", ["10.0.0.22", "2001:db8::22"], "found"),
+    ],
+)
+def test_a_pair_meets_in_a_family_that_both_have(
+    source: str, theirs: list[str], expected: str
+) -> None:
+    """S4.66: without a known address of the family a fault is not found."""
+    org = healthy().set_addresses("EX16A", "10.0.0.21", "2001:db8::21")
+    org.set_addresses("EX16B", *theirs).add_relay("EX16B", "2001:db8::/64", **V6)
+    org.remove(r"EX16B\Relay")
+    org.addresses = [replace(one, source=source) for one in org.addresses]
+    state, _ = states(org).get(("EX16A", "EX16B"), ("clear", None))
+
+    assert state == expected
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"), [("Elsewhere", None), ("", "unknown"), ("head-office", "found")]
+)
+def test_an_edge_speaks_to_its_own_site(site: str, expected: str | None) -> None:
+    """S4.64: another site's server is no path; a site that was not read accuses nobody."""
+    org = healthy().add_server("EDGE", E2016, "192.168.5.9", roles="Edge")
+    org.change_server("EDGE", site=site).change(r"EX16A\Relay", ranges="192.168.5.0/24")
+
+    assert states(org).get(("EDGE", "EX16A"), (None,))[0] == expected
+
+
+def test_a_fault_on_one_of_several_own_addresses_is_open() -> None:
+    """S4.65: the operating system decides which one the hop to itself takes."""
+    org = healthy().set_addresses("EX16A", "10.0.0.21", "10.0.2.21")
+    hub = {"name": "Hub", "role": "HubTransport", "bindings": "0.0.0.0:2525"}
+    some = org.copy().add_relay("EX16A", "10.0.2.21", **hub)
+    both = org.copy().add_relay("EX16A", "10.0.2.21", "10.0.0.21", **hub)
+
+    assert states(some)["EX16A", "EX16A"][0] == "unknown"
+    assert states(both)["EX16A", "EX16A"][0] == "found"
+
+
+def test_an_address_of_two_servers_may_be_a_load_balancers() -> None:
+    """Contract 9 on 8.7: a sender with others is not accused by it."""
+    org = healthy().set_addresses("EX10A", "10.0.0.11", "10.0.0.50")
+    org.change(r"EX16A\Relay", ranges="10.0.0.50")
+    own = states(org)["EX10A", "EX16A"][0]
+    shared = states(org.set_addresses("EX10B", "10.0.0.12", "10.0.0.50"))
+
+    assert own == "found"
+    assert shared["EX10A", "EX16A"][0] == shared["EX10B", "EX16A"][0] == "unknown"
+
+
+def test_a_client_access_server_is_no_next_hop() -> None:
+    """S4.63: of 2013, with the Front End alone."""
+    org = healthy().add_server("EX13C", E2013, "10.0.0.42", roles="ClientAccess")
+    org.add_relay("EX13C", "10.0.0.0/24")
+    unread = org.copy().change_server("EX13C", has_hub=None)
+
+    assert [pair for pair in states(org) if pair[1] == "EX13C"] == []
+    assert states(unread)["EX10A", "EX13C"][0] == "unknown"

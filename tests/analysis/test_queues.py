@@ -28,9 +28,12 @@ def only(org: Organisation, *components: ComponentState) -> QueueCase:
 
 STATES: list[tuple[dict[str, Any], bool]] = [
     ({"status": "Retry"}, True),
-    ({"status": "Ready"}, False),
+    ({"status": "Ready", "retry_count": 4}, False),
+    ({"status": "Ready", "retry_count": 5}, True),
+    ({"status": "Ready", "retry_count": None}, False),
     ({"status": "Active"}, False),
-    ({"status": "Connecting"}, False),
+    ({"status": "Connecting", "retry_count": 4}, False),
+    ({"status": "Connecting", "retry_count": 5}, True),
     ({"status": "Suspended"}, False),
     ({"status": "Ready", "delivery_type": "Unreachable"}, True),
     ({"status": "Suspended", "delivery_type": "Unreachable"}, False),

@@ -21,14 +21,26 @@ PUBLIC_IDS = {
     *("service-inactive", "back-pressure", "connection-limit", "tls-or-certificate"),
     *("relay-denied", "mailbox-or-recipient", "routing-or-loop", "unrecognised-error"),
     *("planned-server-shadowed", "connectors-differ", "connector-never-answers"),
-    *("relay-wider-than-it-looks", "connector-tie"),
+    *("relay-wider-than-it-looks", "connector-tie", "rights-denied"),
     *("cloud-enforcement", "cloud-attribution", "rejected-by-policy", "transport-agent"),
     *("not-authenticated", "address-in-use"),
+    *("queue-suspended", "poison-messages", "submission-backlog"),
 }
 
 
 FOLDER = ROOT / "lib" / "mailflow" / "checks"
-HELPERS = {"__init__", "audit", "check", "diagnose", "errors", "registry", "release", "ways"}
+HELPERS = {
+    "__init__",
+    "audit",
+    "check",
+    "diagnose",
+    "errors",
+    "registry",
+    "release",
+    "waiting",
+    "waits",
+    "ways",
+}
 
 
 def test_every_public_id_has_a_full_card() -> None:

@@ -105,6 +105,7 @@ def test_a_custom_connector_without_the_group_lets_nobody_in() -> None:
     """S3.30: authentication alone is not enough (L2), so the change goes on past such a one."""
     org = one_relay("10.0.0.11", "10.9.1.0/24", name="First")
     org.add_relay("EX16A", "10.0.0.8/29", "10.9.2.0/24", name="Second", auth="Tls, ExchangeServer")
+    org.change(r"EX16A\Second", groups="AnonymousUsers")
 
     assert lists(org)[r"EX16A\Second"] == ["10.0.0.8-10.0.0.10", "10.0.0.12/30", "10.9.2.0/24"]
 
@@ -502,10 +503,11 @@ def test_a_new_server_beside() -> None:
 
 
 def test_a_servers_own_hop_stays_on_its_own_address() -> None:
-    """S4.06: no list is changed for a local address that the hop to itself never takes."""
+    """S4.06, S4.65: no list is changed for a local address that the hop to itself never takes."""
     org = healthy().set_addresses("EX16A", "10.0.0.21", "10.0.0.23")
     hub = {"role": "HubTransport"}
-    org.add_relay("EX16A", "10.0.0.21", "10.0.7.1", name="Hub", bindings="0.0.0.0:2525", **hub)
+    own = "10.0.0.21", "10.0.0.23"
+    org.add_relay("EX16A", *own, "10.0.7.1", name="Hub", bindings="0.0.0.0:2525", **hub)
     org.add_relay("EX16A", "10.0.0.21", "10.0.7.2", name="Other", bindings="10.0.0.23:2525", **hub)
 
     assert lists(org) == {r"EX16A\Hub": ["10.0.7.1"]}

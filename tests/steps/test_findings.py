@@ -384,7 +384,7 @@ def test_unexplained_5_7_3() -> None:
 def test_old_error_on_a_moving_queue_is_nothing() -> None:
     """Active or Ready with an old 5.7.3 is clear (S4.42, contract 8.4)."""
     org = healthy()
-    org.add_queue("EX10A", 5, name="1", error=STUCK, status="Ready")
+    org.add_queue("EX10A", 5, name="1", error=STUCK, status="Ready", retry_count=4)
     org.add_queue("EX10B", 5, name="2", error=STUCK, status="Active")
 
     assert diagnose(org).verdict == "clear"
@@ -409,9 +409,15 @@ def test_retry_without_an_error_speaks_for_a_fault_on_its_way() -> None:
     assert (entry.cause, entry.queues) == (SHADOWED, (r"EX10A\1",))
 
 
-def test_suspended_is_shown_and_no_finding() -> None:
-    """Suspended with messages is somebody's wish (contract 8.11)."""
-    assert diagnose(healthy().add_queue("EX10A", 5, status="Suspended")).verdict == "clear"
+def test_many_retries_without_retry_are_stuck() -> None:
+    """S4.68: Connecting, or Ready with messages, after many attempts is no queue that moves."""
+    for status in ("Ready", "Connecting"):
+        org = healthy().add_queue("EX10A", 5, error=STUCK, status=status, retry_count=5)
+        actual = diagnose(org)
+
+        assert actual.verdict == "unknown"
+        assert actual.stuck is not None
+        assert actual.stuck.messages == 5
 
 
 def test_an_error_outside_the_connectors_is_found() -> None:
@@ -663,12 +669,12 @@ def test_lone_server_without_address_is_no_riddle() -> None:
     assert open_ones(diagnose(org)) == []
 
 
-def test_shadow_and_poison_queues_are_never_stuck() -> None:
-    """They hold messages by design, whatever their status says (S4.43, S4.44)."""
+def test_shadow_queues_are_never_stuck() -> None:
+    """They hold messages by design, whatever their status says (S4.43)."""
     org = healthy()
     shadow = {"delivery_type": "ShadowRedundancy", "status": "Retry"}
     org.add_queue("EX16A", 5, name=r"Shadow\9", error=STUCK, **shadow)
-    org.add_queue("EX16A", 5, name="Poison", error=STUCK, delivery_type="Undefined")
+    org.add_queue("EX16A", 5, name=r"Shadow\8", **(shadow | {"status": "Suspended"}))
 
     assert diagnose(org).verdict == "clear"
 
@@ -801,10 +807,10 @@ NAMES_EX16B = STUCK_2016.format(fqdn="ex16b.contoso.com", ip="10.0.0.22").replac
 
 
 def stuck_on_components(*states: tuple[str, str, str], error: str = NAMES_EX16B) -> FindingRecord:
-    """What is found where mail of EX16A waits with an error, and components are as given."""
+    """The first finding where mail of EX16A waits with an error, and components are as given."""
     org = healthy().add_queue("EX16A", error=error)
     components = tuple(ComponentState(*one) for one in states)
-    return only(findings(replace(org.snapshot(), components=components)))
+    return open_ones(findings(replace(org.snapshot(), components=components)))[0]
 
 
 def test_component_state_decides_what_4_3_2_means() -> None:
@@ -818,17 +824,25 @@ def test_component_state_decides_what_4_3_2_means() -> None:
     assert "HubTransport of EX16B is Inactive" in actual.reading
     assert stuck_on_components(("EX16B", "HubTransport", "Active")).state == "unknown"
     assert stuck_on_components(("EX16B", "OwaProxy", "Inactive")).state == "unknown"
-    assert stuck_on_components(("EX16A", "HubTransport", "Inactive")).state == "unknown"
     assert stuck_on_components(OFF, error=KERBEROS).cause == "kerberos-or-permission"
     # It names no server: the one that is not off would have taken the mail.
     assert stuck_on_components(OFF, error=NOT_AVAILABLE).state == "unknown"
+    assert stuck_on_components(("EX16A", "HubTransport", "Inactive")).state == "unknown"
 
 
-def test_server_in_maintenance_is_no_finding() -> None:
-    """With no queue stuck an inactive component is what an administrator wants (section 6.2)."""
-    org = replace(healthy().snapshot(), components=(ComponentState(*OFF),))
+@pytest.mark.parametrize("component", ["HubTransport", "FrontendTransport", "ServerWideOffline"])
+def test_server_that_takes_no_mail_is_never_clear(component: str) -> None:
+    """With no queue stuck it is maintenance, or one that was not ended (section 6.2): unknown."""
+    state = ComponentState("EX16B", component, "Inactive")
+    org = replace(healthy().snapshot(), components=(state,))
+    actual = findings(org)
+    (entry,) = open_ones(actual)
 
-    assert findings(org).verdict == "clear"
+    assert (actual.verdict, entry.cause, entry.server) == ("unknown", "service-inactive", "EX16B")
+    assert f"{component} is Inactive" in entry.reading
+    assert "Set-" not in entry.remedy
+    active = replace(state, state="Active")
+    assert findings(replace(org, components=(active,))).verdict == "clear"
 
 
 @pytest.mark.parametrize("what", ["Get-ServerComponentState", "Get-ADPermission Identity"])

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from mailflow.analysis.capabilities import Rights
 from mailflow.analysis.paths import Judge, MailPath
-from mailflow.analysis.queues import QueueCase, Queues, is_stuck
+from mailflow.analysis.queues import QueueCase, Queues, Waiting, as_of, is_stuck, wait_of
 from mailflow.analysis.reach import WholeMap
 from mailflow.analysis.servers import ServerView, views_of
 from mailflow.exchange.connectors import ReceiveConnector
@@ -65,6 +65,15 @@ class Analysis:
         """The stuck queues; those with fewer messages do not count."""
         return tuple(
             self._queues.case(queue) for queue in self.queues if is_stuck(queue, min_messages)
+        )
+
+    def waiting(self, min_messages: int = 1) -> tuple[Waiting, ...]:
+        """The queues whose messages do not move, for whatever reason, the stuck ones among them."""
+        moment = as_of(self.org)
+        return tuple(
+            Waiting(why, self._queues.case(queue))
+            for queue in self.queues
+            if (why := wait_of(queue, moment, min_messages))
         )
 
     def server(self, name: str) -> ServerView | None:

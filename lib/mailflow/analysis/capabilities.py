@@ -23,6 +23,19 @@ RELAY = "relaying without logging on (ms-Exch-SMTP-Accept-Any-Recipient)"
 TRUSTED = "being trusted without logging on (ExternalAuthoritative)"
 """The ability of hosts on an externally secured connector (S3.31)."""
 
+SERVER_RIGHTS = frozenset(
+    {
+        SUBMIT,
+        "ms-exch-smtp-accept-any-sender",
+        "ms-exch-smtp-accept-authoritative-domain-sender",
+        "ms-exch-smtp-accept-authentication-flag",
+    }
+)
+"""Rights without which an Exchange server's mail is refused (section 3.3, S3.43)."""
+
+_SERVERS = ("exchange servers", "hub transport servers", "authenticated users", "everyone")
+"""Who in an access list stands for Exchange servers; a computer account is one of the last two."""
+
 _ANONYMOUS = ("anonymous logon", "s-1-5-7")
 
 Entry = tuple[str, str, bool]
@@ -36,7 +49,8 @@ class Rights:
         """Look at the rights table once."""
         self._entries: dict[tuple[str, str], set[Entry]] = {}
         for one in org.rights:
-            key = (one.server.casefold(), one.connector.casefold())
+            name = one.connector.rpartition("\\")[2]
+            key = (one.server.casefold(), name.casefold())
             entry = (one.user.casefold(), one.right.casefold(), one.deny)
             self._entries.setdefault(key, set()).add(entry)
         self._cut = {
@@ -64,6 +78,19 @@ class Rights:
         if not held and _in(connector.groups, PermissionGroups.AnonymousUsers) is not False:
             return None
         return (right, False) in held and (right, True) not in held
+
+    def denies_servers(self, connector: ReceiveConnector) -> bool | None:
+        """Whether servers are denied a right that they need (S3.43); None: it was not read.
+
+        A denial that was read counts, also where the rest of the list was not.
+        """
+        key = (connector.server.casefold(), connector.name.casefold())
+        if any(
+            deny and name in SERVER_RIGHTS and user.rpartition("\\")[2] in _SERVERS
+            for user, name, deny in self._entries.get(key, ())
+        ):
+            return True
+        return None if self.of(connector) is None else False
 
     def denies_anonymous(self, connector: ReceiveConnector, right: str) -> bool:
         """Whether a denial was read that takes a right from hosts that don't log on."""

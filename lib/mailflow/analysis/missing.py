@@ -11,6 +11,8 @@ from mailflow.snapshot import Unread
 CONNECTORS = "Get-ReceiveConnector"
 SERVERS = "Get-ExchangeServer"
 SETTINGS = "Get-TransportService"
+QUEUES = "Get-Queue"
+RIGHTS = "Get-ADPermission"
 ADDRESSES = "addresses.csv"
 
 
@@ -69,10 +71,8 @@ _COMMANDS: Mapping[str, str] = {
     SERVERS: "Get-ExchangeServer | Export-Clixml exchange-servers.xml",
     SETTINGS: "Get-TransportService | Export-Clixml transport-services.xml",
     "Get-TransportServer": "Get-TransportServer | Export-Clixml transport-services.xml",
-    "Get-Queue": "Get-Queue{} -ResultSize Unlimited | Export-Clixml queues.xml",
-    "Get-ADPermission": (
-        "Get-ReceiveConnector{} | Get-ADPermission | Export-Clixml permissions.xml"
-    ),
+    QUEUES: "Get-Queue{} -ResultSize Unlimited | Export-Clixml queues.xml",
+    RIGHTS: ("Get-ReceiveConnector{} | Get-ADPermission | Export-Clixml permissions.xml"),
 }
 
 

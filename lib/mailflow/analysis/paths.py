@@ -7,12 +7,20 @@ never clear.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from mailflow.analysis.acceptance import Acceptance
-from mailflow.analysis.missing import ADDRESSES, CONNECTORS, SERVERS, SETTINGS, Missing
+from mailflow.analysis.missing import (
+    ADDRESSES,
+    CONNECTORS,
+    RIGHTS,
+    SERVERS,
+    SETTINGS,
+    Missing,
+)
 from mailflow.analysis.servers import (
     FAMILIES,
     Addresses,
@@ -21,9 +29,9 @@ from mailflow.analysis.servers import (
     family_of,
     is_custom,
 )
-from mailflow.exchange.connectors import ReceiveConnector, setup_default
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, AddressRange, Family
-from mailflow.exchange.routing import Endpoint, endpoints, is_settled
+from mailflow.exchange.routing import Endpoint, endpoints, is_settled, may_be_none, shares_site
 from mailflow.exchange.selection import TIE, Answer, answer
 
 State = Literal["found", "unknown", "clear"]
@@ -35,6 +43,7 @@ SUPPRESSED = "anonymoustls-suppressed"
 NOBODY = "no-connector-answers"
 ROLE_CONFLICT = "transport-role-conflict"
 TIED = "connector-tie"
+RIGHTS_DENIED = "rights-denied"
 
 PARTIAL = "some receive connectors may be missing from the export"
 """Why a path to a server with hidden connectors is not decided."""
@@ -48,6 +57,9 @@ CONFIGURATION_CAUSES = (
     ROLE_CONFLICT,
 )
 """The causes that configuration alone can show on a mail path."""
+
+PATH_CAUSES = (*CONFIGURATION_CAUSES, RIGHTS_DENIED)
+"""What a mail path may fail for; a denied right is found only where an error speaks for it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,8 @@ class Judge:
     def __init__(self, servers: Sequence[ServerView], further: Iterable[Address] = ()) -> None:
         """Take all servers of the organization, and addresses of servers that are to come."""
         self._servers = servers
+        held = Counter(address for server in servers for address in server.addresses)
+        self._shared = frozenset(address for address, number in held.items() if number > 1)
         known = (address for server in servers for address in server.addresses)
         self._asked = Addresses([*known, *further])
         self._routes: dict[tuple[Kind, Kind, bool], tuple[tuple[Endpoint, ...], bool]] = {}
@@ -191,15 +205,46 @@ class Judge:
             if not (sender.covered or target.covered):
                 continue
             places, settled = self._route(sender, target)
-            if places:
-                yield from _paths(sender, station, places, settled=settled)
+            meets = shares_site(sender.server, target.server)
+            if not places or meets is False:
+                continue
+            for path in _paths(sender, station, places, settled=settled):
+                yield self._taken(path, in_site=meets is True)
+
+    def _taken(self, path: MailPath, *, in_site: bool) -> MailPath:
+        """A path; one that mail may not take at all accuses nobody.
+
+        S4.66: two servers meet only in a family in which both have an address. S4.64: an Edge
+        server speaks to its own site. S4.63: without a Transport service a server is no next hop.
+        Of several addresses of a sender, one that another server has as well may be a load
+        balancer's.
+        """
+        sender, target, address = path.sender, path.target, path.address
+        if path.state != "found" or sender is target or address is None:
+            return path
+        family = family_of(address)
+        if target.addresses and not target.of_family(family):
+            why = f"no IPv{family} address of {target.name} is known"
+            return _open(path, why, Missing(target.name, ADDRESSES, "", why), on_evidence=False)
+        if not in_site:
+            names = [each.name for each in (sender, target) if not each.server.site.strip()]
+            why = f"the site of {' and '.join(names)} was not read, and Edge servers keep to theirs"
+            return _open(path, why, Missing("", SERVERS, "Site", why))
+        if may_be_none(sender.server, target.server) and not _runs_hub(target):
+            why = f"whether {target.name} has a Transport service was not read"
+            return _open(path, why, Missing("", SERVERS, "IsHubTransportServer", why))
+        if address in self._shared and len(sender.addresses) > 1:
+            return _open(path, f"{address} is an address of another server as well", None)
+        return path
 
     def again(self, target: ServerView, paths: Iterable[MailPath]) -> Iterator[MailPath]:
         """Single connections to a server judged anew, with the connectors it has now."""
         station = _Station(target, self._asked)
         for path in paths:
             if path.address is not None and path.endpoint is not None:
-                yield _path(path.sender, station, path.address, path.endpoint, path.local)
+                in_site = shares_site(path.sender.server, target.server) is True
+                there = _path(path.sender, station, path.address, path.endpoint, path.local)
+                yield self._taken(there, in_site=in_site)
 
     def _route(self, sender: ServerView, target: ServerView) -> tuple[tuple[Endpoint, ...], bool]:
         """Where mail lands, and whether all was read that decides it."""
@@ -371,7 +416,10 @@ class _Station:
     def _outcome(self, connector: ReceiveConnector, downgraded: bool | None) -> Assessment:
         key = (connector.identity, downgraded)
         if key not in self._outcomes:
-            self._outcomes[key] = assess_connector(connector, self.view.connectors, downgraded)
+            said = assess_connector(connector, self.view.connectors, downgraded)
+            if said.state == "clear":
+                said = _assess_rights(connector, self.view.denied(connector))
+            self._outcomes[key] = said
         return self._outcomes[key]
 
 
@@ -417,6 +465,22 @@ def assess_connector(
     if connector.suppress_x_anonymous_tls and not downgraded:
         return Assessment("found", SUPPRESSED, connector)
     return Assessment("clear")
+
+
+def _assess_rights(connector: ReceiveConnector, denied: bool | None) -> Assessment:
+    """What the access list adds to a connector that is in order otherwise (S3.43, L2).
+
+    A denial is an inference alone: a queue stuck for a missing right makes it found.
+    """
+    if denied is False:
+        return Assessment("clear")
+    name = connector.identity
+    if denied:
+        why = f"the access list of {name} denies Exchange servers a right that they need"
+        return Assessment("unknown", RIGHTS_DENIED, connector, why, None, on_evidence=True)
+    why = f"PermissionGroups of {name} show Custom, and its access list was not read"
+    server = connector.server.partition(".")[0]
+    return Assessment("unknown", RIGHTS_DENIED, connector, why, Missing(server, RIGHTS, "", why))
 
 
 def _assess_partial(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
@@ -496,10 +560,17 @@ def _paths(
         for place in places:
             yield MailPath(sender, target, None, place, station.from_anywhere(sender, place))
         return
+    if itself:
+        own = [
+            path for address in sender.addresses for path in _ways(sender, station, address, places)
+        ]
+        kept = own if settled else [each for path in own if (each := _unsettled(path))]
+        yield from _own_hop(kept)
+        return
     for address in sender.addresses:
-        if itself or not settled:
+        if not settled:
             for path in _ways(sender, station, address, places):
-                settled_path = path if settled else _unsettled(path)
+                settled_path = _unsettled(path)
                 if settled_path is not None:
                     yield settled_path
         else:
@@ -592,6 +663,37 @@ def _unsettled(path: MailPath) -> MailPath | None:
     why = _unread_kind(path)
     missing = Missing("", SERVERS, "AdminDisplayVersion", why)
     return path.assessed(Assessment("unknown", NOBODY, None, why, missing))
+
+
+def _open(
+    path: MailPath, why: str, missing: Missing | None, *, on_evidence: bool = True
+) -> MailPath:
+    """A path that fails if mail takes it, which is not known."""
+    said = replace(
+        path.assessment, state="unknown", why=why, missing=missing, on_evidence=on_evidence
+    )
+    return path.assessed(said)
+
+
+def _runs_hub(view: ServerView) -> bool:
+    """Whether a connector shows that it has a Transport service (section 2.2)."""
+    return any(each.role == TransportRole.HubTransport for each in view.connectors)
+
+
+def _own_hop(ways: Sequence[MailPath]) -> list[MailPath]:
+    """A server's path to itself, which takes one of its own addresses; the OS decides (S4.65).
+
+    A fault on some of several only is undetermined.
+    """
+    ways = [each for each in ways if each.cause != NOBODY] or list(ways)
+    if len({each.state for each in ways}) < 2:
+        return list(ways)
+    return [
+        _open(each, f"it depends on which of its own addresses {each.target.name} takes", None)
+        if each.state == "found"
+        else each
+        for each in ways
+    ]
 
 
 def _unread_kind(path: MailPath) -> str:

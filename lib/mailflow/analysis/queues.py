@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.last_error import LastError, parse
-from mailflow.exchange.queues import Queue
+from mailflow.exchange.queues import OTHER, Queue
 from mailflow.exchange.routing import candidate_targets
 from mailflow.snapshot import ComponentState, Snapshot
 
 TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "FrontendTransport"})
 """Of these each must be Active, or the server answers 421 4.3.2 (section 6.2)."""
+
+Wait = Literal["stuck", "suspended", "poison", "submission", "status"]
+"""Why messages do not move (S4.68): attempts fail, a person suspended the queue, the messages
+crashed transport, the categorizer does not take them; or the status is not known."""
+
+MANY_RETRIES = 5
+"""From this RetryCount on a queue that is Connecting, or Ready with messages, is stuck."""
+
+MANY_WAITING = 500
+"""From so many messages on the Submission queue has a backlog."""
+
+OLD = timedelta(minutes=30)
+"""A Submission queue that holds messages and was last tried before that has a backlog."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +74,78 @@ class QueueCase:
         return self.explanation.is_exchange_auth
 
     @property
+    def lacks_a_right(self) -> bool:
+        """The target's word for it: 454 4.7.0, or 5.7.x that is not 5.7.3 (S3.43, L2)."""
+        inner = self.error.innermost
+        enhanced = (inner.enhanced or "").replace("-", ".")
+        if self.is_exchange_auth or enhanced == "5.7.3":
+            return False
+        return enhanced.startswith("5.7.") or (inner.code, enhanced) == ("454", "4.7.0")
+
+    @property
     def is_unreachable(self) -> bool:
         """The unreachable queue without an error: routing found no next hop."""
         return self.queue.delivery_type == "Unreachable" and self.is_empty
 
 
 def is_stuck(queue: Queue, min_messages: int = 1) -> bool:
-    """Whether its messages do not move (contract 8.4).
+    """Whether attempts to send its messages fail (contract 8.4 and 9).
 
-    Retry; or messages in the *unreachable* queue, which has no next hop at all. Shadow and poison
-    queues hold messages by design (S4.43, S4.44); Suspended is somebody's wish; Ready, Active and
-    Connecting are on their way, whatever an old LastError says (S4.42).
+    Retry; messages in the *unreachable* queue, which has no next hop at all; Connecting, or Ready
+    with messages, after many retries. Shadow and poison queues hold messages by design (S4.43,
+    S4.44); Suspended is a person's decision; else Ready, Active and Connecting are on their way,
+    whatever an old LastError says (S4.42).
     """
     if queue.is_shadow or queue.is_poison or not holds(queue, min_messages):
         return False
+    if queue.status in ("Connecting", "Ready") and (queue.retry_count or 0) >= MANY_RETRIES:
+        return True
     return queue.status == "Retry" or (
         queue.delivery_type == "Unreachable" and queue.status != "Suspended"
     )
 
 
+def wait_of(queue: Queue, moment: datetime | None = None, min_messages: int = 1) -> Wait | None:
+    """Why the messages of a queue do not move (S4.68); None: they do, or wait by design.
+
+    Args:
+        queue: the queue.
+        moment: the latest one that the export knows; None: none, then no age tells anything.
+        min_messages: queues with fewer messages do not count.
+    """
+    if is_stuck(queue, min_messages):
+        return "stuck"
+    if queue.is_shadow or not holds(queue, max(min_messages, 1)):
+        return None
+    if queue.is_poison:
+        return "poison"
+    if queue.status == "Suspended":
+        return "suspended"
+    if is_status_unknown(queue):
+        return "status"
+    return "submission" if queue.is_submission and _has_backlog(queue, moment) else None
+
+
+def is_status_unknown(queue: Queue) -> bool:
+    """Whether its status is not known: none, a translated one, or `None` (section 4.4)."""
+    return queue.status in ("", OTHER, "None")
+
+
+def _has_backlog(queue: Queue, moment: datetime | None) -> bool:
+    """Whether the Submission queue does not move: deferred, very many, or not tried for long."""
+    if queue.deferred_count or (queue.message_count or 0) >= MANY_WAITING:
+        return True
+    last = queue.last_retry.instant if queue.last_retry else None
+    return bool(moment and last and queue.message_count and moment - last > OLD)
+
+
 def holds(queue: Queue, min_messages: int) -> bool:
-    """Whether it has so many messages; a count that was not read may be anything."""
-    return queue.message_count is None or queue.message_count >= min_messages
+    """Whether it has so many messages; a count that was not read may be anything.
+
+    The deferred ones of a Submission queue are among them (S4.43).
+    """
+    count = queue.message_count
+    return count is None or max(count, queue.deferred_count or 0) >= min_messages
 
 
 def as_of(org: Snapshot) -> datetime | None:
@@ -90,6 +154,30 @@ def as_of(org: Snapshot) -> datetime | None:
         return org.taken
     seen = [queue.last_retry.instant for queue in org.queues if queue.last_retry]
     return max((instant for instant in seen if instant), default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """A queue whose messages do not move, and why."""
+
+    why: Wait
+    case: QueueCase
+
+    @property
+    def queue(self) -> Queue:
+        """The queue as read."""
+        return self.case.queue
+
+
+def taking_no_mail(org: Snapshot, view: ServerView) -> list[ComponentState]:
+    """The components of a server that keep it from taking mail (section 6.2)."""
+    return [
+        each
+        for each in org.components
+        if each.component in TRANSPORT_COMPONENTS
+        and each.state in ("Inactive", "Draining")
+        and view.server.is_named(each.server)
+    ]
 
 
 class Queues:
@@ -165,13 +253,7 @@ class Queues:
         """
         found: list[ComponentState] = []
         for target in targets:
-            mine = [
-                component
-                for component in self._org.components
-                if component.component in TRANSPORT_COMPONENTS
-                and component.state in ("Inactive", "Draining")
-                and target.server.is_named(component.server)
-            ]
+            mine = taking_no_mail(self._org, target)
             if not mine:
                 return ()
             found += mine

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, product
 from typing import TypeVar
 
+from mailflow.analysis.capabilities import Rights
 from mailflow.exchange.connectors import (
     Binding,
+    PermissionGroups,
     ReceiveConnector,
     SetupDefault,
     TransportRole,
@@ -47,6 +49,8 @@ class ServerView:
         has_all_addresses: the adapters were read, so a family without an address is not in use.
         downgraded: UseDowngradedExchangeServerAuth; None: not read (C10).
         covered: whether the run covers it. What is not covered still sends to what is.
+        denies: of each connector whose access list was read, whether that denies servers a right
+            that they need (S3.43).
         hidden: why it may have receive connectors that were not read (S1.38); empty: it has none.
     """
 
@@ -57,6 +61,7 @@ class ServerView:
     downgraded: bool | None = None
     covered: bool = True
     hidden: tuple[str, ...] = ()
+    denies: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -158,6 +163,15 @@ class ServerView:
         ]
         return next(iter([*bound, *by_name]), None)
 
+    def denied(self, connector: ReceiveConnector) -> bool | None:
+        """Whether a connector denies servers a right that they need (S3.43); None: not known.
+
+        Only where `Custom` is shown does the access list hold more than the groups say (S3.20).
+        """
+        read = self.denies.get(connector.identity.casefold())
+        custom = connector.groups is not None and PermissionGroups.Custom in connector.groups
+        return False if read is None and not custom else read
+
     def with_connectors(self, connectors: Iterable[ReceiveConnector]) -> ServerView:
         """The same server with other connectors."""
         return replace(self, connectors=tuple(connectors))
@@ -194,6 +208,7 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
     addresses = named.grouped((each.server, each) for each in org.addresses)
     settings = named.grouped((each.server, each) for each in org.settings)
     hidden = _hiding(org, named)
+    rights = Rights(org)
     return tuple(
         ServerView(
             server=server,
@@ -203,6 +218,11 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
             downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
             covered=org.covers(server.name),
             hidden=tuple(hidden[place]),
+            denies={
+                each.identity.casefold(): denied
+                for each in connectors[place]
+                if (denied := rights.denies_servers(each)) is not None
+            },
         )
         for place, server in enumerate(org.servers)
     )

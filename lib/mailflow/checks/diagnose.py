@@ -13,9 +13,17 @@ from dataclasses import dataclass, field, replace
 from mailflow.analysis.analysis import Analysis
 from mailflow.analysis.evidence import Evidence
 from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import CONFIGURATION_CAUSES, ROLE_CONFLICT, TIED, MailPath
-from mailflow.analysis.queues import QueueCase
+from mailflow.analysis.paths import (
+    CONFIGURATION_CAUSES,
+    PATH_CAUSES,
+    RIGHTS_DENIED,
+    ROLE_CONFLICT,
+    TIED,
+    MailPath,
+)
+from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
+from mailflow.checks import waits
 from mailflow.checks.check import Finding, State, Words
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
@@ -36,6 +44,7 @@ class Diagnosed:
 
     Attributes:
         cases: the stuck queues.
+        waiting: all queues whose messages do not move, and why.
         paths: all mail paths, with those found that a stuck queue made so.
         findings: found before unknown, each best first; then what was looked for and is not there.
     """
@@ -43,6 +52,7 @@ class Diagnosed:
     cases: tuple[QueueCase, ...]
     paths: tuple[MailPath, ...]
     findings: tuple[Finding, ...]
+    waiting: tuple[Waiting, ...] = ()
 
 
 def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
@@ -66,7 +76,10 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     for path in paths:
         if path.state == "unknown":
             unknown.setdefault(path.sender, []).append(path)
-    for case in cases:
+    waiting = analysis.waiting(min_messages)
+    told = waits.find(waiting)
+    apart = {case.queue.identity for each in told for case in each.queues}
+    for case in (case for case in cases if case.queue.identity not in apart):
         mine = by_sender.get(case.sender, []) if case.sender else []
         dark = unknown.get(case.sender, []) if case.sender else None
         concerned = [each for each in mine if each.concerns(case, evidence)]
@@ -78,8 +91,10 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
             _complain(case, own, complaints, _judged(case, analysis.paths, evidence))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
+    entries += told
+    entries += waits.asleep(analysis, paths, entries)
     entries = in_order(entries)
-    return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)))
+    return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)), waiting)
 
 
 @dataclass(slots=True)
@@ -196,8 +211,9 @@ _Suspects = dict[tuple[str, str, str | None], _Suspect]
 def _admits(case: QueueCase) -> frozenset[str]:
     """The faults of configuration that the error of a queue may come from."""
     if case.is_empty:
-        return frozenset(CONFIGURATION_CAUSES)
-    return frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
+        return frozenset(PATH_CAUSES)
+    admitted = frozenset(case.explanation.candidates) & frozenset(CONFIGURATION_CAUSES)
+    return admitted | {RIGHTS_DENIED} if case.lacks_a_right else admitted
 
 
 def _on_evidence(
@@ -213,12 +229,12 @@ def _on_evidence(
     speaking = [
         (case, admitted)
         for case in cases
-        if case.is_exchange_auth
+        if (case.is_exchange_auth or case.lacks_a_right)
         and (admitted := _admits(case))
         and not any(path.cause in admitted and evidence.speaks_of(case, path) for path in found)
     ]
     return tuple(
-        path.assessed(replace(path.assessment, state="found"))
+        path.assessed(replace(path.assessment, state="found", why=""))
         if path.on_evidence
         and any(
             path.cause in admitted and evidence.speaks_of(case, path) for case, admitted in speaking
@@ -347,11 +363,9 @@ def _the_rest(paths: Sequence[MailPath], entries: Sequence[Finding]) -> list[Fin
     rest = [
         Finding(check=each, state="clear", evidence=pairs)
         for each in others
-        if complete and each.id in CONFIGURATION_CAUSES
+        if complete and each.id in PATH_CAUSES
     ]
     rest += [
-        Finding(check=each, state="not-applicable")
-        for each in others
-        if each.id not in CONFIGURATION_CAUSES
+        Finding(check=each, state="not-applicable") for each in others if each.id not in PATH_CAUSES
     ]
     return rest

@@ -17,6 +17,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     Words,
+    in_own_words,
 )
 from mailflow.exchange import commands
 from mailflow.exchange.causes import UNRECOGNISED
@@ -27,6 +28,8 @@ INACTIVE = "service-inactive"
 
 def explain(findings: Sequence[Finding]) -> str:
     """What the errors of stuck queues say, quoted as they stand."""
+    if isinstance(findings[0].evidence, Words) and findings[0].evidence.reading:
+        return in_own_words(findings)
     cases = [case for finding in findings for case in finding.queues]
     card = findings[0].check.card
     queues = joined(case.queue.identity for case in cases)

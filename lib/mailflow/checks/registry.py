@@ -19,7 +19,11 @@ from mailflow.checks import (
     exchange_servers_group_missing,
     no_connector_answers,
     planned_server_shadowed,
+    poison_messages,
+    queue_suspended,
     relay_wider_than_it_looks,
+    rights_denied,
+    submission_backlog,
     transport_role_conflict,
 )
 from mailflow.checks.check import Card, Check, Finding, State
@@ -31,12 +35,16 @@ _IN_ORDER = (
     exchange_auth_missing_on_default.CHECK,
     exchange_servers_group_missing.CHECK,
     anonymoustls_suppressed.CHECK,
+    rights_denied.CHECK,
     no_connector_answers.CHECK,
     _TOLD["smtp-inspection"],
     _TOLD["source-address-translated"],
     _TOLD["internal-transport-certificate"],
     transport_role_conflict.CHECK,
     connector_tie.CHECK,
+    queue_suspended.CHECK,
+    submission_backlog.CHECK,
+    poison_messages.CHECK,
     *(
         check
         for cause, check in _TOLD.items()

@@ -115,4 +115,17 @@ class Queue:
     @property
     def is_poison(self) -> bool:
         """The poison queue, always Suspended (S4.44)."""
-        return self.identity.casefold().endswith("\\poison")
+        return self._is_persistent("poison", "poison message")
+
+    @property
+    def is_submission(self) -> bool:
+        """The Submission queue: messages before the categorizer (S4.10, S4.43)."""
+        return self._is_persistent("submission", "submission")
+
+    def _is_persistent(self, name: str, hop: str) -> bool:
+        """By its name, or by its next hop where the export lost the name (sections 4.2, 4.3)."""
+        own = self.identity.casefold().rpartition("\\")[2]
+        if own == name:
+            return True
+        lost = not own or own == self.server.casefold()
+        return lost and self.next_hop_domain.strip().casefold() == hop

@@ -23,7 +23,9 @@ class Endpoint:
     fact: str
 
 
-_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.03")
+FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.03")
+"""The Front End on port 25, where whoever knows nothing of 2525 arrives."""
+
 _EDGE_TO_FRONT = Endpoint(SMTP, TransportRole.FrontendTransport, "S4.09")
 _HUB_2525 = Endpoint(HUB, TransportRole.HubTransport, "S4.02")
 _FRONT_TO_HUB = Endpoint(HUB, TransportRole.HubTransport, "S4.06")
@@ -58,6 +60,26 @@ def is_settled(sender: Server, target: Server) -> bool:
         for receiving in _readings(target)
     }
     return len(places) == 1
+
+
+def may_be_none(sender: Server, target: Server) -> bool:
+    """Whether there may be no path at all between two servers, as far as they are known (S4.63)."""
+    return any(
+        _endpoint(sending, receiving, itself=sender is target) is None
+        for sending in _readings(sender)
+        for receiving in _readings(target)
+    )
+
+
+def shares_site(sender: Server, target: Server) -> bool | None:
+    """Whether an Edge server and another one speak to each other: only in the Edge's site (S4.64).
+
+    True where neither is an Edge. None: a site that decides was not read.
+    """
+    if not sender.is_edge and not target.is_edge:
+        return True
+    sites = [one.site.strip().casefold() for one in (sender, target)]
+    return sites[0] == sites[1] if all(sites) else None
 
 
 def candidate_targets(
@@ -141,25 +163,28 @@ def _endpoint(sender: _Reading, target: _Reading, *, itself: bool) -> Endpoint |
     if target.edge:
         return _EDGE if sender.hub and not sender.edge else None
     if sender.edge:
-        if target.frontend:
-            return _EDGE_TO_FRONT
-        return _LEGACY_HUB if target.hub else None
+        if not target.hub:
+            return None
+        return _EDGE_TO_FRONT if target.frontend else _LEGACY_HUB
     if not sender.hub:
         # A Front End alone (2013) passes on to Transport services (S4.06).
         proxies = sender.frontend and target.hub and target.generation.is_modern
         return (_FRONT_TO_HUB if target.frontend else _MAILBOX_ONLY) if proxies else None
-    if not target.generation.is_modern:
-        return _LEGACY_HUB if target.hub else None
-    if not sender.generation.is_modern:
-        return _FRONT if target.frontend else _MAILBOX_ONLY
     if not target.hub:
-        return None
+        return None  # a 2013 server with the Client Access role alone is no next hop (S4.63)
+    if not target.generation.is_modern:
+        return _LEGACY_HUB
+    if not sender.generation.is_modern:
+        return FRONT if target.frontend else _MAILBOX_ONLY
     return _HUB_2525 if target.frontend else _MAILBOX_ONLY
 
 
 def _takes_mail_inside(server: Server) -> bool:
-    """Whether it may take mail from other servers of the organisation, as far as it is known."""
-    no_service = server.has_hub is False and server.has_frontend is not True
+    """Whether it may take mail from other servers of the organisation, as far as it is known.
+
+    Without a Transport service it is no next hop (S4.63); 2016 and later always have one.
+    """
+    no_service = server.has_hub is False and server.generation is not Generation.MODERN
     return not server.is_edge and not no_service
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.routing import endpoints
+from mailflow.exchange.routing import FRONT, endpoints
 from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
 from mailflow.lab.organisation import LabServer, Organisation, address_pairs
 
@@ -78,7 +78,8 @@ def try_server(
     is said in a session that stands is the answer of this server: the next one is another target's
     (S5.03).
     """
-    (place, *_) = endpoints(sender.exchange, target.exchange)
+    # No server routes to a Front End alone (S4.63), but one may have it as a smart host.
+    place = next(iter(endpoints(sender.exchange, target.exchange)), FRONT)
     host = target.exchange.fqdn
     if not target.addresses:
         return unresolved(sender, host)

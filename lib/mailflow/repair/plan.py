@@ -18,6 +18,7 @@ from mailflow.analysis.paths import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
+    RIGHTS_DENIED,
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
@@ -116,7 +117,9 @@ def repair(
     for view in analysis.servers:
         mine, others = by_target.get(view, ([], []))
         bare = {each.identity.casefold() for each in view.connectors} & connectors
-        failing = any(path.state == "found" for path in (*mine, *others))
+        failing = any(
+            path.state == "found" and path.cause != RIGHTS_DENIED for path in (*mine, *others)
+        )
         if failing or bare or view.name in wanted:
             drafts.append(_Draft(judge or analysis.judge, view, mine, others, bare))
     for draft in drafts:
@@ -256,7 +259,11 @@ class _Draft:
         before: dict[tuple[object, ...], set[str]] = {}
         for path in self._before:
             before.setdefault(_key(path), set()).add(path.state)
+        # No change of a connector touches its access list: what is denied there stays so.
+        denied = {_key(path) for path in self._before if path.cause == RIGHTS_DENIED}
         for path in paths:
+            if path.cause == RIGHTS_DENIED and _key(path) in denied:
+                continue
             was = before.get(_key(path), {"clear"})
             if path.state != "clear" and ("found" in was or was == {"clear"}):
                 yield path
@@ -330,7 +337,8 @@ def _fails(path: MailPath, concerned: set[str]) -> bool:
     """
     if path.state == "found":
         return path.cause in CONFIGURATION_CAUSES
-    return path.on_evidence and path.sender.name in concerned
+    mends = path.cause in CONFIGURATION_CAUSES
+    return mends and path.on_evidence and path.sender.name in concerned
 
 
 def _undetermined(path: MailPath) -> Refusal:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from mailflow.plain import visible
-from mailflow.steps.verdict import Diagnosis, FindingRecord, StuckRecord
+from mailflow.steps.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
 
 VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
 """The word for each verdict; colour only repeats it."""
@@ -43,7 +43,30 @@ def stuck(waiting: StuckRecord) -> str:
     text = ", ".join(parts) + "."
     if waiting.expires:
         text += f" The oldest expire on {clock(waiting.expires)}."
+    places = [_place(each) for each in waiting.where[:_MOST_PLACES]]
+    more = len(waiting.where) - len(places)
+    if len(places) > 1 or any(each.kind != "stuck" for each in waiting.where):
+        text += f" {'; '.join(places)}{f'; and {more} more' if more else ''}."
     return text
+
+
+_MOST_PLACES = 5
+"""Servers and kinds that are named; more are counted."""
+
+_KINDS = {
+    "stuck": ("stuck queue", "stuck queues"),
+    "suspended": ("suspended queue", "suspended queues"),
+    "poison": ("poison queue", "poison queues"),
+    "submission": ("Submission queue", "Submission queues"),
+    "status": ("queue whose status is not known", "queues whose status is not known"),
+}
+
+
+def _place(waits: WaitRecord) -> str:
+    """`EX16A: 5,200 in 1 suspended queue`."""
+    count = "unknown number" if waits.messages is None else f"{waits.messages:,}"
+    kind = _KINDS.get(waits.kind, _KINDS["stuck"])[waits.queues != 1]
+    return f"{waits.server}: {count} in {waits.queues} {kind}"
 
 
 def read_when(diagnosis: Diagnosis, *, short: bool = False) -> str:
@@ -89,7 +112,7 @@ def deliver(waiting: StuckRecord | None) -> str:
 def _counted(waiting: StuckRecord) -> str:
     if waiting.messages is None:
         return "An unknown number of messages waits"
-    return "1 message waits" if waiting.messages == 1 else f"{waiting.messages} messages wait"
+    return "1 message waits" if waiting.messages == 1 else f"{waiting.messages:,} messages wait"
 
 
 def _plural(number: int, word: str) -> str:

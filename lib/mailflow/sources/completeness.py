@@ -289,8 +289,9 @@ def _made_by_setup(server: Server) -> list[tuple[str, ...]]:
     generation = server.generation
     if server.is_edge:
         return [_EDGE]
-    if generation is None:
-        return [_OLD, _HUB, _FRONT, (*_FRONT, *_HUB), _EDGE]
+    if server.version is None:
+        # One service of 2013 alone looks like a part of a server with both.
+        return [_OLD, (*_FRONT, *_HUB), _EDGE]
     if generation is Generation.LEGACY:
         return [_OLD] if server.has_hub else []
     both = generation is Generation.MODERN

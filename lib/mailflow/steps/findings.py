@@ -78,23 +78,24 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     judged = _Judged(analysis.paths)
     lacking = [row for row in unread if matters(row, BESIDE_THE_VERDICT) and not judged.decide(row)]
     verdict = verdict_of(found.findings, lacks=bool(lacking))
+    checked = Checked(
+        len(analysis.servers),
+        len({(path.sender, path.target) for path in analysis.paths}),
+        len(org.connectors),
+        len(analysis.queues),
+        iso(as_of(org)),
+    )
     return Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, found.findings, stuck),
-        summary=prose.summary(verdict, found.findings, unread, analysis.paths),
+        summary=prose.summary(verdict, found.findings, unread, analysis.paths, checked),
         findings=tuple(told(each, plan, unread) for each in found.findings),
         unread=unread,
-        stuck=how_much_waits(org, stuck),
+        stuck=how_much_waits(org, found.waiting),
         origin=org.origin,
         repair=(*plan.commands, *retries(found.findings, plan)),
         undo=plan.rollback,
-        checked=Checked(
-            len(analysis.servers),
-            len(analysis.paths),
-            len(org.connectors),
-            len(analysis.queues),
-            iso(as_of(org)),
-        ),
+        checked=checked,
         next_steps=next_steps(found.findings, plan, lacking),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,

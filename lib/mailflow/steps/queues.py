@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.queues import as_of, holds, is_stuck
+from mailflow.analysis.queues import Wait, Waiting, as_of, holds, is_stuck, wait_of
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.phrases import clock, counted, joined, span
 from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
-from mailflow.steps.verdict import StuckRecord
+from mailflow.steps.verdict import StuckRecord, WaitRecord
 from mailflow.table import Table
 
 EXPIRY = timedelta(days=2)
@@ -78,8 +78,8 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             ),
             "next_retry": ("Next retry", "when the server tries again by itself"),
         },
-        reading=_reading(shown, stuck),
-        tones={(row, "status"): "bad" for row, one in enumerate(shown) if one in stuck},
+        reading=_reading(shown, stuck, moment),
+        tones={(row, "status"): "bad" for row, one in enumerate(shown) if wait_of(one, moment)},
         empty="No queue holds messages." if "Get-Queue" in org.cmdlets else "No queue was read.",
         pictures=(_bars(shown, stuck, moment),),
     )
@@ -95,14 +95,14 @@ def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
     return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
 
 
-def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> StuckRecord | None:
-    """Messages, age and expiry of the stuck queues, as far as known; None where none is stuck.
+def how_much_waits(org: Snapshot, waiting: Sequence[Waiting]) -> StuckRecord | None:
+    """Messages, age and expiry of what does not move, and where; None where all moves.
 
     Ages are given only where FirstRetryTime came with a zone; a printed time stays text.
     """
-    if not stuck:
+    if not waiting:
         return None
-    counts = [one.message_count for one in stuck]
+    stuck = [one.queue for one in waiting]
     first = [
         one.first_retry.instant for one in stuck if one.first_retry and one.first_retry.instant
     ]
@@ -112,13 +112,33 @@ def how_much_waits(org: Snapshot, stuck: Sequence[Queue]) -> StuckRecord | None:
     moment = as_of(org)
     since = min(first, default=None)
     return StuckRecord(
-        messages=None if None in counts else sum(count or 0 for count in counts),
+        messages=_total(stuck),
         queues=len(stuck),
         since=iso(since),
         as_of=iso(moment),
         expires=iso(since + EXPIRY if since else None),
         next_retry=iso(min(following, default=None)),
+        where=_where(waiting),
     )
+
+
+def _where(waiting: Iterable[Waiting]) -> tuple[WaitRecord, ...]:
+    """Server by server and kind by kind, the most messages first."""
+    groups: dict[tuple[str, Wait], list[Queue]] = {}
+    for one in waiting:
+        server = one.case.sender.name if one.case.sender else one.queue.server
+        groups.setdefault((server, one.why), []).append(one.queue)
+    records = [
+        WaitRecord(server, why, _total(queues), len(queues))
+        for (server, why), queues in groups.items()
+    ]
+    return tuple(sorted(records, key=lambda one: -(one.messages or 0)))
+
+
+def _total(queues: Iterable[Queue]) -> int | None:
+    """Messages in all of them; None where a count was not read."""
+    counts = [one.message_count for one in queues]
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -142,19 +162,28 @@ def _caption(org: Snapshot, shown: Sequence[Queue], stuck: Sequence[Queue]) -> s
     return f"{kind}; {len(stuck) or 'none'} of them stuck.{seen}"
 
 
-def _reading(shown: Sequence[Queue], stuck: Sequence[Queue]) -> str:
+_SAID: Mapping[Wait, str] = {
+    "suspended": "Suspended by an administrator: {}; a retry does nothing.",
+    "poison": "Messages that crashed transport: {}; they wait for a decision.",
+    "submission": "Waiting for the categorizer: {}.",
+    "status": "Status not known, so it cannot be told whether they move: {}.",
+}
+
+
+def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> str:
     sentences = []
     if stuck:
-        counts = [one.message_count for one in stuck]
-        total = None if None in counts else sum(count or 0 for count in counts)
+        total = _total(stuck)
         where = f"in {counted(len(stuck), 'queue')} on {joined(one.server for one in stuck)}"
         verb = "does" if total == 1 else "do"
         sentences.append(f"{counted(total, 'message')} {where} {verb} not move.")
-    elif shown:
+    waits = [(one.identity, wait_of(one, moment)) for one in shown]
+    if shown and not any(why for _, why in waits):
         sentences.append("Everything that holds messages is moving or waits by design.")
-    asleep = [one.identity for one in shown if one.status == "Suspended" and not one.is_poison]
-    if asleep:
-        sentences.append(f"Suspended by an administrator: {joined(asleep)}; a retry does nothing.")
+    for why, text in _SAID.items():
+        names = [name for name, each in waits if each == why]
+        if names:
+            sentences.append(text.format(joined(names)))
     shadows = [one.identity for one in shown if one.is_shadow]
     if shadows:
         sentences.append(f"Copies for another server, not stuck: {joined(shadows)}.")

@@ -119,11 +119,17 @@ def next_steps(
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
-        whom = either(servers)
-        text = f"No address of {whom} is known. Which addresses does it send from?"
-        yield NextStep(text)
-        yield from (NextStep("", Missing(name, ADDRESSES).shows) for name in servers)
-        yield NextStep("Add them to addresses.csv, then rerun:", "server,address")
+        families = dict.fromkeys(each.reason for each in missing if "IPv" in each.reason)
+        if families:
+            said = joined(families, most=3)
+            text = f"{said[:1].upper()}{said[1:]}. If there is one, add it to addresses.csv:"
+            yield NextStep(text, "server,address")
+        else:
+            whom = either(servers)
+            text = f"No address of {whom} is known. Which addresses does it send from?"
+            yield NextStep(text)
+            yield from (NextStep("", Missing(name, ADDRESSES).shows) for name in servers)
+            yield NextStep("Add them to addresses.csv, then rerun:", "server,address")
         yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
         return
     names = dict.fromkeys(each.property_name for each in missing if each.property_name)

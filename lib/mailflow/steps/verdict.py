@@ -83,16 +83,34 @@ class FindingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StuckRecord:
-    """How much waits, and since when, as far as it is known.
+class WaitRecord:
+    """How much waits on one server for one reason.
 
     Attributes:
-        messages: in all stuck queues; None where a count was not read.
-        queues: how many queues are stuck.
+        server: short name.
+        kind: stuck, suspended, poison, submission, or status (it is not known).
+        messages: in these queues; None where a count was not read.
+        queues: how many there are.
+    """
+
+    server: str
+    kind: str
+    messages: int | None
+    queues: int
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRecord:
+    """How much waits, where and since when, as far as it is known.
+
+    Attributes:
+        messages: in all queues that do not move; None where a count was not read.
+        queues: how many queues do not move.
         since: the earliest FirstRetryTime as an ISO instant in UTC; None where no zone is known.
         as_of: the latest instant the snapshot knows, ISO; ages are counted up to it.
         expires: when the oldest message would expire (2 days, section 4.6), ISO; None likewise.
         next_retry: the earliest NextRetryTime known, ISO.
+        where: the same by server and kind, the most messages first; empty in older documents.
     """
 
     messages: int | None
@@ -101,6 +119,7 @@ class StuckRecord:
     as_of: str | None = None
     expires: str | None = None
     next_retry: str | None = None
+    where: tuple[WaitRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +202,7 @@ class Diagnosis:
         """The document of `findings.json`."""
         stuck: Mapping[str, Any] | None = None
         if self.stuck:
-            stuck = {name: getattr(self.stuck, name) for name in self.stuck.__slots__}
+            stuck = asdict(self.stuck) | {"where": [asdict(each) for each in self.stuck.where]}
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
@@ -234,7 +253,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         unread=tuple(
             Unread(one["server"] or "", one["what"], one["why"]) for one in document["unread"]
         ),
-        stuck=StuckRecord(**stuck) if stuck else None,
+        stuck=_stuck(stuck) if stuck else None,
         origin=document["origin"],
         repair=tuple(document["repair"]),
         undo=tuple(document["undo"]),
@@ -243,6 +262,11 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         next_steps=tuple(NextStep(**each) for each in document.get("next", ())),
         checked=Checked(**document.get("checked", {})),
     )
+
+
+def _stuck(document: Mapping[str, Any]) -> StuckRecord:
+    where = tuple(WaitRecord(**each) for each in document.get("where", ()))
+    return StuckRecord(**{**document, "where": where})
 
 
 def _unread(row: Unread) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""S3.43: the access list of the connector denies servers a right that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailflow.analysis.paths import RIGHTS_DENIED
+from mailflow.checks.check import Card, Check, Finding, addresses_in_words, fill_in, tell
+from mailflow.exchange import commands
+
+CARD = Card(
+    id=RIGHTS_DENIED,
+    title="The connector's access list denies Exchange servers a right",
+    meaning=(
+        "PermissionGroups may list ExchangeServers, and still an entry of the access list denies "
+        "the right to submit. The sender authenticates, and then its mail is refused with 454 "
+        "4.7.0 or 5.7.x."
+    ),
+    evidence_for=(
+        (
+            "Get-ADPermission shows Deny for ms-Exch-SMTP-Submit and Exchange Servers or Hub "
+            "Transport Servers."
+        ),
+        "PermissionGroups shows Custom.",
+    ),
+    evidence_against=("The error is 451 5.7.3: then the sender could not authenticate.",),
+    confirm=(
+        (
+            'Get-ADPermission "{connector}" | Where-Object Deny | '
+            "Format-List User, ExtendedRights, IsInherited"
+        ),
+    ),
+    fix=(
+        (
+            'Remove-ADPermission "{connector}" -User "<user>" -ExtendedRights ms-Exch-SMTP-Submit '
+            "-Deny removes the entry. An inherited one has to be removed where it was made."
+        ),
+    ),
+    sources=("S3.43", "S3.20", "S3.21", "L2"),
+)
+
+
+def explain(findings: Sequence[Finding]) -> str:
+    """Who is accepted, and what is denied."""
+    return tell(findings, _sentences)
+
+
+def _sentences(finding: Finding, where: str) -> str:
+    name = finding.connector.name if finding.connector else "the connector"
+    return (
+        f"{where}, {name} accepts the connections from {addresses_in_words(finding)}, but its "
+        "access list denies Exchange servers a right that they need. The errors of the queues fit "
+        "that."
+    )
+
+
+def advise(finding: Finding) -> str:
+    """What to export, and where it was read: what denies the right."""
+    lines = [fill_in(finding)]
+    if finding.connector and not any(path.missing for path in finding.paths):
+        try:
+            name = commands.quoted(finding.connector.identity)
+        except commands.Unquotable:
+            return "\n".join(lines)
+        lines.append("See which entries deny a right; one that is not meant has to be removed:")
+        shown = "Format-List User, ExtendedRights, IsInherited"
+        lines.append(f"Get-ADPermission {name} | Where-Object Deny | {shown}")
+    return "\n".join(filter(None, lines))
+
+
+CHECK = Check(CARD, "both", explain, advise)
