@@ -64,6 +64,7 @@ class Row:
         computer: the server that answered, where the capture says so (PSComputerName); else "".
         named_server: the server a command line above the output named (`Get-NetworkConnectionInfo
             EX10A`); else "".
+        command: the command line above the output, as typed (S1.38); "" where none stands there.
     """
 
     cmdlet: str
@@ -71,6 +72,7 @@ class Row:
     place: str
     computer: str = ""
     named_server: str = ""
+    command: str = ""
 
 
 @dataclass(slots=True)
@@ -82,12 +84,15 @@ class Reading:
         unread: what could not be read.
         ignored: captures of other cmdlets: (what it is, place); they are not *unread*.
         cmdlets: cmdlets of which a capture was there, also one without any object (`<Objs/>`).
+        commands: command lines that call a cmdlet mailflow reads, as typed: (command line, place),
+            also one that printed nothing.
     """
 
     rows: list[Row] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     cmdlets: set[str] = field(default_factory=set)
+    commands: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Reading) -> None:
         """Put another reading behind this one."""
@@ -95,6 +100,7 @@ class Reading:
         self.unread.extend(other.unread)
         self.ignored.extend(other.ignored)
         self.cmdlets |= other.cmdlets
+        self.commands.extend(other.commands)
 
     def of(self, cmdlet: str) -> Iterator[Row]:
         """The rows of one cmdlet, in the order read."""

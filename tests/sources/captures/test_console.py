@@ -341,3 +341,53 @@ def test_collapsed_blanks_where_names_have_one_length() -> None:
     assert set(row.values) == {
         "Identity", "Bindings", "RemoteIPRanges", "AuthMechanism", "PermissionGroups", "Enabled",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("PS C:\\> Get-Queue -Server EX10A | fl", "Get-Queue -Server EX10A | fl"),
+        ("[1] PS> Get-Queue | fl", "Get-Queue | fl"),
+        ("[03:11:10] PS C:\\> Get-Queue | fl", "Get-Queue | fl"),
+        ("[03:11:10] [PS] C:\\>Get-Queue | fl", "Get-Queue | fl"),
+        ("PS C:\\> Get-Queue |\n>> where {$_.MessageCount -gt 0} |\n>> fl\n>>",
+         "Get-Queue | where {$_.MessageCount -gt 0} | fl"),
+        (f"PS C:\\> Get-Queue -Server {'x' * 60} | whe\nre {{$_.Status -eq 'Retry'}} | fl",
+         f"Get-Queue -Server {'x' * 60} | where {{$_.Status -eq 'Retry'}} | fl"),
+        (f"PS C:\\> Get-Queue {'x' * 3000}", f"Get-Queue {'x' * 1990}"),
+    ],
+)  # fmt: skip
+def test_command_line_above_an_output(typed: str, command: str) -> None:
+    """Rows keep the command line above them, from any prompt, whole where it was cut (S8.86)."""
+    printed = "Identity     : EX10A\\12\nStatus       : Retry\nMessageCount : 4\n\n"
+
+    reading = read_console(f"{typed}\n\n{printed}\n{printed}", "x")
+
+    assert [row.command for row in reading.rows] == [command, command]
+    assert reading.commands == [(command, "x, line 1")]
+
+
+def test_command_lines_that_printed_nothing() -> None:
+    """A command line of ours is kept where nothing stands below; others are not."""
+    text = (
+        "[PS] C:\\>Get-Queue EX10A\\Shadow\n[PS] C:\\>Get-Mailbox\nPS> Get-ExchangeServer EX1 | fl"
+    )
+
+    reading = read_console(text, "x")
+
+    assert reading.commands == [
+        ("Get-Queue EX10A\\Shadow", "x, line 1"),
+        ("Get-ExchangeServer EX1 | fl", "x, line 3"),
+    ]
+
+
+def test_table_right_below_a_long_command() -> None:
+    """A table's head below a command line as wide as a console is no part of the command alone."""
+    typed = f"PS C:\\> Get-Queue -Filter {{Status -eq 'Retry'}} | {'sort Status | ' * 4} ft"
+    head = (
+        "Identity DeliveryType Status\n-------- ------------ ------\nEX10A\\12 DnsConnector Retry"
+    )
+
+    reading = read_console(f"{typed}\n{head}", "x")
+
+    assert [one.what for one in reading.unread] == ["Get-Queue"]

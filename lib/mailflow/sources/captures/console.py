@@ -23,22 +23,28 @@ _CONTROL = re.compile(
     r"|\x1b[()=>A-Z0-9]"
 )
 _PROMPT = re.compile(
-    r"\s*(?:\[[^\]\n]{1,255}\]:?\s*)?(?:PS\b\s?[^>\n]{0,300}|[A-Za-z]:\\[^>\n]{0,300})>+\s*(.*)"
-    r"|\s*(?:\[PS\]|\[[^\]\n]{1,255}\]:)[^>\n]{0,300}>+\s*(.*)"
+    # A time, a history number, a remote computer or [PS] may stand before the folder (S8.86).
+    r"\s*(?:\[[^\]\n]{1,255}\]:?\s*){0,3}"
+    r"(?:PS\b\s?[^>\n]{0,300}|[A-Za-z]:\\[^>\n]{0,300})>+\s*(.*)"
+    r"|\s*(?:\[[^\]\n]{1,255}\]\s*)?(?:\[PS\]|\[[^\]\n]{1,255}\]:)[^>\n]{0,300}>+\s*(.*)"
     r"|\s*>>?\s*()$",
     re.DOTALL,
 )
+_CONTINUED = re.compile(r"\s*>>+ ?(.*)", re.DOTALL)
 _COMMAND = re.compile(
     r"\(*\s*(?:Get|Set|Test|Import|Export|Select|ForEach|Where)-[A-Za-z]+\b", re.IGNORECASE
 )
 _ERROR = re.compile(r"\s*([A-Za-z]{2,20}-[A-Za-z]{2,60})\s?: (.*)", re.DOTALL)
 _GET = re.compile(r"\bGet-[A-Za-z]{2,60}", re.IGNORECASE)
+_PRINTED = re.compile(r"[ \t]*[^\W\d][\w.#-]{0,120} *:(?: |$)")
 _RULE = re.compile(r"\s*-+(?:\s+-+)*\s*")
 _WARNING = re.compile(r"\s*(?:WARNING|WARNUNG|AVERTISSEMENT|ADVERTENCIA|AVVISO): ?(.*)", re.DOTALL)
 _NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
 _OLD_NAMES = {"get-transportserver": "Get-TransportService"}
 _BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
 _LONGEST_NAME = 250
+_LONGEST_COMMAND = 2000  # characters of a command line that are kept
+_NARROWEST = 79  # characters of a line that a console may have cut
 _SHOWN = 160
 
 
@@ -102,6 +108,9 @@ def read_console(text: str, place: str) -> Reading:
     for number, line in enumerate(_lines(text), 1):
         walker.take(number, line)
     walker.finish()
+    reading.commands = [
+        (command, f"{place}, line {line}") for line, command in walker.commands.items()
+    ]
     if _breaks_off(walker.blocks):
         _drop_broken(walker.blocks, reading, place)
     for group in _groups(walker.blocks):
@@ -134,15 +143,21 @@ class _Walker:
         self.block: _Block | None = None
         self.command = ""
         self.command_line = 0
+        self.commands: dict[int, str] = {}  # those of cmdlets of ours, by the line they begin in
+        self.typing = 0  # characters of the line above where it is one of a command, else 0
         self.answered = True  # something recognisable stands below the command line
         self.gap = 0  # empty lines above this one
         self.headers: list[str] = []  # lines that may be the head of a table
+        self.wrapped: list[str] = []  # a line taken for more of a command may be one as well
         self.in_table = False
         self.stray: list[str] = []  # lines without indent below a property
         self.stray_gap = 0
 
     def take(self, number: int, line: str) -> None:
         """One line, numbered from 1."""
+        if self._goes_on(line):
+            return
+        self.typing = 0
         if not line.strip():
             if self.block and not self.gap and len(line) >= self.block.column + 2:
                 self._continues(line)  # a file keeps the indent of an empty piece
@@ -179,11 +194,11 @@ class _Walker:
         prompt = _PROMPT.fullmatch(line)
         if prompt or (_COMMAND.match(line) and not _ERROR.match(line)):
             typed = next((part for part in prompt.groups() if part), "") if prompt else line
-            self._begin_command(number, typed.strip())
+            self._begin_command(number, typed.strip(), len(line))
         elif self.in_table:
             return
-        elif _RULE.fullmatch(line) and self.headers:
-            self._table(number, line, self.headers[-2:])
+        elif _RULE.fullmatch(line) and (self.headers or self.wrapped):
+            self._table(number, line, (self.headers or self.wrapped)[-2:])
         elif self._property(number, line) or self._complaint(number, line):
             self.headers.clear()
         elif _bare_header(line):
@@ -191,12 +206,37 @@ class _Walker:
         else:
             self._stray(line)
 
-    def _begin_command(self, number: int, typed: str) -> None:
+    def _begin_command(self, number: int, typed: str, width: int) -> None:
         self._close()
         self.in_table = False
         if typed:
             self._unanswered()
-            self.command, self.command_line, self.answered = typed, number, False
+            self.command_line, self.answered, self.typing = number, False, width
+            self.wrapped = []
+            self._know_command(typed)
+
+    def _goes_on(self, line: str) -> bool:
+        """Take a line as more of the command line right above it.
+
+        It stands behind `>>`, or the console cut a command line that is wider than its window.
+        """
+        continued = _CONTINUED.fullmatch(line)
+        if not self.typing or not line.strip():
+            return False
+        if continued:
+            self._know_command(f"{self.command} {continued[1].strip()}".rstrip())
+        elif self.typing >= max(_NARROWEST, len(line)) and not _is_output(line):
+            self._know_command(self.command + line)
+            self.wrapped = [line]
+        else:
+            return False
+        self.typing = max(len(line), 1) if continued or len(line) == self.typing else 0
+        return True
+
+    def _know_command(self, typed: str) -> None:
+        self.command = typed[:_LONGEST_COMMAND]
+        if any(_BY_NAME.get(one.casefold()) for one in _GET.findall(self.command)):
+            self.commands[self.command_line] = self.command
 
     def _unanswered(self) -> None:
         """Say so where a cmdlet of ours printed something that is neither list nor table."""
@@ -318,6 +358,11 @@ class _Walker:
             self.block = None
 
 
+def _is_output(line: str) -> bool:
+    """Whether a line begins something that a command printed, or another command."""
+    return bool(_PROMPT.fullmatch(line) or _RULE.fullmatch(line) or _PRINTED.match(line))
+
+
 def _touches(name: str, margin: int, column: int) -> bool:
     """Whether a single blank stands between a name and its colon."""
     return margin + len(name) + 1 == column
@@ -388,7 +433,7 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
             name, kind = known[folded]
             values[name] = _value(one, kind, evidence)
     named = _named_server(block.command) if cmdlet == "Get-NetworkConnectionInfo" else ""
-    return Row(cmdlet, values, f"{place}, line {block.line}", computer, named)
+    return Row(cmdlet, values, f"{place}, line {block.line}", computer, named, block.command)
 
 
 def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence]) -> Value:
