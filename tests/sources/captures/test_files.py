@@ -18,6 +18,7 @@ from mailflow.snapshot import SCHEMA, Snapshot, Unread, from_document
 from mailflow.sources.captures import files
 from mailflow.sources.captures.files import Captured, read_source
 from mailflow.sources.captures.recognise import HEAD, Form, recognise
+from mailflow.sources.row import Lost
 from support import needs_shared
 
 CLIXML = (
@@ -184,7 +185,7 @@ def test_broken_behind_the_first_object(tmp_path: Path) -> None:
         ({"q.txt": ""}, r"q\.txt: empty"),
         ({"q.txt": "", "r.txt": ""}, r"q\.txt: empty.*1 more"),
         ({"p.png": PNG}, r"no capture.*p\.png"),
-        ({"q.txt": b"Z\xfcrich \xfc\xfc\xfc"}, r"q\.txt, line 1: not utf-8"),
+        ({"q.txt": b"Z\xfcrich \xfc\xfc\xfc"}, r"q\.txt: text without"),
         ({"s.json": '{"schema":"mailflow.snapshot/1",'}, r"s\.json: damaged JSON"),
     ],
 )
@@ -232,10 +233,12 @@ def test_other_code_page(tmp_path: Path) -> None:
 
     captured = read_source(put(tmp_path, q__txt=data))
 
-    assert captured.reading.rows[0].values["NextHopDomain"] == "z\ufffdrich"
-    assert why(captured) == [
-        "q.txt, line 3: characters that are not utf-8 show as \ufffd; save it as UTF-8 or UTF-16"
-    ]
+    assert captured.reading.rows[0].values["NextHopDomain"] == Lost(
+        "characters are lost", "z\ufffdrich"
+    )
+    assert "q.txt, line 3: characters that are not utf-8 show as \ufffd; export again" in why(
+        captured
+    )
 
 
 def test_table(tmp_path: Path) -> None:

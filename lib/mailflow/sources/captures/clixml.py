@@ -19,6 +19,7 @@ from xml.parsers import expat
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import cmdlet_of, describe
+from mailflow.sources.captures.damage import drop_damaged, odd_ones, told
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
 
 MAX_DEPTH = 200
@@ -53,6 +54,8 @@ class ClixmlEntry:
         stream: `Error`, `Warning` ... in what PowerShell writes to standard error; else "".
         number: 1 for the first of the document.
         line: where it ends.
+        gap: objects are missing in it or right before it: the numbers that a document gives its
+            objects, one after another, do not go on.
     """
 
     types: tuple[str, ...]
@@ -60,6 +63,7 @@ class ClixmlEntry:
     stream: str
     number: int
     line: int
+    gap: bool = False
 
 
 class _In(Enum):
@@ -151,11 +155,13 @@ class ClixmlReader:
         "_fed",
         "_finished",
         "_forgotten",
+        "_gap",
         "_head",
         "_in_text",
         "_known_types",
         "_members",
         "_name",
+        "_next_ref",
         "_objects",
         "_parser",
         "_pieces",
@@ -184,6 +190,8 @@ class ClixmlReader:
         self._known_types: dict[str, tuple[str, ...]] = {}
         self._objects: dict[str, tuple[Value, int, int]] = {}  # value, weight, height
         self._forgotten = False  # whether an object went out of reach of references
+        self._next_ref: int | None = None  # the number that the next object must have
+        self._gap = False  # it had another one since the last top-level object
         self._finished: list[ClixmlEntry] = []
         # The text element that is open, and its text so far.
         self._in_text = False
@@ -256,10 +264,14 @@ class ClixmlReader:
             self._skipped += 1
             if self._skipped > MAX_DEPTH:
                 self._fail(f"more than {MAX_DEPTH} elements inside each other")
+            if tag == "Obj":
+                self._count_ref(attributes.get("RefId"))
             return
         name = attributes.get("N")
         if name == _NOT_READ:
             self._skipped = 1
+            if tag == "Obj":
+                self._count_ref(attributes.get("RefId"))
         elif tag in _TEXTS and not self._in_text:
             self._in_text = True
             self._name = name
@@ -325,9 +337,17 @@ class ClixmlReader:
         ref = attributes.get("RefId")
         if ref is not None:
             self._objects[ref] = _OPEN
+            self._count_ref(ref)
         self._stack.append(self._top)
         self._top = _Open(_In.OBJECT, name, ref, attributes.get("S", ""))
         self._members = None
+
+    def _count_ref(self, ref: str | None) -> None:
+        """Notice where numbers are missing: PowerShell counts the objects of a document."""
+        if ref is not None and ref.isascii() and ref.isdigit() and len(ref) < _LONGEST_INTEGER:
+            number = int(ref)
+            self._gap |= self._next_ref is not None and number > self._next_ref
+            self._next_ref = number + 1
 
     def _open_part(self, tag: str, attributes: dict[str, str]) -> None:
         top = self._top
@@ -430,7 +450,8 @@ class ClixmlReader:
         self._top.weight = 1
         self._top.height = 0
         line = self._parser.CurrentLineNumber
-        self._finished.append(ClixmlEntry(types, value, stream, self._count, line))
+        self._finished.append(ClixmlEntry(types, value, stream, self._count, line, self._gap))
+        self._gap = False
 
     def _remember(self, ref: str, what: tuple[Value, int, int]) -> None:
         objects = self._objects
@@ -470,21 +491,53 @@ def read_clixml(chunks: Iterable[bytes], place: str) -> Reading:
     """
     reading = Reading()
     reader = ClixmlReader(place)
-    seen = 0
+    before: ClixmlEntry | None = None
+    fault = ""
+    gaps = []
     try:
         for entry in _entries(reader, chunks):
-            seen += 1
-            _add(reading, entry, place)
+            # Where numbers are missing the object before may have lost its end as well.
+            if entry.gap:
+                gaps += [one for one in (before, entry) if one]
+            elif before and not before.gap:
+                _add(reading, before, place)
+            before = entry
     except InputError as error:
-        if not seen:
+        if before is None:
             raise
-        what = ", ".join(sorted(reading.cmdlets)) or "capture"
-        reading.unread.append(Unread("", what, f"{error}; only what stands before it is read"))
-    if not seen:
+        fault = f"{error}; only what stands before it is read"
+    if before and not before.gap:
+        _add(reading, before, place)
+    if before is None:
         # No object, no type: an empty answer does not say whose it is, so no cmdlet counts as
         # answered because of it.
         reading.ignored.append(("CLIXML without any object: cannot tell of which cmdlet", place))
+    reading.cmdlets |= {found for one in gaps if (found := _cmdlet(one))}
+    if gaps:
+        where = f"{place}, object {gaps[0].number}, line {gaps[0].line}"
+        reading.unread += told(reading.cmdlets, f"{where}: a part of the export is missing")
+    if fault:
+        reading.unread += told(reading.cmdlets, fault)
+    _drop_odd(reading, place)
+    drop_damaged(reading)
     return reading
+
+
+def _drop_odd(reading: Reading, place: str) -> None:
+    """Take out the objects that lack a property which the others of their cmdlet have."""
+    for cmdlet in sorted(reading.cmdlets):
+        rows = list(reading.of(cmdlet))
+        odd = odd_ones(cmdlet, [list(row.values) for row in rows])
+        dropped = {id(rows[number]) for number in odd}
+        reading.rows = [row for row in reading.rows if id(row) not in dropped]
+        if odd:
+            why = f"{place}: objects lack properties that the others have: the export is damaged"
+            reading.unread += told([cmdlet], why)
+
+
+def _cmdlet(entry: ClixmlEntry) -> str | None:
+    value = entry.value
+    return cmdlet_of(entry.types, value.properties if isinstance(value, Complex) else {})
 
 
 def _entries(reader: ClixmlReader, chunks: Iterable[bytes]) -> Iterator[ClixmlEntry]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, cmdlet_of, describe
+from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
 from mailflow.sources.captures.pieces import Evidence, join
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import Lost, Reading, Row, Value
@@ -42,6 +44,7 @@ _WARNING = re.compile(r"\s*(?:WARNING|WARNUNG|AVERTISSEMENT|ADVERTENCIA|AVVISO):
 _NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
 _OLD_NAMES = {"get-transportserver": "Get-TransportService"}
 _BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
+_LAST = "objectstate"  # of Exchange's objects, if all properties are printed
 _LONGEST_NAME = 250
 _LONGEST_COMMAND = 2000  # characters of a command line that are kept
 _NARROWEST = 79  # characters of a line that a console may have cut
@@ -54,6 +57,7 @@ class _Property:
 
     name: str
     pieces: list[str]
+    cut: bool = False  # the text ends here, without a line break
     torn: bool = False  # lines without indent follow whose part in the value can't be told
 
 
@@ -76,6 +80,7 @@ class _Block:
     names: set[str] = field(default_factory=set)
     aligned: bool = True
     loose: bool = False  # an empty line after every line
+    damaged: bool = False  # a line stands in it that no command prints there
 
     def add(self, name: str, value: str) -> None:
         """Begin the next property."""
@@ -107,14 +112,28 @@ def read_console(text: str, place: str) -> Reading:
     walker = _Walker(reading, place)
     for number, line in enumerate(_lines(text), 1):
         walker.take(number, line)
+    ends_in = walker.block if not (walker.stray or walker.gap) else None
+    torn_line = not text.endswith("\n") and walker.is_within_object(text.rpartition("\n")[2])
     walker.finish()
     reading.commands = [
         (command, f"{place}, line {line}") for line, command in walker.commands.items()
     ]
-    if _breaks_off(walker.blocks):
-        _drop_broken(walker.blocks, reading, place)
-    for group in _groups(walker.blocks):
+    blocks, last = walker.blocks, walker.blocks[-1:]
+    if _breaks_off(blocks):
+        _drop_broken(blocks, reading, place)
+        blocks, last = (blocks[:-1], last) if blocks[-1:] == last else (blocks, [])
+    elif ends_in and last == [ends_in] and not text.endswith(("\n", "\r", "\0")):
+        _doubt_end(blocks, reading, place)
+        last = []
+    elif last and torn_line:
+        why = f"{place}: the text breaks off within its last line, and an object"
+        reading.unread += told(filter(None, [_cmdlet(last[0])]), why)
+        last = []
+    else:
+        last = []
+    for group in _groups([*_whole_blocks(blocks, reading, place), *last]):
         _read_group(group, reading, place)
+    drop_damaged(reading)
     reading.ignored = list(dict.fromkeys(reading.ignored))
     if not (reading.rows or reading.unread or reading.ignored or reading.commands):
         reading.ignored.append(("text without any list of properties", place))
@@ -125,7 +144,7 @@ def _lines(text: str) -> list[str]:
     """Lines without colours; without trailing blanks where pasting gave them to every line."""
     bare = _CONTROL.sub("", text) if "\x1b" in text else text
     bare = bare.removeprefix("\ufeff").replace("\u00a0", " ")
-    lines = [line.rstrip("\r\0") for line in bare.split("\n")]
+    lines = [line.rstrip("\r") for line in bare.split("\n")]
     # A line that PowerShell wrote ends in a blank only where it was cut or has no value: where
     # those with a whole value do so too, the blanks mean nothing.
     whole = [line for line in lines if " : " in line and not line.rstrip().endswith(":")]
@@ -176,6 +195,15 @@ class _Walker:
         """After the last line."""
         self._close()
         self._unanswered()
+
+    def is_within_object(self, last: str) -> bool:
+        """Whether the last line, without a line break, is the beginning of one of an object."""
+        begun = last.strip().casefold()
+        if not begun:
+            return bool(last) and self.block is not None
+        names = self.block.names if self.block else set()
+        named = any(name.startswith(begun) for name in names)
+        return bool(self.stray) and (named or not self.stray_gap)
 
     def _continues(self, line: str) -> bool:
         """Take a line as the next piece of the value above it, if its indent says so."""
@@ -350,6 +378,9 @@ class _Walker:
             value.pieces.extend(lines)
         elif block.loose or not self.stray_gap or not last:
             value.torn = True
+            # Whoever takes the indent of a line away takes that of all lines.
+            block.damaged |= len(value.pieces) > 1 and not last
+        block.damaged |= any("\0" in line for line in lines)
 
     def _close(self) -> None:
         self._settle_stray(last=True)
@@ -393,6 +424,85 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
             "what stood below is not known"
         )
         reading.unread.append(Unread("", cmdlet, why))
+
+
+def _doubt_end(blocks: list[_Block], reading: Reading, place: str) -> None:
+    """Look twice at the last value of a text without a line break at its end: it may be cut."""
+    block, cmdlet = blocks[-1], _cmdlet(blocks[-1])
+    value = block.properties[-1]
+    known = kinds_of(cmdlet) if cmdlet else {}
+    name = value.name.casefold()
+    text = "".join(value.pieces)
+    names = [one.name for one in block.properties]
+    alone = all([one.name for one in other.properties] != names for other in blocks[:-1])
+    elsewhere = any(
+        one.name == value.name and one.pieces == value.pieces
+        for other in blocks[:-1]
+        for one in other.properties
+    )
+    value.cut = name in known and not (elsewhere or is_whole(known[name][1], text))
+    if cmdlet and (value.cut or (alone and name != _LAST)):
+        why = f"{place}, line {block.line}: {value.name}: the text ends without a line break"
+        reading.unread += told([cmdlet], f"{why}, and may be cut there")
+
+
+def _whole_blocks(blocks: list[_Block], reading: Reading, place: str) -> list[_Block]:
+    """The objects without those that are damaged: joined out of two, or pieces of one."""
+    kept: list[_Block] = []
+    for _command, some in groupby(blocks, key=lambda one: one.command):
+        together = list(some)
+        cmdlets = [_cmdlet(one) for one in together]
+        odd = {
+            number: cmdlets[number] or ""
+            for number, one in enumerate(together)
+            if one.damaged and cmdlets[number]
+        }
+        for cmdlet in sorted({one for one in cmdlets if one}):
+            own = [number for number, one in enumerate(cmdlets) if one == cmdlet]
+            names = [[one.name for one in together[number].properties] for number in own]
+            lines = [together[number] for number in own]
+            for which in odd_ones(cmdlet, names):
+                if not _is_another_export(lines[which], lines):
+                    odd[own[which]] = cmdlet
+            usual = {name.casefold() for one in names for name in one}
+            for number, one in enumerate(together):
+                if cmdlets[number] is None and 2 * len(one.names & usual) > len(one.names):
+                    odd[number] = cmdlet
+        for number, cmdlet in sorted(odd.items()):
+            why = f"{place}, line {together[number].line}: the object is damaged: its properties"
+            reading.unread += told([cmdlet], f"{why} are not those of the others of this export")
+            reading.cmdlets.add(cmdlet)
+        kept += [one for number, one in enumerate(together) if number not in odd]
+    return kept
+
+
+def _is_another_export(block: _Block, others: list[_Block]) -> bool:
+    """Whether an object with fewer properties comes from a command of its own.
+
+    Format-List sets its colons behind the longest name: lines that are missing leave them where
+    they were, chosen properties move them.
+    """
+    longest = max((len(one.name) for one in block.properties), default=0)
+    known = {name for one in others if one is not block for name in one.names}
+    return (
+        block.aligned
+        and block.column == block.margin + longest + 1
+        and block.names <= known
+        and not any(_runs_in(block, one) for one in others if one is not block)
+        and all(one.column != block.column for one in others if one is not block)
+    )
+
+
+def _runs_in(block: _Block, other: _Block) -> bool:
+    """Whether properties stand in another object side by side: a piece of one like that."""
+    some, names = ([one.name for one in each.properties] for each in (block, other))
+    at = names.index(some[0]) if some[0] in names else 0
+    return names[at : at + len(some)] == some
+
+
+def _cmdlet(block: _Block) -> str | None:
+    names = [one.name for one in block.properties]
+    return cmdlet_of([], names) or _by_command(block.command, names)
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
@@ -440,6 +550,8 @@ def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence])
     together = "".join(piece.strip() for piece in one.pieces)
     braced = kind is ValueKind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")
+    if one.cut:
+        return Lost("the text ends without a line break: the value may be cut", together)
     if one.torn and not whole:
         return Lost("its lines lost their indent: where it ends can't be told", together)
     # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import cmdlet_of, describe
+from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
+from mailflow.sources.captures.damage import drop_damaged, is_whole, mentioned, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
-from mailflow.sources.row import Reading, Row, Value
+from mailflow.sources.row import Lost, Reading, Row, Value
 
 ADDRESSES = "addresses.csv"
 """What the rows of a list of addresses have for a cmdlet."""
 
+_MAY_BE_CUT = "the last line ends without a line break"
+_COLUMN = re.compile(r"[^\W\d][\w .:#()/-]{0,200}")
+_LONGEST_RECORD = 1000  # lines of one record; a quote that stays open longer is damage
 _TYPE = re.compile(r'"?#TYPE\s+([^\r\n",;]{1,500})"?[ \t]*', re.IGNORECASE)
 
 
@@ -21,56 +25,73 @@ def read_csv(text: str, place: str) -> Reading:
     """All rows of a CSV text, separated by commas, semicolons or tabs.
 
     The header `server,address` makes rows of `addresses.csv`; `server,what,why` rows of *unread*.
-    A row with too few or too many columns is *unread*, with its line.
+    A row with too few or too many columns, or with a quote that is not closed, is *unread*, with
+    its line; so is one that holds what no value holds (`damage.fault_of`). The last line of a text
+    that does not end in a line break may be cut.
 
     Raises:
         InputError: there is no header; names the place.
     """
     reading = Reading()
-    bare = text.lstrip("\ufeff").lstrip("\r\n").replace("\0", "")
+    bare = text.lstrip("\ufeff").lstrip("\r\n")
     head, _, rest = bare.partition("\n")
     kind, first = _TYPE.fullmatch(head.rstrip("\r")), 1
     if kind:
         bare, first = rest, 2
     records = _records(bare, first)
-    header, _line, whole = next(records, ([], 0, True))
+    header, _line, fault = next(records, ([], 0, ""))
     header = [name.strip() for name in header]
-    if not whole or not any(header):
+    if fault or not any(header):
         raise InputError(f"{place}: CSV without a line of column names")
     folded = [name.casefold() for name in header]
     if len(set(folded)) < len(folded):
         raise InputError(f"{place}: a column name stands twice")
     type_names = [kind[1]] if kind else []
     reader = _Rows(reading, place, header, type_names)
-    for fields, line, complete in records:
-        if fields and (len(fields) > 1 or fields[0].strip() or len(header) == 1):
-            reader.take(fields, line, complete=complete)
+    for fields, line, fault in records:
+        if fault or len(fields) > 1 or fields[0].strip() or len(header) == 1:
+            reader.take(fields, line, fault)
+    reader.finish(text)
+    drop_damaged(reading)
     return reading
 
 
-def _records(text: str, first: int) -> Iterator[tuple[list[str], int, bool]]:
-    """Fields of each record, the line it begins in, and whether its quotes are closed.
+def _records(text: str, first: int) -> Iterator[tuple[list[str], int, str]]:
+    """Fields of each record, the line it begins in, and what is wrong with it; "" if nothing.
 
     Written out because a quote left open would make the csv module swallow all that follows
     without a word, and because its limit for fields is one for the whole process.
     """
     separator = _separator(text)
     lines = text.split("\n")
+    field = _field_pattern(separator)
+    # Export-Csv puts all in quotes or only what needs them; null stands without any.
+    quoted = lines[0].count('"') == 2 * (lines[0].count(separator) + 1) and any(
+        line.startswith('"') for line in lines[1:3]
+    )
     number = 0
     while number < len(lines):
-        begin = number
-        record = lines[number]
-        quotes = record.count('"')
-        gathered = [record]
-        while quotes % 2 and number + 1 < len(lines):
-            number += 1
-            gathered.append(lines[number])
-            quotes += lines[number].count('"')
+        begin, record = number, lines[number]
         number += 1
-        complete = quotes % 2 == 0
-        joined = "\n".join(gathered).rstrip("\r")
-        if joined.strip():
-            yield _fields(joined, separator), first + begin, complete
+        if record.count('"') % 2:
+            more = _to_closing_quote(lines, number)
+            record = "\n".join(lines[begin:more])
+            number = max(number, more)
+        record = record.rstrip("\r")
+        if not record.strip():
+            continue
+        fields, fault = _fields(record, field, all_quoted=quoted)
+        if number == len(lines) and not quoted and separator in record and not fault:
+            fault = _MAY_BE_CUT
+        yield fields, first + begin, fault
+
+
+def _to_closing_quote(lines: list[str], number: int) -> int:
+    """The line behind the one that closes a quote; where none does, the quote is damage."""
+    for at in range(number, min(number + _LONGEST_RECORD, len(lines))):
+        if lines[at].count('"') % 2:
+            return at + 1
+    return number
 
 
 def _separator(text: str) -> str:
@@ -78,16 +99,27 @@ def _separator(text: str) -> str:
     return max(",;\t", key=head.count)
 
 
-def _fields(record: str, separator: str) -> list[str]:
-    """The fields of one record; quotes are doubled inside quotes."""
-    if '"' not in record:
-        return record.split(separator)
-    pattern = rf'(?:^|{separator})(?:"((?:[^"]|"")*)"[ \t]*(?={separator}|\Z)|([^{separator}]*))'
-    fields = []
-    for found in re.finditer(pattern, record):
-        quoted, plain = found.groups()
+def _field_pattern(separator: str) -> re.Pattern[str]:
+    return re.compile(rf'(?:"((?:[^"]|"")*)"[ \t]*|([^{separator}"]*))({separator}|\Z)')
+
+
+def _fields(
+    record: str, pattern: re.Pattern[str], *, all_quoted: bool
+) -> tuple[list[str], str]:  # fmt: skip
+    """The fields of one record, quotes doubled inside quotes, and what is wrong with it."""
+    fields: list[str] = []
+    at = 0
+    while True:
+        found = pattern.match(record, at)
+        if found is None:
+            return fields, "a quote is not closed"
+        quoted, plain, end = found.groups()
+        if all_quoted and plain:
+            return fields, "a value without quotes among those with quotes"
         fields.append(plain if quoted is None else quoted.replace('""', '"'))
-    return fields
+        at = found.end()
+        if not end:
+            return fields, ""
 
 
 class _Rows:
@@ -105,25 +137,56 @@ class _Rows:
             self.cmdlet = ADDRESSES
         if self.cmdlet and self.cmdlet != ADDRESSES:
             reading.cmdlets.add(self.cmdlet)
-        elif self.cmdlet is None and self.folded != ["server", "what", "why"]:
-            reading.ignored.append((describe(type_names, header), place))
+        self.described = describe(type_names, header)
+        self.taken = 0
 
-    def take(self, fields: list[str], line: int, *, complete: bool) -> None:
-        """One record."""
+    def finish(self, text: str) -> None:
+        """After the last record: what becomes of a file whose header or records are not there."""
+        if self.folded in (["server", "address"], ["server", "what", "why"]):
+            return
+        if self.cmdlet and not self.taken:
+            # Export-Csv writes no column names without an object.
+            why = f"{self.place}: column names without any object below: the export is damaged"
+            self.reading.unread.append(Unread("", self.cmdlet, why))
+        elif self.cmdlet is None:
+            named = mentioned(text)
+            if named and not all(map(_COLUMN.fullmatch, self.header)):
+                why = f"{self.place}: the line of column names is damaged"
+                self.reading.unread += told(named, why)
+            else:
+                self.reading.ignored.append((self.described, self.place))
+
+    def take(self, fields: list[str], line: int, fault: str) -> None:
+        """One record, and what is wrong with it."""
         where = f"{self.place}, line {line}"
         failures = self.folded == ["server", "what", "why"]
+        self.taken += 1
         if self.cmdlet is None and not failures:
             return
-        if not complete or len(fields) != len(self.header):
-            why = "a quote is not closed" if not complete else f"{len(fields)} columns"
+        wrong = len(fields) != len(self.header) and f"{len(fields)} columns"
+        if (fault and fault != _MAY_BE_CUT) or wrong:
             expected = f"{len(self.header)} columns expected"
             what = self.cmdlet or "unread.csv"
-            self.reading.unread.append(Unread("", what, f"{where}: {why}; {expected}"))
+            why = f"{where}: {fault or wrong}; {expected}"
+            self.reading.unread.append(Unread("", what, why))
         elif failures:
             server, what, why = (field.strip() for field in fields)
             self.reading.unread.append(Unread(server, what, why))
         elif self.cmdlet:
-            self.reading.rows.append(self._row(self.cmdlet, fields, where))
+            row = self._row(self.cmdlet, fields, where)
+            if fault and self.cmdlet != ADDRESSES:
+                row = self._without_end(row, fields[-1])
+            self.reading.rows.append(row)
+
+    def _without_end(self, row: Row, end: str) -> Row:
+        """The last row of a text that may be cut, without the value that then is not whole."""
+        name, kind = kinds_of(row.cmdlet).get(self.folded[-1], ("", ValueKind.TEXT))
+        if not name or is_whole(kind, end):
+            return row
+        why = "the text ends without a line break: the value may be cut"
+        self.reading.unread.append(Unread("", row.cmdlet, f"{row.place}: {name}: {why}"))
+        values = {**row.values, name: Lost(why, end)}
+        return Row(row.cmdlet, values, row.place, row.computer)
 
     def _row(self, cmdlet: str, fields: list[str], where: str) -> Row:
         if cmdlet == ADDRESSES:

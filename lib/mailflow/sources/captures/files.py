@@ -6,6 +6,7 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from mailflow.snapshot import SCHEMA, Unread
 from mailflow.sources.captures.clixml import read_clixml
 from mailflow.sources.captures.console import read_console
 from mailflow.sources.captures.csvfile import read_csv
+from mailflow.sources.captures.damage import mentioned, told
 from mailflow.sources.captures.jsonfile import read_json
 from mailflow.sources.captures.recognise import HEAD, Form, recognise
 from mailflow.sources.row import Reading
@@ -35,9 +37,16 @@ MAX_ZIP_BYTES = 4 * 2**30
 """Bytes of all members of a zip, unpacked."""
 MAX_RATIO = 300
 """Bytes that one byte of a zip may unpack to; real captures reach about 50."""
-MAX_BAD_SHARE = 0.02
-"""Share of characters that may be no text of the encoding before a file counts as unreadable."""
 
+_ZEROS = re.compile("\0+")
+# UTF-16 read from the wrong byte: line breaks are U+0A00 and U+0D00, letters U+6100 and the like.
+_HALVES = "".join(map(chr, range(0x2000, 0x7F00, 256)))
+_SHIFTED = re.compile(f"[\u0a00\u0d00]|[{_HALVES}]{{3}}")
+# How the beginning of an export looks whose head is torn; a note begins otherwise.
+_TORN = re.compile(r'\s*["{\[<]')
+_CELLS = re.compile(r'\s*"[^"\n]{0,500}"?[,;\t]')
+_OBJECT = re.compile(r'\s*\[?\s*\{\s*"')
+_ENDS = ("}", "]")
 _CHUNK = 2**18
 _BROKEN = (
     OSError,
@@ -288,22 +297,44 @@ def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered:
             gathered.snapshots.append((document, place))
             gathered.understood = True
             return
-    if form is Form.JSON or form is Form.SNAPSHOT:
-        reading = read_json(text, place)
-    elif form is Form.CSV or form is Form.FAILURES:
-        reading = read_csv(text, place)
-        # An unread.csv without rows says that nothing failed: that is an answer too.
-        gathered.understood |= form is Form.FAILURES
-    else:
-        reading = read_console(text, place)
-    if not (
-        reading.rows or reading.cmdlets or reading.unread or reading.ignored or reading.commands
-    ):
-        if form is not Form.FAILURES:
+    reading = _reading_of(text, form, place)
+    # An unread.csv without rows says that nothing failed: that is an answer too.
+    gathered.understood |= form is Form.FAILURES
+    if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
+        if form is Form.FAILURES:
+            damage = []
+        elif "\0" in text:
+            reading.ignored.clear()
+        elif damage or _TORN.match(text):
+            # A note, a log or a program's settings are no export; the beginning of one is.
+            named = mentioned(text)
+            reading.unread += (
+                told(named, f"{place}: damaged") if named or _CELLS.match(text) else []
+            )
+            damage = []
+        if not (reading.unread or reading.ignored or form is Form.FAILURES):
             gathered.ignore("text without the output of a cmdlet", place)
-    elif damage:
-        reading.unread.append(damage)
+    reading.unread += damage
     gathered.add(reading)
+
+
+def _reading_of(text: str, form: Form, place: str) -> Reading:
+    """What stands in a text; a broken one that names nothing of ours is no export."""
+    try:
+        if form is Form.JSON or form is Form.SNAPSHOT:
+            return read_json(text, place)
+        if form is Form.CSV or form is Form.FAILURES:
+            return read_csv(text, place)
+    except InputError as error:
+        named = mentioned(text)
+        if named:
+            return Reading(unread=told(named, str(error)))
+        if form is Form.JSON and not _OBJECT.match(text):
+            return read_console(text, place)  # `[1] a note`, `[03:11:10] PS C:\\>`
+        if form is Form.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
+            raise
+        return Reading(ignored=[(f"no export ({error})", place)])
+    return read_console(text, place)
 
 
 def _whole(chunks: _Hashed, limit: int, place: str) -> bytes:
@@ -315,24 +346,30 @@ def _whole(chunks: _Hashed, limit: int, place: str) -> bytes:
     return bytes(data)
 
 
-def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, Unread | None]:
-    """The text, with U+FFFD for what is no text, and the row of *unread* that then goes with it.
+def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]:
+    """The text, with U+FFFD for what is no text, and the rows of *unread* that then go with it.
 
-    Another code page is never guessed: a wrong guess would look like a name.
-
-    Raises:
-        InputError: too much of it is no text.
+    Another code page is never guessed: a wrong guess would look like a name. Runs of zero bytes,
+    which a disk leaves, become one zero; the readers take no object in which one stands.
     """
+    whys = []
     try:
-        return data.decode(encoding), None
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         text = data.decode(encoding, "replace")
         line = data[: error.start].decode(encoding, "replace").count("\n") + 1
-    where = f"{place}, line {line}"
-    if text.count("\ufffd") > max(1, MAX_BAD_SHARE * len(text)):
-        raise InputError(f"{where}: not {encoding}; save it as UTF-8 or UTF-16")
-    why = f"{where}: characters that are not {encoding} show as \ufffd; save it as UTF-8 or UTF-16"
-    return text, Unread("", "capture", why)
+        whys.append(f"line {line}: characters that are not {encoding} show as \ufffd")
+    shifted = _SHIFTED.search(text) if encoding.startswith("utf-16") else None
+    if shifted:
+        line = text.count("\n", 0, shifted.start()) + 1
+        text = text[: shifted.start()] + "\0"
+        whys.append(f"line {line}: a part is missing, and what follows cannot be read")
+    zero = text.find("\0")
+    if zero >= 0 and not shifted:
+        line = text.count("\n", 0, zero) + 1
+        text = _ZEROS.sub("\0", text)
+        whys.append(f"line {line}: zero bytes: a part is missing")
+    return text, [Unread("", "capture", f"{place}, {why}; export again") for why in whys]
 
 
 def _document(text: str, place: str) -> object:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailflow.errors import InputError
-from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
+from mailflow.sources.captures.damage import drop_damaged, mentioned, odd_ones, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
 
@@ -28,6 +28,7 @@ _CONNECTOR_DN = re.compile(
     r"CN=(.+?),CN=SMTP Receive Connectors,CN=Protocols,CN=(.+?),CN=Servers(?:,|$)", re.IGNORECASE
 )
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BLANK = re.compile(r"[ \t\r\n\0]*")
 _LONGEST_DN = 4096
 _NO_TEXT = "JSON holds the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
 _DEPTH = "the depth of ConvertTo-Json cut the value"
@@ -61,47 +62,85 @@ def read_json(text: str, place: str) -> Reading:
             a readable document becomes a row of *unread*.
     """
     reading = Reading()
-    documents = 0
+    fault = ""
+    shapes: dict[str, list[list[str]]] = {}
+    seen = 0
     try:
-        for document, line in _documents(text, place):
-            documents += 1
-            for number, one in enumerate(_objects(document), 1):
-                _add(reading, one, f"{place}, object {number} from line {line}", place)
+        for one, where in _found(text, place):
+            seen += 1
+            _add(reading, one, where, place, shapes)
     except InputError as error:
-        if not documents:
+        if not seen:
             raise
-        why = f"{error}; only what stands before it is read"
-        what = ", ".join(sorted(reading.cmdlets)) or "capture"
-        reading.unread.append(Unread("", what, why))
+        fault = f"{error}; only what stands before it is read"
+    if fault:
+        reading.unread += told(reading.cmdlets or mentioned(text), fault)
+    for cmdlet, found in shapes.items():
+        rows = list(reading.of(cmdlet))
+        odd = {id(rows[number]) for number in odd_ones(cmdlet, found)}
+        reading.rows = [row for row in reading.rows if id(row) not in odd]
+        if odd:
+            why = f"{place}: objects lack properties that the others have: the export is damaged"
+            reading.unread += told([cmdlet], why)
+    drop_damaged(reading)
     if not (reading.rows or reading.unread or reading.ignored):
         reading.ignored.append(("JSON without any object: cannot tell of which cmdlet", place))
     reading.ignored = list(dict.fromkeys(reading.ignored))
     return reading
 
 
-def _documents(text: str, place: str) -> Iterator[tuple[Any, int]]:
-    """The documents of a text, each with the line it begins in."""
+def _found(text: str, place: str) -> Iterator[tuple[Any, str]]:
+    """The objects of all documents of a text, each with where it stands.
+
+    The members of a list come one by one: of a list that breaks off, those before are whole.
+    """
     bare = text.lstrip("\ufeff")
     _check_depth(bare, place)
     decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_refuse, parse_int=_whole)
     at, line = 0, 1
     while True:
-        start = at
-        while at < len(bare) and bare[at] in " \t\r\n\0":
-            at += 1
+        start, at = at, _behind_blanks(bare, at)
         line += bare.count("\n", start, at)
         if at == len(bare):
             return
-        try:
-            document, end = decoder.raw_decode(bare, at)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise InputError(f"{place}, {where}: no JSON ({error.msg})") from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{place}, from line {line}: no readable JSON ({error})") from error
-        yield document, line
-        line += bare.count("\n", at, end)
-        at = end
+        begin, number = at, 0
+        in_list = bare[at] == "["
+        if in_list:
+            at = _behind_blanks(bare, at + 1)
+        while not (in_list and bare[at : at + 1] == "]"):
+            document, at = _document(decoder, bare, at, place)
+            for one in _objects(document):
+                number += 1
+                yield one, f"{place}, object {number} from line {line}"
+            if not in_list:
+                break
+            at = _behind_blanks(bare, at)
+            if bare[at : at + 1] == ",":
+                at = _behind_blanks(bare, at + 1)
+                if bare[at : at + 1] != "]":
+                    continue
+            if bare[at : at + 1] != "]":
+                raise InputError(f"{place}, from line {line}: no JSON (the list breaks off)")
+        at += in_list
+        line += bare.count("\n", begin, at)
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
+
+
+def _document(
+    decoder: json.JSONDecoder, text: str, at: int, place: str
+) -> tuple[Any, int]:  # fmt: skip
+    try:
+        return decoder.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{place}, {where}: no JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:
+        line = text.count("\n", 0, at) + 1
+        raise InputError(f"{place}, from line {line}: no readable JSON ({error})") from error
 
 
 def _check_depth(text: str, place: str) -> None:
@@ -140,7 +179,13 @@ def _objects(document: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed JSON
         yield document
 
 
-def _add(reading: Reading, one: Any, where: str, place: str) -> None:  # noqa: ANN401 - parsed JSON
+def _add(
+    reading: Reading,
+    one: Any,  # noqa: ANN401 - parsed JSON
+    where: str,
+    place: str,
+    shapes: dict[str, list[list[str]]],
+) -> None:
     if not isinstance(one, _Object):
         reading.ignored.append(("JSON values that are no objects", place))
         return
@@ -159,6 +204,7 @@ def _add(reading: Reading, one: Any, where: str, place: str) -> None:  # noqa: A
     computer = one.get("PSComputerName")
     reading.rows.append(Row(cmdlet, values, where, computer if isinstance(computer, str) else ""))
     reading.cmdlets.add(cmdlet)
+    shapes.setdefault(cmdlet, []).append(one.names())
 
 
 def _value(kind: ValueKind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON

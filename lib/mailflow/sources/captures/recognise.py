@@ -40,6 +40,17 @@ _FOREIGN = (
     b"\xd0\xcf\x11\xe0",  # old Office documents, mails saved by Outlook, Thumbs.db
     b"ElfFile",  # Windows event log
     b"bplist",
+    b"MZ",  # programs
+    b"\x7fELF",
+    b"\xca\xfe\xba\xbe",
+    b"\x1f\x8b",  # other archives
+    b"7z\xbc\xaf",
+    b"Rar!",
+    b"MSCF",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"SQLite format 3",
+    b"L\0\0\0\x01\x14\x02",  # a shortcut
 )
 
 # `[PS] C:\>Get-Queue` is the prompt of the management shell, not a list.
@@ -67,15 +78,17 @@ def recognise(head: bytes) -> tuple[Form, str]:
     """
     if head.startswith(_ZIP):
         return Form.ZIP, ""
+    if _is_foreign(head):
+        return Form.FOREIGN, ""
     encoding = _encoding(head)
     if encoding is None:
-        return (Form.FOREIGN if _is_foreign(head) else Form.BINARY), ""
-    text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+        return Form.BINARY, ""
+    text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n\0")
     if not text:
         return Form.EMPTY, encoding
     if _CLIXML.match(text):
         return Form.CLIXML, encoding
-    if _MARKUP.match(text) or _is_foreign(head):
+    if _MARKUP.match(text):
         return Form.FOREIGN, encoding
     return _form_of_text(text), encoding
 
@@ -93,8 +106,8 @@ def _form_of_text(text: str) -> Form:
 
 
 def _is_foreign(head: bytes) -> bool:
-    # Two letters alone are too little: a picture of that kind holds zeros, a text none.
-    return head.startswith(_FOREIGN) and (not head.startswith(b"BM") or b"\0" in head)
+    # Two letters alone are too little: a picture or program holds zeros, a text none.
+    return head.startswith(_FOREIGN) and (not head.startswith((b"BM", b"MZ")) or b"\0" in head)
 
 
 def _encoding(head: bytes) -> str | None:
@@ -110,7 +123,13 @@ def _encoding(head: bytes) -> str | None:
     odd, even = head[1:4096:2], head[0:4096:2]
     if odd.count(0) * 2 > len(odd) and even.count(0) == 0:
         return "utf-16-le"
-    return None
+    # Text with zeroed pages stays text; a program or a picture is none without its zeros either.
+    bare = head.replace(b"\0", b"")
+    strange = sum(bare.count(byte) for byte in _STRANGE) + bare.count(b"\xff")
+    return "utf-8" if len(bare) >= _LEAST_TEXT and strange * 50 <= len(bare) else None
+
+
+_LEAST_TEXT = 32  # bytes beside zeros by which a text is known
 
 
 _STRANGE = tuple(bytes([one]) for one in range(32) if one not in b"\a\b\t\n\v\f\r\x1b")
