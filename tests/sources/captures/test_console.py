@@ -321,12 +321,24 @@ LINES = st.lists(
 )
 
 
+def test_an_object_below_a_foreign_cmdlet_is_none_of_ours() -> None:
+    """Get-OrganizationConfig prints a name and a version too, and is no server."""
+    text = (
+        "[PS] C:\\>{} | Format-List\n\nName                : Contoso\n"
+        "AdminDisplayVersion : Version 15.1 (Build 2375.7)\nIdentity            : Contoso\n\n"
+    )
+
+    assert read_console(text.format("Get-OrganizationConfig"), "x").rows == []
+    assert len(read_console(text.format("Get-ExchangeServer"), "x").rows) == 1
+    assert len(read_console(text.format("Get-Content servers.txt"), "x").rows) == 1
+
+
 @given(LINES)
 def test_anything_is_read(lines: list[str]) -> None:
     """No text at all makes the reader fail; whatever it holds, the reading is not empty."""
     reading = read_console("\n".join(lines), "x")
 
-    assert reading.rows or reading.unread or reading.ignored
+    assert reading.rows or reading.unread or reading.ignored or reading.commands
 
 
 def test_collapsed_blanks_where_names_have_one_length() -> None:

@@ -173,6 +173,7 @@ _OURS = (
         ),
         never=_set(
             "Server DatabaseAvailabilityGroup AutoDatabaseMountDial InternalUrl EdbFilePath"
+            " IsMixedMode MAPIEncryptionRequired"
         ),
     ),
     _Signs(

@@ -45,6 +45,8 @@ _NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
 _OLD_NAMES = {"get-transportserver": "Get-TransportService"}
 _BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
 _LAST = "objectstate"  # of Exchange's objects, if all properties are printed
+_PASS_ON = {"get-content", "get-variable", "get-unique", "get-item", "get-childitem"}
+"""What prints objects of other cmdlets."""
 _LONGEST_NAME = 250
 _LONGEST_COMMAND = 2000  # characters of a command line that are kept
 _NARROWEST = 79  # characters of a line that a console may have cut
@@ -110,10 +112,11 @@ def read_console(text: str, place: str) -> Reading:
     """
     reading = Reading()
     walker = _Walker(reading, place)
-    for number, line in enumerate(_lines(text), 1):
+    lines = _lines(text)
+    for number, line in enumerate(lines, 1):
         walker.take(number, line)
     ends_in = walker.block if not (walker.stray or walker.gap) else None
-    torn_line = not text.endswith("\n") and walker.is_within_object(text.rpartition("\n")[2])
+    torn_line = not text.endswith("\n") and walker.is_within_object(lines[-1])
     walker.finish()
     reading.commands = [
         (command, f"{place}, line {line}") for line, command in walker.commands.items()
@@ -414,9 +417,9 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     """Take no value that may be cut, and say that the end is missing: objects may stand there."""
     broken, names = blocks[-1], [one.name for one in blocks[-2].properties]
     lost = broken.properties.pop()
-    cmdlet = cmdlet_of([], names) or _by_command(broken.command, names)
+    cmdlet = _cmdlet_in(broken.command, names)
     left = names[: len(broken.properties)]
-    if not (cmdlet_of([], left) or _by_command(broken.command, left)):
+    if not _cmdlet_in(broken.command, left):
         blocks.pop()  # too little to tell what it is, and no capture of something else
     if cmdlet is not None:
         why = (
@@ -501,8 +504,15 @@ def _runs_in(block: _Block, other: _Block) -> bool:
 
 
 def _cmdlet(block: _Block) -> str | None:
-    names = [one.name for one in block.properties]
-    return cmdlet_of([], names) or _by_command(block.command, names)
+    return _cmdlet_in(block.command, [one.name for one in block.properties])
+
+
+def _cmdlet_in(command: str, names: list[str]) -> str | None:
+    """The cmdlet that printed these properties; the command line above may name a foreign one."""
+    getter = _last_get(command)
+    if getter and getter not in PROPERTIES and getter.casefold() not in _PASS_ON:
+        return None
+    return cmdlet_of([], names) or _by_command(command, names)
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
@@ -520,7 +530,7 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
 def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
     """Put the objects of one command where they belong; all have the same properties."""
     names = [one.name for one in group[0].properties]
-    cmdlet = cmdlet_of([], names) or _by_command(group[0].command, names)
+    cmdlet = _cmdlet_in(group[0].command, names)
     if cmdlet is None:
         reading.ignored.append((describe([], names), place))
         return
