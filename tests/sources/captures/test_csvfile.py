@@ -158,3 +158,17 @@ def test_anything_is_read_or_refused(text: str) -> None:
         read_csv(text, "x")
     except InputError as error:
         assert str(error).startswith("x")  # noqa: PT017 - most texts pass, some do not
+
+
+def test_an_export_of_queue_viewer_is_read() -> None:
+    """Its columns are those on the screen, with blanks in their names."""
+    text = (
+        "Identity,Next Hop Domain,Delivery Type,Status,Message Count,Last Error\r\n"
+        'EX16A\\31,head-office,SmtpRelayToDag,Retry,12,"421 4.4.2 Connection dropped, by host"\r\n'
+    )
+
+    (row,) = read_csv(text, "queues.csv").rows
+
+    assert (row.cmdlet, row.values["MessageCount"]) == ("Get-Queue", 12)
+    assert row.values["NextHopDomain"] == "head-office"
+    assert row.values["LastError"] == "421 4.4.2 Connection dropped, by host"

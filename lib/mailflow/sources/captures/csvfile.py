@@ -81,7 +81,8 @@ def _records(text: str, first: int) -> Iterator[tuple[list[str], int, str]]:
         if not record.strip():
             continue
         fields, fault = _fields(record, field, all_quoted=quoted)
-        if number == len(lines) and not quoted and separator in record and not fault:
+        is_open = not quoted or record.endswith(separator)  # null stands without quotes
+        if number == len(lines) and is_open and separator in record and not fault:
             fault = _MAY_BE_CUT
         yield fields, first + begin, fault
 
@@ -133,6 +134,10 @@ class _Rows:
         self.header = header
         self.folded = [name.casefold() for name in header]
         self.cmdlet = cmdlet_of(type_names, header)
+        # Queue Viewer's own export has the names of the columns on its screen, with blanks.
+        bare = [name.replace(" ", "") for name in header]
+        if self.cmdlet is None and cmdlet_of(type_names, bare) == "Get-Queue":
+            self.cmdlet, self.folded = "Get-Queue", [name.casefold() for name in bare]
         if self.folded == ["server", "address"]:
             self.cmdlet = ADDRESSES
         if self.cmdlet and self.cmdlet != ADDRESSES:
