@@ -179,12 +179,12 @@ def organization(number: int) -> Organisation:
     )
 
 
-def accusations(found: Diagnosis) -> set[tuple[str, str | None]]:
-    """What it says is wrong, and where.
+def accusations(found: Diagnosis) -> set[str | None]:
+    """The servers on which it says that something is wrong.
 
-    Which of several connectors that lack the same accepts a server may be open (contract 8.8).
+    Of several connectors that fail a server alike, which one accepts it may be open (contract 8.8).
     """
-    return {(one.cause, one.server) for one in found.findings if one.state == "found"}
+    return {one.server for one in found.findings if one.state == "found"}
 
 
 def wrong(number: int) -> list[str]:

@@ -248,3 +248,15 @@ def test_a_cut_list_that_may_matter_costs_the_verdict() -> None:
     row = Unread("EX16A", f"{CONNECTORS} RemoteIPRanges", "list.txt: Cut: cut")
 
     assert findings(replace(org.snapshot(), unread=(row,))).verdict == "unknown"
+
+
+def test_an_adapter_that_may_accept_counts_before_one_that_does_not() -> None:
+    """S1.18: silence on one address is no fault where a cut list may accept on another one."""
+    org = three().set_addresses("EX16B", "10.0.0.22", "10.0.1.22")
+    org.change(r"EX16B\Default EX16B", bindings="10.0.1.22:2525")
+    org.change(r"EX16B\Default EX16B", ranges="10.9.9.0/24", ranges_complete=False)
+
+    found = findings(org.snapshot())
+
+    assert [each.server for each in entries(found, "found")] == []
+    assert "EX16B" in {each.server for each in entries(found, "unknown")}

@@ -711,7 +711,9 @@ def _together(ways: Sequence[MailPath]) -> list[MailPath]:
     if len(ways) == 1:
         return [ways[0]]
     accepted = [each for each in ways if each.cause != NOBODY]
-    ways = accepted or list(ways[:1])
+    # One that may accept says more than one that certainly does not.
+    silent = sorted(ways, key=lambda each: each.state == "found")
+    ways = accepted or silent[:1]
     if len({each.state for each in ways}) < 2:
         return _distinct(ways)
     several = len({each.endpoint for each in ways}) > 1
