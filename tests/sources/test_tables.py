@@ -645,14 +645,14 @@ def test_a_queue_whose_identity_lost_its_text(identity: Value, domain: str, expe
     assert ("EX10A", "Get-Queue Identity") not in unread(org)
 
 
-def test_a_queue_whose_number_is_lost_is_kept_and_told() -> None:
-    """Its state still counts; the number that Retry-Queue needs is unread (lab 17.4)."""
+def test_a_queue_whose_number_is_lost_counts_all_the_same() -> None:
+    """Its server, next hop, status and error are known; only commands need the number (lab 17.4)."""
     identity = Complex(None, {"Server": "EX10A.contoso.com", "IsFullySpecified": True})
 
     org = snapshot(edited(article().reading(), r"EX10A\1187", Identity=identity))
 
     assert queue(org, r"EX10A\hub version 15").message_count == 131
-    assert [one.what for one in org.unread] == ["Get-Queue Identity"]
+    assert org.unread == ()
 
 
 def test_queues_whose_numbers_are_lost_stay_apart() -> None:

@@ -292,8 +292,6 @@ def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, _Draft]]) -> It
             if _identified(row):
                 continue
             why = f"{row.place}: the capture does not say which object this is"
-            if cmdlet == QUEUES and _queue_name(row):
-                why += "; its number, which commands need, is lost"
             yield Unread(row.computer.partition(".")[0], f"{cmdlet} Identity", why)
 
 
@@ -301,8 +299,8 @@ def _identified(row: Row) -> bool:
     if row.cmdlet == CONNECTORS:
         return connector_name(row) is not None
     if row.cmdlet == QUEUES:
-        name = _queue_name(row)
-        return name is not None and name.numbered
+        # One that lost its number still counts; only commands need it (lab: JSON of a session).
+        return _queue_name(row) is not None
     return bool(server_name(row))
 
 
