@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from check_cases import RELAY, audited
 from organisations import healthy
 
@@ -24,3 +28,20 @@ def test_a_truncated_list_is_unknown() -> None:
     org.add_relay("EX16A", "10.0.7.0/25", "10.0.7.128/25", name="Halves")
 
     assert [each.state for each in audited(org, ID)] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("source", "state"), [("Get-NetworkConnectionInfo", "found"), ("addresses.csv", "unknown")]
+)
+def test_a_binding_to_an_address_that_the_server_does_not_have(source: str, state: str) -> None:
+    """S1.04: found where its adapters were read; another list may lack the address."""
+    org = healthy().change(RELAY, bindings="10.0.7.9:25")
+    org.addresses = [replace(each, source=source) for each in org.addresses]
+    (entry,) = audited(org, ID)
+
+    assert (entry.state, entry.connector and entry.connector.identity) == (state, RELAY)
+    assert "10.0.7.9" in entry.check.explain([entry])
+    assert "Get-NetworkConnectionInfo EX16A" in entry.check.advise(entry)
+
+    org.change(RELAY, bindings="10.0.7.9:25, 10.0.0.21:25")
+    assert audited(org, ID) == []

@@ -646,7 +646,7 @@ def test_a_queue_whose_identity_lost_its_text(identity: Value, domain: str, expe
 
 
 def test_a_queue_whose_number_is_lost_counts_all_the_same() -> None:
-    """Its server, next hop, status and error are known; only commands need the number (lab 17.4)."""
+    """Its server, next hop, status and error are known; commands need it (lab 17.4)."""
     identity = Complex(None, {"Server": "EX10A.contoso.com", "IsFullySpecified": True})
 
     org = snapshot(edited(article().reading(), r"EX10A\1187", Identity=identity))

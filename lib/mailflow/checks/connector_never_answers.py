@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailflow.analysis.missing import ADDRESSES as ADDRESSES_FILE
 from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.reach import Reach, WholeMap
-from mailflow.analysis.servers import doubt_of
+from mailflow.analysis.servers import ServerView, address_of, doubt_of
 from mailflow.checks.check import (
     LIST_CONNECTORS,
     Card,
@@ -31,7 +32,7 @@ CARD = Card(
     evidence_against=("It accepts connections on another local address or port.",),
     confirm=(LIST_CONNECTORS,),
     fix=("Remove it, or give it ranges of its own, once its purpose is known.",),
-    sources=("S1.10", "S1.13", "S1.15"),
+    sources=("S1.04", "S1.10", "S1.13", "S1.15"),
 )
 
 
@@ -39,6 +40,7 @@ def find(whole: WholeMap) -> Iterator[Finding]:
     """An entry for each connector that no address reaches, or of which that is not known."""
     for number, one, reach in covered(whole):
         if not reach.answers_nobody:
+            yield from _bound_elsewhere(whole.member_of(number), one)
             continue
         doubt = doubt_of(one)
         if doubt:
@@ -60,6 +62,36 @@ def find(whole: WholeMap) -> Iterator[Finding]:
             connector=one,
             evidence=words,
         )
+
+
+_WHOSE = {True: "no adapter of this server has", False: "is no known address of this server"}
+
+
+def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Finding]:
+    """A connector that is bound to addresses alone that the server does not have (S1.04).
+
+    Found where its adapters were read; other lists of addresses may lack one.
+    """
+    local = [address_of(each.family, each.address) for each in one.bindings]
+    if not one.bindings_complete or not view.addresses or not local:
+        return
+    if any(each.is_wildcard for each in one.bindings) or set(local) & set(view.addresses):
+        return
+    addresses = joined(dict.fromkeys(local))
+    words = Words(
+        f"{one.name} on {one.server} is bound to {addresses} alone, which "
+        f"{_WHOSE[view.has_all_addresses]}, so no host can reach it.",
+        "Compare with the addresses of the server:\n"
+        f"{Missing(view.name, ADDRESSES_FILE).shows}\n"
+        "Bind the connector to one of these, or add the missing one to addresses.csv.",
+    )
+    yield Finding(
+        check=CHECK,
+        state="found" if view.has_all_addresses else "unknown",
+        server=view,
+        connector=one,
+        evidence=words,
+    )
 
 
 def why_nobody(whole: WholeMap, number: int) -> str:
@@ -93,7 +125,7 @@ def _remedy(one: ReceiveConnector) -> str:
             "purpose; then note that in its Comment."
         )
     return (
-        f"Find out what {one.identity} was made for; then remove it, or give it what it lacks. "
+        f"Remove {one.identity} if nothing needs it, or give it what it lacks. "
         "Even disabled it counts when Exchange checks other connectors for conflicts (S1.31)."
     )
 

@@ -651,7 +651,7 @@ CARDS = (
             'Get-Queue -Identity "{queue}" | Format-List',
             "Read the connectivity log of the sender for that time: it names address and result.",
         ),
-        fix=("None before the text is understood.",),
+        fix=("Export the queue with its whole LastError, then rerun.",),
         sources=("S6.08", "S6.09"),
     ),
 )
