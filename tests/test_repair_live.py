@@ -100,7 +100,9 @@ def repaired(practice: Practice, home: Path) -> tuple[Snapshot, Snapshot, Proof]
     assert set(queues) <= set(full)
     assert not set(queues) & set(left)
     assert not {one.identity for one in after.queues if one.message_count} & set(queues)
-    assert waiting(practice) == {}
+    # What still waits was told to be undecided: S4.65, the own hop of a server with two addresses.
+    undecided = [name for each in found.findings if each.state == "unknown" for name in each.queues]
+    assert set(waiting(practice)) <= set(undecided)
     # What was claimed came about, and nothing else.
     assert carried.journal is not None
     expected = applied(before, proof.changes)

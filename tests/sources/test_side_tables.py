@@ -106,7 +106,7 @@ def test_rights() -> None:
     ("change", "why"),
     [
         ({"Identity": "Relay"}, "of which connector"),
-        ({"ExtendedRights": Items((ANY_RECIPIENT,), cut=True)}, "cut the list"),
+        ({"ExtendedRights": Items((ANY_RECIPIENT,), cut=True)}, "cuts the list"),
         ({"Deny": "perhaps"}, "neither True nor False"),
         ({"User": ""}, "empty"),
     ],

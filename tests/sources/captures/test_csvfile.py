@@ -142,11 +142,11 @@ def test_like_the_csv_module(rows: list[tuple[str, str]], separator: str) -> Non
     """What the csv module writes comes back field by field, quotes and line breaks too."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerows([("Identity", "NextHopDomain"), *rows])
+    writer.writerows([("NextHopDomain", "LastError"), *rows])
 
     reading = read_csv(file.getvalue(), "x") if rows else Reading()
 
-    read = [(row.values["Identity"], row.values["NextHopDomain"]) for row in reading.rows]
+    read = [(row.values["NextHopDomain"], row.values["LastError"]) for row in reading.rows]
     assert read == [(one.strip(), two.strip()) for one, two in rows]
     assert not reading.unread
 

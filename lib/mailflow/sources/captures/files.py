@@ -305,7 +305,7 @@ def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered:
             damage = []
         elif "\0" in text:
             reading.ignored.clear()
-        elif damage or _TORN.match(text):
+        elif damage or (_TORN.match(text) and not _is_json(text)):
             # A note, a log or a program's settings are no export; the beginning of one is.
             named = mentioned(text)
             reading.unread += (
@@ -370,6 +370,15 @@ def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]
         text = _ZEROS.sub("\0", text)
         whys.append(f"line {line}: zero bytes: a part is missing")
     return text, [Unread("", "capture", f"{place}, {why}; export again") for why in whys]
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is a whole document, of whatever it may be: a run's own findings, say."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _document(text: str, place: str) -> object:
