@@ -101,6 +101,7 @@ def model_of_target(org: Organisation, sender: LabServer, target: LabServer) -> 
     both_modern = not sender.is_legacy and not target.is_legacy
     port = 2525 if both_modern else 25  # S4.02 to S4.04
     connectors = [one for one in org.directory.connectors(NOON) if one.server == target.name]
+    connectors.sort(key=lambda one: one.name.casefold())  # what the practice takes of a tie (S1.36)
     refused: list[Tried] = []
     for text in target.addresses:
         local: Address = ipaddress.ip_address(text)
