@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mailflow.analysis.paths import SHADOWED
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import TransportRole
-from mailflow.exchange.ranges import parse_address
+from mailflow.exchange.ranges import parse_address, parse_range
 from mailflow.exchange.selection import select
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
@@ -44,7 +44,7 @@ RANGES = st.lists(
     ),
     min_size=1,
     max_size=4,
-    unique=True,
+    unique_by=lambda text: (parse_range(text).first, parse_range(text).last),
 )
 
 

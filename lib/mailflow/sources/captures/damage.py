@@ -232,10 +232,7 @@ def _contradiction(row: Row) -> str:
         if name.isascii() and not _QUEUE_NAME.fullmatch(name):
             return "The parts of Identity"
         expected = _SPECIAL.get(name) or ("ShadowRedundancy" if "shadow\\" in name else "")
-        special = delivery_type(kind) in (*_SPECIAL.values(), "ShadowRedundancy")
-        if delivery_type(kind) != OTHER and (
-            delivery_type(kind) != expected if expected else special and name.isdigit()
-        ):
+        if expected and delivery_type(kind) not in (OTHER, expected):
             return "Identity and DeliveryType"
         if texts.get("QueueIdentity") not in (None, "", texts["Identity"]):
             return "Identity and QueueIdentity"
