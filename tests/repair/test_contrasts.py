@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.analysis.places import Place, processes_at
+from mailflow.analysis.places import Place, processes_at, ties_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH
 from mailflow.exchange.selection import select
-from mailflow.repair.contrasts import Block, Contrasted, lists_compared, settings_compared
+from mailflow.repair.contrasts import (
+    Block,
+    Contrasted,
+    lists_compared,
+    matched,
+    settings_compared,
+    ties_compared,
+)
 from organisations import Organisation, healthy
 from strategies import BASE, CROWD, servers, to_address
 
@@ -119,3 +126,47 @@ def test_nobody_else_is_treated_differently(
         pair = old.identity if old else None, new.identity if new else None
         claimed = [tuple(each and each.identity for each in (*one.was, *one.will)) for one in mine]
         assert claimed == ([pair] if pair[0] != pair[1] else [])
+
+
+def possible(
+    connectors: Sequence[ReceiveConnector], process: TransportRole, number: int
+) -> frozenset[str | None]:
+    """All that may accept an address, in whatever order they were loaded (S1.36)."""
+    remote = to_address(4, number)
+    found = select(connectors, process=process, local=None, port=25, remote=remote)
+    return frozenset(one.identity for one in found.possible) or frozenset([None])
+
+
+@given(servers(known=True), st.data())
+def test_each_connector_of_a_tie_may_be_left_or_come_to(
+    before: tuple[ReceiveConnector, ...], data: st.DataObject
+) -> None:
+    """S1.36: a block names all that may accept it, before and after, where these sets differ."""
+    after = data.draw(servers(known=True, most=len(before)))
+    after = (*after, *before[len(after) :])
+    there = {*processes_at(before, PLACE), *processes_at(after, PLACE)}
+    if len(there) != 1:
+        return
+    (process,) = there
+    if not (*ties_at(before, PLACE, process), *ties_at(after, PLACE, process)):
+        return
+    found = ties_compared(before, after, PLACE, process, never)
+    assert found.is_tied
+    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
+        old, new = possible(before, process, number), possible(after, process, number)
+        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
+        claimed = [
+            tuple(
+                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
+            )
+            for one in mine
+        ]
+        assert claimed == ([(old, new)] if old != new else [])
+
+
+def test_the_order_of_loading_stays() -> None:
+    """S1.36: of the same connectors before and after, each follows itself alone."""
+    one, other, third = of(healthy())[:3]
+
+    assert list(matched((one, other), (other, one))) == [(one, one), (other, other)]
+    assert list(matched((one, other), (third,))) == [(one, third), (other, third)]

@@ -348,7 +348,7 @@ def given_up(*, outer: bool = False) -> Organisation:
 
 @pytest.mark.parametrize(
     ("rights", "words"),
-    [(relays("A"), "would lose relaying"), ((), "might lose relaying")],
+    [(relays("A"), "would lose relaying"), ((), "might gain or lose relaying")],
 )
 def test_other_hosts_that_would_lose_keep_the_repair_back(
     rights: tuple[Right, ...], words: str

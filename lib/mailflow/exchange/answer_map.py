@@ -399,6 +399,7 @@ def map_answers(
     local: Address | None,
     port: int,
     family: Family,
+    first: str = "",
 ) -> AnswerMap:
     """Who answers at an endpoint of a server, for every remote address (S1.10 to S1.17).
 
@@ -408,11 +409,15 @@ def map_answers(
         local: the local address; None: only wildcard bindings count.
         port: the local port.
         family: of the remote addresses.
+        first: identity of a connector that wins its ties, which no data decide (S1.36); left out:
+            the first by name.
 
     Raises:
         ValueError: the local address is of another family (S1.17).
     """
-    taking_part = _taking_part(connectors, process=process, local=local, port=port, family=family)
+    taking_part = _taking_part(
+        connectors, process=process, local=local, port=port, family=family, first=first
+    )
     owned = [
         (block, place)
         for place in taking_part
@@ -432,6 +437,7 @@ def _taking_part(
     local: Address | None,
     port: int,
     family: Family,
+    first: str = "",
 ) -> list[int]:
     """Places of the connectors at an endpoint, in the order in which they win ties (S1.16).
 
@@ -444,12 +450,12 @@ def _taking_part(
     if local is not None and local.version != family:
         raise ValueError(f"IPv{family} can't connect to {local}: two address families")
     places = [
-        (min(found), one.name.casefold(), place)
+        (min(found), one.identity != first, one.name.casefold(), place)
         for place, one in enumerate(connectors)
         if one.enabled and one.role == process
         if (found := spots(one.bindings, family, local, port))
     ]
-    return [place for _, _, place in sorted(places)]
+    return [place for *_, place in sorted(places)]
 
 
 def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:

@@ -22,6 +22,8 @@ from mailflow.analysis.places import (
     hidden_connectors,
     places_of,
     processes_at,
+    tie_doubts,
+    ties_at,
 )
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
@@ -33,7 +35,9 @@ from mailflow.repair.contrasts import (
     Block,
     Contrasted,
     lists_compared,
+    matched,
     settings_compared,
+    ties_compared,
 )
 from mailflow.repair.simulation import applied
 from mailflow.snapshot import Snapshot
@@ -110,6 +114,8 @@ def _compare(target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compar
         for block in found.changed:
             rows.add(target, found.place, found, block)
         doubts = dict.fromkeys(() if found.is_same else hidden)
+        if found.is_tied and not found.is_same:
+            doubts |= dict.fromkeys(tie_doubts(before, found.place, *found.processes))
         for process in () if found.is_same else _left(found, after):
             doubts |= dict.fromkeys(doubts_at(target.then, found.place, process))
         first = next(iter(found.processes), None)
@@ -127,7 +133,10 @@ def _contrasted(
     ports = {binding.port for pair in changed for each in pair for binding in each.bindings}
     only_lists = all(replace(old, ranges=new.ranges) == new for old, new in changed)
     for place in places_of((*before, *after), ports):
-        if only_lists:
+        there = tuple({*processes_at(before, place), *processes_at(after, place)})
+        if len(there) == 1 and any(_has_ties(some, place, there[0]) for some in (before, after)):
+            yield ties_compared(before, after, place, there[0], rows.means_something_else)
+        elif only_lists:
             roles = dict.fromkeys(
                 old.role
                 for old, _ in changed
@@ -137,6 +146,10 @@ def _contrasted(
                 yield lists_compared(before, after, place, role)
         else:
             yield settings_compared(before, after, place, rows.means_something_else)
+
+
+def _has_ties(connectors: Sequence[ReceiveConnector], place: Place, process: TransportRole) -> bool:
+    return next(ties_at(connectors, place, process), None) is not None
 
 
 def _left(found: Contrasted, after: Sequence[ReceiveConnector]) -> Sequence[TransportRole]:
@@ -200,7 +213,7 @@ class _Rows:
         names = tuple(each and each.identity for each in (*block.was, None, *block.will))
         for _, address, sender in owners[begin:end]:
             key = (sender.name, address, target.view.name, *names)
-            row = self._reached.get(key) or self._reach(sender, address, target, block)
+            row = self._reached.get(key) or self._reach(sender, address, target, found, block)
             in_use = target.is_reached_at(place, sender, address) and any(
                 way.port == place.port and way.process in found.processes
                 for way in endpoints(sender.server, target.view.server)
@@ -218,7 +231,7 @@ class _Rows:
                     rest,
                     block.was[0],
                     block.will[0],
-                    _effect(block.was, block.will, self._rights),
+                    _effect(block, self._rights, is_tied=found.is_tied),
                 )
             self._moved[where] = replace(moved, places=(*moved.places, place))
 
@@ -231,10 +244,15 @@ class _Rows:
         return tuple(self._moved.values())
 
     def _reach(
-        self, sender: ServerView, address: Address, target: _Target, block: Block
+        self,
+        sender: ServerView,
+        address: Address,
+        target: _Target,
+        found: Contrasted,
+        block: Block,
     ) -> Reached:
-        was, _ = self._can_submit(block.was, sender.downgraded)
-        will, why = self._can_submit(block.will, sender.downgraded)
+        was, _ = self._can_submit(block.was, found, sender.downgraded)
+        will, why = self._can_submit(block.will, found, sender.downgraded)
         return Reached(
             sender.name,
             address,
@@ -248,43 +266,60 @@ class _Rows:
             in_use=False,
         )
 
-    def _can_submit(self, accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
-        key = (*map(id, accepting), downgraded)
+    def _can_submit(
+        self, accepting: Accepting, found: Contrasted, downgraded: bool | None
+    ) -> tuple[State, str]:
+        """Whether an Exchange server can authenticate and submit, and for unknown, why.
+
+        Where two processes claim the endpoint it fails by chance (C9).
+        """
+        if len(accepting) > 1 and not found.is_tied:
+            return "found", ""
+        said = [self._can_submit_on(each, downgraded) for each in accepting]
+        if len({state for state, _ in said}) > 1:
+            names = " and ".join(each.identity for each in accepting if each)
+            return "unknown", f"{names} have equal ranges: which one accepts is not known"
+        return said[0]
+
+    def _can_submit_on(
+        self, connector: ReceiveConnector | None, downgraded: bool | None
+    ) -> tuple[State, str]:
+        """On one connector; at no connector nobody can."""
+        if connector is None:
+            return "found", ""
+        key = (id(connector), downgraded)
         if key not in self._submits:
-            self._submits[key] = _can_submit(accepting, downgraded)
+            # The state depends on settings alone; without its ranges a long list is not walked.
+            said = assess_connector(replace(connector, ranges=()), (), downgraded)
+            self._submits[key] = said.state, said.why
         return self._submits[key]
 
 
-def _can_submit(accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
-    """Whether an Exchange server can authenticate and submit, and for unknown, why.
-
-    At no connector it cannot; where two processes claim the endpoint it fails by chance (C9).
-    """
-    connector = accepting[0]
-    if connector is None or len(accepting) > 1:
-        return "found", ""
-    # The state depends on settings alone; without its ranges a long list is not walked through.
-    said = assess_connector(replace(connector, ranges=()), (), downgraded)
-    return said.state, said.why
-
-
-def _effect(was: Accepting, will: Accepting, rights: Rights) -> Effect:
+def _effect(block: Block, rights: Rights, *, is_tied: bool) -> Effect:
     """What a host gains and loses.
 
-    Where two processes claimed the endpoint, that is what it gains or loses whichever had it.
+    Where two processes claimed the endpoint, that is what it gains or loses whichever had it. In a
+    tie (S1.36) it is what it may gain or lose as well: that is not known.
     """
-    found = [_between(old, new, rights) for old in was for new in will]
+    if is_tied:
+        found = [_between(old, new, rights) for old, new in matched(block.was, block.will)]
+    else:
+        found = [_between(old, new, rights) for old in block.was for new in block.will]
     if len(found) == 1:
         return found[0]
-    may_lose = [{*each.loses, *each.not_known} for each in found]
-    common = set.intersection(*may_lose)
-    return Effect(
-        gains=tuple(name for name in found[0].gains if all(name in each.gains for each in found)),
-        loses=tuple(name for name in found[0].loses if all(name in each.loses for each in found)),
-        not_known=tuple(
-            dict.fromkeys(name for each in found for name in each.not_known if name in common)
-        ),
-    )
+    gained = set.intersection(*(set(each.gains) for each in found))
+    lost = set.intersection(*(set(each.loses) for each in found))
+    if is_tied:
+        perhaps = {name for each in found for name in _named(each)} - gained - lost
+    else:
+        may_lose = ({*each.loses, *each.not_known} for each in found)
+        perhaps = {name for each in found for name in each.not_known}.intersection(*may_lose)
+    order = dict.fromkeys(name for each in found for name in _named(each))
+    return Effect(*(tuple(filter(some.__contains__, order)) for some in (gained, lost, perhaps)))
+
+
+def _named(found: Effect) -> tuple[str, ...]:
+    return (*found.gains, *found.loses, *found.not_known)
 
 
 def _between(old: ReceiveConnector | None, new: ReceiveConnector | None, rights: Rights) -> Effect:

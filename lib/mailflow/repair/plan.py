@@ -403,7 +403,7 @@ def _harms(effect: Effect, *, is_new: bool) -> str:
     if gained and not is_new:
         return f"would gain {joined(gained)}"
     if effect.not_known and not is_new:
-        return f"might lose {joined(effect.not_known)}, which was not read"
+        return f"might gain or lose {joined(effect.not_known)}, which could not be determined"
     return ""
 
 
