@@ -95,3 +95,25 @@ def test_rehearsed_and_retried() -> None:
     """S8.66: -WhatIf at the end; S8.77: the queue with its server."""
     assert commands.rehearsed("Set-ReceiveConnector x") == "Set-ReceiveConnector x -WhatIf"
     assert commands.retry(r"EX10A\1234") == r'Retry-Queue -Identity "EX10A\1234"'
+
+
+@pytest.mark.parametrize(
+    ("line", "known", "filled"),
+    [
+        ("telnet {target} 25", {"target": "EX16A"}, "telnet EX16A 25"),
+        ("telnet {target} 25", {"target": "2001:db8::21"}, "telnet 2001:db8::21 25"),
+        ("telnet {target} 25", {}, "telnet <target> 25"),
+        ("telnet {target} 25", {"target": ""}, "telnet <target> 25"),
+        ("telnet {target} 25", {"target": "-Force"}, 'telnet "-Force" 25'),
+        ("telnet {target} 25", {"target": "$(calc)"}, 'telnet "`$(calc)" 25'),
+        ("telnet {target} 25", {"target": "a\nb"}, "telnet <target> 25"),
+        ('Q "{queue}"', {"queue": r"EX10A\5"}, r'Q "EX10A\5"'),
+        ('Q "{queue}"', {"queue": '"; calc; "'}, 'Q "`"; calc; `""'),
+        ('Q "{queue}"', {}, 'Q "<queue>"'),
+    ],
+)
+def test_braces_are_filled_with_whole_arguments(
+    line: str, known: dict[str, str], filled: str
+) -> None:
+    """Contract, section 9: what is known as one argument, what is not as `<name>`."""
+    assert commands.filled(line, known) == filled

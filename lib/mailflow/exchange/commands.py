@@ -6,6 +6,7 @@ escaped; a name with control or invisible characters gets no command at all.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
@@ -70,3 +71,34 @@ def rehearsed(command: str) -> str:
 def retry(identity: str) -> str:
     """Try a queue again at once; the server is always named (S8.77)."""
     return f"Retry-Queue -Identity {quoted(identity)}"
+
+
+def filled(line: str, known: Mapping[str, str]) -> str:
+    """A line of advice with its braces filled: a plain name as it is, any other one quoted.
+
+    What is not known, or cannot be quoted, stands as `<name>` for the engineer to fill in.
+
+    Args:
+        line: with `{target}` and its like, or `"{queue}"` where the whole argument is quoted.
+        known: names to what they stand for; empty: not known.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        text = known.get(found["name"], "")
+        if _PLAIN.fullmatch(text) and not found["open"]:
+            return text
+        try:
+            return quoted(text) if text else _blank(found)
+        except Unquotable:
+            return _blank(found)
+
+    return _BRACES.sub(value, line)
+
+
+def _blank(found: re.Match[str]) -> str:
+    mark = found["open"] or ""
+    return f"{mark}<{found['name']}>{mark}"
+
+
+_BRACES = re.compile(r'(?P<open>")?\{(?P<name>[a-z_]+)\}(?(open)")')
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
