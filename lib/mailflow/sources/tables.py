@@ -563,7 +563,7 @@ def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
         return None
     short = values.clean(server.strip())
     number = value.properties.get("RowId")
-    if isinstance(number, int) and number > 0:
+    if isinstance(number, int) and not isinstance(number, bool) and number > 0:
         return _QueueName(short, f"{short.partition('.')[0]}\\{number}")
     domain = text_of(row, "NextHopDomain")
     special = {"submission": "Submission", "poison message": "Poison"}
