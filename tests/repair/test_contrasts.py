@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.analysis.places import Place, processes_at, ties_at
-from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import WIDTH
+from mailflow.exchange.connectors import Binding, ReceiveConnector, TransportRole, parse_binding
+from mailflow.exchange.ranges import EVERYTHING, WIDTH, AddressRange
 from mailflow.exchange.selection import select
 from mailflow.repair.contrasts import (
     Block,
@@ -23,6 +24,8 @@ from organisations import Organisation, healthy
 from strategies import BASE, CROWD, servers, to_address
 
 PLACE = Place(4, 25)
+BINDINGS = [(parse_binding("0.0.0.0:25"),), (parse_binding("0.0.0.0:26"),)]
+Ranges = tuple[AddressRange, ...]
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
 
 
@@ -154,6 +157,39 @@ def test_each_connector_of_a_tie_may_be_left_or_come_to(
     assert found.is_tied
     for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
         old, new = possible(before, process, number), possible(after, process, number)
+        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
+        claimed = [
+            tuple(
+                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
+            )
+            for one in mine
+        ]
+        assert claimed == ([(old, new)] if old != new else [])
+
+
+SAME_SIZE = st.integers(0, 4).map(
+    lambda at: AddressRange(4, BASE[4] + 4 * at, BASE[4] + 4 * at + 7)
+)
+LISTS = st.lists(SAME_SIZE | st.just(EVERYTHING[4]), min_size=1, max_size=2).map(tuple)
+
+
+@given(st.lists(st.tuples(LISTS, LISTS | st.none(), st.sampled_from(BINDINGS)), max_size=4))
+def test_lists_that_tie_are_compared_by_all_that_may_accept(
+    lists: list[tuple[Ranges, Ranges | None, tuple[Binding, ...]]],
+) -> None:
+    """S1.36: the quick comparison of lists sees each tie that matters to what changes."""
+    relay = healthy().connector(r"EX16A\Relay")
+    before = [
+        replace(relay, name=f"R{number}", ranges=old, bindings=bound)
+        for number, (old, _, bound) in enumerate(lists)
+    ]
+    after = [
+        replace(one, ranges=new or one.ranges)
+        for one, (_, new, _) in zip(before, lists, strict=True)
+    ]
+    found = lists_compared(before, after, PLACE, FRONT)
+    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
+        old, new = possible(before, FRONT, number), possible(after, FRONT, number)
         mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
         claimed = [
             tuple(

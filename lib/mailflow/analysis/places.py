@@ -107,8 +107,6 @@ def doubts_at(
     A binding that was not read can't claim the place for another process: Exchange would have
     refused it (S1.30).
     """
-    connectors = list(connectors)
-    yield from tie_doubts(connectors, place, process)
     for one in connectors:
         seen = listens(one, place)
         if one.enabled is False or not (seen or not one.bindings_complete):

@@ -9,6 +9,7 @@ from itertools import product
 from mailflow.analysis.places import Place, processes_at, ties_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, AddressRange
+from mailflow.phrases import joined
 
 Accepted = ReceiveConnector | None
 """The connector that accepts a host; None: no connector."""
@@ -58,6 +59,14 @@ class Contrasted:
     is_same: bool
     is_tied: bool = False
 
+    @property
+    def tie_doubts(self) -> Iterator[str]:
+        """The ties that matter to what changes, in words."""
+        for some in (each for block in self.changed for each in (block.was, block.will)):
+            if self.is_tied and len(some) > 1:
+                names = joined(one.identity for one in some if one)
+                yield f"{names} have equal ranges at {self.place}: which one accepts is not known"
+
 
 def lists_compared(
     before: Sequence[ReceiveConnector],
@@ -76,6 +85,8 @@ def lists_compared(
         port=place.port,
         family=place.family,
     )
+    if found.may_tie:
+        return ties_compared(before, after, place, process, lambda *_: False)
     changed = tuple(Block(block, (was,), (will,)) for block, was, will in found.changed)
     return Contrasted(place, (process,), found.blocks, changed, found.is_same)
 
@@ -89,6 +100,8 @@ def settings_compared(
     """An endpoint where anything may have changed: bindings, roles, authentication, lists."""
     was, will = processes_at(before, place), processes_at(after, place)
     processes = tuple(dict.fromkeys((*will, *was)))
+    if len(processes) == 1 and _tied(before, after, place, *processes):
+        return ties_compared(before, after, place, *processes, differ)
     maps = [_winners(before, place, process) for process in was or (None,)]
     cut = len(maps)
     maps += [_winners(after, place, process) for process in will or (None,)]
@@ -113,8 +126,7 @@ def ties_compared(
 
     One map for each of them as the one that wins its ties.
     """
-    pairs = (*ties_at(before, place, process), *ties_at(after, place, process))
-    names = sorted({name for pair in pairs for name in pair})
+    names = _tied(before, after, place, process) or [""]
     maps = [_winners(some, place, process, name) for some in (before, after) for name in names]
     blocks = 0
     changed: list[Block] = []
@@ -124,6 +136,17 @@ def ties_compared(
         if _may_differ(old, new, differ):
             _append(changed, Block(found, old, new))
     return Contrasted(place, (process,), blocks, tuple(changed), is_same=not changed, is_tied=True)
+
+
+def _tied(
+    before: Sequence[ReceiveConnector],
+    after: Sequence[ReceiveConnector],
+    place: Place,
+    process: TransportRole,
+) -> list[str]:
+    """Identities of the connectors that are in a tie, before or after."""
+    pairs = (*ties_at(before, place, process), *ties_at(after, place, process))
+    return sorted({name for pair in pairs for name in pair})
 
 
 def _once(winners: Iterable[ReceiveConnector | None]) -> Accepting:

@@ -22,8 +22,6 @@ from mailflow.analysis.places import (
     hidden_connectors,
     places_of,
     processes_at,
-    tie_doubts,
-    ties_at,
 )
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
@@ -37,7 +35,6 @@ from mailflow.repair.contrasts import (
     lists_compared,
     matched,
     settings_compared,
-    ties_compared,
 )
 from mailflow.repair.simulation import applied
 from mailflow.snapshot import Snapshot
@@ -114,8 +111,7 @@ def _compare(target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compar
         for block in found.changed:
             rows.add(target, found.place, found, block)
         doubts = dict.fromkeys(() if found.is_same else hidden)
-        if found.is_tied and not found.is_same:
-            doubts |= dict.fromkeys(tie_doubts(before, found.place, *found.processes))
+        doubts |= dict.fromkeys(found.tie_doubts)
         for process in () if found.is_same else _left(found, after):
             doubts |= dict.fromkeys(doubts_at(target.then, found.place, process))
         first = next(iter(found.processes), None)
@@ -133,10 +129,7 @@ def _contrasted(
     ports = {binding.port for pair in changed for each in pair for binding in each.bindings}
     only_lists = all(replace(old, ranges=new.ranges) == new for old, new in changed)
     for place in places_of((*before, *after), ports):
-        there = tuple({*processes_at(before, place), *processes_at(after, place)})
-        if len(there) == 1 and any(_has_ties(some, place, there[0]) for some in (before, after)):
-            yield ties_compared(before, after, place, there[0], rows.means_something_else)
-        elif only_lists:
+        if only_lists:
             roles = dict.fromkeys(
                 old.role
                 for old, _ in changed
@@ -146,10 +139,6 @@ def _contrasted(
                 yield lists_compared(before, after, place, role)
         else:
             yield settings_compared(before, after, place, rows.means_something_else)
-
-
-def _has_ties(connectors: Sequence[ReceiveConnector], place: Place, process: TransportRole) -> bool:
-    return next(ties_at(connectors, place, process), None) is not None
 
 
 def _left(found: Contrasted, after: Sequence[ReceiveConnector]) -> Sequence[TransportRole]:

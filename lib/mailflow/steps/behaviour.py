@@ -22,6 +22,7 @@ from mailflow.analysis.places import (
     hidden_servers,
     places_of,
     processes_at,
+    tie_doubts,
 )
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, AddressRange
@@ -120,7 +121,12 @@ class _Sides:
         for connectors in sides:
             roles = processes_at(connectors, place)
             process = roles[0] if roles else TransportRole.FrontendTransport
-            doubts = dict.fromkeys(doubts_at(connectors, place, process))
+            doubts = dict.fromkeys(
+                (
+                    *tie_doubts(connectors, place, process),
+                    *doubts_at(connectors, place, process),
+                )
+            )
             doubtful |= bool(doubts)
             self.doubts |= doubts
             maps.append(
