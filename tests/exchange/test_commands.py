@@ -117,3 +117,22 @@ def test_braces_are_filled_with_whole_arguments(
 ) -> None:
     """Contract, section 9: what is known as one argument, what is not as `<name>`."""
     assert commands.filled(line, known) == filled
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "command"),
+    [
+        ("Get-Queue -Server EX10A", "", "Get-Queue -Server EX10A"),
+        ("Get-TransportAgent", "", "Get-TransportAgent"),
+        ("On both servers: w32tm /query /status", "On both servers:", "w32tm /query /status"),
+        ("$Limit = -1; Get-Queue", "", "$Limit = -1; Get-Queue"),
+        ("mailflow which SOURCE", "", "mailflow which SOURCE"),
+        ("Get-Queue shows it.", "Get-Queue shows it.", ""),
+        ('Resume-Queue -Identity "EX10A\\7"', 'Resume-Queue -Identity "EX10A\\7"', ""),
+        ("Read the log: it tells.", "Read the log: it tells.", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_command_stands_on_a_line_of_its_own(line: str, words: str, command: str) -> None:
+    """What only reads can be pasted; a sentence, and what changes something, is words."""
+    assert commands.split(line) == (words, command)

@@ -19,7 +19,7 @@ from mailflow.checks.check import (
 )
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import Family
-from mailflow.phrases import joined
+from mailflow.phrases import capital, joined
 
 CARD = Card(
     id="connector-never-answers",
@@ -47,7 +47,7 @@ def find(whole: WholeMap) -> Iterator[Finding]:
             words = Words(
                 f"Could not determine whether {one.name} on {one.server} accepts any host: "
                 f"{doubt}.",
-                f"{doubt[:1].upper()}{doubt[1:]}. Export it in full, then rerun:\n"
+                f"{capital(doubt)}. Export it in full, then rerun:\n"
                 f"{Missing(one.server, CONNECTORS).command}",
             )
         else:

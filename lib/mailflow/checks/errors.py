@@ -180,7 +180,7 @@ CARDS = (
         confirm=(
             (
                 "Was a connector changed after the queue's last try (LastRetryTime)? Then its "
-                "error is older than the change: Retry-Queue, and look again."
+                "error is older than the change: retry the queue, then export again."
             ),
             PROBE,
             (

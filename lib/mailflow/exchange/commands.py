@@ -95,10 +95,28 @@ def filled(line: str, known: Mapping[str, str]) -> str:
     return _BRACES.sub(value, line)
 
 
+def split(line: str) -> tuple[str, str]:
+    """A line of advice as words and the command behind them, either of which may be empty.
+
+    `On both servers: w32tm /query /status`. A sentence that only names a cmdlet is words, and so is
+    what changes something: that is pasted from the repair alone.
+    """
+    words, colon, rest = line.rpartition(": ")
+    if _COMMAND.match(line) and not line.endswith("."):
+        return "", line
+    if colon and _COMMAND.match(rest) and not rest.endswith("."):
+        return f"{words}:", rest
+    return line, ""
+
+
 def _blank(found: re.Match[str]) -> str:
     mark = found["open"] or ""
     return f"{mark}<{found['name']}>{mark}"
 
 
+_COMMAND = re.compile(
+    r"(?:\$[A-Za-z]+ = |(?:Get|Resolve|Test)-[A-Z][A-Za-z]+(?: |$)"
+    r"|(?:mailflow|netstat|nltest|nslookup|setspn|w32tm) )"
+)
 _BRACES = re.compile(r'(?P<open>")?\{(?P<name>[a-z_]+)\}(?(open)")')
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")

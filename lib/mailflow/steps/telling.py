@@ -8,7 +8,7 @@ from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
-from mailflow.phrases import either, joined
+from mailflow.phrases import capital, either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.verdict import Changed, FindingRecord, NextStep, Verdict
@@ -96,7 +96,7 @@ def next_steps(
     for each in findings:
         refused = each.check.step is not None and plan.refused
         if each.state == "found" and not refused and not _edits(each, plan):
-            steps += map(NextStep, each.check.advise(each).splitlines())
+            steps += _lines(each.check.advise(each))
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
     for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
@@ -105,8 +105,7 @@ def next_steps(
     for each in waiting:
         is_settled = each.connector is not None and each.connector.identity in settled
         if not is_settled and not any(path.missing for path in each.paths):
-            lines = (each.check.advise(each) or reading_of([each])).splitlines()
-            steps += map(NextStep, lines)
+            steps += _lines(each.check.advise(each) or reading_of([each]))
     asked = {each.cmdlet for each in missing}
     named = {line for each in steps for line in (each.text, each.command) if line}
     rest = [each for each in map(missing_of, lacking) if each.cmdlet not in asked]
@@ -116,13 +115,18 @@ def next_steps(
     return tuple(dict.fromkeys(steps))
 
 
+def _lines(advice: str) -> Iterator[NextStep]:
+    for line in advice.splitlines():
+        yield NextStep(*commands.split(line))
+
+
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
         families = dict.fromkeys(each.reason for each in missing if "IPv" in each.reason)
         if families:
             said = joined(families, most=3)
-            text = f"{said[:1].upper()}{said[1:]}. If there is one, add it to addresses.csv:"
+            text = f"{capital(said)}. If there is one, add it to addresses.csv:"
             yield NextStep(text, "server,address")
         else:
             whom = either(servers)
@@ -141,7 +145,7 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
         said = f"{joined(servers)}: {said}"
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
     end = " Export in full, then rerun:" if command else ""
-    yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)
+    yield NextStep(f"{capital(said)}.{end}", command)
 
 
 def _edits(finding: Finding, plan: Repair) -> tuple[Edit, ...]:
