@@ -26,6 +26,14 @@ def visible(text: str) -> str:
     return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
 
 
+def one_line(text: str) -> str:
+    """A text from outside on one line, with all that is not shown as itself written out.
+
+    A line feed in a name must not begin a line that looks like another one, or a second command.
+    """
+    return visible(text).replace("\n", "\\x0a")
+
+
 def width(text: str) -> int:
     """How many terminal cells a line takes: two for wide characters, none for combining ones."""
     if text.isascii():

@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 _SPECIAL = str.maketrans({character: f"`{character}" for character in '`$"\u201c\u201d\u201e'})
 
 
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
 class Unquotable(ValueError):  # noqa: N818 - it says what the name is
     """A name that cannot stand in a command that people paste."""
 
@@ -21,9 +24,10 @@ def quoted(text: str) -> str:
     """A PowerShell string in double quotes that means exactly this text.
 
     Raises:
-        Unquotable: it holds control, format or line-breaking characters.
+        Unquotable: it holds a character that is not seen as itself: control, format, line break,
+            private use, or none at all.
     """
-    if any(unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp", "Cs"} for one in text):
+    if any(unicodedata.category(one) in _HIDDEN for one in text):
         raise Unquotable(f"{text!r} cannot be quoted safely")
     return f'"{text.translate(_SPECIAL)}"'
 

@@ -28,6 +28,7 @@ from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Read, ServerAddress, Snapshot, TransportSettings, Unread
 from mailflow.sources import values
 from mailflow.sources.completeness import Seen, gaps
+from mailflow.sources.foreign import admitted, is_server
 from mailflow.sources.names import Names, connector_name, server_name, text_of
 from mailflow.sources.row import Complex, Reading, Row, Value
 from mailflow.sources.side_tables import component_states, connector_rights
@@ -63,6 +64,7 @@ def assemble(
         inputs: SHA-256 of each input by name.
         reads: how each server was read, where a live organisation was.
     """
+    reading = admitted(reading)
     names = Names()
     drafts = {
         SERVERS: _drafts(reading, SERVERS, lambda row: _server_draft(row, names)),
@@ -545,7 +547,7 @@ def _queue_name(row: Row) -> _QueueName | None:
         lost = isinstance(value, Complex) and value.text is None
         printed = "" if lost else text_of(row, name)
         server, slash, rest = printed.partition("\\")
-        if slash and server.strip() and rest.strip():
+        if slash and is_server(server.strip()) and rest.strip():
             return _QueueName(server.strip(), printed)
         if printed and not slash and (row.computer or row.named_server):
             at = (row.named_server or row.computer).partition(".")[0]
@@ -559,9 +561,11 @@ def _queue_name(row: Row) -> _QueueName | None:
 
 def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
     server = value.properties.get("Server")
-    if not isinstance(server, str) or not server.strip():
+    if not isinstance(server, str):
         return None
-    short = values.clean(server.strip())
+    short = server.strip()
+    if not is_server(short):
+        return None
     number = value.properties.get("RowId")
     if isinstance(number, int) and not isinstance(number, bool) and number > 0:
         return _QueueName(short, f"{short.partition('.')[0]}\\{number}")
