@@ -5,7 +5,7 @@ It stands beside the way through the cmdlets, so that tests of what moves the ma
 
 from __future__ import annotations
 
-from mailflow.analysis.servers import ADAPTERS
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.lab.organisation import LabQueue, LabServer
 from mailflow.lab.practice import Practice
