@@ -19,6 +19,7 @@ from mailflow.exchange.ranges import RangeError, parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
+from mailflow.sources.captures.ipconfig import IPCONFIG
 from mailflow.sources.names import Names, text_of
 from mailflow.sources.row import Reading, Row, Value
 from mailflow.sources.values import UnreadableError
@@ -26,7 +27,6 @@ from mailflow.sources.values import UnreadableError
 ADAPTERS = "Get-NetworkConnectionInfo"
 ADDRESSES_CSV = "addresses.csv"  # stands in place of a cmdlet in its rows
 DNS = "DNS"  # the same, for addresses that a name resolved to
-IPCONFIG = "ipconfig /all"  # the same
 WMI = "Win32_NetworkAdapterConfiguration"  # the same, for the class that holds adapters
 ADDRESSES = "addresses"  # in `what`: all of these
 
@@ -226,9 +226,6 @@ def _is_usable(text: str) -> bool:
 
 # -- What tells about an adapter -------------------------------------------------------------------
 
-_STANDS_FOR_NONE = ipaddress.IPv6Network("fec0:0:0:ffff::/64")
-"""What Windows shows as DNS servers over IPv6 where none is configured."""
-
 
 def _lists(row: Row, *properties: str) -> bool | None:
     """Whether an adapter has an address in one of these properties; None: not known."""
@@ -242,7 +239,7 @@ def _lists(row: Row, *properties: str) -> bool | None:
         read = values.addresses(value)
     except UnreadableError as error:
         return True if error.visible else None
-    return any(ipaddress.ip_address(one) not in _STANDS_FOR_NONE for one in read)
+    return any(ipaddress.ip_address(one) not in values.NO_DNS_SERVERS for one in read)
 
 
 def _truth(row: Row, name: str) -> bool | None:
