@@ -19,6 +19,7 @@ from mailflow.exchange.ranges import RangeError, parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
+from mailflow.sources.captures.csvfile import SIGNS
 from mailflow.sources.captures.ipconfig import IPCONFIG
 from mailflow.sources.names import Names, text_of
 from mailflow.sources.row import Reading, Row, Value
@@ -170,19 +171,18 @@ def _take(
     found: Addresses, row: Row, server: str, name: str, source: str, *, is_server: bool = True
 ) -> None:
     """The addresses of a row, and what it says about their adapter."""
+    signs = (
+        _lists(row, "DnsServers", "DNSServerSearchOrder"),
+        _lists(row, "DefaultIPGateway"),
+        _truth(row, "FullDNSRegistrationEnabled"),
+    )
+    if source == ADDRESSES_CSV:
+        dns, gateway, registers = SIGNS
+        signs = (_truth(row, dns), _truth(row, gateway), _truth(row, registers))
     for address in _each_address(row, server, row.values.get(name), found.unread):
         if is_server:
             found.names[server] = None
-        found.add(
-            ServerAddress(
-                server,
-                address,
-                source,
-                has_dns_servers=_lists(row, "DnsServers", "DNSServerSearchOrder"),
-                has_gateway=_lists(row, "DefaultIPGateway"),
-                registers_in_dns=_truth(row, "FullDNSRegistrationEnabled"),
-            )
-        )
+        found.add(ServerAddress(server, address, source, *signs))
 
 
 def _owners(adapters: Iterable[Row]) -> dict[str, str]:

@@ -82,6 +82,14 @@ PROPERTIES: Mapping[str, Mapping[str, ValueKind]] = {
         "AdapterGuid": ValueKind.TEXT,
         "MacAddress": ValueKind.TEXT,
     },
+    # No cmdlet of Exchange's: the class that holds adapters, by Get-WmiObject or Get-CimInstance.
+    "Win32_NetworkAdapterConfiguration": {
+        "DNSHostName": ValueKind.TEXT,
+        "IPAddress": ValueKind.LIST,
+        "DefaultIPGateway": ValueKind.LIST,
+        "DNSServerSearchOrder": ValueKind.LIST,
+        "FullDNSRegistrationEnabled": ValueKind.BOOLEAN,
+    },
     "Get-ServerComponentState": {
         "Identity": ValueKind.TEXT,
         "ServerFqdn": ValueKind.TEXT,
@@ -125,7 +133,11 @@ _BY_TYPE = {
 }
 
 # Types that say nothing about their maker: what Select-Object or a script puts together.
-_SHAPELESS = {"pscustomobject", "psobject", "object", "hashtable", "ordereddictionary"}
+# WMI and CIM have one type for all classes.
+_SHAPELESS = {
+    *("pscustomobject", "psobject", "object", "hashtable", "ordereddictionary"),
+    *("managementobject", "ciminstance"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +213,10 @@ _OURS = (
         "Get-NetworkConnectionInfo",
         alone=_set("IPAddresses AdapterGuid"),
         never=_set("VMName SwitchName InterfaceIndex"),
+    ),
+    _Signs(
+        "Win32_NetworkAdapterConfiguration",
+        alone=_set("DNSServerSearchOrder FullDNSRegistrationEnabled DefaultIPGateway"),
     ),
     _Signs("Get-ServerComponentState", together=(_set("Component State"),)),
     _Signs("Get-ADPermission", alone=_set("ExtendedRights"), never=_set("Trustee")),
