@@ -133,11 +133,10 @@ _BY_TYPE = {
 }
 
 # Types that say nothing about their maker: what Select-Object or a script puts together.
-# WMI and CIM have one type for all classes.
-_SHAPELESS = {
-    *("pscustomobject", "psobject", "object", "hashtable", "ordereddictionary"),
-    *("managementobject", "ciminstance"),
-}
+_SHAPELESS = {"pscustomobject", "psobject", "object", "hashtable", "ordereddictionary"}
+
+# WMI and CIM have one type for all classes, of which one is read.
+_OF_WINDOWS = {"managementobject", "ciminstance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +251,13 @@ def cmdlet_of(type_names: Sequence[str], properties: Collection[str]) -> str | N
     nothing: None, never a guess.
     """
     kind = _kind(type_names)
-    if kind is not None:
+    if kind is not None and kind not in _OF_WINDOWS:
         cmdlet = _BY_TYPE.get(kind)
         return cmdlet if cmdlet in PROPERTIES else None
     names = frozenset(name.strip().casefold() for name in properties)
     found = [signs.cmdlet for signs in _OURS if signs.fit(names)]
+    if kind is not None and found != ["Win32_NetworkAdapterConfiguration"]:
+        return None
     return found[0] if len(found) == 1 else None
 
 
