@@ -45,7 +45,7 @@ def snapshot(transport: Transport, origin: str = "") -> Snapshot:
         taken=now,
         servers=tuple(one.exchange for one in org.servers),
         addresses=tuple(
-            ServerAddress(one.name, address, ADAPTERS)
+            ServerAddress(one.name, address, ADAPTERS, has_dns_servers=True)
             for one in org.servers
             if one not in away
             for address in one.addresses
