@@ -275,7 +275,7 @@ def _captures(path: Path, source: str) -> Snapshot:
             come from two organizations.
     """
     from mailflow.sources.captures.files import read_source
-    from mailflow.sources.forests import refuse_two_organizations
+    from mailflow.sources.forests import may_be_two, refuse_two_organizations
     from mailflow.sources.tables import assemble
 
     if not _exists(path):
@@ -286,7 +286,8 @@ def _captures(path: Path, source: str) -> Snapshot:
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     if found.snapshot is None:
-        return assemble(found.reading, origin=source, inputs=found.inputs)
+        org = assemble(found.reading, origin=source, inputs=found.inputs)
+        return replace(org, unread=(*org.unread, *may_be_two(org.servers)))
     if found.reading.rows:
         raise InputError(
             f"{source}: holds a snapshot ({found.snapshot_place}) and captures "

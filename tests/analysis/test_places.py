@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.analysis.analysis import analyze, connectors_of
 from mailflow.analysis.places import (
     Place,
@@ -19,7 +20,7 @@ from mailflow.analysis.places import (
     reachable,
     tie_doubts,
 )
-from mailflow.analysis.servers import ADAPTERS, ServerView
+from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import parse_address
 from mailflow.snapshot import ServerAddress, Snapshot, Unread

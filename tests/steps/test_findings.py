@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailflow.analysis.servers import ADAPTERS
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread

@@ -73,7 +73,7 @@ def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Findin
     Found where its adapters were read; other lists of addresses may lack one.
     """
     local = [address_of(each.family, each.address) for each in one.bindings]
-    if not one.bindings_complete or not view.addresses or not local:
+    if not one.bindings_complete or view.lacks_addresses or not view.addresses or not local:
         return
     if any(each.is_wildcard for each in one.bindings) or set(local) & set(view.addresses):
         return

@@ -21,6 +21,7 @@ from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Unread
 from mailflow.sources import tables
+from mailflow.sources.addresses import ADAPTERS, DNS
 from mailflow.sources.at_once import Late, at_once
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import with_remedy
@@ -152,7 +153,7 @@ def calls_for(server: Server) -> list[Call]:
         calls.append(Call(STATES, {"Identity": name}))
     if server.has_hub is not False:
         calls.append(Call(tables.QUEUES, {"Server": name, "ResultSize": "Unlimited"}))
-    calls.append(Call(tables.ADAPTERS, {"Identity": name}))
+    calls.append(Call(ADAPTERS, {"Identity": name}))
     return calls
 
 
@@ -475,14 +476,12 @@ class _Collection:
                 self._unread(server, what, f"{call.cmdlet} was cut: {_one_line(text)}")
 
     def _take_addresses(self, server: Server, addresses: Iterable[str]) -> None:
-        rows = self._found.reading.of(tables.DNS)
+        rows = self._found.reading.of(DNS)
         known = {row.values["address"] for row in rows if row.named_server == server.name}
         for address in (one for one in addresses if one not in known):
             values = {"server": server.name, "address": address}
             place = f"DNS, {server.fqdn}"
-            self._found.reading.rows.append(
-                Row(tables.DNS, values, place, named_server=server.name)
-            )
+            self._found.reading.rows.append(Row(DNS, values, place, named_server=server.name))
 
     def _unread(self, server: str, what: str, why: str) -> None:
         self._found.reading.unread.append(Unread(server, what, why))

@@ -239,9 +239,11 @@ def _answered(paths: Iterable[MailPath]) -> str:
 def _addresses(
     before: Snapshot, after: Snapshot, pairs: Iterable[tuple[Server, Server]]
 ) -> Iterator[OwnAddresses]:
+    """What differs, but for a server of which errors alone name addresses: it may have others."""
     for server, same in pairs:
+        lack = analyze(before).of(server).lacks_addresses or analyze(after).of(same).lacks_addresses
         old, new = addresses_of(before, server), addresses_of(after, same)
-        if old and new and set(old) != set(new):
+        if old and new and set(old) != set(new) and not lack:
             yield OwnAddresses(server.name, _but(old, new), _but(new, old))
 
 
