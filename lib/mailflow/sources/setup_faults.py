@@ -236,6 +236,13 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The server refuses messages that are not encrypted.",
             "Use winrm:// (HTTPS), or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
         ),
+        "answer-in-the-clear": SetupCause(
+            "protocol",
+            "An encrypted request got an answer in the clear; none of it was read, because anybody on "
+            "the way can have given it.",
+            "Use winrm:// (HTTPS). Over HTTP, find what answers in the server's place (proxy, load "
+            "balancer, another host at this address), or try again if WinRM has just restarted.",
+        ),
         "log-on-lost": SetupCause(
             "log-on",
             "The server did not accept the log-on any more in the middle of the work.",
@@ -356,7 +363,16 @@ def classify(
 
 def is_lost(one: Fault) -> bool:
     """Whether the answer was lost on its way, so that asking again in a new shell may help."""
-    return one.id in {"dropped", "silent", "garbage", "cut-answer", "shell-gone", "log-on-lost"}
+    return one.id in _LOST
+
+
+_LOST = frozenset(
+    {
+        *("answer-in-the-clear", "cut-answer", "dropped", "garbage", "log-on-lost", "shell-gone"),
+        "silent",
+    }
+)
+"""A server whose connection broke answers a request on a new one with 401, in the clear."""
 
 
 # -- Parts of `classify`, each None where it does not know -----------------------------------------
@@ -575,6 +591,9 @@ def _of_http(chain: list[BaseException], names: set[str]) -> Fault | None:
         return fault(by_code.get(code, "not-winrm"), f"HTTP {code}")
     if "TooManyRedirects" in names:
         return fault("not-winrm", "it redirects to another address")
+    if "InTheClearError" in names:
+        one = next(one for one in chain if type(one).__name__ == "InTheClearError")
+        return fault("answer-in-the-clear", str(one))
     if "UnencryptedError" in names:
         return fault("unencrypted-refused")
     return None
