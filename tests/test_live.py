@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -241,6 +242,79 @@ def test_credssp(monkeypatch: pytest.MonkeyPatch) -> None:
         org = read_by(served, replace(served.options, auth="credssp"))
 
     assert told(org) == told(open_source("demo:article"))
+
+
+FOREIGN = "ex10a.evil-contoso.example"
+
+
+def a_foreign_server(begun: Practice) -> None:
+    """One of the servers has a name outside of the domain, and a cause that others show too."""
+    server = begun.organisation.server("EX10A")
+    assert server is not None
+    server.exchange = replace(server.exchange, fqdn=FOREIGN)
+
+
+def test_a_host_outside_the_domain_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a connection, wherever `--resolve` leads; it is missing data with the option."""
+    begun = Practice.begin("article")
+    a_foreign_server(begun)
+    with serve(begun) as served, socket.create_server(("127.0.9.1", 0)) as foreign:
+        foreign.settimeout(0)
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        others = [one for one in served.options.resolve if FOREIGN not in one]
+        lure = f"{FOREIGN}=127.0.9.1:{foreign.getsockname()[1]}"
+        options = replace(served.options, resolve=(*others, lure))
+        org = open_source(served.source, live=options, tell=lambda _: None)
+        with pytest.raises(BlockingIOError):
+            foreign.accept()
+
+    unread = {one.what: one.why for one in org.unread if one.server == "EX10A"}
+    assert set(unread) >= {"Get-ReceiveConnector", "Get-Queue", "Get-TransportService"}
+    rows = [unread[what] for what in ("Get-ReceiveConnector", "Get-Queue", "Get-TransportService")]
+    assert all("add --trust evil-contoso.example" in why for why in rows)
+    assert {one.server for one in org.unread} == {"EX10A"}
+
+
+def test_a_host_that_is_trusted_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--trust` the same organization is read whole."""
+    begun = Practice.begin("article")
+    a_foreign_server(begun)
+    with serve(begun) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        org = read_by(served, replace(served.options, trust=("evil-contoso.example",)))
+
+    assert [one.fqdn for one in org.servers if one.name == "EX10A"] == [FOREIGN]
+
+
+def test_a_short_name_counts_with_the_domain_it_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the entry server, whose full name nobody typed."""
+    with serve(Practice.begin("article")) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        scheme, _, rest = served.source.partition("://")
+        short = f"{scheme}://{rest.partition('.')[0]}:{served.port}"
+        org = open_source(short, live=served.options, tell=lambda _: None)
+
+    assert org.unread == ()
+    assert {one.outcome for one in org.reads} == {"ok"}
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp"])
+def test_answers_in_the_clear_are_no_reading(monkeypatch: pytest.MonkeyPatch, auth: str) -> None:
+    """S8.80: no row comes of them, and no clean bill."""
+    with serve(Practice.begin("healthy")) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        for one in served.all:
+            one.faults.add("answer-in-the-clear")
+        options = replace(served.options, auth=auth)
+        org = open_source(served.source, live=options, tell=lambda _: None)
+
+    assert org.servers == ()
+    assert findings(org).verdict == "unknown"
+    assert all("answer in the clear" in one.why for one in org.unread)
 
 
 def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ def _read_through(
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
-    plan = Plan(resolver=dns, unresolved=tuple(way.resolve))
+    plan = Plan(way.seconds, way.each, resolver=dns, unresolved=tuple(way.resolve))
     org = _collected(source, doors, host, tell, plan)
     if not org.servers:
         _answers.clear()  # it may have been a wrong password: ask again
@@ -218,7 +218,7 @@ def live_doors(
 
     where = live_source(source)
     options = (live or LiveOptions()).over(LiveOptions.from_environment(os.environ))
-    way = target(options, scheme=where.scheme, port=where.port, ask=asking())
+    way = target(options, scheme=where.scheme, port=where.port, entry=where.host, ask=asking())
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 

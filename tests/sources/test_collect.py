@@ -159,6 +159,16 @@ def asked_of(org: Organisation, server: str) -> list[str]:
 UNREACHABLE = fault("port-silent")
 
 
+class WaryOrganisation(Organisation):
+    """Doors that keep some hosts out."""
+
+    introduced: str = ""
+
+    def entered(self, fqdn: str) -> None:
+        """As doors that look at domains."""
+        self.introduced = fqdn
+
+
 # -- Which calls -----------------------------------------------------------------------------------
 
 
@@ -617,3 +627,19 @@ def test_the_practice_organisation_is_read_whole() -> None:
     assert snapshot.unread == ()
     assert {one.name for one in snapshot.servers} == {"EX10A", "EX10B", "EX16A", "EX16B"}
     assert states(again)["EX10B"][1] == "through EX16A"
+
+
+@pytest.mark.parametrize("identity", ["host-not-trusted", "no-host-name"])
+def test_a_host_that_gets_no_credentials_is_asked_about_nowhere(identity: str) -> None:
+    """Its name goes to no other server either; the rows say which option lets it be read."""
+    why = fault(identity, "x")
+    org = WaryOrganisation(["EX10A", "EX16A"], closed={"EX10A": why})
+    found = read(org)
+
+    assert org.introduced == full("EX16A")
+    assert asked_of(org, "EX10A") == []
+    assert not any("EX10A" in str(call.parameters) for _, call in org.asked)
+    assert states(found)["EX10A"] == ("failed", "")
+    rows = [one for one in found.reading.unread if one.server == "EX10A"]
+    assert {one.what for one in rows} >= {"Get-Queue", "Get-ReceiveConnector"}
+    assert all(("--trust" in one.why) == (identity == "host-not-trusted") for one in rows)

@@ -80,6 +80,7 @@ def practice() -> Iterator[tuple[Endpoints, Target]]:
             user="CONTOSO\\engineer",
             password=endpoints.env[VARIABLE],
             ca=str(endpoints.ca),
+            trust=("contoso.example",),
             resolve=resolve,
         )
         yield endpoints, target

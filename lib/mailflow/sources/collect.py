@@ -24,7 +24,8 @@ from mailflow.sources import tables
 from mailflow.sources.at_once import Late, at_once
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import with_remedy
-from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, TwoWays
+from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, TwoWays, Wary
+from mailflow.sources.trust import WITHHELD
 
 PERMISSIONS = "Get-ADPermission"
 STATES = "Get-ServerComponentState"
@@ -167,6 +168,13 @@ def door(doors: Doors, server: Server, first: str) -> str:
     return name
 
 
+def introduce(doors: Doors, servers: Iterable[Server], first: str) -> None:
+    """Tell doors that look at domains the full name of the server to enter at."""
+    entered = next((one.fqdn for one in servers if one.is_named(first)), "")
+    if entered and isinstance(doors, Wary):
+        doors.entered(entered)
+
+
 def has_transport(server: Server) -> bool:
     """Whether a server takes part in mail flow, or may (S8.54: the list holds others as well)."""
     return bool(server.is_edge) or not (server.has_hub is False and server.has_frontend is False)
@@ -239,6 +247,7 @@ class _Collection:
 
     def run(self) -> Collected:
         servers = self._name_servers()
+        introduce(self._doors, servers, self._first)
         asked = [one for one in servers if has_transport(one) and not self._is_apart(one)]
         self._skip(one for one in servers if has_transport(one) and self._is_apart(one))
         newest = self._newer_than_first(servers)
@@ -396,7 +405,9 @@ class _Collection:
         jobs: dict[str, Callable[[float], _Turn]] = {}
         faults = {server.name: (server, why) for server, why in lost}
         for server, why in lost:
-            if newest is None or time.monotonic() >= self._until:
+            if why.id in WITHHELD:  # its name is used nowhere, also not by another server
+                self._lose(server, why, _NOT_TRIED)
+            elif newest is None or time.monotonic() >= self._until:
                 self._lose(
                     server,
                     why,

@@ -112,6 +112,17 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The server closed the shell before the answer was complete.",
             "Check whether WinRM was restarted, or its memory quota for shells is too small.",
         ),
+        # -- whom the credentials are for ----------------------------------------------------------
+        "host-not-trusted": SetupCause(
+            "refused",
+            "This host is outside the domain of the server to enter at, so it gets no credentials.",
+            "`--trust SUFFIX` takes a domain, the full name of a host, or an address.",
+        ),
+        "no-host-name": SetupCause(
+            "refused",
+            "The list of servers gives a name that no host can have; nothing connects to it.",
+            "Check what the server to enter at answers (`Get-ExchangeServer | Format-List Fqdn`).",
+        ),
         # -- TLS -----------------------------------------------------------------------------------
         "not-tls": SetupCause(
             "tls",
@@ -238,8 +249,8 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "answer-in-the-clear": SetupCause(
             "protocol",
-            "An encrypted request got an answer in the clear; none of it was read, because anybody on "
-            "the way can have given it.",
+            "An encrypted request got an answer in the clear; none of it was read, because anybody "
+            "on the way can have given it.",
             "Use winrm:// (HTTPS). Over HTTP, find what answers in the server's place (proxy, load "
             "balancer, another host at this address), or try again if WinRM has just restarted.",
         ),
