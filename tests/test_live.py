@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from mailflow.lab import kdc, scenarios
@@ -103,6 +104,75 @@ def test_run_on_a_live_organisation(tmp_path: Path, *, https: bool) -> None:
     everything = b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())
     said = (done.stdout + done.stderr + shown.stdout + shown.stderr).encode()
     assert reach.env[PASSWORD].encode() not in everything + said
+
+
+CANARY = "cAnary-5ecret-of-this-run"
+DRIVER = """
+import sys
+from pathlib import Path
+from mailflow import cli, runs
+runs._HOMES = (Path({home!r}),)
+cli.main(sys.argv[1:])
+"""
+SHOWS_ITSELF = """
+import os, pathlib, subprocess, sys
+print(org.origin)
+pathlib.Path("started-with").write_bytes(pathlib.Path("/proc/self/environ").read_bytes())
+pathlib.Path("holds").write_text(repr(dict(os.environ)))
+child = [sys.executable, "-c", "import os; print(dict(os.environ))"]
+pathlib.Path("inherited").write_bytes(subprocess.run(child, capture_output=True).stdout)
+"""
+LOGS_ON = """
+from mailflow.opening import live_organisation
+for _ in range(2):
+    assert live_organisation(source).collect(print).servers
+"""
+
+
+def with_runbook(home: Path, name: str, *further: str) -> list[str]:
+    """The command that runs a runbook of these cells behind one that opens the source."""
+    cells = [
+        'source: str = ""\napply: bool = False\nconfirmed: list = []',
+        "import mailflow\norg = mailflow.open(source)",
+        *further,
+        "mailflow.conclude(mailflow.findings(org))",
+    ]
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    document.metadata["language_info"] = {"name": "python"}
+    document.cells[0].metadata["tags"] = ["parameters"]
+    (home / f"{name}.ipynb").write_text(nbformat.writes(document), encoding="utf-8")
+    return [sys.executable, "-c", DRIVER.format(home=str(home)), "run", name]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("applies", [False, True])
+def test_a_kernel_gets_no_secret_that_it_does_not_need(tmp_path: Path, *, applies: bool) -> None:
+    """Whoever only reads gets none at all; whoever changes something takes it out of reach."""
+    begun = Practice.begin("article")
+    name, cells = ("fix_and_verify", [SHOWS_ITSELF, LOGS_ON]) if applies else ("x", [SHOWS_ITSELF])
+    command = with_runbook(tmp_path, name, *cells)
+    with Endpoints(begun, passwords={"engineer": CANARY}) as served:
+        done = subprocess.run(
+            [*command, served.source, *served.args, *(["--apply"] if applies else [])],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "lib"), "KEPT": "yes"} | served.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    started = (folder / "started-with").read_bytes()
+    assert b"KEPT=yes" in started
+    assert started.count(CANARY.encode()) == int(applies)
+    if applies:
+        (folder / "started-with").unlink()
+    left = {one.name: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    assert {"holds", "inherited", "report.html", "snapshot"} <= set(left)
+    assert [file for file, data in left.items() if CANARY.encode() in data] == []
+    assert CANARY not in done.stdout + done.stderr
 
 
 def test_a_practice_begins_now(tmp_path: Path) -> None:
