@@ -73,6 +73,8 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
     mailflow snapshot captures/ -o tuesday.snapshot
     mailflow diagnose tuesday.snapshot
     """
+    from mailflow.steps.verdict import missing_in_words
+
     org = open_organisation(source, live=live)
     try:
         org.save(output)
@@ -84,8 +86,8 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
         click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
     for what, place in org.ignored:
         click.echo(visible(f"ignored  {what}: {place}"))
-    for row in org.unread:
-        click.echo(visible(f"not read {row.server or 'any server'}: {row.what}: {row.why}"))
+    for line in missing_in_words(org.unread):
+        click.echo(visible(f"not read  {line}"))
     click.echo(visible(str(output)))
     raise SystemExit(2 if org.unread else 0)
 
