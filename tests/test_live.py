@@ -195,12 +195,18 @@ def test_a_practice_begins_now(tmp_path: Path) -> None:
 
 
 def test_doctor(tmp_path: Path) -> None:
-    """All works: 0; a wrong password: 1, with its id and the next action."""
+    """All works: 0; a wrong password: 1, with its id and the next action; without a user: 2."""
     with practice("article") as reach:
         good = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **reach.env)
+        places = [part for one in reach.args if "=127." in one for part in ("--resolve", one)]
+        nobody = {"KRB5CCNAME": f"FILE:{tmp_path / 'none'}"}
+        looked = mailflow("doctor", reach.source, *places, cwd=tmp_path, **nobody)
         wrong = {PASSWORD: "something else"}
         bad = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **wrong)
 
+    assert looked.returncode == 2, looked.stdout + looked.stderr
+    assert "FAULT" not in looked.stdout
+    assert "--user NAME" in " ".join(looked.stdout.split())
     assert good.returncode == 0, good.stdout
     assert "FAULT" not in good.stdout
     assert bad.returncode == 1, bad.stdout

@@ -232,6 +232,16 @@ def live_doors(
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[Target, str]:
+    """Where a live organisation is entered, for whoever only looks and does not log on."""
+    from mailflow.sources.credentials import LiveOptions, target_to_look_at
+
+    where = live_source(source)
+    options = (live or LiveOptions()).over(LiveOptions.from_environment(_environment()))
+    way = target_to_look_at(options, scheme=where.scheme, port=where.port, entry=where.host)
+    return way, where.host
+
+
 def _collected(
     source: str, doors: Doors, entry: str, tell: Callable[[str], None], plan: Plan
 ) -> Snapshot:

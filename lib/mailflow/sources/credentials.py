@@ -31,6 +31,10 @@ NEEDS_PASSWORD = ("ntlm", "credssp", "basic")
 _KLIST_SECONDS = 5.0
 
 
+class NoLogOnError(UsageError):
+    """Nobody can log on with these options: no user, or no password and nobody to ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
     """The log-on options, as text; empty: not given.
@@ -281,6 +285,20 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     )
 
 
+def target_to_look_at(
+    options: LiveOptions, *, scheme: str = "https", port: int = 0, entry: str = ""
+) -> Target:
+    """Where a server is and how its certificate is verified, for whoever does not log on."""
+    return Target(
+        scheme=scheme,
+        port=port,
+        auth="kerberos",  # which wants neither user nor password
+        ca=options.ca,
+        entry=entry,
+        resolve=parse_resolve(options.resolve),
+    )
+
+
 def _limits(options: LiveOptions) -> tuple[float, float, int]:
     """Seconds for all, for a server (0: a third of them), and for one cmdlet.
 
@@ -375,12 +393,12 @@ def _password(
     if auth not in NEEDS_PASSWORD:
         return ""
     if not options.user:
-        raise UsageError(
+        raise NoLogOnError(
             f"--auth {auth} needs --user NAME (without a Kerberos ticket NTLM is taken; "
             "`kinit -f` gets one)"
         )
     if ask is None:
-        raise UsageError(
+        raise NoLogOnError(
             "a password is needed and nobody can be asked: name it with --password-env NAME or "
             "--keyring ENTRY"
         )

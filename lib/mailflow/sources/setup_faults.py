@@ -39,6 +39,11 @@ _LISTENER = (
     "quickconfig` makes the listener for HTTP, `winrm quickconfig -transport:https` for HTTPS."
 )
 
+_ROOT_SDDL = (
+    "Make the account a local administrator of the server, or give it Read and Execute with `winrm "
+    "configSDDL default` there (RootSDDL). The group Remote Management Users does not open WinRS."
+)
+
 CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
         # -- the way -------------------------------------------------------------------------------
@@ -110,7 +115,8 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "shell-gone": SetupCause(
             "protocol",
             "The server closed the shell before the answer was complete.",
-            "Check whether WinRM was restarted, or its memory quota for shells is too small.",
+            "Check whether WinRM was restarted, or the memory of a shell is too small: `winrm get "
+            "winrm/config/winrs` shows MaxMemoryPerShellMB, which should be 1024.",
         ),
         # -- whom the credentials are for ----------------------------------------------------------
         "host-not-trusted": SetupCause(
@@ -267,7 +273,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "access-denied": SetupCause(
             "denied",
             "The log-on succeeded, and this account may not use WinRM on the server.",
-            "Put the account into the server's group Remote Management Users or Administrators.",
+            _ROOT_SDDL,
         ),
         "forbidden": SetupCause(
             "denied",
@@ -318,6 +324,19 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "denied",
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
             "Put the account into the role group View-Only Organization Management (8.8).",
+        ),
+        # -- notes: nothing is wrong, and it is well to know ---------------------------------------
+        "root-sddl": SetupCause(
+            "denied",
+            "WinRS, which carries the reading, is open to administrators alone unless the WinRM "
+            "listener's RootSDDL says otherwise (S8.79).",
+            _ROOT_SDDL,
+        ),
+        "small-memory": SetupCause(
+            "quota",
+            "So old a WinRM may give a shell no more than 150 MB, too little for long lists.",
+            "`winrm get winrm/config/winrs` there shows MaxMemoryPerShellMB; 1024 is enough "
+            "(Set-Item WSMan:\\localhost\\Shell\\MaxMemoryPerShellMB 1024, then restart WinRM).",
         ),
         "older-than-others": SetupCause(
             "refused",
