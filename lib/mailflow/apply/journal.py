@@ -120,7 +120,8 @@ class QueueEntry:
         queue: `SERVER\1234`.
         before: messages when it was first looked at; None: not known.
         left: messages when it was last looked at; None: not known.
-        state: `waiting`, `retried`, `drained`, `moving`, `stuck`, `suspended` or `not known`.
+        state: `waiting`, `retried`, `denied`, `drained`, `moving`, `stuck`, `suspended` or
+            `not known`.
         why: what there is to say; a line.
         newer: keys of a newer version.
     """

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from mailflow.sources.collect import WAY, at_least_as_new, door
+from mailflow.sources.collect import WAY, at_least_as_new, door, introduce
 from mailflow.sources.shell import Call, Doors, Fault, Reply, ShellError
 
 Tell = Callable[[str], None]
@@ -47,6 +47,7 @@ class LiveOrganisation:
 
     def ask(self, server: str, call: Call) -> Reply:
         """One call in a session of its own on a server; raises nothing for what fails there."""
+        introduce(self.doors, self.servers, self.entry)
         try:
             shell = self.doors.open(door(self.doors, self.server(server), self.entry))
         except ShellError as error:

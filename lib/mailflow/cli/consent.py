@@ -24,10 +24,14 @@ TRIES = 3
 """How often a name that was typed wrongly is asked for again."""
 
 
-def hand_over(source: str, live: LiveOptions) -> None:
+def hand_over(source: str, live: LiveOptions) -> LiveOptions:
     """Log-on options, and a password that was asked for once, into this process's environment.
 
     The kernel that applies the change inherits them; they are on no command line and in no file.
+    The password is there once, under a name of ours: the kernel takes it out of its environment.
+
+    Returns:
+        the options that lead to it, for this process.
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
@@ -36,7 +40,7 @@ def hand_over(source: str, live: LiveOptions) -> None:
     from mailflow.sources.credentials import LiveOptions, handed_over
 
     if not is_live(source):
-        return
+        return live
     options = live.over(LiveOptions.from_environment(os.environ))
     _, way, _ = live_doors(source, options)
     told = replace(
@@ -46,7 +50,11 @@ def hand_over(source: str, live: LiveOptions) -> None:
         cert=_absolute(options.cert),
         key=_absolute(options.key),
     )
-    os.environ.update(handed_over(told, way.password))
+    handed = handed_over(told, way.password)
+    for name in (options.password_env, *options.to_environment()):
+        os.environ.pop(name, None)
+    os.environ.update(handed)
+    return LiveOptions.from_environment(handed)
 
 
 def _absolute(path: str) -> str:

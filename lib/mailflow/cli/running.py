@@ -95,22 +95,24 @@ def run(  # noqa: PLR0913 - one argument for each option
         if name in named:
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
-    consent = _consent(runbook, source, runs, confirmed, live) if apply else None
     if confirmed and not apply:
         raise UsageError("--confirm goes with --apply")
+    consent = None
+    if apply:
+        consent, live = _consent(runbook, source, runs, confirmed, live)
     _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
 
 
 def _consent(
     runbook: str, source: str, runs: Path, confirmed: tuple[str, ...], live: LiveOptions
-) -> Consent:
+) -> tuple[Consent, LiveOptions]:
     from mailflow.cli.consent import AskingConsent, hand_over
     from mailflow.repairing import RUNBOOK
 
     if runbook != RUNBOOK:
         raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
-    hand_over(source, live)
-    return AskingConsent(confirmed, runs)
+    live = hand_over(source, live)
+    return AskingConsent(confirmed, runs), live
 
 
 def _run(  # noqa: PLR0913 - the options of the command

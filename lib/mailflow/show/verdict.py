@@ -23,7 +23,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         word: what stands over the summary; empty: the verdict's own.
     """
     changes, retries = words.repairs(diagnosis.repair)
-    missing = missing_in_words(diagnosis.unread)
+    missing = missing_in_words(diagnosis.untold)
     html = fill(
         "verdict.html.j2",
         meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],

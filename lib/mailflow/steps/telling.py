@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
@@ -11,7 +12,14 @@ from mailflow.exchange import commands
 from mailflow.phrases import capital, either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.verdict import Changed, FindingRecord, NextStep, Verdict
+from mailflow.steps.verdict import (
+    NOTHING,
+    Changed,
+    Diagnosis,
+    FindingRecord,
+    NextStep,
+    Verdict,
+)
 
 
 def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRecord:
@@ -59,6 +67,20 @@ def verdict_of(findings: Iterable[Finding], *, lacks: bool) -> Verdict:
 def unread_of(org: Snapshot) -> tuple[Unread, ...]:
     """The rows of missing data that concern the servers the run covers."""
     return tuple(row for row in org.unread if not row.server or org.covers(row.server))
+
+
+def unless_nothing(diagnosis: Diagnosis, org: Snapshot) -> Diagnosis:
+    """The diagnosis; where nothing at all could be read of a live organization, why, once."""
+    if not org.reads or org.servers or org.connectors or org.queues or not org.unread:
+        return diagnosis
+    host = org.origin.removeprefix("winrm://")
+    step = NextStep("Check the way to the server, step by step:", f"mailflow doctor {host}")
+    return replace(
+        diagnosis,
+        headline=NOTHING,
+        summary=f"{NOTHING}: {org.unread[0].why}",
+        next_steps=(step,),
+    )
 
 
 def matters(row: Unread, beside: Collection[str]) -> bool:
