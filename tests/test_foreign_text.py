@@ -1,0 +1,113 @@
+"""Foreign text reaches no command, no line of a screen and no HTML but as the text that it is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from foreign_text import LABELS, MARK, PAYLOADS, Hostile, hostile, lines_of, pasted
+from mailflow.checks.registry import CARDS
+from mailflow.plain import one_line
+from mailflow.show.terminal import screen
+from mailflow.show.verdict import verdict_card
+from mailflow.steps.audit import audit
+from mailflow.steps.explanation import explained, next_checks
+from mailflow.steps.findings import findings
+from mailflow.steps.verdict import Diagnosis
+from organisations import STUCK_2016
+
+ADDRESS_LINE = re.compile(r"server,address|[\w.:-]+,<IP address>")
+
+
+def diagnoses(one: Hostile) -> list[Diagnosis]:
+    """What is said of an organization, in an incident and in an audit."""
+    return [findings(one.org), audit(one.org)]
+
+
+def gate(numbers: range) -> int:
+    """Paste every command that is printed of these organizations; returns how many there are."""
+    lines: dict[str, set[str]] = {}
+    for number in numbers:
+        one = hostile(number)
+        for diagnosis in diagnoses(one):
+            for line in lines_of(diagnosis.as_json()):
+                lines.setdefault(one_line(line), set()).update(one.names)  # as screens show it
+    for line in list(lines):
+        if not re.match(r"[$\w]+[- ]", line):  # a line for addresses.csv
+            assert ADDRESS_LINE.fullmatch(line), line
+            del lines[line]
+    done = pasted(lines)
+
+    assert [line for line, name, _ in done.calls if name == MARK] == []
+    for line, _, given in done.calls:
+        # What holds foreign text is one object's name, whole.
+        assert [text for text in given if MARK in text and text not in lines[line]] == [], line
+    # What PowerShell refuses is what the engineer has to fill in.
+    assert [fault for fault in done.faults if not re.search(r"<[a-z]+>", fault[0])] == []
+    return len(lines)
+
+
+def test_each_command_means_its_object() -> None:
+    """A real PowerShell calls what the line says, with the names that are there."""
+    assert gate(range(60)) > 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 5000, 500))
+def test_each_command_of_thousands_means_its_object(first: int) -> None:
+    """The same for more of them."""
+    assert gate(range(first, first + 500)) > 50
+
+
+def forged(numbers: range) -> list[tuple[int, str]]:
+    """Lines of screens that foreign text made, or that hold characters nobody sees."""
+    found = []
+    for number in numbers:
+        for diagnosis in diagnoses(hostile(number)):
+            shown = screen(diagnosis, 80)
+            labels = LABELS.findall(shown)
+            if len(labels) != len(set(labels)):
+                found.append((number, shown))
+            found += [(number, line) for line in shown.split("\n") if not _is_plain(line)]
+    return found
+
+
+def _is_plain(line: str) -> bool:
+    return line.replace("\u00a0", " ").isprintable() and not re.match(
+        r"\s*(REPAIR|PWNED)\s+PWNED", line
+    )
+
+
+def test_no_line_of_a_screen_is_made_by_foreign_text() -> None:
+    """No label stands twice, nothing hidden is printed, and nothing begins a line of its own."""
+    assert forged(range(150)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 5000, 1000))
+def test_no_line_of_thousands_of_screens_is(first: int) -> None:
+    """The same for more of them."""
+    assert forged(range(first, first + 1000)) == []
+
+
+def test_html_holds_foreign_text_as_text() -> None:
+    """What the card shows of it is escaped."""
+    for number in range(60):
+        for diagnosis in diagnoses(hostile(number)):
+            card = verdict_card(diagnosis)._repr_html_()
+            assert "<script>PWNED" not in card
+            assert "<img src=x" not in card
+
+
+def test_a_text_fills_in_nothing_but_a_host() -> None:
+    """The same of what `explain` advises of a text."""
+    lines = {
+        line
+        for text in PAYLOADS
+        for error in (STUCK_2016.format(fqdn=text, ip=text), f"452 4.3.1 {text}", text)
+        for cause in CARDS
+        for line in next_checks(cause, explained(error))
+    }
+
+    assert [line for line in lines if MARK in line] == []
