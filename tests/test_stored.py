@@ -13,7 +13,7 @@ import mailflow.opening
 from applying import NEW, OLD, RELAYS, SOURCE, Bench, bench
 from command_line import Screen
 from mailflow import cli
-from mailflow.apply.journal import FILE, Journal, journals
+from mailflow.apply.journal import FILE, FOREIGN, Journal, journals
 from mailflow.apply.unfinished import look_back
 from mailflow.apply.work import put_back
 from mailflow.opening import open_source
@@ -171,14 +171,18 @@ def test_stored_journals_are_read(version: Path, tmp_path: Path) -> None:
 
 @VERSIONS
 def test_a_stored_interruption_is_told(version: Path, tmp_path: Path) -> None:
-    """The next start tells of the one that was interrupted, and of no other."""
+    """The next start tells of the one that was interrupted, and of no other.
+
+    It has no digest: by what was read alone, and to continue it somebody has to take it.
+    """
     one, org = _as_the_repair_left_it(tmp_path, *NEW, both=False)
 
     (told,) = look_back(_runs(version, tmp_path), org, now=one.live.now())
 
     assert told.folder.name == "begun"
-    assert [each.state for each in told.standings] == ["verified", "not begun"]
+    assert [each.state for each in told.standings] == ["done, not verified", "not begun"]
     assert told.can_go_on
+    assert told.foreign.startswith(FOREIGN)
 
 
 @VERSIONS

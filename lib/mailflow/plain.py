@@ -26,6 +26,17 @@ def visible(text: str) -> str:
     return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
 
 
+def visible_line(text: str, most: int | None = None) -> str:
+    r"""The same in one line, its line feeds written out as `\x0a`: a name cannot begin a line.
+
+    Args:
+        text: of any length.
+        most: characters to show at most; None: all.
+    """
+    line = visible(text).replace("\n", "\\x0a")
+    return line if most is None or len(line) <= most else f"{line[: most - 3]}..."
+
+
 def width(text: str) -> int:
     """How many terminal cells a line takes: two for wide characters, none for combining ones."""
     if text.isascii():

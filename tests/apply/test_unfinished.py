@@ -105,15 +105,15 @@ def test_something_else_changed_meanwhile(tmp_path: Path) -> None:
 
 
 def test_without_the_snapshot_nothing_is_verified(tmp_path: Path) -> None:
-    """What it was proven from is lost: told, and not called verified."""
+    """What it was proven from is lost: told, and nothing is said of its connectors."""
     one = _stopped(tmp_path)
     (tmp_path / "first" / "snapshot").unlink()
     org = again(one.practice, tmp_path / "second").org
 
     (found,) = look_back(tmp_path, org, now=NOW_IS)
 
-    assert found.standings[0].state == "done, not verified"
-    assert "snapshot" in found.standings[0].entry.why
+    assert found.standings == ()
+    assert "no readable snapshot" in found.problem
 
 
 def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, journa
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadValues, Standing, standing
 from mailflow.apply.verification import verify
+from mailflow.apply.witness import proven_from
 from mailflow.errors import InputError
 from mailflow.exchange import commands
-from mailflow.snapshot import Snapshot, load
+from mailflow.plain import visible_line
+from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 
 
@@ -27,7 +29,8 @@ class Unfinished:
         folder: its run folder.
         standings: where each of its connectors stands.
         started: when it was begun, ISO; empty where its journal can't be read.
-        problem: why no more can be said: its journal can't be read, or a process still works on it.
+        problem: why no more can be said: its journal can't be read, or says otherwise than the
+            snapshot beside it, or a process still works on it.
         queues: those of its queues that still wait in Retry, where new values are there.
         journal: itself; None where it can't be read.
     """
@@ -38,6 +41,11 @@ class Unfinished:
     problem: str = ""
     queues: tuple[str, ...] = ()
     journal: Journal | None = None
+
+    @property
+    def foreign(self) -> str:
+        """Why its journal is not this user's own, a clause; empty: it is."""
+        return self.journal.foreign if self.journal else ""
 
     @property
     def there(self) -> tuple[ConnectorEntry, ...]:
@@ -60,7 +68,8 @@ def look_back(
     """What became of earlier repairs of this organization that stopped before their end.
 
     What was set and is still there is verified now, against the organization that it was proven
-    from; a repair of which nothing is open any more is ended in its journal.
+    from; a repair of which nothing is open any more is ended in its journal. A foreign journal is
+    told by `org` alone: nothing is asked for it, and nothing is written into it.
 
     Args:
         runs: where run folders are.
@@ -77,7 +86,7 @@ def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
     return tuple(
         _unreadable(one)
         if isinstance(one, DamagedError)
-        else _held_up(one) or _as_it_stands(one, org, read)
+        else _held_up(one) or _as_it_stands(one, org, read)[0]
         for one in _open(runs, org)
     )
 
@@ -174,24 +183,45 @@ def _looked_at(runs: Path, org: Snapshot, read: ReadValues, now: datetime) -> It
 
 
 def _told(journal: Journal, org: Snapshot, read: ReadValues, now: datetime) -> Unfinished:
-    found = _as_it_stands(journal, org, read)
+    found, before = _as_it_stands(journal, org, read)
+    if before is None or journal.foreign:
+        return found
+    try:
+        return _brought_up_to_date(found, journal, before, org, now)
+    except OSError as error:  # the others are told all the same
+        return replace(found, problem=f"{journal.file}: cannot be written ({error.strerror})")
+
+
+def _brought_up_to_date(
+    found: Unfinished, journal: Journal, before: Snapshot, org: Snapshot, now: datetime
+) -> Unfinished:
+    """Verify what is there, and end a journal of which nothing is open any more."""
     done = [one.entry for one in found.standings if one.state == "done, not verified"]
-    if done:
-        _verify(journal, org, done)
-        found = replace(
-            found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
-        )
+    for connector, why in verify(before, replace(org, only=before.only), done).items():
+        journal.note(connector, "done" if why else "verified", why)
+    found = replace(
+        found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
+    )
     settled = all(one.state in ("not begun", "verified", "rolled back") for one in found.standings)
     if settled and not found.queues:
         journal.end(now)
     return found
 
 
-def _as_it_stands(journal: Journal, org: Snapshot, read: ReadValues) -> Unfinished:
+def _as_it_stands(
+    journal: Journal, org: Snapshot, read: ReadValues
+) -> tuple[Unfinished, Snapshot | None]:
+    """Where a journal stands, with what it was proven from; None where it can't be believed."""
+    try:
+        before = proven_from(journal)
+    except InputError as error:
+        return Unfinished(journal.folder, started=journal.started, problem=str(error)), None
+    if journal.foreign:
+        read = of_snapshot(org)
     found = tuple(standing(one, read(one)) for one in journal.connectors)
     is_there = any(one.state in THERE for one in found)
     waiting = _waiting(journal, org) if is_there else ()
-    return Unfinished(journal.folder, found, journal.started, "", waiting, journal)
+    return Unfinished(journal.folder, found, journal.started, "", waiting, journal), before
 
 
 def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
@@ -201,18 +231,13 @@ def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
     return tuple(one for one in open_ if one.casefold() in stuck)
 
 
-def _verify(journal: Journal, org: Snapshot, done: list[ConnectorEntry]) -> None:
-    try:
-        before = load(journal.folder / "snapshot")
-    except InputError as error:
-        for one in done:
-            one.why = str(error)
-        return
-    for connector, why in verify(before, replace(org, only=before.only), done).items():
-        journal.note(connector, "done" if why else "verified", why)
-
-
 def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
+    """The rows of one repair, each text in one line: some of it comes from a file."""
+    for row in _texts(one):
+        yield {name: visible_line(text) for name, text in row.items()}
+
+
+def _texts(one: Unfinished) -> Iterator[dict[str, str]]:
     if one.problem:
         yield {
             "run": one.folder.name,
@@ -224,6 +249,7 @@ def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
     for each in one.standings:
         words = _MEANING[each.state]
         why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
+        why += f"; {one.foreign}" if one.foreign else ""
         has_way_back = each.state in (*THERE, "changed since", "not known")
         yield {
             "run": one.folder.name,
@@ -238,5 +264,12 @@ def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
             "what": queue,
             "state": "waits in Retry",
             "then": "it was not seen to drain; its error may be older than the repair",
-            "command": commands.retry(queue),
+            "command": _retry(queue),
         }
+
+
+def _retry(queue: str) -> str:
+    try:
+        return commands.retry(queue)
+    except commands.Unquotable:
+        return ""
