@@ -202,16 +202,18 @@ def test_the_command_undo_reads_a_stored_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """`mailflow undo` of a run that an earlier version left."""
+    """`mailflow undo` of a run that an earlier version left: only once somebody takes it."""
     runs = _runs(version, tmp_path)
     one, _ = _as_the_repair_left_it(tmp_path, *NEW, both=True)
     monkeypatch.setattr(mailflow.opening, "live_organisation", lambda *_, **__: one.live)
     confirmed = [f"--confirm={name}" for name in RELAYS]
+    shown = []
+    for options in ([], ["--foreign"]):
+        with pytest.raises(SystemExit) as left:
+            cli.main(["undo", str(runs / "done"), "--user", "anna", *confirmed, *options])
+        shown.append(Screen(int(left.value.code or 0), *capsys.readouterr()))
 
-    with pytest.raises(SystemExit) as left:
-        cli.main(["undo", str(runs / "done"), *confirmed])
-
-    shown = Screen(int(left.value.code or 0), *capsys.readouterr())
-    assert shown.code == 0, shown
+    assert [each.code for each in shown] == [3, 0], shown
+    assert "by an earlier version of mailflow" in shown[0].err
     assert [one.listed(each) for each in RELAYS] == [OLD, OLD]
     assert (runs / "done" / FILE).is_file()

@@ -48,6 +48,12 @@ class Unfinished:
         return self.journal.foreign if self.journal else ""
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers of its connectors, and of the queues that wait."""
+        names = [one.entry.server for one in self.standings]
+        return tuple(dict.fromkeys([*names, *(one.partition("\\")[0] for one in self.queues)]))
+
+    @property
     def there(self) -> tuple[ConnectorEntry, ...]:
         """The connectors whose new values are there."""
         return tuple(one.entry for one in self.standings if one.state in THERE)

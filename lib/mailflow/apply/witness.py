@@ -65,7 +65,8 @@ def _of_connector(entry: ConnectorEntry, org: Snapshot) -> Iterator[str]:
         yield f"it sets one parameter of {name} twice"
     found = in_snapshot(org, entry.connector, entry.parameters)
     if found is None:
-        yield f"the snapshot holds no connector {name} with {joined(dict.fromkeys(entry.parameters))}"
+        lacking = joined(dict.fromkeys(entry.parameters))
+        yield f"the snapshot holds no connector {name} with {lacking}"
         return
     for parameter, old in entry.old.items():
         there = value_of(found, parameter)

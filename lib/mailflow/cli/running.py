@@ -66,6 +66,12 @@ def demo(runs: Path) -> None:
     metavar="CONNECTOR",
     help="With --apply: confirm this connector, EX16A\\Relay; repeatable.",
 )
+@click.option(
+    "--foreign",
+    is_flag=True,
+    help="With --apply: continue an interrupted repair that somebody else, another machine or an "
+    "earlier version of mailflow wrote.  [default: ask]",
+)
 @live_options
 def run(  # noqa: PLR0913 - one argument for each option
     runbook: str,
@@ -77,6 +83,7 @@ def run(  # noqa: PLR0913 - one argument for each option
     timeout: float,
     apply: bool,
     confirmed: tuple[str, ...],
+    foreign: bool,
     live: LiveOptions,
 ) -> None:
     """Execute a runbook headless and leave a report for the ticket.
@@ -95,14 +102,20 @@ def run(  # noqa: PLR0913 - one argument for each option
         if name in named:
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
-    consent = _consent(runbook, source, runs, confirmed, live) if apply else None
-    if confirmed and not apply:
-        raise UsageError("--confirm goes with --apply")
+    consent = _consent(runbook, source, runs, confirmed, live, foreign=foreign) if apply else None
+    if (confirmed or foreign) and not apply:
+        raise UsageError(f"{'--confirm' if confirmed else '--foreign'} goes with --apply")
     _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
 
 
 def _consent(
-    runbook: str, source: str, runs: Path, confirmed: tuple[str, ...], live: LiveOptions
+    runbook: str,
+    source: str,
+    runs: Path,
+    confirmed: tuple[str, ...],
+    live: LiveOptions,
+    *,
+    foreign: bool,
 ) -> Consent:
     from mailflow.cli.consent import AskingConsent, hand_over
     from mailflow.repairing import RUNBOOK
@@ -110,7 +123,7 @@ def _consent(
     if runbook != RUNBOOK:
         raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
     hand_over(source, live)
-    return AskingConsent(confirmed, runs)
+    return AskingConsent(confirmed, runs, foreign=foreign)
 
 
 def _run(  # noqa: PLR0913 - the options of the command
