@@ -365,3 +365,22 @@ def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
 
     assert carried.stopped == "it was interrupted"
     assert _outcome(one, carried).state == "done, not verified"
+
+
+def test_no_other_host_is_logged_on_to(tmp_path: Path) -> None:
+    """Where the servers are known, a name that is none of them is refused on this side."""
+    asked: list[str] = []
+
+    def meddle(server: str, _: Call, go_on: Callable[[], Reply]) -> Reply:
+        asked.append(server)
+        return go_on()
+
+    one = bench(tmp_path, meddle=meddle)
+    live = replace(one.live, servers=one.org.servers)
+
+    reply = live.ask_about("evil.example", Call("Get-Queue", {"Server": "evil.example"}))
+
+    assert reply.fault is not None
+    assert reply.fault.kind == "refused"
+    assert asked == []
+    assert live.ask("EX16A", Call("Get-Queue", {"Server": "EX16A"})).fault is None

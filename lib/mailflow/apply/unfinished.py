@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -121,26 +121,35 @@ def table(found: Iterable[Unfinished]) -> Table:
     """
     import pandas as pd
 
-    rows = [row for one in found for row in _rows(one)]
+    repairs = tuple(found)
+    rows = [row for one in repairs for row in _rows(one)]
     tones = {"verified": "good", "not begun": "good", "rolled back": "good"}
     return Table(
         name="unfinished",
         frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
         caption="Interrupted repairs of this organization.",
         columns=_COLUMNS,
-        reading=(
-            "To continue, run this again with --apply (in the notebook: apply = True) and confirm "
-            "each connector, also one that has its new values: its queues are then retried. To "
-            "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
-            if rows
-            else ""
-        ),
+        reading=" ".join(_reading(repairs)),
         tones={
             (place, "state"): tones.get(str(row["state"]), "unknown")
             for place, row in enumerate(rows)
         },
         empty="Interrupted repairs: none.",
     )
+
+
+def _reading(repairs: Sequence[Unfinished]) -> Iterator[str]:
+    if repairs:
+        yield (
+            "To continue, run this again with --apply (in the notebook: apply = True) and confirm "
+            "each connector, also one that has its new values: its queues are then retried. To "
+            "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
+        )
+    if any(one.foreign for one in repairs):
+        yield (
+            "A journal that somebody else, another machine or an earlier version wrote is used "
+            "only when you say so: both commands ask, or take --foreign."
+        )
 
 
 _COLUMNS = {
@@ -223,11 +232,20 @@ def _as_it_stands(
     except InputError as error:
         return Unfinished(journal.folder, started=journal.started, problem=str(error)), None
     if journal.foreign:
-        read = of_snapshot(org)
-    found = tuple(standing(one, read(one)) for one in journal.connectors)
+        found = tuple(_by_what_was_read(one, org) for one in journal.connectors)
+    else:
+        found = tuple(standing(one, read(one)) for one in journal.connectors)
     is_there = any(one.state in THERE for one in found)
     waiting = _waiting(journal, org) if is_there else ()
     return Unfinished(journal.folder, found, journal.started, "", waiting, journal), before
+
+
+def _by_what_was_read(entry: ConnectorEntry, org: Snapshot) -> Standing:
+    """Where a connector of a foreign journal stands; what that journal vouches for is not known."""
+    one = standing(entry, of_snapshot(org)(entry))
+    if one.seen is None:
+        return replace(one, state="not known")
+    return replace(one, state="done, not verified") if one.state == "verified" else one
 
 
 def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
@@ -255,14 +273,15 @@ def _texts(one: Unfinished) -> Iterator[dict[str, str]]:
     for each in one.standings:
         words = _MEANING[each.state]
         why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
-        why += f"; {one.foreign}" if one.foreign else ""
+        if one.foreign:  # neither its words nor its values stand in a report as ours
+            why = f"; {one.foreign}"
         has_way_back = each.state in (*THERE, "changed since", "not known")
         yield {
             "run": one.folder.name,
             "what": each.entry.connector,
             "state": each.state,
             "then": f"{words}{why}",
-            "command": each.entry.undo if has_way_back else "",
+            "command": each.entry.undo if has_way_back and not one.foreign else "",
         }
     for queue in one.queues:
         yield {

@@ -115,7 +115,7 @@ class AskingConsent:
         servers = [each for each in org.servers if any(map(each.is_named, one.servers))]
         say([*destination(org.origin, servers, LiveOptions()), going_on(one)])
         for entry in one.there:
-            say([f"{entry.connector}: {change}" for change in entry.changes])
+            say([f"Already set: {change}" for change in entry.changes])
         if one.foreign and not self._takes(one):
             return
         for entry in one.there:
