@@ -384,3 +384,19 @@ def test_no_other_host_is_logged_on_to(tmp_path: Path) -> None:
     assert reply.fault.kind == "refused"
     assert asked == []
     assert live.ask("EX16A", Call("Get-Queue", {"Server": "EX16A"})).fault is None
+
+
+def test_a_rollback_of_one_leaves_the_others_to_tell(tmp_path: Path) -> None:
+    """A repair that was interrupted, rolled back in part: the next start tells of the rest."""
+    one = bench(tmp_path)
+    one.work.carry_out(one.confirmed)
+    journal = Journal.load(tmp_path / "first")
+    journal.note(RELAYS[1], "done")
+    journal.reopen()
+
+    assert put_back(one.live, journal, {RELAYS[0]}) == ""
+    left = Journal.load(tmp_path / "first").ended
+    assert put_back(one.live, journal) == ""
+
+    assert left is None
+    assert Journal.load(tmp_path / "first").ended is not None

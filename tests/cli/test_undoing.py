@@ -309,6 +309,7 @@ def test_a_server_that_cannot_be_read_is_not_verified(
         f"{RELAYS[1]}: rolled back",
     ]
     assert [one.listed(name) for name in RELAYS] == [NEW, OLD]
+    assert call("undo", tmp_path / "first", "--confirm", RELAYS[0]).code == 2, "also alone"
 
 
 def test_a_server_that_is_gone_after_the_set(

@@ -355,5 +355,6 @@ def put_back(
         stopped = set_values(live, journal, entry, entry.controller, back=True)
         if stopped:
             return stopped
-    journal.end(live.now())
+    if not any(one.note in ("begun", "done", "going back") for one in journal.connectors):
+        journal.end(live.now())  # of the others the next start tells
     return ""
