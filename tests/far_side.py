@@ -105,6 +105,7 @@ class Server:
             "user": USER,
             "password": PASSWORD,
             "ca": str(self.folder / "ca.pem") if self.tls else "",
+            "entry": NAME,
             "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }

@@ -5,7 +5,7 @@ It stands beside the way through the cmdlets, so that tests of what moves the ma
 
 from __future__ import annotations
 
-from mailflow.analysis.servers import ADAPTERS
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.lab.organisation import LabQueue, LabServer
 from mailflow.lab.practice import Practice
@@ -45,7 +45,7 @@ def snapshot(transport: Transport, origin: str = "") -> Snapshot:
         taken=now,
         servers=tuple(one.exchange for one in org.servers),
         addresses=tuple(
-            ServerAddress(one.name, address, ADAPTERS)
+            ServerAddress(one.name, address, ADAPTERS, has_dns_servers=True)
             for one in org.servers
             if one not in away
             for address in one.addresses

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from mailflow.lab import kdc, scenarios
@@ -104,6 +106,75 @@ def test_run_on_a_live_organisation(tmp_path: Path, *, https: bool) -> None:
     assert reach.env[PASSWORD].encode() not in everything + said
 
 
+CANARY = "cAnary-5ecret-of-this-run"
+DRIVER = """
+import sys
+from pathlib import Path
+from mailflow import cli, runs
+runs._HOMES = (Path({home!r}),)
+cli.main(sys.argv[1:])
+"""
+SHOWS_ITSELF = """
+import os, pathlib, subprocess, sys
+print(org.origin)
+pathlib.Path("started-with").write_bytes(pathlib.Path("/proc/self/environ").read_bytes())
+pathlib.Path("holds").write_text(repr(dict(os.environ)))
+child = [sys.executable, "-c", "import os; print(dict(os.environ))"]
+pathlib.Path("inherited").write_bytes(subprocess.run(child, capture_output=True).stdout)
+"""
+LOGS_ON = """
+from mailflow.opening import live_organisation
+for _ in range(2):
+    assert live_organisation(source).collect(print).servers
+"""
+
+
+def with_runbook(home: Path, name: str, *further: str) -> list[str]:
+    """The command that runs a runbook of these cells behind one that opens the source."""
+    cells = [
+        'source: str = ""\napply: bool = False\nconfirmed: list = []',
+        "import mailflow\norg = mailflow.open(source)",
+        *further,
+        "mailflow.conclude(mailflow.findings(org))",
+    ]
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    document.metadata["language_info"] = {"name": "python"}
+    document.cells[0].metadata["tags"] = ["parameters"]
+    (home / f"{name}.ipynb").write_text(nbformat.writes(document), encoding="utf-8")
+    return [sys.executable, "-c", DRIVER.format(home=str(home)), "run", name]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("applies", [False, True])
+def test_a_kernel_gets_no_secret_that_it_does_not_need(tmp_path: Path, *, applies: bool) -> None:
+    """Whoever only reads gets none at all; whoever changes something takes it out of reach."""
+    begun = Practice.begin("article")
+    name, cells = ("fix_and_verify", [SHOWS_ITSELF, LOGS_ON]) if applies else ("x", [SHOWS_ITSELF])
+    command = with_runbook(tmp_path, name, *cells)
+    with Endpoints(begun, passwords={"engineer": CANARY}) as served:
+        done = subprocess.run(
+            [*command, served.source, *served.args, *(["--apply"] if applies else [])],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "lib"), "KEPT": "yes"} | served.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    started = (folder / "started-with").read_bytes()
+    assert b"KEPT=yes" in started
+    assert started.count(CANARY.encode()) == int(applies)
+    if applies:
+        (folder / "started-with").unlink()
+    left = {one.name: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    assert {"holds", "inherited", "report.html", "snapshot"} <= set(left)
+    assert [file for file, data in left.items() if CANARY.encode() in data] == []
+    assert CANARY not in done.stdout + done.stderr
+
+
 def test_a_practice_begins_now(tmp_path: Path) -> None:
     """Its mail waits as long as in the demo, by the clock of whoever looks."""
     with practice("article") as reach:
@@ -124,12 +195,18 @@ def test_a_practice_begins_now(tmp_path: Path) -> None:
 
 
 def test_doctor(tmp_path: Path) -> None:
-    """All works: 0; a wrong password: 1, with its id and the next action."""
+    """All works: 0; a wrong password: 1, with its id and the next action; without a user: 2."""
     with practice("article") as reach:
         good = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **reach.env)
+        places = [part for one in reach.args if "=127." in one for part in ("--resolve", one)]
+        nobody = {"KRB5CCNAME": f"FILE:{tmp_path / 'none'}"}
+        looked = mailflow("doctor", reach.source, *places, cwd=tmp_path, **nobody)
         wrong = {PASSWORD: "something else"}
         bad = mailflow("doctor", reach.source, *reach.args, cwd=tmp_path, **wrong)
 
+    assert looked.returncode == 2, looked.stdout + looked.stderr
+    assert "FAULT" not in looked.stdout
+    assert "--user NAME" in " ".join(looked.stdout.split())
     assert good.returncode == 0, good.stdout
     assert "FAULT" not in good.stdout
     assert bad.returncode == 1, bad.stdout
@@ -154,6 +231,10 @@ def test_a_server_that_nobody_reaches_is_unread(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["verdict"] == "unknown"
     assert {one["what"] for one in document["unread"]} >= {"Get-ExchangeServer", "Get-Queue"}
+    shown = mailflow("diagnose", source, *options, cwd=tmp_path, PW="secret").stdout
+    assert "Nothing could be read" in shown
+    assert " ".join(shown.split()).count("nothing listens on this port") == 1
+    assert [line.strip() for line in shown.splitlines()][-1] == f"mailflow doctor {source}"
 
 
 def told(org: Snapshot) -> list[dict[str, object]]:
@@ -241,6 +322,79 @@ def test_credssp(monkeypatch: pytest.MonkeyPatch) -> None:
         org = read_by(served, replace(served.options, auth="credssp"))
 
     assert told(org) == told(open_source("demo:article"))
+
+
+FOREIGN = "ex10a.evil-contoso.example"
+
+
+def a_foreign_server(begun: Practice) -> None:
+    """One of the servers has a name outside of the domain, and a cause that others show too."""
+    server = begun.organisation.server("EX10A")
+    assert server is not None
+    server.exchange = replace(server.exchange, fqdn=FOREIGN)
+
+
+def test_a_host_outside_the_domain_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a connection, wherever `--resolve` leads; it is missing data with the option."""
+    begun = Practice.begin("article")
+    a_foreign_server(begun)
+    with serve(begun) as served, socket.create_server(("127.0.9.1", 0)) as foreign:
+        foreign.settimeout(0)
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        others = [one for one in served.options.resolve if FOREIGN not in one]
+        lure = f"{FOREIGN}=127.0.9.1:{foreign.getsockname()[1]}"
+        options = replace(served.options, resolve=(*others, lure))
+        org = open_source(served.source, live=options, tell=lambda _: None)
+        with pytest.raises(BlockingIOError):
+            foreign.accept()
+
+    unread = {one.what: one.why for one in org.unread if one.server == "EX10A"}
+    assert set(unread) >= {"Get-ReceiveConnector", "Get-Queue", "Get-TransportService"}
+    rows = [unread[what] for what in ("Get-ReceiveConnector", "Get-Queue", "Get-TransportService")]
+    assert all("add --trust evil-contoso.example" in why for why in rows)
+    assert {one.server for one in org.unread} == {"EX10A"}
+
+
+def test_a_host_that_is_trusted_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--trust` the same organization is read whole."""
+    begun = Practice.begin("article")
+    a_foreign_server(begun)
+    with serve(begun) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        org = read_by(served, replace(served.options, trust=("evil-contoso.example",)))
+
+    assert [one.fqdn for one in org.servers if one.name == "EX10A"] == [FOREIGN]
+
+
+def test_a_short_name_counts_with_the_domain_it_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the entry server, whose full name nobody typed."""
+    with serve(Practice.begin("article")) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        scheme, _, rest = served.source.partition("://")
+        short = f"{scheme}://{rest.partition('.')[0]}:{served.port}"
+        org = open_source(short, live=served.options, tell=lambda _: None)
+
+    assert org.unread == ()
+    assert {one.outcome for one in org.reads} == {"ok"}
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp"])
+def test_answers_in_the_clear_are_no_reading(monkeypatch: pytest.MonkeyPatch, auth: str) -> None:
+    """S8.80: no row comes of them, and no clean bill."""
+    with serve(Practice.begin("healthy")) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        for one in served.all:
+            one.faults.add("answer-in-the-clear")
+        options = replace(served.options, auth=auth)
+        org = open_source(served.source, live=options, tell=lambda _: None)
+
+    assert org.servers == ()
+    assert findings(org).verdict == "unknown"
+    assert all("answer in the clear" in one.why for one in org.unread)
 
 
 def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolution import COLUMNS, IDENTITIES, PLACE, missing, of_earlier, without
-from mailflow.analysis.servers import ADAPTERS
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.queues import Queue
@@ -54,6 +54,9 @@ WITHOUT_A_VERDICT = {
     *(("components", one) for one in ("state", "")),
     *(("rights", one) for one in ("deny", "")),
     ("connectors", "require_tls"),
+    # Tell a replication network, and so may take an accusation away, and make none.
+    *(("addresses", f"has_{one}") for one in ("dns_servers", "gateway")),
+    ("addresses", "registers_in_dns"),
     # Follow from the version here.
     *(("servers", one) for one in ("has_frontend", "has_hub", "generation_hint")),
     # Matter where a queue waits, and none does.

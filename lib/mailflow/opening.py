@@ -72,6 +72,8 @@ def open_source(
         InputError: nothing could be read; names file and place. A live organisation that does not
             answer is no error: its rows of *unread* say so.
     """
+    if run_folder():
+        _environment()  # at once: what the kernel starts later is to inherit no secret
     bare = source.strip()
     org = _of_this_run(bare) or _opened(bare, tell, live)
     return org.limited_to(tuple(servers)) if servers else org
@@ -192,7 +194,7 @@ def _read_through(
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
-    plan = Plan(resolver=dns, unresolved=tuple(way.resolve))
+    plan = Plan(way.seconds, way.each, resolver=dns, unresolved=tuple(way.resolve))
     org = _collected(source, doors, host, tell, plan)
     if not org.servers:
         _answers.clear()  # it may have been a wrong password: ask again
@@ -217,9 +219,27 @@ def live_doors(
     from mailflow.sources.winrm import WinrmDoors
 
     where = live_source(source)
-    options = (live or LiveOptions()).over(LiveOptions.from_environment(os.environ))
-    way = target(options, scheme=where.scheme, port=where.port, ask=asking())
+    known = _environment()
+    options = (live or LiveOptions()).over(LiveOptions.from_environment(known))
+    way = target(
+        options,
+        scheme=where.scheme,
+        port=where.port,
+        entry=where.host,
+        environ=known,
+        ask=asking(),
+    )
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
+
+
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[Target, str]:
+    """Where a live organisation is entered, for whoever only looks and does not log on."""
+    from mailflow.sources.credentials import LiveOptions, target_to_look_at
+
+    where = live_source(source)
+    options = (live or LiveOptions()).over(LiveOptions.from_environment(_environment()))
+    way = target_to_look_at(options, scheme=where.scheme, port=where.port, entry=where.host)
+    return way, where.host
 
 
 def _collected(
@@ -258,6 +278,22 @@ def _ask_once(question: str) -> str:
     return _answers[question]
 
 
+def _environment() -> dict[str, str]:
+    """The environment; a password that was handed over to this kernel leaves it at the first call.
+
+    With what a process was started stays visible to its owner all the same (in /proc); it is
+    whatever the kernel starts itself that no longer inherits it.
+    """
+    from mailflow.sources.credentials import PASSWORD_VARIABLE
+
+    if run_folder() and PASSWORD_VARIABLE in os.environ:
+        _taken[PASSWORD_VARIABLE] = os.environ.pop(PASSWORD_VARIABLE)
+    return {**os.environ, **_taken}
+
+
+_taken: dict[str, str] = {}
+"""What was handed over to this kernel; kept in memory, and nowhere else."""
+
 _answers: dict[str, str] = {}
 """What a person typed in this kernel; kept in memory, and nowhere else."""
 
@@ -275,7 +311,7 @@ def _captures(path: Path, source: str) -> Snapshot:
             come from two organizations.
     """
     from mailflow.sources.captures.files import read_source
-    from mailflow.sources.forests import refuse_two_organizations
+    from mailflow.sources.forests import may_be_two, refuse_two_organizations
     from mailflow.sources.tables import assemble
 
     if not _exists(path):
@@ -286,7 +322,8 @@ def _captures(path: Path, source: str) -> Snapshot:
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     if found.snapshot is None:
-        return assemble(found.reading, origin=source, inputs=found.inputs)
+        org = assemble(found.reading, origin=source, inputs=found.inputs)
+        return replace(org, unread=(*org.unread, *may_be_two(org.servers)))
     if found.reading.rows:
         raise InputError(
             f"{source}: holds a snapshot ({found.snapshot_place}) and captures "

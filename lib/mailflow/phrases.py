@@ -27,6 +27,13 @@ def joined(names: Iterable[object], most: int = MOST, word: str = "and") -> str:
     return f"{', '.join(words[:-1])} {word} {words[-1]}"
 
 
+def capital(text: str) -> str:
+    r"""A text as the beginning of a sentence; a name of a file or server stays as it is."""
+    first = text.partition(" ")[0]
+    is_name = any(each in first for each in "._\\`") or not first.islower()
+    return text if is_name else text[:1].upper() + text[1:]
+
+
 def counted(number: int | None, one: str, many: str = "") -> str:
     """`1 message`, `214 messages`; `an unknown number of messages` where it was not read."""
     plural = many or f"{one}s"

@@ -26,8 +26,10 @@ def visible(text: str) -> str:
     return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
 
 
-def visible_line(text: str, most: int | None = None) -> str:
-    r"""The same in one line, its line feeds written out as `\x0a`: a name cannot begin a line.
+def one_line(text: str, most: int | None = None) -> str:
+    """A text from outside on one line, with all that is not shown as itself written out.
+
+    A line feed in a name must not begin a line that looks like another one, or a second command.
 
     Args:
         text: of any length.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.analysis.servers import (
-    ADAPTERS,
     Addresses,
     ServerView,
     address_of,

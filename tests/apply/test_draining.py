@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from applying import SOURCE, again
 from mailflow.apply.draining import EACH, drain
 from mailflow.apply.journal import Journal, QueueEntry
@@ -59,6 +61,17 @@ def test_a_server_that_is_busy(tmp_path: Path) -> None:
 
     assert moments == [0, 16]
     assert entry.state == "stuck"
+
+
+@pytest.mark.parametrize("kind", ["denied", "no-such-cmdlet"])
+def test_a_retry_that_is_denied_is_told_at_once(tmp_path: Path, kind: str) -> None:
+    """8.8: without the right no later try ends better, so nobody waits for it."""
+    refused = Fault(kind, "", "The account may not do that.")
+    moments, entry = _retries(tmp_path, 240, lambda call: Reply(call, fault=refused))
+
+    assert moments == [0]
+    assert (entry.state, entry.why) == ("denied", "The account may not do that.")
+    assert (entry.before, entry.left) == (131, 131)
 
 
 def test_each_look_is_told(tmp_path: Path) -> None:

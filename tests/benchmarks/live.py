@@ -49,10 +49,11 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from mailflow.sources.shell import Call
-from mailflow.sources.winrm import Place, Target, WinrmDoors
+from mailflow.sources.winrm import Target, WinrmDoors, WinrmPlace
 given = json.loads(sys.argv[1])
-place = {given["name"]: Place(given["address"], given["port"])}
-target = Target(scheme="http", user=given["user"], password=given["password"], resolve=place)
+place = {given["name"]: WinrmPlace(given["address"], given["port"])}
+logon = {"user": given["user"], "password": given["password"]}
+target = Target(scheme="http", entry=given["name"], resolve=place, **logon)
 shell = WinrmDoors(target, given["script"]).open(given["name"])
 def memory(key):
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -45,3 +45,11 @@ def test_a_binding_to_an_address_that_the_server_does_not_have(source: str, stat
 
     org.change(RELAY, bindings="10.0.7.9:25, 10.0.0.21:25")
     assert audited(org, ID) == []
+
+
+def test_an_address_in_an_error_says_nothing_of_others() -> None:
+    """S9.13: a binding to any other address may be right."""
+    org = healthy().change(RELAY, bindings="10.0.7.9:25")
+    org.addresses = [replace(each, source="LastError") for each in org.addresses]
+
+    assert audited(org, ID) == []

@@ -95,3 +95,44 @@ def test_rehearsed_and_retried() -> None:
     """S8.66: -WhatIf at the end; S8.77: the queue with its server."""
     assert commands.rehearsed("Set-ReceiveConnector x") == "Set-ReceiveConnector x -WhatIf"
     assert commands.retry(r"EX10A\1234") == r'Retry-Queue -Identity "EX10A\1234"'
+
+
+@pytest.mark.parametrize(
+    ("line", "known", "filled"),
+    [
+        ("telnet {target} 25", {"target": "EX16A"}, "telnet EX16A 25"),
+        ("telnet {target} 25", {"target": "2001:db8::21"}, "telnet 2001:db8::21 25"),
+        ("telnet {target} 25", {}, "telnet <target> 25"),
+        ("telnet {target} 25", {"target": ""}, "telnet <target> 25"),
+        ("telnet {target} 25", {"target": "-Force"}, 'telnet "-Force" 25'),
+        ("telnet {target} 25", {"target": "$(calc)"}, 'telnet "`$(calc)" 25'),
+        ("telnet {target} 25", {"target": "a\nb"}, "telnet <target> 25"),
+        ('Q "{queue}"', {"queue": r"EX10A\5"}, r'Q "EX10A\5"'),
+        ('Q "{queue}"', {"queue": '"; calc; "'}, 'Q "`"; calc; `""'),
+        ('Q "{queue}"', {}, 'Q "<queue>"'),
+    ],
+)
+def test_braces_are_filled_with_whole_arguments(
+    line: str, known: dict[str, str], filled: str
+) -> None:
+    """Contract, section 9: what is known as one argument, what is not as `<name>`."""
+    assert commands.filled(line, known) == filled
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "command"),
+    [
+        ("Get-Queue -Server EX10A", "", "Get-Queue -Server EX10A"),
+        ("Get-TransportAgent", "", "Get-TransportAgent"),
+        ("On both servers: w32tm /query /status", "On both servers:", "w32tm /query /status"),
+        ("$Limit = -1; Get-Queue", "", "$Limit = -1; Get-Queue"),
+        ("mailflow which SOURCE", "", "mailflow which SOURCE"),
+        ("Get-Queue shows it.", "Get-Queue shows it.", ""),
+        ('Resume-Queue -Identity "EX10A\\7"', 'Resume-Queue -Identity "EX10A\\7"', ""),
+        ("Read the log: it tells.", "Read the log: it tells.", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_command_stands_on_a_line_of_its_own(line: str, words: str, command: str) -> None:
+    """What only reads can be pasted; a sentence, and what changes something, is words."""
+    assert commands.split(line) == (words, command)

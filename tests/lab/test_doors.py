@@ -308,7 +308,7 @@ def test_what_is_read_is_what_there_is(bench: Bench, flat: bool) -> None:
         TransportSettings(one.name, one.downgraded_auth) for one in org.servers
     )
     assert set(found.addresses) == {
-        ServerAddress(one.name, address, "Get-NetworkConnectionInfo")
+        ServerAddress(one.name, address, "Get-NetworkConnectionInfo", has_dns_servers=True)
         for one in org.servers
         for address in one.addresses
     }

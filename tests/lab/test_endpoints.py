@@ -45,6 +45,7 @@ def target_of(endpoints: Endpoints, user: str = ENGINEER.name) -> Target:
         user=user,
         password=endpoints.passwords[user.partition("\\")[2]],
         ca=args[args.index("--ca") + 1] if "--ca" in args else "",
+        entry=endpoints.source.partition("://")[2].partition(":")[0],
         resolve=resolved(args),
     )
 

@@ -98,6 +98,18 @@ def test_what_the_client_meets(
         assert listening.service.open_shells <= 1
 
 
+@pytest.mark.parametrize("method", ["ntlm", "credssp"])
+def test_a_client_takes_an_answer_in_the_clear(tls: Tls, method: str) -> None:
+    """S8.80: pywinrm by itself does, for encrypted requests; so whoever drives it has to look."""
+    with endpoint(answer) as listening:
+        listening.faults.add("answer-in-the-clear")
+        outcome = run(client_of(listening, method, tls), "x")
+        met = [entry for entry in listening.log if entry.fault == "answer-in-the-clear"]
+
+    assert outcome.code == 0
+    assert all(entry.encrypted for entry in met)
+
+
 @pytest.mark.parametrize("fault", ["reset", "cut", "lost"])
 def test_shell_can_be_closed_after_a_break(fault: str) -> None:
     """Over a new connection the client finds its shell still there, and closes it."""

@@ -122,12 +122,30 @@ def test_the_folder_is_the_organisation(starts: Mapping[str, Collected], way: st
     assert set(expected.connectors) == set(org.connectors)
     assert set(expected.queues) == set(org.queues)
     assert set(expected.settings) == set(org.settings)
-    assert {one for one in expected.addresses if one.server != "MBX10"} == set(org.addresses)
+    assert [(one.server, one.address) for one in expected.addresses if one.server != "MBX10"] == [
+        (one.server, one.address) for one in org.addresses if not one.address.startswith("10.9.")
+    ]
     assert [
         ComponentState(name, "HubTransport", "Active") for name in ("EX16A", "EX16B")
     ] == sorted(org.components, key=lambda one: one.server)
     assert org.ignored == ()
     assert org.unread == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "signs"), [("session", (True, False)), ("trouble", (None, None))]
+)
+def test_what_tells_a_replication_network(
+    starts: Mapping[str, Collected], start: str, signs: tuple[bool | None, ...]
+) -> None:
+    """S9.05: DNS servers by Exchange, gateway and registration by Windows, if it answers."""
+    mail, apart = (one for one in starts[start].snapshot().addresses if one.server == "EX16B")
+
+    assert (mail.address, mail.has_dns_servers) == ("10.0.0.22", True)
+    assert (apart.address, apart.has_dns_servers) == ("10.9.0.22", False)
+    assert [(one.has_gateway, one.registers_in_dns) for one in (mail, apart)] == [
+        (sign, sign) for sign in signs
+    ]
 
 
 def test_what_was_asked_for_proves_that_it_is_whole(starts: Mapping[str, Collected]) -> None:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.analysis.places import Place, processes_at
-from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import WIDTH
+from mailflow.analysis.places import Place, processes_at, ties_at
+from mailflow.exchange.connectors import Binding, ReceiveConnector, TransportRole, parse_binding
+from mailflow.exchange.ranges import EVERYTHING, WIDTH, AddressRange
 from mailflow.exchange.selection import select
-from mailflow.repair.contrasts import Block, Contrasted, lists_compared, settings_compared
+from mailflow.repair.contrasts import (
+    Block,
+    Contrasted,
+    lists_compared,
+    matched,
+    settings_compared,
+    ties_compared,
+)
 from organisations import Organisation, healthy
 from strategies import BASE, CROWD, servers, to_address
 
 PLACE = Place(4, 25)
+BINDINGS = [(parse_binding("0.0.0.0:25"),), (parse_binding("0.0.0.0:26"),)]
+Ranges = tuple[AddressRange, ...]
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
 
 
@@ -119,3 +129,80 @@ def test_nobody_else_is_treated_differently(
         pair = old.identity if old else None, new.identity if new else None
         claimed = [tuple(each and each.identity for each in (*one.was, *one.will)) for one in mine]
         assert claimed == ([pair] if pair[0] != pair[1] else [])
+
+
+def possible(
+    connectors: Sequence[ReceiveConnector], process: TransportRole, number: int
+) -> frozenset[str | None]:
+    """All that may accept an address, in whatever order they were loaded (S1.36)."""
+    remote = to_address(4, number)
+    found = select(connectors, process=process, local=None, port=25, remote=remote)
+    return frozenset(one.identity for one in found.possible) or frozenset([None])
+
+
+@given(servers(known=True), st.data())
+def test_each_connector_of_a_tie_may_be_left_or_come_to(
+    before: tuple[ReceiveConnector, ...], data: st.DataObject
+) -> None:
+    """S1.36: a block names all that may accept it, before and after, where these sets differ."""
+    after = data.draw(servers(known=True, most=len(before)))
+    after = (*after, *before[len(after) :])
+    there = {*processes_at(before, PLACE), *processes_at(after, PLACE)}
+    if len(there) != 1:
+        return
+    (process,) = there
+    if not (*ties_at(before, PLACE, process), *ties_at(after, PLACE, process)):
+        return
+    found = ties_compared(before, after, PLACE, process, never)
+    assert found.is_tied
+    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
+        old, new = possible(before, process, number), possible(after, process, number)
+        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
+        claimed = [
+            tuple(
+                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
+            )
+            for one in mine
+        ]
+        assert claimed == ([(old, new)] if old != new else [])
+
+
+SAME_SIZE = st.integers(0, 4).map(
+    lambda at: AddressRange(4, BASE[4] + 4 * at, BASE[4] + 4 * at + 7)
+)
+LISTS = st.lists(SAME_SIZE | st.just(EVERYTHING[4]), min_size=1, max_size=2).map(tuple)
+
+
+@given(st.lists(st.tuples(LISTS, LISTS | st.none(), st.sampled_from(BINDINGS)), max_size=4))
+def test_lists_that_tie_are_compared_by_all_that_may_accept(
+    lists: list[tuple[Ranges, Ranges | None, tuple[Binding, ...]]],
+) -> None:
+    """S1.36: the quick comparison of lists sees each tie that matters to what changes."""
+    relay = healthy().connector(r"EX16A\Relay")
+    before = [
+        replace(relay, name=f"R{number}", ranges=old, bindings=bound)
+        for number, (old, _, bound) in enumerate(lists)
+    ]
+    after = [
+        replace(one, ranges=new or one.ranges)
+        for one, (_, new, _) in zip(before, lists, strict=True)
+    ]
+    found = lists_compared(before, after, PLACE, FRONT)
+    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
+        old, new = possible(before, FRONT, number), possible(after, FRONT, number)
+        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
+        claimed = [
+            tuple(
+                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
+            )
+            for one in mine
+        ]
+        assert claimed == ([(old, new)] if old != new else [])
+
+
+def test_the_order_of_loading_stays() -> None:
+    """S1.36: of the same connectors before and after, each follows itself alone."""
+    one, other, third = of(healthy())[:3]
+
+    assert list(matched((one, other), (other, one))) == [(one, one), (other, other)]
+    assert list(matched((one, other), (third,))) == [(one, third), (other, third)]

@@ -16,6 +16,7 @@ from mailflow.analysis.change import Edit
 from mailflow.exchange.ranges import parse_address
 from mailflow.repair.claim import Proof
 from mailflow.repair.impact import prove
+from mailflow.repair.plan import harm
 from mailflow.repair.request import edited
 from mailflow.repair.simulation import RefusedError, applied
 from mailflow.snapshot import Right, Snapshot, Unread
@@ -507,3 +508,24 @@ def test_the_target_itself() -> None:
     assert [(one.sender, one.address, one.in_use) for one in proof.reached] == [
         ("EX16A", parse_address("10.0.0.21"), True)
     ]
+
+
+def test_a_tie_that_a_change_decides_may_cost_its_hosts_something() -> None:
+    """S1.36: who accepted them before is not known, so what they lose is not known either."""
+    org = healthy().add_relay("EX16A", "0.0.0.0/0", name="Tie", groups="AnonymousUsers")
+    read = org.snapshot()
+    taken_off = prove(
+        read, [edited(read, "EX16A", "Tie", add=["10.9.0.0/16"], remove=["0.0.0.0/0"])]
+    )
+    halved = prove(
+        read, [edited(read, "EX16A", "Tie", add=["0.0.0.0/1", "128.0.0.0/1"], remove=["0.0.0.0/0"])]
+    )
+    doubt = "have equal ranges at any IPv4 address:25: which one accepts is not known"
+
+    for proof in (taken_off, halved):
+        assert [one for one in proof.doubts if doubt in one]
+        assert proof.moved
+        assert {one.effect.loses for one in proof.moved} == {()}
+        assert all("Exchange Server authentication" in str(one.effect) for one in proof.moved)
+        assert list(harm(proof))
+    assert {one.after and one.after.name for one in halved.moved} == {"Tie"}

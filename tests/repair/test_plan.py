@@ -348,7 +348,7 @@ def given_up(*, outer: bool = False) -> Organisation:
 
 @pytest.mark.parametrize(
     ("rights", "words"),
-    [(relays("A"), "would lose relaying"), ((), "might lose relaying")],
+    [(relays("A"), "would lose relaying"), ((), "might gain or lose relaying")],
 )
 def test_other_hosts_that_would_lose_keep_the_repair_back(
     rights: tuple[Right, ...], words: str
@@ -511,3 +511,13 @@ def test_a_servers_own_hop_stays_on_its_own_address() -> None:
     org.add_relay("EX16A", "10.0.0.21", "10.0.7.2", name="Other", bindings="10.0.0.23:2525", **hub)
 
     assert lists(org) == {r"EX16A\Hub": ["10.0.7.1"]}
+
+
+def test_a_repair_takes_along_the_hop_that_comes_next() -> None:
+    """S4.06, S4.65: what is let in at the Front End waits before a Hub that may catch itself."""
+    org = article().set_addresses("EX16A", "10.0.0.21", "10.0.2.21")
+    hub = {"role": "HubTransport"}
+    org.add_relay("EX16A", "10.0.0.21", "10.0.7.1", name="Hub", bindings="10.0.0.21:2525", **hub)
+
+    assert lists(org)[r"EX16A\Hub"] == ["10.0.7.1"]
+    assert bad_ways(applied(org.snapshot(), planned(org).edits)) == []

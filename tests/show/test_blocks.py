@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.plain import visible, width
-from mailflow.show.blocks import block, commands, hang, one_line, section, verdict
+from mailflow.plain import one_line, visible, width
+from mailflow.show.blocks import block, commands, hang, section, verdict
 
 
 def test_a_label_stands_before_the_first_line_only() -> None:

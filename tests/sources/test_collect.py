@@ -159,6 +159,16 @@ def asked_of(org: Organisation, server: str) -> list[str]:
 UNREACHABLE = fault("port-silent")
 
 
+class WaryOrganisation(Organisation):
+    """Doors that keep some hosts out."""
+
+    introduced: str = ""
+
+    def entered(self, fqdn: str) -> None:
+        """As doors that look at domains."""
+        self.introduced = fqdn
+
+
 # -- Which calls -----------------------------------------------------------------------------------
 
 
@@ -322,16 +332,51 @@ def test_an_older_shell_is_not_asked_about_a_newer_server() -> None:
     found = read(org, "ex10a")
 
     assert states(found)["EX16A"] == ("failed", "")
-    assert {one.what for one in found.reading.unread} == {
+    rows = [one for one in found.reading.unread if one.server]
+    assert {one.what for one in rows} == {
         "Get-Queue",
         "Get-ReceiveConnector",
         "Get-NetworkConnectionInfo",
         "Get-ServerComponentState",
         "Get-TransportService",
     }
-    assert {one.server for one in found.reading.unread} == {"EX16A"}
-    assert "S8.43" in found.reading.unread[0].why
+    assert {one.server for one in rows} == {"EX16A"}
+    assert "S8.43" in rows[0].why
     assert not any("EX16A" in str(call) for _, call in org.asked)
+
+
+@pytest.mark.parametrize("way", ["closed", "refused", "empty"])
+def test_a_list_of_servers_that_the_newest_did_not_give(way: str) -> None:
+    """S8.43: the older one's may lack servers, so it is missing data, with why; read it is none."""
+    org = Organisation(["EX16A", "EX19A"], closed={"EX19A": UNREACHABLE} if way == "closed" else {})
+    no_rights = Fault("denied", "", "Access is denied.")
+    answers: Mapping[str, Answer] = {
+        "refused": lambda call: Reply(call, fault=no_rights),
+        "empty": Reply,
+    }
+    if way in answers:
+        org.special = {("EX19A", "Get-ExchangeServer"): answers[way]}
+    rows = [one for one in read(org).reading.unread if one.what == "Get-ExchangeServer"]
+    whole = read(Organisation(["EX16A", "EX19A"])).reading.unread
+
+    assert [one.server for one in rows] == [""]
+    assert "EX19A, the newest, did not give its own" in rows[0].why
+    said = {"closed": UNREACHABLE.message, "refused": "Access is denied", "empty": "no server"}
+    assert said[way] in rows[0].why
+    assert whole == []
+
+
+def test_nothing_is_told_once_for_each_kind_of_data() -> None:
+    """Where even the first server does not answer, with the next action."""
+    found = read(Organisation(["EX16A"], closed={"EX16A": UNREACHABLE}))
+
+    assert [(one.server, one.what) for one in found.reading.unread] == [
+        ("", "Get-ExchangeServer"),
+        ("", "Get-ReceiveConnector"),
+        ("", "Get-Queue"),
+    ]
+    (why,) = {one.why for one in found.reading.unread}
+    assert why.count(UNREACHABLE.message) == 1
 
 
 def test_a_server_of_unknown_version_is_asked_by_nobody_else() -> None:
@@ -398,7 +443,8 @@ def test_a_hanging_server_that_nobody_may_be_asked_about() -> None:
     assert states(found)["EX16B"] == ("ok", "through EX16A")
     assert states(found)["EX19A"] == ("timed-out", "")
     assert {(one.server, one.what) for one in found.reading.unread} == {
-        ("EX19A", call.cmdlet) for call in calls_for(Server("EX19A"))
+        ("", "Get-ExchangeServer"),
+        *(("EX19A", call.cmdlet) for call in calls_for(Server("EX19A"))),
     }
 
 
@@ -617,3 +663,19 @@ def test_the_practice_organisation_is_read_whole() -> None:
     assert snapshot.unread == ()
     assert {one.name for one in snapshot.servers} == {"EX10A", "EX10B", "EX16A", "EX16B"}
     assert states(again)["EX10B"][1] == "through EX16A"
+
+
+@pytest.mark.parametrize("identity", ["host-not-trusted", "no-host-name"])
+def test_a_host_that_gets_no_credentials_is_asked_about_nowhere(identity: str) -> None:
+    """Its name goes to no other server either; the rows say which option lets it be read."""
+    why = fault(identity, "x")
+    org = WaryOrganisation(["EX10A", "EX16A"], closed={"EX10A": why})
+    found = read(org)
+
+    assert org.introduced == full("EX16A")
+    assert asked_of(org, "EX10A") == []
+    assert not any("EX10A" in str(call.parameters) for _, call in org.asked)
+    assert states(found)["EX10A"] == ("failed", "")
+    rows = [one for one in found.reading.unread if one.server == "EX10A"]
+    assert {one.what for one in rows} >= {"Get-Queue", "Get-ReceiveConnector"}
+    assert all(("--trust" in one.why) == (identity == "host-not-trusted") for one in rows)

@@ -41,6 +41,9 @@ OPTIONS = st.builds(
     LiveOptions,
     *[WORDS] * 7,
     resolve=RESOLVED.map(lambda pairs: tuple(f"{name}=[{where}]" for name, where in pairs)),
+    trust=st.lists(st.from_regex(r"[a-z]{1,5}\.example", fullmatch=True), unique=True).map(tuple),
+    seconds=st.sampled_from(["", "30"]),
+    seconds_per_server=st.sampled_from(["", "12.5"]),
 )
 NONE: Callable[[], Ticket | None] = lambda: None  # noqa: E731 - with its type
 VALID = Ticket("anna@CONTOSO.EXAMPLE", datetime.now(UTC) + timedelta(hours=1), forwardable=True)
@@ -65,12 +68,13 @@ def test_options_come_through_the_environment(options: LiveOptions) -> None:
 
 @given(OPTIONS, OPTIONS)
 def test_the_command_line_goes_first(given_: LiveOptions, environment: LiveOptions) -> None:
-    """Each option that it says; of `--resolve` both count."""
+    """Each option that it says; of `--resolve` and `--trust` both count."""
     found = given_.over(environment)
 
     assert found.user == (given_.user or environment.user)
     assert found.auth == (given_.auth or environment.auth)
     assert set(found.resolve) == {*given_.resolve, *environment.resolve}
+    assert set(found.trust) == {*given_.trust, *environment.trust}
     assert LiveOptions().over(environment) == environment
     assert given_.over(LiveOptions()) == given_
 
@@ -189,6 +193,11 @@ def test_which_log_on_may_go_on(auth: str, ticket: Ticket | None, *, forwards: b
         (LiveOptions(user="a", password_env="NOT_SET"), "not set"),  # noqa: S106
         (LiveOptions(keyring="mailflow"), "SERVICE/USER"),
         (LiveOptions(user="a", way="sideways"), "snapin"),
+        (LiveOptions(user="a", trust=("contoso.example", "https://x/")), "--trust https"),
+        (LiveOptions(user="a", trust=("*.contoso.example",)), "--trust"),
+        (LiveOptions(user="a", seconds="soon"), "--seconds soon"),
+        (LiveOptions(user="a", seconds="0"), "--seconds 0"),
+        (LiveOptions(user="a", seconds_per_server="-5"), "--seconds-per-server -5"),
     ],
 )
 def test_bad_combinations_say_what_to_do(options: LiveOptions, said: str) -> None:
@@ -212,6 +221,33 @@ def test_a_certificate_needs_neither_user_nor_password(tmp_path: Path) -> None:
     found = logged_on(LiveOptions(cert=str(tmp_path / "c.pem"), key=str(tmp_path / "k.pem")))
 
     assert (found.auth, found.user, found.password) == ("certificate", "", "")
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        (("", ""), (180.0, 0.0, 60)),
+        (("30", ""), (30.0, 0.0, 60)),
+        (("600", ""), (600.0, 0.0, 200)),
+        (("", "45"), (180.0, 45.0, 60)),
+        (("", "300"), (900.0, 300.0, 300)),
+        (("100", "300"), (100.0, 300.0, 100)),
+    ],
+)
+def test_how_long_it_may_take(given_: tuple[str, str], expected: tuple[float, float, int]) -> None:
+    """For all, for a server (0: a third), and for one cmdlet, which more time is meant for too."""
+    options = LiveOptions(user=USER, seconds=given_[0], seconds_per_server=given_[1])
+    found = logged_on(options, ask=lambda _: PASSWORD)
+
+    assert (found.seconds, found.each, found.call_seconds) == expected
+
+
+def test_whom_the_credentials_are_for() -> None:
+    """The server to enter at and what was trusted come into the target."""
+    options = LiveOptions(user=USER, trust=("fabrikam.example",))
+    found = logged_on(options, entry="ex16a.contoso.example", ask=lambda _: PASSWORD)
+
+    assert (found.entry, found.trust) == ("ex16a.contoso.example", ("fabrikam.example",))
 
 
 # -- The password ----------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from mailflow.lab.endpoints import Endpoints, serve
 from mailflow.lab.practice import Practice
 from mailflow.lab.tls import ServerTls
 from mailflow.sources import winrm
+from mailflow.sources.credentials import LiveOptions, target_to_look_at
 from mailflow.sources.doctor import (
     TITLES,
     Certificate,
@@ -80,6 +81,7 @@ def practice() -> Iterator[tuple[Endpoints, Target]]:
             user="CONTOSO\\engineer",
             password=endpoints.env[VARIABLE],
             ca=str(endpoints.ca),
+            trust=("contoso.example",),
             resolve=resolve,
         )
         yield endpoints, target
@@ -99,12 +101,37 @@ def test_where_all_is_well_all_checks_pass(practice: tuple[Endpoints, Target]) -
 
 
 def test_an_old_server_cannot_show_newer_ones(practice: tuple[Endpoints, Target]) -> None:
-    """S8.43: everything works there, and it is the wrong door."""
+    """S8.43: everything works there, and the newer ones have to be reached too: a note."""
     _, target = practice
     found = doctor(WinrmDoors(target, "# any\n"), target, "ex10a.contoso.example")
 
-    assert ids(found) == ["older-than-others"]
-    assert exit_code(found) == 1
+    assert ids(found) == []
+    assert (found[-1].state, found[-1].id) == ("note", "older-than-others")
+    assert exit_code(found) == 0
+
+
+@pytest.mark.parametrize("https", [True, False])
+def test_without_a_user_the_way_is_checked(tmp_path: Path, *, https: bool) -> None:
+    """Name, route, port, TLS, service and clock; then it says what is missing, and RootSDDL."""
+    with serving(tmp_path, tls=https) as server:
+        options = LiveOptions(
+            ca=str(tmp_path / "ca.pem") if https else "",
+            resolve=(f"{NAME}={server.endpoint.address}:{server.endpoint.port}",),
+        )
+        target = target_to_look_at(options, scheme="https" if https else "http", entry=NAME)
+        found = doctor(None, target, NAME, why_not="no user was named")
+        tried = [one for one in server.endpoint.log if one.method or one.action]
+
+    states = {one.step: one.state for one in found}
+    assert [states[one] for one in ("name", "route", "port", "service", "clock")] == ["ok"] * 5
+    assert states["tls"] == ("ok" if https else "skipped")
+    assert (states["log-on"], states["shell"], states["others"]) == (
+        "unknown", "skipped", "skipped",
+    )  # fmt: skip
+    assert exit_code(found) == 2
+    assert "no user was named" in words(found)
+    assert "RootSDDL" in words(found)
+    assert tried == []
 
 
 @pytest.mark.parametrize(
@@ -420,7 +447,9 @@ def test_powershell_and_exchange() -> None:
     """A version that was told, a fault that was known, and what nobody can say."""
     unknown = Reply(CALL, fault=Fault("failed", "Some,Id", "so\nwhat"))
 
-    assert of_powershell([Reply(CALL)], "2.0").state == "ok"
+    assert of_powershell([Reply(CALL)], "5.1").state == "ok"
+    assert of_powershell([Reply(CALL)], "2.0").state == "note"
+    assert of_powershell([Reply(CALL)], "2.0").id == "small-memory"
     assert of_powershell([Reply(CALL, fault=fault("no-powershell"))], "").id == "no-powershell"
     assert of_powershell([unknown], "").state == "unknown"
     assert of_exchange([unknown], "", None) == DoctorCheck("exchange", "unknown", "failed: so what")

@@ -28,7 +28,8 @@ from far_side import (
     serving,
 )
 from mailflow.errors import UsageError
-from mailflow.lab import kdc
+from mailflow.lab import faults, kdc
+from mailflow.lab.faults import FaultKind, Visit
 from mailflow.lab.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
@@ -325,11 +326,71 @@ def test_each_fault_ends_in_time_as_data(tmp_path: Path, name: str, *, tls: bool
         took = time.monotonic() - begun
         left = not no_shell_is_left(server)
 
-    assert found.id == {**WHILE_OPENING, **WHILE_READING}[name]
+    in_the_clear = {} if tls else {"garbage": "answer-in-the-clear"}
+    assert found.id == {**WHILE_OPENING, **WHILE_READING, **in_the_clear}[name]
     assert found.kind in KINDS
     assert "\n" not in found.message
     assert took < 1.5 + 2
     assert not left
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp"])
+@pytest.mark.parametrize("action", ["Create", "Send", "Receive"])
+def test_an_answer_in_the_clear_is_refused(tmp_path: Path, auth: str, action: str) -> None:
+    """S8.80: at whatever request it comes, and with an id and an action of its own."""
+    with serving(tmp_path) as server:
+        server.endpoint.faults.add("answer-in-the-clear", action=action)
+        if action == "Create":
+            found = opened(server, auth=auth)
+        else:
+            shell = server.open(auth=auth)
+            (reply,) = shell.ask([QUEUES], seconds=10)
+            shell.close()
+            assert reply.rows == ()
+            found = reply.fault or Fault("", "", "")
+
+    assert (found.kind, found.id) == ("protocol", "answer-in-the-clear")
+    assert found.message.endswith("HTTP 200")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, "application/soap+xml;charset=UTF-8"),
+        (200, 'multipart/mixed;boundary="x"'),
+        (200, "multipart/encrypted;protocol=none"),
+        (200, 'text/xml;protocol="application/HTTP-SPNEGO-session-encrypted"'),
+        (401, "text/html"),
+        (500, "application/soap+xml;charset=UTF-8"),
+    ],
+)
+def test_no_status_and_no_half_of_a_type_makes_it_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, kind: str
+) -> None:
+    """S8.80: only what pywinrm decrypts is read; a refusal in the clear proves nothing either."""
+
+    def lies(visit: Visit) -> bool:
+        visit.give_plain(status, b"<a/>", kind)
+        return True
+
+    monkeypatch.setattr(faults, "KINDS", {"lie": FaultKind("Lies.", "answer", lies)})
+    with serving(tmp_path) as server:
+        server.endpoint.faults.add("lie")
+        found = opened(server)
+
+    assert found.id == "answer-in-the-clear"
+    assert found.message.endswith(f"HTTP {status}")
+
+
+def test_over_tls_answers_are_in_the_clear(tmp_path: Path) -> None:
+    """TLS carries requests and answers as they are."""
+    with serving(tmp_path, tls=True) as server:
+        server.endpoint.faults.add("answer-in-the-clear")
+        shell = server.open()
+        (reply,) = shell.ask([QUEUES], seconds=10)
+        shell.close()
+
+    assert reply.fault is None
 
 
 @pytest.mark.parametrize("name", ["cut", "lost", "reset", "shell-gone"])

@@ -344,6 +344,18 @@ def test_a_sender_with_another_address() -> None:
     assert "Own addresses differ: EX10A." in differ(before, harmless).summary
 
 
+def test_addresses_in_errors_do_not_differ() -> None:
+    """S9.13: an error names one of several, another error another one."""
+    before = healthy()
+    after = before.copy().set_addresses("EX10A", "10.0.0.14")
+    after.addresses = [
+        replace(one, source="LastError") if one.server == "EX10A" else one
+        for one in after.addresses
+    ]
+
+    assert differ(before, after).addresses == differ(after, before).addresses == ()
+
+
 def test_a_sender_whose_switch_changed() -> None:
     """C10: the connectors are the same, and yet the way works no more."""
     before = healthy().change(r"EX16A\Default Frontend EX16A", suppress_x_anonymous_tls=True)

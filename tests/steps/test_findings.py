@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailflow.analysis.servers import ADAPTERS
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
@@ -867,3 +867,41 @@ def test_nobody_listens_for_a_family_that_may_not_be_there() -> None:
     assert "No IPv6 address of EDGE1 is known" in open_ones(actual)[0].remedy
     org.set_addresses("EDGE1", "192.0.2.5", "2001:db8::5")
     assert any(one.server == "EDGE1" and one.state == "found" for one in open_ones(diagnose(org)))
+
+
+def test_each_cause_that_is_found_is_told() -> None:
+    """No command is printed without the sentence why: a line for each cause, the best first."""
+    org = article().change(r"EX16B\Default EX16B", groups="AnonymousUsers")
+    found = findings(org.snapshot())
+
+    assert [one.cause for one in found.findings if one.state == "found"] == [
+        "custom-connector-shadows-default",
+        "custom-connector-shadows-default",
+        "exchange-servers-group-missing",
+    ]
+    first, second = found.summary.splitlines()
+    assert "Relay accepts" in first
+    assert "lack ExchangeServers" in second
+
+
+def test_what_no_export_decides_is_read_in_the_receive_log() -> None:
+    """S7.26: a tie ends in a command that can be pasted, and never in its own reason (S1.36)."""
+    org = healthy().add_relay("EX16A", "0.0.0.0/0", name="Internet", groups="AnonymousUsers")
+    found = findings(org.snapshot())
+
+    assert found.verdict == "unknown"
+    assert [one.command for one in found.next_steps if one.command] == [
+        "Get-FrontendTransportService EX16A | Format-List ReceiveProtocolLogPath"
+    ]
+    assert not [one for one in found.next_steps if "tie" in one.text]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "words"), [(("10.0.0.12",), "this address"), ((), "these addresses")]
+)
+def test_one_address_and_several(addresses: tuple[str, ...], words: str) -> None:
+    """Singular and plural agree."""
+    ranges = "10.0.0.21-10.0.0.22, 10.0.0.11" if addresses else "10.0.0.21-10.0.0.22"
+    org = healthy().change(r"EX16A\Default Frontend EX16A", ranges=ranges)
+
+    assert f"do not contain {words} (421 4.3.2)" in findings(org.snapshot()).summary

@@ -80,9 +80,13 @@ def everything() -> Snapshot:
         deferred_count=None,
         velocity=-0.5,
     )
+    address = replace(
+        org.addresses[0], has_dns_servers=True, has_gateway=False, registers_in_dns=False
+    )
     return replace(
         org,
         servers=(server, *org.servers[1:]),
+        addresses=(address, *org.addresses[1:]),
         connectors=(connector, *org.connectors[1:]),
         queues=(queue, *org.queues[1:]),
         settings=(replace(org.settings[0], use_downgraded_auth=None), *org.settings[1:]),

@@ -217,7 +217,7 @@ class Judge:
         S4.66: two servers meet only in a family in which both have an address. S4.64: an Edge
         server speaks to its own site. S4.63: without a Transport service a server is no next hop.
         Of several addresses of a sender, one that another server has as well may be a load
-        balancer's.
+        balancer's, and one on an adapter apart that of a replication network (contract, 9).
         """
         sender, target, address = path.sender, path.target, path.address
         if path.state != "found" or sender is target or address is None:
@@ -235,6 +235,8 @@ class Judge:
             return _open(path, why, Missing("", SERVERS, "IsHubTransportServer", why))
         if address in self._shared and len(sender.addresses) > 1:
             return _open(path, f"{address} is an address of another server as well", None)
+        if address in sender.doubted:
+            return _open(path, sender.doubted[address], None)
         return path
 
     def again(self, target: ServerView, paths: Iterable[MailPath]) -> Iterator[MailPath]:
@@ -315,7 +317,11 @@ class _Station:
         assessment = self._anywhere[key]
         if assessment.state == "clear":
             return assessment
-        why = f"no address of {sender.name} is known"
+        why = (
+            f"not all addresses of {sender.name} are known"
+            if sender.addresses
+            else f"no address of {sender.name} is known"
+        )
         missing = assessment.missing or Missing(sender.name, ADDRESSES, "", why)
         return replace(assessment, why=assessment.why or why, missing=missing)
 
@@ -556,14 +562,19 @@ def _paths(
             unknown = Assessment("unknown", SHADOWED, None, why, missing)
             yield MailPath(sender, target, None, places[0], unknown)
         return
+    open_ = [
+        MailPath(sender, target, None, place, station.from_anywhere(sender, place))
+        for place in places
+        if sender.lacks_addresses or not sender.addresses
+    ]
     if not sender.addresses:
-        for place in places:
-            yield MailPath(sender, target, None, place, station.from_anywhere(sender, place))
+        yield from open_
         return
     if itself:
         own = [
             path for address in sender.addresses for path in _ways(sender, station, address, places)
         ]
+        own += open_
         kept = own if settled else [each for path in own if (each := _unsettled(path))]
         yield from _own_hop(kept)
         return
@@ -575,6 +586,7 @@ def _paths(
                     yield settled_path
         else:
             yield from station.alike(sender, address, places)
+    yield from open_
 
 
 def _as_listed(connector: ReceiveConnector, block: AddressRange) -> list[AddressRange]:

@@ -107,8 +107,6 @@ def doubts_at(
     A binding that was not read can't claim the place for another process: Exchange would have
     refused it (S1.30).
     """
-    connectors = list(connectors)
-    yield from _ties(connectors, place, process)
     for one in connectors:
         seen = listens(one, place)
         if one.enabled is False or not (seen or not one.bindings_complete):
@@ -129,19 +127,25 @@ def doubts_at(
             yield f"RemoteIPRanges of {one.identity} are not known in full"
 
 
-def _ties(
+def ties_at(
     connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
-) -> Iterator[str]:
-    """Connectors with equal ranges at one binding: which of them accepts is not known (S1.36)."""
+) -> Iterator[tuple[str, str]]:
+    """Pairs of identities with equal ranges at one binding: nothing shows which accepts (S1.36)."""
     mine: dict[int, list[ReceiveConnector]] = {}
     for one in connectors:
         found = spots(one.bindings, place.family, place.local, place.port)
         if found and one.enabled and one.role == process:
             mine.setdefault(min(found), []).append(one)
     for some in mine.values():
-        for pair in sorted(equal_ranges(some, place.family) if len(some) > 1 else ()):
-            names = " and ".join(pair)
-            yield f"{names} have equal ranges at {place}: which one accepts is not known"
+        yield from sorted(equal_ranges(some, place.family) if len(some) > 1 else ())
+
+
+def tie_doubts(
+    connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
+) -> Iterator[str]:
+    """The ties there, in words."""
+    for one, other in ties_at(connectors, place, process):
+        yield f"{one} and {other} have equal ranges at {place}: which one accepts is not known"
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import TypeVar
 
+from mailflow.analysis.addresses import known_of
 from mailflow.analysis.capabilities import Rights
 from mailflow.exchange.connectors import (
     Binding,
@@ -19,16 +20,10 @@ from mailflow.exchange.connectors import (
     TransportRole,
     setup_default,
 )
-from mailflow.exchange.ranges import Address, AddressRange, Family, RangeError, parse_address
+from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Snapshot
 from mailflow.snapshot.schema import ANYTHING, CONNECTORS
-
-ADAPTERS = "Get-NetworkConnectionInfo"
-"""Source of addresses that lists all a server has, so that a family not there is not in use."""
-
-NOT_KEPT = ""
-"""Source of addresses in a snapshot that does not say it: a family not there accuses nobody."""
 
 FAMILIES: tuple[Family, ...] = (4, 6)
 
@@ -47,6 +42,8 @@ class ServerView:
         connectors: its receive connectors, in the order read.
         addresses: its known addresses, each once, in the order read.
         has_all_addresses: the adapters were read, so a family without an address is not in use.
+        lacks_addresses: errors alone name those that are known; it may have others.
+        doubted: of its addresses those from which mail may not leave, and why.
         downgraded: UseDowngradedExchangeServerAuth; None: not read (C10).
         covered: whether the run covers it. What is not covered still sends to what is.
         denies: of each connector whose access list was read, whether that denies servers a right
@@ -58,6 +55,8 @@ class ServerView:
     connectors: tuple[ReceiveConnector, ...]
     addresses: tuple[Address, ...] = ()
     has_all_addresses: bool = False
+    lacks_addresses: bool = False
+    doubted: Mapping[Address, str] = field(default_factory=dict)
     downgraded: bool | None = None
     covered: bool = True
     hidden: tuple[str, ...] = ()
@@ -139,14 +138,15 @@ class ServerView:
         """Local addresses that other servers may connect to, in one family.
 
         None stands for an address that is not known: only wildcard bindings count for it. Bindings
-        name real addresses of the server (S1.04), so they help where nothing else is known. Empty:
-        the adapters were read and hold no address of this family.
+        name real addresses of the server (S1.04), so they help where nothing else is known, or what
+        an error names alone. Empty: the adapters were read and hold no address of this family.
         """
         mine = self.of_family(family)
-        if mine or self.has_all_addresses:
+        if self.has_all_addresses or (mine and not self.lacks_addresses):
             return mine
         bound = bound_addresses(self.connectors, family, port)
-        return (None, *(address_of(family, number) for number in bound))
+        further = (address_of(family, number) for number in bound)
+        return (None, *dict.fromkeys([*mine, *further]))
 
     def intended(self, process: TransportRole, port: int) -> ReceiveConnector | None:
         """The connector that setup made for servers on this endpoint; None: it is not there."""
@@ -205,7 +205,8 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
     """Every server of an organization with all that was read of it."""
     named = _Names(org.servers)
     connectors = named.grouped((each.server, each) for each in org.connectors)
-    addresses = named.grouped((each.server, each) for each in org.addresses)
+    rows = named.grouped((each.server, each) for each in org.addresses)
+    addresses = [known_of(some) for some in rows]
     settings = named.grouped((each.server, each) for each in org.settings)
     hidden = _hiding(org, named)
     rights = Rights(org)
@@ -213,8 +214,10 @@ def views_of(org: Snapshot) -> tuple[ServerView, ...]:
         ServerView(
             server=server,
             connectors=tuple(connectors[place]),
-            addresses=_readable(each.address for each in addresses[place]),
-            has_all_addresses=_are_all(each.source for each in addresses[place]),
+            addresses=addresses[place].addresses,
+            has_all_addresses=addresses[place].are_all,
+            lacks_addresses=addresses[place].lack_some,
+            doubted=addresses[place].doubted,
             downgraded=next((each.use_downgraded_auth for each in settings[place]), None),
             covered=org.covers(server.name),
             hidden=tuple(hidden[place]),
@@ -240,12 +243,6 @@ def _hiding(org: Snapshot, named: _Names) -> list[list[str]]:
 
 
 _HIDES_CONNECTORS = frozenset({CONNECTORS, f"{CONNECTORS} Identity", ANYTHING})
-
-
-def _are_all(sources: Iterable[str]) -> bool:
-    """Whether addresses from these sources are all that a server has."""
-    found = set(sources)
-    return bool(found) and found <= {ADAPTERS, NOT_KEPT}
 
 
 class _Names:
@@ -279,17 +276,6 @@ class _Names:
 
 def _short(name: str) -> str:
     return name.strip().rstrip(".").casefold().partition(".")[0]
-
-
-def _readable(texts: Iterable[str]) -> tuple[Address, ...]:
-    """Addresses from texts; what is none stands in the snapshot's missing data already."""
-    found: dict[Address, None] = {}
-    for text in texts:
-        try:
-            found.setdefault(parse_address(text))
-        except RangeError:
-            continue
-    return tuple(found)
 
 
 def is_whole(connector: ReceiveConnector) -> bool:

@@ -25,8 +25,11 @@ EACH = 2.0
 PAUSES = (15.0, 30.0, 60.0)
 """Seconds after which a queue that is back in Retry is tried again; the last one goes on."""
 
-OVER = frozenset({"drained", "suspended", "not known"})
+OVER = frozenset({"denied", "drained", "suspended", "not known"})
 """States of a queue in which there is nothing to wait for."""
+
+DENIED = frozenset({"denied", "no-such-cmdlet", "no-such-parameter", "refused"})
+"""Kinds of faults with which no later try ends better; a role without a cmdlet hides it (8.8)."""
 
 Watched = Callable[[list[QueueEntry]], None]
 """Is called with the queues as they were last seen."""
@@ -102,7 +105,9 @@ def _look(
 def _retry(live: LiveOrganisation, entry: QueueEntry) -> None:
     call = Call(RETRY, {"Identity": entry.queue, "Confirm": False})
     fault = failure(live.ask_about(_server(entry), call))
-    if fault:  # another retry may be under way there (S8.76): ours comes again after the pause
+    if fault and fault.kind in DENIED:
+        entry.state, entry.why = "denied", one_line(fault.message)
+    elif fault:  # another retry may be under way there (S8.76): ours comes again after the pause
         entry.why = one_line(fault.message)
     else:
         entry.state = "retried"

@@ -36,7 +36,7 @@ from mailflow.analysis.change import (
 from mailflow.apply import seal
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.plain import visible_line
+from mailflow.plain import one_line
 from mailflow.snapshot import write_whole
 
 NAME, NUMBER = "mailflow.apply", 2
@@ -150,7 +150,8 @@ class QueueEntry:
         queue: `SERVER\1234`.
         before: messages when it was first looked at; None: not known.
         left: messages when it was last looked at; None: not known.
-        state: `waiting`, `retried`, `drained`, `moving`, `stuck`, `suspended` or `not known`.
+        state: `waiting`, `retried`, `denied`, `drained`, `moving`, `stuck`, `suspended` or
+            `not known`.
         why: what there is to say; a line.
         newer: keys of a newer version.
     """
@@ -239,7 +240,7 @@ class Journal:
             raise InputError(f"{file}: no journal can be read ({error.strerror})") from error
         except _DAMAGE as error:
             why = f"no key {error}" if isinstance(error, KeyError) else str(error)
-            why = visible_line(why, _LONGEST_REASON)
+            why = one_line(why, _LONGEST_REASON)
             raise InputError(f"{file}: cannot be read as a journal ({why})") from error
         if journal.foreign:
             for one in journal.connectors:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
-from mailflow.sources.collect import WAY, at_least_as_new, door
+from mailflow.sources.collect import WAY, at_least_as_new, door, introduce
 from mailflow.sources.shell import Call, Doors, Fault, Reply, ShellError
 
 Tell = Callable[[str], None]
@@ -53,6 +53,7 @@ class LiveOrganisation:
         if self.servers and not any(one.is_named(server) for one in self.servers):
             why = f"{server} is no server of this organization: nothing was sent to it"
             return Reply(call, fault=Fault("refused", "", why))
+        introduce(self.doors, self.servers, self.entry)
         try:
             shell = self.doors.open(door(self.doors, self.server(server), self.entry))
         except ShellError as error:

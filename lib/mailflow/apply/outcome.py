@@ -42,6 +42,7 @@ _LEFT = {
     "moving": "is draining",
     "stuck": "is in Retry again",
     "retried": "was retried, and is not seen to move yet",
+    "denied": "was not retried, because this account may not; Exchange retries it by itself",
     "suspended": "is suspended",
     "not known": "could not be read",
     "waiting": "was not retried",
@@ -298,7 +299,7 @@ _WORDS: Mapping[Note, str] = {
     "put back": "rolled back",
 }
 _TONES = dict.fromkeys(("verified", "drained"), "good") | dict.fromkeys(
-    ("refused", "stuck", "suspended", "begun"), "bad"
+    ("refused", "denied", "stuck", "suspended", "begun"), "bad"
 )
 _COLUMNS = {
     "what": ("Connector or queue", "what was changed, or retried"),
@@ -354,7 +355,7 @@ def _queue_row(one: QueueEntry) -> dict[str, str]:
 
 def _count(one: QueueEntry) -> str:
     said = [f"{counted(one.left, 'message')} left"] if one.left else []
-    said += [one.why] if one.state in ("suspended", "not known") and one.why else []
+    said += [one.why] if one.state in ("denied", "suspended", "not known") and one.why else []
     return f" ({'; '.join(said)})" if said else ""
 
 

@@ -16,7 +16,7 @@ from mailflow.apply.verification import verify
 from mailflow.apply.witness import proven_from
 from mailflow.errors import InputError
 from mailflow.exchange import commands
-from mailflow.plain import visible_line
+from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 
@@ -258,7 +258,7 @@ def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
 def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
     """The rows of one repair, each text in one line: some of it comes from a file."""
     for row in _texts(one):
-        yield {name: visible_line(text) for name, text in row.items()}
+        yield {name: one_line(text) for name, text in row.items()}
 
 
 def _texts(one: Unfinished) -> Iterator[dict[str, str]]:

@@ -13,7 +13,7 @@ from mailflow.apply.journal import SNAPSHOT, ConnectorEntry, Journal
 from mailflow.apply.values import in_snapshot
 from mailflow.errors import InputError
 from mailflow.phrases import joined
-from mailflow.plain import visible_line
+from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot, load
 
 _LONGEST_VALUE = 200
@@ -38,7 +38,7 @@ def proven_from(journal: Journal) -> Snapshot:
 
 def contradiction(journal: Journal, org: Snapshot) -> str:
     """The first thing that a journal says otherwise than the snapshot beside it; empty: nothing."""
-    return visible_line(next(_contradictions(journal, org), ""))
+    return one_line(next(_contradictions(journal, org), ""))
 
 
 def _contradictions(journal: Journal, org: Snapshot) -> Iterator[str]:
@@ -78,4 +78,4 @@ def _of_connector(entry: ConnectorEntry, org: Snapshot) -> Iterator[str]:
 
 
 def _short(text: str) -> str:
-    return visible_line(text, _LONGEST_VALUE)
+    return one_line(text, _LONGEST_VALUE)

@@ -10,9 +10,11 @@ from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import Lead, MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
-from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.commands import filled
+from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import format_range
-from mailflow.phrases import counted, either, joined
+from mailflow.exchange.servers import Generation
+from mailflow.phrases import capital, counted, either, joined
 
 State = Literal["found", "unknown", "clear", "not-applicable"]
 Scope = Literal["incident", "audit", "both", "text"]
@@ -274,10 +276,31 @@ def fill_in(finding: Finding) -> str:
         groups.setdefault(key, []).append(path.why)
     lines: list[str] = []
     for (how, command), reasons in groups.items():
+        if not how:
+            continue  # no export decides it
         said = joined(dict.fromkeys(filter(None, reasons)), most=3)
-        head = f"{said[:1].upper()}{said[1:]}." if said else ""
+        head = f"{capital(said)}." if said else ""
         lines += [" ".join(filter(None, (head, how))), command]
+    if finding.state == "unknown":
+        lines += [line for path in finding.paths if not path.missing for line in log_of(path)]
     return "\n".join(dict.fromkeys(filter(None, lines)))
+
+
+def log_of(path: MailPath) -> tuple[str, ...]:
+    """Where the target's receive log is, which names the connector of each session (S7.26)."""
+    server, endpoint = path.target, path.endpoint
+    if server.generation is Generation.LEGACY:
+        cmdlet = "Get-TransportServer"
+    elif endpoint and endpoint.process is TransportRole.FrontendTransport:
+        cmdlet = "Get-FrontendTransportService"
+    else:
+        cmdlet = "Get-TransportService"
+    return (
+        f"In the receive log of {server.name}, connector-id names who accepted each session:",
+        filled(
+            f"{cmdlet} {{target}} | Format-List ReceiveProtocolLogPath", {"target": server.name}
+        ),
+    )
 
 
 def stop(senders: Sequence[str]) -> str:

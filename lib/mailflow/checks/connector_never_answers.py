@@ -19,7 +19,7 @@ from mailflow.checks.check import (
 )
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import Family
-from mailflow.phrases import joined
+from mailflow.phrases import capital, joined
 
 CARD = Card(
     id="connector-never-answers",
@@ -47,7 +47,7 @@ def find(whole: WholeMap) -> Iterator[Finding]:
             words = Words(
                 f"Could not determine whether {one.name} on {one.server} accepts any host: "
                 f"{doubt}.",
-                f"{doubt[:1].upper()}{doubt[1:]}. Export it in full, then rerun:\n"
+                f"{capital(doubt)}. Export it in full, then rerun:\n"
                 f"{Missing(one.server, CONNECTORS).command}",
             )
         else:
@@ -73,7 +73,7 @@ def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Findin
     Found where its adapters were read; other lists of addresses may lack one.
     """
     local = [address_of(each.family, each.address) for each in one.bindings]
-    if not one.bindings_complete or not view.addresses or not local:
+    if not one.bindings_complete or view.lacks_addresses or not view.addresses or not local:
         return
     if any(each.is_wildcard for each in one.bindings) or set(local) & set(view.addresses):
         return

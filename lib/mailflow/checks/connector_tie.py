@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mailflow.analysis.paths import TIED
 from mailflow.checks.check import LIST_CONNECTORS, Card, Check, Finding, fill_in
+from mailflow.exchange.selection import TIE
 from mailflow.phrases import joined
 
 CARD = Card(
@@ -31,13 +32,9 @@ def explain(findings: Sequence[Finding]) -> str:
     """Which connectors tie, and for whom."""
     senders = joined(name for each in findings for name in each.senders)
     servers = joined(dict.fromkeys(each.server.name for each in findings if each.server))
-    reasons = joined(dict.fromkeys(path.why for each in findings for path in each.paths), most=2)
+    whys = (path.why.removeprefix(TIE).strip() for each in findings for path in each.paths)
+    reasons = joined(dict.fromkeys(whys), most=2)
     return f"Which connector accepts {senders} on {servers} could not be determined: {reasons}."
 
 
-def advise(finding: Finding) -> str:
-    """The receive log tells what configuration cannot."""
-    return "\n".join(filter(None, (fill_in(finding), CARD.confirm[1])))
-
-
-CHECK = Check(CARD, "incident", explain, advise)
+CHECK = Check(CARD, "incident", explain, fill_in)

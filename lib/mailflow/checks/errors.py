@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mailflow.analysis.queues import QueueCase
 from mailflow.checks.check import (
@@ -19,8 +18,8 @@ from mailflow.checks.check import (
     Words,
     in_own_words,
 )
-from mailflow.exchange import commands
 from mailflow.exchange.causes import UNRECOGNISED
+from mailflow.exchange.commands import filled
 from mailflow.phrases import joined
 
 INACTIVE = "service-inactive"
@@ -45,42 +44,28 @@ def explain(findings: Sequence[Finding]) -> str:
 def advise(finding: Finding) -> str:
     """What to look at next, a line each, with what is known filled in.
 
-    Names are quoted for PowerShell where they need it. What is not known stands in capitals, for
-    the engineer to fill in: `telnet TARGET 25`. Commands that change something are left out unless
-    the cause is found.
+    Where the queue may go to a few servers, a line for each of them. Commands that change something
+    are left out unless the cause is found.
     """
     if isinstance(finding.evidence, Words):
         return finding.evidence.advice
     card, case = finding.check.card, next(iter(finding.queues), None)
-    known = {
-        "target": finding.server.name if finding.server else "",
-        "sender": case.queue.server if case else "",
-        "queue": case.queue.identity if case else "",
-    }
+    known = {"sender": case.queue.server, "queue": case.queue.identity} if case else {}
+    targets = [finding.server] if finding.server else list(case.aimed_at if case else ())
+    if not 0 < len(targets) <= _MOST_TARGETS:
+        targets = []
     lines = [*card.confirm, *(card.fix if finding.state == "found" else ())]
-    return "\n".join(_filled(line, known) for line in lines)
+    return "\n".join(
+        dict.fromkeys(
+            filled(line, known | target)
+            for line in lines
+            for target in [{"target": one.name} for one in targets] or [{}]
+        )
+    )
 
 
-def _filled(line: str, known: Mapping[str, str]) -> str:
-    """A line with its braces filled; one whose name cannot be quoted keeps the capitals."""
-
-    def value(found: re.Match[str]) -> str:
-        text = known.get(found["name"], "")
-        quoted = found["open"] or ""
-        if not text:
-            return f"{quoted}{found['name'].upper()}{quoted}"
-        if _PLAIN.fullmatch(text) and not quoted:
-            return text
-        try:
-            return commands.quoted(text)
-        except commands.Unquotable:
-            return f"{quoted}{found['name'].upper()}{quoted}"
-
-    return _BRACES.sub(value, line)
-
-
-_BRACES = re.compile(r'(?P<open>")?\{(?P<name>[a-z_]+)\}(?(open)")')
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_MOST_TARGETS = 2
+"""For more servers than these a line is given once, for the engineer to fill in."""
 
 
 def _said(case: QueueCase) -> str:
@@ -195,7 +180,7 @@ CARDS = (
         confirm=(
             (
                 "Was a connector changed after the queue's last try (LastRetryTime)? Then its "
-                "error is older than the change: Retry-Queue, and look again."
+                "error is older than the change: retry the queue, then export again."
             ),
             PROBE,
             (

@@ -75,10 +75,11 @@ def _reason(finding: Finding) -> str:
         for path in finding.paths
         if path.address
     )
+    many = len({path.address for path in finding.paths if path.address}) > 1
     what = (
         "its Bindings do not cover the local address"
         if contained
-        else ("its RemoteIPRanges do not contain them")
+        else f"its RemoteIPRanges do not contain {'these addresses' if many else 'this address'}"
     )
     return f"{connector.name} is enabled, but {what}"
 

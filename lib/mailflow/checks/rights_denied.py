@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailflow.analysis.paths import RIGHTS_DENIED
 from mailflow.checks.check import Card, Check, Finding, addresses_in_words, fill_in, tell
-from mailflow.exchange import commands
+from mailflow.exchange.commands import filled
 
 CARD = Card(
     id=RIGHTS_DENIED,
@@ -55,17 +55,15 @@ def _sentences(finding: Finding, where: str) -> str:
 
 
 def advise(finding: Finding) -> str:
-    """What to export, and where it was read: what denies the right."""
-    lines = [fill_in(finding)]
-    if finding.connector and not any(path.missing for path in finding.paths):
-        try:
-            name = commands.quoted(finding.connector.identity)
-        except commands.Unquotable:
-            return "\n".join(lines)
-        lines.append("See which entries deny a right; one that is not meant has to be removed:")
-        shown = "Format-List User, ExtendedRights, IsInherited"
-        lines.append(f"Get-ADPermission {name} | Where-Object Deny | {shown}")
-    return "\n".join(filter(None, lines))
+    """What to export, or where the list was read, what denies the right."""
+    if finding.connector is None or any(path.missing for path in finding.paths):
+        return fill_in(finding)
+    listed = filled(
+        'Get-ADPermission "{connector}" | Where-Object Deny | '
+        "Format-List User, ExtendedRights, IsInherited",
+        {"connector": finding.connector.identity},
+    )
+    return f"See which entries deny a right; one that is not meant has to be removed:\n{listed}"
 
 
 CHECK = Check(CARD, "both", explain, advise)

@@ -26,7 +26,6 @@ from mailflow.analysis.servers import (
     Addresses,
     Kind,
     ServerView,
-    address_of,
     bound_addresses,
     family_of,
     setup_port,
@@ -348,7 +347,7 @@ def _locals(member: ServerView, family: Family, port: int) -> tuple[Address | No
     """Local addresses that stand for all at which servers may arrive, one for each map (S1.16)."""
     bound = bound_addresses(member.connectors, family, port)
     known = member.of_family(family)
-    if not known and not member.has_all_addresses:
-        return (None, *(address_of(family, number) for number in bound))
+    if not member.has_all_addresses and (member.lacks_addresses or not known):
+        return member.local_addresses(family, port)
     by_map = {int(one) if int(one) in bound else None: one for one in reversed(known)}
     return tuple(by_map.values())

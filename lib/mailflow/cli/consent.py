@@ -14,7 +14,7 @@ import click
 from mailflow.cli.destination import destination
 from mailflow.cli.terminal import columns, progress
 from mailflow.errors import UsageError
-from mailflow.plain import visible_line, wrap
+from mailflow.plain import one_line, wrap
 
 if TYPE_CHECKING:
     from mailflow.analysis.change import Edit
@@ -26,10 +26,14 @@ TRIES = 3
 """How often a name that was typed wrongly is asked for again."""
 
 
-def hand_over(source: str, live: LiveOptions) -> None:
+def hand_over(source: str, live: LiveOptions) -> LiveOptions:
     """Log-on options, and a password that was asked for once, into this process's environment.
 
     The kernel that applies the change inherits them; they are on no command line and in no file.
+    The password is there once, under a name of ours: the kernel takes it out of its environment.
+
+    Returns:
+        the options that lead to it, for this process.
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
@@ -38,7 +42,7 @@ def hand_over(source: str, live: LiveOptions) -> None:
     from mailflow.sources.credentials import LiveOptions, handed_over
 
     if not is_live(source):
-        return
+        return live
     options = live.over(LiveOptions.from_environment(os.environ))
     _, way, _ = live_doors(source, options)
     told = replace(
@@ -48,7 +52,11 @@ def hand_over(source: str, live: LiveOptions) -> None:
         cert=_absolute(options.cert),
         key=_absolute(options.key),
     )
-    os.environ.update(handed_over(told, way.password))
+    handed = handed_over(told, way.password)
+    for name in (options.password_env, *options.to_environment()):
+        os.environ.pop(name, None)
+    os.environ.update(handed)
+    return LiveOptions.from_environment(handed)
 
 
 def _absolute(path: str) -> str:
@@ -158,7 +166,7 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
         return True
     if not _is_somebody_there():
         return False
-    name = visible_line(connector)
+    name = one_line(connector)
     say(facts)
     for _ in range(TRIES):
         typed = click.prompt(
@@ -209,5 +217,5 @@ def _is_somebody_there() -> bool:
 def say(lines: Iterable[str]) -> None:
     """Lines for a person, wrapped; what comes from elsewhere begins no line of its own."""
     for line in lines:
-        for part in wrap(visible_line(line), columns()):
+        for part in wrap(one_line(line), columns()):
             click.echo(part, err=True)

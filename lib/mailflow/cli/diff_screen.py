@@ -8,8 +8,8 @@ from datetime import datetime
 from mailflow.analysis.paths import State
 from mailflow.cli.answered import MOST_LINES, hosts_lines, hosts_of, hosts_sentences, way_sentences
 from mailflow.phrases import clock, counted, joined
-from mailflow.plain import width
-from mailflow.show.blocks import LABEL, Tone, block, hang, one_line, section, verdict
+from mailflow.plain import one_line, width
+from mailflow.show.blocks import LABEL, Tone, block, hang, section, verdict
 from mailflow.steps.comparison import Comparison
 
 Side = tuple[str, datetime | None]

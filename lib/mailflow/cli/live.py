@@ -16,16 +16,20 @@ def live_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_live(**given: Any) -> None:  # noqa: ANN401 - whatever click read
         from mailflow.sources.credentials import LiveOptions
 
-        names = ("user", "auth", "ca", "cert", "key", "password_env", "keyring")
-        options = {name: given.pop(name) or "" for name in names}
+        options: dict[str, Any] = {name: given.pop(name) or "" for name in _SINGLE}
+        options |= {name: given.pop(name) for name in ("resolve", "trust")}
         way = "snapin" if given.pop("snapin") else ""
-        command(live=LiveOptions(**options, resolve=given.pop("resolve"), way=way), **given)
+        command(live=LiveOptions(**options, way=way), **given)
 
     for option in reversed(_LOG_ON):
         with_live = option(with_live)
     return with_live
 
 
+_SINGLE = (
+    *("user", "auth", "ca", "cert", "key", "password_env", "keyring"),
+    *("seconds", "seconds_per_server"),
+)
 _FILE = click.Path()
 _LOG_ON = (
     click.option("--user", help="Live: who logs on, DOMAIN\\user or user@domain."),
@@ -45,6 +49,23 @@ _LOG_ON = (
         multiple=True,
         metavar="NAME=ADDRESS[:PORT]",
         help="Live: where to connect for this server, instead of asking DNS; repeatable.",
+    ),
+    click.option(
+        "--trust",
+        multiple=True,
+        metavar="SUFFIX",
+        help="Live: a domain, host or address that may get the credentials too; repeatable.  "
+        "[default: the domain of the server in SOURCE]",
+    ),
+    click.option(
+        "--seconds",
+        metavar="N",
+        help="Live: how long reading may take.  [default: 180, or 3 x --seconds-per-server]",
+    ),
+    click.option(
+        "--seconds-per-server",
+        metavar="N",
+        help="Live: how long one server may take.  [default: a third of --seconds]",
     ),
     click.option("--snapin", is_flag=True, help="Live: load Exchange's snap-in, without RBAC."),
 )

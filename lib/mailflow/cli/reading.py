@@ -73,6 +73,8 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
     mailflow snapshot captures/ -o tuesday.snapshot
     mailflow diagnose tuesday.snapshot
     """
+    from mailflow.steps.verdict import missing_in_words
+
     org = open_organisation(source, live=live)
     try:
         org.save(output)
@@ -84,8 +86,8 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
         click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
     for what, place in org.ignored:
         click.echo(visible(f"ignored  {what}: {place}"))
-    for row in org.unread:
-        click.echo(visible(f"not read {row.server or 'any server'}: {row.what}: {row.why}"))
+    for line in missing_in_words(org.unread):
+        click.echo(visible(f"not read  {line}"))
     click.echo(visible(str(output)))
     raise SystemExit(2 if org.unread else 0)
 
@@ -101,14 +103,23 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
 
     Checks name, route, port, TLS, clock, log-on, PowerShell, Exchange and rights in order; each
-    fault has an id, a cause and the next action. Exit code: 0 all works, 1 a fault was found,
-    2 it could not be decided.
+    fault has an id, a cause and the next action. Without a user the checks end before the log-on.
+    Exit code: 0 all works (notes do not count), 1 a fault was found, 2 it could not be decided.
     """
-    from mailflow.opening import live_doors
+    from mailflow.opening import live_doors, live_place
+    from mailflow.sources.credentials import NoLogOnError
     from mailflow.sources.doctor import doctor, exit_code, words
 
-    doors, way, name = live_doors(host if "://" in host else f"winrm://{host}", live)
-    checks = doctor(doors, way, name)
+    source = host if "://" in host else f"winrm://{host}"
+    try:
+        doors, way, name = live_doors(source, live)
+    except NoLogOnError as error:
+        if live.auth:  # asked for by name, it has to be possible
+            raise
+        way, name = live_place(source, live)
+        checks = doctor(None, way, name, why_not=str(error))
+    else:
+        checks = doctor(doors, way, name)
     click.echo(words(checks, columns()))
     raise SystemExit(exit_code(checks))
 

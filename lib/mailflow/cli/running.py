@@ -102,9 +102,11 @@ def run(  # noqa: PLR0913 - one argument for each option
         if name in named:
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
-    consent = _consent(runbook, source, runs, confirmed, live, foreign=foreign) if apply else None
     if (confirmed or foreign) and not apply:
         raise UsageError(f"{'--confirm' if confirmed else '--foreign'} goes with --apply")
+    consent = None
+    if apply:
+        consent, live = _consent(runbook, source, runs, confirmed, live, foreign=foreign)
     _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
 
 
@@ -116,14 +118,14 @@ def _consent(
     live: LiveOptions,
     *,
     foreign: bool,
-) -> Consent:
+) -> tuple[Consent, LiveOptions]:
     from mailflow.cli.consent import AskingConsent, hand_over
     from mailflow.repairing import RUNBOOK
 
     if runbook != RUNBOOK:
         raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
-    hand_over(source, live)
-    return AskingConsent(confirmed, runs, foreign=foreign)
+    live = hand_over(source, live)
+    return AskingConsent(confirmed, runs, foreign=foreign), live
 
 
 def _run(  # noqa: PLR0913 - the options of the command

@@ -12,7 +12,7 @@ import click
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import progress
 from mailflow.errors import UsageError
-from mailflow.plain import visible_line
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.apply.journal import ConnectorEntry, Journal, Note
@@ -129,7 +129,7 @@ def _rolled_back(
     for one in found.values():
         _told(one.entry, _state(one))
     if stopped:
-        click.echo(visible_line(f"stopped: {stopped}"))
+        click.echo(one_line(f"stopped: {stopped}"))
     if stopped or any(one.seen is None for one in found.values()):
         return 2
     left = [one for one in found.values() if one.state not in BACK]
@@ -144,7 +144,7 @@ def _state(one: Standing) -> str:
 
 
 def _told(entry: ConnectorEntry, state: str) -> None:
-    click.echo(visible_line(f"{entry.connector}: {state}"))
+    click.echo(one_line(f"{entry.connector}: {state}"))
 
 
 def _exit_code(code: int, *, left_out: bool) -> int:

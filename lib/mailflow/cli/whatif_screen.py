@@ -18,11 +18,11 @@ from mailflow.cli.answered import (
 )
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import clock, counted, joined
-from mailflow.plain import width
+from mailflow.plain import one_line, width
 from mailflow.repair.claim import Proof, Reached, Refusal, ports_in_words, way_in_words
 from mailflow.repair.wording import WHEN_TO_ROLL_BACK, current_and_new, is_long, may_be_refused
 from mailflow.show import words
-from mailflow.show.blocks import LABEL, Tone, block, commands, hang, one_line, section, verdict
+from mailflow.show.blocks import LABEL, Tone, block, commands, hang, section, verdict
 from mailflow.steps.verdict import Diagnosis, FindingRecord
 
 MOST_CHANGES = 20

@@ -253,10 +253,16 @@ def _slots_v6(
 
 def _order_by_size(columns: RangeColumns, turn: Numbers | None = None) -> Indices:
     """Places of IPv6 ranges from small to large (S1.13), equal ones by turn, then as they stand."""
+    low, high = _sizes_v6(columns)
+    return np.lexsort((low, high) if turn is None else (turn, low, high))
+
+
+def _sizes_v6(columns: RangeColumns) -> tuple[Numbers, Numbers]:
+    """Sizes less one, as low and high half; the whole of IPv6 saturates (S1.21)."""
     low = columns.last - columns.first  # wraps around where it has to borrow
     high = columns.last_high - columns.first_high - (columns.last < columns.first)
-    low -= (low == _ALL) & (high == _ALL)  # the whole of IPv6 saturates (S1.21)
-    return np.lexsort((low, high) if turn is None else (turn, low, high))
+    low -= (low == _ALL) & (high == _ALL)
+    return low, high
 
 
 def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers:
@@ -399,6 +405,7 @@ def map_answers(
     local: Address | None,
     port: int,
     family: Family,
+    first: str = "",
 ) -> AnswerMap:
     """Who answers at an endpoint of a server, for every remote address (S1.10 to S1.17).
 
@@ -408,11 +415,15 @@ def map_answers(
         local: the local address; None: only wildcard bindings count.
         port: the local port.
         family: of the remote addresses.
+        first: identity of a connector that wins its ties, which no data decide (S1.36); left out:
+            the first by name.
 
     Raises:
         ValueError: the local address is of another family (S1.17).
     """
-    taking_part = _taking_part(connectors, process=process, local=local, port=port, family=family)
+    taking_part = _taking_part(
+        connectors, process=process, local=local, port=port, family=family, first=first
+    )
     owned = [
         (block, place)
         for place in taking_part
@@ -432,11 +443,12 @@ def _taking_part(
     local: Address | None,
     port: int,
     family: Family,
+    first: str = "",
 ) -> list[int]:
     """Places of the connectors at an endpoint, in the order in which they win ties (S1.16).
 
     Who wins between equal ranges at one binding is not known (S1.36): by name it is the same one
-    whatever the order of an export. `places.doubts_at` says that it is not known.
+    whatever the order of an export. `places.tie_doubts` says that it is not known.
 
     Raises:
         ValueError: the local address is of another family (S1.17).
@@ -444,12 +456,12 @@ def _taking_part(
     if local is not None and local.version != family:
         raise ValueError(f"IPv{family} can't connect to {local}: two address families")
     places = [
-        (min(found), one.name.casefold(), place)
+        (min(found), one.identity != first, one.name.casefold(), place)
         for place, one in enumerate(connectors)
         if one.enabled and one.role == process
         if (found := spots(one.bindings, family, local, port))
     ]
-    return [place for _, _, place in sorted(places)]
+    return [place for *_, place in sorted(places)]
 
 
 def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
@@ -547,11 +559,14 @@ class Contrast:
         changed: where another connector answers, in order.
         is_same: whether the lists that take part are the same: then nothing can differ, whatever
             was not read of other connectors.
+        may_tie: whether ranges that matter to what changes are equal at one binding (S1.36), so
+            that nothing shows which of their connectors answers.
     """
 
     blocks: int
     changed: tuple[Changed, ...]
     is_same: bool
+    may_tie: bool
 
 
 def contrast(
@@ -600,12 +615,40 @@ def contrast(
     turn_of = np.concatenate([np.zeros(0, dtype=np.uint64), *turns])
     blocks, near = _number_of_blocks(columns), _near(columns, counts[0])
     counts[0] = int(np.count_nonzero(near[: counts[0]]))
-    found = _two_covers(columns.take(np.flatnonzero(near)), turn_of[near], counts)
+    chosen = columns.take(np.flatnonzero(near))
+    found = _two_covers(chosen, turn_of[near], counts)
     changed = tuple(
         (block, _at(before, [*places, -1][one]), _at(after, [*places, -1][other]))
         for block, one, other in _blocks(family, *found)
     )
-    return Contrast(blocks, changed, is_same=not any(counts[1:]))
+    spot_of = np.array(
+        [min(spots(before[at].bindings, family, local, port)) for at in places], dtype=np.uint64
+    )
+    may_tie = _has_equal(chosen, turn_of[near], spot_of)
+    return Contrast(blocks, changed, is_same=not any(counts[1:]), may_tie=may_tie)
+
+
+def _has_equal(columns: RangeColumns, turn: Numbers, spot_of: Numbers) -> bool:
+    """Whether ranges of one size, of two connectors at one binding, overlap (S1.36).
+
+    Among ranges of one size in order of their first address, two that overlap have neighbours
+    between them that do, and one of these pairs belongs to two connectors.
+    """
+    if not len(columns):
+        return False
+    if columns.family == 6:
+        size, high = _sizes_v6(columns)
+    else:
+        size, high = columns.last - columns.first, np.zeros(len(columns), dtype=np.uint64)
+    spot = spot_of[turn.astype(np.int64)]
+    order = np.lexsort((columns.first, columns.first_high, size, high, spot))
+    one, other = order[:-1], order[1:]
+    alike = (spot[one] == spot[other]) & (size[one] == size[other]) & (high[one] == high[other])
+    meet = (columns.first_high[other] < columns.last_high[one]) | (
+        (columns.first_high[other] == columns.last_high[one])
+        & (columns.first[other] <= columns.last[one])
+    )
+    return bool(np.any(alike & meet & (turn[one] != turn[other])))
 
 
 def _number_of_blocks(columns: RangeColumns) -> int:

@@ -6,10 +6,14 @@ escaped; a name with control or invisible characters gets no command at all.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 _SPECIAL = str.maketrans({character: f"`{character}" for character in '`$"\u201c\u201d\u201e'})
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 class Unquotable(ValueError):  # noqa: N818 - it says what the name is
@@ -20,9 +24,10 @@ def quoted(text: str) -> str:
     """A PowerShell string in double quotes that means exactly this text.
 
     Raises:
-        Unquotable: it holds control, format or line-breaking characters.
+        Unquotable: it holds a character that is not seen as itself: control, format, line break,
+            private use, or none at all.
     """
-    if any(unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp", "Cs"} for one in text):
+    if any(unicodedata.category(one) in _HIDDEN for one in text):
         raise Unquotable(f"{text!r} cannot be quoted safely")
     return f'"{text.translate(_SPECIAL)}"'
 
@@ -70,3 +75,52 @@ def rehearsed(command: str) -> str:
 def retry(identity: str) -> str:
     """Try a queue again at once; the server is always named (S8.77)."""
     return f"Retry-Queue -Identity {quoted(identity)}"
+
+
+def filled(line: str, known: Mapping[str, str]) -> str:
+    """A line of advice with its braces filled: a plain name as it is, any other one quoted.
+
+    What is not known, or cannot be quoted, stands as `<name>` for the engineer to fill in.
+
+    Args:
+        line: with `{target}` and its like, or `"{queue}"` where the whole argument is quoted.
+        known: names to what they stand for; empty: not known.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        text = known.get(found["name"], "")
+        if _PLAIN.fullmatch(text) and not found["open"]:
+            return text
+        try:
+            return quoted(text) if text else _blank(found)
+        except Unquotable:
+            return _blank(found)
+
+    return _BRACES.sub(value, line)
+
+
+def split(line: str) -> tuple[str, str]:
+    """A line of advice as words and the command behind them, either of which may be empty.
+
+    `On both servers: w32tm /query /status`. A sentence that only names a cmdlet is words, and so is
+    what changes something: that is pasted from the repair alone.
+    """
+    words, colon, rest = line.rpartition(": ")
+    if _COMMAND.match(line) and not line.endswith("."):
+        return "", line
+    if colon and _COMMAND.match(rest) and not rest.endswith("."):
+        return f"{words}:", rest
+    return line, ""
+
+
+def _blank(found: re.Match[str]) -> str:
+    mark = found["open"] or ""
+    return f"{mark}<{found['name']}>{mark}"
+
+
+_COMMAND = re.compile(
+    r"(?:\$[A-Za-z]+ = |(?:Get|Resolve|Test)-[A-Z][A-Za-z]+(?: |$)"
+    r"|(?:mailflow|netstat|nltest|nslookup|setspn|w32tm) )"
+)
+_BRACES = re.compile(r'(?P<open>")?\{(?P<name>[a-z_]+)\}(?(open)")')
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")

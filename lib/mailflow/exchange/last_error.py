@@ -202,6 +202,19 @@ def parse(text: str) -> LastError:
     )
 
 
+_TARGET = re.compile(r"\{FQDN ?= ?([^{}]{1,255})\} ?; ?\{IP ?= ?([^{}]{1,80})\}", re.IGNORECASE)
+
+
+def target_of(text: str) -> tuple[str, str]:
+    """Name and address of the target, which 2016 and later put beside each other (S9.13).
+
+    The last such pair is the outermost one. Both are empty where there is none.
+    """
+    pairs = _TARGET.findall(_normalised(text))
+    name, address = pairs[-1] if pairs else ("", "")
+    return name.strip().rstrip("."), address.strip()
+
+
 class _Start(NamedTuple):
     """Where a level begins: its context from `at`, its words from `end`."""
 

@@ -33,6 +33,16 @@ STATUSES = {0: "None", 1: "Active", 2: "Ready", 3: "Retry", 4: "Suspended", 5: "
 OTHER = "other"
 """What an unknown DeliveryType or Status maps to, never a failure (section 4.2)."""
 
+OUTSIDE = frozenset(
+    {
+        "SmartHostConnectorDelivery",
+        "DnsConnectorDelivery",
+        "NonSmtpGatewayDelivery",
+        "DeliveryAgent",
+    }
+)
+"""Delivery types whose next hop may be a host of the same domain and no Exchange server (4.2)."""
+
 _BY_NAME = {name.casefold(): name for name in DELIVERY_TYPES.values()} | {
     "smtprelaytoremoteactivedirectorysite": "SmtpRelayToRemoteAdSite",  # the documents' spelling
 }
@@ -106,6 +116,11 @@ class Queue:
     deferred_count: int | None = None
     velocity: float | None = None
     last_error_complete: bool = True
+
+    @property
+    def may_lead_outside(self) -> bool:
+        """Whether its next hop may be no server of the organization (section 4.2)."""
+        return self.delivery_type in OUTSIDE or self.delivery_type == OTHER
 
     @property
     def is_shadow(self) -> bool:

@@ -31,12 +31,11 @@ from typing import Self
 
 from mailflow.lab import soap
 from mailflow.lab.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
-from mailflow.lab.faults import NO_ACCESS, Faults, Moment
+from mailflow.lab.faults import NO_ACCESS, SOAP_TYPE, Faults, Moment
 from mailflow.lab.soap import Request, Trouble
 from mailflow.lab.tls import ServerTls
 from mailflow.lab.wsman import LogOn, Quotas, Runner, Service
 
-ENVELOPE_TYPE = "application/soap+xml;charset=UTF-8"
 LARGEST_BODY = 4_000_000
 """Bytes of a request that are read at all. What is over the quota of an envelope is refused too,
 but in the words of the service."""
@@ -360,7 +359,7 @@ class _Visit:
         self.request = Request("")
         self.logon: LogOn | None = None
         self.envelope = b""
-        self._status = 200
+        self.status = 200
         self._challenges: Sequence[str] = ()
         self._encrypted = ""
         self.fault, self._why = "", ""
@@ -380,7 +379,7 @@ class _Visit:
             return
         if not body:
             # Clients finish a log-on of several rounds with an empty request.
-            self._send(200, b"", ENVELOPE_TYPE)
+            self._send(200, b"", SOAP_TYPE)
             return
         plain = self._opened(body)
         if plain is not None:
@@ -427,7 +426,7 @@ class _Visit:
         if self._meets("request"):
             return
         answer = self.service.answer(plain, self.logon)
-        self.envelope, self._status = answer.body, answer.status
+        self.envelope, self.status = answer.body, answer.status
         if not self._meets("answer"):
             self.give(answer.status, answer.body)
 
@@ -463,7 +462,7 @@ class _Visit:
     def message(self) -> bytes:
         """The whole answer of the service as it would go over the wire, head and body."""
         kind, body = self._sealed(self.envelope)
-        return self._handler.head(self._status, len(body), kind, self._challenges) + body
+        return self._handler.head(self.status, len(body), kind, self._challenges) + body
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are, at once."""
@@ -487,7 +486,7 @@ class _Visit:
 
     def _sealed(self, envelope: bytes) -> tuple[str, bytes]:
         if not self._encrypted:
-            return ENVELOPE_TYPE, envelope
+            return SOAP_TYPE, envelope
         return self._handler.log_on.seal(self._encrypted, envelope)
 
     def _send(self, status: int, body: bytes, kind: str) -> None:

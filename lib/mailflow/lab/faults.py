@@ -29,6 +29,8 @@ Moment = Literal["connection", "log-on", "request", "answer"]
 HTML = b"<html><head><title>Error</title></head><body><h1>Proxy error</h1></body></html>"
 SKEW = timedelta(minutes=20)
 """How far the clock of a server is off; Kerberos takes five minutes."""
+SOAP_TYPE = "application/soap+xml;charset=UTF-8"
+"""Content type of an envelope that is not encrypted."""
 DRIP_SECONDS = 0.05
 """From one byte of a slow answer to the next."""
 
@@ -61,6 +63,10 @@ class Visit(Protocol):
     @property
     def envelope(self) -> bytes:
         """What the service answered; empty before."""
+
+    @property
+    def status(self) -> int:
+        """Of HTTP, with which it answered; 200 before."""
 
     def give(self, status: int, envelope: bytes) -> None:
         """Send an envelope, encrypted if the request was."""
@@ -277,6 +283,11 @@ def _lost(visit: Visit) -> bool:
     return True
 
 
+def _in_the_clear(visit: Visit) -> bool:
+    visit.give_plain(visit.status, visit.envelope, SOAP_TYPE)
+    return True
+
+
 def _drip(visit: Visit) -> bool:
     for byte in visit.message():
         visit.write(bytes([byte]))
@@ -336,7 +347,7 @@ KINDS: Mapping[str, FaultKind] = MappingProxyType(
         "garbage": FaultKind(
             "200 with bytes that are no XML.",
             "request",
-            _says(200, b"\x00\xff<not xml", "application/soap+xml;charset=UTF-8"),
+            _says(200, b"\x00\xff<not xml", SOAP_TYPE),
         ),
         "no-access": FaultKind(
             "The log-on is right, and the account may not use WinRM.",
@@ -348,6 +359,11 @@ KINDS: Mapping[str, FaultKind] = MappingProxyType(
         ),
         "shell-gone": FaultKind(
             "The shell vanishes while its output is read.", "request", _shell_gone, "Receive"
+        ),
+        "answer-in-the-clear": FaultKind(
+            "Encrypted requests are answered, and the answers are not encrypted.",
+            "answer",
+            _in_the_clear,
         ),
         "endless": FaultKind("Output without an end.", "request", _endless, "Receive"),
         "reset": FaultKind("The connection is reset in mid-answer.", "answer", _reset, "Receive"),

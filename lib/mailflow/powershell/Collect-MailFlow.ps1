@@ -16,7 +16,7 @@ param([string] $Path, [string[]] $Server, [int] $Seconds = 120)
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 
-$state = @{ Runspace = $null; Own = $false; Stuck = $null; Lost = $false }
+$state = @{ Runspace = $null; Own = $false; Stuck = $null; Lost = $false; Deaf = $false }
 $unread = New-Object Collections.ArrayList # lines of unread.csv
 $asked = New-Object Collections.ArrayList # lines of commands.txt: calls whose output is whole
 $MostRights = 200 # connectors of one server; more no person has made
@@ -116,6 +116,32 @@ function Get-Rows([string] $Name, [string[]] $Cmdlets, [hashtable] $Parameters) 
         foreach ($text in $answer.Head.Warnings) { Write-Host "  ${Name}: warning: $text" }
     }
     $answer.Rows
+}
+
+# Of each address of a server its adapter, as Windows knows it: it tells a replication network, and
+# Exchange shows too little of that. Where this fails, addresses count as they always did.
+function Get-Adapters($One) {
+    $found = @{}
+    if ($state.Deaf) { return $found }
+    $runspace = [runspacefactory]::CreateRunspace()
+    $runspace.Open()
+    $about = @{ Class = 'Win32_NetworkAdapterConfiguration'; Filter = 'IPEnabled=TRUE' }
+    $about.ComputerName = [string] (@(Get-Names $One | Where-Object { $_ })[-1])
+    $answer = Invoke-Call $runspace 'Get-WmiObject' $about $Seconds
+    $state.Deaf = 'timed-out', 'no-such-cmdlet' -contains $answer.Head.FaultKind
+    foreach ($adapter in $answer.Rows) {
+        foreach ($address in @(Get-Property $adapter 'IPAddress')) {
+            if ($address) { $found[[string] $address] = $adapter }
+        }
+    }
+    $runspace.CloseAsync()
+    return $found
+}
+
+# True where a property holds something, False where it holds nothing, '' where there is none.
+function Get-Sign($Object, [string] $Name) {
+    if (-not $Object -or -not $Object.PSObject.Properties[$Name]) { return '' }
+    return [string] (@(@(Get-Property $Object $Name) | Where-Object { $_ }).Length -gt 0)
 }
 
 function Save-Rows([string] $Name, [object[]] $Rows) {
@@ -236,7 +262,7 @@ try {
     }
     $queues = @()
     $states = @()
-    $addresses = @('server,address')
+    $addresses = @('server,address,has_dns_servers,has_gateway,registers_in_dns')
     foreach ($one in $ask) {
         $name = [string] (Get-Property $one 'Name')
         $found = @()
@@ -247,10 +273,18 @@ try {
         if (Get-Property $one 'IsE15OrLater') {
             $states += @(Get-Rows $name 'Get-ServerComponentState' @{ Identity = $name })
         }
+        $known = @{}
         foreach ($adapter in @(Get-Rows $name 'Get-NetworkConnectionInfo' @{ Identity = $name })) {
             foreach ($address in @(Get-Property $adapter 'IPAddresses')) {
-                if ($address) { $addresses += Get-Line $name, ([string] $address) }
+                if ($address) { $known[[string] $address] = Get-Sign $adapter 'DnsServers' }
             }
+        }
+        $adapters = @{}
+        if ($known.Count -gt 1) { $adapters = Get-Adapters $one }
+        foreach ($address in @($known.Keys | Sort-Object)) {
+            $own = $adapters[$address]
+            $addresses += Get-Line $name, $address, $known[$address],
+                (Get-Sign $own 'DefaultIPGateway'), (Get-Sign $own 'FullDNSRegistrationEnabled')
         }
         Write-Host "${name}: $($found.Length) queues"
     }

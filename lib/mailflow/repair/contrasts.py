@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from mailflow.analysis.places import Place, processes_at
+from mailflow.analysis.places import Place, processes_at, ties_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, AddressRange
+from mailflow.phrases import joined
 
-Accepting = tuple[ReceiveConnector | None, ...]
-"""The connectors that may accept a host: one, or one of each process that claims the endpoint."""
+Accepted = ReceiveConnector | None
+"""The connector that accepts a host; None: no connector."""
+
+Accepting = tuple[Accepted, ...]
+"""The connectors that may accept a host: one; or one of each process that claims the endpoint; or
+all that are in a tie."""
 
 Differ = Callable[[ReceiveConnector, ReceiveConnector], bool]
 """Whether the same connector means something else for a host with its new values."""
@@ -43,6 +48,8 @@ class Contrasted:
         changed: the blocks that are treated differently, in order.
         is_same: nothing that takes part there changed, so nothing can differ, whatever was not
             read.
+        is_tied: several connectors that may accept a host are in a tie (S1.36); else they belong
+            to different processes.
     """
 
     place: Place
@@ -50,6 +57,15 @@ class Contrasted:
     blocks: int
     changed: tuple[Block, ...]
     is_same: bool
+    is_tied: bool = False
+
+    @property
+    def tie_doubts(self) -> Iterator[str]:
+        """The ties that matter to what changes, in words."""
+        for some in (each for block in self.changed for each in (block.was, block.will)):
+            if self.is_tied and len(some) > 1:
+                names = joined(one.identity for one in some if one)
+                yield f"{names} have equal ranges at {self.place}: which one accepts is not known"
 
 
 def lists_compared(
@@ -69,6 +85,8 @@ def lists_compared(
         port=place.port,
         family=place.family,
     )
+    if found.may_tie:
+        return ties_compared(before, after, place, process, lambda *_: False)
     changed = tuple(Block(block, (was,), (will,)) for block, was, will in found.changed)
     return Contrasted(place, (process,), found.blocks, changed, found.is_same)
 
@@ -82,6 +100,8 @@ def settings_compared(
     """An endpoint where anything may have changed: bindings, roles, authentication, lists."""
     was, will = processes_at(before, place), processes_at(after, place)
     processes = tuple(dict.fromkeys((*will, *was)))
+    if len(processes) == 1 and _tied(before, after, place, *processes):
+        return ties_compared(before, after, place, *processes, differ)
     maps = [_winners(before, place, process) for process in was or (None,)]
     cut = len(maps)
     maps += [_winners(after, place, process) for process in will or (None,)]
@@ -90,14 +110,76 @@ def settings_compared(
     for found, winners in _refined(maps, place):
         blocks += 1
         old, new = tuple(winners[:cut]), tuple(winners[cut:])
-        if not _differs(old, new, differ):
-            continue
-        last = changed[-1] if changed else None
-        if last and (last.was, last.will) == (old, new) and last.block.last + 1 == found.first:
-            changed[-1] = replace(last, block=replace(last.block, last=found.last))
-        else:
-            changed.append(Block(found, old, new))
+        if _differs(old, new, differ):
+            _append(changed, Block(found, old, new))
     return Contrasted(place, processes, blocks, tuple(changed), is_same=not changed)
+
+
+def ties_compared(
+    before: Sequence[ReceiveConnector],
+    after: Sequence[ReceiveConnector],
+    place: Place,
+    process: TransportRole,
+    differ: Differ,
+) -> Contrasted:
+    """An endpoint where connectors are in a tie, before or after: each of them may accept (S1.36).
+
+    One map for each of them as the one that wins its ties.
+    """
+    names = _tied(before, after, place, process) or [""]
+    maps = [_winners(some, place, process, name) for some in (before, after) for name in names]
+    blocks = 0
+    changed: list[Block] = []
+    for found, winners in _refined(maps, place):
+        blocks += 1
+        old, new = _once(winners[: len(names)]), _once(winners[len(names) :])
+        if _may_differ(old, new, differ):
+            _append(changed, Block(found, old, new))
+    return Contrasted(place, (process,), blocks, tuple(changed), is_same=not changed, is_tied=True)
+
+
+def _tied(
+    before: Sequence[ReceiveConnector],
+    after: Sequence[ReceiveConnector],
+    place: Place,
+    process: TransportRole,
+) -> list[str]:
+    """Identities of the connectors that are in a tie, before or after."""
+    pairs = (*ties_at(before, place, process), *ties_at(after, place, process))
+    return sorted({name for pair in pairs for name in pair})
+
+
+def _once(winners: Iterable[ReceiveConnector | None]) -> Accepting:
+    return tuple({each and each.identity: each for each in winners}.values())
+
+
+def matched(old: Accepting, new: Accepting) -> Iterator[tuple[Accepted, Accepted]]:
+    """Which connector of a tie may follow which.
+
+    Where the same ones are in a tie before and after, the order of loading stays what it was.
+    """
+    then = {each and each.identity.casefold(): each for each in new}
+    if then.keys() == {each and each.identity.casefold() for each in old}:
+        yield from ((each, then[each and each.identity.casefold()]) for each in old)
+    else:
+        yield from product(old, new)
+
+
+def _may_differ(old: Accepting, new: Accepting, differ: Differ) -> bool:
+    return any(_differs((was,), (will,), differ) for was, will in matched(old, new))
+
+
+def _append(changed: list[Block], block: Block) -> None:
+    """Neighbours that are treated alike are one block."""
+    last = changed[-1] if changed else None
+    if (
+        last
+        and (last.was, last.will) == (block.was, block.will)
+        and last.block.last + 1 == block.block.first
+    ):
+        changed[-1] = replace(last, block=replace(last.block, last=block.block.last))
+    else:
+        changed.append(block)
 
 
 _Winners = list[tuple[int, ReceiveConnector | None]]
@@ -105,7 +187,10 @@ _Winners = list[tuple[int, ReceiveConnector | None]]
 
 
 def _winners(
-    connectors: Sequence[ReceiveConnector], place: Place, process: TransportRole | None
+    connectors: Sequence[ReceiveConnector],
+    place: Place,
+    process: TransportRole | None,
+    first: str = "",
 ) -> _Winners:
     from mailflow.exchange.answer_map import map_answers
 
@@ -117,6 +202,7 @@ def _winners(
         local=place.local,
         port=place.port,
         family=place.family,
+        first=first,
     )
     return [(block.first, connector) for block, connector in found]
 

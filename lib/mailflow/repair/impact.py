@@ -33,6 +33,7 @@ from mailflow.repair.contrasts import (
     Block,
     Contrasted,
     lists_compared,
+    matched,
     settings_compared,
 )
 from mailflow.repair.simulation import applied
@@ -110,6 +111,7 @@ def _compare(target: _Target, touched: set[str], rows: _Rows) -> Iterator[Compar
         for block in found.changed:
             rows.add(target, found.place, found, block)
         doubts = dict.fromkeys(() if found.is_same else hidden)
+        doubts |= dict.fromkeys(found.tie_doubts)
         for process in () if found.is_same else _left(found, after):
             doubts |= dict.fromkeys(doubts_at(target.then, found.place, process))
         first = next(iter(found.processes), None)
@@ -200,7 +202,7 @@ class _Rows:
         names = tuple(each and each.identity for each in (*block.was, None, *block.will))
         for _, address, sender in owners[begin:end]:
             key = (sender.name, address, target.view.name, *names)
-            row = self._reached.get(key) or self._reach(sender, address, target, block)
+            row = self._reached.get(key) or self._reach(sender, address, target, found, block)
             in_use = target.is_reached_at(place, sender, address) and any(
                 way.port == place.port and way.process in found.processes
                 for way in endpoints(sender.server, target.view.server)
@@ -218,7 +220,7 @@ class _Rows:
                     rest,
                     block.was[0],
                     block.will[0],
-                    _effect(block.was, block.will, self._rights),
+                    _effect(block, self._rights, is_tied=found.is_tied),
                 )
             self._moved[where] = replace(moved, places=(*moved.places, place))
 
@@ -231,10 +233,15 @@ class _Rows:
         return tuple(self._moved.values())
 
     def _reach(
-        self, sender: ServerView, address: Address, target: _Target, block: Block
+        self,
+        sender: ServerView,
+        address: Address,
+        target: _Target,
+        found: Contrasted,
+        block: Block,
     ) -> Reached:
-        was, _ = self._can_submit(block.was, sender.downgraded)
-        will, why = self._can_submit(block.will, sender.downgraded)
+        was, _ = self._can_submit(block.was, found, sender.downgraded)
+        will, why = self._can_submit(block.will, found, sender.downgraded)
         return Reached(
             sender.name,
             address,
@@ -248,43 +255,60 @@ class _Rows:
             in_use=False,
         )
 
-    def _can_submit(self, accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
-        key = (*map(id, accepting), downgraded)
+    def _can_submit(
+        self, accepting: Accepting, found: Contrasted, downgraded: bool | None
+    ) -> tuple[State, str]:
+        """Whether an Exchange server can authenticate and submit, and for unknown, why.
+
+        Where two processes claim the endpoint it fails by chance (C9).
+        """
+        if len(accepting) > 1 and not found.is_tied:
+            return "found", ""
+        said = [self._can_submit_on(each, downgraded) for each in accepting]
+        if len({state for state, _ in said}) > 1:
+            names = " and ".join(each.identity for each in accepting if each)
+            return "unknown", f"{names} have equal ranges: which one accepts is not known"
+        return said[0]
+
+    def _can_submit_on(
+        self, connector: ReceiveConnector | None, downgraded: bool | None
+    ) -> tuple[State, str]:
+        """On one connector; at no connector nobody can."""
+        if connector is None:
+            return "found", ""
+        key = (id(connector), downgraded)
         if key not in self._submits:
-            self._submits[key] = _can_submit(accepting, downgraded)
+            # The state depends on settings alone; without its ranges a long list is not walked.
+            said = assess_connector(replace(connector, ranges=()), (), downgraded)
+            self._submits[key] = said.state, said.why
         return self._submits[key]
 
 
-def _can_submit(accepting: Accepting, downgraded: bool | None) -> tuple[State, str]:
-    """Whether an Exchange server can authenticate and submit, and for unknown, why.
-
-    At no connector it cannot; where two processes claim the endpoint it fails by chance (C9).
-    """
-    connector = accepting[0]
-    if connector is None or len(accepting) > 1:
-        return "found", ""
-    # The state depends on settings alone; without its ranges a long list is not walked through.
-    said = assess_connector(replace(connector, ranges=()), (), downgraded)
-    return said.state, said.why
-
-
-def _effect(was: Accepting, will: Accepting, rights: Rights) -> Effect:
+def _effect(block: Block, rights: Rights, *, is_tied: bool) -> Effect:
     """What a host gains and loses.
 
-    Where two processes claimed the endpoint, that is what it gains or loses whichever had it.
+    Where two processes claimed the endpoint, that is what it gains or loses whichever had it. In a
+    tie (S1.36) it is what it may gain or lose as well: that is not known.
     """
-    found = [_between(old, new, rights) for old in was for new in will]
+    if is_tied:
+        found = [_between(old, new, rights) for old, new in matched(block.was, block.will)]
+    else:
+        found = [_between(old, new, rights) for old in block.was for new in block.will]
     if len(found) == 1:
         return found[0]
-    may_lose = [{*each.loses, *each.not_known} for each in found]
-    common = set.intersection(*may_lose)
-    return Effect(
-        gains=tuple(name for name in found[0].gains if all(name in each.gains for each in found)),
-        loses=tuple(name for name in found[0].loses if all(name in each.loses for each in found)),
-        not_known=tuple(
-            dict.fromkeys(name for each in found for name in each.not_known if name in common)
-        ),
-    )
+    gained = set.intersection(*(set(each.gains) for each in found))
+    lost = set.intersection(*(set(each.loses) for each in found))
+    if is_tied:
+        perhaps = {name for each in found for name in _named(each)} - gained - lost
+    else:
+        may_lose = ({*each.loses, *each.not_known} for each in found)
+        perhaps = {name for each in found for name in each.not_known}.intersection(*may_lose)
+    order = dict.fromkeys(name for each in found for name in _named(each))
+    return Effect(*(tuple(filter(some.__contains__, order)) for some in (gained, lost, perhaps)))
+
+
+def _named(found: Effect) -> tuple[str, ...]:
+    return (*found.gains, *found.loses, *found.not_known)
 
 
 def _between(old: ReceiveConnector | None, new: ReceiveConnector | None, rights: Rights) -> Effect:

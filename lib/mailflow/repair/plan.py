@@ -331,14 +331,17 @@ def in_order(
 
 
 def _fails(path: MailPath, concerned: set[str]) -> bool:
-    """Whether a path has to be repaired: it fails, or it may and its sender has mail that does.
+    """Whether a path has to be repaired: it fails, or it may and mail that fails will take it.
 
-    A sender that can authenticate at one local address may still be caught at another one.
+    A sender that can authenticate at one local address may still be caught at another one. The
+    server's own hop comes after all of them (S4.06), and which of its addresses that takes is not
+    known (S4.65).
     """
     if path.state == "found":
         return path.cause in CONFIGURATION_CAUSES
     mends = path.cause in CONFIGURATION_CAUSES
-    return mends and path.on_evidence and path.sender.name in concerned
+    comes_next = path.sender.name in concerned or path.sender.name == path.target.name
+    return mends and path.on_evidence and comes_next
 
 
 def _undetermined(path: MailPath) -> Refusal:
@@ -403,7 +406,7 @@ def _harms(effect: Effect, *, is_new: bool) -> str:
     if gained and not is_new:
         return f"would gain {joined(gained)}"
     if effect.not_known and not is_new:
-        return f"might lose {joined(effect.not_known)}, which was not read"
+        return f"might gain or lose {joined(effect.not_known)}, which could not be determined"
     return ""
 
 

@@ -157,7 +157,14 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"running {runbook}")
     with _watched(folder, progress if consent else None):
         output = folder / "notebook.ipynb"
-        stop = execute(path, output, values, timeout, applies=consent is not None)
+        stop = execute(
+            path,
+            output,
+            values,
+            timeout,
+            password_env=live.password_env if live else "",
+            applies=consent is not None,
+        )
     executed = time.monotonic()
     progress("writing the report")
     manifest["timings"] = {

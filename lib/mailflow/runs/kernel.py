@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
 from mailflow.plain import visible
+from mailflow.sources.credentials import PASSWORD_VARIABLE
 from mailflow.this_run import RUN_FOLDER, RUN_SOURCE
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ _OURS = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.MailflowError)
 }
-_SECRETS = ("MAILFLOW_PASSWORD",)
-_NAMES_OF_SECRETS = ("MAILFLOW_PASSWORD_ENV",)
+_PASSWORD_ENV = "MAILFLOW_PASSWORD_ENV"  # noqa: S105 - a variable that names another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Stop:
 
 
 def kernel_environment(
-    folder: Path | None = None, source: str = "", *, applies: bool = False
+    folder: Path | None = None, source: str = "", *, password_env: str = "", applies: bool = False
 ) -> dict[str, str]:
     """The environment for a kernel or JupyterLab: this one, and the way to this package.
 
@@ -55,7 +55,9 @@ def kernel_environment(
         folder: of a headless run. Its snapshot is read already, so the kernel needs no secret and
             gets none.
         source: what was collected into it, as it was given.
-        applies: whether that run changes something, for which it has to log on.
+        password_env: the variable in which the command line said that a password is.
+        applies: whether that run changes something, for which it has to log on: it gets the one
+            variable that the environment itself names.
     """
     environment = dict(os.environ)
     home = Path(__file__).parents[2]
@@ -67,9 +69,8 @@ def kernel_environment(
     if folder is None:
         return environment
     environment |= {RUN_FOLDER: str(folder.resolve()), RUN_SOURCE: source}
-    if applies:
-        return environment
-    for name in (*_SECRETS, *(environment.get(one, "") for one in _NAMES_OF_SECRETS)):
+    named = environment.get(_PASSWORD_ENV, "")
+    for name in {PASSWORD_VARIABLE, named, password_env} - ({named} if applies else set()):
         environment.pop(name, None)
     return environment
 
@@ -80,6 +81,7 @@ def execute(
     parameters: Mapping[str, object],
     timeout: float,
     *,
+    password_env: str = "",
     applies: bool = False,
 ) -> Stop:
     """Execute a notebook into `output`; it is saved after each cell, so a part is never lost.
@@ -90,13 +92,16 @@ def execute(
             working directory.
         parameters: checked values.
         timeout: seconds a single cell may take.
+        password_env: the variable in which the command line said that a password is.
         applies: whether it changes something, and so may log on.
     """
     # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     try:
         # First of all the kernel: it boots while this process imports what it needs itself.
-        with _kernel(output.parent, str(parameters.get("source", "")), applies=applies) as kernel:
+        folder, source = output.parent, str(parameters.get("source", ""))
+        environment = kernel_environment(folder, source, password_env=password_env, applies=applies)
+        with _kernel(folder, environment) as kernel:
             return _through_papermill(notebook, output, parameters, timeout, kernel)
     except KeyboardInterrupt:
         return Stop("it was interrupted")
@@ -142,7 +147,7 @@ def _through_papermill(
 
 
 @contextmanager
-def _kernel(folder: Path, source: str, *, applies: bool) -> Iterator[AsyncKernelManager]:
+def _kernel(folder: Path, environment: Mapping[str, str]) -> Iterator[AsyncKernelManager]:
     """A kernel of this Python that works in the run's folder; it is gone afterwards."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -155,8 +160,7 @@ def _kernel(folder: Path, source: str, *, applies: bool) -> Iterator[AsyncKernel
         transport_encryption="auto",  # other users of this machine could listen in
     )
     try:
-        environment = kernel_environment(folder, source, applies=applies)
-        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=environment)
+        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=dict(environment))
         yield manager
     finally:
         if manager.has_kernel:

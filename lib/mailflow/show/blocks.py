@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from mailflow.plain import width, wrap
-from mailflow.show import words
+from mailflow.plain import one_line, width, wrap
 
 LABEL = 14
 """Where the text begins: behind the longest label."""
@@ -44,7 +43,7 @@ def verdict(
 
 def commands(label: str, lines: Iterable[str]) -> list[str]:
     """A label before commands, which never wrap: they are pasted."""
-    return section(label, map(words.command, lines))
+    return section(label, map(one_line, lines))
 
 
 def hang(head: str, text: str, cells: int) -> list[str]:
@@ -56,8 +55,3 @@ def hang(head: str, text: str, cells: int) -> list[str]:
     first, *further = wrap(one_line(text), max(cells - width(shown), 1))
     blank = " " * width(shown)
     return [shown + first, *(blank + line for line in further)]
-
-
-def one_line(text: str) -> str:
-    """A text from outside on one line of a terminal, with all that is not shown written out."""
-    return words.command(text)

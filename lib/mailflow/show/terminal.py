@@ -71,7 +71,9 @@ def _block(label: str, texts: list[str], room: int) -> list[str]:
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:
-    rows = missing_in_words(diagnosis.unread)
+    rows = missing_in_words(diagnosis.untold)
+    if diagnosis.unread and not rows:
+        return []
     shown, hidden = rows[:MOST_UNREAD], len(rows) - MOST_UNREAD
     if hidden > 0:
         shown.append(f"and {hidden} more; `--json` names them all")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailflow.plain import visible
+from mailflow.plain import one_line, visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
@@ -23,7 +23,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         word: what stands over the summary; empty: the verdict's own.
     """
     changes, retries = words.repairs(diagnosis.repair)
-    missing = missing_in_words(diagnosis.unread)
+    missing = missing_in_words(diagnosis.untold)
     html = fill(
         "verdict.html.j2",
         meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],
@@ -36,9 +36,9 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         changes=changes,
         retries=retries,
         deliver=words.deliver(diagnosis.stuck),
-        undo=[words.command(one) for one in diagnosis.undo],
+        undo=[one_line(one) for one in diagnosis.undo],
         undecided=[_entry(one) for one in words.of_state(diagnosis, "unknown")],
-        steps=[(each.text, words.command(each.command)) for each in diagnosis.next_steps],
+        steps=[(each.text, one_line(each.command)) for each in diagnosis.next_steps],
         unread=missing[:MOST_UNREAD],
         unread_more=max(0, len(missing) - MOST_UNREAD),
         unread_count=len(diagnosis.unread),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from mailflow.plain import visible
+from mailflow.plain import one_line
 from mailflow.steps.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
 
 VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
@@ -81,14 +81,9 @@ def read_when(diagnosis: Diagnosis, *, short: bool = False) -> str:
 
 def repairs(commands: Iterable[str]) -> tuple[list[str], list[str]]:
     """Commands that change something, and those that only make a queue try again."""
-    shown = [command(one) for one in commands]
+    shown = [one_line(one) for one in commands]
     retries = [one for one in shown if one.startswith("Retry-Queue")]
     return [one for one in shown if one not in retries], retries
-
-
-def command(text: str) -> str:
-    """A command on one line: a line feed in a name must not begin a second command."""
-    return visible(text).replace("\n", "\\x0a")
 
 
 def remedies(diagnosis: Diagnosis, state: str) -> list[str]:

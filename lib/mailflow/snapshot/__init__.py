@@ -16,6 +16,7 @@ from mailflow.snapshot.files import write_whole
 from mailflow.snapshot.schema import SCHEMA, TABLES
 from mailflow.snapshot.store import from_document, load
 from mailflow.snapshot.types import (
+    IN_ERROR,
     ComponentState,
     Read,
     Right,
@@ -26,6 +27,7 @@ from mailflow.snapshot.types import (
 )
 
 __all__ = [
+    "IN_ERROR",
     "SCHEMA",
     "TABLES",
     "ComponentState",

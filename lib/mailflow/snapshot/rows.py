@@ -34,7 +34,17 @@ WRITERS: Mapping[str, Callable[[Any], list[Row]]] = {
         )
         for one in org.servers
     ],
-    "addresses": lambda org: [(one.server, one.address, one.source) for one in org.addresses],
+    "addresses": lambda org: [
+        (
+            one.server,
+            one.address,
+            one.source,
+            one.has_dns_servers,
+            one.has_gateway,
+            one.registers_in_dns,
+        )
+        for one in org.addresses
+    ],
     "connectors": lambda org: [
         (
             one.server,

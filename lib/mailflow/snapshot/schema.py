@@ -109,7 +109,17 @@ DECLARED: Mapping[str, Declared] = {
         SERVERS,
     ),
     "addresses": Declared(
-        {"server": _key(), "address": _key(), "source": _text(ADDRESSES)}, what=ADDRESSES
+        {
+            "server": _key(),
+            "address": _key(),
+            "source": _text(ADDRESSES),
+            # Tell a replication network. Where they are not known, an address counts as one that
+            # mail may leave from, as in every earlier version: nothing is clear for that.
+            "has_dns_servers": _maybe("boolean"),
+            "has_gateway": _maybe("boolean"),
+            "registers_in_dns": _maybe("boolean"),
+        },
+        what=ADDRESSES,
     ),
     "connectors": Declared(
         {

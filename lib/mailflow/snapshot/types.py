@@ -24,13 +24,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+IN_ERROR = "LastError"
+"""Source of an address that only the error of a queue names: one of the target's (S9.13)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """An IP address of a server, and where that is known from (S9.10)."""
+    """An IP address of a server, and where that is known from (S9.10).
+
+    Attributes:
+        server: short name.
+        address: in its usual notation.
+        source: the cmdlet, file or other place that says so; `IN_ERROR`.
+        has_dns_servers, has_gateway: whether its adapter has these; None: not known.
+        registers_in_dns: whether its adapter registers its addresses; None: not known.
+    """
 
     server: str
     address: str
     source: str
+    has_dns_servers: bool | None = None
+    has_gateway: bool | None = None
+    registers_in_dns: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Unread
 from mailflow.sources import tables
+from mailflow.sources.addresses import ADAPTERS, DNS
 from mailflow.sources.at_once import Late, at_once
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import with_remedy
-from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, TwoWays
+from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, TwoWays, Wary
+from mailflow.sources.trust import WITHHELD
 
 PERMISSIONS = "Get-ADPermission"
 STATES = "Get-ServerComponentState"
@@ -152,7 +154,7 @@ def calls_for(server: Server) -> list[Call]:
         calls.append(Call(STATES, {"Identity": name}))
     if server.has_hub is not False:
         calls.append(Call(tables.QUEUES, {"Server": name, "ResultSize": "Unlimited"}))
-    calls.append(Call(tables.ADAPTERS, {"Identity": name}))
+    calls.append(Call(ADAPTERS, {"Identity": name}))
     return calls
 
 
@@ -170,6 +172,13 @@ def door(doors: Doors, server: Server, first: str) -> str:
 def door_name(server: Server, first: str) -> str:
     """The same, without opening anything."""
     return first if server.is_named(first) else server.fqdn or server.name
+
+
+def introduce(doors: Doors, servers: Iterable[Server], first: str) -> None:
+    """Tell doors that look at domains the full name of the server to enter at."""
+    entered = next((one.fqdn for one in servers if one.is_named(first)), "")
+    if entered and isinstance(doors, Wary):
+        doors.entered(entered)
 
 
 def has_transport(server: Server) -> bool:
@@ -244,6 +253,7 @@ class _Collection:
 
     def run(self) -> Collected:
         servers = self._name_servers()
+        introduce(self._doors, servers, self._first)
         asked = [one for one in servers if has_transport(one) and not self._is_apart(one)]
         self._skip(one for one in servers if has_transport(one) and self._is_apart(one))
         newest = self._newer_than_first(servers)
@@ -259,6 +269,8 @@ class _Collection:
             else:
                 lost.append((server, turn.why))
                 self._tell(f"{name}: {turn.why.message}")
+                if server is newest:
+                    self._keep_first_list(server, turn.why)
                 self._take_addresses(server, turn.addresses)
         self._ask_through(lost, reachable)
         self._put_in_order(servers)
@@ -281,15 +293,15 @@ class _Collection:
         job = {self._first: lambda until: self._ask(self._first, [Call(tables.SERVERS)], until)}
         ((_, turn),) = self._turns(job)
         reply = turn.replies[0] if turn.replies else Reply(Call(tables.SERVERS), fault=turn.why)
-        self._found.reading.cmdlets.add(tables.SERVERS)
-        self._rows_of(reply, "")
         found = tables.assemble(Reading(rows=list(reply.rows)), origin="").servers
         if found:
+            self._found.reading.cmdlets.add(tables.SERVERS)
+            self._rows_of(reply, "")
             return list(found)
-        why = with_remedy(reply.fault) if reply.fault else "it names no server"
-        self._found.reading.cmdlets.discard(tables.SERVERS)
+        problem = reply.fault or next(iter(reply.errors), None)
+        why = _one_line(with_remedy(problem)) if problem else "it names no server"
         for cmdlet in (tables.SERVERS, tables.CONNECTORS, tables.QUEUES):
-            self._unread("", cmdlet, f"{self._first}, which names the servers: {why}")
+            self._unread("", cmdlet, f"{self._first}: {why}")
         state = "timed-out" if reply.fault and reply.fault.kind == "timed-out" else "failed"
         self._found.outcomes.append(CollectOutcome(self._first, state, "", "", turn.seconds, why))
         self._tell(f"{self._first}: {why}")
@@ -401,7 +413,9 @@ class _Collection:
         jobs: dict[str, Callable[[float], _Turn]] = {}
         faults = {server.name: (server, why) for server, why in lost}
         for server, why in lost:
-            if newest is None or time.monotonic() >= self._until:
+            if why.id in WITHHELD:  # its name is used nowhere, also not by another server
+                self._lose(server, why, _NOT_TRIED)
+            elif newest is None or time.monotonic() >= self._until:
                 self._lose(
                     server,
                     why,
@@ -429,7 +443,7 @@ class _Collection:
         before = len(self._found.reading.unread)
         for reply in turn.replies:
             if reply.call.cmdlet == tables.SERVERS:
-                self._better_servers(reply)
+                self._better_servers(server, reply)
             else:
                 self._rows_of(reply, server.name)
         self._take_addresses(server, turn.addresses)
@@ -455,13 +469,25 @@ class _Collection:
         self._found.outcomes.append(CollectOutcome(server.name, state, "", "", seconds, text))
         self._tell(text)
 
-    def _better_servers(self, reply: Reply) -> None:
+    def _better_servers(self, server: Server, reply: Reply) -> None:
         """The list of a newer server in place of the first one's."""
-        if reply.fault or reply.errors or not reply.rows:
+        problem = reply.fault or next(iter(reply.errors), None)
+        if problem or not reply.rows:
+            self._keep_first_list(server, problem)
             return
         reading = self._found.reading
         reading.rows = [one for one in reading.rows if one.cmdlet != tables.SERVERS]
         self._rows_of(reply, "")
+
+    def _keep_first_list(self, newer: Server, problem: Fault | None) -> None:
+        """Servers that only a newer server shows may be missing (S8.43): the list is not whole."""
+        why = _one_line(with_remedy(problem)) if problem else "it names no server"
+        self._unread(
+            "",
+            tables.SERVERS,
+            f"the list of servers is that of {self._first}, an older server, which may not show "
+            f"all; {newer.name}, the newest, did not give its own: {why}",
+        )
 
     def _rows_of(self, reply: Reply, server: str) -> None:
         """Rows, *unread* and warnings of one reply."""
@@ -480,14 +506,12 @@ class _Collection:
                 self._unread(server, what, f"{call.cmdlet} was cut: {_one_line(text)}")
 
     def _take_addresses(self, server: Server, addresses: Iterable[str]) -> None:
-        rows = self._found.reading.of(tables.DNS)
+        rows = self._found.reading.of(DNS)
         known = {row.values["address"] for row in rows if row.named_server == server.name}
         for address in (one for one in addresses if one not in known):
             values = {"server": server.name, "address": address}
             place = f"DNS, {server.fqdn}"
-            self._found.reading.rows.append(
-                Row(tables.DNS, values, place, named_server=server.name)
-            )
+            self._found.reading.rows.append(Row(DNS, values, place, named_server=server.name))
 
     def _unread(self, server: str, what: str, why: str) -> None:
         self._found.reading.unread.append(Unread(server, what, why))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.last_error import parse
-from mailflow.exchange.queues import Queue
+from mailflow.exchange.queues import OUTSIDE, Queue
 from mailflow.exchange.servers import Generation, Server
 from mailflow.phrases import joined
 from mailflow.snapshot import Unread
@@ -23,16 +23,6 @@ from mailflow.sources.row import Reading
 
 RESULT_SIZE = 1000
 """Queues beyond which Get-Queue cuts silently, unless it is asked for all (S8.52)."""
-
-_OUTSIDE = frozenset(
-    {
-        "SmartHostConnectorDelivery",
-        "DnsConnectorDelivery",
-        "NonSmtpGatewayDelivery",
-        "DeliveryAgent",
-    }
-)
-"""Delivery types whose next hop may be a host of the same domain and no Exchange server (4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +243,7 @@ def _hosts(queue: Queue) -> Iterator[str]:
         yield hop.rstrip(".")
     elif queue.delivery_type == "SmtpRelayToServers":
         yield from (name.rstrip(".") for name in re.split(r"[,;\s]+", hop) if name)
-    if queue.delivery_type not in _OUTSIDE and queue.last_error:
+    if queue.delivery_type not in OUTSIDE and queue.last_error:
         host = parse(queue.last_error).fqdn
         if host:
             yield host.rstrip(".")

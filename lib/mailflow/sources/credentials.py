@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from mailflow.errors import UsageError
-from mailflow.sources.winrm import AUTHS, Target, WinrmPlace
+from mailflow.sources.trust import host_name, suffix_of
+from mailflow.sources.winrm import AUTHS, CALL_SECONDS, SECONDS, Target, WinrmPlace
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
@@ -28,6 +29,10 @@ NEEDS_PASSWORD = ("ntlm", "credssp", "basic")
 """The kinds of log-on that need one."""
 
 _KLIST_SECONDS = 5.0
+
+
+class NoLogOnError(UsageError):
+    """Nobody can log on with these options: no user, or no password and nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,10 @@ class LiveOptions:
         password_env: `--password-env`, name of an environment variable.
         keyring: `--keyring`, `service` or `service/user`.
         resolve: `--resolve`, each `NAME=ADDRESS` or `NAME=ADDRESS:PORT`.
+        trust: `--trust`, each a suffix, a name or an address that may get the credentials.
         way: `session` through Exchange's endpoint, or `snapin` (S8.22); empty: session.
+        seconds: `--seconds`, how long reading may take.
+        seconds_per_server: `--seconds-per-server`, how long one server may take of it.
     """
 
     user: str = ""
@@ -53,25 +61,28 @@ class LiveOptions:
     keyring: str = ""
     resolve: tuple[str, ...] = ()
     way: str = ""
+    trust: tuple[str, ...] = ()
+    seconds: str = ""
+    seconds_per_server: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """What MAILFLOW_USER and its like say; MAILFLOW_RESOLVE holds several with blanks."""
+        """What MAILFLOW_USER and its like say; what may be repeated holds several with blanks."""
         texts = {name: environ.get(_variable(name), "").strip() for name in _names()}
-        resolve = tuple(texts.pop("resolve").split())
-        return cls(**texts, resolve=resolve)
+        several = {name: tuple(texts.pop(name).split()) for name in _SEVERAL}
+        return cls(**texts, **several)  # type: ignore[arg-type] # two kinds of fields
 
     def to_environment(self) -> dict[str, str]:
         """The same options as environment variables; no password is among them."""
-        texts = {name: getattr(self, name) for name in _names() if name != "resolve"}
-        texts["resolve"] = " ".join(self.resolve)
+        texts = {name: getattr(self, name) for name in _names()}
+        texts |= {name: " ".join(texts[name]) for name in _SEVERAL}
         return {_variable(name): text for name, text in texts.items() if text}
 
     def to_arguments(self) -> list[str]:
         """The same options as a command line has them, in pairs of name and value."""
-        texts = {name: getattr(self, name) for name in _names() if name not in ("resolve", "way")}
-        pairs = [(f"--{name.replace('_', '-')}", text) for name, text in texts.items() if text]
-        pairs += [("--resolve", one) for one in self.resolve]
+        single = [name for name in _names() if name not in (*_SEVERAL, "way")]
+        pairs = [(_option(name), getattr(self, name)) for name in single if getattr(self, name)]
+        pairs += [(_option(name), one) for name in _SEVERAL for one in getattr(self, name)]
         return [part for pair in pairs for part in pair]
 
     def over(self, other: LiveOptions) -> LiveOptions:
@@ -85,10 +96,18 @@ class LiveOptions:
             rest |= {"password_env": "", "keyring": ""}
         if self.cert or self.key:
             rest |= {"cert": "", "key": ""}
-        rest["resolve"] = tuple(one for one in rest["resolve"] if one not in self.resolve)
-        if self.resolve:
-            given["resolve"] = (*rest["resolve"], *self.resolve)
+        for name in _SEVERAL:
+            own = getattr(self, name)
+            given[name] = (*(one for one in rest[name] if one not in own), *own)
         return LiveOptions(**{**rest, **given})
+
+
+_SEVERAL = ("resolve", "trust")
+"""Options that may be repeated; those of the command line and of the environment all count."""
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _names() -> list[str]:
@@ -189,7 +208,7 @@ def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
     found: dict[str, WinrmPlace] = {}
     for text in texts:
         name, _, where = text.strip().partition("=")
-        name = name.strip().rstrip(".").casefold()
+        name = host_name(name.strip()) or name.strip().rstrip(".").casefold()
         place = _place(where.strip())
         if not name or place is None:
             raise UsageError(f"--resolve {text}: expected NAME=ADDRESS or NAME=ADDRESS:PORT")
@@ -212,11 +231,12 @@ def _place(text: str) -> WinrmPlace | None:
     return WinrmPlace(address, int(port) if port else None)
 
 
-def target(
+def target(  # noqa: PLR0913 - what the command line and the source say
     options: LiveOptions,
     *,
     scheme: str = "https",
     port: int = 0,
+    entry: str = "",
     environ: Mapping[str, str] | None = None,
     ask: Callable[[str], str] | None = None,
     ticket: Callable[[], Ticket | None] = find_ticket,
@@ -227,6 +247,7 @@ def target(
         options: command line over environment.
         scheme: https or http.
         port: 0: the usual one.
+        entry: name or address of the server to enter at, whose domain gets the credentials.
         environ: where an environment variable is read; None: this process's.
         ask: asks a person for a password; None: nobody is there to be asked.
         ticket: finds the Kerberos ticket.
@@ -235,6 +256,7 @@ def target(
         UsageError: a bad combination, a missing file, variable or entry; says what to do.
     """
     _check(options)
+    seconds, each, call = _limits(options)
     where = os.environ if environ is None else environ
     found = ticket() if options.auth in ("", "kerberos") else None
     valid = found is not None and found.is_valid(datetime.now(UTC))
@@ -253,9 +275,48 @@ def target(
         ca=options.ca,
         cert=options.cert,
         key=options.key,
+        entry=entry,
+        trust=options.trust,
         resolve=parse_resolve(options.resolve),
         way=options.way or "session",
+        seconds=seconds,
+        each=each,
+        call_seconds=call,
     )
+
+
+def target_to_look_at(
+    options: LiveOptions, *, scheme: str = "https", port: int = 0, entry: str = ""
+) -> Target:
+    """Where a server is and how its certificate is verified, for whoever does not log on."""
+    return Target(
+        scheme=scheme,
+        port=port,
+        auth="kerberos",  # which wants neither user nor password
+        ca=options.ca,
+        entry=entry,
+        resolve=parse_resolve(options.resolve),
+    )
+
+
+def _limits(options: LiveOptions) -> tuple[float, float, int]:
+    """Seconds for all, for a server (0: a third of them), and for one cmdlet.
+
+    Whoever gives a server more time means its cmdlets, too. There may be three turns: the first
+    server, all, and those that are asked through another.
+    """
+    each = _number("seconds_per_server", options)
+    whole = _number("seconds", options) or max(SECONDS, 3 * each)
+    turn = min(each or whole / 3, whole)
+    return whole, each, max(CALL_SECONDS, int(turn))
+
+
+def _number(name: str, options: LiveOptions) -> float:
+    text = getattr(options, name)
+    number = float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) else 0.0
+    if text and not number:
+        raise UsageError(f"{_option(name)} {text}: expected a number of seconds")
+    return number
 
 
 def handed_over(options: LiveOptions, password: str) -> dict[str, str]:
@@ -301,6 +362,9 @@ def _check(options: LiveOptions) -> None:
         path = getattr(options, name)
         if path and not Path(path).is_file():
             raise UsageError(f"--{name} {path}: no such file")
+    wrong = next((one for one in options.trust if not suffix_of(one)), "")
+    if wrong:
+        raise UsageError(f"--trust {wrong}: expected a domain, a host name or an address")
     if options.ca:
         _check_authorities(options.ca)
 
@@ -329,12 +393,12 @@ def _password(
     if auth not in NEEDS_PASSWORD:
         return ""
     if not options.user:
-        raise UsageError(
+        raise NoLogOnError(
             f"--auth {auth} needs --user NAME (without a Kerberos ticket NTLM is taken; "
             "`kinit -f` gets one)"
         )
     if ask is None:
-        raise UsageError(
+        raise NoLogOnError(
             "a password is needed and nobody can be asked: name it with --password-env NAME or "
             "--keyring ENTRY"
         )

@@ -1,6 +1,6 @@
 """What works and what does not on the way to a live organisation, one check after the other.
 
-    name, route, port, TLS, service, clock      by sockets of our own, without any log-on
+    name, route, port, TLS, service, clock      by sockets of our own, without any log-on or user
     log-on, shell, PowerShell                   by the same `Doors` that a collection uses
     Exchange, rights, others                    by calls on the allow-list
 
@@ -63,9 +63,10 @@ class DoctorCheck:
 
     Attributes:
         step: one of `TITLES`.
-        state: `ok`, `fault`, `skipped` (it could not mean anything), or `unknown`.
+        state: `ok`, `note` (it works, and there is something to know), `fault`, `skipped` (it could
+            not mean anything), or `unknown`.
         seen: what was seen, a line.
-        id: of the fault, one of `setup_faults.CAUSES`; else "".
+        id: of the fault or the note, one of `setup_faults.CAUSES`; else "".
         cause: what is wrong; else "".
         action: what to do about it; else "".
     """
@@ -83,15 +84,19 @@ class DoctorCheck:
         return TITLES[self.step]
 
 
-def doctor(doors: Doors, target: Target, host: str) -> list[DoctorCheck]:
+def doctor(
+    doors: Doors | None, target: Target, host: str, *, why_not: str = ""
+) -> list[DoctorCheck]:
     """All checks, in order; raises nothing for what is wrong at the far side.
 
     Args:
-        doors: how the calls are made, `WinrmDoors(target, script)`.
+        doors: how the calls are made, `WinrmDoors(target, script)`; None: nobody can log on, and
+            the checks end before that.
         target: how to reach and log on.
         host: name of the server.
+        why_not: without doors, what is missing.
     """
-    done = list(_until_fault(_steps(doors, target, host)))
+    done = list(_until_fault(_steps(doors, target, host, why_not)))
     made = {one.step for one in done}
     skipped = [one for one in TITLES if one not in made]
     return [*done, *(DoctorCheck(one, "skipped", "not reached") for one in skipped)]
@@ -124,7 +129,7 @@ def words(checks: Sequence[DoctorCheck], cells: int = 80) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-_MARKS = {"ok": "ok", "fault": "FAULT", "skipped": "skipped", "unknown": "unknown"}
+_MARKS = {"ok": "ok", "note": "note", "fault": "FAULT", "skipped": "skipped", "unknown": "unknown"}
 
 
 def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
@@ -134,9 +139,9 @@ def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
             return
 
 
-def _bad(step: str, identity: str, seen: str = "") -> DoctorCheck:
+def _bad(step: str, identity: str, seen: str = "", state: str = "fault") -> DoctorCheck:
     known = CAUSES[identity]
-    return DoctorCheck(step, "fault", seen, identity, known.cause, known.action)
+    return DoctorCheck(step, state, seen, identity, known.cause, known.action)
 
 
 def _of_fault(step: str, found: Fault) -> DoctorCheck:
@@ -150,7 +155,7 @@ def _of_fault(step: str, found: Fault) -> DoctorCheck:
 # -- Without a log-on ------------------------------------------------------------------------------
 
 
-def _steps(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
+def _steps(doors: Doors | None, target: Target, host: str, why_not: str) -> Iterator[DoctorCheck]:
     place = target.place(host)
     checked, addresses = of_name(host, place, _looked_up)
     yield checked
@@ -163,9 +168,13 @@ def _steps(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
     else:
         yield DoctorCheck("tls", "skipped", "HTTP: the messages themselves are encrypted")
     greeting = _greeting(target, host, found, port)
-    yield of_service(greeting, target.auth)
-    yield of_clock(greeting, target.auth, datetime.now(UTC))
-    yield from _inside(doors, target, host)
+    auth = target.auth if doors else ""
+    yield of_service(greeting, auth)
+    yield of_clock(greeting, auth, datetime.now(UTC))
+    if doors is None:
+        yield _bad("log-on", "root-sddl", f"not tried: {why_not}", "unknown")
+    else:
+        yield from _inside(doors, target, host)
 
 
 def _looked_up(host: str) -> list[str]:
@@ -405,7 +414,7 @@ def _date(text: str) -> datetime | None:
 
 
 def of_service(seen: Greeting, auth: str) -> DoctorCheck:
-    """Whether it is WinRM that answers, and whether it offers our kind of log-on."""
+    """Whether it is WinRM that answers, and whether it offers our kind of log-on; empty: any."""
     if isinstance(seen.error, TimeoutError):
         return _bad("service", "silent", f"{STEP_SECONDS:.0f} s")
     if isinstance(seen.error, OSError):
@@ -420,7 +429,7 @@ def of_service(seen: Greeting, auth: str) -> DoctorCheck:
     if seen.status not in (200, 401):
         return _bad("service", "not-winrm", shown)
     offered = ", ".join(sorted(seen.offers))
-    if seen.status == 401 and not seen.offers & setup_faults.SCHEMES[auth]:
+    if auth and seen.status == 401 and not seen.offers & setup_faults.SCHEMES[auth]:
         return _bad("service", "auth-not-offered", f"it offers {offered or 'nothing'}, not {auth}")
     return DoctorCheck("service", "ok", f"it offers {offered}" if offered else shown)
 
@@ -503,7 +512,11 @@ def of_powershell(replies: Sequence[Reply], version: str) -> DoctorCheck:
     """Whether PowerShell ran our script, and its version."""
     found = next((one.fault for one in replies if one.fault), None)
     if version:
-        return DoctorCheck("powershell", "ok", f"version {version}")
+        is_old = version.partition(".")[0] in ("1", "2")
+        seen = f"version {version}"
+        if is_old:
+            return _bad("powershell", "small-memory", seen, "note")
+        return DoctorCheck("powershell", "ok", seen)
     if found is not None and (
         found.id in _NO_POWERSHELL or found.kind in ("timed-out", "protocol")
     ):
@@ -557,14 +570,17 @@ def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
 
 
 def of_others(here: Server | None, servers: Sequence[Server]) -> DoctorCheck:
-    """Whether another server is newer than the one to enter at (S8.43)."""
+    """Whether another server is newer than the one to enter at: no fault, for it is asked too.
+
+    Only where it cannot be reached is it missing (S8.43).
+    """
     known = [one for one in servers if one.version and not one.is_edge]
     if here is None or here.version is None:
         return DoctorCheck("others", "unknown", "the version of this server was not read")
     newer = [one for one in known if not collect.at_least_as_new(here, one)]
     if newer:
         names = ", ".join(f"{one.name} ({one.product})" for one in newer[:5])
-        return _bad("others", "older-than-others", f"newer: {names}")
+        return _bad("others", "older-than-others", f"newer: {names}", "note")
     return DoctorCheck("others", "ok", f"{len(servers)} servers, none newer than this one")
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mailflow.errors import InputError
+from mailflow.exchange.servers import Server
+from mailflow.snapshot import Unread
 from mailflow.sources.names import text_of
 from mailflow.sources.row import Row
 
 _IN_DN = re.compile(r"(?:^|,)\s*CN=Configuration\s*((?:,\s*DC=[^,=\\]{1,63})+)\s*$", re.IGNORECASE)
 _IN_SITE = re.compile(r"\s*([\w.-]{1,255})/Configuration/Sites/", re.IGNORECASE)
 _DC = re.compile(r"DC=([^,=\\]+)", re.IGNORECASE)
+
+
+ORGANIZATION = "organization"
+"""In `what`: whether all that was read is of one."""
+
+_SE = (15, 2, 2562)
+"""The first build of Subscription Edition, which has the version of 2019 (S9.11)."""
 
 
 def refuse_two_organizations(rows: Iterable[Row]) -> None:
@@ -44,3 +53,28 @@ def _forests(row: Row) -> Iterable[str]:
             yield ".".join(part.strip() for part in _DC.findall(in_dn[1])).casefold()
         elif in_site and name == "Site":
             yield in_site[1].casefold()
+
+
+def may_be_two(servers: Iterable[Server]) -> Iterator[Unread]:
+    """A question where servers stand beside each other that setup keeps apart (S4.67).
+
+    Servers that were removed badly look the same, so this is no proof. Edge servers stand in no
+    organization.
+    """
+    inside = [one for one in servers if one.version and not one.is_edge]
+    old = _first(one for one in inside if one.version and one.version[0] < 15)
+    of_2013 = _first(one for one in inside if one.version and one.version[:2] == (15, 0))
+    newest = _first(one for one in inside if one.version and one.version[:2] >= (15, 2))
+    edition = _first(one for one in inside if one.version and one.version[:3] >= _SE)
+    for one, other, name in ((old, newest, "2019/SE"), (of_2013, edition, "SE")):
+        if one and other:
+            why = (
+                f"{one.name} is a server of {one.product} and {other.name} one of {name}, and "
+                "setup does not let both into one organization: were exports of two organizations "
+                "mixed?"
+            )
+            yield Unread("", ORGANIZATION, why)
+
+
+def _first(servers: Iterable[Server]) -> Server | None:
+    return next(iter(servers), None)

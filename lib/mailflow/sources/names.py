@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from mailflow.sources import values
+from mailflow.sources.foreign import is_server
 from mailflow.sources.row import Complex, Row
 from mailflow.sources.values import UnreadableError
 
@@ -60,17 +61,18 @@ def dn_of(row: Row, name: str) -> list[str]:
 def server_name(row: Row) -> str:
     """The name of the server that an object is or belongs to; empty without one."""
     dn = dn_of(row, "Identity") or dn_of(row, "DistinguishedName")
-    return text_of(row, "Name") or (dn[0] if dn else text_of(row, "Identity", "Fqdn"))
+    found = (text_of(row, "Name"), dn[0] if dn else "", text_of(row, "Identity", "Fqdn"))
+    return next(filter(is_server, found), "")
 
 
 def connector_name(row: Row) -> tuple[str, str] | None:
     r"""Server and name: of `SERVER\Name`, of Server and Name, or of the DN (section 1.6)."""
     server, slash, name = text_of(row, "Identity").partition("\\")
-    if slash and server.strip() and name.strip():
+    if slash and is_server(server.strip()) and name.strip():
         return server.strip(), name.strip()
     dn = dn_of(row, "Identity") or dn_of(row, "DistinguishedName")
     in_dn = dn[3] if len(dn) > 4 and dn[4].casefold() == "servers" else ""
     at = dn_of(row, "Server")
     server = (at[0] if at else text_of(row, "Server")) or in_dn
     name = text_of(row, "Name") or (dn[0] if in_dn else "")
-    return (server, name) if server and name else None
+    return (server, name) if is_server(server) and name else None

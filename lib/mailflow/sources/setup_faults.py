@@ -39,6 +39,11 @@ _LISTENER = (
     "quickconfig` makes the listener for HTTP, `winrm quickconfig -transport:https` for HTTPS."
 )
 
+_ROOT_SDDL = (
+    "Make the account a local administrator of the server, or give it Read and Execute with `winrm "
+    "configSDDL default` there (RootSDDL). The group Remote Management Users does not open WinRS."
+)
+
 CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
         # -- the way -------------------------------------------------------------------------------
@@ -110,7 +115,19 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "shell-gone": SetupCause(
             "protocol",
             "The server closed the shell before the answer was complete.",
-            "Check whether WinRM was restarted, or its memory quota for shells is too small.",
+            "Check whether WinRM was restarted, or the memory of a shell is too small: `winrm get "
+            "winrm/config/winrs` shows MaxMemoryPerShellMB, which should be 1024.",
+        ),
+        # -- whom the credentials are for ----------------------------------------------------------
+        "host-not-trusted": SetupCause(
+            "refused",
+            "This host is outside the domain of the server to enter at, so it gets no credentials.",
+            "`--trust SUFFIX` takes a domain, the full name of a host, or an address.",
+        ),
+        "no-host-name": SetupCause(
+            "refused",
+            "The list of servers gives a name that no host can have; nothing connects to it.",
+            "Check what the server to enter at answers (`Get-ExchangeServer | Format-List Fqdn`).",
         ),
         # -- TLS -----------------------------------------------------------------------------------
         "not-tls": SetupCause(
@@ -236,6 +253,13 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The server refuses messages that are not encrypted.",
             "Use winrm:// (HTTPS), or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
         ),
+        "answer-in-the-clear": SetupCause(
+            "protocol",
+            "An encrypted request got an answer in the clear; none of it was read, because anybody "
+            "on the way can have given it.",
+            "Use winrm:// (HTTPS). Over HTTP, find what answers in the server's place (proxy, load "
+            "balancer, another host at this address), or try again if WinRM has just restarted.",
+        ),
         "log-on-lost": SetupCause(
             "log-on",
             "The server did not accept the log-on any more in the middle of the work.",
@@ -249,7 +273,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "access-denied": SetupCause(
             "denied",
             "The log-on succeeded, and this account may not use WinRM on the server.",
-            "Put the account into the server's group Remote Management Users or Administrators.",
+            _ROOT_SDDL,
         ),
         "forbidden": SetupCause(
             "denied",
@@ -300,6 +324,19 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "denied",
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
             "Put the account into the role group View-Only Organization Management (8.8).",
+        ),
+        # -- notes: nothing is wrong, and it is well to know ---------------------------------------
+        "root-sddl": SetupCause(
+            "denied",
+            "WinRS, which carries the reading, is open to administrators alone unless the WinRM "
+            "listener's RootSDDL says otherwise (S8.79).",
+            _ROOT_SDDL,
+        ),
+        "small-memory": SetupCause(
+            "quota",
+            "So old a WinRM may give a shell no more than 150 MB, too little for long lists.",
+            "`winrm get winrm/config/winrs` there shows MaxMemoryPerShellMB; 1024 is enough "
+            "(Set-Item WSMan:\\localhost\\Shell\\MaxMemoryPerShellMB 1024, then restart WinRM).",
         ),
         "older-than-others": SetupCause(
             "refused",
@@ -356,7 +393,16 @@ def classify(
 
 def is_lost(one: Fault) -> bool:
     """Whether the answer was lost on its way, so that asking again in a new shell may help."""
-    return one.id in {"dropped", "silent", "garbage", "cut-answer", "shell-gone", "log-on-lost"}
+    return one.id in _LOST
+
+
+_LOST = frozenset(
+    {
+        *("answer-in-the-clear", "cut-answer", "dropped", "garbage", "log-on-lost", "shell-gone"),
+        "silent",
+    }
+)
+"""A server whose connection broke answers a request on a new one with 401, in the clear."""
 
 
 # -- Parts of `classify`, each None where it does not know -----------------------------------------
@@ -575,6 +621,9 @@ def _of_http(chain: list[BaseException], names: set[str]) -> Fault | None:
         return fault(by_code.get(code, "not-winrm"), f"HTTP {code}")
     if "TooManyRedirects" in names:
         return fault("not-winrm", "it redirects to another address")
+    if "InTheClearError" in names:
+        one = next(one for one in chain if type(one).__name__ == "InTheClearError")
+        return fault("answer-in-the-clear", str(one))
     if "UnencryptedError" in names:
         return fault("unencrypted-refused")
     return None

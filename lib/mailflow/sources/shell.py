@@ -239,6 +239,15 @@ class TwoWays(Protocol):
         ...
 
 
+@runtime_checkable
+class Wary(Protocol):
+    """Doors that lead only to hosts that may get the credentials (`sources/trust.py`)."""
+
+    def entered(self, fqdn: str) -> None:
+        """The full name that the server to enter at reports of itself."""
+        ...
+
+
 def check(call: Call, *, writing: bool = False) -> None:
     """Refuse what is not on the allow-list, and what would read or change more than was meant.
 

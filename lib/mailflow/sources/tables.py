@@ -10,7 +10,6 @@ thing mends what the first one cut; only then what is still unknown becomes a ro
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,9 +24,11 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.queues import OTHER, Moment, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
-from mailflow.snapshot import Read, ServerAddress, Snapshot, TransportSettings, Unread
+from mailflow.snapshot import Read, Snapshot, TransportSettings, Unread
+from mailflow.sources import addresses as known_addresses
 from mailflow.sources import values
 from mailflow.sources.completeness import Seen, gaps
+from mailflow.sources.foreign import admitted, is_server
 from mailflow.sources.names import Names, connector_name, server_name, text_of
 from mailflow.sources.row import Complex, Reading, Row, Value
 from mailflow.sources.side_tables import component_states, connector_rights
@@ -37,10 +38,6 @@ SERVERS = "Get-ExchangeServer"
 CONNECTORS = "Get-ReceiveConnector"
 QUEUES = "Get-Queue"
 SETTINGS = "Get-TransportService"
-ADAPTERS = "Get-NetworkConnectionInfo"
-ADDRESSES_CSV = "addresses.csv"  # stands in place of a cmdlet in its rows
-DNS = "DNS"  # the same, for addresses that a name resolved to
-ADDRESSES = "addresses"  # in `what`: those, or adapters
 
 
 def assemble(
@@ -63,6 +60,7 @@ def assemble(
         inputs: SHA-256 of each input by name.
         reads: how each server was read, where a live organisation was.
     """
+    reading = admitted(reading)
     names = Names()
     drafts = {
         SERVERS: _drafts(reading, SERVERS, lambda row: _server_draft(row, names)),
@@ -70,11 +68,10 @@ def assemble(
         QUEUES: _drafts(reading, QUEUES, lambda row: _queue_draft(row, names)),
         SETTINGS: _drafts(reading, SETTINGS, lambda row: _settings_draft(row, names)),
     }
-    addresses, unread_addresses = _addresses(reading, names)
+    found = known_addresses.read(reading, names)
     components, unread_components = component_states(reading, names)
     rights, unread_rights = connector_rights(reading, names)
-    named = [] if SERVERS in reading.cmdlets else [one.server for one in addresses]
-    servers = _servers(drafts, named)
+    servers = _servers(drafts, [] if SERVERS in reading.cmdlets else found.named())
     _settle_roles(drafts[CONNECTORS], servers)
 
     unread = [*reading.unread]
@@ -82,17 +79,18 @@ def assemble(
     for cmdlet in (CONNECTORS, QUEUES, SETTINGS):
         for draft in drafts[cmdlet].values():
             unread += draft.unread(cmdlet)
-    unread += [*unread_addresses, *unread_components, *unread_rights]
-    unread += _unnamed(reading, drafts)
     connectors = tuple(map(_connector, drafts[CONNECTORS].values()))
     queues = tuple(map(_queue, drafts[QUEUES].values()))
+    found.add_errors(queues, servers)
+    unread += [*found.unread, *unread_components, *unread_rights]
+    unread += _unnamed(reading, drafts)
     unread += gaps(reading, Seen(servers, connectors, queues), unread)
-    unread += _without_address(reading, servers, addresses)
+    unread += found.lacking(servers, is_whole=SERVERS in reading.cmdlets)
     return Snapshot(
         origin=origin,
         taken=taken,
         servers=tuple(servers),
-        addresses=tuple(addresses),
+        addresses=found.all(),
         connectors=connectors,
         queues=queues,
         settings=tuple(
@@ -545,7 +543,7 @@ def _queue_name(row: Row) -> _QueueName | None:
         lost = isinstance(value, Complex) and value.text is None
         printed = "" if lost else text_of(row, name)
         server, slash, rest = printed.partition("\\")
-        if slash and server.strip() and rest.strip():
+        if slash and is_server(server.strip()) and rest.strip():
             return _QueueName(server.strip(), printed)
         if printed and not slash and (row.computer or row.named_server):
             at = (row.named_server or row.computer).partition(".")[0]
@@ -559,11 +557,13 @@ def _queue_name(row: Row) -> _QueueName | None:
 
 def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
     server = value.properties.get("Server")
-    if not isinstance(server, str) or not server.strip():
+    if not isinstance(server, str):
         return None
-    short = values.clean(server.strip())
+    short = server.strip()
+    if not is_server(short):
+        return None
     number = value.properties.get("RowId")
-    if isinstance(number, int) and number > 0:
+    if isinstance(number, int) and not isinstance(number, bool) and number > 0:
         return _QueueName(short, f"{short.partition('.')[0]}\\{number}")
     domain = text_of(row, "NextHopDomain")
     special = {"submission": "Submission", "poison message": "Poison"}
@@ -632,100 +632,3 @@ def _settings_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
         return None
     short = names.of(name)
     return short, _draft(row, short, short, _SETTINGS)
-
-
-# -- Addresses -------------------------------------------------------------------------------------
-
-
-def _addresses(reading: Reading, names: Names) -> tuple[list[ServerAddress], list[Unread]]:
-    """Each address of each server once, with its source (S9.10), and what was wrong with them."""
-    found: dict[tuple[str, str], ServerAddress] = {}
-    unread: list[Unread] = []
-
-    def add(row: Row, server: str, value: Value, source: str) -> None:
-        for address in _each_address(row, server, value, unread):
-            found.setdefault((server, address), ServerAddress(server, address, source))
-
-    for row in reading.of(ADDRESSES_CSV):
-        name = text_of(row, "server")
-        server = names.of(name) if name else ""
-        if server:
-            add(row, server, row.values.get("address"), ADDRESSES_CSV)
-        else:
-            unread.append(Unread("", ADDRESSES, f"{row.place}: the line names no server"))
-    adapters = list(reading.of(ADAPTERS))
-    owners = _owners(adapters)
-    for row in adapters:
-        owner = row.named_server or owners.get(row.computer.casefold(), "")
-        if owner:
-            add(row, names.of(owner), row.values.get("IPAddresses"), ADAPTERS)
-    for row in reading.of(DNS):
-        add(row, names.of(text_of(row, "server")), row.values.get("address"), DNS)
-    known = {address for _, address in found}
-    orphans = [
-        row for row in adapters if not (row.named_server or row.computer.casefold() in owners)
-    ]
-    if any(
-        set(_each_address(row, "", row.values.get("IPAddresses"), [])) - known for row in orphans
-    ):
-        places = ", ".join(dict.fromkeys(row.place for row in orphans[:3]))
-        why = f"{places}: these adapters name no server; put its addresses into addresses.csv"
-        unread.append(Unread("", ADDRESSES, f"{why}, with the header server,address"))
-    return list(found.values()), unread
-
-
-def _owners(adapters: Iterable[Row]) -> dict[str, str]:
-    """Whose adapters these are by PSComputerName, where that can be said (contract, 8 point 9).
-
-    It is only the host of the session. It decides where adapters under two or more hosts were
-    captured, one set each: an address that stands under two of them shows that it was not the
-    hosts that were asked about.
-    """
-    sets: dict[str, set[str]] = {}
-    hosts: dict[str, str] = {}
-    for row in adapters:
-        if row.computer and not row.named_server:
-            own = _each_address(row, "", row.values.get("IPAddresses"), [])
-            sets.setdefault(row.computer.casefold(), set()).update(own)
-            hosts.setdefault(row.computer.casefold(), row.computer)
-    each_once = sum(map(len, sets.values())) == len(set().union(*sets.values()))
-    return hosts if len(sets) > 1 and each_once else {}
-
-
-def _each_address(row: Row, server: str, value: Value, unread: list[Unread]) -> list[str]:
-    """The addresses that mail may come from: not loopback, link-local or multicast (S9.10)."""
-    try:
-        read = values.addresses(value)
-    except UnreadableError as error:
-        unread.append(Unread(server, ADDRESSES, f"{row.place}: {server or 'adapter'}: {error}"))
-        read = error.visible if isinstance(error.visible, tuple) else ()
-    return [one for one in read if _is_routable(ipaddress.ip_address(one))]
-
-
-def _is_routable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return not (
-        address.is_loopback
-        or address.is_link_local
-        or address.is_multicast
-        or address.is_unspecified
-    )
-
-
-# -- Addresses that nobody brought -----------------------------------------------------------------
-
-
-def _without_address(
-    reading: Reading, servers: list[Server], addresses: Iterable[ServerAddress]
-) -> Iterator[Unread]:
-    """A row for each server that may send and of which no address is known (contract, section 2).
-
-    Every server with the Transport service sends, also where that is not known. A server that is
-    known to be the only one has nobody to send to.
-    """
-    known = {one.server for one in addresses}
-    if len(servers) == 1 and SERVERS in reading.cmdlets:
-        return
-    for server in servers:
-        if server.has_hub is not False and server.name not in known:
-            why = "no address of this server is known; put it into addresses.csv"
-            yield Unread(server.name, ADDRESSES, why)

@@ -7,6 +7,7 @@ never read as empty, zero or false.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable
@@ -251,6 +252,10 @@ def bindings(value: Value) -> tuple[Binding, ...]:
         UnreadableError: cut, or some of it is none; `visible` are those that could be read.
     """
     return _each(value, _binding)
+
+
+NO_DNS_SERVERS = ipaddress.IPv6Network("fec0:0:0:ffff::/64")
+"""What Windows shows as DNS servers over IPv6 where none is configured."""
 
 
 def addresses(value: Value) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from mailflow.sources import setup_faults, wire
 from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import Call, Fault, Reply, ShellError, changes_something, check
+from mailflow.sources.trust import Trust, host_name
 
 if TYPE_CHECKING:
     import winrm.protocol
@@ -44,6 +45,12 @@ AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
 """Kinds of log-on."""
 
 PORTS: Mapping[str, int] = MappingProxyType({"https": 5986, "http": 5985})
+
+SECONDS = 180.0
+"""For reading all of an organisation, unless said otherwise."""
+
+CALL_SECONDS = 60
+"""For one cmdlet, unless a server was given more for all of them."""
 
 CHUNK = 100_000
 """Bytes of standard input in one request: in base64 below the smallest envelope, 150 kB."""
@@ -88,8 +95,13 @@ class Target:
             CredSSP, or a ticket that may be forwarded.
         ca: file of authorities in PEM; empty: those this machine trusts.
         cert: client certificate in PEM, and `key` its key.
-        resolve: names in lower case to where to connect; such a name is not looked up in DNS.
+        entry: name or address of the server to enter at, as the user gave it.
+        trust: what may get the credentials besides its domain: suffixes, names, addresses.
+        resolve: names in lower case to where to connect; such a name is not looked up in DNS. Whom
+            to trust it does not say.
         way: `session` through Exchange's endpoint (RBAC holds), or `snapin` (S8.22).
+        seconds: for reading all of an organisation.
+        each: for one server's turn of it; 0: a third.
         call_seconds: how long one cmdlet may take there.
         open_seconds: how long it may take to log on and open a shell.
         idle_seconds: after so long without a word from us the server closes the shell; WinRM
@@ -106,9 +118,13 @@ class Target:
     ca: str = ""
     cert: str = ""
     key: str = ""
+    entry: str = ""
+    trust: tuple[str, ...] = ()
     resolve: Mapping[str, WinrmPlace] = field(default_factory=dict)
     way: str = "session"
-    call_seconds: int = 60
+    seconds: float = SECONDS
+    each: float = 0.0
+    call_seconds: int = CALL_SECONDS
     open_seconds: float = 20.0
     idle_seconds: int = 120
     most_bytes: int = 128 * 2**20
@@ -136,7 +152,7 @@ class Target:
 
     def place(self, server: str) -> WinrmPlace | None:
         """Where `resolve` says that a server is, under its full or its short name (S4.32)."""
-        wanted = server.strip().rstrip(".").casefold()
+        wanted = host_name(server) or server.strip().rstrip(".").casefold()
         if wanted in self.resolve:
             return self.resolve[wanted]
         short = wanted.partition(".")[0]
@@ -152,7 +168,7 @@ class Target:
 
 
 class WinrmDoors:
-    """Reaches servers over WinRM."""
+    """Reaches servers over WinRM, and only those that may get the credentials."""
 
     def __init__(self, target: Target, script: str, *, writing: bool = False) -> None:
         """Nothing is connected yet.
@@ -163,7 +179,12 @@ class WinrmDoors:
             writing: whether the calls of `shell.WRITES` may leave too.
         """
         self.target, self.script, self.writing = target, script, writing
+        self._trust = Trust(target.entry, target.trust)
         self._by_snapin: set[str] = set()
+
+    def entered(self, fqdn: str) -> None:
+        """The full name that the server to enter at reports of itself."""
+        self._trust.entered(fqdn)
 
     def use_snapin(self, server: str) -> None:
         """From now on enter this server by the snap-in: it is of 2007, or an Edge server."""
@@ -173,12 +194,13 @@ class WinrmDoors:
         """Log on to a server and open a shell there.
 
         Raises:
-            ShellError: it could not be reached, or did not let us in.
+            ShellError: it is not to get the credentials, could not be reached, or did not let us
+                in.
         """
-        target = self.target
+        target, name = self.target, self._trust.admit(server)
         if server.casefold() in self._by_snapin:
             target = replace(target, way="snapin")
-        shell = WinrmShell(server, target, self.script, writing=self.writing)
+        shell = WinrmShell(name, target, self.script, writing=self.writing)
         shell.begin()
         return shell
 

@@ -2,8 +2,9 @@
 
 An adapter for pywinrm's `requests.Session`. It connects where it is told and still speaks to the
 server by its name (TLS, Host, and Kerberos by the URL); it ignores proxies; it lets nothing out
-over plain HTTP that is not encrypted; and it ends every read at a deadline, also within a body that
-comes drop by drop, and after a number of bytes.
+over plain HTTP that is not encrypted, and nothing in that answers it in the clear (S8.80); and it
+ends every read at a deadline, also within a body that comes drop by drop, and after a number of
+bytes.
 
 Needs requests from end to end, so whoever uses it imports it inside a function.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -34,6 +36,10 @@ _Socket = TypeVar("_Socket", bound=socket.socket)
 
 class UnencryptedError(requests.RequestException):
     """A message was about to leave readable; a fault of ours, stopped at the last moment."""
+
+
+class InTheClearError(requests.RequestException):
+    """An encrypted request got an answer that is not: anybody on the way can have given it."""
 
 
 class Budget:
@@ -189,6 +195,9 @@ class Adapter(HTTPAdapter):
     ) -> requests.Response:
         """Send one request, never by a proxy, never readable on plain HTTP, within the budget.
 
+        The libraries above take an answer in the clear to an encrypted request for the server's
+        own (S8.80), whatever its status: here it ends, before any of them reads it.
+
         Raises:
             requests.RequestException: whatever goes wrong.
         """
@@ -202,6 +211,9 @@ class Adapter(HTTPAdapter):
             raise requests.ReadTimeout(str(error), request=request) from error
         limits = (min(CONNECT_SECONDS, left), min(self._budget.patience, left))
         answer = super().send(request, stream, limits, verify, cert, {})
+        if request.body and not _is_sealed_like(kind, str(answer.headers.get("Content-Type", ""))):
+            answer.close()
+            raise InTheClearError(f"HTTP {answer.status_code}", request=request)
         if answer.status_code == requests.codes.unauthorized:
             self._note(answer.headers.get("WWW-Authenticate", ""))
         return answer
@@ -213,6 +225,18 @@ class Adapter(HTTPAdapter):
                 self.offers.add(scheme.casefold())
             with contextlib.suppress(binascii.Error):
                 self.token = base64.b64decode(value, validate=True) or self.token
+
+
+def _is_sealed_like(asked: str, answered: str) -> bool:
+    """Whether an answer is encrypted as its request was, by the two content types.
+
+    The test by which pywinrm decides to decrypt is part of it: what it would not decrypt it would
+    take as it stands.
+    """
+    if not asked.startswith("multipart/"):
+        return True
+    protocol = re.search(r'protocol="[^"]+"', asked)
+    return protocol is not None and answered.startswith("multipart/") and protocol[0] in answered
 
 
 def tls_context(ca: str = "", cert: str = "", key: str = "", password: str = "") -> ssl.SSLContext:

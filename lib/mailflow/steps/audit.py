@@ -17,7 +17,15 @@ from mailflow.phrases import counted, joined
 from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.queues import iso
-from mailflow.steps.telling import matters, next_steps, reading_of, told, unread_of, verdict_of
+from mailflow.steps.telling import (
+    matters,
+    next_steps,
+    reading_of,
+    told,
+    unless_nothing,
+    unread_of,
+    verdict_of,
+)
 from mailflow.steps.verdict import Checked, Diagnosis, Verdict
 
 LOST = frozenset({DEFAULT_LACKS_AUTH, GROUP_MISSING})
@@ -66,7 +74,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
     complete = not lacks and all(each.state != "unknown" for each in found.findings)
     entries = [*found.findings, *the_rest(found, complete=complete)]
     mine = [each for each in entries if each.state == "found"]
-    return Diagnosis(
+    diagnosis = Diagnosis(
         verdict=verdict,
         headline=_headline(verdict, mine),
         summary=_summary(verdict, entries, found.servers, unread),
@@ -87,6 +95,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         plan=plan,
     )
+    return unless_nothing(diagnosis, org)
 
 
 def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:

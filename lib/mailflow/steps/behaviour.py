@@ -22,6 +22,7 @@ from mailflow.analysis.places import (
     hidden_servers,
     places_of,
     processes_at,
+    tie_doubts,
 )
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, AddressRange
@@ -120,7 +121,12 @@ class _Sides:
         for connectors in sides:
             roles = processes_at(connectors, place)
             process = roles[0] if roles else TransportRole.FrontendTransport
-            doubts = dict.fromkeys(doubts_at(connectors, place, process))
+            doubts = dict.fromkeys(
+                (
+                    *tie_doubts(connectors, place, process),
+                    *doubts_at(connectors, place, process),
+                )
+            )
             doubtful |= bool(doubts)
             self.doubts |= doubts
             maps.append(
@@ -233,9 +239,11 @@ def _answered(paths: Iterable[MailPath]) -> str:
 def _addresses(
     before: Snapshot, after: Snapshot, pairs: Iterable[tuple[Server, Server]]
 ) -> Iterator[OwnAddresses]:
+    """What differs, but for a server of which errors alone name addresses: it may have others."""
     for server, same in pairs:
+        lack = analyze(before).of(server).lacks_addresses or analyze(after).of(same).lacks_addresses
         old, new = addresses_of(before, server), addresses_of(after, same)
-        if old and new and set(old) != set(new):
+        if old and new and set(old) != set(new) and not lack:
             yield OwnAddresses(server.name, _but(old, new), _but(new, old))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mailflow.checks.check import Card as Cause
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import Explanation, explain
+from mailflow.exchange.commands import filled
 from mailflow.exchange.last_error import LastError, Level, parse
 from mailflow.exchange.pasted import Kind, Pasted, recognise
 from mailflow.plain import visible, wrap
@@ -65,7 +65,6 @@ class Explained:
 _PLAIN_HOST = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?|(?=.*:)[0-9A-Fa-f:.]{2,45}"
 )
-_BRACES = re.compile(r"\{([a-z_]+)\}")
 
 
 def explained(text: str) -> Explained:
@@ -263,11 +262,5 @@ def _next(one: Explained) -> list[str]:
 
 def next_checks(cause: str, one: Explained) -> list[str]:
     """What decides about a cause, a line each; what the text does not tell is left to fill in."""
-    parts = {"target": one.host, "sender": one.sender}
-    known = {name: value for name, value in parts.items() if value}
-    return [_filled(step, known) for step in CAUSES[cause].confirm]
-
-
-def _filled(step: str, known: Mapping[str, str]) -> str:
-    """A step without braces: what the text tells, or `<name>` for the engineer to fill in."""
-    return _BRACES.sub(lambda found: known.get(found[1], f"<{found[1]}>"), step)
+    known = {"target": one.host, "sender": one.sender}
+    return [filled(step, known) for step in CAUSES[cause].confirm]

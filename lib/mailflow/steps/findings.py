@@ -13,7 +13,15 @@ from mailflow.snapshot import Snapshot, Unread
 from mailflow.snapshot.schema import ADDRESSES, CONNECTORS
 from mailflow.steps import prose
 from mailflow.steps.queues import how_much_waits, iso
-from mailflow.steps.telling import matters, next_steps, retries, told, unread_of, verdict_of
+from mailflow.steps.telling import (
+    matters,
+    next_steps,
+    retries,
+    told,
+    unless_nothing,
+    unread_of,
+    verdict_of,
+)
 from mailflow.steps.verdict import Checked, Diagnosis
 
 BESIDE_THE_VERDICT = frozenset(
@@ -85,7 +93,7 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
         len(analysis.queues),
         iso(as_of(org)),
     )
-    return Diagnosis(
+    diagnosis = Diagnosis(
         verdict=verdict,
         headline=prose.headline(verdict, found.findings, stuck),
         summary=prose.summary(verdict, found.findings, unread, analysis.paths, checked),
@@ -101,3 +109,4 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         plan=plan,
     )
+    return unless_nothing(diagnosis, org)

@@ -50,7 +50,7 @@ def summary(
     paths: Sequence[MailPath],
     checked: Checked,
 ) -> str:
-    """One or two sentences for the ticket."""
+    """A few sentences for the ticket: a line for each cause that is found, the best first."""
     mine = [each for each in entries if each.state == verdict]
     sentences = []
     if verdict == "clear":
@@ -58,10 +58,13 @@ def summary(
     elif not mine:
         sentences.append("No fault in the data available, but data is missing.")
     else:
-        alike = [each for each in mine if each.id == mine[0].id]
-        together = mine[0].id in PATH_CAUSES or mine[0].id in LOCAL
-        told = alike if together else alike[:1]
-        sentences.append(reading_of(told))
+        causes = (
+            list(dict.fromkeys(each.id for each in mine)) if verdict == "found" else [mine[0].id]
+        )
+        for cause in causes:
+            alike = [each for each in mine if each.id == cause]
+            together = cause in PATH_CAUSES or cause in LOCAL
+            sentences.append(reading_of(alike if together else alike[:1]))
     if unread and verdict != "clear":
         servers: dict[str, list[str]] = {}
         for row in unread:
@@ -71,7 +74,7 @@ def summary(
             for what, some in servers.items()
         )
         sentences.append(f"Missing data: {names}.")
-    return " ".join(sentences)
+    return ("\n" if verdict == "found" else " ").join(sentences)
 
 
 def _all_checked(paths: Sequence[MailPath], checked: Checked) -> str:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
-from mailflow.phrases import either, joined
+from mailflow.phrases import capital, either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.verdict import Changed, FindingRecord, NextStep, Verdict
+from mailflow.steps.verdict import (
+    NOTHING,
+    Changed,
+    Diagnosis,
+    FindingRecord,
+    NextStep,
+    Verdict,
+)
 
 
 def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRecord:
@@ -61,6 +69,20 @@ def unread_of(org: Snapshot) -> tuple[Unread, ...]:
     return tuple(row for row in org.unread if not row.server or org.covers(row.server))
 
 
+def unless_nothing(diagnosis: Diagnosis, org: Snapshot) -> Diagnosis:
+    """The diagnosis; where nothing at all could be read of a live organization, why, once."""
+    if not org.reads or org.servers or org.connectors or org.queues or not org.unread:
+        return diagnosis
+    host = org.origin.removeprefix("winrm://")
+    step = NextStep("Check the way to the server, step by step:", f"mailflow doctor {host}")
+    return replace(
+        diagnosis,
+        headline=NOTHING,
+        summary=f"{NOTHING}: {org.unread[0].why}",
+        next_steps=(step,),
+    )
+
+
 def matters(row: Unread, beside: Collection[str]) -> bool:
     """Whether what was not read could have shown a fault.
 
@@ -96,7 +118,7 @@ def next_steps(
     for each in findings:
         refused = each.check.step is not None and plan.refused
         if each.state == "found" and not refused and not _edits(each, plan):
-            steps += map(NextStep, each.check.advise(each).splitlines())
+            steps += _lines(each.check.advise(each))
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
     for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
@@ -105,8 +127,7 @@ def next_steps(
     for each in waiting:
         is_settled = each.connector is not None and each.connector.identity in settled
         if not is_settled and not any(path.missing for path in each.paths):
-            lines = (each.check.advise(each) or reading_of([each])).splitlines()
-            steps += map(NextStep, lines)
+            steps += _lines(each.check.advise(each) or reading_of([each]))
     asked = {each.cmdlet for each in missing}
     named = {line for each in steps for line in (each.text, each.command) if line}
     rest = [each for each in map(missing_of, lacking) if each.cmdlet not in asked]
@@ -116,13 +137,18 @@ def next_steps(
     return tuple(dict.fromkeys(steps))
 
 
+def _lines(advice: str) -> Iterator[NextStep]:
+    for line in advice.splitlines():
+        yield NextStep(*commands.split(line))
+
+
 def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     servers = dict.fromkeys(each.server for each in missing if each.server)
     if cmdlet == ADDRESSES:
         families = dict.fromkeys(each.reason for each in missing if "IPv" in each.reason)
         if families:
             said = joined(families, most=3)
-            text = f"{said[:1].upper()}{said[1:]}. If there is one, add it to addresses.csv:"
+            text = f"{capital(said)}. If there is one, add it to addresses.csv:"
             yield NextStep(text, "server,address")
         else:
             whom = either(servers)
@@ -141,7 +167,7 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
         said = f"{joined(servers)}: {said}"
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
     end = " Export in full, then rerun:" if command else ""
-    yield NextStep(f"{said[:1].upper()}{said[1:]}.{end}", command)
+    yield NextStep(f"{capital(said)}.{end}", command)
 
 
 def _edits(finding: Finding, plan: Repair) -> tuple[Edit, ...]:

@@ -194,6 +194,11 @@ class Diagnosis:
         return EXIT_CODES[self.verdict]
 
     @property
+    def untold(self) -> tuple[Unread, ...]:
+        """The rows of missing data that the summary does not tell already, of everything."""
+        return tuple(row for row in self.unread if self.summary != f"{NOTHING}: {row.why}")
+
+    @property
     def is_simulated(self) -> bool:
         """Whether it is about an organization that mailflow made up."""
         return self.origin.startswith(("demo:", "practice:"))
@@ -222,6 +227,10 @@ class Diagnosis:
             "simulated": self.is_simulated,
             "checked": asdict(self.checked),
         }
+
+
+NOTHING = "Nothing could be read"
+"""How the summary begins where that is so; behind it stands why."""
 
 
 def missing_in_words(rows: Sequence[Unread]) -> list[str]:

@@ -50,6 +50,8 @@ def test_type_decides(type_name: str, cmdlet: str | None) -> None:
         ("Name UseDowngradedExchangeServerAuth", "Get-TransportService"),
         ("Name DnsServers IPAddresses AdapterGuid MacAddress", "Get-NetworkConnectionInfo"),
         ("Name IPAddresses", "Get-NetworkConnectionInfo"),
+        ("DNSHostName IPAddress DefaultIPGateway", "Win32_NetworkAdapterConfiguration"),
+        ("DNSHostName IPAddress", None),
         # other cmdlets, in full and with few columns
         ("Identity AddressSpaces Enabled Fqdn", None),
         ("Identity SmartHosts SourceTransportServers", None),
@@ -103,3 +105,19 @@ def test_every_full_set_is_its_own() -> None:
 def test_description(type_names: list[str], columns: str, words: str) -> None:
     """What is passed over has a name that people understand."""
     assert describe(type_names, columns.split()) == words
+
+
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        r"Deserialized.System.Management.ManagementObject#root\cimv2\Win32_NetworkAdapterConfiguration",
+        "Microsoft.Management.Infrastructure.CimInstance#root/cimv2/Win32_NetworkAdapterConfiguration",
+        "Selected.System.Management.ManagementObject",
+    ],
+)
+def test_objects_of_windows_are_told_by_their_properties(type_name: str) -> None:
+    """WMI and CIM have one type for all classes, and Select-Object keeps no more of it."""
+    adapter = ["DNSHostName", "IPAddress", "DNSServerSearchOrder"]
+
+    assert cmdlet_of([type_name], adapter) == "Win32_NetworkAdapterConfiguration"
+    assert cmdlet_of([type_name], ["Component", "State"]) is None

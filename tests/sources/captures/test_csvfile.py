@@ -14,6 +14,7 @@ from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.csvfile import read_csv
 from mailflow.sources.row import Enumeration, Items, Lost, Reading
+from mailflow.sources.tables import assemble
 
 HEAD = '"Identity","Enabled","Bindings","RemoteIPRanges","AuthMechanism"'
 
@@ -172,3 +173,17 @@ def test_an_export_of_queue_viewer_is_read() -> None:
     assert (row.cmdlet, row.values["MessageCount"]) == ("Get-Queue", 12)
     assert row.values["NextHopDomain"] == "head-office"
     assert row.values["LastError"] == "421 4.4.2 Connection dropped, by host"
+
+
+def test_addresses_with_what_tells_of_their_adapter() -> None:
+    """S9.05: further columns that a person or the collecting script fills in as far as known."""
+    text = (
+        "server,address,has_gateway,registers_in_dns\nEX10A,10.0.0.11,True,\nEX10A,10.9.0.11,,no\n"
+    )
+    org = assemble(read_csv(text, "x"), origin="")
+
+    assert [(one.address, one.has_gateway, one.registers_in_dns) for one in org.addresses] == [
+        ("10.0.0.11", True, None),
+        ("10.9.0.11", None, None),
+    ]
+    assert read_csv("server,address,comment\nEX10A,10.0.0.11,x\n", "x").rows == []

@@ -133,11 +133,11 @@ def test_connector_identity(identity: str, others: str, text: str | None) -> Non
 
 
 def test_queue_identity_that_names_only_its_server() -> None:
-    """A queue is never named by its server alone."""
+    """A queue is never named by its server alone, and never lost where that is known (17.4)."""
     value = _value("Identity", '{"Server": "EX10A", "IsEmpty": false}', '"NextHopDomain": "x"')
 
-    assert isinstance(value, Lost)
-    assert value.visible == "EX10A"
+    assert value == Complex(None, {"Server": "EX10A", "RowId": None})
+    assert isinstance(_value("Identity", '{"IsEmpty": false}', '"NextHopDomain": "x"'), Lost)
 
 
 def test_objects_without_text() -> None:

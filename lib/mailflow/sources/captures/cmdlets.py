@@ -82,6 +82,14 @@ PROPERTIES: Mapping[str, Mapping[str, ValueKind]] = {
         "AdapterGuid": ValueKind.TEXT,
         "MacAddress": ValueKind.TEXT,
     },
+    # No cmdlet of Exchange's: the class that holds adapters, by Get-WmiObject or Get-CimInstance.
+    "Win32_NetworkAdapterConfiguration": {
+        "DNSHostName": ValueKind.TEXT,
+        "IPAddress": ValueKind.LIST,
+        "DefaultIPGateway": ValueKind.LIST,
+        "DNSServerSearchOrder": ValueKind.LIST,
+        "FullDNSRegistrationEnabled": ValueKind.BOOLEAN,
+    },
     "Get-ServerComponentState": {
         "Identity": ValueKind.TEXT,
         "ServerFqdn": ValueKind.TEXT,
@@ -126,6 +134,9 @@ _BY_TYPE = {
 
 # Types that say nothing about their maker: what Select-Object or a script puts together.
 _SHAPELESS = {"pscustomobject", "psobject", "object", "hashtable", "ordereddictionary"}
+
+# WMI and CIM have one type for all classes, of which one is read.
+_OF_WINDOWS = {"managementobject", "ciminstance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,10 @@ _OURS = (
         alone=_set("IPAddresses AdapterGuid"),
         never=_set("VMName SwitchName InterfaceIndex"),
     ),
+    _Signs(
+        "Win32_NetworkAdapterConfiguration",
+        alone=_set("DNSServerSearchOrder FullDNSRegistrationEnabled DefaultIPGateway"),
+    ),
     _Signs("Get-ServerComponentState", together=(_set("Component State"),)),
     _Signs("Get-ADPermission", alone=_set("ExtendedRights"), never=_set("Trustee")),
 )
@@ -236,11 +251,13 @@ def cmdlet_of(type_names: Sequence[str], properties: Collection[str]) -> str | N
     nothing: None, never a guess.
     """
     kind = _kind(type_names)
-    if kind is not None:
+    if kind is not None and kind not in _OF_WINDOWS:
         cmdlet = _BY_TYPE.get(kind)
         return cmdlet if cmdlet in PROPERTIES else None
     names = frozenset(name.strip().casefold() for name in properties)
     found = [signs.cmdlet for signs in _OURS if signs.fit(names)]
+    if kind is not None and found != ["Win32_NetworkAdapterConfiguration"]:
+        return None
     return found[0] if len(found) == 1 else None
 
 

@@ -14,6 +14,8 @@ from mailflow.sources.row import Lost, Reading, Row, Value
 
 ADDRESSES = "addresses.csv"
 """What the rows of a list of addresses have for a cmdlet."""
+SIGNS = ("has_dns_servers", "has_gateway", "registers_in_dns")
+"""Columns that such a list may have besides: True or False, and nothing where it is not known."""
 
 _MAY_BE_CUT = "the last line ends without a line break"
 _COLUMN = re.compile(r"[^\W\d][\w .:#()/-]{0,200}")
@@ -24,10 +26,10 @@ _TYPE = re.compile(r'"?#TYPE\s+([^\r\n",;]{1,500})"?[ \t]*', re.IGNORECASE)
 def read_csv(text: str, place: str) -> Reading:
     """All rows of a CSV text, separated by commas, semicolons or tabs.
 
-    The header `server,address` makes rows of `addresses.csv`; `server,what,why` rows of *unread*.
-    A row with too few or too many columns, or with a quote that is not closed, is *unread*, with
-    its line; so is one that holds what no value holds (`damage.fault_of`). The last line of a text
-    that does not end in a line break may be cut.
+    The header `server,address` makes rows of `addresses.csv`, also with `SIGNS` behind it;
+    `server,what,why` rows of *unread*. A row with too few or too many columns, or with a quote that
+    is not closed, is *unread*, with its line; so is one that holds what no value holds
+    (`damage.fault_of`). The last line of a text that does not end in a line break may be cut.
 
     Raises:
         InputError: there is no header; names the place.
@@ -138,7 +140,7 @@ class _Rows:
         bare = [name.replace(" ", "") for name in header]
         if self.cmdlet is None and cmdlet_of(type_names, bare) == "Get-Queue":
             self.cmdlet, self.folded = "Get-Queue", [name.casefold() for name in bare]
-        if self.folded == ["server", "address"]:
+        if self.folded[:2] == ["server", "address"] and set(self.folded[2:]) <= {*SIGNS}:
             self.cmdlet = ADDRESSES
         if self.cmdlet and self.cmdlet != ADDRESSES:
             reading.cmdlets.add(self.cmdlet)
@@ -147,7 +149,7 @@ class _Rows:
 
     def finish(self, text: str) -> None:
         """After the last record: what becomes of a file whose header or records are not there."""
-        if self.folded in (["server", "address"], ["server", "what", "why"]):
+        if self.cmdlet == ADDRESSES or self.folded == ["server", "what", "why"]:
             return
         if self.cmdlet and not self.taken:
             # Export-Csv writes no column names without an object.
@@ -195,8 +197,8 @@ class _Rows:
 
     def _row(self, cmdlet: str, fields: list[str], where: str) -> Row:
         if cmdlet == ADDRESSES:
-            server, address = (field.strip() for field in fields)
-            return Row(cmdlet, {"server": server, "address": address}, where)
+            held = zip(self.folded, map(str.strip, fields), strict=True)
+            return Row(cmdlet, dict(held), where)
         known = kinds_of(cmdlet)
         values: dict[str, Value] = {}
         computer = ""

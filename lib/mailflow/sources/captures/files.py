@@ -21,6 +21,7 @@ from mailflow.sources.captures.clixml import read_clixml
 from mailflow.sources.captures.console import read_console
 from mailflow.sources.captures.csvfile import read_csv
 from mailflow.sources.captures.damage import mentioned, told
+from mailflow.sources.captures.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.captures.jsonfile import read_json
 from mailflow.sources.captures.recognise import HEAD, Form, recognise
 from mailflow.sources.row import Reading
@@ -314,8 +315,18 @@ def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered:
             damage = []
         if not (reading.unread or reading.ignored or form is Form.FAILURES):
             gathered.ignore("text without the output of a cmdlet", place)
-    reading.unread += damage
+    if not _are_labels(text, reading):
+        reading.unread += damage
     gathered.add(reading)
+
+
+def _are_labels(text: str, reading: Reading) -> bool:
+    """Whether characters that could not be read stand in labels alone, which nobody reads.
+
+    A console writes them in a code page of its own: `ipconfig /all > file` is not UTF-8.
+    """
+    only = bool(reading.rows) and all(row.cmdlet == IPCONFIG for row in reading.rows)
+    return only and not reading.commands and "\0" not in text
 
 
 def _reading_of(text: str, form: Form, place: str) -> Reading:
@@ -334,7 +345,13 @@ def _reading_of(text: str, form: Form, place: str) -> Reading:
         if form is Form.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
             raise
         return Reading(ignored=[(f"no export ({error})", place)])
-    return read_console(text, place)
+    reading, adapters = read_console(text, place), read_ipconfig(text, place)
+    if not adapters.rows:
+        return reading
+    if not (reading.rows or reading.unread or reading.commands):
+        return adapters
+    reading.add(adapters)
+    return reading
 
 
 def _whole(chunks: _Hashed, limit: int, place: str) -> bytes:

@@ -326,8 +326,9 @@ def _identity(cmdlet: str, value: Value, owner: _Object) -> Value:
         server = _plain_name(owner.get("Server"))
         return f"{server}\\{name}" if server and name else Lost(_NO_TEXT, name)
     if cmdlet == "Get-Queue":
-        # What is left of a queue's identity names its server only (17.4).
-        return Lost(_NO_TEXT, _plain_name(identity.get("Server")))
+        # What is left of a queue's identity names its server, at best with its number (17.4).
+        kept = {"Server": _plain_name(identity.get("Server")), "RowId": identity.get("RowId")}
+        return Complex(None, kept) if kept["Server"] else Lost(_NO_TEXT)
     return name or Lost(_NO_TEXT)
 
 

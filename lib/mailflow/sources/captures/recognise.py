@@ -119,15 +119,19 @@ def _encoding(head: bytes) -> str | None:
         # Control bytes that no console writes: escape (colours), bell and backspace are text.
         strange = sum(head.count(byte) for byte in _STRANGE)
         return None if strange * 50 > len(head) else "utf-8"
-    # UTF-16 without a mark: Latin text has a zero in every second byte.
+    # UTF-16 without a mark: Latin text has a zero in every second byte. A few letters of other
+    # scripts have theirs in the first one (U+5F00).
     odd, even = head[1:4096:2], head[0:4096:2]
-    if odd.count(0) * 2 > len(odd) and even.count(0) == 0:
+    if odd.count(0) * 2 > len(odd) and even.count(0) * _FEW <= len(even):
         return "utf-16-le"
     # Text with zeroed pages stays text; a program or a picture is none without its zeros either.
     bare = head.replace(b"\0", b"")
     strange = sum(bare.count(byte) for byte in _STRANGE) + bare.count(b"\xff")
     return "utf-8" if len(bare) >= _LEAST_TEXT and strange * 50 <= len(bare) else None
 
+
+_FEW = 100
+"""Of so many letters of UTF-16 one may have a zero in its first byte."""
 
 _LEAST_TEXT = 32  # bytes beside zeros by which a text is known
 

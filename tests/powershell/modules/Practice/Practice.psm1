@@ -87,8 +87,23 @@ function Get-NetworkConnectionInfo {
     param([string] $Identity)
     $own = @(Import-Csv (Join-Path $env:PRACTICE_DATA 'addresses.csv') | Where-Object {
             $_.server -eq $Identity } | ForEach-Object { [Net.IPAddress] $_.address })
-    New-Object PSObject -Property @{ Name = 'vmxnet3'; IPAddresses = $own }
-    New-Object PSObject -Property @{ Name = 'heartbeat'; IPAddresses = @() }
+    $servers = @([Net.IPAddress] '10.0.0.1')
+    New-Object PSObject -Property @{ Name = 'vmxnet3'; IPAddresses = $own; DnsServers = $servers }
+    $own = @()
+    if ($Identity -eq 'EX16B') { $own = @([Net.IPAddress] '10.9.0.22') }
+    New-Object PSObject -Property @{ Name = 'heartbeat'; IPAddresses = $own; DnsServers = @() }
+}
+
+function Get-WmiObject {
+    [CmdletBinding()]
+    param([string] $Class, [string] $Filter, [string] $ComputerName)
+    if ($env:PRACTICE_TROUBLE) { throw 'The RPC server is unavailable.' }
+    if ("$Class $Filter" -ne 'Win32_NetworkAdapterConfiguration IPEnabled=TRUE') { return }
+    if ($ComputerName -ne 'ex16b.contoso.com') { return }
+    New-Object PSObject -Property @{ IPAddress = @('10.0.0.22', 'fe80::1')
+        DefaultIPGateway = @('10.0.0.254'); FullDNSRegistrationEnabled = $true }
+    New-Object PSObject -Property @{ IPAddress = @('10.9.0.22')
+        DefaultIPGateway = $null; FullDNSRegistrationEnabled = $false }
 }
 
 function Get-ServerComponentState {
@@ -148,4 +163,4 @@ function Stop-Here([string] $Message, [string] $Id) {
 
 Export-ModuleMember -Function Add-PSSnapin, Get-ADPermission, Get-ExchangeServer, Get-Message,
     Get-NetworkConnectionInfo, Get-Queue, Get-ReceiveConnector, Get-ServerComponentState,
-    Get-TransportServer, Retry-Queue, Set-ReceiveConnector
+    Get-TransportServer, Get-WmiObject, Retry-Queue, Set-ReceiveConnector

@@ -1,0 +1,92 @@
+"""Text from outside, where it enters: a name or value that breaks its line is lost.
+
+A name with a line feed prints a line of its own above a verdict, and no command can carry it.
+Neither Windows nor Exchange takes one from a person, so nothing real is lost: the object is missing
+data, and its place says where it stands. Characters that are only hidden stay: screens write them
+out (`plain.visible`), and a name that holds one gets no command (`exchange.commands.quoted`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mailflow.plain import one_line
+from mailflow.snapshot import Unread
+from mailflow.sources.row import Complex, Enumeration, Lost, Reading, Row, Value
+
+FREE_TEXT = frozenset({"LastError", "Comment", "Description"})
+"""Properties that hold sentences, over several lines as well; whoever quotes one makes one line."""
+
+BROKEN = "it holds a line break or a control character"
+
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_SERVER = re.compile(r"(?!-)[\w.:-]{1,255}")
+
+
+def keeps_its_line(text: str) -> bool:
+    """Whether a text holds no line break, control character or half character."""
+    return text.isprintable() or not any(unicodedata.category(one) in _BREAKING for one in text)
+
+
+def is_server(name: str) -> bool:
+    """Whether a computer can have this name, or its address: letters, digits, `-`, `.` and `_`."""
+    return bool(_SERVER.fullmatch(name))
+
+
+def admitted(reading: Reading) -> Reading:
+    """The reading with each name and value that breaks its line lost, and each message one line."""
+    rows = [_row(row) for row in reading.rows]
+    unread = [_unread(row) for row in reading.unread]
+    ignored = [(one_line(what), one_line(place)) for what, place in reading.ignored]
+    return replace(reading, rows=rows, unread=unread, ignored=ignored)
+
+
+def _row(row: Row) -> Row:
+    values = dict(row.values)
+    changed = False
+    for name, value in row.values.items():
+        if name not in FREE_TEXT and not _is_whole(value):
+            values[name], changed = Lost(BROKEN), True
+    computer, named = row.computer, row.named_server
+    if not (changed or computer or named or not keeps_its_line(row.place)):
+        return row
+    return replace(
+        row,
+        values=values if changed else row.values,
+        place=one_line(row.place),
+        computer=computer if is_server(computer) else "",
+        named_server=named if is_server(named) else "",
+    )
+
+
+def _is_whole(value: Value) -> bool:
+    """Whether a value keeps its line; of lists the elements are looked at where they are read."""
+    match value:
+        case str():
+            return keeps_its_line(value)
+        case Enumeration():
+            return value.text is None or keeps_its_line(value.text)
+        case Complex():
+            return (value.text is None or keeps_its_line(value.text)) and _all_whole(
+                value.properties.values()
+            )
+        case _:
+            return True
+
+
+def _all_whole(values: Iterable[Value]) -> bool:
+    return all(map(_is_whole, values))
+
+
+def _unread(row: Unread) -> Unread:
+    if keeps_its_line(row.server) and keeps_its_line(row.what) and keeps_its_line(row.why):
+        return row
+    return replace(
+        row,
+        server=row.server if is_server(row.server) else "",
+        what=one_line(row.what),
+        why=one_line(row.why),
+    )

@@ -1,0 +1,33 @@
+"""What to look at next about a cause that an error alone tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailflow.steps.findings import findings
+from organisations import Organisation, healthy
+
+FULL = "452 4.3.1 Insufficient system resources"
+
+
+def advice(org: Organisation) -> list[str]:
+    """The lines of the one finding that is told of a stuck queue."""
+    (found,) = [one for one in findings(org.snapshot()).findings if one.queues]
+    return found.remedy.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [
+        ("EX16A", ["EX16A"]),
+        ("EX16A, EX16B", ["EX16A", "EX16B"]),
+        ("EX10B, EX16A, EX16B", ["<target>"]),
+    ],
+)
+def test_a_command_names_each_server_that_the_queue_may_go_to(to: str, named: list[str]) -> None:
+    """Contract, section 9: what the export tells is filled in; of many servers none is picked."""
+    org = healthy().add_queue("EX10A", 7, error=FULL, to=to, delivery_type="SmtpRelayToServers")
+    lines = [one for one in advice(org) if one.startswith("Get-ExchangeDiagnosticInfo")]
+
+    assert [one.split()[2] for one in lines] == named
+    assert not [one for one in advice(org) if "{" in one.partition("@{")[0]]
