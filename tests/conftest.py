@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Generator
 from typing import cast
 
@@ -31,6 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell may start jobs with Ctrl-C ignored; what a test starts and interrupts inherits that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        # No test writes into the data folder of whoever runs it; all processes of a run share one.
+        os.environ["MAILFLOW_DATA"] = own = tempfile.mkdtemp(prefix="mailflow-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("long" if _asks_for_long(config) else "ci" if IN_CI else "small")
 

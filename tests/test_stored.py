@@ -13,7 +13,7 @@ import mailflow.opening
 from applying import NEW, OLD, RELAYS, SOURCE, Bench, bench
 from command_line import Screen
 from mailflow import cli
-from mailflow.apply.journal import FILE, Journal, journals
+from mailflow.apply.journal import FILE, FOREIGN, Journal, journals
 from mailflow.apply.unfinished import look_back
 from mailflow.apply.work import put_back
 from mailflow.opening import open_source
@@ -171,14 +171,18 @@ def test_stored_journals_are_read(version: Path, tmp_path: Path) -> None:
 
 @VERSIONS
 def test_a_stored_interruption_is_told(version: Path, tmp_path: Path) -> None:
-    """The next start tells of the one that was interrupted, and of no other."""
+    """The next start tells of the one that was interrupted, and of no other.
+
+    It has no digest: by what was read alone, and to continue it somebody has to take it.
+    """
     one, org = _as_the_repair_left_it(tmp_path, *NEW, both=False)
 
     (told,) = look_back(_runs(version, tmp_path), org, now=one.live.now())
 
     assert told.folder.name == "begun"
-    assert [each.state for each in told.standings] == ["verified", "not begun"]
+    assert [each.state for each in told.standings] == ["done, not verified", "not begun"]
     assert told.can_go_on
+    assert told.foreign.startswith(FOREIGN)
 
 
 @VERSIONS
@@ -198,16 +202,18 @@ def test_the_command_undo_reads_a_stored_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """`mailflow undo` of a run that an earlier version left."""
+    """`mailflow undo` of a run that an earlier version left: only once somebody takes it."""
     runs = _runs(version, tmp_path)
     one, _ = _as_the_repair_left_it(tmp_path, *NEW, both=True)
     monkeypatch.setattr(mailflow.opening, "live_organisation", lambda *_, **__: one.live)
     confirmed = [f"--confirm={name}" for name in RELAYS]
+    shown = []
+    for options in ([], ["--foreign"]):
+        with pytest.raises(SystemExit) as left:
+            cli.main(["undo", str(runs / "done"), "--user", "anna", *confirmed, *options])
+        shown.append(Screen(int(left.value.code or 0), *capsys.readouterr()))
 
-    with pytest.raises(SystemExit) as left:
-        cli.main(["undo", str(runs / "done"), *confirmed])
-
-    shown = Screen(int(left.value.code or 0), *capsys.readouterr())
-    assert shown.code == 0, shown
+    assert [each.code for each in shown] == [3, 0], shown
+    assert "by an earlier version of mailflow" in shown[0].err
     assert [one.listed(each) for each in RELAYS] == [OLD, OLD]
     assert (runs / "done" / FILE).is_file()

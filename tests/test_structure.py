@@ -38,9 +38,11 @@ BELOW: Mapping[str, set[str]] = {
     "apply": {
         *LEAVES,
         *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "steps", "table"),
+        "user_data",
     },
     "version": set(),
     "this_run": set(),
+    "user_data": set(),
     # Of the steps it knows only the shape of what they found.
     "show": {*LEAVES, "exchange", "table", "steps.verdict"},
 }

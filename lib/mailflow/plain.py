@@ -26,12 +26,17 @@ def visible(text: str) -> str:
     return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, most: int | None = None) -> str:
     """A text from outside on one line, with all that is not shown as itself written out.
 
     A line feed in a name must not begin a line that looks like another one, or a second command.
+
+    Args:
+        text: of any length.
+        most: characters to show at most; None: all.
     """
-    return visible(text).replace("\n", "\\x0a")
+    line = visible(text).replace("\n", "\\x0a")
+    return line if most is None or len(line) <= most else f"{line[: most - 3]}..."
 
 
 def width(text: str) -> int:

@@ -210,7 +210,12 @@ class Repair:
     @property
     def _hashes(self) -> dict[str, str]:
         """What may be confirmed: each connector to the hash of its change, or of what is there."""
-        there = {entry.connector: entry.new_sha256 for one in self._earlier for entry in one.there}
+        there = {
+            entry.connector: one.journal.confirmation(entry)
+            for one in self._earlier
+            if one.journal
+            for entry in one.there
+        }
         return there | {one.identity: one.both_sha256 for one in self.proof.changes}
 
     @cached_property
@@ -305,7 +310,8 @@ def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
 def going_on(left: earlier.Unfinished) -> str:
     """What it means to go on with a repair that stopped when its new values were there."""
     queues = f"retry {joined(left.queues)} and " if left.queues else ""
-    return f"An earlier run ({left.folder.name}) set its new values: {queues}verify it."
+    whose = f" Note: {left.foreign}." if left.foreign else ""
+    return f"An earlier run ({left.folder.name}) set its new values: {queues}verify it.{whose}"
 
 
 def what_changed(work: Repair) -> Table | Following:

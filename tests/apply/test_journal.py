@@ -68,6 +68,8 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
         {"process": {}},
         {"process": {"id": "me", "began": 1.0}},
         {"process": {"id": 1, "began": "yesterday"}},
+        {"process": {"id": 1, "began": 10**400}},
+        {"snapshot": 5},
         {"source": None},
         {"ended": True},
     ],
@@ -95,6 +97,63 @@ def test_what_is_no_journal_is_told(tmp_path: Path, content: bytes) -> None:
     assert found.folder == tmp_path / "first"
     assert FILE in str(found)
     assert "\n" not in str(found)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    """A directory, a pipe that nobody writes to, a file that is far too large: none is read."""
+    for name in ("directory", "large", "pipe"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "directory" / FILE).mkdir()
+    with (tmp_path / "large" / FILE).open("wb") as file:
+        file.truncate(2**40)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe" / FILE)
+
+    found = list(journals(tmp_path))
+
+    assert all(isinstance(one, DamagedError) for one in found)
+    assert ["it is no file" in str(one) for one in found] == [True, False, True][: len(found)]
+    assert "1,099,511,627,776 bytes" in str(found[1])
+
+
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path) -> None:
+    """However long, and whatever it holds: nothing of it begins a line or turns one around."""
+    file = _begun(tmp_path).file
+    document = json.loads(file.read_text())
+    document["connectors"][0] |= {"connector": "EX16A\\A\n\u202eB" + "x" * 9_999, "note": "no"}
+    file.write_text(json.dumps(document))
+
+    (found,) = journals(tmp_path)
+
+    assert isinstance(found, DamagedError)
+    assert str(found).isprintable()
+    assert "EX16A\\A\\x0a\\u202eBxxx" in str(found)
+    assert len(str(found)) < len(str(file)) + 400
+
+
+@pytest.mark.parametrize("process", [(10**30, 1.0), (-5, 1.0), (1, float("inf"))])
+def test_a_process_that_cannot_be(tmp_path: Path, process: tuple[int, float]) -> None:
+    """Nobody works on it."""
+    journal = _begun(tmp_path)
+    journal.owner = process
+
+    assert not journal.is_being_worked_on
+
+
+def test_text_of_a_file_is_no_command(tmp_path: Path) -> None:
+    """Commands are computed from the values; what the file has in their place is not shown."""
+    file = _begun(tmp_path).file
+    document = json.loads(file.read_text())
+    good = [one["undo"] for one in document["connectors"]]
+    for one in document["connectors"]:
+        one["command"] = one["undo"] = "Remove-ReceiveConnector *"
+    file.write_text(json.dumps(document))
+
+    read = Journal.load(tmp_path / "first")
+    read.keep()
+
+    assert [one.undo for one in read.connectors] == good
+    assert "Remove" not in file.read_text()
 
 
 def test_a_higher_number_says_what_to_do(tmp_path: Path) -> None:

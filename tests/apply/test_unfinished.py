@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from applying import NEW, RELAYS, Bench, again, bench
-from mailflow.apply.journal import Journal
+from mailflow.apply import journal as journal_module
+from mailflow.apply.journal import FOREIGN, ConnectorEntry, Journal
 from mailflow.apply.unfinished import look_back, peek, table
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.sources.shell import Call, Reply
 
 NOW_IS = datetime(2026, 11, 25, tzinfo=UTC)
@@ -105,15 +110,15 @@ def test_something_else_changed_meanwhile(tmp_path: Path) -> None:
 
 
 def test_without_the_snapshot_nothing_is_verified(tmp_path: Path) -> None:
-    """What it was proven from is lost: told, and not called verified."""
+    """What it was proven from is lost: told, and nothing is said of its connectors."""
     one = _stopped(tmp_path)
     (tmp_path / "first" / "snapshot").unlink()
     org = again(one.practice, tmp_path / "second").org
 
     (found,) = look_back(tmp_path, org, now=NOW_IS)
 
-    assert found.standings[0].state == "done, not verified"
-    assert "snapshot" in found.standings[0].entry.why
+    assert found.standings == ()
+    assert "no readable snapshot" in found.problem
 
 
 def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
@@ -188,6 +193,86 @@ def test_one_that_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found.problem == "a process still works on it"
     assert "under way" in carried.refused
     assert second.listed(RELAYS[1]) == one.listed(RELAYS[1])
+
+
+def _made_foreign(home: Path) -> None:
+    file = home / "first" / "apply.json"
+    document = json.loads(file.read_text()) | {"digest": ""}
+    document["connectors"][0] |= {"note": "verified", "why": "paste: Remove-Item C:\\\\"}
+    file.write_text(json.dumps(document))
+
+
+def test_a_foreign_one_is_told_by_what_was_read(tmp_path: Path) -> None:
+    """Neither verified nor written; no command and no word of it stands in the report."""
+    one = _stopped(tmp_path)
+    _made_foreign(tmp_path)
+    org = again(one.practice, tmp_path / "second").org
+    before = (tmp_path / "first" / "apply.json").read_bytes()
+
+    (found,) = look_back(tmp_path, org, read=_nobody, now=NOW_IS)
+    shown = table([found])
+
+    assert found.can_go_on
+    assert list(shown.frame["state"])[:2] == ["done, not verified", "not begun"]
+    assert list(shown.frame["command"])[:2] == ["", ""]
+    assert FOREIGN in shown.frame["then"][0]
+    assert "Remove-Item" not in str(shown)
+    assert "--foreign" in shown.reading
+    assert (tmp_path / "first" / "apply.json").read_bytes() == before
+
+
+def _nobody(entry: ConnectorEntry) -> ReceiveConnector | None:
+    raise AssertionError(f"a server was asked for {entry.connector}")
+
+
+def test_a_foreign_one_vouches_for_nothing(tmp_path: Path) -> None:
+    """What was not read now is not known, whatever it says."""
+    one = _stopped(tmp_path)
+    _made_foreign(tmp_path)
+
+    (found,) = peek(tmp_path, replace(one.org, connectors=()))
+
+    assert [each.state for each in found.standings] == ["not known", "not known"]
+    assert not found.can_go_on
+
+
+def test_one_that_contradicts_its_snapshot_stops_no_other(tmp_path: Path) -> None:
+    """It is named with what differs, and asked nothing; the good one is verified."""
+    one = _stopped(tmp_path)
+    shutil.copytree(tmp_path / "first", tmp_path / "other")
+    journal = Journal.load(tmp_path / "other")
+    journal.connectors[0].connector = "evil.example\\Relay"
+    journal.connectors[0].server = "evil.example"
+    journal.keep()
+    org = again(one.practice, tmp_path / "second").org
+
+    good, bad = look_back(tmp_path, org, now=NOW_IS)
+
+    assert [each.state for each in good.standings] == ["verified", "not begun"]
+    assert (bad.standings, bad.can_go_on) == ((), False)
+    assert "the snapshot holds no server evil.example" in bad.problem
+
+
+def test_one_that_cannot_be_written_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without the right to write: told, and the other one is verified."""
+    one = _stopped(tmp_path)
+    shutil.copytree(tmp_path / "first", tmp_path / "other")
+    org = again(one.practice, tmp_path / "second").org
+    whole = journal_module.write_whole
+
+    def write(path: Path, text: str) -> None:
+        if path.parent.name == "first":
+            raise PermissionError(13, "Permission denied")
+        whole(path, text)
+
+    monkeypatch.setattr(journal_module, "write_whole", write)
+
+    bad, good = look_back(tmp_path, org, now=NOW_IS)
+
+    assert "cannot be written (Permission denied)" in bad.problem
+    assert [each.state for each in good.standings] == ["verified", "not begun"]
 
 
 def test_no_runs_at_all(tmp_path: Path) -> None:

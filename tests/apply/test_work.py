@@ -365,3 +365,38 @@ def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
 
     assert carried.stopped == "it was interrupted"
     assert _outcome(one, carried).state == "done, not verified"
+
+
+def test_no_other_host_is_logged_on_to(tmp_path: Path) -> None:
+    """Where the servers are known, a name that is none of them is refused on this side."""
+    asked: list[str] = []
+
+    def meddle(server: str, _: Call, go_on: Callable[[], Reply]) -> Reply:
+        asked.append(server)
+        return go_on()
+
+    one = bench(tmp_path, meddle=meddle)
+    live = replace(one.live, servers=one.org.servers)
+
+    reply = live.ask_about("evil.example", Call("Get-Queue", {"Server": "evil.example"}))
+
+    assert reply.fault is not None
+    assert reply.fault.kind == "refused"
+    assert asked == []
+    assert live.ask("EX16A", Call("Get-Queue", {"Server": "EX16A"})).fault is None
+
+
+def test_a_rollback_of_one_leaves_the_others_to_tell(tmp_path: Path) -> None:
+    """A repair that was interrupted, rolled back in part: the next start tells of the rest."""
+    one = bench(tmp_path)
+    one.work.carry_out(one.confirmed)
+    journal = Journal.load(tmp_path / "first")
+    journal.note(RELAYS[1], "done")
+    journal.reopen()
+
+    assert put_back(one.live, journal, {RELAYS[0]}) == ""
+    left = Journal.load(tmp_path / "first").ended
+    assert put_back(one.live, journal) == ""
+
+    assert left is None
+    assert Journal.load(tmp_path / "first").ended is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
@@ -216,17 +216,27 @@ class Edit:
         }
 
     def _set(self, values: ReceiveConnector) -> str:
-        names = self.parameters
-        if not (self.is_complete and names):
-            return ""
-        if "RemoteIPRanges" in names and not values.ranges:
-            return ""  # whether Exchange takes an empty list is not known (S8.64)
-        try:
-            return commands.set_connector(
-                self.identity, {name: _argument(name, values) for name in names}
-            )
-        except commands.Unquotable:
-            return ""
+        return set_command(self.identity, values, self.parameters) if self.is_complete else ""
+
+
+def set_command(identity: str, values: ReceiveConnector, parameters: Sequence[Parameter]) -> str:
+    r"""PowerShell that sets these values, all known; empty where none can be given safely.
+
+    Args:
+        identity: `SERVER\Name`.
+        values: a connector that has the values.
+        parameters: what is set.
+    """
+    if not parameters:
+        return ""
+    if "RemoteIPRanges" in parameters and not values.ranges:
+        return ""  # whether Exchange takes an empty list is not known (S8.64)
+    try:
+        return commands.set_connector(
+            identity, {name: _argument(name, values) for name in parameters}
+        )
+    except commands.Unquotable:
+        return ""
 
 
 def value_of(connector: ReceiveConnector, parameter: Parameter) -> Value | None:

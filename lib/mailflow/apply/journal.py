@@ -2,7 +2,8 @@
 
 Whoever stops the program at any moment finds in it what was certainly not begun, what was begun,
 and what was seen to be done; the server tells the rest (`standing.py`). It holds the old values, so
-that there is a rollback, and no secret.
+that there is a rollback, and no secret. A digest says who wrote it (`seal.py`): a journal that this
+user's mailflow did not write is foreign, and stays so whoever goes on with it.
 
 Its schema has a number, with the rules of docs/formats.md: keys that this version does not know are
 kept and written again; of those that it knows only what a rollback needs must be there. Number 1
@@ -11,8 +12,10 @@ knew remote IP ranges alone; it is read for ever, and written on as number 2.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -27,15 +30,29 @@ from mailflow.analysis.change import (
     Value,
     fingerprint,
     parsed,
+    set_command,
     with_value,
 )
+from mailflow.apply import seal
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.plain import one_line
 from mailflow.snapshot import write_whole
 
 NAME, NUMBER = "mailflow.apply", 2
 SCHEMA = f"{NAME}/{NUMBER}"
 FILE = "apply.json"
+SNAPSHOT = "snapshot"
+"""Beside it: the organization that the repair was proven from."""
+
+MOST_BYTES = 2**24
+"""A file of this name that is larger is no journal: it is not read."""
+
+FOREIGN = (
+    "this journal was written on another machine or by another user, by an earlier version of "
+    "mailflow, or was changed since"
+)
+OTHER_SNAPSHOT = "the snapshot in this folder is not the one that this journal was written beside"
 
 Note = Literal["not begun", "begun", "done", "verified", "refused", "going back", "put back"]
 """begun, going back: a Set was about to be sent; whether it came to be, only the server knows.
@@ -50,8 +67,7 @@ class ConnectorEntry:
         connector: `SERVER\Name`.
         server: its server.
         changes: parameter by parameter, the old value and the one that was proven.
-        command: PowerShell that sets the new values; empty where number 1 did not keep it.
-        undo: PowerShell that restores the old values; empty where none can be given safely.
+        has_rollback: whether Exchange takes the old values again, as far as was known before.
         controller: the domain controller that was written to; empty: not told.
         note: what is known to have been done.
         why: what went wrong, or what there is to say; a line.
@@ -61,8 +77,7 @@ class ConnectorEntry:
     connector: str
     server: str
     changes: tuple[Change, ...]
-    command: str = ""
-    undo: str = ""
+    has_rollback: bool = True
     controller: str = ""
     note: Note = "not begun"
     why: str = ""
@@ -72,6 +87,21 @@ class ConnectorEntry:
     def parameters(self) -> tuple[Parameter, ...]:
         """What it sets."""
         return tuple(change.parameter for change in self.changes)
+
+    @property
+    def command(self) -> str:
+        """PowerShell that sets the new values; empty where none can be given safely.
+
+        Always computed from the values: text that a file holds is never shown as a command.
+        """
+        return set_command(self.connector, self.after, self.parameters)
+
+    @property
+    def undo(self) -> str:
+        """PowerShell that restores the old values, likewise."""
+        if not self.has_rollback:
+            return ""
+        return set_command(self.connector, self.before, self.parameters)
 
     @property
     def old(self) -> Mapping[Parameter, Value]:
@@ -147,6 +177,8 @@ class Journal:
         connectors: in the order in which they are set.
         queues: the queues that are retried.
         ended: when nothing was left to tell, ISO in UTC; None: not yet.
+        snapshot: SHA-256 of the snapshot beside it; empty where there is none.
+        foreign: why it is not this user's own, a clause; empty: it is.
         newer: keys of a newer version.
     """
 
@@ -158,6 +190,8 @@ class Journal:
     connectors: list[ConnectorEntry] = field(default_factory=list)
     queues: list[QueueEntry] = field(default_factory=list)
     ended: str | None = None
+    snapshot: str = ""
+    foreign: str = ""
     newer: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -180,11 +214,12 @@ class Journal:
             _this_process(),
             [
                 ConnectorEntry(
-                    edit.identity, edit.before.server, edit.changes, edit.command, edit.undo
+                    edit.identity, edit.before.server, edit.changes, has_rollback=bool(edit.undo)
                 )
                 for edit in edits
             ],
             [QueueEntry(one) for one in dict.fromkeys(queues)],
+            snapshot=_hash(folder / SNAPSHOT),
         )
         made.keep()
         return made
@@ -198,18 +233,35 @@ class Journal:
         """
         file = folder / FILE
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            return _of_document(folder, document)
+            document = _parsed(file)
+            journal = _of_document(folder, document)
+            journal.foreign = _foreign(folder, document)
         except OSError as error:
             raise InputError(f"{file}: no journal can be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except _DAMAGE as error:
             why = f"no key {error}" if isinstance(error, KeyError) else str(error)
+            why = one_line(why, _LONGEST_REASON)
             raise InputError(f"{file}: cannot be read as a journal ({why})") from error
+        if journal.foreign:
+            for one in journal.connectors:
+                one.controller = ""  # a host that somebody else named is asked for nothing
+        return journal
 
     @property
     def file(self) -> Path:
         """Where it is."""
         return self.folder / FILE
+
+    def confirmation(self, entry: ConnectorEntry) -> str:
+        """The hash by which a person confirms to go on with it.
+
+        Of the new values; of a foreign journal of all it holds as well, so that the confirmation of
+        a connector alone does not take it.
+        """
+        if not self.foreign:
+            return entry.new_sha256
+        text = json.dumps(self.document(), sort_keys=True)
+        return hashlib.sha256(f"foreign {entry.connector} {text}".encode("ascii")).hexdigest()
 
     def entry(self, connector: str) -> ConnectorEntry:
         """The entry of a connector of this journal."""
@@ -247,11 +299,13 @@ class Journal:
         )
 
     def keep(self) -> None:
-        """Write it, whole."""
-        write_whole(self.file, json.dumps(self.document(), indent=2) + "\n")
+        """Write it, whole; a foreign one without a digest."""
+        document = self.document()
+        digest = "" if self.foreign else seal.sealed(document)
+        write_whole(self.file, json.dumps({**document, "digest": digest}, indent=2) + "\n")
 
     def document(self) -> dict[str, Any]:
-        """What the file holds."""
+        """What the file holds, but for the digest over it."""
         return {
             "schema": SCHEMA,
             "source": self.source,
@@ -261,6 +315,7 @@ class Journal:
             "process": {"id": self.owner[0], "began": self.owner[1]},
             "connectors": [_connector_document(one) for one in self.connectors],
             "queues": [_queue_document(one) for one in self.queues],
+            "snapshot": self.snapshot,
             **self.newer,
         }
 
@@ -274,7 +329,7 @@ class Journal:
             return False
         try:
             return abs(psutil.Process(number).create_time() - began) < _SAME
-        except (psutil.Error, ValueError):
+        except (psutil.Error, ValueError, OverflowError):
             return False
 
 
@@ -332,9 +387,47 @@ def _queue_document(one: QueueEntry) -> dict[str, Any]:
 
 # -- A document to a journal -----------------------------------------------------------------------
 
+_DAMAGE = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
+_LONGEST_REASON = 300
+"""Characters of what was wrong with a file that is shown."""
+
+
+def _parsed(file: Path) -> Any:  # noqa: ANN401 - parsed JSON
+    """What a file holds.
+
+    Raises:
+        ValueError: it cannot be a journal: nothing that waits or never ends is read.
+    """
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no file")
+    if found.st_size > MOST_BYTES:
+        raise ValueError(f"it has {found.st_size:,} bytes")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _foreign(folder: Path, document: Mapping[str, Any]) -> str:
+    """Why a journal is not this user's own, a clause; empty: it is."""
+    if not seal.is_ours(_others(document, {"digest"}), document.get("digest")):
+        lacking = "" if seal.has_key() else f" (there is no key of yours: {seal.key_file()})"
+        return f"{FOREIGN}{lacking}"
+    return "" if document.get("snapshot") == _hash(folder / SNAPSHOT) else OTHER_SNAPSHOT
+
+
+def _hash(file: Path) -> str:
+    """SHA-256 of a file, hexadecimal; empty where there is none."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 _HASHES = ("old_sha256", "new_sha256")
 _KEYS = frozenset(
-    {"schema", "source", "ticket", "started", "ended", "process", "connectors", "queues"}
+    {
+        *("schema", "source", "ticket", "started", "ended", "process", "connectors", "queues"),
+        *("snapshot", "digest"),
+    }
 )
 _OF_CONNECTOR = frozenset(
     {
@@ -359,7 +452,8 @@ def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - pars
         [_connector_entry(one, number) for one in document["connectors"]],
         [_queue_entry(one) for one in document.get("queues", ())],
         _is(str, document.get("ended"), "ended", maybe=True),
-        _others(document, _KEYS),
+        _is(str, document.get("snapshot", ""), "snapshot"),
+        newer=_others(document, _KEYS),
     )
 
 
@@ -390,8 +484,7 @@ def _connector_entry(one: Any, number: int) -> ConnectorEntry:  # noqa: ANN401 -
         connector=identity,
         server=_is(str, one["server"], "server"),
         changes=tuple(_change(identity, each) for each in changes),
-        command=_is(str, one.get("command", ""), "command"),
-        undo=_is(str, one.get("undo", ""), "undo"),
+        has_rollback=bool(_is(str, one.get("undo", ""), "undo")),
         controller=_is(str, one.get("controller", ""), "controller"),
         note=one["note"],
         why=_is(str, one.get("why", ""), "why"),

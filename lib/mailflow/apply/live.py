@@ -46,7 +46,13 @@ class LiveOrganisation:
         return next((one for one in self.servers if one.is_named(name)), Server(name))
 
     def ask(self, server: str, call: Call) -> Reply:
-        """One call in a session of its own on a server; raises nothing for what fails there."""
+        """One call in a session of its own on a server; raises nothing for what fails there.
+
+        Where the servers are known, no other host is ever logged on to.
+        """
+        if self.servers and not any(one.is_named(server) for one in self.servers):
+            why = f"{server} is no server of this organization: nothing was sent to it"
+            return Reply(call, fault=Fault("refused", "", why))
         introduce(self.doors, self.servers, self.entry)
         try:
             shell = self.doors.open(door(self.doors, self.server(server), self.entry))

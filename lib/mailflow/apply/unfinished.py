@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,11 @@ from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, journa
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadValues, Standing, standing
 from mailflow.apply.verification import verify
+from mailflow.apply.witness import proven_from
 from mailflow.errors import InputError
 from mailflow.exchange import commands
-from mailflow.snapshot import Snapshot, load
+from mailflow.plain import one_line
+from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 
 
@@ -27,7 +29,8 @@ class Unfinished:
         folder: its run folder.
         standings: where each of its connectors stands.
         started: when it was begun, ISO; empty where its journal can't be read.
-        problem: why no more can be said: its journal can't be read, or a process still works on it.
+        problem: why no more can be said: its journal can't be read, or says otherwise than the
+            snapshot beside it, or a process still works on it.
         queues: those of its queues that still wait in Retry, where new values are there.
         journal: itself; None where it can't be read.
     """
@@ -38,6 +41,17 @@ class Unfinished:
     problem: str = ""
     queues: tuple[str, ...] = ()
     journal: Journal | None = None
+
+    @property
+    def foreign(self) -> str:
+        """Why its journal is not this user's own, a clause; empty: it is."""
+        return self.journal.foreign if self.journal else ""
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers of its connectors, and of the queues that wait."""
+        names = [one.entry.server for one in self.standings]
+        return tuple(dict.fromkeys([*names, *(one.partition("\\")[0] for one in self.queues)]))
 
     @property
     def there(self) -> tuple[ConnectorEntry, ...]:
@@ -60,7 +74,8 @@ def look_back(
     """What became of earlier repairs of this organization that stopped before their end.
 
     What was set and is still there is verified now, against the organization that it was proven
-    from; a repair of which nothing is open any more is ended in its journal.
+    from; a repair of which nothing is open any more is ended in its journal. A foreign journal is
+    told by `org` alone: nothing is asked for it, and nothing is written into it.
 
     Args:
         runs: where run folders are.
@@ -77,7 +92,7 @@ def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
     return tuple(
         _unreadable(one)
         if isinstance(one, DamagedError)
-        else _held_up(one) or _as_it_stands(one, org, read)
+        else _held_up(one) or _as_it_stands(one, org, read)[0]
         for one in _open(runs, org)
     )
 
@@ -106,26 +121,35 @@ def table(found: Iterable[Unfinished]) -> Table:
     """
     import pandas as pd
 
-    rows = [row for one in found for row in _rows(one)]
+    repairs = tuple(found)
+    rows = [row for one in repairs for row in _rows(one)]
     tones = {"verified": "good", "not begun": "good", "rolled back": "good"}
     return Table(
         name="unfinished",
         frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
         caption="Interrupted repairs of this organization.",
         columns=_COLUMNS,
-        reading=(
-            "To continue, run this again with --apply (in the notebook: apply = True) and confirm "
-            "each connector, also one that has its new values: its queues are then retried. To "
-            "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
-            if rows
-            else ""
-        ),
+        reading=" ".join(_reading(repairs)),
         tones={
             (place, "state"): tones.get(str(row["state"]), "unknown")
             for place, row in enumerate(rows)
         },
         empty="Interrupted repairs: none.",
     )
+
+
+def _reading(repairs: Sequence[Unfinished]) -> Iterator[str]:
+    if repairs:
+        yield (
+            "To continue, run this again with --apply (in the notebook: apply = True) and confirm "
+            "each connector, also one that has its new values: its queues are then retried. To "
+            "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
+        )
+    if any(one.foreign for one in repairs):
+        yield (
+            "A journal that somebody else, another machine or an earlier version wrote is used "
+            "only when you say so: both commands ask, or take --foreign."
+        )
 
 
 _COLUMNS = {
@@ -174,24 +198,54 @@ def _looked_at(runs: Path, org: Snapshot, read: ReadValues, now: datetime) -> It
 
 
 def _told(journal: Journal, org: Snapshot, read: ReadValues, now: datetime) -> Unfinished:
-    found = _as_it_stands(journal, org, read)
+    found, before = _as_it_stands(journal, org, read)
+    if before is None or journal.foreign:
+        return found
+    try:
+        return _brought_up_to_date(found, journal, before, org, now)
+    except OSError as error:  # the others are told all the same
+        return replace(found, problem=f"{journal.file}: cannot be written ({error.strerror})")
+
+
+def _brought_up_to_date(
+    found: Unfinished, journal: Journal, before: Snapshot, org: Snapshot, now: datetime
+) -> Unfinished:
+    """Verify what is there, and end a journal of which nothing is open any more."""
     done = [one.entry for one in found.standings if one.state == "done, not verified"]
-    if done:
-        _verify(journal, org, done)
-        found = replace(
-            found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
-        )
+    for connector, why in verify(before, replace(org, only=before.only), done).items():
+        journal.note(connector, "done" if why else "verified", why)
+    found = replace(
+        found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
+    )
     settled = all(one.state in ("not begun", "verified", "rolled back") for one in found.standings)
     if settled and not found.queues:
         journal.end(now)
     return found
 
 
-def _as_it_stands(journal: Journal, org: Snapshot, read: ReadValues) -> Unfinished:
-    found = tuple(standing(one, read(one)) for one in journal.connectors)
+def _as_it_stands(
+    journal: Journal, org: Snapshot, read: ReadValues
+) -> tuple[Unfinished, Snapshot | None]:
+    """Where a journal stands, with what it was proven from; None where it can't be believed."""
+    try:
+        before = proven_from(journal)
+    except InputError as error:
+        return Unfinished(journal.folder, started=journal.started, problem=str(error)), None
+    if journal.foreign:
+        found = tuple(_by_what_was_read(one, org) for one in journal.connectors)
+    else:
+        found = tuple(standing(one, read(one)) for one in journal.connectors)
     is_there = any(one.state in THERE for one in found)
     waiting = _waiting(journal, org) if is_there else ()
-    return Unfinished(journal.folder, found, journal.started, "", waiting, journal)
+    return Unfinished(journal.folder, found, journal.started, "", waiting, journal), before
+
+
+def _by_what_was_read(entry: ConnectorEntry, org: Snapshot) -> Standing:
+    """Where a connector of a foreign journal stands; what that journal vouches for is not known."""
+    one = standing(entry, of_snapshot(org)(entry))
+    if one.seen is None:
+        return replace(one, state="not known")
+    return replace(one, state="done, not verified") if one.state == "verified" else one
 
 
 def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
@@ -201,18 +255,13 @@ def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
     return tuple(one for one in open_ if one.casefold() in stuck)
 
 
-def _verify(journal: Journal, org: Snapshot, done: list[ConnectorEntry]) -> None:
-    try:
-        before = load(journal.folder / "snapshot")
-    except InputError as error:
-        for one in done:
-            one.why = str(error)
-        return
-    for connector, why in verify(before, replace(org, only=before.only), done).items():
-        journal.note(connector, "done" if why else "verified", why)
-
-
 def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
+    """The rows of one repair, each text in one line: some of it comes from a file."""
+    for row in _texts(one):
+        yield {name: one_line(text) for name, text in row.items()}
+
+
+def _texts(one: Unfinished) -> Iterator[dict[str, str]]:
     if one.problem:
         yield {
             "run": one.folder.name,
@@ -224,13 +273,15 @@ def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
     for each in one.standings:
         words = _MEANING[each.state]
         why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
+        if one.foreign:  # neither its words nor its values stand in a report as ours
+            why = f"; {one.foreign}"
         has_way_back = each.state in (*THERE, "changed since", "not known")
         yield {
             "run": one.folder.name,
             "what": each.entry.connector,
             "state": each.state,
             "then": f"{words}{why}",
-            "command": each.entry.undo if has_way_back else "",
+            "command": each.entry.undo if has_way_back and not one.foreign else "",
         }
     for queue in one.queues:
         yield {
@@ -238,5 +289,12 @@ def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
             "what": queue,
             "state": "waits in Retry",
             "then": "it was not seen to drain; its error may be older than the repair",
-            "command": commands.retry(queue),
+            "command": _retry(queue),
         }
+
+
+def _retry(queue: str) -> str:
+    try:
+        return commands.retry(queue)
+    except commands.Unquotable:
+        return ""

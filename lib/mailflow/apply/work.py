@@ -18,6 +18,7 @@ from mailflow.apply.draining import Watched, drain
 from mailflow.apply.journal import ConnectorEntry, Journal, Note, journals
 from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
+from mailflow.apply.witness import proven_from
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined
@@ -25,7 +26,7 @@ from mailflow.repair.claim import Proof
 from mailflow.repair.impact import prove
 from mailflow.repair.plan import harm
 from mailflow.repair.simulation import RefusedError, differences
-from mailflow.snapshot import Snapshot, load
+from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import ShellError, check
 
 LIMIT = 300.0
@@ -90,7 +91,7 @@ class Work:
         Args:
             confirmed: the connectors that a person named, each to the hash of the change that was
                 proven to that person (`Edit.both_sha256`). Where an earlier repair has set the new
-                values already, the hash is theirs, and the earlier repair goes on.
+                values already, the hash is `Journal.confirmation`, and the earlier repair goes on.
             tell: is called with a line for people before each step.
             watched: is called with the queues each time they were looked at.
         """
@@ -124,7 +125,7 @@ class Work:
     def _go_on(self, journal: Journal, tell: Tell, watched: Watched) -> Carried:
         """The rest of an earlier repair whose new values are there: retry, watch, verify."""
         try:
-            before = load(journal.folder / "snapshot")
+            before = proven_from(journal)
         except InputError as error:
             return Carried(refused=str(error))
         journal.reopen()
@@ -139,6 +140,8 @@ class Work:
         """End earlier repairs of which nothing is left, now that the queues are empty."""
         drained = {one.queue for one in done.queues if one.state == "drained"}
         for journal in self.earlier:
+            if journal.foreign:
+                continue
             for one in journal.queues:
                 one.state = "drained" if one.queue in drained else one.state
             left = any(one.state != "drained" for one in journal.queues)
@@ -304,7 +307,9 @@ def _not_certain(proof: Proof) -> str:
 
 def _is_named(journal: Journal, confirmed: Mapping[str, str]) -> bool:
     """Whether values that an earlier repair has set were confirmed as such."""
-    return any(confirmed.get(one.connector) == one.new_sha256 for one in journal.connectors)
+    return any(
+        confirmed.get(one.connector) == journal.confirmation(one) for one in journal.connectors
+    )
 
 
 def _is_busy(one: object, source: str) -> bool:
@@ -350,5 +355,6 @@ def put_back(
         stopped = set_values(live, journal, entry, entry.controller, back=True)
         if stopped:
             return stopped
-    journal.end(live.now())
+    if not any(one.note in ("begun", "done", "going back") for one in journal.connectors):
+        journal.end(live.now())  # of the others the next start tells
     return ""

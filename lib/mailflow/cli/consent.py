@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailflow.cli.destination import destination
 from mailflow.cli.terminal import columns, progress
 from mailflow.errors import UsageError
-from mailflow.plain import visible, wrap
+from mailflow.plain import one_line, wrap
 
 if TYPE_CHECKING:
     from mailflow.analysis.change import Edit
+    from mailflow.apply.unfinished import Unfinished
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
 
@@ -69,10 +71,12 @@ class AskingConsent:
     Attributes:
         named: connectors that `--confirm` named.
         runs: where run folders are.
+        foreign: whether `--foreign` was given.
     """
 
     named: Sequence[str]
     runs: Path
+    foreign: bool = False
 
     def __call__(self, org: Snapshot, values: Mapping[str, object]) -> list[str]:
         """The confirmed connectors, each with the hash of the change that was proven.
@@ -82,7 +86,7 @@ class AskingConsent:
         """
         from mailflow.apply.unfinished import that_can_go_on
         from mailflow.opening import is_live
-        from mailflow.repairing import NOT_LIVE, going_on
+        from mailflow.repairing import NOT_LIVE
         from mailflow.steps.findings import findings
         from mailflow.steps.proposal import prove_proposal
 
@@ -93,26 +97,49 @@ class AskingConsent:
             raise UsageError(f"--confirm {wrong[0]}: no connector is called this")
         least = values.get("min_messages", 1)
         proof = prove_proposal(org, findings(org, least if isinstance(least, int) else 1))
-        _say(self._unfinished(org))
+        say(self._unfinished(org))
         left = that_can_go_on(self.runs.resolve(), org)
         if not proof.changes and not left:
-            _say(["No change to confirm."])
+            say(["No change to confirm."])
             return []
         if not is_live(org.origin):
-            _say([f"Nothing will be changed: {NOT_LIVE}."])
+            say([f"Nothing will be changed: {NOT_LIVE}."])
             return []
-        _say([proof.summary])
+        say([proof.summary])
         agreed = [
             f"{one.identity}={one.both_sha256}"
             for one in proof.changes
             if is_agreed(one.identity, _facts(one), self.named, "apply the change")
         ]
-        return agreed + [
-            f"{entry.connector}={entry.new_sha256}"
-            for one in left
-            for entry in one.there
-            if is_agreed(entry.connector, [going_on(one)], self.named, "continue")
-        ]
+        return agreed + [each for one in left for each in self._going_on(one, org)]
+
+    def _going_on(self, one: Unfinished, org: Snapshot) -> Iterator[str]:
+        """The connectors with which an interrupted repair is to go on."""
+        from mailflow.repairing import going_on
+        from mailflow.sources.credentials import LiveOptions
+
+        if one.journal is None:
+            return
+        servers = [each for each in org.servers if any(map(each.is_named, one.servers))]
+        say([*destination(org.origin, servers, LiveOptions()), going_on(one)])
+        for entry in one.there:
+            say([f"Already set: {change}" for change in entry.changes])
+        if one.foreign and not self._takes(one):
+            return
+        for entry in one.there:
+            if is_agreed(entry.connector, (), self.named, "continue"):
+                yield f"{entry.connector}={one.journal.confirmation(entry)}"
+
+    def _takes(self, one: Unfinished) -> bool:
+        """Whether a foreign journal is taken; where nobody can be asked that is said, and it isn't.
+
+        The rest of the run does not depend on it.
+        """
+        try:
+            return is_taken(f"{one.folder.name}: {one.foreign}", foreign=self.foreign)
+        except UsageError as error:
+            say([f"{error}."])
+            return False
 
     def _unfinished(self, org: Snapshot) -> Iterator[str]:
         """What an earlier run left, as far as its journal and this reading tell."""
@@ -137,10 +164,10 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
     """
     if connector.casefold() in {one.casefold() for one in named}:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_somebody_there():
         return False
-    name = visible(connector)
-    _say(facts)
+    name = one_line(connector)
+    say(facts)
     for _ in range(TRIES):
         typed = click.prompt(
             f"Type {name} to {what}, or press Enter to skip",
@@ -152,7 +179,7 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
             return False
         if typed.strip().casefold() == connector.casefold():
             return True
-        _say(["Names do not match."])
+        say(["Names do not match."])
     return False
 
 
@@ -165,7 +192,30 @@ def _facts(edit: Edit) -> Iterator[str]:
         yield f"No rollback: Exchange would refuse the current values: {edit.undo_refusal}"
 
 
-def _say(lines: Iterable[str]) -> None:
+def is_taken(why: str, *, foreign: bool) -> bool:
+    """Whether a person takes a foreign journal: by option, or by answering now.
+
+    Args:
+        why: whose it is and why it is foreign, a clause.
+        foreign: whether `--foreign` was given.
+
+    Raises:
+        UsageError: there is nobody to be asked; names the option.
+    """
+    if foreign:
+        return True
+    if not _is_somebody_there():
+        raise UsageError(f"{why}; nothing was done. If it may be used all the same, add --foreign")
+    say([f"{why}."])
+    return click.confirm("Use it all the same?", default=False, err=True)
+
+
+def _is_somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def say(lines: Iterable[str]) -> None:
+    """Lines for a person, wrapped; what comes from elsewhere begins no line of its own."""
     for line in lines:
-        for part in wrap(visible(line), columns()):
+        for part in wrap(one_line(line), columns()):
             click.echo(part, err=True)

@@ -66,6 +66,12 @@ def demo(runs: Path) -> None:
     metavar="CONNECTOR",
     help="With --apply: confirm this connector, EX16A\\Relay; repeatable.",
 )
+@click.option(
+    "--foreign",
+    is_flag=True,
+    help="With --apply: continue an interrupted repair that somebody else, another machine or an "
+    "earlier version of mailflow wrote.  [default: ask]",
+)
 @live_options
 def run(  # noqa: PLR0913 - one argument for each option
     runbook: str,
@@ -77,6 +83,7 @@ def run(  # noqa: PLR0913 - one argument for each option
     timeout: float,
     apply: bool,
     confirmed: tuple[str, ...],
+    foreign: bool,
     live: LiveOptions,
 ) -> None:
     """Execute a runbook headless and leave a report for the ticket.
@@ -95,16 +102,22 @@ def run(  # noqa: PLR0913 - one argument for each option
         if name in named:
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
-    if confirmed and not apply:
-        raise UsageError("--confirm goes with --apply")
+    if (confirmed or foreign) and not apply:
+        raise UsageError(f"{'--confirm' if confirmed else '--foreign'} goes with --apply")
     consent = None
     if apply:
-        consent, live = _consent(runbook, source, runs, confirmed, live)
+        consent, live = _consent(runbook, source, runs, confirmed, live, foreign=foreign)
     _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
 
 
 def _consent(
-    runbook: str, source: str, runs: Path, confirmed: tuple[str, ...], live: LiveOptions
+    runbook: str,
+    source: str,
+    runs: Path,
+    confirmed: tuple[str, ...],
+    live: LiveOptions,
+    *,
+    foreign: bool,
 ) -> tuple[Consent, LiveOptions]:
     from mailflow.cli.consent import AskingConsent, hand_over
     from mailflow.repairing import RUNBOOK
@@ -112,7 +125,7 @@ def _consent(
     if runbook != RUNBOOK:
         raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
     live = hand_over(source, live)
-    return AskingConsent(confirmed, runs), live
+    return AskingConsent(confirmed, runs, foreign=foreign), live
 
 
 def _run(  # noqa: PLR0913 - the options of the command

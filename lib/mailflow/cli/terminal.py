@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mailflow.plain import visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.snapshot import Snapshot
@@ -26,7 +26,7 @@ def open_organisation(
 def progress(line: str) -> None:
     """One line that replaces itself, on a terminal only; an empty one wipes it away."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{visible(line)[: columns() - 1]}")
+        sys.stderr.write(f"\r\x1b[K{one_line(line)[: columns() - 1]}")
         sys.stderr.flush()
 
 

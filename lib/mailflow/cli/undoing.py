@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,22 @@ import click
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import progress
 from mailflow.errors import UsageError
-from mailflow.plain import visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
+    from mailflow.apply.journal import ConnectorEntry, Journal, Note
     from mailflow.apply.standing import Standing
+    from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
 
 THERE = ("done, not verified", "verified")
 """States of a connector that can be rolled back."""
+
+BACK = ("not begun", "rolled back")
+"""States in which nothing is left to roll back."""
+
+OPEN: frozenset[Note] = frozenset({"begun", "done", "verified", "going back"})
+"""Notes of connectors that may have their new values."""
 
 
 @click.command()
@@ -30,58 +39,126 @@ THERE = ("done, not verified", "verified")
     metavar="CONNECTOR",
     help="Confirm this connector, EX16A\\Relay; repeatable.  [default: ask]",
 )
+@click.option(
+    "--foreign",
+    is_flag=True,
+    help="Take a run folder that somebody else, another machine or an earlier version of mailflow "
+    "wrote.  [default: ask]",
+)
 @live_options
-def undo(run: Path, *, confirmed: tuple[str, ...], live: LiveOptions) -> None:
+def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOptions) -> None:
     """Restore the connector settings that a fix_and_verify run replaced.
 
     \b
     mailflow undo runs/20261125T094541Z-fix_and_verify-INC0012345
+    mailflow undo runs/20261125T094541Z-fix_and_verify --confirm "EX16A\\Relay"
 
-    A connector that has been changed since that run is left untouched. Exit code: 0 rolled back, or
-    nothing to roll back, 1 not confirmed, 2 it stopped before the end.
+    Shows host, account and each change first, asks, and only then logs on. A journal that does not
+    agree with the snapshot in its folder is refused. A connector that has been changed since that
+    run is left untouched.
+
+    Exit code: 0 rolled back, or nothing to roll back, 1 not confirmed or changed since, 2 done in
+    part, or a server could not be read, 3 no run folder of mailflow, or a foreign one without
+    --foreign.
     """
     from mailflow.apply.journal import Journal
-    from mailflow.apply.standing import standing
-    from mailflow.apply.unfinished import of_server
-    from mailflow.apply.work import put_back
-    from mailflow.cli.consent import is_agreed
-    from mailflow.opening import live_organisation
-    from mailflow.snapshot import load
+    from mailflow.apply.witness import proven_from
+    from mailflow.cli.consent import is_agreed, is_taken, say
 
     journal = Journal.load(run)
     if journal.is_being_worked_on:
         raise UsageError(f"{run}: a process is still working on it; end that first")
+    before = proven_from(journal)
+    todo = [one for one in journal.connectors if one.note in OPEN]
+    if todo:
+        say(_announced(journal, todo, before, live))
+    if journal.foreign and not is_taken(f"{run}: {journal.foreign}", foreign=foreign):
+        raise SystemExit(1)
+    agreed = [one for one in todo if is_agreed(one.connector, (), confirmed, "roll it back")]
+    for one in journal.connectors:
+        if one not in todo:
+            state = "rolled back" if one.note == "put back" else "not begun"
+            _told(one, f"{state} (by the journal; not read again)")
+        elif one not in agreed:
+            _told(one, "not confirmed, not rolled back")
+    code = _rolled_back(journal, agreed, before, live) if agreed else 1
+    raise SystemExit(_exit_code(code, left_out=len(agreed) < len(todo)) if todo else 0)
+
+
+def _announced(
+    journal: Journal, todo: Sequence[ConnectorEntry], before: Snapshot, live: LiveOptions
+) -> Iterator[str]:
+    """Where it would log on, as whom, and what it would change there."""
+    from mailflow.cli.destination import destination
+
+    servers = [one for one in before.servers if any(one.is_named(each.server) for each in todo)]
+    yield from destination(journal.source, servers, live)
+    for one in todo:
+        yield f"{one.connector}: {_SAID[one.note]}"
+        yield from _facts(one)
+
+
+_SAID: dict[Note, str] = {
+    "begun": "a change was begun",
+    "done": "changed",
+    "verified": "changed and verified",
+    "going back": "a rollback was begun",
+}
+
+
+def _rolled_back(
+    journal: Journal, agreed: Sequence[ConnectorEntry], before: Snapshot, live: LiveOptions
+) -> int:
+    """Log on, and roll back the connectors that were confirmed: the exit code for these."""
+    from mailflow.apply.standing import standing
+    from mailflow.apply.unfinished import of_server
+    from mailflow.apply.work import put_back
+    from mailflow.opening import live_organisation
+
     organisation = live_organisation(journal.source, live)
-    organisation = replace(organisation, servers=load(run / "snapshot").servers)
+    organisation = replace(organisation, servers=before.servers)
     progress("reading the connectors")
     read = of_server(organisation)
-    found = [standing(one, read(one)) for one in journal.connectors]
-    progress("")
-    for one in found:
-        click.echo(visible(f"{one.entry.connector}: {one.state}"))
-    open_ = [one for one in found if one.state in THERE]
-    names = [
-        one.entry.connector
-        for one in open_
-        if is_agreed(one.entry.connector, _facts(one), confirmed, "roll it back")
-    ]
+    found = {one.connector: standing(one, read(one)) for one in agreed}
+    names = [name for name, one in found.items() if one.seen is not None and one.state in THERE]
     stopped = put_back(organisation, journal, names, tell=progress) if names else ""
-    progress("")
     for name in names:
-        click.echo(visible(f"{name}: {standing(journal.entry(name), None).state}"))
+        entry = journal.entry(name)
+        found[name] = standing(entry, read(entry))
+    progress("")
+    for one in found.values():
+        _told(one.entry, _state(one))
     if stopped:
-        click.echo(visible(f"stopped: {stopped}"))
-    lost = [one for one in found if one.state in ("changed since", "not known")]
-    raise SystemExit(2 if stopped or lost else int(len(names) < len(open_)))
+        click.echo(one_line(f"stopped: {stopped}"))
+    if stopped or any(one.seen is None for one in found.values()):
+        return 2
+    left = [one for one in found.values() if one.state not in BACK]
+    return 0 if not left else 2 if len(left) < len(found) else 1
 
 
-def _facts(one: Standing) -> list[str]:
+def _state(one: Standing) -> str:
+    """Where a connector stands: by what was read just now, and by nothing else."""
+    if one.seen is None:
+        return "could not be read: not verified"
+    return "not rolled back" if one.state in THERE else one.state
+
+
+def _told(entry: ConnectorEntry, state: str) -> None:
+    click.echo(one_line(f"{entry.connector}: {state}"))
+
+
+def _exit_code(code: int, *, left_out: bool) -> int:
+    """The code for all connectors: where some are rolled back and others were not, 2."""
+    return 2 if left_out and code == 0 else code
+
+
+def _facts(entry: ConnectorEntry) -> Iterator[str]:
+    """Each parameter as the run left it, and as it will be."""
     from mailflow.analysis.change import Change
     from mailflow.repair.wording import current_and_new
 
-    lines = []
-    for each in one.entry.changes:
-        old = one.entry.old[each.parameter]
+    for each in entry.changes:
+        old = entry.old[each.parameter]
         current, new = current_and_new(Change(each.identity, each.parameter, each.new, old))
-        lines += [f"Current {each.parameter}: {current}", f"After rollback: {new}"]
-    return lines
+        yield f"Current {each.parameter}: {current}"
+        yield f"After rollback: {new}"

@@ -22,7 +22,7 @@ from mailflow.exchange.connectors import (
     parse_flags,
 )
 from mailflow.exchange.queues import Moment, Queue
-from mailflow.exchange.ranges import RangeError, parse_range
+from mailflow.exchange.ranges import parse_range
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot.missing import Lacking, completed
 from mailflow.snapshot.newer import Extra, Newer
@@ -49,7 +49,7 @@ def load(path: Path) -> Snapshot:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no readable snapshot ({error})") from error
     return from_document(document, str(path))
 
@@ -68,7 +68,7 @@ def from_document(document: object, place: str) -> Snapshot:
         org = _organization(document, {name: one.rows for name, one in tables.items()})
         org = completed(org, _lacking(tables))
         return replace(org, newer=_newer(document, tables, org))
-    except (KeyError, TypeError, ValueError, AttributeError, RangeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         why = f"no key {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{place}: damaged snapshot: {why}") from error
 

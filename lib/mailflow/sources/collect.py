@@ -160,13 +160,18 @@ def calls_for(server: Server) -> list[Call]:
 
 def door(doors: Doors, server: Server, first: str) -> str:
     """The name by which a server is opened: the first one as the user gave it, else in full."""
-    if server.is_named(first):
+    name = door_name(server, first)
+    if name == first:
         return first
-    name = server.fqdn or server.name
     is_2007 = server.version is not None and server.version[0] < 14
     if is_2007 and isinstance(doors, TwoWays):
         doors.use_snapin(name)  # it has no endpoint of its own (S8.21)
     return name
+
+
+def door_name(server: Server, first: str) -> str:
+    """The same, without opening anything."""
+    return first if server.is_named(first) else server.fqdn or server.name
 
 
 def introduce(doors: Doors, servers: Iterable[Server], first: str) -> None:

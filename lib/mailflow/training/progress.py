@@ -9,7 +9,6 @@ is, and said.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mailflow.snapshot import write_whole
+from mailflow.user_data import data_folder
 
 SCHEMA = "mailflow.training/1"
-FOLDER = "MAILFLOW_DATA"
-"""Environment variable that names another folder than the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,7 @@ class TrainingProgress:
 
 def file() -> Path:
     """Where it is kept."""
-    named = os.environ.get(FOLDER, "")
-    if named:
-        return Path(named) / "training.json"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("mailflow", appauthor=False)) / "training.json"
+    return data_folder() / "training.json"
 
 
 def read() -> TrainingProgress:
