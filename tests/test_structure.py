@@ -6,6 +6,7 @@ Every import counts, also one inside a function or for annotations alone.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -247,3 +248,57 @@ def test_every_part_is_in_the_drawing() -> None:
     parts = {[*name.split("."), ""][1] for name in MODULES}
 
     assert parts - set(BELOW) - top == set()
+
+
+_A_COMMAND = re.compile(
+    r"(?:^|[\s:(|])(?:Get|Set|Remove|Resume|Retry|Suspend|Test)-[A-Z][A-Za-z]+ "
+)
+_WRITES_COMMANDS = PACKAGE / "exchange" / "commands.py"
+
+
+def _with_a_value(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Texts that hold a cmdlet with something behind it, and a value put into them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [one.value if isinstance(one, ast.Constant) else "\0" for one in node.values]
+            text = "".join(map(str, parts))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            held = node.func.value
+            if node.func.attr != "format" or not isinstance(held, ast.Constant):
+                continue
+            text = f"{held.value}\0"
+        else:
+            continue
+        found = _A_COMMAND.search(text)
+        if found and "\0" in text[found.end() :]:
+            yield node.lineno, text
+
+
+def test_one_module_puts_values_into_commands() -> None:
+    """What stands in a command is quoted by the one function for that, wherever it comes from.
+
+    The simulated organization and the training type commands of their own, with names they made.
+    """
+    found = [
+        (str(path.relative_to(PACKAGE)), line, text)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != _WRITES_COMMANDS
+        and path.relative_to(PACKAGE).parts[0] not in ("lab", "training")
+        for line, text in _with_a_value(ast.parse(path.read_text("utf-8")))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'f"Get-Queue -Server {name}"',
+        'f"Read it: Get-ADPermission {name} | Format-List"',
+        '"Resume-Queue -Identity {}".format(name)',
+    ],
+)
+def test_command_check_can_fail(source: str) -> None:
+    """A value in a command is seen in each way of writing it."""
+    assert len(list(_with_a_value(ast.parse(source)))) == 1
+    assert not list(_with_a_value(ast.parse("f'{name}: Get-Queue shows it'")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailflow.exchange.commands import Unquotable, quoted
+from mailflow.exchange.commands import filled, is_quotable
 from mailflow.snapshot import Unread
 
 CONNECTORS = "Get-ReceiveConnector"
@@ -38,18 +38,15 @@ class Missing:
         if self.cmdlet == ADDRESSES:
             return f"{self.server},<IP address>" if self.server else ""
         template = _COMMANDS.get(self.cmdlet, "")
-        try:
-            return template.format(f" -Server {_name(self.server)}" if self.server else "")
-        except Unquotable:
-            return template.format("")
+        if not (self.server and is_quotable(self.server)):
+            template = template.replace(_OF_SERVER, "")
+        return filled(template, {"server": self.server})
 
     @property
     def shows(self) -> str:
         """What shows the addresses of the server to a person; empty where nothing does."""
-        try:
-            return f"Get-NetworkConnectionInfo {_name(self.server)} | Format-List Name, IPAddresses"
-        except Unquotable:
-            return ""
+        template = "Get-NetworkConnectionInfo {server} | Format-List Name, IPAddresses"
+        return filled(template, {"server": self.server}) if is_quotable(self.server) else ""
 
     @property
     def how(self) -> str:
@@ -67,15 +64,14 @@ def missing_of(row: Unread) -> Missing:
 
 
 _COMMANDS: Mapping[str, str] = {
-    CONNECTORS: "Get-ReceiveConnector{} | Export-Clixml receive-connectors.xml",
+    CONNECTORS: "Get-ReceiveConnector -Server {server} | Export-Clixml receive-connectors.xml",
     SERVERS: "Get-ExchangeServer | Export-Clixml exchange-servers.xml",
     SETTINGS: "Get-TransportService | Export-Clixml transport-services.xml",
     "Get-TransportServer": "Get-TransportServer | Export-Clixml transport-services.xml",
-    QUEUES: "Get-Queue{} -ResultSize Unlimited | Export-Clixml queues.xml",
-    RIGHTS: ("Get-ReceiveConnector{} | Get-ADPermission | Export-Clixml permissions.xml"),
+    QUEUES: "Get-Queue -Server {server} -ResultSize Unlimited | Export-Clixml queues.xml",
+    RIGHTS: (
+        "Get-ReceiveConnector -Server {server} | Get-ADPermission | Export-Clixml permissions.xml"
+    ),
 }
 
-
-def _name(server: str) -> str:
-    plain = server.replace("-", "").replace(".", "").replace("_", "")
-    return server if plain.isascii() and plain.isalnum() else quoted(server)
+_OF_SERVER = " -Server {server}"

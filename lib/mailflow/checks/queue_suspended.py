@@ -43,7 +43,7 @@ def _told(cases: Sequence[QueueCase]) -> Words:
         f"On {server_of(cases[0])}, {messages_in(cases)} cannot move: the {are} suspended. "
         "Exchange sends nothing from a suspended queue, and a retry does nothing."
     )
-    resume = for_each(cases, "Resume-Queue -Identity {}")
+    resume = for_each(cases, 'Resume-Queue -Identity "{queue}"')
     asked = "Ask who suspended the queue, and why. If its messages may go, resume it:"
     return Words(reading, "\n".join([asked, *resume]))
 

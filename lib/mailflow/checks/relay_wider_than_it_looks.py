@@ -18,7 +18,7 @@ from mailflow.checks.check import (
     in_own_words,
     own_advice,
 )
-from mailflow.exchange import commands
+from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Family
 from mailflow.phrases import count_in_words, joined, ranges_in_words
@@ -132,14 +132,10 @@ class _Case:
 
     def remedy(self, state: State) -> str:
         """What to do; a command is for a person to weigh, for hosts may depend on the right."""
-        name = _quoted(self.connector.identity)
         if state == "clear":
             return ""
         if state == "unknown":
-            return (
-                "Read what is missing, then run again: "
-                f"Get-ADPermission {name} -User {_ANONYMOUS} | Format-Table Deny, ExtendedRights"
-            )
+            return f"Read what is missing, then run again: {filled(_SHOW_RIGHTS, self._known)}"
         if self.custom:
             return (
                 f"Narrow the ranges of {self.connector.identity} to the hosts that need to relay; "
@@ -148,13 +144,16 @@ class _Case:
         end = (
             "remove ExternalAuthoritative from it."
             if self.connector.is_externally_secured
-            else f"remove the right: Remove-ADPermission {name} -User {_ANONYMOUS} "
-            "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"
+            else f"remove the right: {filled(_REMOVE_RIGHT, self._known)}"
         )
         return (
             "Give the hosts that need to relay a connector of their own with their addresses "
             f"alone; then {end}"
         )
+
+    @property
+    def _known(self) -> Mapping[str, str]:
+        return {"connector": self.connector.identity}
 
     @property
     def _why(self) -> str:
@@ -173,14 +172,12 @@ class _Case:
         return joined(filter(None, doubts))
 
 
-_ANONYMOUS = '"NT AUTHORITY\\ANONYMOUS LOGON"'
-
-
-def _quoted(identity: str) -> str:
-    try:
-        return commands.quoted(identity)
-    except commands.Unquotable:
-        return "(a name that is not safe to paste)"
-
-
+_SHOW_RIGHTS = (
+    'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | '
+    "Format-Table Deny, ExtendedRights"
+)
+_REMOVE_RIGHT = (
+    'Remove-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" '
+    "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"
+)
 CHECK = Check(CARD, "audit", in_own_words, own_advice)

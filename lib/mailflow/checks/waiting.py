@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.checks.check import Check, Finding, State, Words
-from mailflow.exchange import commands
+from mailflow.exchange.commands import filled, is_quotable
 from mailflow.phrases import counted, joined
 
 Teller = Callable[[Sequence[QueueCase]], Words]
@@ -51,10 +51,5 @@ def messages_in(cases: Sequence[QueueCase]) -> str:
 
 def for_each(cases: Iterable[QueueCase], template: str) -> list[str]:
     """A command for each queue, its name quoted; a name that cannot be typed gets none."""
-    lines = []
-    for case in cases:
-        try:
-            lines.append(template.format(commands.quoted(case.queue.identity)))
-        except commands.Unquotable:
-            continue
-    return lines
+    names = (case.queue.identity for case in cases)
+    return [filled(template, {"queue": name}) for name in names if is_quotable(name)]

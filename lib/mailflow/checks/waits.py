@@ -13,8 +13,8 @@ from mailflow.checks.check import Finding, Words
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CHECKS
 from mailflow.checks.waiting import by_server, messages_in, server_of
-from mailflow.exchange import commands
 from mailflow.exchange.causes import UNRECOGNISED
+from mailflow.exchange.commands import filled
 from mailflow.phrases import joined
 
 LOCAL = frozenset(
@@ -109,9 +109,8 @@ def asleep(
 
 
 def _who_set_it(server: str, component: str) -> str:
-    text = f"If {server} is not in maintenance, see who set the state:"
-    try:
-        name = server if server.isalnum() else commands.quoted(server)
-    except commands.Unquotable:
-        return text
-    return f"{text}\n(Get-ServerComponentState {name} -Component {component}).LocalStates"
+    shown = filled(
+        "(Get-ServerComponentState {target} -Component {component}).LocalStates",
+        {"target": server, "component": component},
+    )
+    return f"If {server} is not in maintenance, see who set the state:\n{shown}"

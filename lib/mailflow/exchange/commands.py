@@ -27,9 +27,14 @@ def quoted(text: str) -> str:
         Unquotable: it holds a character that is not seen as itself: control, format, line break,
             private use, or none at all.
     """
-    if any(unicodedata.category(one) in _HIDDEN for one in text):
+    if not is_quotable(text):
         raise Unquotable(f"{text!r} cannot be quoted safely")
     return f'"{text.translate(_SPECIAL)}"'
+
+
+def is_quotable(text: str) -> bool:
+    """Whether a text can stand in a command: every character of it is seen as itself."""
+    return not any(unicodedata.category(one) in _HIDDEN for one in text)
 
 
 def set_connector(identity: str, arguments: Mapping[str, str]) -> str:
