@@ -95,7 +95,25 @@ def test_a_text_is_explained(call: Call, tmp_path: Path) -> None:
     assert {one["state"] for one in answer["findings"]} == {"unknown"}
 
 
-@pytest.mark.parametrize("content", [b"", b"just words", b"\x89PNG\r\n", b'{"a": '])
+@pytest.mark.parametrize(
+    "content", ["just words", "Dear Anna, mail is stuck\nBest, Bob", "Grüße, 東京\n\n- a\n- b\n"]
+)
+def test_words_of_no_kind(call: Call, tmp_path: Path, content: str) -> None:
+    """Contract 9: a text in which nothing is recognized ends with 2, and what to bring is named."""
+    file = tmp_path / "x.txt"
+    file.write_text(content, encoding="utf-8")
+    words, document = call("diagnose", file), call("diagnose", file, "--json")
+    answer = json.loads(document.out)
+
+    assert (words.code, document.code) == (2, 2)
+    assert "INCONCLUSIVE" in words.out
+    assert "Format-Table" in words.out
+    assert "\n  Get-Queue -ResultSize Unlimited | Export-Clixml queues.xml\n" in words.out
+    assert "mailflow explain" in words.out
+    assert (answer["verdict"], answer["findings"], answer["repair"]) == ("unknown", [], [])
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\x89PNG\r\n", b"%PDF-1.4 words", b'{"a": '])
 def test_what_is_no_text_either_is_an_error(call: Call, tmp_path: Path, content: bytes) -> None:
     """Nothing that can be read or explained: exit code 3, and nothing on standard output."""
     file = tmp_path / "x"

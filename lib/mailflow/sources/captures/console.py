@@ -176,6 +176,7 @@ class _Walker:
         self.group = (0, "", "")  # the line of -GroupBy: its number, a name, a value
         self.table: Table | None = None
         self.in_table = False  # no empty line since the table began
+        self.is_ours = False  # the table is of a cmdlet of ours
         self.stray: list[str] = []  # lines without indent below a property
         self.stray_gap = 0
 
@@ -235,7 +236,7 @@ class _Walker:
             self._begin_table(number, line)
         elif self.in_table and self.table:
             # A line of dashes stands below the title of a list as well.
-            is_list = self.table.cmdlet is None and self._property(number, line)
+            is_list = not self.is_ours and self._property(number, line)
             if not is_list and not self._complaint(number, line):
                 self.table.lines.append((number, line))
         elif self._property(number, line) or self._complaint(number, line):
@@ -367,7 +368,8 @@ class _Walker:
         """Begin a table; one without dashes holds nothing but the names of its columns."""
         self._close()
         self.headers.clear()
-        if table.rule or table.cmdlet:
+        self.is_ours = table.cmdlet is not None
+        if table.rule or self.is_ours:
             self.table, self.in_table, self.answered = table, True, True
 
     def _end_table(self) -> None:
