@@ -10,6 +10,7 @@ import pytest
 from command_line import Call, captures
 from organisations import STUCK, article, healthy
 from support import needs_shared
+from table_model import Shown, table
 
 
 def test_demo_source_is_the_article(call: Call) -> None:
@@ -111,6 +112,37 @@ def test_words_of_no_kind(call: Call, tmp_path: Path, content: str) -> None:
     assert "\n  Get-Queue -ResultSize Unlimited | Export-Clixml queues.xml\n" in words.out
     assert "mailflow explain" in words.out
     assert (answer["verdict"], answer["findings"], answer["repair"]) == ("unknown", [], [])
+
+
+def test_a_table_is_no_whole_export(call: Call, tmp_path: Path) -> None:
+    """What the default view of Get-ReceiveConnector lacks is missing data, and never clear."""
+    org = healthy()
+    folder = captures(org, tmp_path / "c")
+    lines = table(
+        [Shown("Identity"), Shown("Bindings"), Shown("Enabled", right=True)],
+        [
+            [one.identity, "{" + ", ".join(map(str, one.bindings)) + "}", str(one.enabled)]
+            for one in org.connectors
+        ],
+    )
+    text = "\n".join(["[PS] C:\\>Get-ReceiveConnector", "", *lines, ""])
+    (folder / "connectors.xml").write_text(text, "utf-8")
+    document = json.loads(call("diagnose", folder, "--json").out)
+
+    assert document["verdict"] == "unknown"
+    assert {"Get-ReceiveConnector RemoteIPRanges", "Get-ReceiveConnector AuthMechanism"} <= {
+        row["what"] for row in document["unread"]
+    }
+    assert not document["repair"]
+
+
+def test_shared_table(call: Call) -> None:
+    """The filtered table that people post: its queue is judged as far as it goes."""
+    actual = call("diagnose", needs_shared("cases/pastes/queue-filter.txt"))
+
+    assert actual.code == 2
+    assert "451 5.7.3 Cannot achieve Exchange Server" in " ".join(actual.out.split())
+    assert "57 messages" in actual.out
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\n", b"\x89PNG\r\n", b"%PDF-1.4 words", b'{"a": '])

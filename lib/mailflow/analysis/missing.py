@@ -13,6 +13,7 @@ SERVERS = "Get-ExchangeServer"
 SETTINGS = "Get-TransportService"
 QUEUES = "Get-Queue"
 RIGHTS = "Get-ADPermission"
+COMPONENTS = "Get-ServerComponentState"
 ADDRESSES = "addresses.csv"
 
 
@@ -39,13 +40,18 @@ class Missing:
             return f"{self.server},<IP address>" if self.server else ""
         template = _COMMANDS.get(self.cmdlet, "")
         try:
-            return template.format(f" -Server {_name(self.server)}" if self.server else "")
+            name = _name(self.server) if self.server else ""
         except Unquotable:
-            return template.format("")
+            name = ""
+        if self.cmdlet == COMPONENTS:  # it is asked about one server, by name
+            return template.format(f" {name}") if name else ""
+        return template.format(f" -Server {name}" if name else "")
 
     @property
     def shows(self) -> str:
         """What shows the addresses of the server to a person; empty where nothing does."""
+        if not self.server:
+            return ""
         try:
             return f"Get-NetworkConnectionInfo {_name(self.server)} | Format-List Name, IPAddresses"
         except Unquotable:
@@ -73,6 +79,7 @@ _COMMANDS: Mapping[str, str] = {
     "Get-TransportServer": "Get-TransportServer | Export-Clixml transport-services.xml",
     QUEUES: "Get-Queue{} -ResultSize Unlimited | Export-Clixml queues.xml",
     RIGHTS: ("Get-ReceiveConnector{} | Get-ADPermission | Export-Clixml permissions.xml"),
+    COMPONENTS: "Get-ServerComponentState{} | Export-Clixml component-states.xml",
 }
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.paths import RIGHTS_DENIED
-from mailflow.checks.check import Card, Check, Finding, addresses_in_words, fill_in, tell
+from mailflow.checks.check import (
+    ENTRIES,
+    Card,
+    Check,
+    Finding,
+    addresses_in_words,
+    fill_in,
+    tell,
+)
 from mailflow.exchange import commands
 
 CARD = Card(
@@ -24,12 +32,7 @@ CARD = Card(
         "PermissionGroups shows Custom.",
     ),
     evidence_against=("The error is 451 5.7.3: then the sender could not authenticate.",),
-    confirm=(
-        (
-            'Get-ADPermission "{connector}" | Where-Object Deny | '
-            "Format-List User, ExtendedRights, IsInherited"
-        ),
-    ),
+    confirm=(f'Get-ADPermission "{{connector}}" | Where-Object {{$_.Deny}} | {ENTRIES}',),
     fix=(
         (
             'Remove-ADPermission "{connector}" -User "<user>" -ExtendedRights ms-Exch-SMTP-Submit '
@@ -63,8 +66,7 @@ def advise(finding: Finding) -> str:
         except commands.Unquotable:
             return "\n".join(lines)
         lines.append("See which entries deny a right; one that is not meant has to be removed:")
-        shown = "Format-List User, ExtendedRights, IsInherited"
-        lines.append(f"Get-ADPermission {name} | Where-Object Deny | {shown}")
+        lines.append(f"Get-ADPermission {name} | Where-Object {{$_.Deny}} | {ENTRIES}")
     return "\n".join(filter(None, lines))
 
 

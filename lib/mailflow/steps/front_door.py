@@ -40,12 +40,12 @@ READS = (
     (
         "mailflow diagnose reads exports of Get-Queue, Get-ReceiveConnector, Get-ExchangeServer, "
         "Get-TransportService, Get-NetworkConnectionInfo, Get-ServerComponentState and "
-        "Get-ADPermission: Export-Clixml, Format-List or Format-Table output, JSON or CSV, as a file, "
-        "a folder or a zip; also a saved snapshot."
+        "Get-ADPermission: Export-Clixml, Format-List or Format-Table output, JSON or CSV, as a "
+        "file, a folder or a zip; also a saved snapshot."
     ),
     (
-        "mailflow explain reads an error text: LastError of a queue, an SMTP reply, a delivery report, "
-        "an event, a row of a protocol log, an EHLO reply."
+        "mailflow explain reads an error text: LastError of a queue, an SMTP reply, a delivery "
+        "report, an event, a row of a protocol log, an EHLO reply."
     ),
 )
 """What mailflow reads, in sentences."""

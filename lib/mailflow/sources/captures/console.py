@@ -14,7 +14,7 @@ from itertools import groupby
 
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.above import BY_NAME, GET, cmdlet_in, last_get, row_below
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe
+from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe, whole
 from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
 from mailflow.sources.captures.pieces import Evidence
@@ -285,7 +285,7 @@ class _Walker:
         if not self.answered and self.headers and cmdlet in PROPERTIES:
             why = (
                 f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
-                f"properties; run `{cmdlet} | Format-List`"
+                f"properties; run `{whole(cmdlet)}`"
             )
             self.reading.unread.append(Unread("", cmdlet, why))
         self.headers.clear()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from mailflow.sources.captures.above import cmdlet_in, row_below, wraps
-from mailflow.sources.captures.cmdlets import ValueKind, describe
+from mailflow.sources.captures.cmdlets import ValueKind, describe, whole
 from mailflow.sources.captures.columns import (
     RULE,
     Cell,
@@ -112,7 +112,7 @@ def read_table(table: Table, place: str) -> Reading:
     found = _rows(table, cmdlet, place)
     if found is None:
         why = f"{place}, line {table.line}: the columns of this table cannot be told apart"
-        reading.unread += told([cmdlet], f"{why}; run `{cmdlet} | Format-List`")
+        reading.unread += told([cmdlet], f"{why}; run `{whole(cmdlet)}`")
         return reading
     reading.rows = found
     reading.cmdlets.add(cmdlet)
