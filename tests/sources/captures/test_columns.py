@@ -144,6 +144,16 @@ def test_headings_that_do_not_fit(heads: list[str], rule: str) -> None:
     assert columns_of(heads, rule) is None
 
 
+def test_a_border_that_nothing_tells() -> None:
+    """Flags at the right end that are wider than their name: which blank parts them is unknown."""
+    columns = [Shown("Identity"), Shown("AuthMechanism", right=True)]
+    rows = [["x\\relay of EX16A", "Tls, Integrated, BasicAuth"]]
+
+    assert read(table(columns, rows), ["Identity", "AuthMechanism"], wraps=False) == [
+        [[None], [None]]
+    ]
+
+
 def test_names_over_several_lines() -> None:
     """A name that does not fit goes on in the next line; a line above the heading is none of it."""
     found = columns_of(

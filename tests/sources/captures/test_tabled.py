@@ -183,8 +183,16 @@ def _parts(line: str, rule: str) -> list[str]:
         ],
         ["Identity Status MessageCount", "EX10A\\1 Retry 57"],
         ["| Identity | Status | MessageCount |", "| EX10A\\1 | Retry | 57 |"],
-        ["Identity  Status MessageCount", "--------  ------ ------------", "EX10A\\1\0 Retry   57"],
-        ["Identity  Status MessageCount", "--------  ------ ------------", "EX10A 1   Retry   57"],
+        [
+            "Identity  Status MessageCount",
+            "--------  ------ ------------",
+            "EX10A\\1\0  Retry            57",
+        ],
+        [
+            "Identity  Status MessageCount",
+            "--------  ------ ------------",
+            "EX10A 1   Retry            57",
+        ],
         ["Identity  Status MessageCount", "--------  ------ ------------"],
     ],
 )
@@ -195,6 +203,16 @@ def test_unreadable(lines: list[str]) -> None:
     assert not reading.rows
     assert [row.what for row in reading.unread] == ["Get-Queue"]
     assert "run `Get-Queue | Format-List`" in reading.unread[0].why
+
+
+def test_wide_signs_of_one_cell_or_two() -> None:
+    """Where a table can be read in two ways that differ, it is not read."""
+    names = ("Identity", "Status", "MessageCount", "LastError", "NextHopDomain")
+    rows = [["EX10A\\0", "Ready", "0", "", ""], ["EX10A\\1", "Ready", "0", "東京 東京", "hub"]]
+    reading = read(table(shown(names), rows), "Get-Queue | ft")
+
+    assert not reading.rows
+    assert [row.what for row in reading.unread] == ["Get-Queue"]
 
 
 def test_ends_without_a_line_break() -> None:
