@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -234,6 +235,18 @@ def test_an_error_within_a_table() -> None:
 
     assert len(reading.rows) == 1
     assert "RPC server" in reading.unread[0].why
+
+
+@pytest.mark.alone
+def test_many_rows() -> None:
+    """Twice the rows take twice the time: 4,000 take a second, and not a minute."""
+    rows = [[f"EX10A\\{number}", "Retry", "5", "hub version 15", ERROR] for number in range(4000)]
+    lines = table(shown(QUEUE), rows)
+    begun = time.monotonic()
+    reading = read(lines)
+
+    assert len(reading.rows) == len(rows)
+    assert time.monotonic() - begun < 20
 
 
 def test_another_cmdlet() -> None:

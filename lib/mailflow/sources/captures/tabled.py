@@ -7,7 +7,7 @@ is cut is lost, and a table whose columns cannot be told apart is missing data.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -152,14 +152,14 @@ class _Object:
     Attributes:
         first: the place of its first line.
         cells: name of a column to what stands there, line by line.
-        beside: the same of all objects.
+        evidence: what all cells of a column show about how they were cut.
         widths: cells that each column has at least.
         is_last: whether the table ends with it.
     """
 
     first: int
     cells: dict[str, list[Cell]]
-    beside: dict[str, list[list[Cell]]]
+    evidence: dict[str, Evidence]
     widths: dict[str, int]
     is_last: bool = False
 
@@ -229,9 +229,14 @@ def _objects(
             form = _IDENTITIES.get(cmdlet) if name.casefold() == "identity" else None
             if form and not (form.fullmatch(text) or _is_cut(text) or None in pieces):
                 return None
-    beside = {name: [one[name] for one in each] for name in names}
+    evidence = {
+        name: Evidence.of(
+            [*filter(None, (_pieces(one[name]) for one in each)), _room(widths, name)]
+        )
+        for name in names
+    }
     return [
-        _Object(group[0], one, beside, widths, is_last=group is groups[-1])
+        _Object(group[0], one, evidence, widths, is_last=group is groups[-1])
         for group, one in zip(groups, each, strict=True)
     ]
 
@@ -277,13 +282,18 @@ def _value(one: _Object, name: str, kind: ValueKind) -> Value:
         return Lost("its column in the table is too narrow to hold it", text)
     if _is_cut(text):
         return _cut(kind, text)
-    beside = [each for cells in one.beside[name] if (each := _pieces(cells))]
-    room = ["-" * one.widths[name]]
-    evidence = Evidence.of([pieces, room]), Evidence.of([*beside, room])
+    if len(pieces) == 1:
+        return printed_value(kind, text)
+    evidence = Evidence.of([pieces, _room(one.widths, name)]), one.evidence[name]
     value = value_of_pieces(kind, pieces, evidence)
-    if isinstance(value, Lost) and len(pieces) > 1:
+    if isinstance(value, Lost):
         return Lost(value.why, _as_far(pieces, evidence))
     return value
+
+
+def _room(widths: Mapping[str, int], name: str) -> list[str]:
+    """A value that takes the cells that a column has at least."""
+    return ["-" * widths[name]]
 
 
 def _pieces(cells: Sequence[Cell]) -> list[str] | None:
