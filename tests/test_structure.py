@@ -256,12 +256,19 @@ _A_COMMAND = re.compile(
 _WRITES_COMMANDS = PACKAGE / "exchange" / "commands.py"
 
 
+def _part(part: ast.expr) -> str:
+    """A piece of a text; a value is a zero byte, but for a constant of the package."""
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    value = part.value if isinstance(part, ast.FormattedValue) else None
+    return "" if isinstance(value, ast.Name) and value.id.isupper() else "\0"
+
+
 def _with_a_value(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Texts that hold a cmdlet with something behind it, and a value put into them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            parts = [one.value if isinstance(one, ast.Constant) else "\0" for one in node.values]
-            text = "".join(map(str, parts))
+            text = "".join(map(_part, node.values))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             held = node.func.value
             if node.func.attr != "format" or not isinstance(held, ast.Constant):

@@ -129,3 +129,17 @@ def test_who_gained_and_lost_rights() -> None:
         AccessChange("X", "v", ("a",), ()),
     ]
     assert access_changes("X", before, before) == []
+
+
+def test_entries_of_one_user() -> None:
+    """S1.38: where one user's entries alone were exported, they decide about that user alone."""
+    gap = (Unread("EX16A", "Get-ADPermission User", "some entries only"),)
+    mine = rights(right(ANY_RECIPIENT), unread=gap)
+    foreign = rights(right(SUBMIT, r"CONTOSO\Exchange Servers"), unread=gap)
+    one = relay(groups=CUSTOM)
+
+    assert (relays(one, mine), relays(one, foreign)) == (True, None)
+    assert mine.anonymous(one, ANY_RECIPIENT.casefold()) is True
+    assert mine.denies_servers(one) is None
+    assert mine.of(one) is None
+    assert foreign.anonymous(relay(groups="ExchangeServers"), SUBMIT.casefold()) is None

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from check_cases import FRONT, RELAY, audited
+from mailflow.analysis.analysis import analyze
+from mailflow.checks.audit import audit
+from mailflow.sources.captures.files import read_source
+from mailflow.sources.tables import assemble
 from organisations import healthy
+from support import needs_shared
 
 ID = "relay-wider-than-it-looks"
 
@@ -31,3 +36,21 @@ def test_custom_without_rights_is_unknown() -> None:
     org = healthy().change(FRONT, groups="AnonymousUsers, ExchangeServers, Custom")
 
     assert [each.state for each in audited(org, ID)] == ["unknown"]
+
+
+def test_what_is_missing_is_asked_for_whole() -> None:
+    """S1.38: the access list of all users decides; that of one user does not."""
+    org = healthy().change(FRONT, groups="AnonymousUsers, ExchangeServers, Custom")
+    [finding] = audited(org, ID)
+
+    assert finding.check.advise(finding).splitlines()[1:] == [
+        "Get-ReceiveConnector -Server EX16A | Get-ADPermission | Export-Clixml permissions.xml"
+    ]
+
+
+def test_shared_advice_is_read() -> None:
+    """The table that the audit once asked for: it says that the default connector relays."""
+    reading = read_source(needs_shared("cases/pastes/audit-advice")).reading
+    entries = audit(analyze(assemble(reading, origin="x")), ()).findings
+
+    assert [each.state for each in entries if each.id == ID and each.connector] == ["found"]

@@ -10,6 +10,7 @@ import pytest
 from command_line import Call, captures
 from organisations import STUCK, article, healthy
 from support import needs_shared
+from table_model import Shown, table
 
 
 def test_demo_source_is_the_article(call: Call) -> None:
@@ -95,7 +96,56 @@ def test_a_text_is_explained(call: Call, tmp_path: Path) -> None:
     assert {one["state"] for one in answer["findings"]} == {"unknown"}
 
 
-@pytest.mark.parametrize("content", [b"", b"just words", b"\x89PNG\r\n", b'{"a": '])
+@pytest.mark.parametrize(
+    "content", ["just words", "Dear Anna, mail is stuck\nBest, Bob", "Grüße, 東京\n\n- a\n- b\n"]
+)
+def test_words_of_no_kind(call: Call, tmp_path: Path, content: str) -> None:
+    """Contract 9: a text in which nothing is recognized ends with 2, and what to bring is named."""
+    file = tmp_path / "x.txt"
+    file.write_text(content, encoding="utf-8")
+    words, document = call("diagnose", file), call("diagnose", file, "--json")
+    answer = json.loads(document.out)
+
+    assert (words.code, document.code) == (2, 2)
+    assert "INCONCLUSIVE" in words.out
+    assert "Format-Table" in words.out
+    assert "\n  Get-Queue -ResultSize Unlimited | Export-Clixml queues.xml\n" in words.out
+    assert "mailflow explain" in words.out
+    assert (answer["verdict"], answer["findings"], answer["repair"]) == ("unknown", [], [])
+
+
+def test_a_table_is_no_whole_export(call: Call, tmp_path: Path) -> None:
+    """What the default view of Get-ReceiveConnector lacks is missing data, and never clear."""
+    org = healthy()
+    folder = captures(org, tmp_path / "c")
+    lines = table(
+        [Shown("Identity"), Shown("Bindings"), Shown("Enabled", right=True)],
+        [
+            [one.identity, "{" + ", ".join(map(str, one.bindings)) + "}", str(one.enabled)]
+            for one in org.connectors
+        ],
+    )
+    text = "\n".join(["[PS] C:\\>Get-ReceiveConnector", "", *lines, ""])
+    (folder / "connectors.xml").write_text(text, "utf-8")
+    document = json.loads(call("diagnose", folder, "--json").out)
+
+    assert document["verdict"] == "unknown"
+    assert {"Get-ReceiveConnector RemoteIPRanges", "Get-ReceiveConnector AuthMechanism"} <= {
+        row["what"] for row in document["unread"]
+    }
+    assert not document["repair"]
+
+
+def test_shared_table(call: Call) -> None:
+    """The filtered table that people post: its queue is judged as far as it goes."""
+    actual = call("diagnose", needs_shared("cases/pastes/queue-filter.txt"))
+
+    assert actual.code == 2
+    assert "451 5.7.3 Cannot achieve Exchange Server" in " ".join(actual.out.split())
+    assert "57 messages" in actual.out
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\x89PNG\r\n", b"%PDF-1.4 words", b'{"a": '])
 def test_what_is_no_text_either_is_an_error(call: Call, tmp_path: Path, content: bytes) -> None:
     """Nothing that can be read or explained: exit code 3, and nothing on standard output."""
     file = tmp_path / "x"

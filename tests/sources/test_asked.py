@@ -154,3 +154,26 @@ def test_what_was_taken_away_does_not_come_back(command: str, further: str) -> N
     (call,) = asked(f"{command} | {further}")
 
     assert call.lacks
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (r'Get-ADPermission "EX16A\Relay" | fl', (r"EX16A\Relay", "", "", False)),
+        (
+            r"Get-ADPermission -Id 'EX16A\Relay' -U 'NT AUTHORITY\X'",
+            (r"EX16A\Relay", r"NT AUTHORITY\X", "-user", True),
+        ),
+        (r"Get-ADPermission EX16A\Relay -User X | fl", (r"EX16A\Relay", "", "-user", False)),
+        (r"Get-ADPermission EX16A\Relay | ? {$_.Deny}", (r"EX16A\Relay", "", "where", False)),
+        (r"Get-ADPermission EX16A\Relay -Owner", (r"EX16A\Relay", "", "-owner", False)),
+        ("Get-ADPermission $x.Identity | ft", ("", "", "", False)),
+        (r"Get-ReceiveConnector EX16A\Relay | Get-ADPermission", ("", "", "", False)),
+    ],
+)
+def test_rights(command: str, expected: tuple[str, str, str, bool]) -> None:
+    """S1.38: which connector's list was asked for, and whether all of it was."""
+    [call] = asked(command)
+
+    assert call.cmdlet == "Get-ADPermission"
+    assert (call.identity, call.user, call.lacks, call.is_of_user) == expected

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mailflow.snapshot import Snapshot
-from mailflow.sources.row import Reading
+from mailflow.sources.row import Items, Reading, Row
 from mailflow.sources.tables import assemble
 from mailflow.steps.findings import findings
 from organisations import E2010, E2013, E2016, STUCK_2016, Organisation, article, healthy
@@ -237,3 +237,36 @@ def test_a_version_that_no_server_has() -> None:
     )
 
     assert gaps(org.reading()) == [("", SERVERS)]
+
+
+# -- Rights ----------------------------------------------------------------------------------------
+
+OF_ALL = r"Get-ADPermission EX16A\Relay | fl"
+OF_ONE = r"Get-ADPermission EX16A\Relay -User 'NT AUTHORITY\ANONYMOUS LOGON' | fl"
+DENIED = r"Get-ADPermission EX16A\Relay | where {$_.Deny} | fl"
+
+
+@pytest.mark.parametrize(
+    ("commands", "expected"),
+    [
+        (("",), []),
+        ((OF_ALL,), []),
+        ((OF_ONE,), ["Get-ADPermission User"]),
+        ((DENIED,), ["Get-ADPermission"]),
+        ((DENIED, OF_ONE), ["Get-ADPermission"]),
+        ((DENIED, OF_ALL), []),
+        ((OF_ONE, ""), []),
+    ],
+)
+def test_a_part_of_an_access_list(commands: tuple[str, ...], expected: list[str]) -> None:
+    """S1.38: entries of one user, or chosen ones, are no list; one whole export of it is."""
+    entry = {"Identity": r"EX16A\Relay", "User": r"NT AUTHORITY\ANONYMOUS LOGON", "Deny": False}
+    values = {**entry, "ExtendedRights": Items(("ms-Exch-SMTP-Submit",))}
+    reading = healthy().reading()
+    reading.rows += [
+        Row("Get-ADPermission", values, f"x, line {n}", command=one)
+        for n, one in enumerate(commands)
+    ]
+    told = [row for row in snapshot(reading).unread if row.what.startswith("Get-ADPermission")]
+
+    assert [(row.server, row.what) for row in told] == [("EX16A", what) for what in expected]

@@ -117,3 +117,16 @@ def test_rights_that_say_too_little_are_unread(change: dict[str, Value], why: st
 
     assert org.rights == ()
     assert why in told(org, "Get-ADPermission")[0].why
+
+
+@pytest.mark.parametrize("name", ["Deny", "User", "ExtendedRights"])
+def test_rights_without_a_column_are_unread(name: str) -> None:
+    """A column that an export does not show is no value: nothing is granted or denied by it."""
+    shown = right()
+    del shown[name]
+    org = org_of("Get-ADPermission", shown)
+
+    assert org.rights == ()
+    assert [f"does not contain {name}" in row.why for row in told(org, "Get-ADPermission")] == [
+        True
+    ]

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from mailflow.steps.front_door import MOST, diagnosis_of, explained_texts, told_texts
+from mailflow.steps.front_door import (
+    MOST,
+    diagnosis_of,
+    diagnosis_of_unknown,
+    explained_texts,
+    is_unknown,
+    told_texts,
+    told_unknown,
+)
 from mailflow.steps.verdict import from_json
 
 REFUSED = "421 4.2.1 Unable to connect -> Socket error code 10061"
@@ -72,3 +80,29 @@ def test_words_end_with_what_is_missing() -> None:
     assert words.count("ERROR TEXT") == MOST
     assert "5 more texts are not shown" in words
     assert words.index("INCONCLUSIVE") > words.rindex("ERROR TEXT")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ("Just words of a person", True),
+        ("", False),
+        ("-- \n 12", False),
+        ("Identity Status\n-------- ------\nEX10A\\5 Retry", False),
+        ('{"a": ', False),
+    ],
+)
+def test_words_of_no_kind(document: str, expected: bool) -> None:
+    """What is no export, and holds words, is a text (contract 9)."""
+    assert is_unknown(document) is expected
+
+
+def test_unknown_text_says_what_is_read() -> None:
+    """Nothing is found; each command stands on a line of its own, and no line is too long."""
+    found = diagnosis_of_unknown("note.txt")
+    words = told_unknown(found, 80)
+
+    assert (found.verdict, found.exit_code, found.findings) == ("unknown", 2, ())
+    assert from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert all(f"\n  {one.command}" in words for one in found.next_steps)
+    assert max(map(len, words.splitlines())) <= 80

@@ -15,6 +15,8 @@ from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 
 RIGHTS = "Get-ADPermission"
+OTHER_USERS = f"{RIGHTS} User"
+"""What is missing where one user's entries alone were exported."""
 ANY_RECIPIENT = "ms-exch-smtp-accept-any-recipient"
 SUBMIT = "ms-exch-smtp-submit"
 RELAY = "relaying without logging on (ms-Exch-SMTP-Accept-Any-Recipient)"
@@ -53,12 +55,17 @@ class Rights:
             key = (one.server.casefold(), name.casefold())
             entry = (one.user.casefold(), one.right.casefold(), one.deny)
             self._entries.setdefault(key, set()).add(entry)
-        self._cut = {
-            one.server.casefold() for one in org.unread if one.what.partition(" ")[0] == RIGHTS
-        }
+        missing = [one for one in org.unread if one.what.partition(" ")[0] == RIGHTS]
+        self._cut = {one.server.casefold() for one in missing if one.what != OTHER_USERS}
+        self._of_users = {one.server.casefold() for one in missing if one.what == OTHER_USERS}
 
     def of(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
         """All its entries; None where they were not read, or not to the end."""
+        entries = self._shown(connector)
+        return None if self._of_users & {"", connector.server.casefold()} else entries
+
+    def _shown(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
+        """The entries of all users that show, each user's to the end; None: not known."""
         server = connector.server.casefold()
         entries = self._entries.get((server, connector.name.casefold()))
         if entries is None or self._cut & {"", server}:
@@ -71,11 +78,12 @@ class Rights:
         None: not known. So also where nobody in the list is known to stand for them although the
         groups say that somebody does: the name of ANONYMOUS LOGON depends on Windows' language.
         """
-        entries = self.of(connector)
+        entries = self._shown(connector)
         if entries is None:
             return None
         held = {(name, deny) for user, name, deny in entries if user.endswith(_ANONYMOUS)}
-        if not held and _in(connector.groups, PermissionGroups.AnonymousUsers) is not False:
+        may_hold = _in(connector.groups, PermissionGroups.AnonymousUsers) is not False
+        if not held and (may_hold or self.of(connector) is None):
             return None
         return (right, False) in held and (right, True) not in held
 
@@ -96,7 +104,7 @@ class Rights:
         """Whether a denial was read that takes a right from hosts that don't log on."""
         return any(
             user.endswith(_ANONYMOUS) and name == right and deny
-            for user, name, deny in self.of(connector) or ()
+            for user, name, deny in self._shown(connector) or ()
         )
 
 

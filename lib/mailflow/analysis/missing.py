@@ -13,6 +13,7 @@ SERVERS = "Get-ExchangeServer"
 SETTINGS = "Get-TransportService"
 QUEUES = "Get-Queue"
 RIGHTS = "Get-ADPermission"
+COMPONENTS = "Get-ServerComponentState"
 ADDRESSES = "addresses.csv"
 
 
@@ -39,6 +40,8 @@ class Missing:
             return f"{self.server},<IP address>" if self.server else ""
         template = _COMMANDS.get(self.cmdlet, "")
         if not (self.server and is_quotable(self.server)):
+            if self.cmdlet == COMPONENTS:  # it is asked about one server, by name
+                return ""
             template = template.replace(_OF_SERVER, "")
         return filled(template, {"server": self.server})
 
@@ -46,7 +49,8 @@ class Missing:
     def shows(self) -> str:
         """What shows the addresses of the server to a person; empty where nothing does."""
         template = "Get-NetworkConnectionInfo {server} | Format-List Name, IPAddresses"
-        return filled(template, {"server": self.server}) if is_quotable(self.server) else ""
+        known = self.server and is_quotable(self.server)
+        return filled(template, {"server": self.server}) if known else ""
 
     @property
     def how(self) -> str:
@@ -72,6 +76,7 @@ _COMMANDS: Mapping[str, str] = {
     RIGHTS: (
         "Get-ReceiveConnector -Server {server} | Get-ADPermission | Export-Clixml permissions.xml"
     ),
+    COMPONENTS: "Get-ServerComponentState {server} | Export-Clixml component-states.xml",
 }
 
 _OF_SERVER = " -Server {server}"

@@ -38,7 +38,7 @@ CARD = Card(
     confirm=(
         LIST_CONNECTORS,
         (
-            "Get-TransportService {sender} | Format-List UseDowngradedExchangeServerAuth "
+            "Get-TransportService {sender} | Format-List Name, UseDowngradedExchangeServerAuth "
             "(2010: Get-TransportServer)"
         ),
     ),

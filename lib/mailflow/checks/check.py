@@ -361,5 +361,7 @@ PROBE = (
     "sending server: from another host a different connector may accept the connection."
 )
 RETRY = 'Retry-Queue -Identity "{queue}"'
-COMPONENTS = "Get-ServerComponentState {target} | Format-Table Component, State"
+COMPONENTS = "Get-ServerComponentState {target} | Format-List ServerFqdn, Component, State"
+ENTRIES = "Format-List Identity, User, Deny, ExtendedRights, IsInherited"
+"""What shows the entries of an access list in a form that mailflow reads as well."""
 REACH = "On the sending server: Test-NetConnection {target} -Port 25 (on old ones: telnet)"

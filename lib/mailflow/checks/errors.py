@@ -436,7 +436,7 @@ CARDS = (
         evidence_for=("450 4.7.230 or 550 5.7.230 from Exchange Online.",),
         evidence_against=("Mail between servers of the organization is stuck too.",),
         confirm=(
-            "Get-ExchangeServer | Format-Table Name, AdminDisplayVersion, ServerRole",
+            "Get-ExchangeServer | Format-List Name, AdminDisplayVersion, ServerRole",
             "Exchange admin center: Reports, Mail flow, Out-of-date connecting servers.",
         ),
         fix=(

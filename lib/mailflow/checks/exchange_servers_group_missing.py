@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import (
+    ENTRIES,
     LIST_CONNECTORS,
     RETRY,
     Card,
@@ -40,11 +41,9 @@ CARD = Card(
         "Events 1035 or 2017: authentication itself failed.",
     ),
     confirm=(
+        ENTRIES,
         LIST_CONNECTORS,
-        (
-            'Get-ADPermission "{connector}" | Where-Object {$_.ExtendedRights -like "*SMTP*"} '
-            "| Format-Table User, Deny, ExtendedRights"
-        ),
+        f'Get-ADPermission "{{connector}}" | {ENTRIES}',
     ),
     fix=(
         (

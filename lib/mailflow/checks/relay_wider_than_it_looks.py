@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mailflow.analysis.capabilities import RIGHTS, Rights, relays
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.reach import Reach, WholeMap
 from mailflow.analysis.servers import doubt_of, is_whole
 from mailflow.checks.check import (
+    ENTRIES,
     LIST_CONNECTORS,
     Card,
     Check,
@@ -38,11 +40,7 @@ CARD = Card(
     evidence_against=("The range is a network of relay hosts by design.",),
     confirm=(
         LIST_CONNECTORS,
-        (
-            'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | '
-            "Format-Table "
-            "ExtendedRights"
-        ),
+        f'Get-ADPermission "{{connector}}" | {ENTRIES}',
     ),
     fix=("Narrow the range to the hosts that need it.",),
     sources=("S1.13", "S1.20", "S3.20"),
@@ -135,7 +133,7 @@ class _Case:
         if state == "clear":
             return ""
         if state == "unknown":
-            return f"Read what is missing, then run again: {filled(_SHOW_RIGHTS, self._known)}"
+            return "\n".join([Missing("", RIGHTS).how, *self._exports])
         if self.custom:
             return (
                 f"Narrow the ranges of {self.connector.identity} to the hosts that need to relay; "
@@ -162,20 +160,30 @@ class _Case:
         return "ANONYMOUS LOGON holds ms-Exch-SMTP-Accept-Any-Recipient"
 
     @property
+    def _rights_decide(self) -> bool:
+        """Whether the access list is missing, and would tell."""
+        return self.relays is None and self.connector.is_externally_secured is not True
+
+    @property
+    def _exports(self) -> Iterator[str]:
+        """The commands that export what is missing."""
+        server = self.connector.server
+        if not is_whole(self.connector) or self.connector.auth is None:
+            yield Missing(server, CONNECTORS).command
+        if self._rights_decide:
+            yield Missing(server, RIGHTS).command
+
+    @property
     def _doubt(self) -> str:
         one = self.connector
         doubts = [doubt_of(one)]
         if one.auth is None:
             doubts.append("its AuthMechanism was not read")
-        if self.relays is None and one.is_externally_secured is not True:
+        if self._rights_decide:
             doubts.append(f"its extended rights ({RIGHTS}) were not read to the end")
         return joined(filter(None, doubts))
 
 
-_SHOW_RIGHTS = (
-    'Get-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" | '
-    "Format-Table Deny, ExtendedRights"
-)
 _REMOVE_RIGHT = (
     'Remove-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" '
     "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"

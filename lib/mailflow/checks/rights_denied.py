@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.paths import RIGHTS_DENIED
-from mailflow.checks.check import Card, Check, Finding, addresses_in_words, fill_in, tell
+from mailflow.checks.check import (
+    ENTRIES,
+    Card,
+    Check,
+    Finding,
+    addresses_in_words,
+    fill_in,
+    tell,
+)
 from mailflow.exchange.commands import filled
 
 CARD = Card(
@@ -24,12 +32,7 @@ CARD = Card(
         "PermissionGroups shows Custom.",
     ),
     evidence_against=("The error is 451 5.7.3: then the sender could not authenticate.",),
-    confirm=(
-        (
-            'Get-ADPermission "{connector}" | Where-Object Deny | '
-            "Format-List User, ExtendedRights, IsInherited"
-        ),
-    ),
+    confirm=(f'Get-ADPermission "{{connector}}" | Where-Object {{$_.Deny}} | {ENTRIES}',),
     fix=(
         (
             'Remove-ADPermission "{connector}" -User "<user>" -ExtendedRights ms-Exch-SMTP-Submit '
@@ -54,15 +57,15 @@ def _sentences(finding: Finding, where: str) -> str:
     )
 
 
+_DENIES = f'Get-ADPermission "{{connector}}" | Where-Object {{$_.Deny}} | {ENTRIES}'
+
+
 def advise(finding: Finding) -> str:
     """What to export, or where the list was read, what denies the right."""
     if finding.connector is None or any(path.missing for path in finding.paths):
         return fill_in(finding)
-    listed = filled(
-        'Get-ADPermission "{connector}" | Where-Object Deny | '
-        "Format-List User, ExtendedRights, IsInherited",
-        {"connector": finding.connector.identity},
-    )
+    known = {"connector": finding.connector.identity}
+    listed = filled(_DENIES, known)
     return f"See which entries deny a right; one that is not meant has to be removed:\n{listed}"
 
 

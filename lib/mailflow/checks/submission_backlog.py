@@ -23,7 +23,10 @@ CARD = Card(
     ),
     evidence_against=("The number of messages falls from one minute to the next.",),
     confirm=(
-        'Get-Queue -Identity "{queue}" | Format-List Status, *MessageCount*, LastError, Velocity',
+        (
+            'Get-Queue -Identity "{queue}" | Format-List Identity, Status, *MessageCount*, '
+            "LastError, Velocity"
+        ),
         (
             "Get-ExchangeDiagnosticInfo -Server {target} -Process EdgeTransport -Component "
             "ResourceThrottling"

@@ -63,7 +63,7 @@ def cli() -> None:
       mailflow diagnose winrm://ex16a.contoso.com
 
     CAPTURES is a file, folder or zip with what an administrator exported
-    (Export-Clixml, Format-List, JSON or CSV; recognised by content).
+    (Export-Clixml, Format-List, tables, JSON or CSV; recognised by content).
 
     \b
     Exit codes: 0 healthy   1 something found   2 not everything known

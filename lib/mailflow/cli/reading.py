@@ -41,8 +41,8 @@ def diagnose(
 ) -> None:
     """Say what is wrong, without a kernel, on one screen.
 
-    A text that is no export (an error, a delivery report, an event) is explained; the answer is
-    then inconclusive.
+    A text that is no export (an error, a delivery report, an event) is explained, and of words of
+    no known kind it is said what mailflow reads; the answer is then inconclusive.
 
     \b
     mailflow diagnose captures/
@@ -129,27 +129,41 @@ MOST_TEXT = 4 * 2**20
 
 
 def _explain(source: str, *, as_json: bool) -> bool:
-    """Explain a file that holds no export but a text; False where it holds none that is known."""
-    from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
+    """Explain a file that holds no export but a text; False where it holds an export, or none."""
+    from mailflow.steps.front_door import (
+        diagnosis_of,
+        diagnosis_of_unknown,
+        explained_texts,
+        is_unknown,
+        told_texts,
+        told_unknown,
+    )
 
-    texts = explained_texts(_text_of(source))
-    if not texts:
+    document = _text_of(source)
+    texts = explained_texts(document)
+    if not texts and not is_unknown(document):
         return False
     progress("")
-    found = diagnosis_of(texts, source)
-    click.echo(
-        in_json(found.as_json(), indent=2) if as_json else told_texts(texts, found, columns())
-    )
+    found = diagnosis_of(texts, source) if texts else diagnosis_of_unknown(source)
+    if as_json:
+        click.echo(in_json(found.as_json(), indent=2))
+    else:
+        click.echo(told_texts(texts, found, columns()) if texts else told_unknown(found, columns()))
     return True
 
 
 def _text_of(source: str) -> str:
     """The text in a file; empty where it is none, or too long for one that a person pasted."""
+    from mailflow.sources.captures.recognise import HEAD, Form, recognise
+
     path = Path(source.strip()).expanduser()
     try:
         if not path.is_file() or path.stat().st_size > MOST_TEXT:
             return ""
-        text = decoded(path.read_bytes())
+        data = path.read_bytes()
+        if recognise(data[:HEAD])[0] in (Form.FOREIGN, Form.BINARY, Form.ZIP):
+            return ""
+        text = decoded(data)
     except OSError:
         return ""
     return "" if "\0" in text or text.count("\ufffd") * 50 > len(text) else text

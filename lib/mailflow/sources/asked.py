@@ -15,11 +15,13 @@ from itertools import pairwise
 SERVERS = "Get-ExchangeServer"
 CONNECTORS = "Get-ReceiveConnector"
 QUEUES = "Get-Queue"
+RIGHTS = "Get-ADPermission"
 
 _GETTERS = {
     "get-exchangeserver": SERVERS,
     "get-receiveconnector": CONNECTORS,
     "get-queue": QUEUES,
+    "get-adpermission": RIGHTS,
 }
 _LISTS_SERVERS = frozenset(
     {"get-exchangeserver", "get-transportservice", "get-transportserver", "get-mailboxserver"}
@@ -59,7 +61,7 @@ class Asked:
     """One call of a cmdlet in a command line.
 
     Attributes:
-        cmdlet: Get-ExchangeServer, Get-ReceiveConnector or Get-Queue.
+        cmdlet: Get-ExchangeServer, Get-ReceiveConnector, Get-Queue or Get-ADPermission.
         typed: the command line, shortened for messages.
         place: file and line.
         servers: names it was asked about; empty: about all.
@@ -69,6 +71,8 @@ class Asked:
         only_waiting: only queues that hold messages were printed, which hides nothing that waits.
         unlimited: -ResultSize Unlimited was given (S8.52).
         local: it covers the server that hosts the session alone (S8.50).
+        identity: of Get-ADPermission, the connector it was asked about by name; empty: none.
+        user: of Get-ADPermission, whose entries alone it shows, by name; empty: everybody's.
     """
 
     cmdlet: str
@@ -80,6 +84,13 @@ class Asked:
     only_waiting: bool = False
     unlimited: bool = False
     local: bool = False
+    identity: str = ""
+    user: str = ""
+
+    @property
+    def is_of_user(self) -> bool:
+        """Whether it shows all entries of one user, and no others."""
+        return bool(self.user) and self.lacks == "-user"
 
     @property
     def is_of_all(self) -> bool:
@@ -159,7 +170,7 @@ def _asked(call: _Call, earlier: Sequence[_Call], typed: str, place: str) -> Ask
         named, is_all = _source(call)
         servers += named
         each = not named and not is_all
-    elif call.identity:
+    elif call.identity and cmdlet != RIGHTS:
         limits.append(f"one object, {call.identity}")
     return Asked(
         cmdlet,
@@ -171,10 +182,19 @@ def _asked(call: _Call, earlier: Sequence[_Call], typed: str, place: str) -> Ask
         only_waiting,
         size.casefold() == "unlimited",
         local=cmdlet == QUEUES and not (is_fed or "-server" in given),
+        identity=_literal(call.identity) if cmdlet == RIGHTS and not is_fed else "",
+        user=_literal(given.get("-user", "")) if cmdlet == RIGHTS else "",
     )
 
 
-_LIMITING = frozenset({"-include", "-exclude", "-bookmarkindex", "-bookmarkobject", "-sortorder"})
+_LIMITING = frozenset(
+    {"-include", "-exclude", "-bookmarkindex", "-bookmarkobject", "-sortorder", "-owner", "-user"}
+)
+
+
+def _literal(text: str) -> str:
+    r"""A name as typed, `SERVER\connector`; empty where it is a variable, a pattern or none."""
+    return text if "\\" in text and not re.search(r"[$()*?]", text) else ""
 
 
 def _source(call: _Call) -> tuple[list[str], bool]:
@@ -239,7 +259,10 @@ def _arguments(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name, ""
 
 
-_PARAMETERS = ("-identity", "-server", "-filter", "-resultsize", "-include", "-exclude")
+_PARAMETERS = (
+    *("-identity", "-server", "-filter", "-resultsize", "-include", "-exclude"),
+    *("-user", "-owner"),
+)
 
 
 def _full(name: str) -> str:

@@ -18,7 +18,8 @@ from mailflow.exchange.queues import OUTSIDE, Queue
 from mailflow.exchange.servers import Generation, Server
 from mailflow.phrases import joined
 from mailflow.snapshot import Unread
-from mailflow.sources.asked import CONNECTORS, QUEUES, SERVERS, Asked, asked
+from mailflow.sources.asked import CONNECTORS, QUEUES, RIGHTS, SERVERS, Asked, asked
+from mailflow.sources.names import connector_name
 from mailflow.sources.row import Reading
 
 RESULT_SIZE = 1000
@@ -55,6 +56,7 @@ def gaps(reading: Reading, seen: Seen, told: Iterable[Unread]) -> Iterator[Unrea
         *found.of_servers(),
         *found.of_connectors(),
         *found.of_queues(),
+        *found.of_rights(),
     ):
         # What was not exported at all needs no second reason.
         if (row.server.casefold(), row.what) not in known and ("", row.what) not in known:
@@ -224,6 +226,28 @@ class _Found:
         if any(number == RESULT_SIZE for number in counts.values()):
             why = f"exactly {RESULT_SIZE:,} queues: without -ResultSize the rest is left out"
             yield Unread("", QUEUES, why)
+
+    # -- Rights ----------------------------------------------------------------------------------
+
+    def of_rights(self) -> Iterator[Unread]:
+        """Servers of a connector of which a part of the access list alone was printed.
+
+        Where one user's entries were asked for, all of that user are there: then the others are
+        missing, and `User` says so.
+        """
+        limits: dict[tuple[str, str], list[Asked | None]] = {}
+        for row in self.reading.of(RIGHTS):
+            found = connector_name(row)
+            if found:
+                calls = (call for call in asked(row.command, row.place) if call.cmdlet == RIGHTS)
+                limit = next((call for call in calls if call.lacks), None)
+                limits.setdefault((found[0].partition(".")[0], found[1]), []).append(limit)
+        for (server, _name), each in limits.items():
+            some = [call for call in each if call]
+            if len(some) == len(each):
+                of_users = all(call.is_of_user for call in some)
+                what = f"{RIGHTS} User" if of_users else RIGHTS
+                yield Unread(server, what, _limited(some[0], "entries"))
 
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")

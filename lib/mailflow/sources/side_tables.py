@@ -78,6 +78,9 @@ def _rights(row: Row, names: Names) -> Iterator[Right]:
     found = connector_name(row)
     if found is None:
         raise UnreadableError("the capture does not say of which connector this right is")
+    for name in ("ExtendedRights", "Deny", "User"):
+        if name not in row.values:
+            raise UnreadableError(f"the export does not contain {name}")
     listed = row.values.get("ExtendedRights")
     if listed is None:
         return  # an entry about ordinary rights, to read or to change the connector itself

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from mailflow.analysis.missing import CONNECTORS, SERVERS, Missing
 from mailflow.exchange.causes import UNRECOGNISED
-from mailflow.exchange.pasted import Kind
+from mailflow.exchange.pasted import Kind, is_export
 from mailflow.exchange.texts import texts_of
 from mailflow.steps.explanation import Explained, explained, next_checks, told
 from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep
@@ -28,6 +29,63 @@ def explained_texts(document: str) -> tuple[Explained, ...]:
     known = [one for one in texts if one.pasted.kind not in _PLAIN or _points(one)]
     telling = [one for one in known if _points(one)]
     return tuple(telling or known)
+
+
+def is_unknown(document: str) -> bool:
+    """Whether a document is a text in which nothing is recognized: words of a person, say."""
+    return any(map(str.isalpha, document)) and not is_export(document)
+
+
+READS = (
+    (
+        "mailflow diagnose reads exports of Get-Queue, Get-ReceiveConnector, Get-ExchangeServer, "
+        "Get-TransportService, Get-NetworkConnectionInfo, Get-ServerComponentState and "
+        "Get-ADPermission: Export-Clixml, Format-List or Format-Table output, JSON or CSV, as a "
+        "file, a folder or a zip; also a saved snapshot."
+    ),
+    (
+        "mailflow explain reads an error text: LastError of a queue, an SMTP reply, a delivery "
+        "report, an event, a row of a protocol log, an EHLO reply."
+    ),
+)
+"""What mailflow reads, in sentences."""
+
+
+def diagnosis_of_unknown(origin: str) -> Diagnosis:
+    """The document of findings for a text of no known kind: nothing is found, all is unknown."""
+    return Diagnosis(
+        verdict="unknown",
+        headline="This is a text of no known kind, not an export",
+        summary=" ".join(READS),
+        findings=(),
+        origin=origin,
+        next_steps=(
+            *_export(),
+            NextStep("Or explain the error text alone:", 'mailflow explain "<error text>"'),
+        ),
+    )
+
+
+def told_unknown(diagnosis: Diagnosis, width: int) -> str:
+    """The same for a person."""
+    lines = [diagnosis.headline + ".", *READS]
+    return "\n".join(
+        [
+            "INCONCLUSIVE",
+            *(indented for line in lines for indented in _wrapped(line, width)),
+            *_steps(diagnosis),
+        ]
+    )
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return wrap(line, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _steps(diagnosis: Diagnosis) -> list[str]:
+    """What to do next, a line each; commands stand alone."""
+    parts = (part for each in diagnosis.next_steps for part in (each.text, each.command))
+    return [f"  {part}" for part in parts if part]
 
 
 def _points(one: Explained) -> bool:
@@ -58,13 +116,12 @@ def told_texts(texts: Sequence[Explained], diagnosis: Diagnosis, width: int) -> 
     parts = [told(one, width) for one in texts[:MOST]]
     if len(texts) > MOST:
         parts.append(f"{len(texts) - MOST} more texts are not shown.")
-    steps = [f"  {part}" for each in diagnosis.next_steps for part in (each.text, each.command)]
     parts.append(
         "\n".join(
             [
                 "INCONCLUSIVE",
                 "  This is a text, not an export of the organization.",
-                *filter(str.strip, steps),
+                *_steps(diagnosis),
             ]
         )
     )

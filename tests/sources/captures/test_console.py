@@ -18,10 +18,10 @@ ROWS = {
     "connector-list-2016-default-frontend.txt": ("Get-ReceiveConnector", 1),
     "connector-list-joined-strings.txt": ("Get-ReceiveConnector", 2),
     "queue-list-2013-proxy.txt": ("Get-Queue", 1),
+    "queue-table-2007.txt": ("Get-Queue", 3),
 }
 TABLES = {
     "connector-table-2019-defaults.txt": "Get-ReceiveConnector",
-    "queue-table-2007.txt": "Get-Queue",
     "queue-table-2007-pipes.txt": "Get-Queue",
     "queue-lasterror-alone.txt": "Get-Queue",
 }
@@ -402,4 +402,7 @@ def test_table_right_below_a_long_command() -> None:
 
     reading = read_console(f"{typed}\n{head}", "x")
 
-    assert [one.what for one in reading.unread] == ["Get-Queue"]
+    [row] = reading.rows
+    assert row.values["DeliveryType"] == Enumeration("DnsConnector", None)
+    assert reading.commands == [(typed.partition("> ")[2], "x, line 1")]
+    assert not reading.unread

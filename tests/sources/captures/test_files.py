@@ -242,9 +242,13 @@ def test_other_code_page(tmp_path: Path) -> None:
 
 
 def test_table(tmp_path: Path) -> None:
-    """Format-Table is recognised and asks for Format-List (2)."""
+    """A table is recognised and read; one whose blanks are gone asks for Format-List (2)."""
     captured = read_source(put(tmp_path, q__txt=TABLE))
+    [row] = captured.reading.rows
 
+    assert row.values["MessageCount"] == 3
+    assert not why(captured)
+    captured = read_source(put(tmp_path, q__txt=" ".join(TABLE.split(" ")).replace("    ", " ")))
     assert "Format-List" in why(captured)[0]
 
 

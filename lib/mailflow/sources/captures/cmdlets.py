@@ -261,6 +261,20 @@ def cmdlet_of(type_names: Sequence[str], properties: Collection[str]) -> str | N
     return found[0] if len(found) == 1 else None
 
 
+def whole(cmdlet: str) -> str:
+    """The command whose output holds all that mailflow reads of a cmdlet, with whose it is."""
+    source = _SOURCES.get(cmdlet, cmdlet)
+    return f"{source} | Format-List"
+
+
+_SOURCES = {
+    "Get-NetworkConnectionInfo": "Get-NetworkConnectionInfo <server>",
+    "Get-ServerComponentState": "Get-ServerComponentState <server>",
+    "Get-ADPermission": "Get-ReceiveConnector | Get-ADPermission",
+}
+"""Cmdlets that print nothing of all servers by themselves."""
+
+
 def describe(type_names: Sequence[str], properties: Collection[str]) -> str:
     """What an object of another cmdlet is, in a few words, for the list of the ignored."""
     kind = _kind(type_names)

@@ -1,8 +1,8 @@
-"""Format-List text as people pass it on: pasted, redirected, or out of a transcript.
+"""Console text as people pass it on: pasted, redirected, or out of a transcript.
 
-Reading goes in three steps: lines to blocks (one block is one printed object), pieces of a value to
-its text (section 17.3 of the laboratory's notes is the whole knowledge about how PowerShell cuts),
-text to values. What can't be told is unread, never a guess.
+Reading goes in three steps: lines to blocks (one block is one printed object) and tables, pieces of
+a value to its text (section 17.3 of the laboratory's notes is the whole knowledge about how
+PowerShell cuts), text to values. What can't be told is unread, never a guess.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, cmdlet_of, describe
+from mailflow.sources.captures.above import BY_NAME, GET, cmdlet_in, last_get, row_below
+from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe, whole
+from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
-from mailflow.sources.captures.pieces import Evidence, join
-from mailflow.sources.captures.printed import kinds_of, printed_value
+from mailflow.sources.captures.pieces import Evidence
+from mailflow.sources.captures.printed import kinds_of, value_of_pieces
+from mailflow.sources.captures.tabled import MOST_HEADS, Table, read_table
 from mailflow.sources.row import Lost, Reading, Row, Value
 
 _CONTROL = re.compile(
@@ -37,16 +40,12 @@ _COMMAND = re.compile(
     r"\(*\s*(?:Get|Set|Test|Import|Export|Select|ForEach|Where)-[A-Za-z]+\b", re.IGNORECASE
 )
 _ERROR = re.compile(r"\s*([A-Za-z]{2,20}-[A-Za-z]{2,60})\s?: (.*)", re.DOTALL)
-_GET = re.compile(r"\bGet-[A-Za-z]{2,60}", re.IGNORECASE)
 _PRINTED = re.compile(r"[ \t]*[^\W\d][\w.#-]{0,120} *:(?: |$)")
-_RULE = re.compile(r"\s*-+(?:\s+-+)*\s*")
+# The line that -GroupBy prints above a table.
+_GROUP = re.compile(r" {2,4}([^\W\d]\w{0,80}): (\S.*)")
 _WARNING = re.compile(r"\s*(?:WARNING|WARNUNG|AVERTISSEMENT|ADVERTENCIA|AVVISO): ?(.*)", re.DOTALL)
 _NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
-_OLD_NAMES = {"get-transportserver": "Get-TransportService"}
-_BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
 _LAST = "objectstate"  # of Exchange's objects, if all properties are printed
-_PASS_ON = {"get-content", "get-variable", "get-unique", "get-item", "get-childitem"}
-"""What prints objects of other cmdlets."""
 _LONGEST_NAME = 250
 _LONGEST_COMMAND = 2000  # characters of a command line that are kept
 _NARROWEST = 79  # characters of a line that a console may have cut
@@ -107,16 +106,19 @@ def read_console(text: str, place: str) -> Reading:
         place: the file, for messages.
 
     Returns:
-        Rows of the cmdlets mailflow reads; tables, errors and warnings of these as *unread*; lists
-        of others, and text that is no capture, as *ignored*.
+        Rows of the cmdlets mailflow reads; tables that cannot be read, errors and warnings of these
+        as *unread*; what others printed, and text that is no capture, as *ignored*.
     """
     reading = Reading()
     walker = _Walker(reading, place)
     lines = _lines(text)
     for number, line in enumerate(lines, 1):
-        walker.take(number, line)
+        below = (one for one in lines[number : number + 2] if one.strip())
+        walker.take(number, line, next(below, ""))
     ends_in = walker.block if not (walker.stray or walker.gap) else None
     torn_line = not text.endswith("\n") and walker.is_within_object(lines[-1])
+    if walker.table and lines[-1].strip():
+        walker.table.ends = True
     walker.finish()
     reading.commands = [
         (command, f"{place}, line {line}") for line, command in walker.commands.items()
@@ -171,12 +173,15 @@ class _Walker:
         self.gap = 0  # empty lines above this one
         self.headers: list[str] = []  # lines that may be the head of a table
         self.wrapped: list[str] = []  # a line taken for more of a command may be one as well
-        self.in_table = False
+        self.group = (0, "", "")  # the line of -GroupBy: its number, a name, a value
+        self.table: Table | None = None
+        self.in_table = False  # no empty line since the table began
+        self.is_ours = False  # the table is of a cmdlet of ours
         self.stray: list[str] = []  # lines without indent below a property
         self.stray_gap = 0
 
-    def take(self, number: int, line: str) -> None:
-        """One line, numbered from 1."""
+    def take(self, number: int, line: str, following: str) -> None:
+        """One line, numbered from 1, and the next one that is not empty."""
         if self._goes_on(line):
             return
         self.typing = 0
@@ -191,12 +196,13 @@ class _Walker:
                 self.headers.clear()
             return
         if not self._continues(line):
-            self._sort(number, line)
+            self._sort(number, line, following)
         self.gap = 0
 
     def finish(self) -> None:
         """After the last line."""
         self._close()
+        self._end_table()
         self._unanswered()
 
     def is_within_object(self, last: str) -> bool:
@@ -221,25 +227,29 @@ class _Walker:
         block.properties[-1].pieces.append(line[indent:])
         return True
 
-    def _sort(self, number: int, line: str) -> None:
+    def _sort(self, number: int, line: str, following: str) -> None:
         prompt = _PROMPT.fullmatch(line)
         if prompt or (_COMMAND.match(line) and not _ERROR.match(line)):
             typed = next((part for part in prompt.groups() if part), "") if prompt else line
             self._begin_command(number, typed.strip(), len(line))
-        elif self.in_table:
-            return
-        elif _RULE.fullmatch(line) and (self.headers or self.wrapped):
-            self._table(number, line, (self.headers or self.wrapped)[-2:])
+        elif RULE.fullmatch(line) and (self.headers or self.wrapped) and not self.in_table:
+            self._begin_table(number, line)
+        elif self.in_table and self.table:
+            # A line of dashes stands below the title of a list as well.
+            is_list = not self.is_ours and self._property(number, line)
+            if not is_list and not self._complaint(number, line):
+                self.table.lines.append((number, line))
         elif self._property(number, line) or self._complaint(number, line):
             self.headers.clear()
-        elif _bare_header(line):
-            self._table(number, "", [line])
+        elif not RULE.fullmatch(following) and _bare_header(line):
+            self._end_table()
+            self._take_table(Table(number, self.command, [line], ""))
         else:
-            self._stray(line)
+            self._stray(number, line)
 
     def _begin_command(self, number: int, typed: str, width: int) -> None:
         self._close()
-        self.in_table = False
+        self._end_table()
         if typed:
             self._unanswered()
             self.command_line, self.answered, self.typing = number, False, width
@@ -266,16 +276,16 @@ class _Walker:
 
     def _know_command(self, typed: str) -> None:
         self.command = typed[:_LONGEST_COMMAND]
-        if any(_BY_NAME.get(one.casefold()) for one in _GET.findall(self.command)):
+        if any(BY_NAME.get(one.casefold()) for one in GET.findall(self.command)):
             self.commands[self.command_line] = self.command
 
     def _unanswered(self) -> None:
         """Say so where a cmdlet of ours printed something that is neither list nor table."""
-        cmdlet = _last_get(self.command)
+        cmdlet = last_get(self.command)
         if not self.answered and self.headers and cmdlet in PROPERTIES:
             why = (
                 f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
-                f"properties; run `{cmdlet} | Format-List`"
+                f"properties; run `{whole(cmdlet)}`"
             )
             self.reading.unread.append(Unread("", cmdlet, why))
         self.headers.clear()
@@ -294,6 +304,7 @@ class _Walker:
             return False
         if block is None or self._is_next(name, margin, column):
             self._close()
+            self._end_table()
             self.block = block = _Block(number, margin, column, self.command)
         else:
             self._settle_stray(last=False)
@@ -327,9 +338,9 @@ class _Walker:
     def _complaint(self, number: int, line: str) -> bool:
         """Take errors and warnings of our cmdlets: the answer may hold less than there is."""
         error, warning = _ERROR.match(line), _WARNING.match(line)
-        cmdlet = _BY_NAME.get(error[1].casefold()) if error else None
+        cmdlet = BY_NAME.get(error[1].casefold()) if error else None
         if warning:
-            cmdlet = _last_get(self.command)
+            cmdlet = last_get(self.command)
         if cmdlet in PROPERTIES and cmdlet:
             said = (error[2] if error else warning[1] if warning else "").strip()[:_SHOWN]
             why = f"{self.place}, line {number}: {'a warning' if warning else 'an error'}: {said}"
@@ -337,29 +348,45 @@ class _Walker:
             self.answered = True
         if error or warning:
             self._close()
+            self._end_table()
         return bool(error or warning)
 
-    def _table(self, number: int, rule: str, heads: list[str]) -> None:
-        """Name a table: unread if it is of a cmdlet of ours, else ignored."""
-        self._close()
-        columns = _columns(heads, rule)
-        cmdlet = cmdlet_of([], columns) or _by_command(self.command, columns)
-        if cmdlet is None and not rule:
-            return
-        self.answered = self.in_table = True
-        self.headers.clear()
-        if cmdlet is None:
-            self.reading.ignored.append((describe([], columns), self.place))
-            return
-        why = (
-            f"{self.place}, line {number}: a table (Format-Table) cuts its values; "
-            f"run `{cmdlet} | Format-List`"
-        )
-        self.reading.unread.append(Unread("", cmdlet, why))
+    def _begin_table(self, number: int, rule: str) -> None:
+        """A line of dashes below one that may be the heading of a table."""
+        heads = self.headers
+        if not heads:  # the console's width made it more of the command line
+            heads, self.command = self.wrapped, self.command.removesuffix(self.wrapped[0])
+            self._know_command(self.command)
+        if self.table:
+            self.table.take_back(len(heads))
+        self._end_table()
+        at, *named = self.group
+        group = (named[0], named[1]) if at == number - len(heads) - 2 else None
+        self._take_table(Table(number - 1, self.command, [*heads], rule, group))
 
-    def _stray(self, line: str) -> None:
+    def _take_table(self, table: Table) -> None:
+        """Begin a table; one without dashes holds nothing but the names of its columns."""
+        self._close()
+        self.headers.clear()
+        self.is_ours = table.cmdlet is not None
+        if table.rule or self.is_ours:
+            self.table, self.in_table, self.answered = table, True, True
+
+    def _end_table(self) -> None:
+        """Read the table above, once all of it is there."""
+        if self.table:
+            self.reading.add(read_table(self.table, self.place))
+        self.table, self.in_table = None, False
+
+    def _stray(self, number: int, line: str) -> None:
+        grouped = _GROUP.fullmatch(line)
+        self.group = (number, grouped[1], grouped[2]) if grouped else self.group
+        if self.gap:
+            self.headers.clear()
         self.headers.append(line)
-        del self.headers[:-2]
+        del self.headers[:-MOST_HEADS]
+        if self.table:
+            self.table.add_below(number, line, is_apart=self.gap > 0)
         if self.block is not None:
             if not self.stray:
                 self.stray_gap = self.gap
@@ -394,7 +421,7 @@ class _Walker:
 
 def _is_output(line: str) -> bool:
     """Whether a line begins something that a command printed, or another command."""
-    return bool(_PROMPT.fullmatch(line) or _RULE.fullmatch(line) or _PRINTED.match(line))
+    return bool(_PROMPT.fullmatch(line) or RULE.fullmatch(line) or _PRINTED.match(line))
 
 
 def _touches(name: str, margin: int, column: int) -> bool:
@@ -417,9 +444,9 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     """Take no value that may be cut, and say that the end is missing: objects may stand there."""
     broken, names = blocks[-1], [one.name for one in blocks[-2].properties]
     lost = broken.properties.pop()
-    cmdlet = _cmdlet_in(broken.command, names)
+    cmdlet = cmdlet_in(broken.command, names)
     left = names[: len(broken.properties)]
-    if not _cmdlet_in(broken.command, left):
+    if not cmdlet_in(broken.command, left):
         blocks.pop()  # too little to tell what it is, and no capture of something else
     if cmdlet is not None:
         why = (
@@ -504,15 +531,7 @@ def _runs_in(block: _Block, other: _Block) -> bool:
 
 
 def _cmdlet(block: _Block) -> str | None:
-    return _cmdlet_in(block.command, [one.name for one in block.properties])
-
-
-def _cmdlet_in(command: str, names: list[str]) -> str | None:
-    """The cmdlet that printed these properties; the command line above may name a foreign one."""
-    getter = _last_get(command)
-    if getter and getter not in PROPERTIES and getter.casefold() not in _PASS_ON:
-        return None
-    return cmdlet_of([], names) or _by_command(command, names)
+    return cmdlet_in(block.command, [one.name for one in block.properties])
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
@@ -530,7 +549,7 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
 def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
     """Put the objects of one command where they belong; all have the same properties."""
     names = [one.name for one in group[0].properties]
-    cmdlet = _cmdlet_in(group[0].command, names)
+    cmdlet = cmdlet_in(group[0].command, names)
     if cmdlet is None:
         reading.ignored.append((describe([], names), place))
         return
@@ -552,8 +571,7 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
         if folded in known:
             name, kind = known[folded]
             values[name] = _value(one, kind, evidence)
-    named = _named_server(block.command) if cmdlet == "Get-NetworkConnectionInfo" else ""
-    return Row(cmdlet, values, f"{place}, line {block.line}", computer, named, block.command)
+    return row_below(block.command, cmdlet, values, f"{place}, line {block.line}", computer)
 
 
 def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence]) -> Value:
@@ -564,16 +582,7 @@ def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence])
         return Lost("the text ends without a line break: the value may be cut", together)
     if one.torn and not whole:
         return Lost("its lines lost their indent: where it ends can't be told", together)
-    # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
-    told_by_commas = kind is ValueKind.LIST and (braced or "," in together)
-    if told_by_commas or kind not in (ValueKind.LIST, ValueKind.TEXT, ValueKind.TIME):
-        return printed_value(kind, together)
-    text = join(one.pieces, evidence[0])
-    if text is None:
-        text = join(one.pieces, evidence[1])
-    if text is None:
-        return Lost("cut by the console, and how it joins can't be told", one.pieces[0].strip())
-    return printed_value(kind, text)
+    return value_of_pieces(kind, one.pieces, evidence)
 
 
 def _bare_header(line: str) -> bool:
@@ -583,70 +592,3 @@ def _bare_header(line: str) -> bool:
         return False
     folded = {word.casefold() for word in words}
     return any(folded <= {name.casefold() for name in known} for known in PROPERTIES.values())
-
-
-def _columns(heads: list[str], rule: str) -> list[str]:
-    """The names in a table's head; a name cut over two lines is joined by the rule's columns."""
-    if not rule:
-        return heads[-1].replace("|", " ").split()
-    spans = [found.span() for found in re.finditer(r"-+", rule)]
-    if len(heads[-1].split()) == len(spans):
-        return heads[-1].split()
-    starts = [start for start, _end in spans]
-    ends = [*starts[1:], 10_000]
-    return [
-        "".join(head[start:end].strip() for head in heads)
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def _last_get(command: str) -> str:
-    """The last cmdlet of a command line that gets something, by the name it has with us."""
-    found: list[str] = _GET.findall(command)
-    return _BY_NAME.get(found[-1].casefold(), found[-1]) if found else ""
-
-
-def _by_command(command: str, names: list[str]) -> str | None:
-    """The cmdlet in the command line above, where the properties fit it but decide nothing."""
-    cmdlet = _last_get(command)
-    known = kinds_of(cmdlet) if cmdlet in PROPERTIES else {}
-    return cmdlet if known and all(name.casefold() in known for name in names) else None
-
-
-def _named_server(command: str) -> str:
-    """The server that a command line asks for its adapters; "" where it names none, or several."""
-    quotes = "\"'\u2018\u2019\u201c\u201d"
-    names = set()
-    for statement in re.split(r"[;\n]", command[:2000]):
-        before, asked, after = _split_at(statement, "Get-NetworkConnectionInfo")
-        if not asked:
-            continue
-        name = _argument(after.partition("|")[0])
-        if not name and before.rstrip().endswith("|"):
-            source = before.rstrip().rstrip("|").strip()
-            getter = _GET.match(source)
-            name = _argument(source[getter.end() :]) if getter else source
-            if not getter and not (source[:1] in quotes and source[-1:] in quotes):
-                name = ""
-        names.add(name.strip(quotes + " "))
-    found = names.pop() if len(names) == 1 else ""
-    return found if re.fullmatch(r"[\w.-]{1,255}", found) else ""
-
-
-def _split_at(text: str, word: str) -> tuple[str, bool, str]:
-    at = text.casefold().rfind(word.casefold())
-    return (text[:at], True, text[at + len(word) :]) if at >= 0 else (text, False, "")
-
-
-def _argument(arguments: str) -> str:
-    """The identity among a command's arguments: by name, or the first without one."""
-    words = re.findall(r"\"[^\"]*\"|'[^']*'|\u201c[^\u201d]*\u201d|[^\s:]+", arguments)
-    expects = ""
-    for word in words:
-        if word.startswith("-"):
-            expects = word.casefold()
-        elif not expects or "-identity".startswith(expects):
-            return str(word).rstrip(")")
-        else:
-            expects = ""
-    return ""

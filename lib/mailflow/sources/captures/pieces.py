@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _WORD = re.compile(r"[^ \t]*[ \t]?")
+# A reply's code, cut in two: no text of Exchange holds a part of one (`"45` and `1 5.7.3`).
+_CODE = re.compile(r"""(?:^|[\s"'=])[245](?:\0\d\d|\d\0\d)[ -][245]\.\d""")
 _EDGES = "\"'.,;:()[]{}"
 # Words that Exchange itself writes into LastError: they tell a cut word from two words.
 _COMMON = frozenset(
@@ -148,7 +150,7 @@ def _glue_kept(left: str, right: str, widest: int) -> str:
 
 
 def _glue_lost(left: str, right: str, evidence: Evidence) -> str | None:
-    if right.startswith(" "):
+    if right.startswith(" ") or _CODE.search(f"{left[-3:]}\0{right[:8]}"):
         return ""
     width, widest, word = cells(left), evidence.widest, _first_word(right)
     full = width + cells(right[:1] or " ") > widest

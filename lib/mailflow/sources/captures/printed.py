@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
+from mailflow.sources.captures.pieces import Evidence, join
 from mailflow.sources.row import Enumeration, Items, Lost, Value
 
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -48,6 +50,20 @@ def printed_value(kind: ValueKind, text: str) -> Value:
         # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (17.3).
         return bare.replace("\u202f", " ")
     return bare
+
+
+def value_of_pieces(kind: ValueKind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
+    """The value that a console cut into pieces; Lost where no evidence tells how they join."""
+    together = "".join(piece.strip() for piece in pieces)
+    # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
+    told_by_commas = kind is ValueKind.LIST and (together.startswith("{") or "," in together)
+    if told_by_commas or kind not in (ValueKind.LIST, ValueKind.TEXT, ValueKind.TIME):
+        return printed_value(kind, together)
+    for known in evidence:
+        text = join(pieces, known)
+        if text is not None:
+            return printed_value(kind, text)
+    return Lost("cut by the console, and how it joins can't be told", pieces[0].strip())
 
 
 def printed_list(text: str) -> Value:
