@@ -13,7 +13,6 @@ from mailflow.exchange.connectors import Binding, ReceiveConnector, TransportRol
 from mailflow.exchange.ranges import EVERYTHING, WIDTH, AddressRange
 from mailflow.exchange.selection import select
 from mailflow.repair.contrasts import (
-    Block,
     Contrasted,
     lists_compared,
     matched,
@@ -26,6 +25,8 @@ from strategies import BASE, CROWD, servers, to_address
 PLACE = Place(4, 25)
 BINDINGS = [(parse_binding("0.0.0.0:25"),), (parse_binding("0.0.0.0:26"),)]
 Ranges = tuple[AddressRange, ...]
+Names = frozenset[str | None]
+CROWDED = range(BASE[4] - 1, BASE[4] + CROWD + 1)
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport
 
 
@@ -52,15 +53,6 @@ def blocks(found: Contrasted) -> list[tuple[str, list[str | None], list[str | No
 def names(accepting: Sequence[ReceiveConnector | None]) -> list[str | None]:
     """Their names; None: nobody."""
     return [one.name if one else None for one in accepting]
-
-
-def winner(
-    connectors: Sequence[ReceiveConnector], process: TransportRole, number: int
-) -> ReceiveConnector | None:
-    """Who accepts an address by number at the place."""
-    return select(
-        connectors, process=process, local=None, port=25, remote=to_address(4, number)
-    ).connector
 
 
 def test_lists_alone() -> None:
@@ -121,14 +113,32 @@ def test_nobody_else_is_treated_differently(
         return
     found = settings_compared(before, after, PLACE, never)
     (process,) = found.processes
-    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
-        old, new = winner(before, process, number), winner(after, process, number)
-        mine: list[Block] = [
-            one for one in found.changed if one.block.first <= number <= one.block.last
-        ]
-        pair = old.identity if old else None, new.identity if new else None
-        claimed = [tuple(each and each.identity for each in (*one.was, *one.will)) for one in mine]
-        assert claimed == ([pair] if pair[0] != pair[1] else [])
+    assert claimed(found) == expected(before, after, process)
+
+
+def claimed(found: Contrasted) -> dict[int, tuple[Names, Names]]:
+    """Each address of the crowd that is treated differently, with all that may accept it."""
+    return {
+        number: (frozenset(_identities(one.was)), frozenset(_identities(one.will)))
+        for number in CROWDED
+        for one in found.changed
+        if one.block.first <= number <= one.block.last
+    }
+
+
+def expected(
+    before: Sequence[ReceiveConnector], after: Sequence[ReceiveConnector], process: TransportRole
+) -> dict[int, tuple[Names, Names]]:
+    """The same, asked one by one."""
+    pairs = {
+        number: (possible(before, process, number), possible(after, process, number))
+        for number in CROWDED
+    }
+    return {number: pair for number, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _identities(accepting: Sequence[ReceiveConnector | None]) -> list[str | None]:
+    return [each and each.identity for each in accepting]
 
 
 def possible(
@@ -155,16 +165,7 @@ def test_each_connector_of_a_tie_may_be_left_or_come_to(
         return
     found = ties_compared(before, after, PLACE, process, never)
     assert found.is_tied
-    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
-        old, new = possible(before, process, number), possible(after, process, number)
-        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
-        claimed = [
-            tuple(
-                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
-            )
-            for one in mine
-        ]
-        assert claimed == ([(old, new)] if old != new else [])
+    assert claimed(found) == expected(before, after, process)
 
 
 SAME_SIZE = st.integers(0, 4).map(
@@ -188,16 +189,7 @@ def test_lists_that_tie_are_compared_by_all_that_may_accept(
         for one, (_, new, _) in zip(before, lists, strict=True)
     ]
     found = lists_compared(before, after, PLACE, FRONT)
-    for number in range(BASE[4] - 1, BASE[4] + CROWD + 1):
-        old, new = possible(before, FRONT, number), possible(after, FRONT, number)
-        mine = [one for one in found.changed if one.block.first <= number <= one.block.last]
-        claimed = [
-            tuple(
-                frozenset(each and each.identity for each in some) for some in (one.was, one.will)
-            )
-            for one in mine
-        ]
-        assert claimed == ([(old, new)] if old != new else [])
+    assert claimed(found) == expected(before, after, FRONT)
 
 
 def test_the_order_of_loading_stays() -> None:
