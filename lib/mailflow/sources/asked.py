@@ -322,61 +322,40 @@ def _inside(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _matching(text: str) -> int:
-    depth = 0
-    for place, sign, inside in _scan(text):
-        if inside:
+    closed = (place for place, sign, depth in _scan(text) if depth == 0 and sign in _CLOSES)
+    return next(closed, len(text))
+
+
+def _scan(text: str) -> Iterator[tuple[int, str, int | None]]:
+    """Each character with the brackets that are open behind it; None: it stands between quotes."""
+    closing, depth = "", 0
+    for place, sign in enumerate(text):
+        if closing:
+            closing = "" if sign in closing else closing
+            yield place, sign, None
             continue
+        closing = next((signs for signs in _QUOTES if sign in signs), "")
         if sign in _OPENS:
             depth += 1
         elif sign in _CLOSES:
-            depth -= 1
-            if depth == 0:
-                return place
-    return len(text)
-
-
-def _scan(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Each character, and whether it stands between quotes."""
-    closing = ""
-    for place, sign in enumerate(text):
-        if closing:
-            yield place, sign, True
-            if sign in closing:
-                closing = ""
-            continue
-        opened = next((signs for signs in _QUOTES if sign in signs), "")
-        closing = opened
-        yield place, sign, bool(opened)
+            depth = max(0, depth - 1)
+        yield place, sign, None if closing else depth
 
 
 def _split(text: str, separators: str) -> list[str]:
     """The parts of a text between separators that stand outside quotes and brackets."""
-    cuts, depth = [-1], 0
-    for place, sign, inside in _scan(text):
-        if inside:
-            continue
-        if sign in _OPENS:
-            depth += 1
-        elif sign in _CLOSES:
-            depth = max(0, depth - 1)
-        elif sign in separators and depth == 0:
-            cuts.append(place)
-    cuts.append(len(text))
-    return [text[one + 1 : other] for one, other in pairwise(cuts)]
+    found = (place for place, sign, depth in _scan(text) if depth == 0 and sign in separators)
+    return [text[one + 1 : other] for one, other in pairwise([-1, *found, len(text)])]
 
 
 def _words(text: str) -> list[str]:
     """Words at blanks outside quotes and brackets; quotes around a word are taken off."""
-    words, word, depth = [], "", 0
-    for _, sign, inside in _scan(text):
-        if not inside and sign == "{" and depth == 0 and word[-1:] not in "$@:":
+    words, word = [], ""
+    for _, sign, depth in _scan(text):
+        if sign == "{" and depth == 1 and word[-1:] not in "$@:":
             words.append(word)  # where{...}, ?{...}
             word = ""
-        if not inside and sign in _OPENS:
-            depth += 1
-        elif not inside and sign in _CLOSES:
-            depth = max(0, depth - 1)
-        if sign.isspace() and not inside and depth == 0:
+        if sign.isspace() and depth == 0:
             words.append(word)
             word = ""
         else:
