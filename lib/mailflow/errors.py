@@ -3,7 +3,8 @@
     MailflowError                 something a user can act on; never a traceback
     ├── UsageError                the question itself is wrong: option, name, address      exit 3
     ├── InputError                a source cannot be read: names file and place            exit 3
-    └── RunError                  a headless run stopped before its end                    exit 2
+    ├── RunError                  a headless run stopped before its end                    exit 2
+    └── OutputError               an answer could not be written to standard output        exit 2
 
 A fault of a single capture or server among good ones is no error: it is a row of *unread* in the
 snapshot (contract of the project: a thing not read makes a verdict unknown, and is shown).
@@ -29,5 +30,11 @@ class InputError(MailflowError):
 
 class RunError(MailflowError):
     """A headless run stopped before its end; what it had done by then is kept in the run folder."""
+
+    exit_code = 2
+
+
+class OutputError(MailflowError):
+    """Standard output takes no more (a full disk): what was to be said is not all there."""
 
     exit_code = 2

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
 from mailflow.plain import visible
+from mailflow.runs.keeping import Keeper
 from mailflow.sources.credentials import PASSWORD_VARIABLE
 from mailflow.this_run import RUN_FOLDER, RUN_SOURCE
 
@@ -125,7 +126,7 @@ def _through_papermill(
     try:
         papermill.execute_notebook(
             str(notebook.resolve()),
-            str(output.resolve()),
+            Keeper(output.resolve()).registered(),
             parameters=dict(parameters),
             kernel_name="python3",
             progress_bar=False,
