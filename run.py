@@ -179,7 +179,7 @@ def install_with_uv() -> bool:
     It reads other settings than pip does: where a proxy or an own index is known to pip alone, uv
     fails and pip does not.
     """
-    uv = shutil.which("uv")
+    uv = on_path("uv")
     if uv is None:
         return False
     announce("some seconds")
@@ -189,6 +189,18 @@ def install_with_uv() -> bool:
         return True
     say("uv could not install it; trying pip.")
     return False
+
+
+def on_path(name: str) -> "str | None":
+    """A program in one of the folders that PATH names in full; None where there is none.
+
+    Never one of the current directory, a folder of strangers' files perhaps: Windows would look
+    there first, and any system where PATH has an empty or relative entry.
+    """
+    file = f"{name}.exe" if os.name == "nt" else name
+    folders = (Path(one.strip('"')) for one in os.environ.get("PATH", "").split(os.pathsep))
+    paths = (one / file for one in folders if one.is_absolute())
+    return next((str(one) for one in paths if one.is_file() and os.access(one, os.X_OK)), None)
 
 
 def install_with_pip() -> None:
@@ -220,7 +232,7 @@ def add(addition: str) -> None:
     building = f"Building what {what} needs, about a minute ..."
     say(building if of_kerberos else f"Adding about {count} packages for {what} ...")
     LOG.unlink(missing_ok=True)
-    uv = shutil.which("uv")
+    uv = on_path("uv")
     if uv and logged(uv, *UV_INSTALL, "--requirement", str(lock(addition))):
         return
     if not logged(*PIP_INSTALL, "--requirement", str(lock(addition))):

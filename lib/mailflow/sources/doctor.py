@@ -408,7 +408,7 @@ def read_greeting(head: bytes) -> Greeting:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
