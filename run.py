@@ -4,6 +4,7 @@
     python3 run.py test [ARG...]     style, types and tests; ARG goes to pytest: test -k ranges
     python3 run.py lab [RUNBOOK]     open JupyterLab at the runbook
     python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
+    python3 run.py sbom [--output FILE]   what the locks install, as CycloneDX; installs nothing
     python3 run.py setup             make the environment, run nothing
     python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
@@ -99,6 +100,8 @@ def main(arguments: list[str]) -> int:
     if job in {"-h", "--help", "help"}:
         print(__doc__.strip())
         return 0
+    if job == "sbom":
+        return sbom(rest)
     wanted = [one for one in ADDITIONS if job == "setup" and f"--{one}" in rest]
     if job not in NEEDS or (job == "setup" and len(wanted) < len(rest)):
         say(f"run.py does not know {' '.join(arguments)!r}; python3 run.py --help")
@@ -116,6 +119,12 @@ def main(arguments: list[str]) -> int:
     if job == "test":
         return check(rest)
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
+
+
+def sbom(arguments: list[str]) -> int:
+    """Run `.ci/sbom.py`, which needs nothing but Python; its exit code."""
+    file = ROOT / ".ci" / "sbom.py"
+    return subprocess.run([sys.executable, "-I", str(file), *arguments], check=False).returncode
 
 
 def set_up(*additions: str) -> None:

@@ -125,9 +125,7 @@ def test_no_program_of_the_current_directory_is_run(tmp_path: Path, way: str, jo
     arguments = ("setup", "--lab") if job == "add" else ("setup",)
     done = start(folder, *arguments, cwd=strangers, PATH=f"{way}{os.pathsep}{bare_path()}")
 
-    assert done.returncode == (0 if job == "setup" else 3), (
-        done.stderr
-    )  # there is no pip to add with
+    assert done.returncode == (0 if job == "setup" else 3), done.stderr
     assert not (folder / "hijacked").exists()
 
 

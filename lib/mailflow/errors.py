@@ -15,9 +15,15 @@ from __future__ import annotations
 
 
 class MailflowError(Exception):
-    """Base of all errors with a next action for the user; `str()` is one line that names it."""
+    """Base of all errors with a next action for the user; `str()` is one line that names it.
+
+    Attributes:
+        exit_code: by the contract, section 4.
+        further: what a person needs besides, a line each: commands that can be pasted.
+    """
 
     exit_code = 3
+    further: tuple[str, ...] = ()
 
 
 class UsageError(MailflowError):

@@ -18,7 +18,7 @@ from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
 from mailflow.cli.undoing import undo
 from mailflow.errors import MailflowError
-from mailflow.plain import visible
+from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
 COMMANDS = (
@@ -87,14 +87,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         hint = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         _fail(error.format_message() + (f"; see {hint} --help" if hint else ""), WRONG_USAGE)
     except MailflowError as error:
-        _fail(str(error), error.exit_code)
+        _fail(str(error), error.exit_code, error.further)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
         _internal(error)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def _fail(message: str, code: int, further: tuple[str, ...] = ()) -> NoReturn:
     click.echo(f"mailflow: {visible(' '.join(message.split()))}", err=True)
+    for line in further:
+        click.echo(one_line(line), err=True)
     raise SystemExit(code)
 
 
