@@ -100,7 +100,7 @@ def document(root: Path) -> dict[str, Any]:
         r'__version__ = "([^"]+)"', (root / "lib/mailflow/version.py").read_text(encoding="utf-8")
     )
     name = str(project["name"])
-    own = {
+    own: dict[str, Any] = {
         "type": "application",
         "bom-ref": name,
         "name": name,
@@ -142,11 +142,13 @@ def _dependencies(own: str, found: list[Package]) -> list[Mapping[str, Any]]:
     named: dict[str, list[str]] = {}
     for one in found:
         named.setdefault(one.name, []).append(one.ref)
-    needs: dict[str, set[str]] = {own: set()} | {one.ref: set() for one in found}
+    needs: dict[str, set[str]] = {own: set(), **{one.ref: set() for one in found}}
     for one in found:
         for who in one.needed_by:
             for ref in named.get(who, [own]):
                 needs[ref].add(one.ref)
+    # A lock that was compiled from a list alone does not say that the list is ours.
+    needs[own] |= {one.ref for one in found if not one.needed_by}
     return [{"ref": ref, "dependsOn": sorted(refs)} for ref, refs in needs.items()]
 
 

@@ -190,8 +190,8 @@ def _unkept(folder: Path, error: OSError, stop: Stop) -> RunError:
 
     reason = f" {stop.reason}." if stop else ""
     told = RunError(
-        f"{folder}: the files of this run cannot be written ({error.strerror or error}).{reason} Make room "
-        "there and run it again"
+        f"{folder}: the files of this run cannot be written ({error.strerror or error}).{reason} "
+        "Make room there and run it again"
     )
     if not (folder / FILE).exists():
         told.further = ("Nothing was changed on any server.",)
