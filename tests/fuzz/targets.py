@@ -151,7 +151,8 @@ _TEXTS = (
     ),
     (
         b"[{LED=441 4.4.1 Error encountered while communicating with primary target IP address: "
-        b"Failed to connect. Winsock error code: 10061};{MSG=};{FQDN=ex16a.contoso.com};{IP=10.0.0.21}]"
+        b"Failed to connect. Winsock error code: 10061};{MSG=};{FQDN=ex16a.contoso.com};"
+        b"{IP=10.0.0.21}]"
     ),
     b"250-ex16a.contoso.com Hello [10.0.0.11]\r\n250-SIZE\r\n250-X-ANONYMOUSTLS\r\n250 XRDST",
     b"2026-11-24T13:59:02.1Z,EX16A\\Relay,08DC,1,10.0.0.21:25,10.0.0.11:4711,>,220 ready,",

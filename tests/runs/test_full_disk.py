@@ -69,7 +69,7 @@ def test_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     (folder,) = (tmp_path / "ru ns").iterdir()
     assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
-    assert "findings.json cannot be written. Make room there" in str(caught.value)
+    assert "Findings.json cannot be written. Make room there" in str(caught.value)
     first, *lines = caught.value.further
     assert first == f"Journal of what was changed: {folder / 'apply.json'}"
     for name in RELAYS:
@@ -77,6 +77,28 @@ def test_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert any(line.startswith(f'Set-ReceiveConnector "{name}"') for line in lines)
     assert lines[-1] == f"mailflow undo '{folder}'"
     assert put_back(one.live, Journal.load(folder)) == ""
+    assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_before_the_first_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """A journal in which nothing is begun, or none: it is said that nothing was changed."""
+    one = bench(tmp_path / "practice", limit=0)
+
+    def execute(_notebook: Path, output: Path, *_: object, **_others: object) -> Stop:
+        one.work.folder = lambda: output.parent
+        fill(monkeypatch, room, ["mailflow.apply.journal"])
+        one.work.carry_out(one.confirmed)
+        fill(monkeypatch, 0, PARENT)
+        return Stop("it is full.")
+
+    monkeypatch.setattr(mailflow.runs, "execute", execute)
+    with pytest.raises(RunError, match=r"\. It is full\. Make room") as caught:
+        run("fix_and_verify", "demo:article", runs=tmp_path / "runs")
+
+    assert caught.value.further == ("Nothing was changed on any server.",)
     assert [one.listed(name) for name in RELAYS] == [OLD, OLD]
 
 

@@ -188,18 +188,22 @@ def _unkept(folder: Path, error: OSError, stop: Stop) -> RunError:
     from mailflow.apply.journal import FILE, OPEN, Journal
     from mailflow.apply.work import touched
 
-    reason = f" {stop.reason}." if stop else ""
+    why = stop.reason.removesuffix(".")
+    reason = f" {why[:1].upper()}{why[1:]}." if why else ""
     told = RunError(
         f"{folder}: the files of this run cannot be written ({error.strerror or error}).{reason} "
         "Make room there and run it again"
     )
+    told.further = ("Nothing was changed on any server.",)
     if not (folder / FILE).exists():
-        told.further = ("Nothing was changed on any server.",)
         return told
     further = [f"Journal of what was changed: {folder / FILE}"]
     with suppress(InputError):
         journal = Journal.load(folder)
-        further += [f"{one}." for one in touched(journal)]
+        changed = touched(journal)
+        if not changed:
+            return told
+        further += [f"{one}." for one in changed]
         undo = [one.undo for one in reversed(journal.connectors) if one.note in OPEN]
         further += ["Rollback by hand:", *filter(None, undo)] if any(undo) else []
     told.further = (*further, "Rollback:", f"mailflow undo {shlex.quote(str(folder))}")
