@@ -79,11 +79,6 @@ class Moment:
     instant: datetime | None = None
 
 
-def has_mail(instant: datetime) -> bool:
-    """Whether mail can be of that time: other years stand for "none" (.NET), or for damage."""
-    return 1970 < instant.year < 2200
-
-
 @dataclass(frozen=True, slots=True)
 class Queue:
     r"""One queue. `None` means: not known.

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from mailflow.exchange.connectors import Binding, F, TransportRole, parse_binding, parse_flags
-from mailflow.exchange.queues import OTHER, Moment, has_mail
+from mailflow.exchange.queues import OTHER, Moment
 from mailflow.exchange.ranges import AddressRange, RangeError, parse_address, parse_range
 from mailflow.exchange.servers import parse_version
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
@@ -146,7 +146,7 @@ def moment(value: Value) -> Moment | None:
     Raises:
         UnreadableError: lost.
     """
-    if isinstance(value, datetime) and value.tzinfo and has_mail(value):
+    if isinstance(value, datetime) and value.tzinfo and 1970 < value.year < 2200:
         return Moment(value.isoformat(), value)
     found = text(value).strip()
     return Moment(found) if found else None
