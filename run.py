@@ -4,6 +4,7 @@
     python3 run.py test [ARG...]     style, types and tests; ARG goes to pytest: test -k ranges
     python3 run.py lab [RUNBOOK]     open JupyterLab at the runbook
     python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
+    python3 run.py sbom [--output FILE]   what the locks install, as CycloneDX; installs nothing
     python3 run.py setup             make the environment, run nothing
     python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
@@ -99,6 +100,8 @@ def main(arguments: list[str]) -> int:
     if job in {"-h", "--help", "help"}:
         print(__doc__.strip())
         return 0
+    if job == "sbom":
+        return sbom(rest)
     wanted = [one for one in ADDITIONS if job == "setup" and f"--{one}" in rest]
     if job not in NEEDS or (job == "setup" and len(wanted) < len(rest)):
         say(f"run.py does not know {' '.join(arguments)!r}; python3 run.py --help")
@@ -116,6 +119,12 @@ def main(arguments: list[str]) -> int:
     if job == "test":
         return check(rest)
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
+
+
+def sbom(arguments: list[str]) -> int:
+    """Run `.ci/sbom.py`, which needs nothing but Python; its exit code."""
+    file = ROOT / ".ci" / "sbom.py"
+    return subprocess.run([sys.executable, "-I", str(file), *arguments], check=False).returncode
 
 
 def set_up(*additions: str) -> None:
@@ -179,7 +188,7 @@ def install_with_uv() -> bool:
     It reads other settings than pip does: where a proxy or an own index is known to pip alone, uv
     fails and pip does not.
     """
-    uv = shutil.which("uv")
+    uv = on_path("uv")
     if uv is None:
         return False
     announce("some seconds")
@@ -189,6 +198,18 @@ def install_with_uv() -> bool:
         return True
     say("uv could not install it; trying pip.")
     return False
+
+
+def on_path(name: str) -> "str | None":
+    """A program in one of the folders that PATH names in full; None where there is none.
+
+    Never one of the current directory, a folder of strangers' files perhaps: Windows would look
+    there first, and any system where PATH has an empty or relative entry.
+    """
+    file = f"{name}.exe" if os.name == "nt" else name
+    folders = (Path(one.strip('"')) for one in os.environ.get("PATH", "").split(os.pathsep))
+    paths = (one / file for one in folders if one.is_absolute())
+    return next((str(one) for one in paths if one.is_file() and os.access(one, os.X_OK)), None)
 
 
 def install_with_pip() -> None:
@@ -220,7 +241,7 @@ def add(addition: str) -> None:
     building = f"Building what {what} needs, about a minute ..."
     say(building if of_kerberos else f"Adding about {count} packages for {what} ...")
     LOG.unlink(missing_ok=True)
-    uv = shutil.which("uv")
+    uv = on_path("uv")
     if uv and logged(uv, *UV_INSTALL, "--requirement", str(lock(addition))):
         return
     if not logged(*PIP_INSTALL, "--requirement", str(lock(addition))):

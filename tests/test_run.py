@@ -107,6 +107,29 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_posix
+@pytest.mark.parametrize("way", ["", ".", "here"])
+@pytest.mark.parametrize("job", ["setup", "add"])
+def test_no_program_of_the_current_directory_is_run(tmp_path: Path, way: str, job: str) -> None:
+    """A `uv` in a folder of strangers' files is not run, whatever entry of PATH leads there."""
+    folder = project(tmp_path / "clone")
+    if job == "add":
+        start(folder, "setup", PATH=with_quick_uv(folder))
+    (folder / "calls").unlink(missing_ok=True)
+    strangers = tmp_path / "exports"
+    for name in ("uv", "uv.exe", "python", "python3", "git", "here/uv"):
+        program = strangers / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "$0" >> "{folder}/hijacked"\n', "utf-8")
+        program.chmod(0o755)
+
+    arguments = ("setup", "--lab") if job == "add" else ("setup",)
+    done = start(folder, *arguments, cwd=strangers, PATH=f"{way}{os.pathsep}{bare_path()}")
+
+    assert done.returncode == (0 if job == "setup" else 3), done.stderr
+    assert not (folder / "hijacked").exists()
+
+
+@needs_posix
 def test_set_up_says_how_long_it_takes(tmp_path: Path) -> None:
     """The first start tells of the installation before and after it, on standard error alone."""
     folder = project(tmp_path)

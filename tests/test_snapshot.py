@@ -216,6 +216,21 @@ def test_a_file_is_written_whole_or_not_at_all(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    """What reads a pipe gets the text, and the pipe stays one: so does /dev/null for root."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, "text")
+    read = os.read(reader, 100)
+    os.close(reader)
+
+    assert read == b"text"
+    assert pipe.is_fifo()
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_file_has_ordinary_permissions(tmp_path: Path) -> None:
     """A colleague may read it, as any file this user makes."""
     (tmp_path / "other").write_text("")

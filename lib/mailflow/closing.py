@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+from mailflow.errors import RunError
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import write_whole
@@ -32,6 +33,14 @@ class Document(Protocol):
 
 
 def keep_findings(found: Document, folder: Path) -> None:
-    """Write `findings.json` into a run's folder, whole."""
+    """Write `findings.json` into a run's folder, whole.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     text = json.dumps(found.as_json(), ensure_ascii=True, indent=2)
-    write_whole(folder / "findings.json", text + "\n")
+    file = folder / "findings.json"
+    try:
+        write_whole(file, text + "\n")
+    except OSError as error:
+        raise RunError(f"{file} cannot be written ({error.strerror or error})") from error

@@ -3,7 +3,8 @@
     MailflowError                 something a user can act on; never a traceback
     ├── UsageError                the question itself is wrong: option, name, address      exit 3
     ├── InputError                a source cannot be read: names file and place            exit 3
-    └── RunError                  a headless run stopped before its end                    exit 2
+    ├── RunError                  a headless run stopped before its end                    exit 2
+    └── OutputError               an answer could not be written to standard output        exit 2
 
 A fault of a single capture or server among good ones is no error: it is a row of *unread* in the
 snapshot (contract of the project: a thing not read makes a verdict unknown, and is shown).
@@ -14,9 +15,15 @@ from __future__ import annotations
 
 
 class MailflowError(Exception):
-    """Base of all errors with a next action for the user; `str()` is one line that names it."""
+    """Base of all errors with a next action for the user; `str()` is one line that names it.
+
+    Attributes:
+        exit_code: by the contract, section 4.
+        further: what a person needs besides, a line each: commands that can be pasted.
+    """
 
     exit_code = 3
+    further: tuple[str, ...] = ()
 
 
 class UsageError(MailflowError):
@@ -29,5 +36,11 @@ class InputError(MailflowError):
 
 class RunError(MailflowError):
     """A headless run stopped before its end; what it had done by then is kept in the run folder."""
+
+    exit_code = 2
+
+
+class OutputError(MailflowError):
+    """Standard output takes no more (a full disk): what was to be said is not all there."""
 
     exit_code = 2

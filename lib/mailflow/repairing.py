@@ -15,6 +15,7 @@ from mailflow.apply.journal import QueueEntry
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.work import LIMIT, Carried, Work
 from mailflow.closing import keep_findings
+from mailflow.errors import RunError
 from mailflow.exchange import commands
 from mailflow.interactive import confirm_box, progress
 from mailflow.opening import is_live, live_organisation
@@ -171,9 +172,14 @@ class Repair:
             self.limit,
             [one.journal for one in self._earlier if one.journal],
         )
-        self.outcome = self._outcome(work.carry_out(given, tell=tell, watched=watched))
+        carried = work.carry_out(given, tell=tell, watched=watched)
+        self.outcome = self._outcome(carried)
         if self.folder is not None:
-            keep_findings(self.outcome, self.folder)
+            try:
+                keep_findings(self.outcome, self.folder)
+            except RunError as error:
+                why = "; ".join(filter(None, [carried.stopped, str(error)]))
+                self.outcome = self._outcome(replace(carried, stopped=why))
         for follow in self._followers:
             follow()
         return self.outcome
@@ -330,7 +336,10 @@ def conclude_repair(work: Repair, ticket: str = "") -> Markup | Following:
     """Write `findings.json` of this run, and show where the repair stands."""
     folder = run_folder()
     if folder:
-        keep_findings(work.outcome, folder)
+        try:
+            keep_findings(work.outcome, folder)
+        except RunError as error:
+            raise RunError(f"{error}. {work.outcome.summary}") from error
     return _followed(work, lambda: repair_card(work.outcome, ticket))
 
 

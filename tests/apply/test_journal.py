@@ -16,7 +16,7 @@ import pytest
 from applying import NEW, OLD, RELAYS, again, bench
 from kinds import KINDS, practice_with
 from mailflow.analysis.change import printed
-from mailflow.apply.journal import FILE, SCHEMA, DamagedError, Journal, journals
+from mailflow.apply.journal import FILE, SCHEMA, DamagedError, Journal, UnwrittenError, journals
 from mailflow.errors import InputError
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
@@ -321,7 +321,7 @@ def test_it_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError("no space left")
 
     monkeypatch.setattr(os, "fdopen", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UnwrittenError, match="no space"):
         journal.note(RELAYS[0], "done")
 
     assert journal.file.read_text() == before

@@ -60,6 +60,8 @@ CALLS: Mapping[str, Call] = {
     "writing cmdlet": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
     "other parameter": queue("ONE", Include="Empty"),
     "short parameter": Call("Get-Queue", {"Serv": "ONE"}),
+    "a parameter called Keys": queue("ONE", Keys="Server"),
+    "a table with Values": Call("Get-Queue", {"Filter": {"Values": ("a",), "Add": ()}}),
     "empty": queue(" "),
     "empty list": Call("Get-Queue", {"Server": "ONE", "Filter": ()}),
     "empty table": Call("Get-Queue", {"Server": "ONE", "Filter": {"Add": ()}}),
@@ -193,6 +195,8 @@ def test_the_text_of_a_failure(asked: Asked) -> None:
         ("writing cmdlet", "Set-ReceiveConnector: not on the list of allowed cmdlets"),
         ("other parameter", "Get-Queue -Include: not on the list of allowed parameters"),
         ("short parameter", "Get-Queue -Serv: not on the list of allowed parameters"),
+        ("a parameter called Keys", "Get-Queue -Keys: not on the list of allowed parameters"),
+        ("a table with Values", "Get-Queue -Filter: empty"),
         ("empty", "Get-Queue -Server: empty"),
         ("empty list", "Get-Queue -Filter: empty"),
         ("empty table", "Get-Queue -Filter: empty"),
@@ -485,6 +489,7 @@ CHANGES: Mapping[str, tuple[Call, tuple[str, ...]]] = {
 NO_CHANGES: Mapping[str, Call] = {
     "another cmdlet": Call("Remove-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
     "another parameter": setting(RequireTLS=False),
+    "a parameter called Keys": setting(Keys="RemoteIPRanges"),
     "nothing to set": Call("Set-ReceiveConnector", {"Identity": "EX16A\\Relay"}),
     "nothing but switches": Call(
         "Set-ReceiveConnector",

@@ -338,6 +338,23 @@ def realm(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield found
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+@pytest.mark.parametrize("way", ["", ".", "here"])
+def test_no_klist_of_the_current_directory_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """An entry of PATH that is empty or relative leads to no program."""
+    program = tmp_path / way / "klist"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\necho krbtgt/ > hijacked\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", way)
+
+    assert credentials._ticket_of_klist() is None
+    assert not (tmp_path / "hijacked").exists()
+
+
 @pytest.mark.parametrize("reader", ["krb5", "klist"])
 @pytest.mark.parametrize("forwardable", [True, False])
 def test_a_real_ticket_is_found(

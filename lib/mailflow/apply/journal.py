@@ -34,7 +34,7 @@ from mailflow.analysis.change import (
     with_value,
 )
 from mailflow.apply import seal
-from mailflow.errors import InputError
+from mailflow.errors import InputError, RunError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.plain import one_line
 from mailflow.snapshot import write_whole
@@ -272,10 +272,16 @@ class Journal:
     ) -> None:
         """Write down what became of a connector, or what is about to."""
         one = self.entry(connector)
+        was = one.note, one.why, one.controller
         one.note, one.why = note, why
         if controller is not None:
             one.controller = controller
-        self.keep()
+        try:
+            self.keep()
+        except UnwrittenError:
+            if note in _ABOUT_TO:  # what was not written down is not sent
+                one.note, one.why, one.controller = was
+            raise
 
     def end(self, now: datetime) -> None:
         """Write down that nothing is left to tell."""
@@ -299,10 +305,19 @@ class Journal:
         )
 
     def keep(self) -> None:
-        """Write it, whole; a foreign one without a digest."""
+        """Write it, whole; a foreign one without a digest.
+
+        Raises:
+            UnwrittenError: it cannot be written; what the file held before is still there.
+        """
         document = self.document()
         digest = "" if self.foreign else seal.sealed(document)
-        write_whole(self.file, json.dumps({**document, "digest": digest}, indent=2) + "\n")
+        try:
+            write_whole(self.file, json.dumps({**document, "digest": digest}, indent=2) + "\n")
+        except OSError as error:
+            raise UnwrittenError(
+                f"the journal {self.file} cannot be written ({error.strerror or error})"
+            ) from error
 
     def document(self) -> dict[str, Any]:
         """What the file holds, but for the digest over it."""
@@ -335,6 +350,16 @@ class Journal:
 
 _SAME = 1.0
 """Seconds within which two readings of a process's start mean the same one."""
+
+
+OPEN: frozenset[Note] = frozenset({"begun", "done", "verified", "going back"})
+"""Notes of connectors that may have their new values."""
+
+_ABOUT_TO: frozenset[Note] = frozenset({"begun", "going back"})
+
+
+class UnwrittenError(RunError):
+    """A journal that cannot be written: nothing more is changed then."""
 
 
 class DamagedError(InputError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailflow.analysis.queues import is_stuck
 from mailflow.apply import values
-from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, journals
+from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, UnwrittenError, journals
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadValues, Standing, standing
 from mailflow.apply.verification import verify
@@ -203,8 +203,8 @@ def _told(journal: Journal, org: Snapshot, read: ReadValues, now: datetime) -> U
         return found
     try:
         return _brought_up_to_date(found, journal, before, org, now)
-    except OSError as error:  # the others are told all the same
-        return replace(found, problem=f"{journal.file}: cannot be written ({error.strerror})")
+    except UnwrittenError as error:  # the others are told all the same
+        return replace(found, problem=str(error))
 
 
 def _brought_up_to_date(

@@ -9,17 +9,18 @@ longer proposed, and a connector that is not as it was proven is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailflow.analysis.change import Edit, fingerprint
 from mailflow.apply import values
 from mailflow.apply.draining import Watched, drain
-from mailflow.apply.journal import ConnectorEntry, Journal, Note, journals
+from mailflow.apply.journal import ConnectorEntry, Journal, Note, UnwrittenError, journals
 from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
 from mailflow.apply.witness import proven_from
-from mailflow.errors import InputError
+from mailflow.errors import InputError, MailflowError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined
 from mailflow.repair.claim import Proof
@@ -103,10 +104,30 @@ class Work:
         refused = self._against(chosen, confirmed)
         if refused:
             return Carried(refused=refused)
+        try:
+            journal = self._begun(chosen)
+        except MailflowError as error:  # there is no folder, or it takes nothing
+            return Carried(refused=str(error))
+        try:
+            carried = self._carry_out(journal, chosen, tell, watched)
+        except KeyboardInterrupt:
+            return Carried(journal, stopped="it was interrupted")
+        except UnwrittenError as error:
+            return Carried(journal, stopped=unwritten(journal, error))
+        if journal.ended:
+            self._settle(journal)
+        return carried
+
+    def _begun(self, chosen: Sequence[Edit]) -> Journal:
+        """A journal in which nothing is begun, with the snapshot beside it."""
         folder = self.folder()
-        if not (folder / "snapshot").exists():
-            self.org.save(folder / "snapshot")
-        journal = Journal.begin(
+        file = folder / "snapshot"
+        try:
+            if not file.exists():
+                self.org.save(file)
+        except OSError as error:
+            raise UnwrittenError(f"{file} cannot be written ({error.strerror or error})") from error
+        return Journal.begin(
             folder,
             self.live.source,
             chosen,
@@ -114,13 +135,6 @@ class Work:
             ticket=self.ticket,
             now=self.live.now(),
         )
-        try:
-            carried = self._carry_out(journal, chosen, tell, watched)
-        except KeyboardInterrupt:
-            return Carried(journal, stopped="it was interrupted")
-        if journal.ended:
-            self._settle(journal)
-        return carried
 
     def _go_on(self, journal: Journal, tell: Tell, watched: Watched) -> Carried:
         """The rest of an earlier repair whose new values are there: retry, watch, verify."""
@@ -128,13 +142,15 @@ class Work:
             before = proven_from(journal)
         except InputError as error:
             return Carried(refused=str(error))
-        journal.reopen()
-        for one in journal.queues:
-            one.state = "waiting" if one.state != "drained" else one.state
         try:
+            journal.reopen()
+            for one in journal.queues:
+                one.state = "waiting" if one.state != "drained" else one.state
             return self._deliver(journal, replace(before, only=self.org.only), tell, watched)
         except KeyboardInterrupt:
             return Carried(journal, stopped="it was interrupted")
+        except UnwrittenError as error:
+            return Carried(journal, stopped=unwritten(journal, error))
 
     def _settle(self, done: Journal) -> None:
         """End earlier repairs of which nothing is left, now that the queues are empty."""
@@ -146,7 +162,8 @@ class Work:
                 one.state = "drained" if one.queue in drained else one.state
             left = any(one.state != "drained" for one in journal.queues)
             if not left and all(one.note != "done" for one in journal.connectors):
-                journal.end(self.live.now())
+                with suppress(UnwrittenError):  # the next start tells of it once more
+                    journal.end(self.live.now())
 
     def _carry_out(
         self, journal: Journal, chosen: Sequence[Edit], tell: Tell, watched: Watched
@@ -213,6 +230,32 @@ class Work:
         except RefusedError as error:
             return str(error)
         return _not_certain(part)
+
+
+def unwritten(journal: Journal, error: UnwrittenError) -> str:
+    """What to know where a journal takes no more: what was done, where it stands, how to go on."""
+    done = "; ".join(touched(journal))
+    then = f"make room there, then run it again, or roll back: mailflow undo {journal.folder}"
+    return f"{error}. {f'{done}; {then}' if done else 'Nothing was changed'}"
+
+
+def touched(journal: Journal) -> Sequence[str]:
+    """Each connector of a journal that may have been changed, its server, and what is known."""
+    return [
+        f"{one.connector} on {one.server} is {SAID[one.note]}"
+        for one in journal.connectors
+        if one.note in SAID
+    ]
+
+
+SAID: Mapping[Note, str] = {
+    "begun": "perhaps changed (the next start reads it)",
+    "done": "changed and read back",
+    "verified": "changed and verified",
+    "going back": "perhaps rolled back (the next start reads it)",
+    "put back": "rolled back",
+}
+"""What a note says of a connector that was touched."""
 
 
 def _cannot_leave(edit: Edit) -> str:
@@ -342,6 +385,15 @@ def put_back(
     Returns:
         Why it stopped; empty: all that had been set is rolled back.
     """
+    try:
+        return _put_back(live, journal, names, tell)
+    except UnwrittenError as error:
+        return unwritten(journal, error)
+
+
+def _put_back(
+    live: LiveOrganisation, journal: Journal, names: Collection[str] | None, tell: Tell
+) -> str:
     journal.reopen()
     for entry in reversed(journal.connectors):
         if names is not None and entry.connector not in names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,10 +14,11 @@ from mailflow.cli.jupyter import lab
 from mailflow.cli.practising import practice, scenarios
 from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
+from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
 from mailflow.cli.undoing import undo
 from mailflow.errors import MailflowError
-from mailflow.plain import visible
+from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
 COMMANDS = (
@@ -77,25 +77,26 @@ for _command in COMMANDS:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with the exit code of the contract, section 4."""
+    prepare()
     try:
         code = cli.main(arguments, prog_name="mailflow", standalone_mode=False)
+        finish()
     except click.exceptions.Abort:
         _fail("interrupted", 130)
     except click.ClickException as error:
         hint = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         _fail(error.format_message() + (f"; see {hint} --help" if hint else ""), WRONG_USAGE)
     except MailflowError as error:
-        _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has read enough
-        raise SystemExit(0) from None
+        _fail(str(error), error.exit_code, error.further)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
         _internal(error)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def _fail(message: str, code: int, further: tuple[str, ...] = ()) -> NoReturn:
     click.echo(f"mailflow: {visible(' '.join(message.split()))}", err=True)
+    for line in further:
+        click.echo(one_line(line), err=True)
     raise SystemExit(code)
 
 

@@ -26,9 +26,6 @@ THERE = ("done, not verified", "verified")
 BACK = ("not begun", "rolled back")
 """States in which nothing is left to roll back."""
 
-OPEN: frozenset[Note] = frozenset({"begun", "done", "verified", "going back"})
-"""Notes of connectors that may have their new values."""
-
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -61,7 +58,7 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     part, or a server could not be read, 3 no run folder of mailflow, or a foreign one without
     --foreign.
     """
-    from mailflow.apply.journal import Journal
+    from mailflow.apply.journal import OPEN, Journal
     from mailflow.apply.witness import proven_from
     from mailflow.cli.consent import is_agreed, is_taken, say
 

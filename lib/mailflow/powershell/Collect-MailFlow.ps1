@@ -38,7 +38,7 @@ function Invoke-Call($Runspace, [string] $Name, [hashtable] $Parameters, [int] $
     $shell = [powershell]::Create()
     $shell.Runspace = $Runspace
     [void] $shell.AddCommand($Name)
-    foreach ($key in $Parameters.Keys) { [void] $shell.AddParameter($key, $Parameters[$key]) }
+    foreach ($key in $Parameters.get_Keys()) { [void] $shell.AddParameter($key, $Parameters[$key]) }
     try {
         $running = $shell.BeginInvoke()
         if (-not $running.AsyncWaitHandle.WaitOne($Seconds * 1000, $false)) {
@@ -107,7 +107,7 @@ function Get-Rows([string] $Name, [string[]] $Cmdlets, [hashtable] $Parameters) 
     foreach ($text in $answer.Head.Errors) { Add-Unread $Name $Cmdlets[0] $text }
     if (-not $answer.Head.FaultKind -and -not $answer.Head.Errors) {
         $typed = "[PS] C:\>$cmdlet"
-        foreach ($key in $Parameters.Keys) {
+        foreach ($key in $Parameters.get_Keys()) {
             $typed += " -$key '" + ([string] $Parameters[$key] -replace "'", "''") + "'"
         }
         [void] $asked.Add($typed)
@@ -281,7 +281,7 @@ try {
         }
         $adapters = @{}
         if ($known.Count -gt 1) { $adapters = Get-Adapters $one }
-        foreach ($address in @($known.Keys | Sort-Object)) {
+        foreach ($address in @($known.get_Keys() | Sort-Object)) {
             $own = $adapters[$address]
             $addresses += Get-Line $name, $address, $known[$address],
                 (Get-Sign $own 'DefaultIPGateway'), (Get-Sign $own 'FullDNSRegistrationEnabled')

@@ -121,19 +121,19 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
     $changes = $Writing -and $Writes.ContainsKey($Name)
     if ($changes) { $known = $Writes[$Name] }
     if (-not $known) { return "${Name}: not on the list of allowed cmdlets" }
-    foreach ($key in $Parameters.Keys) {
+    foreach ($key in $Parameters.get_Keys()) {
         if ($known -notcontains $key) {
             return "$Name -${key}: not on the list of allowed parameters"
         }
         $value = $Parameters[$key]
         if ($null -eq $value -and $Nothing -contains $key) { continue }
-        if ($value -is [hashtable]) { $value = $value.Values }
+        if ($value -is [hashtable]) { $value = $value.get_Values() }
         $parts = @($value | ForEach-Object { "$_".Trim() })
         # Where an identity is empty, Get cmdlets return every object there is.
         if ($parts.Length -eq 0 -or $parts -contains '') { return "$Name -${key}: empty" }
     }
     if (-not $changes) { return }
-    foreach ($key in @($Parameters.Keys) + 'Identity') {
+    foreach ($key in @($Parameters.get_Keys()) + 'Identity') {
         if (-not (Test-Form $key $Parameters[$key])) {
             return "$Name -${key}: not in the form that a change needs"
         }
@@ -142,7 +142,7 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
     if ($Parameters['Identity'] -notmatch '^[^\\*\s][^\\*]*\\[^*\s][^*]*\z') {
         return "$Name -Identity: not one object of one server"
     }
-    $set = @($Parameters.Keys | Where-Object { $Beside -notcontains $_ })
+    $set = @($Parameters.get_Keys() | Where-Object { $Beside -notcontains $_ })
     if ($Name -eq 'Set-ReceiveConnector' -and $set.Length -eq 0) {
         return "${Name}: nothing to set"
     }
@@ -160,7 +160,7 @@ function Invoke-Call($Runspace, [string] $Name, [hashtable] $Parameters, [int] $
     $shell = [powershell]::Create()
     $shell.Runspace = $Runspace
     [void] $shell.AddCommand($Name)
-    foreach ($key in $Parameters.Keys) { [void] $shell.AddParameter($key, $Parameters[$key]) }
+    foreach ($key in $Parameters.get_Keys()) { [void] $shell.AddParameter($key, $Parameters[$key]) }
     try {
         $running = $shell.BeginInvoke()
         if (-not $running.AsyncWaitHandle.WaitOne($Seconds * 1000, $false)) {

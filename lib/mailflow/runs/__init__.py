@@ -7,6 +7,8 @@ was read is kept in the folder, and the notebook judges just that.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailflow.errors import InputError, UsageError
+from mailflow.errors import InputError, RunError, UsageError
 from mailflow.plain import visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -151,9 +153,13 @@ def run(  # noqa: PLR0913 - the options of the command
     folder = folders.make(runs, runbook, ticket, started)
     manifest = folders.first_manifest(path, org, values, started)
     manifest["title"] = " - ".join(filter(None, [_title(runbook), visible(ticket or "")]))
-    folders.keep(folder, manifest)
-    org.save(folder / "snapshot")
-    manifest["snapshot"] = folders.sha256(folder / "snapshot")
+    try:
+        folders.keep(folder, manifest)
+        org.save(folder / "snapshot")
+        manifest["snapshot"] = folders.sha256(folder / "snapshot")
+    except OSError as error:  # nothing was run yet, and nothing stays
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(f"{folder}: cannot be written ({error.strerror or error})") from error
     progress(f"running {runbook}")
     with _watched(folder, progress if consent else None):
         output = folder / "notebook.ipynb"
@@ -171,7 +177,37 @@ def run(  # noqa: PLR0913 - the options of the command
         "open_s": round(opened - began, 3),
         "execute_s": round(executed - opened, 3),
     }
-    return _finish(folder, path, manifest, stop)
+    try:
+        return _finish(folder, path, manifest, stop)
+    except OSError as error:
+        raise _unkept(folder, error, stop) from error
+
+
+def _unkept(folder: Path, error: OSError, stop: Stop) -> RunError:
+    """What to know of a run whose files cannot be written: above all, what it has changed."""
+    from mailflow.apply.journal import FILE, OPEN, Journal
+    from mailflow.apply.work import touched
+
+    why = stop.reason.removesuffix(".")
+    reason = f" {why[:1].upper()}{why[1:]}." if why else ""
+    told = RunError(
+        f"{folder}: the files of this run cannot be written ({error.strerror or error}).{reason} "
+        "Make room there and run it again"
+    )
+    told.further = ("Nothing was changed on any server.",)
+    if not (folder / FILE).exists():
+        return told
+    further = [f"Journal of what was changed: {folder / FILE}"]
+    with suppress(InputError):
+        journal = Journal.load(folder)
+        changed = touched(journal)
+        if not changed:
+            return told
+        further += [f"{one}." for one in changed]
+        undo = [one.undo for one in reversed(journal.connectors) if one.note in OPEN]
+        further += ["Rollback by hand:", *filter(None, undo)] if any(undo) else []
+    told.further = (*further, "Rollback:", f"mailflow undo {shlex.quote(str(folder))}")
+    return told
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailflow import errors
 from mailflow.plain import visible
+from mailflow.runs.keeping import Keeper
 from mailflow.sources.credentials import PASSWORD_VARIABLE
 from mailflow.this_run import RUN_FOLDER, RUN_SOURCE
 
@@ -120,12 +121,13 @@ def _through_papermill(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
+    keeper = Keeper(output.resolve())
     exporter = threading.Thread(target=_import_exporter, daemon=True)
     exporter.start()  # the report's part; most of it while the kernel still boots
     try:
         papermill.execute_notebook(
             str(notebook.resolve()),
-            str(output.resolve()),
+            keeper.registered(),
             parameters=dict(parameters),
             kernel_name="python3",
             progress_bar=False,
@@ -143,6 +145,8 @@ def _through_papermill(
         return Stop(f"papermill refused the runbook: {_line(str(error))}")
     finally:
         exporter.join()
+    if keeper.fault:
+        return Stop(f"the executed notebook cannot be written ({keeper.fault.strerror})")
     return Stop()
 
 
@@ -209,7 +213,7 @@ def _is_error(output: Mapping[str, Any]) -> bool:
 
 
 def _line(text: str) -> str:
-    return visible(text.strip().partition("\n")[0])[:500]
+    return visible(text.strip().partition("\n")[0])[:1000]
 
 
 def _import_exporter() -> None:

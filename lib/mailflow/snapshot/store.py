@@ -251,10 +251,16 @@ def _organization(
 def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
+    if _BEYOND.match(text):
+        return None
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
-    return found.astimezone(UTC)
+    return found.astimezone(UTC) if 1970 <= found.year < 2200 else None  # a table holds no more
+
+
+_BEYOND = re.compile("(0000|-[0-9]{1,12}|[0-9]{5,12})-[0-9]{2}-[0-9]{2}T")
+"""Years that no calendar of ours has."""
 
 
 def _server(

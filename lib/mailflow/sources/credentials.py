@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -169,7 +168,7 @@ _FORWARDABLE = 0x40000000
 
 
 def _ticket_of_klist() -> Ticket | None:
-    program = shutil.which("klist")
+    program = _on_path("klist")
     if program is None:
         return None
     try:
@@ -195,6 +194,14 @@ def _ticket_of_klist() -> Ticket | None:
         None if valid.returncode == 0 else datetime.fromtimestamp(0, UTC),
         "F" in flags[1] if flags else None,
     )
+
+
+def _on_path(name: str) -> str | None:
+    """A program in a folder that PATH names in full: never one of the current directory."""
+    file = f"{name}.exe" if os.name == "nt" else name
+    folders = (Path(one.strip('"')) for one in os.environ.get("PATH", "").split(os.pathsep))
+    paths = (one / file for one in folders if one.is_absolute())
+    return next((str(one) for one in paths if one.is_file() and os.access(one, os.X_OK)), None)
 
 
 def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:

@@ -11,6 +11,7 @@ next actions are those of `setup_faults`; how an answer becomes a check is pure 
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 import time
@@ -387,11 +388,14 @@ def _asked(line: socket.socket, host: str, end: float) -> Greeting:
     return read_greeting(head)
 
 
+_STATUS = re.compile(rb"[0-9]{3}")
+
+
 def read_greeting(head: bytes) -> Greeting:
     """The head of an HTTP answer; whatever is not one has status 0."""
     first, _, rest = head.partition(b"\r\n")
     parts = first.split()
-    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not _STATUS.fullmatch(parts[1]):
         return Greeting()
     server, date, offers = "", None, set()
     for line in rest.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n"):
@@ -408,7 +412,7 @@ def read_greeting(head: bytes) -> Greeting:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -41,6 +41,8 @@ _SLICE = 2**16
 _NOT_READ = "SerializationData"  # base64 for .NET alone
 _FIRST_LINE = b"#< CLIXML"
 _ESCAPE = re.compile("_[xX]([0-9A-Fa-f]{4})_")
+_DATE = re.compile("-?[0-9]{1,12}-[0-9]{1,2}-[0-9]{1,2}T[0-9:.]{1,30}(Z|[-+][0-9:]{4,8})?$")
+"""What is a time by its form, also one that no calendar has."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -621,7 +623,12 @@ def _character(text: str) -> str:
 
 def _moment(text: str) -> Value:
     """An instant in UTC; the text itself where it has no zone, or lies outside Python's years."""
-    moment = datetime.fromisoformat(text.strip())
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        if _DATE.match(text.strip()):
+            return text.strip()
+        raise
     if moment.tzinfo is None:
         return text.strip()
     try:

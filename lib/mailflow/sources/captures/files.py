@@ -54,6 +54,7 @@ _BROKEN = (
     EOFError,
     RuntimeError,  # zipfile: an unknown method or a password
     zipfile.BadZipFile,
+    UnicodeError,  # a zip names a member in UTF-8, and it is none
     zlib.error,
     lzma.LZMAError,
 )

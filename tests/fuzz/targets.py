@@ -1,0 +1,213 @@
+"""What takes bytes of strangers: each target gives them to one reader, as a command would.
+
+A target returns, whatever the bytes are. What it raises is a hole.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import capture_forms
+import organisations
+from mailflow.analysis.change import Change
+from mailflow.analysis.planned import parse_planned
+from mailflow.apply.journal import FILE, ConnectorEntry, Journal
+from mailflow.errors import InputError, UsageError
+from mailflow.exchange import ehlo, last_error, pasted, ranges
+from mailflow.exchange.connectors import parse_binding
+from mailflow.show.terminal import screen
+from mailflow.snapshot import from_document
+from mailflow.sources import tables, wire
+from mailflow.sources.captures.clixml import read_clixml
+from mailflow.sources.captures.console import read_console
+from mailflow.sources.captures.csvfile import read_csv
+from mailflow.sources.captures.files import read_source
+from mailflow.sources.captures.ipconfig import read_ipconfig
+from mailflow.sources.captures.jsonfile import read_json
+from mailflow.sources.doctor import read_greeting
+from mailflow.sources.row import Reading
+from mailflow.sources.shell import Call
+from mailflow.steps.findings import findings
+from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
+
+Target = Callable[[bytes], None]
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")  # as a command line has it
+
+
+def _judged(reading: Reading) -> None:
+    with suppress(InputError):  # exports of two organizations
+        screen(findings(tables.assemble(reading, origin="fuzz")), 80)
+
+
+def _reader(read: Callable[[bytes], Reading]) -> Target:
+    def target(data: bytes) -> None:
+        with suppress(InputError):
+            _judged(read(data))
+
+    return target
+
+
+def _file(data: bytes) -> None:
+    """Any file, a zip for example, by its content."""
+    path = _folder() / "source"
+    path.write_bytes(data)
+    with suppress(InputError):
+        found = read_source(path)
+        if found.snapshot is not None:
+            from_document(found.snapshot, found.snapshot_place)
+        else:
+            _judged(found.reading)
+
+
+def _snapshot(data: bytes) -> None:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    with suppress(InputError):
+        screen(findings(from_document(document, "fuzz")), 80)
+
+
+def _journal(data: bytes) -> None:
+    (_folder() / FILE).write_bytes(data)
+    with suppress(InputError):
+        journal = Journal.load(_folder())
+        json.dumps(journal.document())
+        assert [(one.command, one.undo) for one in journal.connectors]
+        assert [journal.line, journal.is_being_worked_on]
+
+
+def _pasted(data: bytes) -> None:
+    text = _text(data)
+    last_error.parse(text)
+    last_error.target_of(text)
+    pasted.recognise(text)
+    ehlo.offer(text)
+    found = explained_texts(text)
+    if found:
+        told_texts(found, diagnosis_of(found, "fuzz"), 80)
+
+
+def _ranges(data: bytes) -> None:
+    text = _text(data)
+    with suppress(ranges.RangeError):
+        block = ranges.parse_range(text)
+        assert ranges.parse_range(ranges.format_range(block)) == block
+    with suppress(ranges.RangeError):
+        ranges.parse_address(text)
+    with suppress(ValueError):
+        parse_binding(text)
+    with suppress(UsageError):
+        parse_planned([text])
+
+
+def _wire(data: bytes) -> None:
+    with suppress(ValueError):
+        wire.read_request(data)
+    answers = wire.read_answers(data)
+    for document in answers.documents.values():
+        wire.reply(Call("Get-Queue"), document, "fuzz")
+    wire.reply(Call("Get-Queue"), data, "fuzz")
+
+
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="mailflow-fuzz-"))
+
+
+def _greeting(data: bytes) -> None:
+    read_greeting(data)
+
+
+TARGETS: Mapping[str, Target] = {
+    "clixml": _reader(lambda data: read_clixml([data], "fuzz")),
+    "json": _reader(lambda data: read_json(_text(data), "fuzz")),
+    "csv": _reader(lambda data: read_csv(_text(data), "fuzz")),
+    "console": _reader(lambda data: read_console(_text(data), "fuzz")),
+    "ipconfig": _reader(lambda data: read_ipconfig(_text(data), "fuzz")),
+    "file": _file,
+    "snapshot": _snapshot,
+    "journal": _journal,
+    "pasted": _pasted,
+    "ranges": _ranges,
+    "wire": _wire,
+    "greeting": _greeting,
+}
+
+_FORMS = {"clixml": "clixml", "json": "json", "csv": "csv", "console": "list"}
+_TEXTS = (
+    (
+        b"451 4.4.0 Primary target IP address responded with: 451 5.7.3 Cannot achieve Exchange "
+        b"Server authentication. Attempted failover to alternate host, but that did not succeed."
+    ),
+    (
+        b"[{LED=441 4.4.1 Error encountered while communicating with primary target IP address: "
+        b"Failed to connect. Winsock error code: 10061};{MSG=};{FQDN=ex16a.contoso.com};"
+        b"{IP=10.0.0.21}]"
+    ),
+    b"250-ex16a.contoso.com Hello [10.0.0.11]\r\n250-SIZE\r\n250-X-ANONYMOUSTLS\r\n250 XRDST",
+    b"2026-11-24T13:59:02.1Z,EX16A\\Relay,08DC,1,10.0.0.21:25,10.0.0.11:4711,>,220 ready,",
+)
+
+
+@cache
+def seeds(name: str) -> tuple[bytes, ...]:
+    """Good examples of what a target reads."""
+    folder = _folder() / f"seeds-{name}"
+    folder.mkdir(exist_ok=True)
+    org = organisations.article()
+    if name in _FORMS:
+        capture_forms.write(org.reading(), folder, _FORMS[name])  # type: ignore[arg-type]
+        return tuple(one.read_bytes() for one in sorted(folder.iterdir()))
+    if name == "file":
+        return tuple(one for form in _FORMS for one in seeds(form))
+    if name == "snapshot":
+        org.snapshot().save(folder / name)
+        return ((folder / name).read_bytes(),)
+    if name == "journal":
+        return (_journal_seed(),)
+    if name == "ranges":
+        return (b"10.0.0.1-10.0.0.9", b"10.0.0.0/24", b"fe80::1%3/64", b"0.0.0.0:25", b"[::]:25")
+    if name == "wire":
+        documents = [wire.frame(number, one) for number, one in enumerate(seeds("clixml"))]
+        request = wire.request("'script'\n", wire.Settings(), [Call("Get-Queue", {"Server": "A"})])
+        return (b"".join(documents) + wire.closing(len(documents) - 1), request)
+    if name == "greeting":
+        return (
+            (
+                b"HTTP/1.1 405 No\r\nServer: Microsoft-HTTPAPI/2.0\r\n"
+                b"WWW-Authenticate: Negotiate\r\n"
+                b"Date: Tue, 24 Nov 2026 13:59:02 GMT\r\n\r\n"
+            ),
+        )
+    if name == "ipconfig":
+        return (
+            (
+                b"Ethernet adapter LAN:\r\n\r\n   IPv4 Address. . . . : 10.0.0.21(Preferred)\r\n"
+                b"   Subnet Mask . . . . : 255.255.255.0\r\n   DNS Servers . . . . : 10.0.0.1\r\n"
+            ),
+        )
+    return _TEXTS
+
+
+def _journal_seed() -> bytes:
+    folder = _folder() / "journal"
+    folder.mkdir(exist_ok=True)
+    block = (ranges.parse_range("10.0.0.1"), ranges.parse_range("10.0.5.0/24"))
+    entry = ConnectorEntry(
+        "EX16A\\Relay", "EX16A", (Change("EX16A\\Relay", "RemoteIPRanges", block, block[1:]),)
+    )
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    made = Journal.begin(folder, "winrm://ex16a.contoso.com", [], ["EX10A\\1187"], now=now)
+    made.connectors = [entry]
+    made.keep()
+    return made.file.read_bytes()
