@@ -8,16 +8,20 @@ text to values. What can't be told is unread, never a guess.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 
+from mailflow.budget import Budget
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
+from mailflow.sources.captures.lines import each_line
 from mailflow.sources.captures.pieces import Evidence, join
 from mailflow.sources.captures.printed import kinds_of, printed_value
-from mailflow.sources.row import Lost, Reading, Row, Value
+from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"  # colours, cursor
@@ -39,7 +43,7 @@ _COMMAND = re.compile(
 _ERROR = re.compile(r"\s*([A-Za-z]{2,20}-[A-Za-z]{2,60})\s?: (.*)", re.DOTALL)
 _GET = re.compile(r"\bGet-[A-Za-z]{2,60}", re.IGNORECASE)
 _PRINTED = re.compile(r"[ \t]*[^\W\d][\w.#-]{0,120} *:(?: |$)")
-_RULE = re.compile(r"\s*-+(?:\s+-+)*\s*")
+_RULE = re.compile(r"\s*-++(?:\s++-++)*+\s*")  # no way back: a line may be long
 _WARNING = re.compile(r"\s*(?:WARNING|WARNUNG|AVERTISSEMENT|ADVERTENCIA|AVVISO): ?(.*)", re.DOTALL)
 _NAME = re.compile(r"[^\W\d][\w.#-]{0,120}")
 _OLD_NAMES = {"get-transportserver": "Get-TransportService"}
@@ -51,6 +55,8 @@ _LONGEST_NAME = 250
 _LONGEST_COMMAND = 2000  # characters of a command line that are kept
 _NARROWEST = 79  # characters of a line that a console may have cut
 _SHOWN = 160
+_BLOCK, _PROPERTY, _PIECE = 500, 260, 70  # bytes of memory, about, besides their letters
+_LOOKED_AT = 50  # objects with other properties than most that are looked at twice
 
 
 @dataclass(slots=True)
@@ -86,8 +92,8 @@ class _Block:
 
     def add(self, name: str, value: str) -> None:
         """Begin the next property."""
-        self.properties.append(_Property(name, [value]))
-        self.names.add(name.casefold())
+        self.properties.append(_Property(sys.intern(name), [value]))
+        self.names.add(sys.intern(name.casefold()))
 
     @property
     def may_be_collapsed(self) -> bool:
@@ -99,24 +105,30 @@ class _Block:
         return self.column, tuple(one.name for one in self.properties)
 
 
-def read_console(text: str, place: str) -> Reading:
+def read_console(text: str, place: str, budget: Budget | None = None) -> Reading:
     """All objects that stand in a console text as lists, and what else was seen there.
 
     Args:
         text: decoded; the reader takes out colours, and the blanks that pasting leaves behind.
         place: the file, for messages.
+        budget: what reading may cost; None: one for this text alone.
 
     Returns:
         Rows of the cmdlets mailflow reads; tables, errors and warnings of these as *unread*; lists
         of others, and text that is no capture, as *ignored*.
+
+    Raises:
+        BudgetError: it would cost too much.
     """
     reading = Reading()
-    walker = _Walker(reading, place)
-    lines = _lines(text)
-    for number, line in enumerate(lines, 1):
+    budget = budget or Budget(len(text))
+    walker = _Walker(reading, place, budget)
+    line = ""
+    for number, line in enumerate(_lines(text), 1):
+        budget.step()
         walker.take(number, line)
     ends_in = walker.block if not (walker.stray or walker.gap) else None
-    torn_line = not text.endswith("\n") and walker.is_within_object(lines[-1])
+    torn_line = not text.endswith("\n") and walker.is_within_object(line)
     walker.finish()
     reading.commands = [
         (command, f"{place}, line {line}") for line, command in walker.commands.items()
@@ -135,7 +147,8 @@ def read_console(text: str, place: str) -> Reading:
     else:
         last = []
     for group in _groups([*_whole_blocks(blocks, reading, place), *last]):
-        _read_group(group, reading, place)
+        _read_group(group, reading, place, budget)
+    budget.held -= walker.held
     drop_damaged(reading)
     reading.ignored = list(dict.fromkeys(reading.ignored))
     if not (reading.rows or reading.unread or reading.ignored or reading.commands):
@@ -143,24 +156,29 @@ def read_console(text: str, place: str) -> Reading:
     return reading
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str) -> Iterator[str]:
     """Lines without colours; without trailing blanks where pasting gave them to every line."""
     bare = _CONTROL.sub("", text) if "\x1b" in text else text
     bare = bare.removeprefix("\ufeff").replace("\u00a0", " ")
-    lines = [line.rstrip("\r") for line in bare.split("\n")]
     # A line that PowerShell wrote ends in a blank only where it was cut or has no value: where
     # those with a whole value do so too, the blanks mean nothing.
-    whole = [line for line in lines if " : " in line and not line.rstrip().endswith(":")]
-    padded = sum(line.endswith(" ") for line in whole)
-    return [line.rstrip() for line in lines] if padded * 2 > len(whole) else lines
+    whole = padded = 0
+    for line in each_line(bare):
+        if " : " in line and not line.rstrip().endswith(":"):
+            whole += 1
+            padded += line.rstrip("\r").endswith(" ")
+    ends = None if padded * 2 > whole else "\r"
+    return (line.rstrip(ends) for line in each_line(bare))
 
 
 class _Walker:
     """Sorts lines: command lines, tables, errors, and blocks of properties."""
 
-    def __init__(self, reading: Reading, place: str) -> None:
+    def __init__(self, reading: Reading, place: str, budget: Budget) -> None:
         self.reading = reading
         self.place = place
+        self.budget = budget
+        self.held = 0  # bytes of memory, about, that blocks take
         self.blocks: list[_Block] = []
         self.block: _Block | None = None
         self.command = ""
@@ -218,8 +236,17 @@ class _Walker:
             return False
         if self.gap and not block.loose and len(block.properties) > 1:
             block.properties[-1].pieces.extend([""] * self.gap)
+        self._hold(_PIECE + len(line))
         block.properties[-1].pieces.append(line[indent:])
         return True
+
+    def _hold(self, size: int) -> None:
+        self.held += size
+        self.budget.hold(size, self.place)
+
+    def _tell(self, cmdlet: str, why: str) -> None:
+        self.budget.hold(ROW, self.place)
+        self.reading.unread.append(Unread("", cmdlet, why))
 
     def _sort(self, number: int, line: str) -> None:
         prompt = _PROMPT.fullmatch(line)
@@ -265,8 +292,11 @@ class _Walker:
         return True
 
     def _know_command(self, typed: str) -> None:
-        self.command = typed[:_LONGEST_COMMAND]
+        known, self.command = self.command, typed[:_LONGEST_COMMAND]
+        if self.command_line in self.commands and self.command == known:
+            return  # already as long as it may be
         if any(_BY_NAME.get(one.casefold()) for one in _GET.findall(self.command)):
+            self.budget.hold(ROW, self.place)
             self.commands[self.command_line] = self.command
 
     def _unanswered(self) -> None:
@@ -277,7 +307,7 @@ class _Walker:
                 f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
                 f"properties; run `{cmdlet} | Format-List`"
             )
-            self.reading.unread.append(Unread("", cmdlet, why))
+            self._tell(cmdlet, why)
         self.headers.clear()
 
     def _property(self, number: int, line: str) -> bool:
@@ -294,12 +324,14 @@ class _Walker:
             return False
         if block is None or self._is_next(name, margin, column):
             self._close()
+            self._hold(_BLOCK)
             self.block = block = _Block(number, margin, column, self.command)
         else:
             self._settle_stray(last=False)
             block.loose = block.loose or (self.gap > 0 and len(block.properties) == 1)
             block.aligned = block.aligned and aligned
         self.answered = True
+        self._hold(_PROPERTY + len(value))
         block.add(name, value.removeprefix(" "))
         return True
 
@@ -333,7 +365,7 @@ class _Walker:
         if cmdlet in PROPERTIES and cmdlet:
             said = (error[2] if error else warning[1] if warning else "").strip()[:_SHOWN]
             why = f"{self.place}, line {number}: {'a warning' if warning else 'an error'}: {said}"
-            self.reading.unread.append(Unread("", cmdlet, why))
+            self._tell(cmdlet, why)
             self.answered = True
         if error or warning:
             self._close()
@@ -349,13 +381,14 @@ class _Walker:
         self.answered = self.in_table = True
         self.headers.clear()
         if cmdlet is None:
+            self.budget.hold(ROW, self.place)
             self.reading.ignored.append((describe([], columns), self.place))
             return
         why = (
             f"{self.place}, line {number}: a table (Format-Table) cuts its values; "
             f"run `{cmdlet} | Format-List`"
         )
-        self.reading.unread.append(Unread("", cmdlet, why))
+        self._tell(cmdlet, why)
 
     def _stray(self, line: str) -> None:
         self.headers.append(line)
@@ -363,6 +396,7 @@ class _Walker:
         if self.block is not None:
             if not self.stray:
                 self.stray_gap = self.gap
+            self._hold(_PIECE + len(line))
             self.stray.append(line.strip())
 
     def _settle_stray(self, *, last: bool) -> None:
@@ -464,8 +498,9 @@ def _whole_blocks(blocks: list[_Block], reading: Reading, place: str) -> list[_B
             own = [number for number, one in enumerate(cmdlets) if one == cmdlet]
             names = [[one.name for one in together[number].properties] for number in own]
             lines = [together[number] for number in own]
-            for which in odd_ones(cmdlet, names):
-                if not _is_another_export(lines[which], lines):
+            odd_here = odd_ones(cmdlet, names)
+            for which in odd_here:
+                if len(odd_here) > _LOOKED_AT or not _is_another_export(lines[which], lines):
                     odd[own[which]] = cmdlet
             usual = {name.casefold() for one in names for name in one}
             for number, one in enumerate(together):
@@ -527,18 +562,21 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
         yield group
 
 
-def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
+def _read_group(group: list[_Block], reading: Reading, place: str, budget: Budget) -> None:
     """Put the objects of one command where they belong; all have the same properties."""
     names = [one.name for one in group[0].properties]
     cmdlet = _cmdlet_in(group[0].command, names)
     if cmdlet is None:
+        budget.hold(ROW, place)
         reading.ignored.append((describe([], names), place))
         return
     reading.cmdlets.add(cmdlet)
     together = Evidence.of([one.pieces for block in group for one in block.properties])
     for block in group:
         alone = Evidence.of([one.pieces for one in block.properties])
-        reading.rows.append(_row(block, cmdlet, (alone, together), place))
+        row = _row(block, cmdlet, (alone, together), place)
+        budget.hold(size_of(row.values), place)
+        reading.rows.append(row)
 
 
 def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:
@@ -600,6 +638,7 @@ def _columns(heads: list[str], rule: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=256)
 def _last_get(command: str) -> str:
     """The last cmdlet of a command line that gets something, by the name it has with us."""
     found: list[str] = _GET.findall(command)
@@ -613,6 +652,7 @@ def _by_command(command: str, names: list[str]) -> str | None:
     return cmdlet if known and all(name.casefold() in known for name in names) else None
 
 
+@lru_cache(maxsize=256)
 def _named_server(command: str) -> str:
     """The server that a command line asks for its adapters; "" where it names none, or several."""
     quotes = "\"'\u2018\u2019\u201c\u201d"
