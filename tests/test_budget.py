@@ -106,6 +106,19 @@ def test_people_are_told_after_two_seconds() -> None:
     assert said == ["Reading q.xml (3 of 12 files, 40.0 MB) ..."] * 3
 
 
+def test_a_snapshot_may_take_more() -> None:
+    """Millions of ranges are read, from a file as large as that; empty lists are not."""
+    rows = '["EX16A","Relay","10.0.0.11"],' * 40
+    lists = "[]," * 400
+
+    for text, fits in ((rows, True), (lists, False)):
+        spent = Budget(len(text) * 10**6)
+        needed = 10**6 * (len(text) + json_memory(text) - 6 * len(text))
+        assert (needed <= spent.most_memory) is fits
+        assert spent.for_snapshot(text) == json_memory(text) - 6 * len(text)
+        assert Budget().for_snapshot(text) == json_memory(text)
+
+
 @pytest.mark.parametrize("text", ["[[],[],[]]", '[{"a":1},{"a":"b"}]', '["x","y"]', "[1,2,3]"])
 def test_json_is_known_to_unfold(text: str) -> None:
     """The estimate is above what the values take by themselves."""

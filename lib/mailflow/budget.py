@@ -24,6 +24,8 @@ LEAST_MEMORY = 150 * 2**20
 """Bytes of memory for what is read, however little was given."""
 MEMORY_PER_BYTE = 7
 """Bytes of memory for each byte given, besides."""
+MORE_OF_SNAPSHOT = 6
+"""Bytes of memory that each byte of a saved snapshot may take more, if it is not compressed."""
 LEAST_SECONDS = 60.0
 """Seconds for reading, however little was given."""
 SECONDS_PER_BYTE = 3 / 10**6
@@ -158,6 +160,13 @@ class Budget:
         if self._steps >= _STEPS:
             self._steps = 0
             self.look()
+
+    def for_snapshot(self, text: str) -> int:
+        """Bytes of memory for a saved snapshot, beside what each byte of one may take more.
+
+        Rows of ranges take ten times what they are stored in; an organization may have millions.
+        """
+        return json_memory(text) - MORE_OF_SNAPSHOT * min(len(text), self.given)
 
     @property
     def most_memory(self) -> int:

@@ -132,10 +132,11 @@ def _explain(source: str, *, as_json: bool) -> bool:
     """Explain a file that holds no export but a text; False where it holds none that is known."""
     from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
 
+    progress(f"Reading the texts of {source} ...")
     texts = explained_texts(_text_of(source))
+    progress("")
     if not texts:
         return False
-    progress("")
     found = diagnosis_of(texts, source)
     click.echo(
         in_json(found.as_json(), indent=2) if as_json else told_texts(texts, found, columns())

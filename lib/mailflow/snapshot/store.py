@@ -12,7 +12,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from mailflow.budget import MOST_SNAPSHOT, Budget, json_memory
+from mailflow.budget import MOST_SNAPSHOT, Budget
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import (
     AuthMechanism,
@@ -53,7 +53,8 @@ def load(path: Path) -> Snapshot:
         if size > MOST_SNAPSHOT:
             raise InputError(f"{path}: more than {MOST_SNAPSHOT} bytes; no snapshot is so large")
         text = path.read_text(encoding="utf-8")
-        Budget(size).room(len(text) + json_memory(text), str(path))
+        budget = Budget(size)
+        budget.room(len(text) + budget.for_snapshot(text), str(path))
         document = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no readable snapshot ({error})") from error

@@ -334,7 +334,7 @@ def _read_decoded(
 ) -> None:
     budget = gathered.budget
     if form is Form.SNAPSHOT or (form is Form.JSON and SCHEMA.partition("/")[0] in text):
-        cost = json_memory(text)
+        cost = budget.for_snapshot(text)
         with budget.holding(cost, place):
             document = _document(text, place)
         if isinstance(document, dict) and str(document.get("schema")).startswith(
