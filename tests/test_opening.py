@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,6 +53,19 @@ def test_every_form_of_capture_gives_the_same_organisation(
     folder = capture_forms.write(build().reading(), tmp_path / "captures", form)
 
     same(open_source(str(folder)), build())
+
+
+def test_what_the_budget_cut_is_no_all_clear(tmp_path: Path) -> None:
+    """A healthy organization beside a file that was refused is inconclusive; the file is named."""
+    folder = capture_forms.write(healthy().reading(), tmp_path, "clixml")
+    whole = findings(open_source(str(folder)))
+    with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("queues.txt", b"a" * 50_000_000)
+
+    cut = findings(open_source(str(folder)))
+
+    assert (whole.verdict, cut.verdict) == ("clear", "unknown")
+    assert any("more.zip/queues.txt: refused" in str(one) for one in cut.as_json()["unread"])
 
 
 @pytest.mark.parametrize("width", [79, 120, 4096])

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mailflow.snapshot.files
+from mailflow import budget
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange.servers import Generation
 from mailflow.snapshot import (
@@ -25,6 +26,7 @@ from mailflow.snapshot import (
     Unread,
     from_document,
     load,
+    store,
     write_whole,
 )
 from organisations import article
@@ -283,3 +285,16 @@ def test_a_run_may_be_limited_to_servers() -> None:
 def test_addresses_keep_their_source() -> None:
     """An address without a source convinces nobody (S9.10)."""
     assert whole().addresses[0] == ServerAddress("EX10A", "10.0.0.11", "addresses.csv")
+
+
+@pytest.mark.parametrize("limit", ["MOST_SNAPSHOT", "LEAST_MEMORY"])
+def test_a_hostile_snapshot_is_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Of a file that is too long, or unfolds to too much, nothing is made; the file is named."""
+    path = tmp_path / "snapshot"
+    path.write_text('{"schema":"mailflow.snapshot/1","tables":[' + "[]," * 10_000 + "[]]}")
+    monkeypatch.setattr(budget if limit == "LEAST_MEMORY" else store, limit, 1000)
+
+    with pytest.raises(InputError, match=r"snapshot: (more than 1000 bytes|holds more values)"):
+        load(path)

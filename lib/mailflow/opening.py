@@ -128,7 +128,7 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
         raise UsageError(f"{source or 'an empty SOURCE'}: expected {EXPECTED}")
     if tell:
         tell(f"reading {source}")
-    return _captures(Path(source).expanduser(), source)
+    return _captures(Path(source).expanduser(), source, tell)
 
 
 def _demo(name: str, source: str) -> Snapshot:
@@ -303,7 +303,7 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def _captures(path: Path, source: str) -> Snapshot:
+def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Snapshot:
     """What a file, folder or zip holds: a saved snapshot, or captures made by hand.
 
     Raises:
@@ -316,7 +316,7 @@ def _captures(path: Path, source: str) -> Snapshot:
 
     if not _exists(path):
         raise InputError(f"{source}: no such file or folder; expected {EXPECTED}")
-    found = read_source(path)
+    found = read_source(path, tell)
     try:
         refuse_two_organizations(found.reading.rows)
     except InputError as error:

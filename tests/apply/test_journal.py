@@ -15,6 +15,7 @@ import pytest
 
 from applying import NEW, OLD, RELAYS, again, bench
 from kinds import KINDS, practice_with
+from mailflow import budget
 from mailflow.analysis.change import printed
 from mailflow.apply.journal import FILE, SCHEMA, DamagedError, Journal, UnwrittenError, journals
 from mailflow.errors import InputError
@@ -154,6 +155,17 @@ def test_text_of_a_file_is_no_command(tmp_path: Path) -> None:
 
     assert [one.undo for one in read.connectors] == good
     assert "Remove" not in file.read_text()
+
+
+def test_a_hostile_one_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that unfolds to too much is told like a damaged one, before anything is made of it."""
+    _begun(tmp_path).file.write_text('{"schema":[' + "[]," * 10_000 + "[]]}")
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 1000)
+
+    with pytest.raises(InputError, match=r"apply\.json: holds more values"):
+        Journal.load(tmp_path / "first")
+    (found,) = journals(tmp_path)
+    assert isinstance(found, InputError)
 
 
 def test_a_higher_number_says_what_to_do(tmp_path: Path) -> None:

@@ -110,6 +110,17 @@ def test_a_client_takes_an_answer_in_the_clear(tls: Tls, method: str) -> None:
     assert all(entry.encrypted for entry in met)
 
 
+@pytest.mark.parametrize("method", ["ntlm", "credssp"])
+def test_a_client_takes_a_packed_answer(tls: Tls, method: str) -> None:
+    """Pywinrm by itself unpacks whatever comes; so whoever drives it has to look."""
+    with endpoint(answer) as listening:
+        listening.faults.add("packed")
+        outcome = run(client_of(listening, method, tls), "x")
+
+    assert outcome.code == 0
+    assert all(entry.fault == "packed" for entry in listening.log if entry.action)
+
+
 @pytest.mark.parametrize("fault", ["reset", "cut", "lost"])
 def test_shell_can_be_closed_after_a_break(fault: str) -> None:
     """Over a new connection the client finds its shell still there, and closes it."""

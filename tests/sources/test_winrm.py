@@ -382,6 +382,25 @@ def test_no_status_and_no_half_of_a_type_makes_it_an_answer(
     assert found.message.endswith(f"HTTP {status}")
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("action", ["Create", "Send", "Receive"])
+def test_a_packed_answer_is_refused(tmp_path: Path, action: str, *, tls: bool) -> None:
+    """At whatever request it comes: nothing is unpacked that could unfold to anything."""
+    with serving(tmp_path, tls=tls) as server:
+        server.endpoint.faults.add("packed", action=action)
+        if action == "Create":
+            found = opened(server)
+        else:
+            shell = server.open()
+            (reply,) = shell.ask([QUEUES], seconds=10)
+            shell.close()
+            assert reply.rows == ()
+            found = reply.fault or Fault("", "", "")
+
+    assert (found.kind, found.id) == ("protocol", "packed-answer")
+    assert found.message.endswith("HTTP 200")
+
+
 def test_over_tls_answers_are_in_the_clear(tmp_path: Path) -> None:
     """TLS carries requests and answers as they are."""
     with serving(tmp_path, tls=True) as server:

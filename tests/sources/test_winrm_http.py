@@ -1,4 +1,4 @@
-"""How requests travel: reads held to a budget, and nothing readable over plain HTTP."""
+"""How requests travel: reads held to a allowance, and nothing readable over plain HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from mailflow.sources.winrm_http import Adapter, Budget, UnencryptedError, bounded
+from mailflow.sources.winrm_http import Adapter, Allowance, UnencryptedError, bounded
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield one, other
 
 
-def held(end: socket.socket, budget: Budget) -> socket.socket:
-    """One end, its reads held to a budget."""
-    return bounded(socket.socket, budget)(fileno=end.detach())
+def held(end: socket.socket, allowance: Allowance) -> socket.socket:
+    """One end, its reads held to a allowance."""
+    return bounded(socket.socket, allowance)(fileno=end.detach())
 
 
 def read_all(end: socket.socket) -> None:
@@ -35,7 +35,7 @@ def read_all(end: socket.socket) -> None:
 @pytest.mark.alone
 def test_drops_end_at_the_deadline(pair: tuple[socket.socket, socket.socket]) -> None:
     """Each byte comes in time, and all of them would take for ever."""
-    budget, stop = Budget(patience=30), threading.Event()
+    allowance, stop = Allowance(patience=30), threading.Event()
 
     def drip() -> None:
         while not stop.wait(0.02):
@@ -43,51 +43,66 @@ def test_drops_end_at_the_deadline(pair: tuple[socket.socket, socket.socket]) ->
 
     threading.Thread(target=drip, daemon=True).start()
     begun = time.monotonic()
-    budget.renew(begun + 0.3, 10_000)
-    with held(pair[0], budget) as reading, pytest.raises(TimeoutError):
+    allowance.renew(begun + 0.3, 10_000)
+    with held(pair[0], allowance) as reading, pytest.raises(TimeoutError):
         read_all(reading)
     stop.set()
 
     assert 0.2 < time.monotonic() - begun < 1
-    assert budget.overdrawn == "deadline"
+    assert allowance.overdrawn == "deadline"
 
 
 def test_silence_ends_after_patience_or_at_the_deadline(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     """Patience alone overdraws nothing: asking again may help; the deadline says `silent`."""
-    budget = Budget(patience=0.1)
-    budget.renew(time.monotonic() + 20, 100)
-    with held(pair[0], budget) as reading:
+    allowance = Allowance(patience=0.1)
+    allowance.renew(time.monotonic() + 20, 100)
+    with held(pair[0], allowance) as reading:
         with pytest.raises(TimeoutError):
             reading.recv_into(bytearray(10))
-        patient = budget.overdrawn
-        budget.renew(time.monotonic() + 0.05, 100)
+        patient = allowance.overdrawn
+        allowance.renew(time.monotonic() + 0.05, 100)
         with pytest.raises(TimeoutError):
             reading.recv_into(bytearray(10))
 
-    assert (patient, budget.overdrawn) == ("", "silent")
+    assert (patient, allowance.overdrawn) == ("", "silent")
 
 
 def test_more_bytes_than_allowed_are_not_read(pair: tuple[socket.socket, socket.socket]) -> None:
-    """The budget counts them over all reads, until it is renewed."""
-    budget = Budget(patience=5)
-    budget.renew(time.monotonic() + 5, 15)
+    """The allowance counts them over all reads, until it is renewed."""
+    allowance = Allowance(patience=5)
+    allowance.renew(time.monotonic() + 5, 15)
     pair[1].send(b"x" * 30)
-    with held(pair[0], budget) as reading:
+    with held(pair[0], allowance) as reading:
         assert reading.recv_into(bytearray(10)) == 10
         with pytest.raises(ConnectionAbortedError):
             reading.recv_into(bytearray(10))
 
-    assert budget.overdrawn == "endless"
+    assert allowance.overdrawn == "endless"
+
+
+def test_answers_are_wanted_as_they_are() -> None:
+    """What the libraries ask for by themselves (gzip, deflate) is not asked for."""
+    asked = requests.Request("POST", "http://ex16a.contoso.example:5985/wsman", data="x")
+    request = requests.Session().prepare_request(asked)
+    adapter = Adapter(
+        address="127.0.0.1", port=9, allowance=Allowance(5), context=None, is_readable=True
+    )
+
+    adapter.add_headers(request)
+
+    assert request.headers["Accept-Encoding"] == "identity"
 
 
 def test_nothing_leaves_readable_over_http() -> None:
     """Whatever the libraries above do, a readable message stops before a connection is made."""
-    budget = Budget(patience=5)
-    budget.renew(time.monotonic() + 5, 100)
+    allowance = Allowance(patience=5)
+    allowance.renew(time.monotonic() + 5, 100)
     session = requests.Session()
-    adapter = Adapter(address="127.0.0.1", port=9, budget=budget, context=None, is_readable=False)
+    adapter = Adapter(
+        address="127.0.0.1", port=9, allowance=allowance, context=None, is_readable=False
+    )
     session.mount("http://", adapter)
 
     with pytest.raises(UnencryptedError):

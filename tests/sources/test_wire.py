@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from far_side import PASSWORD, USER
+from mailflow import budget
 from mailflow.lab.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.row import Row, Value
@@ -205,6 +206,36 @@ def test_an_answer_that_is_no_clixml_is_a_fault(content: bytes) -> None:
     found = wire.reply(CALL, packed, "Get-Queue on EX16A")
 
     assert (found.rows, found.fault and found.fault.kind) == ((), "protocol")
+
+
+def test_all_answers_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a hostile server's frames unfold to is counted together, and none is half an answer."""
+    first, second = wire.frame(1, document(3)), wire.frame(2, document(3))
+    found = wire.read_answers(first + second + wire.closing(2))
+    monkeypatch.setattr(budget, "MOST_UNPACKED", int(1.5 * len(document(3))))
+    both = budget.Budget(len(first + second))
+
+    replies = [wire.reply(CALL, found.documents[one], "x", both) for one in (1, 2)]
+
+    assert [len(one.rows) for one in replies] == [3, 0]
+    assert replies[1].fault == Fault(
+        "protocol",
+        "",
+        f"x: refused: all together unpacks to more than {budget.MOST_UNPACKED} bytes; "
+        "unpack it first, and name a folder",
+    )
+
+
+def test_an_answer_of_too_many_objects_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are small, and what stands in them is kept: memory is limited by their size."""
+    packed = wire.read_answers(wire.frame(1, document(500))).documents[1]
+    whole = wire.reply(CALL, packed, "x")
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 40_000)
+
+    cut = wire.reply(CALL, packed, "x")
+
+    assert (len(whole.rows), whole.fault) == (500, None)
+    assert (cut.rows, cut.fault and cut.fault.kind) == ((), "protocol")
 
 
 def test_an_answer_that_is_no_gzip_is_a_fault() -> None:

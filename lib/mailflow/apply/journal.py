@@ -34,6 +34,7 @@ from mailflow.analysis.change import (
     with_value,
 )
 from mailflow.apply import seal
+from mailflow.budget import Budget, json_memory
 from mailflow.errors import InputError, RunError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.plain import one_line
@@ -422,13 +423,16 @@ def _parsed(file: Path) -> Any:  # noqa: ANN401 - parsed JSON
 
     Raises:
         ValueError: it cannot be a journal: nothing that waits or never ends is read.
+        InputError: it would take too much memory.
     """
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("it is no file")
     if found.st_size > MOST_BYTES:
         raise ValueError(f"it has {found.st_size:,} bytes")
-    return json.loads(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    Budget(found.st_size).room(json_memory(text), str(file))
+    return json.loads(text)
 
 
 def _foreign(folder: Path, document: Mapping[str, Any]) -> str:

@@ -140,10 +140,11 @@ def _explain(source: str, *, as_json: bool) -> bool:
     )
 
     document = _text_of(source)
+    progress(f"Reading the texts of {source} ...")
     texts = explained_texts(document)
+    progress("")
     if not texts and not is_unknown(document):
         return False
-    progress("")
     found = diagnosis_of(texts, source) if texts else diagnosis_of_unknown(source)
     if as_json:
         click.echo(in_json(found.as_json(), indent=2))

@@ -12,6 +12,7 @@ log-on, before the service, or when the service has answered and nothing is on i
 from __future__ import annotations
 
 import base64
+import gzip
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -288,6 +289,15 @@ def _in_the_clear(visit: Visit) -> bool:
     return True
 
 
+def _packed(visit: Visit) -> bool:
+    head, _, body = visit.message().partition(b"\r\n\r\n")
+    packed = gzip.compress(body)
+    lines = [one for one in head.split(b"\r\n") if not one.startswith(b"Content-Length:")]
+    lines += [b"Content-Encoding: gzip", b"Content-Length: %d" % len(packed)]
+    visit.write(b"\r\n".join(lines) + b"\r\n\r\n" + packed)
+    return True
+
+
 def _drip(visit: Visit) -> bool:
     for byte in visit.message():
         visit.write(bytes([byte]))
@@ -365,6 +375,7 @@ KINDS: Mapping[str, FaultKind] = MappingProxyType(
             "answer",
             _in_the_clear,
         ),
+        "packed": FaultKind("Answers come compressed (Content-Encoding).", "answer", _packed),
         "endless": FaultKind("Output without an end.", "request", _endless, "Receive"),
         "reset": FaultKind("The connection is reset in mid-answer.", "answer", _reset, "Receive"),
         "cut": FaultKind("The answer is shorter than announced.", "answer", _cut, "Receive"),

@@ -12,6 +12,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from mailflow.budget import MOST_SNAPSHOT, Budget
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import (
     AuthMechanism,
@@ -48,7 +49,13 @@ def load(path: Path) -> Snapshot:
         InputError: it is none, of a higher schema number, or damaged; names the file and the place.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > MOST_SNAPSHOT:
+            raise InputError(f"{path}: more than {MOST_SNAPSHOT} bytes; no snapshot is so large")
+        text = path.read_text(encoding="utf-8")
+        budget = Budget(size)
+        budget.room(len(text) + budget.for_snapshot(text), str(path))
+        document = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no readable snapshot ({error})") from error
     return from_document(document, str(path))

@@ -52,6 +52,21 @@ class Lost:
 Value = None | bool | int | float | str | datetime | Enumeration | Complex | Items | Lost
 
 
+ROW, VALUE, ELEMENT = 400, 100, 60
+"""Bytes of memory, about, that an object takes, one of its values, and an element of a list."""
+
+
+def size_of(values: Mapping[str, Value]) -> int:
+    """Bytes of memory, about, that an object of these values takes."""
+    size = ROW + VALUE * len(values)
+    for value in values.values():
+        if isinstance(value, Items):
+            size += ELEMENT * len(value.values)
+        elif isinstance(value, str):
+            size += len(value)
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One object that a cmdlet returned.

@@ -107,6 +107,12 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The answer cannot be understood.",
             "Check that no proxy or load balancer stands between here and the server.",
         ),
+        "packed-answer": SetupCause(
+            "protocol",
+            "The answer came compressed, which WinRM never does; none of it was read.",
+            "Check that no proxy or load balancer stands between here and the server, and what "
+            "answers there.",
+        ),
         "cut-answer": SetupCause(
             "protocol",
             "The answer came damaged or incomplete.",
@@ -624,6 +630,9 @@ def _of_http(chain: list[BaseException], names: set[str]) -> Fault | None:
     if "InTheClearError" in names:
         one = next(one for one in chain if type(one).__name__ == "InTheClearError")
         return fault("answer-in-the-clear", str(one))
+    if "PackedError" in names:
+        one = next(one for one in chain if type(one).__name__ == "PackedError")
+        return fault("packed-answer", str(one))
     if "UnencryptedError" in names:
         return fault("unencrypted-refused")
     return None

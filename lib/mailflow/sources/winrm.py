@@ -28,6 +28,7 @@ from html import unescape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from mailflow.budget import Budget
 from mailflow.errors import UsageError
 from mailflow.plain import visible
 from mailflow.sources import setup_faults, wire
@@ -39,7 +40,7 @@ from mailflow.sources.trust import Trust, host_name
 if TYPE_CHECKING:
     import winrm.protocol
 
-    from mailflow.sources.winrm_http import Adapter, Budget
+    from mailflow.sources.winrm_http import Adapter, Allowance
 
 AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
 """Kinds of log-on."""
@@ -304,16 +305,18 @@ class WinrmShell:
     def _read(
         self, run: _Run, calls: Sequence[Call], missing: list[int], replies: dict[int, Reply]
     ) -> Fault:
-        answers = wire.read_answers(run.output)
+        budget = Budget(len(run.output))
+        answers = wire.read_answers(run.output, budget)
         if answers.hello is not None:
             self.way, self.powershell = answers.hello.way, answers.hello.powershell
         if answers.hello is not None and answers.hello.fault is not None:
             return self._of_hello(answers.hello.fault)
-        for place, number in enumerate(missing, 1):
-            document = answers.documents.get(place)
+        for at, number in enumerate(missing, 1):
+            document = answers.documents.get(at)
             if document is not None:
                 call = calls[number]
-                replies[number] = wire.reply(call, document, f"{call.cmdlet} on {self.server}")
+                place = f"{call.cmdlet} on {self.server}"
+                replies[number] = wire.reply(call, document, place, budget)
         if run.fault is not None:
             return run.fault
         return _unframed(run) if answers.hello is None else fault("cut-answer")
@@ -457,7 +460,7 @@ class _FarShell:
             self._line = _Line(self._server, self._target)
         line = self._line
         # Base64 of what is asked for, twice, and the envelopes around it.
-        line.budget.renew(until, 3 * self._target.most_bytes)
+        line.allowance.renew(until, 3 * self._target.most_bytes)
         line.begin()
         return line
 
@@ -486,7 +489,7 @@ class _FarShell:
         return found
 
     def _meaning(self, error: Exception, line: _Line | None) -> Fault:
-        overdrawn = line.budget.overdrawn if line else ""
+        overdrawn = line.allowance.overdrawn if line else ""
         if isinstance(error, _EndlessError):
             return fault("endless")
         if overdrawn:
@@ -523,9 +526,9 @@ class _Line:
     def __init__(self, server: str, target: Target) -> None:
         from winrm.protocol import Protocol
 
-        from mailflow.sources.winrm_http import Budget
+        from mailflow.sources.winrm_http import Allowance
 
-        self.budget: Budget = Budget(POLL_SECONDS + 10)
+        self.allowance: Allowance = Allowance(POLL_SECONDS + 10)
         self.adapter: Adapter | None = None
         self._target = target
         self._place = target.place(server) or WinrmPlace(server)
@@ -564,7 +567,7 @@ class _Line:
         self.adapter = Adapter(
             address=self._place.address,
             port=self._place.port or self._port,
-            budget=self.budget,
+            allowance=self.allowance,
             context=context,
             is_readable=context is not None,
         )

@@ -2,9 +2,9 @@
 
 An adapter for pywinrm's `requests.Session`. It connects where it is told and still speaks to the
 server by its name (TLS, Host, and Kerberos by the URL); it ignores proxies; it lets nothing out
-over plain HTTP that is not encrypted, and nothing in that answers it in the clear (S8.80); and it
-ends every read at a deadline, also within a body that comes drop by drop, and after a number of
-bytes.
+over plain HTTP that is not encrypted, and nothing in that answers it in the clear (S8.80); it takes
+no answer that is compressed; and it ends every read at a deadline, also within a body that comes
+drop by drop, and after a number of bytes.
 
 Needs requests from end to end, so whoever uses it imports it inside a function.
 """
@@ -42,7 +42,11 @@ class InTheClearError(requests.RequestException):
     """An encrypted request got an answer that is not: anybody on the way can have given it."""
 
 
-class Budget:
+class PackedError(requests.RequestException):
+    """An answer came compressed: it could unfold to anything, and WinRM never does that."""
+
+
+class Allowance:
     """How long and how much may be read, until it is renewed.
 
     Attributes:
@@ -89,21 +93,21 @@ class Budget:
             raise ConnectionAbortedError("more output than any answer can hold")
 
 
-def bounded(kind: type[_Socket], budget: Budget) -> type[_Socket]:
-    """A class of sockets whose every read is held to the budget.
+def bounded(kind: type[_Socket], allowance: Allowance) -> type[_Socket]:
+    """A class of sockets whose every read is held to the allowance.
 
     A time-out of the socket alone begins anew with each byte that comes.
     """
 
     class Bounded(kind):  # type: ignore[valid-type,misc] # a class made for a class
         def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - as in the library
-            self.settimeout(min(budget.patience, budget.left()))
+            self.settimeout(min(allowance.patience, allowance.left()))
             try:
                 size: int = super().recv_into(*args, **kwargs)
             except TimeoutError:
-                budget.left()  # tells a deadline from a silence
+                allowance.left()  # tells a deadline from a silence
                 raise
-            budget.spend(size)
+            allowance.spend(size)
             return size
 
     return Bounded
@@ -122,7 +126,7 @@ class Adapter(HTTPAdapter):
         *,
         address: str,
         port: int,
-        budget: Budget,
+        allowance: Allowance,
         context: ssl.SSLContext | None,
         is_readable: bool,
     ) -> None:
@@ -131,23 +135,23 @@ class Adapter(HTTPAdapter):
         Args:
             address: where to connect; a name or an address.
             port: which port there.
-            budget: what reads are held to.
+            allowance: what reads are held to.
             context: how TLS is verified; None for plain HTTP.
             is_readable: whether messages may leave as they are (TLS protects them).
         """
         self.offers: set[str] = set()
         self.token = b""
-        self._address, self._port, self._budget = address, port, budget
+        self._address, self._port, self._allowance = address, port, allowance
         self._is_readable = is_readable
         self._context = context
         if context is not None:
-            context.sslsocket_class = bounded(ssl.SSLSocket, budget)
+            context.sslsocket_class = bounded(ssl.SSLSocket, allowance)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as in the library
-        """Make plain connections read through the budget too."""
+        """Make plain connections read through the allowance too."""
         super().init_poolmanager(*args, **kwargs)
-        held = bounded(socket.socket, self._budget)
+        held = bounded(socket.socket, self._allowance)
 
         class Connection(HTTPConnection):
             def connect(self) -> None:
@@ -180,9 +184,10 @@ class Adapter(HTTPAdapter):
         """Nothing to add: the context holds authorities and client certificate."""
 
     def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:  # noqa: ANN401
-        """Name the server as the URL does, wherever the connection leads."""
+        """Name the server as the URL does, wherever the connection leads; want nothing packed."""
         del kwargs
         request.headers["Host"] = urlsplit(str(request.url)).netloc
+        request.headers["Accept-Encoding"] = "identity"
 
     def send(
         self,
@@ -193,7 +198,7 @@ class Adapter(HTTPAdapter):
         cert: Any = None,  # noqa: ANN401
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send one request, never by a proxy, never readable on plain HTTP, within the budget.
+        """Send one request, never by a proxy, never readable on plain HTTP, within the allowance.
 
         The libraries above take an answer in the clear to an encrypted request for the server's
         own (S8.80), whatever its status: here it ends, before any of them reads it.
@@ -206,14 +211,18 @@ class Adapter(HTTPAdapter):
         if request.body and not self._is_readable and not kind.startswith("multipart/"):
             raise UnencryptedError("a message was about to leave unencrypted", request=request)
         try:
-            left = self._budget.left()
+            left = self._allowance.left()
         except TimeoutError as error:
             raise requests.ReadTimeout(str(error), request=request) from error
-        limits = (min(CONNECT_SECONDS, left), min(self._budget.patience, left))
+        limits = (min(CONNECT_SECONDS, left), min(self._allowance.patience, left))
         answer = super().send(request, stream, limits, verify, cert, {})
         if request.body and not _is_sealed_like(kind, str(answer.headers.get("Content-Type", ""))):
             answer.close()
             raise InTheClearError(f"HTTP {answer.status_code}", request=request)
+        packed = str(answer.headers.get("Content-Encoding", "")).strip().casefold()
+        if packed not in ("", "identity"):
+            answer.close()  # nothing of its body was read
+            raise PackedError(f"HTTP {answer.status_code}", request=request)
         if answer.status_code == requests.codes.unauthorized:
             self._note(answer.headers.get("WWW-Authenticate", ""))
         return answer

@@ -29,8 +29,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mailflow.budget import Budget
 from mailflow.errors import InputError
-from mailflow.sources.captures.clixml import ClixmlReader
+from mailflow.sources.captures.clixml import ClixmlEntry, ClixmlReader
 from mailflow.sources.row import Complex, Items, Row, Value
 from mailflow.sources.shell import Argument, Call, Fault, Reply
 
@@ -186,24 +187,25 @@ class Answers:
 
 _BEGIN = re.compile(rb"#mailflow begin (\d{1,6}) (\d{1,12}) ([0-9A-F]{64})#\r?\n")
 _DONE = re.compile(rb"#mailflow done (\d{1,6})#")
-_LARGEST = 4 * 2**30
-"""Bytes of CLIXML that one frame may unfold to."""
 _HASHED = 4
 """How often, on average, each byte of an output is hashed before the search for frames ends: in
 true output once; marks that a hostile server put inside each other could take for ever."""
 
 
-def read_answers(output: bytes) -> Answers:
-    """Find the frames in everything that came on standard output."""
+def read_answers(output: bytes, budget: Budget | None = None) -> Answers:
+    """Find the frames in everything that came on standard output.
+
+    The budget is that of the output (None: one of its own); each `reply` takes its part of it.
+    """
     found = Answers()
     at = 0
-    budget = _HASHED * len(output)
-    while budget > 0 and (begun := _BEGIN.search(output, at)):
+    left = _HASHED * len(output)
+    while left > 0 and (begun := _BEGIN.search(output, at)):
         number, size = int(begun[1]), int(begun[2])
         body = output[begun.end() : begun.end() + size]
         # A frame that was cut may have swallowed the next one's mark: look again behind the head.
         at = begun.end()
-        budget -= len(body)
+        left -= len(body)
         if hashlib.sha256(body).hexdigest().upper().encode("ascii") != begun[3]:
             found.damaged.add(number)
             continue
@@ -214,23 +216,27 @@ def read_answers(output: bytes) -> Answers:
     answered = {number for number in found.documents if number}
     found.ended = bool(ending) and answered == set(range(1, ending[0] + 1))
     if 0 in found.documents:
-        found.hello = _hello(found.documents.pop(0))
+        found.hello = _hello(found.documents.pop(0), budget or Budget(len(output)))
     return found
 
 
-def reply(call: Call, document: bytes, place: str) -> Reply:
+def reply(call: Call, document: bytes, place: str, budget: Budget | None = None) -> Reply:
     """One whole frame as the reply to its call.
 
     Args:
         call: what was asked.
         document: as `Answers.documents` holds it.
         place: whose answer this is, for messages: `Get-Queue on EX10A`.
+        budget: what reading all answers may cost together; None: one for this alone.
     """
+    budget = budget or Budget(len(document))
+    held = budget.held
     head: Mapping[str, Value] = {}
     rows: list[Row] = []
     try:
-        for number, entry in enumerate(_entries(document, place)):
-            values = entry.properties if isinstance(entry, Complex) else {}
+        for number, entry in enumerate(_entries(document, place, budget)):
+            budget.hold(entry.size, place)
+            values = entry.value.properties if isinstance(entry.value, Complex) else {}
             if not number:
                 head = values
                 continue
@@ -238,6 +244,7 @@ def reply(call: Call, document: bytes, place: str) -> Reply:
             server = computer if isinstance(computer, str) else ""
             rows.append(Row(call.cmdlet, values, f"{place}, object {number}", computer=server))
     except InputError as error:
+        budget.held = held  # nothing of it was kept
         return Reply(call, fault=Fault("protocol", "", str(error)))
     if "FaultKind" not in head:
         why = f"{place}: the answer does not say what became of the call"
@@ -252,11 +259,12 @@ def reply(call: Call, document: bytes, place: str) -> Reply:
     )
 
 
-def _hello(document: bytes) -> Hello | None:
+def _hello(document: bytes, budget: Budget) -> Hello | None:
     try:
-        first = next(_entries(document, "frame 0"), None)
+        entry = next(_entries(document, "frame 0", budget), None)
     except InputError:
         return None
+    first = entry.value if entry else None
     if not isinstance(first, Complex) or "FaultKind" not in first.properties:
         return None
     head = first.properties
@@ -264,34 +272,29 @@ def _hello(document: bytes) -> Hello | None:
     return Hello(way, powershell, computer, _fault(head))
 
 
-def _entries(document: bytes, place: str) -> Iterator[Value]:
+def _entries(document: bytes, place: str, budget: Budget) -> Iterator[ClixmlEntry]:
     """The top-level objects of a frame; memory does not grow with what it unfolds to.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or would cost too much.
     """
-    reader = ClixmlReader(place)
+    reader = ClixmlReader(place, budget)
     try:
         for chunk in _unfolded(base64.b64decode(document, validate=True)):
-            for entry in reader.feed(chunk):
-                yield entry.value
-        for entry in reader.close():
-            yield entry.value
+            budget.unpack(len(chunk), place)
+            yield from reader.feed(chunk)
+        yield from reader.close()
     except (binascii.Error, zlib.error, EOFError) as error:
         raise InputError(f"{place}: the answer cannot be unpacked ({error})") from error
 
 
 def _unfolded(data: bytes) -> Iterator[bytes]:
     stream = zlib.decompressobj(wbits=31)
-    size = 0
     for begin in range(0, len(data), 2**16):
         rest = data[begin : begin + 2**16]
         while rest:
             chunk = stream.decompress(rest, 2**20)
             rest = stream.unconsumed_tail
-            size += len(chunk)
-            if size > _LARGEST:
-                raise InputError("an answer of more than 4 GiB")
             yield chunk
     if not stream.eof:
         raise EOFError("it breaks off")

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
+from mailflow import budget
+from mailflow.budget import BudgetError
 from mailflow.errors import InputError
 from mailflow.sources.captures import clixml
 from mailflow.sources.captures.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
@@ -395,6 +397,27 @@ def test_attacks(attack: str) -> None:
     )
 
     assert done.stdout.startswith(b"refused: attack, line 1: "), done.stderr[-500:]
+
+
+def test_what_references_reach_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the bytes that objects take as well: an older one is lost, and says so."""
+    monkeypatch.setattr(clixml, "REMEMBERED_BYTES", 1000)
+    small, large = "<Obj RefId='{}'><S>x</S></Obj>", f"<Obj RefId='9'><S>{'x' * 2000}</S></Obj>"
+    near = ROOT + small.format(0) + "<Ref RefId='0'/></Objs>"
+    far = ROOT + small.format(0) + large + "<Ref RefId='0'/></Objs>"
+
+    assert values(near.encode())[-1] == "x"
+    assert isinstance(values(far.encode())[-1], Lost)
+
+
+def test_a_costly_object_ends_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes more than the budget while it is open is not waited for."""
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 20 * 2**17)
+    one = "<Obj><TN><T>ExtensibleQueueInfo</T></TN><Props><S N='a'>x</S></Props></Obj>"
+    many = "".join(f"<S N='n{number}'>{'x' * 1000}</S>" for number in range(1000))
+
+    with pytest.raises(BudgetError, match="holds more values"):
+        values(f"{ROOT}{one}<Obj><Props>{many}</Props></Obj></Objs>".encode())
 
 
 @pytest.mark.alone

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow import budget
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.csvfile import read_csv
@@ -131,6 +132,26 @@ def test_bounded_time(text: str) -> None:
     read_csv(text, "x")
 
     assert time.monotonic() - begin < 20
+
+
+def test_rows_beyond_the_budget_are_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands before counts; what does not is missing data."""
+    text = "Identity,NextHopDomain,Status\n" + "EX1\\1,x,Retry\n" * 1000
+    monkeypatch.setattr(budget, "MEMORY_PER_BYTE", 0)
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 200_000)
+
+    reading = read_csv(text, "x.csv")
+
+    assert 0 < len(reading.rows) < 1000
+    assert [(one.server, one.what) for one in reading.unread] == [("", "capture")]
+
+
+def test_a_row_of_columns_without_end_is_unread() -> None:
+    """Its fields are not made one by one."""
+    reading = read_csv("Identity,NextHopDomain,Status\n" + "xy," * 30_000 + "\n", "x.csv")
+
+    [row] = reading.unread
+    assert row.why == "x.csv, line 2: more than 20000 columns; 3 columns expected"
 
 
 FIELDS = st.text(

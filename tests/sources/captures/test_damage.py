@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
@@ -11,6 +13,7 @@ import pytest
 
 import capture_forms
 from damaging import KINDS, Damage, Kind, any_damage
+from mailflow.sources.captures.damage import odd_ones
 from mailflow.sources.captures.files import read_source
 from mailflow.sources.row import Items, Lost, Reading, Row, Value
 from organisations import Organisation, article, healthy
@@ -131,3 +134,19 @@ def test_damage_at_random_places(tmp_path: Path, seed: int, kind: Kind) -> None:
         wrong += [(form, damage.start, each) for each in faults(damage, reading, whole, cmdlet)]
 
     assert bool(wrong) is ((seed, kind) in OPEN), wrong
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("cmdlet", ["Get-Queue", "Get-ReceiveConnector"])
+@pytest.mark.parametrize("is_one_set", [False, True], ids=["sets", "orders"])
+def test_many_shapes_are_compared_at_once(cmdlet: str, *, is_one_set: bool) -> None:
+    """Each object with names of its own, or in an order of its own, is not held to all others."""
+    names = [f"n{number}" for number in range(7)]
+    orders = [list(one) for one in permutations(names)]
+    sets = [[*names, f"x{number}"] for number in range(20_000)]
+    begin = time.monotonic()
+
+    odd = odd_ones(cmdlet, orders if is_one_set else sets)
+
+    assert len(odd) == (0 if is_one_set else len(sets))
+    assert time.monotonic() - begin < 5

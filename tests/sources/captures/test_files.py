@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow import budget
 from mailflow.errors import InputError
 from mailflow.snapshot import SCHEMA, Snapshot, Unread, from_document
 from mailflow.sources.captures import files
@@ -327,15 +328,15 @@ def test_zip_bomb(tmp_path: Path) -> None:
     ("limit", "value", "message"),
     [
         ("MAX_FILES", 1, "more than 1 "),
-        ("MAX_ZIP_BYTES", 400, "unpacks to more than 400"),
-        ("MAX_MEMBER_BYTES", 100, "unpacks to more than 100"),
+        ("MOST_UNPACKED", 400, "all together unpacks to more than 400"),
+        ("MOST_UNPACKED", 100, "all together unpacks to more than 100"),
     ],
 )
 def test_zip_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, message: str
 ) -> None:
     """Number, size and sum of members are limited."""
-    monkeypatch.setattr(files, limit, value)
+    monkeypatch.setattr(files if limit == "MAX_FILES" else budget, limit, value)
     path = zipped(tmp_path / "c.zip", {"q.xml": CLIXML, "r.xml": CLIXML})
 
     with pytest.raises(InputError, match=message):
@@ -373,13 +374,78 @@ def test_zip_in_zip(tmp_path: Path) -> None:
 
 def test_too_large_for_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Text is limited, as it is in memory whole; CLIXML is not."""
-    monkeypatch.setattr(files, "MAX_TEXT_BYTES", 1000)
+    monkeypatch.setattr(budget, "MOST_TEXT", 1000)
     put(tmp_path, q__txt=LIST + "x" * 1000, q__xml=CLIXML + " " * 1000)
 
     captured = read_source(tmp_path)
 
     assert [row.place.partition(",")[0] for row in captured.reading.rows] == ["q.xml"]
     assert "q.txt: more than 1000 bytes" in why(captured)[0]
+
+
+MANY = {
+    "q.xml": CLIXML.replace(
+        "</Objs>", CLIXML[CLIXML.index("<Obj>") :].removesuffix("</Objs>") * 300 + "</Objs>"
+    ),
+    "q.csv": CSV + CSV.splitlines(keepends=True)[1] * 300,
+    "q.json": JSON * 300,
+    "q.txt": LIST * 300,
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("is_packed", [False, True], ids=["file", "zip"])
+def test_what_the_budget_cuts_is_missing_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, is_packed: bool
+) -> None:
+    """In each form: of any cmdlet and any server; what was read before it stays."""
+    put(tmp_path, a__txt=LIST)
+    if is_packed:
+        zipped(tmp_path / "q.zip", {name: MANY[name]})
+    else:
+        (tmp_path / name).write_bytes(MANY[name].encode())
+    assert read_source(tmp_path).reading.unread == []
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 50_000)
+    monkeypatch.setattr(budget, "MEMORY_PER_BYTE", 0)
+
+    captured = read_source(tmp_path)
+
+    [row] = captured.reading.unread
+    assert (row.server, row.what) == ("", "capture")
+    assert name in row.why
+    assert "holds more values than reading may keep" in row.why
+    assert captured.reading.rows[0].place.startswith("a.txt")
+    assert len(captured.reading.rows) < 200
+
+
+def test_the_time_is_one_for_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is over, what is left is named once, however much it is."""
+    monkeypatch.setattr(budget, "LEAST_SECONDS", -1.0)
+    put(tmp_path, **{f"q{number}__xml": CLIXML for number in range(5)})
+
+    with pytest.raises(InputError, match=r"q0\.xml.*took more than .*and 1 more") as raised:
+        read_source(tmp_path)
+    assert "q4" not in str(raised.value)
+
+
+def test_people_see_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which file of how many, and how large it is; nothing where it is quick."""
+    put(tmp_path, a__xml=CLIXML, b__txt=LIST)
+    zipped(tmp_path / "c.zip", {"q.xml": CLIXML})
+    quick: list[str] = []
+    read_source(tmp_path, quick.append)
+    monkeypatch.setattr(budget, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(budget, "EVERY_SECONDS", 0.0)
+    said: list[str] = []
+
+    read_source(tmp_path, said.append)
+
+    assert quick == []
+    assert list(dict.fromkeys(said)) == [
+        "Reading a.xml (1 of 3 files, 0.0 MB) ...",
+        "Reading b.txt (2 of 3 files, 0.0 MB) ...",
+        "Reading c.zip (3 of 3 files, 0.0 MB) ...",
+    ]
 
 
 def test_long_clixml_streams(tmp_path: Path) -> None:

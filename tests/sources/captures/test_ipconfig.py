@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,17 @@ def test_the_log_collectors_folder() -> None:
         ("MAILALTA", IPCONFIG),
         ("MAILNEUA", IPCONFIG),
     }
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("label", ["IPv6 Address", "Address {n}"])
+def test_each_address_is_looked_at_once(label: str) -> None:
+    """An adapter of thousands of addresses, or of labels, costs no more than its lines."""
+    head = "Windows IP\n\n   Host Name . . : EX1\n   Primary . . : x\n\nEthernet adapter x:\n\n"
+    lines = (f"   {label.format(n=n)} . . : fe80::{n:x}(Preferred)\n" for n in range(20_000))
+    begin = time.monotonic()
+
+    reading = read_ipconfig(head + "".join(lines), "x")
+
+    assert len(reading.rows) == 1
+    assert time.monotonic() - begin < 10

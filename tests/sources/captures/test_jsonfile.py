@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow import budget
 from mailflow.errors import InputError
 from mailflow.sources.captures.jsonfile import read_json
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
@@ -195,6 +196,7 @@ def test_others_are_ignored(text: str, what: str) -> None:
         '{"a":' * 100_000,
         "[" * 500 + "]" * 500,
         '{"MessageCount": ' + "9" * 10_000 + "}",
+        json.dumps({f"n{number}": 1 for number in range(10_001)}),
         "nonsense",
     ],
     ids=lambda text: text[:30],
@@ -224,6 +226,34 @@ def test_bounded_time() -> None:
     read_json(json.dumps([{"Identity": {"DistinguishedName": dn}, "Bindings": []}] * 3), "x")
 
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "text",
+    ['["' + '\\"' * 1_000_000, "[" * 3_000_000, '{"a":"\\' * 500_000, '"[' * 1_000_000],
+    ids=["escaped quotes", "brackets", "backslashes", "quotes"],
+)
+def test_each_character_is_looked_at_once(text: str) -> None:
+    """A quote that is never closed does not begin the search again at the next one."""
+    begin = time.monotonic()
+
+    with pytest.raises(InputError):
+        read_json(text, "x")
+    assert time.monotonic() - begin < 10
+
+
+def test_objects_beyond_the_budget_are_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands before counts; what does not may be of any cmdlet and any server."""
+    text = json.dumps([{"NextHopDomain": "a"}] * 500)
+    monkeypatch.setattr(budget, "MEMORY_PER_BYTE", 0)
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 160_000)
+
+    reading = read_json(text, "x.json")
+
+    assert 0 < len(reading.rows) < 500
+    assert [(one.server, one.what) for one in reading.unread] == [("", "capture")]
+    assert reading.unread[0].why.startswith("x.json: holds more values")
 
 
 LEAVES = st.one_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mailflow.sources.asked import RIGHTS, asked
 from mailflow.sources.captures.cmdlets import PROPERTIES, cmdlet_of
@@ -29,6 +30,7 @@ def row_below(
     return Row(cmdlet, {**_said(command, cmdlet), **values}, place, computer, named, command)
 
 
+@lru_cache(maxsize=256)
 def _said(command: str, cmdlet: str) -> dict[str, Value]:
     """The connector, and the user, that Get-ADPermission was asked about by name."""
     calls = [call for call in asked(command) if call.cmdlet == cmdlet == RIGHTS]
@@ -52,6 +54,7 @@ def cmdlet_in(command: str, names: list[str]) -> str | None:
     return cmdlet_of([], names) or by_command(command, names)
 
 
+@lru_cache(maxsize=256)
 def last_get(command: str) -> str:
     """The last cmdlet of a command line that gets something, by the name it has with us."""
     found: list[str] = GET.findall(command)
@@ -65,6 +68,7 @@ def by_command(command: str, names: list[str]) -> str | None:
     return cmdlet if known and all(name.casefold() in known for name in names) else None
 
 
+@lru_cache(maxsize=256)
 def named_server(command: str, cmdlet: str) -> str:
     """The one server whose adapters or components a command line asks for; else ""."""
     if cmdlet not in _OF_SERVERS:

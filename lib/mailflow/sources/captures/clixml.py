@@ -10,22 +10,31 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import NoReturn
 from xml.parsers import expat
 
+from mailflow.budget import Budget, BudgetError
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, odd_ones, told
-from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
+from mailflow.sources.row import (
+    ROW,
+    VALUE,
+    Complex,
+    Enumeration,
+    Items,
+    Lost,
+    Reading,
+    Row,
+    Value,
+)
 
 MAX_DEPTH = 200
 """Elements inside each other; the deepest real file has 18."""
-MAX_OBJECTS = 5_000_000
-"""Top-level objects of a document."""
 MAX_VALUES = 1_000_000
 """Elements inside one top-level object, with all that its references stand for."""
 MAX_TEXT = 16 * 2**20
@@ -36,6 +45,10 @@ MAX_TYPES = 100_000
 """Lists of type names of a document."""
 REMEMBERED = 10_000
 """Objects a reference can reach back to. It keeps memory flat however long the document is."""
+REMEMBERED_BYTES = 2**24
+"""Bytes of the document that these objects may take, one inside another counted twice."""
+UNFOLDED = 20
+"""Bytes of memory that a byte of an object may take while it is read."""
 
 _SLICE = 2**16
 _NOT_READ = "SerializationData"  # base64 for .NET alone
@@ -58,6 +71,7 @@ class ClixmlEntry:
         line: where it ends.
         gap: objects are missing in it or right before it: the numbers that a document gives its
             objects, one after another, do not go on.
+        size: bytes of memory that it takes, about; what references stand for counts again.
     """
 
     types: tuple[str, ...]
@@ -66,6 +80,7 @@ class ClixmlEntry:
     number: int
     line: int
     gap: bool = False
+    size: int = field(default=0, compare=False)
 
 
 class _In(Enum):
@@ -87,6 +102,7 @@ class _Open:
 
     __slots__ = (
         "bare",
+        "begun",
         "height",
         "items",
         "members",
@@ -112,6 +128,7 @@ class _Open:
         self.items: list[Value] | None = None
         self.bare: Value = _ABSENT
         self.pair: dict[str, Value] = {}
+        self.begun = 0  # the byte of the document where it begins
         self.spread = False  # its members stand for it
         self.weight = 1  # elements in it, references unfolded, without plain texts
         self.height = 0  # levels of objects in it, references unfolded
@@ -150,6 +167,8 @@ class ClixmlReader:
 
     __slots__ = (
         "_attributes",
+        "_begun",
+        "_budget",
         "_closed",
         "_collect",
         "_count",
@@ -168,6 +187,7 @@ class ClixmlReader:
         "_parser",
         "_pieces",
         "_place",
+        "_remembered",
         "_skipped",
         "_stack",
         "_top",
@@ -175,9 +195,16 @@ class ClixmlReader:
         "_type_ref",
     )
 
-    def __init__(self, place: str) -> None:
-        """Begin a document; `place` is what messages call it."""
+    def __init__(self, place: str, budget: Budget | None = None) -> None:
+        """Begin a document.
+
+        Args:
+            place: what messages call it.
+            budget: what reading may cost; None: one for this document alone.
+        """
         self._place = place
+        self._budget = budget or Budget()
+        self._begun = 0  # the byte behind the last top-level object
         self._head: bytes | None = b""  # bytes before the encoding is known
         self._fed = 0
         self._closed = False
@@ -190,7 +217,8 @@ class ClixmlReader:
         self._type_names: list[str] = []  # of the TN that is open
         self._type_ref: str | None = None
         self._known_types: dict[str, tuple[str, ...]] = {}
-        self._objects: dict[str, tuple[Value, int, int]] = {}  # value, weight, height
+        self._objects: dict[str, tuple[Value, int, int, int]] = {}  # value, weight, height, size
+        self._remembered = 0  # sizes of all of them, in bytes of the document
         self._forgotten = False  # whether an object went out of reach of references
         self._next_ref: int | None = None  # the number that the next object must have
         self._gap = False  # it had another one since the last top-level object
@@ -253,9 +281,14 @@ class ClixmlReader:
             self._fail(f"a value of more than {MAX_TEXT} characters")
         if self._fed - self._parser.CurrentByteIndex > MAX_MARK:
             self._fail(f"a tag or comment of more than {MAX_MARK} bytes")
+        self._budget.room(UNFOLDED * (self._fed - self._begun), self._here())
+        self._budget.look()
+
+    def _here(self) -> str:
+        return f"{self._place}, line {self._parser.CurrentLineNumber}"
 
     def _fail(self, reason: str) -> NoReturn:
-        raise InputError(f"{self._place}, line {self._parser.CurrentLineNumber}: {reason}")
+        raise InputError(f"{self._here()}: {reason}")
 
     def _refuse(self, *_declaration: object) -> None:
         self._fail("a document type or entity, which CLIXML never has, is refused")
@@ -342,6 +375,8 @@ class ClixmlReader:
             self._count_ref(ref)
         self._stack.append(self._top)
         self._top = _Open(_In.OBJECT, name, ref, attributes.get("S", ""))
+        if ref is not None:
+            self._top.begun = self._parser.CurrentByteIndex
         self._members = None
 
     def _count_ref(self, ref: str | None) -> None:
@@ -395,7 +430,8 @@ class ClixmlReader:
         if weight > MAX_VALUES:
             self._fail(f"an object of more than {MAX_VALUES} values")
         if done.ref is not None:
-            self._remember(done.ref, (value, weight, done.height))
+            size = self._parser.CurrentByteIndex - done.begun
+            self._remember(done.ref, (value, weight, done.height, size))
         if above.part is _In.DOCUMENT and done.spread:
             return
         above.weight += weight
@@ -447,20 +483,22 @@ class ClixmlReader:
 
     def _emit(self, value: Value, types: tuple[str, ...], stream: str) -> None:
         self._count += 1
-        if self._count > MAX_OBJECTS:
-            self._fail(f"more than {MAX_OBJECTS} objects")
+        line, at = self._parser.CurrentLineNumber, self._parser.CurrentByteIndex
+        size = ROW + VALUE * self._top.weight + at - self._begun
+        self._begun = at
         self._top.weight = 1
         self._top.height = 0
-        line = self._parser.CurrentLineNumber
-        self._finished.append(ClixmlEntry(types, value, stream, self._count, line, self._gap))
+        self._finished.append(ClixmlEntry(types, value, stream, self._count, line, self._gap, size))
         self._gap = False
 
-    def _remember(self, ref: str, what: tuple[Value, int, int]) -> None:
+    def _remember(self, ref: str, what: tuple[Value, int, int, int]) -> None:
         objects = self._objects
-        objects.pop(ref, None)  # the youngest stand last
+        before = objects.pop(ref, _OPEN)  # the youngest stand last
         objects[ref] = what
-        if len(objects) > REMEMBERED:
-            del objects[next(iter(objects))]
+        self._remembered += what[3] - before[3]
+        while len(objects) > REMEMBERED or self._remembered > REMEMBERED_BYTES:
+            oldest = next(iter(objects))
+            self._remembered -= objects.pop(oldest)[3]
             self._forgotten = True
 
     def _referred(self, ref: str) -> Value:
@@ -472,7 +510,7 @@ class ClixmlReader:
         if found is _OPEN:
             return Lost("it refers to an object around itself")
         self._remember(ref, found)  # what is referred to is likely to be again
-        value, weight, height = found
+        value, weight, height, _size = found
         top = self._top
         top.weight += weight
         if top.height <= height:
@@ -482,47 +520,64 @@ class ClixmlReader:
         return value
 
 
-def read_clixml(chunks: Iterable[bytes], place: str) -> Reading:
+def read_clixml(chunks: Iterable[bytes], place: str, budget: Budget | None = None) -> Reading:
     """The objects of one document as rows.
 
     A document that is broken behind its first object counts as far as it can be read: the rest is
-    a row of *unread* that says where it breaks off.
+    a row of *unread* that says where it breaks off. So does one that would cost more than the
+    budget (None: one of its own).
 
     Raises:
         InputError: nothing of it can be read; names the place and the line.
     """
     reading = Reading()
-    reader = ClixmlReader(place)
+    own = Budget()
+    chunks = chunks if budget else _counted(chunks, own)
+    budget = budget or own
+    reader = ClixmlReader(place, budget)
+    ignored: dict[tuple[str, str], None] = {}
     before: ClixmlEntry | None = None
-    fault = ""
-    gaps = []
+    fault: InputError | None = None
+    first_gap: ClixmlEntry | None = None
+    of_gaps: set[str] = set()
     try:
         for entry in _entries(reader, chunks):
             # Where numbers are missing the object before may have lost its end as well.
             if entry.gap:
-                gaps += [one for one in (before, entry) if one]
+                first_gap = first_gap or before or entry
+                of_gaps |= {found for one in (before, entry) if one and (found := _cmdlet(one))}
             elif before and not before.gap:
-                _add(reading, before, place)
+                budget.hold(_add(reading, before, place, ignored), place)
             before = entry
     except InputError as error:
         if before is None:
             raise
-        fault = f"{error}; only what stands before it is read"
-    if before and not before.gap:
-        _add(reading, before, place)
+        fault = error
+    is_costly = isinstance(fault, BudgetError)
+    if before and not before.gap and not is_costly:
+        _add(reading, before, place, ignored)
+    reading.ignored += ignored
     if before is None:
         # No object, no type: an empty answer does not say whose it is, so no cmdlet counts as
         # answered because of it.
         reading.ignored.append(("CLIXML without any object: cannot tell of which cmdlet", place))
-    reading.cmdlets |= {found for one in gaps if (found := _cmdlet(one))}
-    if gaps:
-        where = f"{place}, object {gaps[0].number}, line {gaps[0].line}"
+    reading.cmdlets |= of_gaps
+    if first_gap:
+        where = f"{place}, object {first_gap.number}, line {first_gap.line}"
         reading.unread += told(reading.cmdlets, f"{where}: a part of the export is missing")
     if fault:
-        reading.unread += told(reading.cmdlets, fault)
+        # What a limit kept from being read may be anything.
+        named = set() if is_costly else reading.cmdlets
+        reading.unread += told(named, f"{fault}; only what stands before it is read")
     _drop_odd(reading, place)
     drop_damaged(reading)
     return reading
+
+
+def _counted(chunks: Iterable[bytes], budget: Budget) -> Iterator[bytes]:
+    for chunk in chunks:
+        budget.given += len(chunk)
+        yield chunk
 
 
 def _drop_odd(reading: Reading, place: str) -> None:
@@ -548,8 +603,14 @@ def _entries(reader: ClixmlReader, chunks: Iterable[bytes]) -> Iterator[ClixmlEn
     yield from reader.close()
 
 
-def _add(reading: Reading, entry: ClixmlEntry, place: str) -> None:
-    """Put an object where it belongs: a row, something of another cmdlet, or a failure."""
+def _add(
+    reading: Reading, entry: ClixmlEntry, place: str, ignored: dict[tuple[str, str], None]
+) -> int:
+    """Put an object where it belongs: a row, something of another cmdlet, or a failure.
+
+    Returns:
+        Bytes of memory, about, that what is kept of it takes.
+    """
     where = f"{place}, object {entry.number}, line {entry.line}"
     value = entry.value
     values = value.properties if isinstance(value, Complex) else {}
@@ -562,8 +623,11 @@ def _add(reading: Reading, entry: ClixmlEntry, place: str) -> None:
         name = computer if isinstance(computer, str) else ""
         reading.rows.append(Row(cmdlet, values, where, computer=name))
         reading.cmdlets.add(cmdlet)
-    elif (what := describe(entry.types, values), place) not in reading.ignored:
-        reading.ignored.append((what, place))
+    elif (what := describe(entry.types, values), place) not in ignored:
+        ignored[what, place] = None
+    else:
+        return 0
+    return entry.size
 
 
 def _is_error(type_name: str) -> bool:
@@ -642,7 +706,7 @@ def _secret(_text: str) -> Value:
 
 
 _ABSENT: Value = Lost("no bare value")
-_OPEN: tuple[Value, int, int] = (None, 0, 0)
+_OPEN: tuple[Value, int, int, int] = (None, 0, 0, 0)
 _SHOWN = 500  # characters of a message
 _HEAD_BYTES = 64
 _LONGEST_INTEGER = 40  # with room for blanks

@@ -254,6 +254,8 @@ def cmdlet_of(type_names: Sequence[str], properties: Collection[str]) -> str | N
     if kind is not None and kind not in _OF_WINDOWS:
         cmdlet = _BY_TYPE.get(kind)
         return cmdlet if cmdlet in PROPERTIES else None
+    if not properties:
+        return None
     names = frozenset(name.strip().casefold() for name in properties)
     found = [signs.cmdlet for signs in _OURS if signs.fit(names)]
     if kind is not None and found != ["Win32_NetworkAdapterConfiguration"]:
@@ -280,13 +282,13 @@ def describe(type_names: Sequence[str], properties: Collection[str]) -> str:
     kind = _kind(type_names)
     if kind is not None:
         return _BY_TYPE.get(kind) or _short(type_names[0])
+    if not properties:
+        return "an object without properties"
     names = frozenset(name.strip().casefold() for name in properties)
     known = next((signs.cmdlet for signs in _OTHERS if signs.fit(names)), None)
     if known:
         return known
     shown = [name.strip()[:40] for name in properties][:4]
-    if not shown:
-        return "an object without properties"
     return "an object with " + ", ".join(shown) + (", …" if len(properties) > len(shown) else "")
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from mailflow.sources.captures.pieces import cells as width_of
 
-RULE = re.compile(r"\s*-+(?:\s+-+)*\s*")
+RULE = re.compile(r"\s*-++(?:\s++-++)*+\s*")  # no way back: a line may be long
 """The line below the names of a table's columns."""
 
 _DASHES = re.compile("-+")

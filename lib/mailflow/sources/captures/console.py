@@ -8,19 +8,23 @@ PowerShell cuts), text to values. What can't be told is unread, never a guess.
 from __future__ import annotations
 
 import re
+import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
+from mailflow.budget import Budget
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.above import BY_NAME, GET, cmdlet_in, last_get, row_below
 from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe, whole
 from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
+from mailflow.sources.captures.lines import each_line
 from mailflow.sources.captures.pieces import Evidence
 from mailflow.sources.captures.printed import kinds_of, value_of_pieces
 from mailflow.sources.captures.tabled import MOST_HEADS, Table, read_table
-from mailflow.sources.row import Lost, Reading, Row, Value
+from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"  # colours, cursor
@@ -50,6 +54,8 @@ _LONGEST_NAME = 250
 _LONGEST_COMMAND = 2000  # characters of a command line that are kept
 _NARROWEST = 79  # characters of a line that a console may have cut
 _SHOWN = 160
+_BLOCK, _PROPERTY, _PIECE = 500, 260, 70  # bytes of memory, about, besides their letters
+_LOOKED_AT = 50  # objects with other properties than most that are looked at twice
 
 
 @dataclass(slots=True)
@@ -85,8 +91,8 @@ class _Block:
 
     def add(self, name: str, value: str) -> None:
         """Begin the next property."""
-        self.properties.append(_Property(name, [value]))
-        self.names.add(name.casefold())
+        self.properties.append(_Property(sys.intern(name), [value]))
+        self.names.add(sys.intern(name.casefold()))
 
     @property
     def may_be_collapsed(self) -> bool:
@@ -98,26 +104,31 @@ class _Block:
         return self.column, tuple(one.name for one in self.properties)
 
 
-def read_console(text: str, place: str) -> Reading:
+def read_console(text: str, place: str, budget: Budget | None = None) -> Reading:
     """All objects that stand in a console text as lists, and what else was seen there.
 
     Args:
         text: decoded; the reader takes out colours, and the blanks that pasting leaves behind.
         place: the file, for messages.
+        budget: what reading may cost; None: one for this text alone.
 
     Returns:
         Rows of the cmdlets mailflow reads; tables that cannot be read, errors and warnings of these
         as *unread*; what others printed, and text that is no capture, as *ignored*.
+
+    Raises:
+        BudgetError: it would cost too much.
     """
     reading = Reading()
-    walker = _Walker(reading, place)
-    lines = _lines(text)
-    for number, line in enumerate(lines, 1):
-        below = (one for one in lines[number : number + 2] if one.strip())
-        walker.take(number, line, next(below, ""))
+    budget = budget or Budget(len(text))
+    walker = _Walker(reading, place, budget)
+    line = ""
+    for number, (line, following) in enumerate(_looking_ahead(_lines(text)), 1):
+        budget.step()
+        walker.take(number, line, following)
     ends_in = walker.block if not (walker.stray or walker.gap) else None
-    torn_line = not text.endswith("\n") and walker.is_within_object(lines[-1])
-    if walker.table and lines[-1].strip():
+    torn_line = not text.endswith("\n") and walker.is_within_object(line)
+    if walker.table and line.strip():
         walker.table.ends = True
     walker.finish()
     reading.commands = [
@@ -137,7 +148,8 @@ def read_console(text: str, place: str) -> Reading:
     else:
         last = []
     for group in _groups([*_whole_blocks(blocks, reading, place), *last]):
-        _read_group(group, reading, place)
+        _read_group(group, reading, place, budget)
+    budget.held -= walker.held
     drop_damaged(reading)
     reading.ignored = list(dict.fromkeys(reading.ignored))
     if not (reading.rows or reading.unread or reading.ignored or reading.commands):
@@ -145,24 +157,38 @@ def read_console(text: str, place: str) -> Reading:
     return reading
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str) -> Iterator[str]:
     """Lines without colours; without trailing blanks where pasting gave them to every line."""
     bare = _CONTROL.sub("", text) if "\x1b" in text else text
     bare = bare.removeprefix("\ufeff").replace("\u00a0", " ")
-    lines = [line.rstrip("\r") for line in bare.split("\n")]
     # A line that PowerShell wrote ends in a blank only where it was cut or has no value: where
     # those with a whole value do so too, the blanks mean nothing.
-    whole = [line for line in lines if " : " in line and not line.rstrip().endswith(":")]
-    padded = sum(line.endswith(" ") for line in whole)
-    return [line.rstrip() for line in lines] if padded * 2 > len(whole) else lines
+    whole = padded = 0
+    for line in each_line(bare):
+        if " : " in line and not line.rstrip().endswith(":"):
+            whole += 1
+            padded += line.rstrip("\r").endswith(" ")
+    ends = None if padded * 2 > whole else "\r"
+    return (line.rstrip(ends) for line in each_line(bare))
+
+
+def _looking_ahead(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Each line, with the first of the two below it that is not empty."""
+    window = deque(islice(lines, 3))
+    while window:
+        line = window.popleft()
+        yield line, next((one for one in window if one.strip()), "")
+        window.extend(islice(lines, 1))
 
 
 class _Walker:
     """Sorts lines: command lines, tables, errors, and blocks of properties."""
 
-    def __init__(self, reading: Reading, place: str) -> None:
+    def __init__(self, reading: Reading, place: str, budget: Budget) -> None:
         self.reading = reading
         self.place = place
+        self.budget = budget
+        self.held = 0  # bytes of memory, about, that blocks take
         self.blocks: list[_Block] = []
         self.block: _Block | None = None
         self.command = ""
@@ -224,8 +250,17 @@ class _Walker:
             return False
         if self.gap and not block.loose and len(block.properties) > 1:
             block.properties[-1].pieces.extend([""] * self.gap)
+        self._hold(_PIECE + len(line))
         block.properties[-1].pieces.append(line[indent:])
         return True
+
+    def _hold(self, size: int) -> None:
+        self.held += size
+        self.budget.hold(size, self.place)
+
+    def _tell(self, cmdlet: str, why: str) -> None:
+        self.budget.hold(ROW, self.place)
+        self.reading.unread.append(Unread("", cmdlet, why))
 
     def _sort(self, number: int, line: str, following: str) -> None:
         prompt = _PROMPT.fullmatch(line)
@@ -238,6 +273,7 @@ class _Walker:
             # A line of dashes stands below the title of a list as well.
             is_list = not self.is_ours and self._property(number, line)
             if not is_list and not self._complaint(number, line):
+                self._hold(_PIECE + len(line))
                 self.table.lines.append((number, line))
         elif self._property(number, line) or self._complaint(number, line):
             self.headers.clear()
@@ -275,8 +311,11 @@ class _Walker:
         return True
 
     def _know_command(self, typed: str) -> None:
-        self.command = typed[:_LONGEST_COMMAND]
+        known, self.command = self.command, typed[:_LONGEST_COMMAND]
+        if self.command_line in self.commands and self.command == known:
+            return  # already as long as it may be
         if any(BY_NAME.get(one.casefold()) for one in GET.findall(self.command)):
+            self.budget.hold(ROW, self.place)
             self.commands[self.command_line] = self.command
 
     def _unanswered(self) -> None:
@@ -287,7 +326,7 @@ class _Walker:
                 f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
                 f"properties; run `{whole(cmdlet)}`"
             )
-            self.reading.unread.append(Unread("", cmdlet, why))
+            self._tell(cmdlet, why)
         self.headers.clear()
 
     def _property(self, number: int, line: str) -> bool:
@@ -305,12 +344,14 @@ class _Walker:
         if block is None or self._is_next(name, margin, column):
             self._close()
             self._end_table()
+            self._hold(_BLOCK)
             self.block = block = _Block(number, margin, column, self.command)
         else:
             self._settle_stray(last=False)
             block.loose = block.loose or (self.gap > 0 and len(block.properties) == 1)
             block.aligned = block.aligned and aligned
         self.answered = True
+        self._hold(_PROPERTY + len(value))
         block.add(name, value.removeprefix(" "))
         return True
 
@@ -344,7 +385,7 @@ class _Walker:
         if cmdlet in PROPERTIES and cmdlet:
             said = (error[2] if error else warning[1] if warning else "").strip()[:_SHOWN]
             why = f"{self.place}, line {number}: {'a warning' if warning else 'an error'}: {said}"
-            self.reading.unread.append(Unread("", cmdlet, why))
+            self._tell(cmdlet, why)
             self.answered = True
         if error or warning:
             self._close()
@@ -355,8 +396,8 @@ class _Walker:
         """A line of dashes below one that may be the heading of a table."""
         heads = self.headers
         if not heads:  # the console's width made it more of the command line
-            heads, self.command = self.wrapped, self.command.removesuffix(self.wrapped[0])
-            self._know_command(self.command)
+            heads = self.wrapped
+            self._know_command(self.command.removesuffix(heads[0]))
         if self.table:
             self.table.take_back(len(heads))
         self._end_table()
@@ -375,7 +416,11 @@ class _Walker:
     def _end_table(self) -> None:
         """Read the table above, once all of it is there."""
         if self.table:
-            self.reading.add(read_table(self.table, self.place))
+            found = read_table(self.table, self.place)
+            told_of = ROW * (len(found.unread) + len(found.ignored))
+            size = sum(size_of(row.values) for row in found.rows) + told_of
+            self.budget.hold(size, self.place)
+            self.reading.add(found)
         self.table, self.in_table = None, False
 
     def _stray(self, number: int, line: str) -> None:
@@ -390,6 +435,7 @@ class _Walker:
         if self.block is not None:
             if not self.stray:
                 self.stray_gap = self.gap
+            self._hold(_PIECE + len(line))
             self.stray.append(line.strip())
 
     def _settle_stray(self, *, last: bool) -> None:
@@ -491,8 +537,9 @@ def _whole_blocks(blocks: list[_Block], reading: Reading, place: str) -> list[_B
             own = [number for number, one in enumerate(cmdlets) if one == cmdlet]
             names = [[one.name for one in together[number].properties] for number in own]
             lines = [together[number] for number in own]
-            for which in odd_ones(cmdlet, names):
-                if not _is_another_export(lines[which], lines):
+            odd_here = odd_ones(cmdlet, names)
+            for which in odd_here:
+                if len(odd_here) > _LOOKED_AT or not _is_another_export(lines[which], lines):
                     odd[own[which]] = cmdlet
             usual = {name.casefold() for one in names for name in one}
             for number, one in enumerate(together):
@@ -546,18 +593,21 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
         yield group
 
 
-def _read_group(group: list[_Block], reading: Reading, place: str) -> None:
+def _read_group(group: list[_Block], reading: Reading, place: str, budget: Budget) -> None:
     """Put the objects of one command where they belong; all have the same properties."""
     names = [one.name for one in group[0].properties]
     cmdlet = cmdlet_in(group[0].command, names)
     if cmdlet is None:
+        budget.hold(ROW, place)
         reading.ignored.append((describe([], names), place))
         return
     reading.cmdlets.add(cmdlet)
     together = Evidence.of([one.pieces for block in group for one in block.properties])
     for block in group:
         alone = Evidence.of([one.pieces for one in block.properties])
-        reading.rows.append(_row(block, cmdlet, (alone, together), place))
+        row = _row(block, cmdlet, (alone, together), place)
+        budget.hold(size_of(row.values), place)
+        reading.rows.append(row)
 
 
 def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailflow.budget import Budget, BudgetError
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, is_whole, mentioned, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
-from mailflow.sources.row import Lost, Reading, Row, Value
+from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 ADDRESSES = "addresses.csv"
 """What the rows of a list of addresses have for a cmdlet."""
@@ -19,11 +20,13 @@ SIGNS = ("has_dns_servers", "has_gateway", "registers_in_dns")
 
 _MAY_BE_CUT = "the last line ends without a line break"
 _COLUMN = re.compile(r"[^\W\d][\w .:#()/-]{0,200}")
+_LINE = 64  # bytes of memory, about, that a line takes besides its letters
+_MOST_COLUMNS = 20_000
 _LONGEST_RECORD = 1000  # lines of one record; a quote that stays open longer is damage
 _TYPE = re.compile(r'"?#TYPE\s+([^\r\n",;]{1,500})"?[ \t]*', re.IGNORECASE)
 
 
-def read_csv(text: str, place: str) -> Reading:
+def read_csv(text: str, place: str, budget: Budget | None = None) -> Reading:
     """All rows of a CSV text, separated by commas, semicolons or tabs.
 
     The header `server,address` makes rows of `addresses.csv`, also with `SIGNS` behind it;
@@ -31,9 +34,21 @@ def read_csv(text: str, place: str) -> Reading:
     is not closed, is *unread*, with its line; so is one that holds what no value holds
     (`damage.fault_of`). The last line of a text that does not end in a line break may be cut.
 
+    Args:
+        text: decoded.
+        place: the file, for messages.
+        budget: what reading may cost; None: one for this text alone. Beyond it what stands before
+            is read, and the rest is a row of *unread*.
+
     Raises:
         InputError: there is no header; names the place.
     """
+    budget = budget or Budget(len(text))
+    with budget.holding(_LINE * text.count("\n") + len(text), place):
+        return _read(text, place, budget)
+
+
+def _read(text: str, place: str, budget: Budget) -> Reading:
     reading = Reading()
     bare = text.lstrip("\ufeff").lstrip("\r\n")
     head, _, rest = bare.partition("\n")
@@ -50,9 +65,13 @@ def read_csv(text: str, place: str) -> Reading:
         raise InputError(f"{place}: a column name stands twice")
     type_names = [kind[1]] if kind else []
     reader = _Rows(reading, place, header, type_names)
-    for fields, line, fault in records:
-        if fault or len(fields) > 1 or fields[0].strip() or len(header) == 1:
-            reader.take(fields, line, fault)
+    try:
+        for fields, line, fault in records:
+            budget.step()
+            if fault or len(fields) > 1 or fields[0].strip() or len(header) == 1:
+                budget.hold(reader.take(fields, line, fault), place)
+    except BudgetError as error:
+        reading.unread += told((), f"{error}; only what stands before it is read")
     reader.finish(text)
     drop_damaged(reading)
     return reading
@@ -103,7 +122,7 @@ def _separator(text: str) -> str:
 
 
 def _field_pattern(separator: str) -> re.Pattern[str]:
-    return re.compile(rf'(?:"((?:[^"]|"")*)"[ \t]*|([^{separator}"]*))({separator}|\Z)')
+    return re.compile(rf'(?:"((?:[^"]++|"")*+)"[ \t]*|([^{separator}"]*))({separator}|\Z)')
 
 
 def _fields(
@@ -119,6 +138,8 @@ def _fields(
         quoted, plain, end = found.groups()
         if all_quoted and plain:
             return fields, "a value without quotes among those with quotes"
+        if len(fields) == _MOST_COLUMNS:
+            return fields, f"more than {_MOST_COLUMNS} columns"
         fields.append(plain if quoted is None else quoted.replace('""', '"'))
         at = found.end()
         if not end:
@@ -163,13 +184,13 @@ class _Rows:
             else:
                 self.reading.ignored.append((self.described, self.place))
 
-    def take(self, fields: list[str], line: int, fault: str) -> None:
-        """One record, and what is wrong with it."""
+    def take(self, fields: list[str], line: int, fault: str) -> int:
+        """One record, and what is wrong with it; gives the memory that what is kept takes."""
         where = f"{self.place}, line {line}"
         failures = self.folded == ["server", "what", "why"]
         self.taken += 1
         if self.cmdlet is None and not failures:
-            return
+            return 0
         wrong = len(fields) != len(self.header) and f"{len(fields)} columns"
         if (fault and fault != _MAY_BE_CUT) or wrong:
             expected = f"{len(self.header)} columns expected"
@@ -184,6 +205,8 @@ class _Rows:
             if fault and self.cmdlet != ADDRESSES:
                 row = self._without_end(row, fields[-1])
             self.reading.rows.append(row)
+            return size_of(row.values)
+        return ROW
 
     def _without_end(self, row: Row, end: str) -> Row:
         """The last row of a text that may be cut, without the value that then is not whole."""

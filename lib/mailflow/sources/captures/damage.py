@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from mailflow.exchange.connectors import (
@@ -32,7 +32,7 @@ MOST_TOLD = 20
 
 # Tabs and line breaks stand in texts; a console's colours are gone before anybody looks.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_ENUM = re.compile(r"[^\W\d][\w -]{0,80}(?:, ?[^\W\d][\w -]{0,80})*")
+_ENUM = re.compile(r"[^\W\d][\w -]{0,80}(?:, ?[^\W\d][\w -]{0,80})*+")
 # A queue's number, or one of those that have a name; what holds a dot or a blank is a next hop.
 _QUEUE_NAME = re.compile(r"[0-9]+|submission|poison|unreachable|shadow\\[0-9]+|.*[. ].*")
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
@@ -47,6 +47,8 @@ _NAMES = {"Status": status, "DeliveryType": delivery_type}
 _SPECIAL = {"submission": "Undefined", "poison": "Undefined", "unreachable": "Unreachable"}
 
 _QUEUES = "Get-Queue"
+_MOST_SHAPES = 50
+"""Versions of Exchange that one export may hold queues of: more shapes are damage."""
 
 
 def _folded(names: str) -> frozenset[str]:
@@ -266,20 +268,32 @@ def odd_ones(cmdlet: str, shapes: Sequence[Sequence[str]]) -> set[int]:
     """
     folded = [tuple(name.casefold() for name in shape) for shape in shapes]
     counted = Counter(folded)
-    usual = [shape for shape, count in counted.items() if count > 1] or list(counted)
+    usual = {frozenset(shape) for shape, count in counted.items() if count > 1} or {
+        frozenset(shape) for shape in counted
+    }
+    every = frozenset().union(*usual)
     return {
         place
         for place, shape in enumerate(folded)
-        if counted[shape] == 1
-        and any(set(one) - set(shape) and not _is_older(cmdlet, shape, one) for one in usual)
+        if counted[shape] == 1 and _lacks(cmdlet, frozenset(shape), usual, every)
     }
 
 
-def _is_older(cmdlet: str, shape: tuple[str, ...], other: tuple[str, ...]) -> bool:
+def _lacks(
+    cmdlet: str, shape: frozenset[str], usual: Collection[frozenset[str]], every: frozenset[str]
+) -> bool:
+    """Whether a shape lacks a property of the usual ones, and is not what an older server has."""
+    if every <= shape:
+        return False
+    if cmdlet != _QUEUES or len(usual) > _MOST_SHAPES:
+        return True
+    return any(one - shape and not _is_older(shape, one) for one in usual)
+
+
+def _is_older(older: frozenset[str], newer: frozenset[str]) -> bool:
     """Whether the first of two is what an older server answers, whole (S4.51, S4.52)."""
-    older, newer = set(shape), set(other)
     gone = newer - older
-    if cmdlet != _QUEUES or not older < newer:
+    if not older < newer:
         return False
     return gone == newer & _SINCE_2013 or gone == newer - _OLDEST
 

@@ -8,13 +8,16 @@ import lzma
 import os
 import re
 import stat
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from mailflow import budget as limits
+from mailflow.budget import Budget, BudgetError, json_memory
 from mailflow.errors import InputError
 from mailflow.snapshot import SCHEMA, Unread
 from mailflow.sources.captures.clixml import read_clixml
@@ -28,16 +31,6 @@ from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
 """Files of a folder, and members of a zip."""
-MAX_TEXT_BYTES = 64 * 2**20
-"""Bytes of a capture that is read whole; CLIXML is not, and may be as long as it likes."""
-MAX_SNAPSHOT_BYTES = 512 * 2**20
-"""Bytes of a saved snapshot."""
-MAX_MEMBER_BYTES = 2**30
-"""Bytes of one member of a zip, unpacked."""
-MAX_ZIP_BYTES = 4 * 2**30
-"""Bytes of all members of a zip, unpacked."""
-MAX_RATIO = 300
-"""Bytes that one byte of a zip may unpack to; real captures reach about 50."""
 
 _ZEROS = re.compile("\0+")
 # UTF-16 read from the wrong byte: line breaks are U+0A00 and U+0D00, letters U+6100 and the like.
@@ -79,16 +72,21 @@ class Captured:
     snapshot_place: str = ""
 
 
-def read_source(path: Path) -> Captured:
+def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captured:
     """Read captures made by hand, or a saved snapshot.
 
     Names in messages and in `inputs` are relative to a folder, and the bare name of a file. What
-    cannot be read among what can is a row of *unread*.
+    cannot be read among what can is a row of *unread*, and so is what would cost more than the
+    budget of all that is read (`sources/budget.py`).
+
+    Args:
+        path: a file, a folder or a zip.
+        tell: is called with a line for people where reading takes more than two seconds.
 
     Raises:
         InputError: nothing could be read; two snapshots; too many files. Names file and place.
     """
-    gathered = _Gathered()
+    gathered = _Gathered(Budget(tell=tell))
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a zero character in the name
@@ -96,7 +94,7 @@ def read_source(path: Path) -> Captured:
     if stat.S_ISDIR(mode):
         _read_folder(path, gathered)
     elif stat.S_ISREG(mode):
-        _read_file(path, path.name, gathered)
+        _read_files([(path, _shown(path.name))], gathered)
     else:  # reading a pipe or a device may never end
         raise InputError(f"{path}: neither a file nor a folder")
     return gathered.result(path)
@@ -106,6 +104,7 @@ def read_source(path: Path) -> Captured:
 class _Gathered:
     """What was found so far."""
 
+    budget: Budget
     reading: Reading = field(default_factory=Reading)
     inputs: dict[str, str] = field(default_factory=dict)
     failures: list[Unread] = field(default_factory=list)
@@ -146,6 +145,7 @@ class _Gathered:
 def _read_folder(root: Path, gathered: _Gathered) -> None:
     """Read every file below a folder, in order of names; hidden ones are not looked at."""
     inside = root.resolve()
+    found: list[tuple[Path, str]] = []
     count = 0
 
     def unreadable(error: OSError) -> None:
@@ -165,11 +165,27 @@ def _read_folder(root: Path, gathered: _Gathered) -> None:
                 if path.is_symlink() and not path.resolve().is_relative_to(inside):
                     gathered.ignore("a link that leads out of the folder", place)
                 elif stat.S_ISREG(path.stat().st_mode):
-                    _read_file(path, place, gathered)
+                    found.append((path, place))
                 else:
                     gathered.ignore("no ordinary file", place)
             except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
                 gathered.fail(f"{place}: {_reason(error)}")
+    _read_files(found, gathered)
+
+
+def _read_files(files: list[tuple[Path, str]], gathered: _Gathered) -> None:
+    """Read files one after another, as far as the budget goes."""
+    budget = gathered.budget
+    sizes = [path.stat().st_size for path, _ in files]
+    budget.given = sum(sizes)
+    for number, ((path, place), size) in enumerate(zip(files, sizes, strict=True), 1):
+        if budget.spent:
+            left = len(files) - number + 1
+            gathered.fail(f"{place}: not read, and {left - 1} files behind it: {budget.spent}")
+            return
+        of = f"{number} of {len(files)} files, " if len(files) > 1 else ""
+        budget.where = f"{place} ({of}{size / 1e6:,.1f} MB)"
+        _read_file(path, place, gathered)
 
 
 def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
@@ -179,6 +195,8 @@ def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
             if is_zip:
                 stream.seek(0)
                 _read_zip(stream, place, gathered)
+    except BudgetError as error:
+        gathered.fail(str(error))
     except _BROKEN as error:
         gathered.fail(f"{place}: {_reason(error)}")
 
@@ -193,11 +211,9 @@ def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
         if len(members) > MAX_FILES:
             gathered.fail(f"{place}: refused: more than {MAX_FILES} members")
             return
-        if sum(one.file_size for one in members) > MAX_ZIP_BYTES:
-            gathered.fail(f"{place}: refused: unpacks to more than {MAX_ZIP_BYTES} bytes")
-            return
+        gathered.budget.fits(place, sum(one.file_size for one in members))
         stream.seek(0)
-        gathered.inputs[place] = _digest(stream)
+        gathered.inputs[place] = _Hashed(b"", stream, gathered.budget).digest()
         for member in members:
             name = f"{place}/{_shown(member.filename)}"
             reason = _refusal(member)
@@ -206,10 +222,16 @@ def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
                 continue
             if _is_hidden(member.filename):
                 continue
+            if gathered.budget.spent:
+                gathered.fail(f"{name}: not read, and all behind it: {gathered.budget.spent}")
+                return
             try:
+                gathered.budget.admit(name, member.compress_size, member.file_size)
                 with archive.open(member) as content:
-                    if _read_stream(content, name, gathered):
+                    if _read_stream(content, name, gathered, is_packed=True):
                         gathered.fail(f"{name}: a zip inside a zip; unpack it first")
+            except BudgetError as error:
+                gathered.fail(str(error))
             except _BROKEN as error:
                 gathered.fail(f"{name}: {_reason(error)}")
 
@@ -228,14 +250,12 @@ def _refusal(member: zipfile.ZipInfo) -> str:
         return "a link"
     if member.flag_bits & 1:
         return "encrypted; unpack it first"
-    if member.file_size > MAX_MEMBER_BYTES:
-        return f"unpacks to more than {MAX_MEMBER_BYTES} bytes"
-    if member.file_size > MAX_RATIO * max(member.compress_size, _CHUNK // MAX_RATIO):
-        return f"unpacks to more than {MAX_RATIO} times its size"
     return ""
 
 
-def _read_stream(stream: IO[bytes], place: str, gathered: _Gathered) -> bool:
+def _read_stream(
+    stream: IO[bytes], place: str, gathered: _Gathered, *, is_packed: bool = False
+) -> bool:
     """Read one file or member; true where it is a zip, which the caller has to open."""
     head = stream.read(HEAD)
     form, encoding = recognise(head)
@@ -248,30 +268,41 @@ def _read_stream(stream: IO[bytes], place: str, gathered: _Gathered) -> bool:
     elif form is Form.EMPTY:
         gathered.fail(f"{place}: empty: it does not say which cmdlet had nothing to answer")
     else:
-        chunks = _Hashed(head, stream)
+        budget = gathered.budget
+        held = budget.held
+        chunks = _Hashed(head, stream, budget, place if is_packed else "")
         try:
             if form is Form.CLIXML:
-                gathered.add(read_clixml(chunks, place))
+                gathered.add(read_clixml(chunks, place, budget))
             else:
                 _read_text(chunks, form, encoding, place, gathered)
         except InputError as error:
+            budget.held = held  # nothing of it was kept
             gathered.fail(str(error))
-        gathered.inputs[place] = chunks.digest()
+        if not budget.spent:
+            try:
+                gathered.inputs[place] = chunks.digest()
+            except BudgetError as error:
+                gathered.fail(str(error))
     return False
 
 
 class _Hashed:
-    """The chunks of a stream, with the SHA-256 of all of it in the end."""
+    """The chunks of a stream, with the SHA-256 of all of it in the end.
 
-    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+    Each is counted, as unpacked where a place is named.
+    """
+
+    def __init__(self, head: bytes, stream: IO[bytes], budget: Budget, packed: str = "") -> None:
         self._head = head
         self._stream = stream
+        self._budget, self._packed = budget, packed
         self._hash = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
         chunk, self._head = self._head, b""
         while chunk:
-            self._hash.update(chunk)
+            self._count(chunk)
             yield chunk
             chunk = self._stream.read(_CHUNK)
 
@@ -279,27 +310,42 @@ class _Hashed:
         """Hexadecimal; reads what is left first."""
         for chunk in iter(lambda: self._head or self._stream.read(_CHUNK), b""):
             self._head = b""
-            self._hash.update(chunk)
+            self._count(chunk)
         return self._hash.hexdigest()
 
-
-def _digest(stream: IO[bytes]) -> str:
-    return _Hashed(b"", stream).digest()
+    def _count(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        if self._packed:
+            self._budget.unpack(len(chunk), self._packed)
+        else:
+            self._budget.look()
 
 
 def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered: _Gathered) -> None:
     """Read a form that has to be in memory whole."""
-    data = _whole(chunks, MAX_SNAPSHOT_BYTES if form is Form.SNAPSHOT else MAX_TEXT_BYTES, place)
-    text, damage = _decoded(data, encoding, place)
+    budget = gathered.budget
+    limit = limits.MOST_SNAPSHOT if form is Form.SNAPSHOT else limits.MOST_TEXT
+    text, damage = _decoded(_whole(chunks, limit, place, budget), encoding, place)
+    with budget.holding(sys.getsizeof(text), place):
+        _read_decoded(text, damage, form, place, gathered)
+
+
+def _read_decoded(
+    text: str, damage: list[Unread], form: Form, place: str, gathered: _Gathered
+) -> None:
+    budget = gathered.budget
     if form is Form.SNAPSHOT or (form is Form.JSON and SCHEMA.partition("/")[0] in text):
-        document = _document(text, place)
+        cost = budget.for_snapshot(text)
+        with budget.holding(cost, place):
+            document = _document(text, place)
         if isinstance(document, dict) and str(document.get("schema")).startswith(
             SCHEMA.partition("/")[0] + "/"
         ):
+            budget.hold(cost, place)
             gathered.snapshots.append((document, place))
             gathered.understood = True
             return
-    reading = _reading_of(text, form, place)
+    reading = _reading_of(text, form, place, budget)
     # An unread.csv without rows says that nothing failed: that is an answer too.
     gathered.understood |= form is Form.FAILURES
     if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
@@ -307,7 +353,7 @@ def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered:
             damage = []
         elif "\0" in text:
             reading.ignored.clear()
-        elif damage or (_TORN.match(text) and not _is_json(text)):
+        elif damage or (_TORN.match(text) and not _is_json(text, place, budget)):
             # A note, a log or a program's settings are no export; the beginning of one is.
             named = mentioned(text)
             reading.unread += (
@@ -330,23 +376,26 @@ def _are_labels(text: str, reading: Reading) -> bool:
     return only and not reading.commands and "\0" not in text
 
 
-def _reading_of(text: str, form: Form, place: str) -> Reading:
+def _reading_of(text: str, form: Form, place: str, budget: Budget) -> Reading:
     """What stands in a text; a broken one that names nothing of ours is no export."""
     try:
         if form is Form.JSON or form is Form.SNAPSHOT:
-            return read_json(text, place)
+            return read_json(text, place, budget)
         if form is Form.CSV or form is Form.FAILURES:
-            return read_csv(text, place)
+            return read_csv(text, place, budget)
+    except BudgetError:
+        raise  # whatever it holds was not read
     except InputError as error:
         named = mentioned(text)
         if named:
             return Reading(unread=told(named, str(error)))
         if form is Form.JSON and not _OBJECT.match(text):
-            return read_console(text, place)  # `[1] a note`, `[03:11:10] PS C:\\>`
+            return read_console(text, place, budget)  # `[1] a note`, `[03:11:10] PS C:\\>`
         if form is Form.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
             raise
         return Reading(ignored=[(f"no export ({error})", place)])
-    reading, adapters = read_console(text, place), read_ipconfig(text, place)
+    reading = read_console(text, place, budget)
+    adapters = read_ipconfig(text, place, budget)
     if not adapters.rows:
         return reading
     if not (reading.rows or reading.unread or reading.commands):
@@ -355,13 +404,20 @@ def _reading_of(text: str, form: Form, place: str) -> Reading:
     return reading
 
 
-def _whole(chunks: _Hashed, limit: int, place: str) -> bytes:
-    data = bytearray()
+def _whole(chunks: _Hashed, limit: int, place: str, budget: Budget) -> bytes:
+    """All bytes, where they and their text may be in memory together."""
+    pieces = []
+    size, wide = 0, 2
     for chunk in chunks:
-        data += chunk
-        if len(data) > limit:
-            raise InputError(f"{place}: more than {limit} bytes; Export-Clixml has no such limit")
-    return bytes(data)
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            why = f"more than {limit} bytes; Export-Clixml has no such limit"
+            raise BudgetError(f"{place}: {why}")
+        # A character beyond Latin letters makes all of a text up to four times as large.
+        wide = wide if chunk.isascii() else 5
+        budget.room(wide * size, place)
+    return b"".join(pieces)
 
 
 def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]:
@@ -390,10 +446,11 @@ def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]
     return text, [Unread("", "capture", f"{place}, {why}; export again") for why in whys]
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: str, place: str, budget: Budget) -> bool:
     """Whether it is a whole document, of whatever it may be: a run's own findings, say."""
     try:
-        json.loads(text)
+        with budget.holding(json_memory(text), place):
+            json.loads(text)
     except (ValueError, RecursionError):
         return False
     return True

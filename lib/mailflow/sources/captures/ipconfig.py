@@ -14,9 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from mailflow.budget import Budget
 from mailflow.exchange.ranges import Address, RangeError, parse_address
 from mailflow.snapshot import Unread
-from mailflow.sources.row import Items, Reading, Row, Value
+from mailflow.sources.captures.lines import each_line
+from mailflow.sources.row import ELEMENT, ROW, Items, Reading, Row, Value
 from mailflow.sources.values import NO_DNS_SERVERS
 
 IPCONFIG = "ipconfig /all"
@@ -27,6 +29,8 @@ _OWN = re.compile(r"([0-9A-Fa-f:.]{2,45})(?:%\d{1,10})?\((\S[^()]{0,40})\)")
 _COLONS = (":", "\uff1a")
 _LONGEST = 400
 """Characters of a line that may be one of ipconfig's."""
+_MOST_LABELS = 20
+"""Labels of IPv6 addresses of one adapter, of which ipconfig has three: more are no labels."""
 
 
 @dataclass(slots=True)
@@ -52,23 +56,29 @@ class _Own:
     state: str
 
 
-def read_ipconfig(text: str, place: str) -> Reading:
+def read_ipconfig(text: str, place: str, budget: Budget | None = None) -> Reading:
     """The adapters of every host in a text that may hold other things as well.
 
     Args:
         text: decoded; what is no character there stands in labels and does no harm.
         place: the file, for messages.
+        budget: what reading may cost; None: one for this text alone.
 
     Returns:
         A row for each adapter with an address. An address in another state than most is left out
         (tentative, duplicate, deprecated), and told; a temporary one is left out.
     """
     reading = Reading()
-    adapters = list(_adapters(text))
-    usual = {host: _usual(adapters, host) for host in {one.host for one in adapters}}
+    budget = budget or Budget(len(text))
+    adapters: list[_Adapter] = []
+    for found in _adapters(text, budget):
+        budget.hold(ROW + 2 * ELEMENT * len(found.values), place)
+        adapters.append(found)
+    usual = _usual(adapters)
     for one in adapters:
+        budget.step()
         where = f"{place}, line {one.line}"
-        own = [each for each in _own(one) if not _is_temporary(each, _own(one))]
+        own = _lasting(_own(one))
         for each in own:
             if each.state not in usual[one.host] and not each.address.is_link_local:
                 why = f"{where}: {each.address} is in another state ({each.state}) than the others"
@@ -82,17 +92,24 @@ def read_ipconfig(text: str, place: str) -> Reading:
     return reading
 
 
-def _usual(adapters: Iterable[_Adapter], host: str) -> set[str]:
+def _usual(adapters: Iterable[_Adapter]) -> dict[str, set[str]]:
     """The state that most addresses of a host have: each language has a word of its own for it."""
-    states = Counter(own.state for one in adapters if one.host == host for own in _own(one))
-    return {state for state, count in states.items() if count == max(states.values())}
+    states: dict[str, Counter[str]] = {}
+    for one in adapters:
+        states.setdefault(one.host, Counter()).update(own.state for own in _own(one))
+    usual: dict[str, set[str]] = {}
+    for host, of in states.items():
+        most = max(of.values(), default=0)
+        usual[host] = {state for state, count in of.items() if count == most}
+    return usual
 
 
-def _adapters(text: str) -> Iterator[_Adapter]:
+def _adapters(text: str, budget: Budget) -> Iterator[_Adapter]:
     """The adapters below each first block that names a host."""
     first: list[str] = []  # values of a block that may be the first one
     host, adapter = "", None
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in enumerate(each_line(text), 1):
+        budget.step()
         line = raw.strip()
         label, value = _parted(line)
         if not line or len(line) > _LONGEST:
@@ -144,16 +161,16 @@ def _own(one: _Adapter) -> list[_Own]:
     return found
 
 
-def _is_temporary(one: _Own, others: Iterable[_Own]) -> bool:
-    """Whether an address over IPv6 is a temporary one.
+def _lasting(own: list[_Own]) -> list[_Own]:
+    """The addresses without the temporary ones over IPv6.
 
-    Its label is that of an ordinary one with a word more, in every language.
+    Such a one's label is that of an ordinary one with a word more, in every language.
     """
-    return one.address.version == 6 and any(
-        other.label != one.label and other.label in one.label
-        for other in others
-        if other.address.version == 6
-    )
+    labels = {one.label for one in own if one.address.version == 6}
+    if len(labels) > _MOST_LABELS:
+        return own
+    temporary = {one for one in labels if any(two != one and two in one for two in labels)}
+    return [one for one in own if one.address.version != 6 or one.label not in temporary]
 
 
 def _is_alone(one: _Adapter) -> bool:

@@ -6,17 +6,32 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mailflow.budget import Budget, BudgetError, json_memory
 from mailflow.errors import InputError
 from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, mentioned, odd_ones, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
-from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
+from mailflow.sources.row import (
+    ROW,
+    Complex,
+    Enumeration,
+    Items,
+    Lost,
+    Reading,
+    Row,
+    Value,
+    size_of,
+)
 
 MAX_DEPTH = 200
 """Lists and objects inside each other; ConvertTo-Json itself stops at 100."""
+
+MAX_NAMES = 10_000
+"""Names in one object; those of Exchange have about a hundred."""
 
 _SKIPPED = "serializationdata"  # for .NET alone, and most of a real file
 _OLD_DATE = re.compile(r"/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
@@ -27,7 +42,8 @@ _ISO = re.compile(
 _CONNECTOR_DN = re.compile(
     r"CN=(.+?),CN=SMTP Receive Connectors,CN=Protocols,CN=(.+?),CN=Servers(?:,|$)", re.IGNORECASE
 )
-_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A quote that is never closed takes the whole rest: each character is looked at once.
+_MARKS = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _BLANK = re.compile(r"[ \t\r\n\0]*")
 _LONGEST_DN = 4096
 _NO_TEXT = "JSON holds the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
@@ -40,6 +56,8 @@ class _Object:
     __slots__ = ("pairs",)
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > MAX_NAMES:
+            raise ValueError(f"an object of more than {MAX_NAMES} names")
         self.pairs = [(name, value) for name, value in pairs if name.casefold() != _SKIPPED]
         names = [name for name, _value in pairs]
         if len(set(names)) < len(names):
@@ -54,28 +72,37 @@ class _Object:
         return [name for name, _value in self.pairs]
 
 
-def read_json(text: str, place: str) -> Reading:
+def read_json(text: str, place: str, budget: Budget | None = None) -> Reading:
     """All objects of a JSON text: one, a list, or several documents one after another.
+
+    Args:
+        text: decoded.
+        place: the file, for messages.
+        budget: what reading may cost; None: one for this text alone.
 
     Raises:
         InputError: nothing of it can be read; names the place, line and column. What breaks behind
             a readable document becomes a row of *unread*.
     """
     reading = Reading()
-    fault = ""
-    shapes: dict[str, list[list[str]]] = {}
+    budget = budget or Budget(len(text))
+    budget.room(json_memory(text), place)
+    apart = _Apart()
     seen = 0
     try:
         for one, where in _found(text, place):
             seen += 1
-            _add(reading, one, where, place, shapes)
+            budget.step()
+            _add(reading, one, where, place, apart, budget)
     except InputError as error:
         if not seen:
             raise
-        fault = f"{error}; only what stands before it is read"
-    if fault:
-        reading.unread += told(reading.cmdlets or mentioned(text), fault)
-    for cmdlet, found in shapes.items():
+        named = reading.cmdlets or mentioned(text)
+        # What a limit kept from being read may be anything.
+        named = set() if isinstance(error, BudgetError) else named
+        reading.unread += told(named, f"{error}; only what stands before it is read")
+    reading.ignored += apart.ignored
+    for cmdlet, found in apart.shapes.items():
         rows = list(reading.of(cmdlet))
         odd = {id(rows[number]) for number in odd_ones(cmdlet, found)}
         reading.rows = [row for row in reading.rows if id(row) not in odd]
@@ -85,7 +112,6 @@ def read_json(text: str, place: str) -> Reading:
     drop_damaged(reading)
     if not (reading.rows or reading.unread or reading.ignored):
         reading.ignored.append(("JSON without any object: cannot tell of which cmdlet", place))
-    reading.ignored = list(dict.fromkeys(reading.ignored))
     return reading
 
 
@@ -179,19 +205,30 @@ def _objects(document: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed JSON
         yield document
 
 
+@dataclass(slots=True)
+class _Apart:
+    """What is seen beside the rows: names of each object by cmdlet, and what is ignored, once."""
+
+    shapes: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    ignored: dict[tuple[str, str], None] = field(default_factory=dict)
+
+
 def _add(
     reading: Reading,
     one: Any,  # noqa: ANN401 - parsed JSON
     where: str,
     place: str,
-    shapes: dict[str, list[list[str]]],
+    apart: _Apart,
+    budget: Budget,
 ) -> None:
-    if not isinstance(one, _Object):
-        reading.ignored.append(("JSON values that are no objects", place))
-        return
-    cmdlet = cmdlet_of([], one.names())
-    if cmdlet is None:
-        reading.ignored.append((describe([], one.names()), place))
+    names = tuple(one.names()) if isinstance(one, _Object) else ()
+    cmdlet = cmdlet_of([], names)
+    if not isinstance(one, _Object) or cmdlet is None:
+        is_object = isinstance(one, _Object)
+        what = describe([], names) if is_object else "JSON values that are no objects"
+        if (what, place) not in apart.ignored:
+            budget.hold(ROW, place)
+            apart.ignored[what, place] = None
         return
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
@@ -202,9 +239,12 @@ def _add(
     if "Identity" in values:
         values["Identity"] = _identity(cmdlet, values["Identity"], one)
     computer = one.get("PSComputerName")
+    budget.hold(size_of(values), place)
     reading.rows.append(Row(cmdlet, values, where, computer if isinstance(computer, str) else ""))
     reading.cmdlets.add(cmdlet)
-    shapes.setdefault(cmdlet, []).append(one.names())
+    held = apart.shapes.setdefault(cmdlet, [])
+    # Objects side by side have the same names: one of them is kept.
+    held.append(held[-1] if held and held[-1] == names else names)
 
 
 def _value(kind: ValueKind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
