@@ -29,10 +29,10 @@ from mailflow.lab.practice import Practice
 from mailflow.lab.writer import clixml
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot
+from mailflow.sources.addresses import ADAPTERS
 from mailflow.sources.collect import calls_for, connectors_of
 from mailflow.sources.credentials import LiveOptions
 from mailflow.sources.shell import Call
-from mailflow.sources.tables import ADAPTERS
 from mailflow.sources.values import addresses
 from mailflow.steps.findings import findings
 from support import ROOT, needs_kerberos, needs_kerberos_server, some_of

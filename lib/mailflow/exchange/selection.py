@@ -344,7 +344,12 @@ class _Case:
             entry
             for entry in self.entries
             if entry.may_listen
-            and (entry.spot is not None or not seen - {None} or seen & {entry.role, None})
+            and (
+                entry.spot is not None
+                or entry.role is None  # it may be the role that is seen
+                or not seen - {None}
+                or seen & {entry.role, None}
+            )
         ]
 
     def claims_against(self, process: TransportRole) -> list[_Entry]:

@@ -110,6 +110,25 @@ def test_what_wraps_is_one_object(grid: Grid, wraps: bool | None) -> None:
                 assert said.replace(" ", "") == text.replace(" ", "")
 
 
+def test_a_text_that_ends_with_its_dashes_is_no_column_on_the_right() -> None:
+    """Numbers and truths stand on the right; a wrapped text may seem to, by a blank of its own."""
+    lines = [
+        "Last Identity         Deny Enab",
+        "---- --------         ---- ----",
+        "x    hub EXCH 15 EXCH True True",
+        "      Default",
+    ]
+    names = ["LastError", "Identity", "Deny", "Enabled"]
+    columns = columns_of(lines[:1], lines[1])
+    assert columns is not None
+
+    found = split(columns, [KINDS[name][0] for name in names], lines[2:])
+
+    assert found is not None
+    assert "15 EXCH" in (found[0][1] or "15 EXCH")
+    assert (found[0][2] or "").strip() in ("True", "")
+
+
 HEAD = "Identity   Status MessageCount"
 RULE = "--------   ------ ------------"
 

@@ -116,7 +116,7 @@ def split(
     texts = [_in_cells(line) if wide else line for line in lines]
     sides = [_aligned(column, kind, texts) for column, kind in zip(columns, holds, strict=True)]
     before = any(line[: columns[0].start].strip() for line in texts)
-    if _Side.BROKEN in sides or (before and sides[0] is not _Side.RIGHT):
+    if _Side.BROKEN in sides or (before and sides[0] is _Side.LEFT):
         return None
     borders: list[range] = []
     for one, other in pairwise(zip(columns, sides, holds, strict=True)):
@@ -166,7 +166,8 @@ def _aligned(column: Column, kind: Holds, texts: Iterable[str]) -> _Side:
         else:
             right &= not text[column.end : column.end + 1].strip()
     if right:
-        return _Side.EITHER if left else _Side.RIGHT
+        # A text, or the rest of one that wraps, may end with its dashes by chance.
+        return _Side.EITHER if left or kind not in _SINGLE else _Side.RIGHT
     return _Side.LEFT if free and (left or kind is Holds.TEXT) else _Side.BROKEN
 
 
