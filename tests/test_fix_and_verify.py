@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -256,7 +257,8 @@ def _kill_once(home: Path, after: float) -> tuple[str, ...]:
 
         second = Errand(errand.source, errand.options, errand.password, str(home / "second"))
         work, found = work_on(second)
-        told = look_back(home, work.org, read=of_server(work.live), now=work.live.now())
+        live = replace(work.live, servers=work.org.servers)
+        told = look_back(home, work.org, read=of_server(live), now=live.now())
         ended = (home / "first" / "apply.json").exists() and Journal.load(home / "first").ended
         if told:
             states = [each.state for each in told[0].standings]
@@ -272,7 +274,7 @@ def _kill_once(home: Path, after: float) -> tuple[str, ...]:
                 time.sleep(TICK)
             assert one.waiting() <= FEW
         elif (home / "first" / "apply.json").exists():
-            assert put_back(work.live, Journal.load(home / "first")) == ""
+            assert put_back(live, Journal.load(home / "first")) == ""
             assert one.lists() == [OLD, OLD]
     return truth
 

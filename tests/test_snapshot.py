@@ -298,3 +298,15 @@ def test_a_hostile_snapshot_is_not_parsed(
 
     with pytest.raises(InputError, match=r"snapshot: (more than 1000 bytes|holds more values)"):
         load(path)
+
+
+def test_a_connector_that_is_there_twice_is_damage() -> None:
+    """Which of two is meant nobody can say, in whatever case they are written."""
+    document = json.loads(json.dumps(article().snapshot().document()))
+    rows = document["tables"]["connectors"]["rows"]
+    name = document["tables"]["connectors"]["columns"]
+    rows.append([*rows[0]])
+    rows[-1][list(name).index("name")] = rows[0][list(name).index("name")].upper()
+
+    with pytest.raises(InputError, match="names one of them twice"):
+        store.from_document(document, "x")

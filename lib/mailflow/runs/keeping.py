@@ -7,12 +7,13 @@ changes something, and takes no folder whose name holds a brace or is no text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from mailflow.snapshot import write_whole
 
-NAME = "mailflow:notebook.ipynb"
-"""What papermill calls the notebook that it writes."""
+_NUMBERS = count(1)
+"""Several runs of one process have a name each, or one would write what another ran."""
 
 
 @dataclass(slots=True)
@@ -36,15 +37,14 @@ class Keeper:
         else:
             self.fault = None
 
-    def pretty_path(self, _name: str) -> str:
+    def pretty_path(self, name: str) -> str:
         """What papermill's log calls it."""
-        return NAME
+        return name
 
     def registered(self) -> str:
         """The name by which papermill finds it."""
         from papermill.iorw import papermill_io
 
-        handlers = papermill_io._handlers  # noqa: SLF001 - there is no way to leave one out again
-        handlers[:] = [(scheme, one) for scheme, one in handlers if scheme != NAME]
-        papermill_io.register(NAME, self)
-        return NAME
+        name = f"mailflow-{next(_NUMBERS)}:notebook.ipynb"
+        papermill_io.register(name, self)
+        return name

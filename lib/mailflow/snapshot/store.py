@@ -234,6 +234,9 @@ def _organization(
     def rows(name: str) -> Iterable[Any]:
         return tables.get(name, ())
 
+    names = [f"{row[0]}\\{row[1]}".casefold() for row in rows("connectors")]
+    if len(set(names)) < len(names):
+        raise ValueError("table connectors names one of them twice")
     ranges: dict[tuple[str, str], list[str]] = {(row[0], row[1]): [] for row in rows("connectors")}
     for server, connector, text in rows("ranges") if "connectors" in tables else ():
         ranges[server, connector].append(text)
