@@ -41,7 +41,6 @@ CARD = Card(
         "Events 1035 or 2017: authentication itself failed.",
     ),
     confirm=(
-        ENTRIES,
         LIST_CONNECTORS,
         f'Get-ADPermission "{{connector}}" | {ENTRIES}',
     ),
