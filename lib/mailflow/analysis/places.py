@@ -15,6 +15,7 @@ from mailflow.analysis.servers import ServerView, address_of, equal_ranges
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.selection import spots
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 
 CONNECTORS = "Get-ReceiveConnector"
@@ -144,8 +145,13 @@ def tie_doubts(
     connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
 ) -> Iterator[str]:
     """The ties there, in words."""
-    for one, other in ties_at(connectors, place, process):
-        yield f"{one} and {other} have equal ranges at {place}: which one accepts is not known"
+    for pair in ties_at(connectors, place, process):
+        yield tie_in_words(pair, place)
+
+
+def tie_in_words(identities: Iterable[str], place: Place) -> str:
+    """That nothing shows which of these connectors accepts (S1.36)."""
+    return f"{joined(identities)} have equal ranges at {place}: which one accepts is not known"
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:

@@ -57,15 +57,11 @@ def _sentences(finding: Finding, where: str) -> str:
     )
 
 
-_DENIES = f'Get-ADPermission "{{connector}}" | Where-Object {{$_.Deny}} | {ENTRIES}'
-
-
 def advise(finding: Finding) -> str:
     """What to export, or where the list was read, what denies the right."""
     if finding.connector is None or any(path.missing for path in finding.paths):
         return fill_in(finding)
-    known = {"connector": finding.connector.identity}
-    listed = filled(_DENIES, known)
+    listed = filled(CARD.confirm[0], {"connector": finding.connector.identity})
     return f"See which entries deny a right; one that is not meant has to be removed:\n{listed}"
 
 

@@ -96,10 +96,10 @@ def filled(line: str, known: Mapping[str, str]) -> str:
         text = known.get(found["name"], "")
         if _PLAIN.fullmatch(text) and not found["open"]:
             return text
-        try:
-            return quoted(text) if text else _blank(found)
-        except Unquotable:
-            return _blank(found)
+        if text and is_quotable(text):
+            return quoted(text)
+        mark = found["open"] or ""
+        return f"{mark}<{found['name']}>{mark}"
 
     return _BRACES.sub(value, line)
 
@@ -116,11 +116,6 @@ def split(line: str) -> tuple[str, str]:
     if colon and _COMMAND.match(rest) and not rest.endswith("."):
         return f"{words}:", rest
     return line, ""
-
-
-def _blank(found: re.Match[str]) -> str:
-    mark = found["open"] or ""
-    return f"{mark}<{found['name']}>{mark}"
 
 
 _COMMAND = re.compile(

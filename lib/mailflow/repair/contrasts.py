@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from mailflow.analysis.places import Place, processes_at, ties_at
+from mailflow.analysis.places import Place, processes_at, tie_in_words, ties_at
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, AddressRange
-from mailflow.phrases import joined
 
 Accepted = ReceiveConnector | None
 """The connector that accepts a host; None: no connector."""
@@ -64,8 +63,7 @@ class Contrasted:
         """The ties that matter to what changes, in words."""
         for some in (each for block in self.changed for each in (block.was, block.will)):
             if self.is_tied and len(some) > 1:
-                names = joined(one.identity for one in some if one)
-                yield f"{names} have equal ranges at {self.place}: which one accepts is not known"
+                yield tie_in_words((one.identity for one in some if one), self.place)
 
 
 def lists_compared(
