@@ -300,13 +300,14 @@ def test_a_hostile_snapshot_is_not_parsed(
         load(path)
 
 
-def test_a_connector_that_is_there_twice_is_damage() -> None:
+@pytest.mark.parametrize("table", ["servers", "connectors", "settings"])
+def test_what_is_there_twice_by_one_name_is_damage(table: str) -> None:
     """Which of two is meant nobody can say, in whatever case they are written."""
     document = json.loads(json.dumps(article().snapshot().document()))
-    rows = document["tables"]["connectors"]["rows"]
-    name = document["tables"]["connectors"]["columns"]
+    rows = document["tables"][table]["rows"]
+    name = list(document["tables"][table]["columns"]).index("server")
     rows.append([*rows[0]])
-    rows[-1][list(name).index("name")] = rows[0][list(name).index("name")].upper()
+    rows[-1][name] = rows[0][name].upper()
 
-    with pytest.raises(InputError, match="names one of them twice"):
+    with pytest.raises(InputError, match=f"table {table} names one of them twice"):
         store.from_document(document, "x")

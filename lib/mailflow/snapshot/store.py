@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
@@ -228,15 +228,24 @@ def _beside(name: str, tables: Mapping[str, _Table]) -> Sequence[Row]:
 # -- Rows to objects -------------------------------------------------------------------------------
 
 
+_NAMED: Mapping[str, Callable[[Sequence[str]], str]] = {
+    "servers": lambda row: row[0].partition(".")[0].casefold(),
+    "connectors": lambda row: f"{row[0]}\\{row[1]}".casefold(),
+    "settings": lambda row: row[0].casefold(),
+}
+"""What a row is found by elsewhere: two of one name would be taken one for the other."""
+
+
 def _organization(
     document: Mapping[str, Any], tables: Mapping[str, Sequence[Sequence[Any]]]
 ) -> Snapshot:
     def rows(name: str) -> Iterable[Any]:
         return tables.get(name, ())
 
-    names = [f"{row[0]}\\{row[1]}".casefold() for row in rows("connectors")]
-    if len(set(names)) < len(names):
-        raise ValueError("table connectors names one of them twice")
+    for name, named in _NAMED.items():
+        names = [named(row) for row in rows(name)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"table {name} names one of them twice")
     ranges: dict[tuple[str, str], list[str]] = {(row[0], row[1]): [] for row in rows("connectors")}
     for server, connector, text in rows("ranges") if "connectors" in tables else ():
         ranges[server, connector].append(text)
