@@ -15,8 +15,8 @@ from mailflow.apply.unfinished import that_can_go_on
 from mailflow.apply.work import Work, put_back
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
-from mailflow.lab.practice import Practice
 from mailflow.opening import practice_organisation
+from mailflow.practice.practice import Practice
 from mailflow.repair.claim import Proof
 from mailflow.repairing import queues_to_retry
 from mailflow.snapshot import Snapshot

@@ -15,24 +15,24 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import selection_model as model
-from lab_snapshot import snapshot_of
 from mailflow.analysis.paths import SHADOWED
 from mailflow.analysis.places import Place, places_of
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, Address
 from mailflow.exchange.servers import Generation
-from mailflow.lab import organisation as lab
-from mailflow.lab.clock import Clock
-from mailflow.lab.practice import Practice
-from mailflow.lab.scenarios import ACCOUNTS, RELAY_RIGHT, Built
-from mailflow.lab.transport import Stream, Transport
+from mailflow.practice import organisation as practised
+from mailflow.practice.clock import Clock
+from mailflow.practice.practice import Practice
+from mailflow.practice.scenarios import ACCOUNTS, RELAY_RIGHT, Built
+from mailflow.practice.transport import Stream, Transport
 from mailflow.repair.claim import Proof
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis
 from organisations import E2010, E2013, E2016, E2019, Organisation
+from practice_snapshot import snapshot_of
 from strategies import to_address
 
 RANGES = (
@@ -229,7 +229,7 @@ def _add_relay(org: Organisation, server: str, last: int, number: int, dice: Ran
 
 def _practice(org: Organisation, dice: Random, name: str) -> Practice:
     """The same organisation with mail between all its servers."""
-    made = lab.Organisation(accounts={one.name: one for one in ACCOUNTS})
+    made = practised.Organisation(accounts={one.name: one for one in ACCOUNTS})
     names = [one.name for one in org.servers]
     for one in org.servers:
         own = [each.address for each in org.addresses if each.server == one.name]

@@ -21,11 +21,11 @@ from mailflow.exchange.connectors import (
     parse_binding,
 )
 from mailflow.exchange.ranges import parse_range
-from mailflow.lab.clock import Clock
-from mailflow.lab.organisation import Organisation
-from mailflow.lab.practice import Practice
-from mailflow.lab.scenarios import ACCOUNTS, Built
-from mailflow.lab.transport import Stream, Transport
+from mailflow.practice.clock import Clock
+from mailflow.practice.organisation import Organisation
+from mailflow.practice.practice import Practice
+from mailflow.practice.scenarios import ACCOUNTS, Built
+from mailflow.practice.transport import Stream, Transport
 from organisations import E2010, E2016
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

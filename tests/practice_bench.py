@@ -20,18 +20,18 @@ from mailflow.exchange.connectors import (
     parse_binding,
 )
 from mailflow.exchange.ranges import parse_range
-from mailflow.lab.clock import Clock
-from mailflow.lab.doors import Session
-from mailflow.lab.organisation import (
+from mailflow.practice.clock import Clock
+from mailflow.practice.doors import Session
+from mailflow.practice.organisation import (
     BUILDS,
     Account,
-    LabQueue,
-    LabServer,
     Message,
     Organisation,
+    PracticeQueue,
+    PracticeServer,
     role_of,
 )
-from mailflow.lab.transport import Transport
+from mailflow.practice.transport import Transport
 from mailflow.sources.row import Value
 from mailflow.sources.shell import Argument, Call, Reply
 
@@ -62,15 +62,15 @@ class Bench:
         for name in ("EX16A", "EX16B"):
             self.relay(name, "10.0.5.0/24")
 
-    def retry(self, queue: LabQueue) -> None:
+    def retry(self, queue: PracticeQueue) -> None:
         """As a practice does."""
         self.transport.retry(queue)
 
-    def resubmit(self, queue: LabQueue) -> None:
+    def resubmit(self, queue: PracticeQueue) -> None:
         """As a practice does."""
         self.transport.resubmit(queue)
 
-    def server(self, name: str) -> LabServer:
+    def server(self, name: str) -> PracticeServer:
         """The server of this name."""
         found = self.organisation.server(name)
         assert found is not None
@@ -113,10 +113,16 @@ class Bench:
         seen = self.organisation.directory.connectors(self.clock.now, controller)
         return next(one for one in seen if one.identity == identity)
 
-    def queue(self, server: str, name: str = "1187", count: int = 3, **values: Any) -> LabQueue:  # noqa: ANN401
+    def queue(
+        self,
+        server: str,
+        name: str = "1187",
+        count: int = 3,
+        **values: Any,  # noqa: ANN401
+    ) -> PracticeQueue:
         """Add a queue of an intra-organisation next hop."""
         messages = [Message(n, server, "EX16A", NOW - timedelta(hours=2)) for n in range(count)]
-        made = LabQueue(
+        made = PracticeQueue(
             server, name, "SmtpRelayWithinAdSite", "hub version 15", ("EX16A",), messages
         )
         for field, value in values.items():
@@ -124,7 +130,13 @@ class Bench:
         self.organisation.queues.append(made)
         return made
 
-    def stuck(self, server: str, name: str = "1187", count: int = 3, **values: Any) -> LabQueue:  # noqa: ANN401
+    def stuck(
+        self,
+        server: str,
+        name: str = "1187",
+        count: int = 3,
+        **values: Any,  # noqa: ANN401
+    ) -> PracticeQueue:
         """Add a queue that waits."""
         waits = {
             "status": "Retry",

@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from applying import RELAYS
-from mailflow.lab.endpoints import Endpoints, serve
-from mailflow.lab.practice import Practice
+from far.endpoints import FaultyEndpoints, serve
+from mailflow.practice.practice import Practice
 from support import ROOT
 
 TICK = 0.05
@@ -25,7 +25,7 @@ class Served:
     """A practice that listens, and goes on while somebody works on it."""
 
     practice: Practice
-    endpoints: Endpoints
+    endpoints: FaultyEndpoints
 
     def lists(self) -> list[tuple[str, ...]]:
         """Both relay connectors' lists, as they truly are."""

@@ -7,6 +7,7 @@ Most draw from a crowd: few addresses, so that ranges nest, tie, touch and overl
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -208,8 +209,12 @@ _QUEUES = st.builds(
 )
 
 
-def _rows(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
-    return st.lists(each, max_size=3).map(tuple)
+def _rows(
+    each: st.SearchStrategy[Any], named: Callable[[Any], str] | None = None
+) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Some rows; no two of one name."""
+    unique = None if named is None else lambda row: named(row).casefold()
+    return st.lists(each, max_size=3, unique_by=unique).map(tuple)
 
 
 def snapshots() -> st.SearchStrategy[Snapshot]:
@@ -218,11 +223,11 @@ def snapshots() -> st.SearchStrategy[Snapshot]:
         Snapshot,
         origin=NAMES,
         taken=st.none() | st.just(datetime(2026, 11, 23, 14, 2, tzinfo=UTC)),
-        servers=_rows(_SERVERS),
+        servers=_rows(_SERVERS, lambda one: one.name),
         addresses=_rows(st.builds(ServerAddress, NAMES, NAMES, NAMES)),
         connectors=servers(),
         queues=_rows(_QUEUES),
-        settings=_rows(st.builds(TransportSettings, NAMES, MAYBE)),
+        settings=_rows(st.builds(TransportSettings, NAMES, MAYBE), lambda one: one.server),
         components=_rows(st.builds(ComponentState, NAMES, NAMES, NAMES)),
         rights=_rows(st.builds(Right, NAMES, NAMES, NAMES, NAMES, st.booleans())),
         reads=_rows(st.builds(Read, NAMES, NAMES, NAMES, st.integers(0, 9))),

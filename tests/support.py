@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from mailflow.lab import kdc
+from far import kdc
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

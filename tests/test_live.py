@@ -1,7 +1,7 @@
 """A live organisation from the command line to the report, over the real protocol.
 
 The practice organisation answers an unmodified pywinrm; what is below the command line has tests of
-its own (`tests/lab`, `tests/sources`, `tests/powershell`).
+its own (`tests/practice`, `tests/sources`, `tests/powershell`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mailflow.lab import kdc, scenarios
-from mailflow.lab.doors import Session
-from mailflow.lab.endpoints import PASSWORD, Endpoints, serve
-from mailflow.lab.practice import Practice
-from mailflow.lab.writer import clixml
+from far import kdc
+from far.endpoints import FaultyEndpoints, serve
 from mailflow.opening import open_source
+from mailflow.practice import scenarios
+from mailflow.practice.doors import Session
+from mailflow.practice.endpoints import PASSWORD
+from mailflow.practice.practice import Practice
+from mailflow.practice.writer import clixml
 from mailflow.snapshot import Snapshot
 from mailflow.sources.addresses import ADAPTERS
 from mailflow.sources.collect import calls_for, connectors_of
@@ -151,7 +153,7 @@ def test_a_kernel_gets_no_secret_that_it_does_not_need(tmp_path: Path, *, applie
     begun = Practice.begin("article")
     name, cells = ("fix_and_verify", [SHOWS_ITSELF, LOGS_ON]) if applies else ("x", [SHOWS_ITSELF])
     command = with_runbook(tmp_path, name, *cells)
-    with Endpoints(begun, passwords={"engineer": CANARY}) as served:
+    with FaultyEndpoints(begun, passwords={"engineer": CANARY}) as served:
         done = subprocess.run(
             [*command, served.source, *served.args, *(["--apply"] if applies else [])],
             cwd=tmp_path,
@@ -305,7 +307,7 @@ def test_every_way_in_gives_the_same_findings(
     assert findings(live).verdict == seeded.verdict
 
 
-def read_by(served: Endpoints, options: LiveOptions) -> Snapshot:
+def read_by(served: FaultyEndpoints, options: LiveOptions) -> Snapshot:
     """The organisation, read by one kind of log-on alone and whole."""
     org = open_source(served.source, live=options, tell=lambda _: None)
     used = {entry.method for one in served.all for entry in one.log if entry.method}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from far.endpoints import FaultyEndpoints, serve
 from faulty import check_claim, faulty_practice
 from kinds import KINDS, practice_with
 from mailflow.analysis.paths import SHADOWED
@@ -20,9 +21,8 @@ from mailflow.apply.outcome import outcome
 from mailflow.apply.verification import with_their_rights
 from mailflow.apply.work import Work
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.lab.endpoints import Endpoints, serve
-from mailflow.lab.practice import Practice
 from mailflow.opening import live_organisation
+from mailflow.practice.practice import Practice
 from mailflow.repair.claim import Proof
 from mailflow.repair.simulation import applied
 from mailflow.repairing import queues_to_retry
@@ -35,7 +35,7 @@ BY_ITSELF = timedelta(minutes=15)
 """Longer than the longest wait for a retry that nobody asks for (section 4.6)."""
 
 
-def within_reach(served: Endpoints, practice: Practice) -> LiveOrganisation:
+def within_reach(served: FaultyEndpoints, practice: Practice) -> LiveOrganisation:
     """The organisation over the wire; waiting lets its own time pass."""
     live = live_organisation(served.source, served.options)
     return replace(live, wait=lambda seconds: practice.advance(timedelta(seconds=seconds)))

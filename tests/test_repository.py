@@ -92,7 +92,9 @@ def test_search_can_find(pattern: re.Pattern[str], text: str) -> None:
     assert pattern.search(text)
 
 
-@pytest.mark.parametrize("path", ["lib/mailflow/new.py", "lib/mailflow/lab/x.j2", "runs/README.md"])
+@pytest.mark.parametrize(
+    "path", ["lib/mailflow/new.py", "lib/mailflow/practice/x.j2", "runs/README.md"]
+)
 def test_package_is_not_ignored(path: str) -> None:
     """Stock ignore files for Python hide lib/; ours does not."""
     assert git("check-ignore", "--no-index", path).returncode == 1

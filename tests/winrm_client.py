@@ -15,10 +15,11 @@ import requests
 from winrm.exceptions import WinRMError
 from winrm.protocol import Protocol
 
-from mailflow.lab.authentication import Accounts
-from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
-from mailflow.lab.tls import Authority
-from mailflow.lab.wsman import Job, Quotas, Runner
+from far.endpoints import FaultyEndpoint
+from mailflow.practice.authentication import Accounts
+from mailflow.practice.endpoint import ListeningPlace
+from mailflow.practice.tls import Authority
+from mailflow.practice.wsman import Job, Quotas, Runner
 
 PASSWORD = "S3cr€t-ü!"  # noqa: S105 - of the practice organisation
 """Neither ASCII nor latin-1."""
@@ -59,17 +60,17 @@ def endpoint(
     tls: Tls | None = None,
     passwords: Mapping[str, str] | None = None,
     **more: Any,  # noqa: ANN401 - as they are
-) -> PracticeEndpoint:
+) -> FaultyEndpoint:
     """An endpoint EX16A with one account, not started."""
     known = {"engineer": PASSWORD} if passwords is None else passwords
     server = tls.authority.server(NAME, "127.0.1.1") if tls else None
-    return PracticeEndpoint(
+    return FaultyEndpoint(
         "EX16A", runner, Accounts(known), place=ListeningPlace(tls=server), **more
     )
 
 
 def protocol(
-    to: PracticeEndpoint,
+    to: FaultyEndpoint,
     transport: str = "ntlm",
     **options: Any,  # noqa: ANN401 - as they are
 ) -> Protocol:
@@ -132,7 +133,7 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def recorded(to: PracticeEndpoint) -> Iterator[Recorder]:
+def recorded(to: FaultyEndpoint) -> Iterator[Recorder]:
     """A proxy in front of an endpoint, on 127.0.0.1."""
     listener = socket.create_server(("127.0.0.1", 0))
     recorder = Recorder(listener.getsockname()[1])

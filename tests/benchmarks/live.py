@@ -18,14 +18,15 @@ from pathlib import Path
 
 from timing import compare
 
-from far_side import Far, Server, serving
+from far.endpoints import FaultyEndpoints, serve
+from far.side import Far, Server, serving
 from mailflow.exchange.connectors import AuthMechanism
 from mailflow.exchange.ranges import AddressRange
-from mailflow.lab.doors import Session
-from mailflow.lab.endpoints import ENGINEER, PASSWORD, Endpoints, serve
-from mailflow.lab.practice import Practice
-from mailflow.lab.writer import answer_document
 from mailflow.opening import live_doors
+from mailflow.practice.doors import Session
+from mailflow.practice.endpoints import ENGINEER, PASSWORD
+from mailflow.practice.practice import Practice
+from mailflow.practice.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.collect import calls_for, collect
 from mailflow.sources.row import Row
@@ -77,7 +78,7 @@ def fleet(count: int) -> Practice:
     return practice
 
 
-def read(served: Endpoints) -> int:
+def read(served: FaultyEndpoints) -> int:
     """Collect everything; how many rows came."""
     doors, _, host = live_doors(served.source, served.options)
     found = collect(doors, host, tell=lambda _: None)
@@ -136,7 +137,7 @@ def beside_run_ps() -> bool:
     return timing.ratio >= 3
 
 
-def one_by_one(served: Endpoints, calls: list[tuple[str, Call]]) -> None:
+def one_by_one(served: FaultyEndpoints, calls: list[tuple[str, Call]]) -> None:
     """As a script with pywinrm's `Session` would."""
     import winrm
 
@@ -196,8 +197,8 @@ def memory() -> bool:
 
 
 def _grown(server: Server) -> tuple[int, int]:
-    from far_side import NAME, SCRIPT, USER
-    from far_side import PASSWORD as SECRET
+    from far.side import NAME, SCRIPT, USER
+    from far.side import PASSWORD as SECRET
 
     given = {
         "name": NAME,

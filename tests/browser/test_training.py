@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_pages import NotebookPage
-from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
+from mailflow.practice.practice import Practice
 from mailflow.steps.findings import findings
 from support import ROOT
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from command_line import Call, Screen, saved
-from mailflow.lab.endpoints import serve
-from mailflow.lab.practice import Practice
+from far.endpoints import serve
 from mailflow.opening import open_source
+from mailflow.practice.practice import Practice
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.behaviour import compare
 from mailflow.steps.findings import findings

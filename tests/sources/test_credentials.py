@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from far_side import PASSWORD, USER
+from far import kdc
+from far.side import PASSWORD, USER
 from mailflow.errors import UsageError
-from mailflow.lab import kdc
-from mailflow.lab.tls import Authority
+from mailflow.practice.tls import Authority
 from mailflow.sources import credentials
 from mailflow.sources.credentials import (
     LiveOptions,

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from far_side import NAME, PASSWORD, SCRIPT, Far, Server, no_shell_is_left, serving
+from far.endpoints import FaultyEndpoint, FaultyEndpoints, serve
+from far.side import NAME, PASSWORD, SCRIPT, Far, Server, no_shell_is_left, serving
 from mailflow import plain
 from mailflow.exchange import servers
-from mailflow.lab.endpoint import ListeningPlace, PracticeEndpoint
-from mailflow.lab.endpoints import PASSWORD as VARIABLE
-from mailflow.lab.endpoints import Endpoints, serve
-from mailflow.lab.practice import Practice
-from mailflow.lab.tls import ServerTls
+from mailflow.practice.endpoint import ListeningPlace
+from mailflow.practice.endpoints import PASSWORD as VARIABLE
+from mailflow.practice.practice import Practice
+from mailflow.practice.tls import ServerTls
 from mailflow.sources import winrm
 from mailflow.sources.credentials import LiveOptions, target_to_look_at
 from mailflow.sources.doctor import (
@@ -70,7 +70,7 @@ def examined(server: Server, **changes: object) -> list[DoctorCheck]:
 
 
 @pytest.fixture(scope="module")
-def practice() -> Iterator[tuple[Endpoints, Target]]:
+def practice() -> Iterator[tuple[FaultyEndpoints, Target]]:
     """The article's organisation over HTTPS, and how its engineer logs on."""
     with serve(Practice.begin("article"), https=True) as endpoints:
         resolve = {
@@ -87,7 +87,7 @@ def practice() -> Iterator[tuple[Endpoints, Target]]:
         yield endpoints, target
 
 
-def test_where_all_is_well_all_checks_pass(practice: tuple[Endpoints, Target]) -> None:
+def test_where_all_is_well_all_checks_pass(practice: tuple[FaultyEndpoints, Target]) -> None:
     """In their order, each with what was seen; no shell stays open."""
     endpoints, target = practice
     script = "# any\n"
@@ -100,7 +100,7 @@ def test_where_all_is_well_all_checks_pass(practice: tuple[Endpoints, Target]) -
     assert (exit_code(found), shells) == (0, [0] * len(shells))
 
 
-def test_an_old_server_cannot_show_newer_ones(practice: tuple[Endpoints, Target]) -> None:
+def test_an_old_server_cannot_show_newer_ones(practice: tuple[FaultyEndpoints, Target]) -> None:
     """S8.43: everything works there, and the newer ones have to be reached too: a note."""
     _, target = practice
     found = doctor(WinrmDoors(target, "# any\n"), target, "ex10a.contoso.example")
@@ -251,9 +251,7 @@ def test_certificates(
     authority, tls = certified(name, **more)
     authority.cert_pem.write_to_path(str(tmp_path / "known.pem"))
     with serving(tmp_path) as donor:
-        listener = PracticeEndpoint(
-            "EX16A", donor.far, donor.accounts, place=ListeningPlace(tls=tls)
-        )
+        listener = FaultyEndpoint("EX16A", donor.far, donor.accounts, place=ListeningPlace(tls=tls))
         with listener:
             server = Server(listener, donor.far, tmp_path, donor.accounts, tls=True)
             found = examined(server, ca=str(tmp_path / "known.pem") if known else "")

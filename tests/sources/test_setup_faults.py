@@ -25,7 +25,7 @@ from winrm.exceptions import (
     WSManFaultError,
 )
 
-from mailflow.lab.faults import kerberos_error
+from far.faults import kerberos_error
 from mailflow.sources.setup_faults import CAUSES, classify, fault, is_lost
 from mailflow.sources.shell import KINDS
 from support import needs_kerberos

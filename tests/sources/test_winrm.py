@@ -15,7 +15,9 @@ from typing import cast
 
 import pytest
 
-from far_side import (
+from far import faults, kdc
+from far.faults import FaultKind, Visit
+from far.side import (
     NAME,
     PASSWORD,
     SCRIPT,
@@ -28,9 +30,7 @@ from far_side import (
     serving,
 )
 from mailflow.errors import UsageError
-from mailflow.lab import faults, kdc
-from mailflow.lab.faults import FaultKind, Visit
-from mailflow.lab.wsman import Job, Quotas
+from mailflow.practice.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError

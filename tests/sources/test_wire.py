@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from far_side import PASSWORD, USER
+from far.side import PASSWORD, USER
 from mailflow import budget
-from mailflow.lab.writer import answer_document
+from mailflow.practice.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Argument, Call, Fault

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.lab import scenarios
-from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
+from mailflow.practice import scenarios
+from mailflow.practice.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.training import console
 from mailflow.training.asking import KINDS

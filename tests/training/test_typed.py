@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.exchange import commands
-from mailflow.lab import scenarios
+from mailflow.practice import scenarios
 from mailflow.sources.shell import Call
 from mailflow.training.typed import Line, NotTypedError, lines_of, what_can_be_typed
 
@@ -159,8 +159,8 @@ def test_what_the_remedy_quotes_is_read_back(name: str) -> None:
 @pytest.mark.parametrize("name", scenarios.difficulties())
 def test_every_remedy_can_be_typed(name: str) -> None:
     """The very lines that the findings print."""
-    from mailflow.lab.practice import Practice
     from mailflow.opening import practice_snapshot
+    from mailflow.practice.practice import Practice
     from mailflow.steps.findings import findings
 
     found = findings(practice_snapshot(Practice.begin(name), name))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailflow.lab.doors import PracticeDoors, Session
-from mailflow.lab.practice import Practice
+from mailflow.practice.doors import PracticeDoors, Session
+from mailflow.practice.practice import Practice
 from mailflow.show.markup import Markup
 from mailflow.show.training import transcript
 from mailflow.sources.row import Items, Row, Value

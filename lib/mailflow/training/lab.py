@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mailflow.errors import UsageError
-from mailflow.lab import scenarios
-from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import clock
+from mailflow.practice import scenarios
+from mailflow.practice.practice import Practice
 from mailflow.show.markup import Markup
 from mailflow.show.training import story_card
 from mailflow.show.widgets.saying import note

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mailflow.lab.organisation import LabQueue
-from mailflow.lab.practice import Practice
 from mailflow.phrases import clock, counted, joined
+from mailflow.practice.organisation import PracticeQueue
+from mailflow.practice.practice import Practice
 
 if TYPE_CHECKING:
     from mailflow.table import Table
@@ -76,7 +76,7 @@ def watch(practice: Practice, length: timedelta) -> Table:
     )
 
 
-def _interesting(practice: Practice) -> dict[str, LabQueue]:
+def _interesting(practice: Practice) -> dict[str, PracticeQueue]:
     """The queues whose going is of interest: those that failed; where none did, all that deliver.
 
     An error text stays on a queue that moves again (S4.42), so a repaired one is still among them.
@@ -89,7 +89,7 @@ def _interesting(practice: Practice) -> dict[str, LabQueue]:
     return {one.identity: one for one in failed or mine if one.messages or one.error}
 
 
-def _messages(queues: Mapping[str, LabQueue]) -> dict[str, int]:
+def _messages(queues: Mapping[str, PracticeQueue]) -> dict[str, int]:
     return {name: len(one.messages) for name, one in queues.items()}
 
 

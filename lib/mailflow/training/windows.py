@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Callable, Mapping
 
 from mailflow.exchange.servers import Generation
-from mailflow.lab.organisation import LabServer
+from mailflow.practice.organisation import PracticeServer
 from mailflow.sources.row import Enumeration, Row
 from mailflow.sources.shell import Call, Fault, Reply
 
@@ -24,7 +24,7 @@ NO_SERVICE = "Cannot find any service with service name '{}'."
 NOT_ASKED = "{} can't be asked from here: {}"
 
 
-def run(server: LabServer, call: Call) -> Reply:
+def run(server: PracticeServer, call: Call) -> Reply:
     """Run one of `COMMANDS` on a server; what fails there is in the reply."""
     names = call.parameters.get("Name", "*")
     wanted = names if isinstance(names, tuple) else (str(names),)
@@ -45,18 +45,18 @@ def _spelled(cmdlet: str) -> str:
     return next((one for one in COMMANDS if one.casefold() == cmdlet.casefold()), "")
 
 
-def _services(server: LabServer) -> list[str]:
+def _services(server: PracticeServer) -> list[str]:
     front = server.exchange.generation is not Generation.LEGACY and server.exchange.has_frontend
     return [TRANSPORT, FRONT_END] if front else [TRANSPORT]
 
 
-def _matching(server: LabServer, name: str) -> list[str]:
+def _matching(server: PracticeServer, name: str) -> list[str]:
     return [
         one for one in _services(server) if fnmatch.fnmatchcase(one.casefold(), name.casefold())
     ]
 
 
-def _get(server: LabServer, call: Call, names: list[str]) -> Reply:
+def _get(server: PracticeServer, call: Call, names: list[str]) -> Reply:
     state = Enumeration("Running", 4) if server.services else Enumeration("Stopped", 1)
     rows = tuple(
         Row("Get-Service", {"Status": state, "Name": one, "DisplayName": _SHOWN[one]}, server.name)
@@ -65,13 +65,13 @@ def _get(server: LabServer, call: Call, names: list[str]) -> Reply:
     return Reply(call, rows)
 
 
-def _start(server: LabServer, call: Call, names: list[str]) -> Reply:
+def _start(server: PracticeServer, call: Call, names: list[str]) -> Reply:
     if names:
         server.services = True
     return Reply(call)
 
 
-COMMANDS: Mapping[str, Callable[[LabServer, Call, list[str]], Reply]] = {
+COMMANDS: Mapping[str, Callable[[PracticeServer, Call, list[str]], Reply]] = {
     "Get-Service": _get,
     "Restart-Service": _start,
     "Start-Service": _start,

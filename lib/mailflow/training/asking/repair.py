@@ -14,9 +14,9 @@ from mailflow.analysis.servers import address_of
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family, format_range, single, subtract
 from mailflow.exchange.selection import answer
-from mailflow.lab.practice import Practice
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import counted, joined
+from mailflow.practice.practice import Practice
 from mailflow.show.widgets_training import Form
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings

@@ -1,0 +1,29 @@
+"""A practice organization that behaves like Exchange: for tests, `demo:` sources and training.
+
+    endpoints    one listener per server, for an unmodified pywinrm
+      │   │
+      │   endpoint, wsman, soap, authentication, tls     WS-Management, sign-in by NTLM
+      │
+    runner       what executes a command line that arrived there
+      │
+    doors        the way in without a network: sessions that run cmdlets
+      │
+    cmdlets, queue_cmdlets, changes     what they are called, take, do and refuse
+      │   │
+      │   invocation, filters           a call under way
+      │
+    objects, queue_objects, connector_objects, shapes, writer     what they print
+
+    practice     a scenario under way: an organisation, its clock, its transport
+      │
+    scenarios    an organisation as a small file in cases/: what is built, broken, and sent
+      │
+    transport    brings mail on its way, tries, and tries again, while the clock moves
+      │
+    routes, delivery, wording     which queue; who answers there; how a version puts it in LastError
+      │
+    organisation, clock           servers, connectors, queues, messages; the hands of the clock
+
+The upper half shows and changes what the lower half simulates; it is handed a practice and makes
+none. Nobody types an error text in: a scenario breaks something, and the transport runs into it.
+"""

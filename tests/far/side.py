@@ -1,0 +1,163 @@
+"""A server for tests of the client: a real endpoint, and a runner that says what the test wants."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from far.endpoints import FaultyEndpoint
+from far.log_ons import SCHEMES
+from mailflow.practice.authentication import Accounts
+from mailflow.practice.endpoint import ListeningPlace
+from mailflow.practice.tls import Authority
+from mailflow.practice.writer import answer_document
+from mailflow.practice.wsman import Job, Quotas
+from mailflow.sources import winrm, wire
+from mailflow.sources.row import Row, Value
+from mailflow.sources.shell import Call, Fault
+from mailflow.sources.winrm import Target
+
+NAME = "ex16a.contoso.example"
+USER, PASSWORD = "CONTOSO\\anna", "Can\u00e4ry-5ecret!pass"
+SCRIPT = "# the script\n"
+
+Answer = Callable[[Call], Sequence[Row] | Fault]
+
+
+def queue_row(call: Call) -> Sequence[Row]:
+    """One object that tells what was asked, with letters from everywhere."""
+    said = " ".join(f"{name}={value}" for name, value in call.parameters.items())
+    return [Row(call.cmdlet, {"Identity": f"{call.cmdlet} {said} M\u00fcnchen \u041f"}, "")]
+
+
+@dataclass
+class Far:
+    """Plays powershell.exe with Invoke-MailFlow.ps1.
+
+    Attributes:
+        answer: what a cmdlet returns.
+        seconds: how long each call takes; a cancelled job ends at once.
+        hello: why Exchange is not reached.
+        stderr: what is written there.
+        exit_early: ends before it reads or writes anything but that.
+        seen: each request that was read.
+        lines: each command line.
+        check_script: looks at the script that was sent.
+    """
+
+    answer: Answer = queue_row
+    seconds: float = 0.0
+    hello: Fault | None = None
+    stderr: str = ""
+    exit_early: bool = False
+    seen: list[tuple[wire.Settings, list[Call]]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    check_script: Callable[[str], None] = lambda script: _same(script, SCRIPT)
+
+    def __call__(self, job: Job) -> int:
+        """Run one command line."""
+        self.lines.append(job.line)
+        if self.stderr:
+            job.write(self.stderr.encode(), "stderr")
+        if self.exit_early:
+            return 1
+        script, settings, calls = wire.read_request(job.stdin.read())
+        self.check_script(script)
+        self.seen.append((settings, calls))
+        head: dict[str, Value] = {"Way": "session http://x/", "PowerShell": "5.1", "Computer": "X"}
+        job.write(b"noise\r\n")
+        head = {**head, **wire.head_values(fault=self.hello)}
+        job.write(wire.frame(0, answer_document(head, [])))
+        for number, call in enumerate(calls if self.hello is None else [], 1):
+            if job.cancelled.wait(self.seconds):
+                return 1
+            job.write(wire.frame(number, _document(self.answer(call))))
+        job.write(wire.closing(len(calls)))
+        return 0
+
+
+def _same(one: str, other: str) -> None:
+    assert one == other
+
+
+def _document(found: Sequence[Row] | Fault) -> bytes:
+    if isinstance(found, Fault):
+        return answer_document(wire.head_values(fault=found), [])
+    return answer_document(wire.head_values(), found)
+
+
+@dataclass
+class Server:
+    """One endpoint under way, and how to reach it."""
+
+    endpoint: FaultyEndpoint
+    far: Far
+    folder: Path
+    accounts: Accounts
+    tls: bool
+
+    def target(self, **changes: object) -> Target:
+        """How to reach it by name, over NTLM unless said otherwise."""
+        options: dict[str, object] = {
+            "scheme": "https" if self.tls else "http",
+            "user": USER,
+            "password": PASSWORD,
+            "ca": str(self.folder / "ca.pem") if self.tls else "",
+            "entry": NAME,
+            "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
+            **changes,
+        }
+        return Target(**options)  # type: ignore[arg-type] # a test's own options
+
+    def open(self, **changes: object) -> winrm.WinrmShell:
+        """A shell on it."""
+        return winrm.WinrmDoors(self.target(**changes), SCRIPT).open(NAME)
+
+    @property
+    def actions(self) -> list[str]:
+        """What was asked of it, in order."""
+        return [one.action for one in self.endpoint.log if one.action]
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    *,
+    tls: bool = False,
+    far: Far | None = None,
+    offer: Sequence[str] = SCHEMES,
+    quotas: Quotas | None = None,
+    certificate_name: str = NAME,
+    passwords: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """A server that listens; its authority's certificate is `ca.pem` in the folder."""
+    far = far or Far()
+    accounts = Accounts({USER: PASSWORD} if passwords is None else passwords)
+    place = ListeningPlace()
+    if tls:
+        authority = Authority()
+        authority.write(folder / "ca.pem")
+        authority.write_client("anna", folder / "anna.pem", folder / "anna.key")
+        place = ListeningPlace(tls=authority.server(certificate_name, "127.0.1.1"))
+    endpoint = FaultyEndpoint("EX16A", far, accounts, place=place, offer=offer, quotas=quotas)
+    with endpoint:
+        yield Server(endpoint, far, folder, accounts, tls)
+    accounts.close()
+
+
+def no_shell_is_left(server: Server, seconds: float = 2.0) -> bool:
+    """Whether the endpoint has no shell open, now or soon."""
+    end = time.monotonic() + seconds
+    while server.endpoint.service.open_shells and time.monotonic() < end:
+        time.sleep(0.02)
+    return not server.endpoint.service.open_shells
+
+
+def secrets() -> list[bytes]:
+    """The password in each way in which it might be written down."""
+    forms = [PASSWORD.encode(form) for form in ("utf-8", "latin-1", "utf-16-le")]
+    return [*forms, *(base64.b64encode(one) for one in forms)]

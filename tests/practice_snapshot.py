@@ -1,0 +1,110 @@
+"""A practice organisation as a complete reading of it would give it: typed objects, no cmdlets.
+
+It stands beside the way through the cmdlets, so that tests of what moves the mail need none.
+"""
+
+from __future__ import annotations
+
+from mailflow.analysis.addresses import ADAPTERS
+from mailflow.exchange.queues import Moment, Queue
+from mailflow.practice.organisation import PracticeQueue, PracticeServer
+from mailflow.practice.practice import Practice
+from mailflow.practice.transport import Transport
+from mailflow.snapshot import (
+    ComponentState,
+    Right,
+    ServerAddress,
+    Snapshot,
+    TransportSettings,
+    Unread,
+)
+
+COMPONENTS = ("ServerWideOffline", "HubTransport", "FrontendTransport")
+CMDLETS = frozenset(
+    {"Get-ExchangeServer", "Get-Queue", "Get-ReceiveConnector", "Get-TransportService", ADAPTERS}
+)
+
+
+def snapshot_of(practice: Practice) -> Snapshot:
+    """What collecting from a practice gives now."""
+    return snapshot(practice.transport, f"demo:{practice.name}")
+
+
+def snapshot(transport: Transport, origin: str = "") -> Snapshot:
+    """What collecting from an organisation gives now.
+
+    Queues of a server whose service does not run are unread, and so are queues and addresses of
+    one that answers neither RPC nor a shell (S8.55, section 9).
+    """
+    org, now = transport.organisation, transport.clock.now
+    away = [one for one in org.servers if not one.rpc and not one.shell]
+    mute = [one for one in org.servers if not one.services or one in away]
+    hubs = [one for one in org.servers if one.exchange.has_hub]
+    return Snapshot(
+        origin=origin,
+        taken=now,
+        servers=tuple(one.exchange for one in org.servers),
+        addresses=tuple(
+            ServerAddress(one.name, address, ADAPTERS, has_dns_servers=True)
+            for one in org.servers
+            if one not in away
+            for address in one.addresses
+        ),
+        connectors=tuple(
+            connector for one in org.servers for connector in org.connectors_of(one.name, now)
+        ),
+        queues=tuple(
+            queue(one, server)
+            for server in org.servers
+            if server not in mute
+            for one in org.queues_of(server.name)
+        ),
+        settings=tuple(
+            TransportSettings(one.name, use_downgraded_auth=one.downgraded_auth) for one in hubs
+        ),
+        components=tuple(
+            ComponentState(one.name, name, "Inactive" if name in one.inactive else "Active")
+            for one in org.servers
+            if not one.is_legacy
+            for name in COMPONENTS
+        ),
+        rights=tuple(
+            Right(identity.partition("\\")[0], identity, one.user, right, one.deny)
+            for identity, entries in org.access.items()
+            for one in entries
+            for right in one.rights
+        ),
+        unread=(
+            *(Unread(one.name, "Get-Queue", "it does not answer") for one in mute),
+            *(Unread(one.name, ADAPTERS, "it does not answer") for one in away),
+        ),
+        cmdlets=CMDLETS,
+    )
+
+
+def queue(one: PracticeQueue, server: PracticeServer) -> Queue:
+    """The queue as Get-Queue shows it (section 4.5)."""
+    modern = not server.is_legacy
+    outside = one.delivery_type in ("DnsConnectorDelivery", "SmartHostConnectorDelivery")
+    category = "External" if outside else "Internal"
+    return Queue(
+        identity=one.identity,
+        server=one.server,
+        delivery_type=one.delivery_type,
+        next_hop_domain=one.next_hop,
+        status=one.shown_status,
+        message_count=len(one.messages),
+        last_error=one.error,
+        retry_count=one.retries,
+        last_retry=_moment(one.last_retry),
+        next_retry=_moment(one.next_retry),
+        first_retry=_moment(one.first_retry),
+        next_hop_category=category if modern else "",
+        deferred_count=0 if modern else None,
+    )
+
+
+def _moment(instant: object) -> Moment | None:
+    from datetime import datetime
+
+    return Moment(instant.isoformat(), instant) if isinstance(instant, datetime) else None
