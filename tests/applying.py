@@ -16,9 +16,9 @@ from mailflow.apply.work import Work, put_back
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
 from mailflow.opening import practice_organisation
-from mailflow.practice.practice import Practice
 from mailflow.repair.claim import Proof
 from mailflow.repairing import queues_to_retry
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
 from mailflow.steps.findings import findings

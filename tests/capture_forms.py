@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mailflow.practice.writer import TYPE_OF, clixml, format_list, printed, wrap
+from mailflow.simulated.writer import TYPE_OF, clixml, format_list, printed, wrap
 from mailflow.sources.row import Complex, Enumeration, Items, Reading, Row, Value
 
 Form = Literal[

@@ -21,13 +21,13 @@ from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, Address
 from mailflow.exchange.servers import Generation
-from mailflow.practice import organisation as practised
-from mailflow.practice.clock import Clock
-from mailflow.practice.practice import Practice
-from mailflow.practice.scenarios import ACCOUNTS, RELAY_RIGHT, Built
-from mailflow.practice.transport import Stream, Transport
 from mailflow.repair.claim import Proof
 from mailflow.repair.plan import Repair
+from mailflow.simulated import organisation as practised
+from mailflow.simulated.clock import Clock
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.scenarios import ACCOUNTS, RELAY_RIGHT, Built
+from mailflow.simulated.transport import Stream, Transport
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis

@@ -13,7 +13,7 @@ from pathlib import Path
 from mailflow.apply.unfinished import that_can_go_on
 from mailflow.apply.work import Work
 from mailflow.opening import live_organisation
-from mailflow.practice.endpoints import PASSWORD
+from mailflow.simulated.endpoints import PASSWORD
 from mailflow.sources.credentials import LiveOptions
 from mailflow.steps.findings import findings
 from mailflow.steps.proposal import prove_proposal
@@ -24,7 +24,7 @@ HASTE = 20
 
 PRELOADED = [
     *("winrm", "spnego", "numpy", "hypothesis", "pytest"),
-    *("mailflow.apply.work", "mailflow.practice.endpoints", "mailflow.exchange.answer_map"),
+    *("mailflow.apply.work", "mailflow.simulated.endpoints", "mailflow.exchange.answer_map"),
     *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.steps.findings"),
 ]
 """What a process to be killed has imported before it begins, so that it begins at once."""

@@ -21,11 +21,11 @@ from mailflow.exchange.connectors import (
     parse_binding,
 )
 from mailflow.exchange.ranges import parse_range
-from mailflow.practice.clock import Clock
-from mailflow.practice.organisation import Organisation
-from mailflow.practice.practice import Practice
-from mailflow.practice.scenarios import ACCOUNTS, Built
-from mailflow.practice.transport import Stream, Transport
+from mailflow.simulated.clock import Clock
+from mailflow.simulated.organisation import Organisation
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.scenarios import ACCOUNTS, Built
+from mailflow.simulated.transport import Stream, Transport
 from organisations import E2010, E2016
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

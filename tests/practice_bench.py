@@ -20,9 +20,9 @@ from mailflow.exchange.connectors import (
     parse_binding,
 )
 from mailflow.exchange.ranges import parse_range
-from mailflow.practice.clock import Clock
-from mailflow.practice.doors import Session
-from mailflow.practice.organisation import (
+from mailflow.simulated.clock import Clock
+from mailflow.simulated.doors import Session
+from mailflow.simulated.organisation import (
     BUILDS,
     Account,
     Message,
@@ -31,7 +31,7 @@ from mailflow.practice.organisation import (
     PracticeServer,
     role_of,
 )
-from mailflow.practice.transport import Transport
+from mailflow.simulated.transport import Transport
 from mailflow.sources.row import Value
 from mailflow.sources.shell import Argument, Call, Reply
 

@@ -16,9 +16,9 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.last_error import LastError, parse
 from mailflow.exchange.ranges import parse_range
-from mailflow.practice.clock import Clock
-from mailflow.practice.organisation import BUILDS, Organisation, PracticeQueue, PracticeServer
-from mailflow.practice.transport import Transport
+from mailflow.simulated.clock import Clock
+from mailflow.simulated.organisation import BUILDS, Organisation, PracticeQueue, PracticeServer
+from mailflow.simulated.transport import Transport
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FRONT, HUB = TransportRole.FrontendTransport, TransportRole.HubTransport

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from mailflow.analysis.addresses import ADAPTERS
 from mailflow.exchange.queues import Moment, Queue
-from mailflow.practice.organisation import PracticeQueue, PracticeServer
-from mailflow.practice.practice import Practice
-from mailflow.practice.transport import Transport
+from mailflow.simulated.organisation import PracticeQueue, PracticeServer
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.transport import Transport
 from mailflow.snapshot import (
     ComponentState,
     Right,

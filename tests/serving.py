@@ -12,7 +12,7 @@ from pathlib import Path
 
 from applying import RELAYS
 from far.endpoints import FaultyEndpoints, serve
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from support import ROOT
 
 TICK = 0.05

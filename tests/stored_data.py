@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mailflow.practice import scenarios
+from mailflow.simulated import scenarios
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 

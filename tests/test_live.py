@@ -1,7 +1,7 @@
 """A live organisation from the command line to the report, over the real protocol.
 
 The practice organisation answers an unmodified pywinrm; what is below the command line has tests of
-its own (`tests/practice`, `tests/sources`, `tests/powershell`).
+its own (`tests/simulated`, `tests/sources`, `tests/powershell`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ import pytest
 from far import kdc
 from far.endpoints import FaultyEndpoints, serve
 from mailflow.opening import open_source
-from mailflow.practice import scenarios
-from mailflow.practice.doors import Session
-from mailflow.practice.endpoints import PASSWORD
-from mailflow.practice.practice import Practice
-from mailflow.practice.writer import clixml
+from mailflow.simulated import scenarios
+from mailflow.simulated.doors import Session
+from mailflow.simulated.endpoints import PASSWORD
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.writer import clixml
 from mailflow.snapshot import Snapshot
 from mailflow.sources.addresses import ADAPTERS
 from mailflow.sources.collect import calls_for, connectors_of

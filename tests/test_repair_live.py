@@ -22,10 +22,10 @@ from mailflow.apply.verification import with_their_rights
 from mailflow.apply.work import Work
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.opening import live_organisation
-from mailflow.practice.practice import Practice
 from mailflow.repair.claim import Proof
 from mailflow.repair.simulation import applied
 from mailflow.repairing import queues_to_retry
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.steps.behaviour import compare
 from mailflow.steps.findings import findings

@@ -93,7 +93,7 @@ def test_search_can_find(pattern: re.Pattern[str], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["lib/mailflow/new.py", "lib/mailflow/practice/x.j2", "runs/README.md"]
+    "path", ["lib/mailflow/new.py", "lib/mailflow/simulated/x.j2", "runs/README.md"]
 )
 def test_package_is_not_ignored(path: str) -> None:
     """Stock ignore files for Python hide lib/; ours does not."""

@@ -36,7 +36,7 @@ BELOW: Mapping[str, set[str]] = {
         *LEAVES,
         *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
     },
-    "practice": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
+    "simulated": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
     "apply": {
         *LEAVES,
         *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "steps", "table"),
@@ -183,11 +183,11 @@ def test_no_circle() -> None:
         ("mailflow.checks.diagnose", "from mailflow.repair import plan"),
         ("mailflow.repair.plan", "from mailflow.steps import findings"),
         ("mailflow.repair.plan", "from mailflow.sources import tables"),
-        ("mailflow.practice.clock", "from mailflow.analysis import paths"),
-        ("mailflow.practice.clock", "def late():\n    from mailflow.repair import plan"),
+        ("mailflow.simulated.clock", "from mailflow.analysis import paths"),
+        ("mailflow.simulated.clock", "def late():\n    from mailflow.repair import plan"),
         ("mailflow.sources.row", "from mailflow.analysis import paths"),
         ("mailflow.sources.row", "from mailflow import table"),
-        ("mailflow.practice.clock", "if TYPE_CHECKING:\n    from mailflow.steps import verdict"),
+        ("mailflow.simulated.clock", "if TYPE_CHECKING:\n    from mailflow.steps import verdict"),
         ("mailflow.snapshot", "import mailflow"),
     ],
 )
@@ -291,7 +291,7 @@ def test_one_module_puts_values_into_commands() -> None:
         (str(path.relative_to(PACKAGE)), line, text)
         for path in sorted(PACKAGE.rglob("*.py"))
         if path != _WRITES_COMMANDS
-        and path.relative_to(PACKAGE).parts[0] not in ("practice", "training")
+        and path.relative_to(PACKAGE).parts[0] not in ("simulated", "training")
         for line, text in _with_a_value(ast.parse(path.read_text("utf-8")))
     ]
 

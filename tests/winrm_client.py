@@ -16,10 +16,10 @@ from winrm.exceptions import WinRMError
 from winrm.protocol import Protocol
 
 from far.endpoints import FaultyEndpoint
-from mailflow.practice.authentication import Accounts
-from mailflow.practice.endpoint import ListeningPlace
-from mailflow.practice.tls import Authority
-from mailflow.practice.wsman import Job, Quotas, Runner
+from mailflow.simulated.authentication import Accounts
+from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.tls import Authority
+from mailflow.simulated.wsman import Job, Quotas, Runner
 
 PASSWORD = "S3cr€t-ü!"  # noqa: S105 - of the practice organisation
 """Neither ASCII nor latin-1."""

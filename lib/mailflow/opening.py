@@ -16,7 +16,7 @@ from mailflow.this_run import run_folder, run_source
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
-    from mailflow.practice.practice import Practice
+    from mailflow.simulated.practice import Practice
     from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
     from mailflow.sources.shell import Doors
@@ -43,7 +43,7 @@ class Live(NamedTuple):
 
 def scenarios() -> tuple[tuple[str, str], ...]:
     """The practice organisations: what stands behind `demo:`, and a title for people."""
-    from mailflow.practice import scenarios as known
+    from mailflow.simulated import scenarios as known
 
     return tuple((name, known.title(name)) for name in known.names())
 
@@ -133,14 +133,14 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
 
 def _demo(name: str, source: str) -> Snapshot:
     """A practice organisation at its start, read as a live one is, without a network."""
-    from mailflow.practice.practice import Practice
+    from mailflow.simulated.practice import Practice
 
     return practice_snapshot(Practice.begin(name), source)
 
 
 def practice_snapshot(practice: Practice, source: str) -> Snapshot:
     """A practice organisation as it is now, read in this process."""
-    from mailflow.practice.doors import PracticeDoors
+    from mailflow.simulated.doors import PracticeDoors
     from mailflow.sources.collect import Plan
 
     plan = Plan(now=lambda: practice.clock.now)
@@ -153,7 +153,7 @@ def practice_organisation(practice: Practice, source: str) -> LiveOrganisation:
     from datetime import timedelta
 
     from mailflow.apply.live import LiveOrganisation
-    from mailflow.practice.doors import PracticeDoors
+    from mailflow.simulated.doors import PracticeDoors
 
     return LiveOrganisation(
         source,

@@ -12,7 +12,7 @@ import pytest
 from applying import SOURCE, again
 from mailflow.apply.draining import EACH, drain
 from mailflow.apply.journal import Journal, QueueEntry
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from mailflow.sources.shell import Call, Fault, Reply
 
 QUEUE = "EX10A\\1187"

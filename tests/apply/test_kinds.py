@@ -17,7 +17,7 @@ from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
 from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, TransportRole
 from mailflow.exchange.ranges import parse_range
-from mailflow.practice.organisation import EXCHANGE_SERVERS, SUBMIT, Access
+from mailflow.simulated.organisation import EXCHANGE_SERVERS, SUBMIT, Access
 from mailflow.sources.shell import Call, Reply
 from mailflow.steps.findings import findings
 

@@ -23,10 +23,10 @@ from far.side import Far, Server, serving
 from mailflow.exchange.connectors import AuthMechanism
 from mailflow.exchange.ranges import AddressRange
 from mailflow.opening import live_doors
-from mailflow.practice.doors import Session
-from mailflow.practice.endpoints import ENGINEER, PASSWORD
-from mailflow.practice.practice import Practice
-from mailflow.practice.writer import answer_document
+from mailflow.simulated.doors import Session
+from mailflow.simulated.endpoints import ENGINEER, PASSWORD
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.collect import calls_for, collect
 from mailflow.sources.row import Row

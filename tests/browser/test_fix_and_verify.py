@@ -12,7 +12,7 @@ import pytest
 from applying import NEW, OLD, RELAYS
 from jupyter_pages import NotebookPage
 from mailflow.apply.journal import Journal
-from mailflow.practice.endpoints import PASSWORD
+from mailflow.simulated.endpoints import PASSWORD
 from serving import FEW, Served, as_set, served
 
 Open = Callable[..., NotebookPage]

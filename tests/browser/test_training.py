@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_pages import NotebookPage
 from mailflow.opening import practice_snapshot
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from mailflow.steps.findings import findings
 from support import ROOT
 

@@ -12,7 +12,7 @@ import pytest
 from command_line import Call, Screen, saved
 from far.endpoints import serve
 from mailflow.opening import open_source
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.behaviour import compare
 from mailflow.steps.findings import findings

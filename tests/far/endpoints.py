@@ -11,11 +11,11 @@ from typing import Any
 from far.faults import Faults
 from far.log_ons import SCHEMES, AnyLogOn
 from far.powershell_runner import PowerShellRunner
-from mailflow.practice.authentication import Accounts
-from mailflow.practice.endpoint import ListeningPlace, PracticeEndpoint
-from mailflow.practice.endpoints import Endpoints
-from mailflow.practice.practice import Practice
-from mailflow.practice.wsman import Quotas, Runner
+from mailflow.simulated.authentication import Accounts
+from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint
+from mailflow.simulated.endpoints import Endpoints
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.wsman import Quotas, Runner
 
 
 class FaultyEndpoint(PracticeEndpoint):

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
-from mailflow.practice import soap
-from mailflow.practice.endpoint import NO_ACCESS, SOAP_TYPE, Moment, Silence, Visit
-from mailflow.practice.soap import Trouble
-from mailflow.practice.wsman import TOO_MANY_SHELLS
+from mailflow.simulated import soap
+from mailflow.simulated.endpoint import NO_ACCESS, SOAP_TYPE, Moment, Silence, Visit
+from mailflow.simulated.soap import Trouble
+from mailflow.simulated.wsman import TOO_MANY_SHELLS
 
 HTML = b"<html><head><title>Error</title></head><body><h1>Proxy error</h1></body></html>"
 SKEW = timedelta(minutes=20)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mailflow.practice.authentication import Accounts, LogOnConnection, LogOnOutcome, bare
-from mailflow.practice.wsman import LogOn
+from mailflow.simulated.authentication import Accounts, LogOnConnection, LogOnOutcome, bare
+from mailflow.simulated.wsman import LogOn
 
 if TYPE_CHECKING:
     import spnego

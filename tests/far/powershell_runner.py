@@ -26,7 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
 
-from mailflow.practice.runner import (
+from mailflow.simulated.runner import (
     SNAP_IN,
     CmdletSession,
     Entrance,
@@ -35,8 +35,8 @@ from mailflow.practice.runner import (
     not_recognized,
     snap_in,
 )
-from mailflow.practice.writer import answer_document
-from mailflow.practice.wsman import Job
+from mailflow.simulated.writer import answer_document
+from mailflow.simulated.wsman import Job
 from mailflow.sources import shell, wire
 from mailflow.sources.shell import Argument, Call, Fault
 from mailflow.sources.wire import Settings

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from far.endpoints import FaultyEndpoint
 from far.log_ons import SCHEMES
-from mailflow.practice.authentication import Accounts
-from mailflow.practice.endpoint import ListeningPlace
-from mailflow.practice.tls import Authority
-from mailflow.practice.writer import answer_document
-from mailflow.practice.wsman import Job, Quotas
+from mailflow.simulated.authentication import Accounts
+from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.tls import Authority
+from mailflow.simulated.writer import answer_document
+from mailflow.simulated.wsman import Job, Quotas
 from mailflow.sources import winrm, wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Call, Fault

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.exchange.servers import Server
-from mailflow.practice.doors import PracticeDoors
-from mailflow.practice.practice import Practice
+from mailflow.simulated.doors import PracticeDoors
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Unread
 from mailflow.sources import tables
 from mailflow.sources.collect import (

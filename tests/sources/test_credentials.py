@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from far import kdc
 from far.side import PASSWORD, USER
 from mailflow.errors import UsageError
-from mailflow.practice.tls import Authority
+from mailflow.simulated.tls import Authority
 from mailflow.sources import credentials
 from mailflow.sources.credentials import (
     LiveOptions,

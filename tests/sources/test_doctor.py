@@ -19,10 +19,10 @@ from far.endpoints import FaultyEndpoint, FaultyEndpoints, serve
 from far.side import NAME, PASSWORD, SCRIPT, Far, Server, no_shell_is_left, serving
 from mailflow import plain
 from mailflow.exchange import servers
-from mailflow.practice.endpoint import ListeningPlace
-from mailflow.practice.endpoints import PASSWORD as VARIABLE
-from mailflow.practice.practice import Practice
-from mailflow.practice.tls import ServerTls
+from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.endpoints import PASSWORD as VARIABLE
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.tls import ServerTls
 from mailflow.sources import winrm
 from mailflow.sources.credentials import LiveOptions, target_to_look_at
 from mailflow.sources.doctor import (

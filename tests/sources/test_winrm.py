@@ -30,7 +30,7 @@ from far.side import (
     serving,
 )
 from mailflow.errors import UsageError
-from mailflow.practice.wsman import Job, Quotas
+from mailflow.simulated.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from far.side import PASSWORD, USER
 from mailflow import budget
-from mailflow.practice.writer import answer_document
+from mailflow.simulated.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Argument, Call, Fault

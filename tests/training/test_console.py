@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from mailflow.training.console import SILENT, Said, Transcript, run
 from mailflow.training.typed import what_can_be_typed
 

@@ -9,7 +9,7 @@ import pytest
 
 import mailflow
 from mailflow.errors import UsageError
-from mailflow.practice import scenarios
+from mailflow.simulated import scenarios
 from mailflow.steps.findings import findings
 from mailflow.steps.queues import stuck_queues
 from mailflow.table import Table

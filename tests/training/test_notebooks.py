@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mailflow.checks.registry import CARDS as CAUSES
-from mailflow.practice import scenarios
-from mailflow.practice.practice import Practice
+from mailflow.simulated import scenarios
+from mailflow.simulated.practice import Practice
 from mailflow.training import cases
 from mailflow.training.asking import KINDS
 from mailflow.training.solved import TEMPLATE
@@ -61,7 +61,7 @@ def secrets(case: str) -> set[str]:
     found = {telling, *CAUSES, *(card.title for card in CAUSES.values())}
     for server in org.servers:
         found |= {server.name, *server.addresses}
-    data = json.loads((ROOT / f"lib/mailflow/practice/cases/{telling}.json").read_text("utf-8"))
+    data = json.loads((ROOT / f"lib/mailflow/simulated/cases/{telling}.json").read_text("utf-8"))
     found |= {name.partition("\\")[2] for name in data.get("connectors", {})}
     return found
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.opening import practice_snapshot
-from mailflow.practice import scenarios
-from mailflow.practice.practice import Practice
+from mailflow.simulated import scenarios
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.training import console
 from mailflow.training.asking import KINDS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.exchange import commands
-from mailflow.practice import scenarios
+from mailflow.simulated import scenarios
 from mailflow.sources.shell import Call
 from mailflow.training.typed import Line, NotTypedError, lines_of, what_can_be_typed
 
@@ -160,7 +160,7 @@ def test_what_the_remedy_quotes_is_read_back(name: str) -> None:
 def test_every_remedy_can_be_typed(name: str) -> None:
     """The very lines that the findings print."""
     from mailflow.opening import practice_snapshot
-    from mailflow.practice.practice import Practice
+    from mailflow.simulated.practice import Practice
     from mailflow.steps.findings import findings
 
     found = findings(practice_snapshot(Practice.begin(name), name))

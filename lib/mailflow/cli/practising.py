@@ -12,7 +12,7 @@ from mailflow.cli.terminal import columns, in_json
 from mailflow.plain import grid
 
 if TYPE_CHECKING:
-    from mailflow.practice.endpoints import Endpoints
+    from mailflow.simulated.endpoints import Endpoints
 
 _TICK = 0.5
 """Seconds between two looks at the clock of a practice organisation."""
@@ -44,8 +44,8 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     import time
     from datetime import UTC, datetime, timedelta
 
-    from mailflow.practice.endpoints import serve
-    from mailflow.practice.practice import Practice
+    from mailflow.simulated.endpoints import serve
+    from mailflow.simulated.practice import Practice
 
     begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailflow.practice import scenarios
+from mailflow.simulated import scenarios
 from mailflow.training import progress
 from mailflow.training.progress import Solved
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailflow.practice.doors import PracticeDoors, Session
-from mailflow.practice.practice import Practice
 from mailflow.show.markup import Markup
 from mailflow.show.training import transcript
+from mailflow.simulated.doors import PracticeDoors, Session
+from mailflow.simulated.practice import Practice
 from mailflow.sources.row import Items, Row, Value
 from mailflow.sources.shell import Call, Fault, Reply, ShellError
 from mailflow.sources.values import UnreadableError, text

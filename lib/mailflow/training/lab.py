@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from mailflow.errors import UsageError
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import clock
-from mailflow.practice import scenarios
-from mailflow.practice.practice import Practice
 from mailflow.show.markup import Markup
 from mailflow.show.training import story_card
 from mailflow.show.widgets.saying import note
+from mailflow.simulated import scenarios
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from mailflow.this_run import run_folder

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mailflow.practice.cmdlets import CMDLETS
+from mailflow.simulated.cmdlets import CMDLETS
 from mailflow.sources.shell import Argument, Call
 from mailflow.training.windows import COMMANDS
 

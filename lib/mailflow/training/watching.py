@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mailflow.phrases import clock, counted, joined
-from mailflow.practice.organisation import PracticeQueue
-from mailflow.practice.practice import Practice
+from mailflow.simulated.organisation import PracticeQueue
+from mailflow.simulated.practice import Practice
 
 if TYPE_CHECKING:
     from mailflow.table import Table

@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Callable, Mapping
 
 from mailflow.exchange.servers import Generation
-from mailflow.practice.organisation import PracticeServer
+from mailflow.simulated.organisation import PracticeServer
 from mailflow.sources.row import Enumeration, Row
 from mailflow.sources.shell import Call, Fault, Reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mailflow.practice.practice import Practice
+from mailflow.simulated.practice import Practice
 from mailflow.training.asking.causes import CauseQuestion, ConclusionQuestion, WhereQuestion
 from mailflow.training.asking.connectors import (
     AcceptingQuestion,

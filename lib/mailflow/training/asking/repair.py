@@ -16,8 +16,8 @@ from mailflow.exchange.ranges import Address, AddressRange, Family, format_range
 from mailflow.exchange.selection import answer
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import counted, joined
-from mailflow.practice.practice import Practice
 from mailflow.show.widgets_training import Form
+from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.queues import stuck_queues

@@ -1,0 +1,274 @@
+"""The cmdlets of a session: which there are, for whom, and with which parameters.
+
+Reading cmdlets of the directory stand here, those of queues in `queue_cmdlets`, what writes in
+`changes`. What PowerShell and Exchange refuse is in the reply, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from mailflow.simulated import connector_objects, objects
+from mailflow.simulated.changes import (
+    NOT_FOUND,
+    SETTINGS,
+    SINCE,
+    find_connector,
+    is_identity,
+    set_receive_connector,
+    visible_connectors,
+)
+from mailflow.simulated.invocation import BindingError, CmdletRefusal, Invocation, RunningPractice
+from mailflow.simulated.organisation import Account, PracticeServer
+from mailflow.simulated.queue_cmdlets import get_message, get_queue, retry_queue
+from mailflow.simulated.shapes import E2010, E2013, Shape, Version
+from mailflow.sources.row import Row
+from mailflow.sources.shell import Argument, Call, Fault, Reply
+
+NO_CMDLET = (
+    "The term '{0}' is not recognized as the name of a cmdlet, function, script file, or operable "
+    "program. Check the spelling of the name, or if a path was included, verify that the path is "
+    "correct and try again."
+)
+NO_PARAMETER = "A parameter cannot be found that matches parameter name '{0}'."
+NO_ADAPTERS = "Could not read network adapter information. Error: The RPC server is unavailable."
+"""Section 9; the error inside is that of Windows."""
+
+_COMMON = ("ErrorAction", "WarningAction", "Verbose", "Debug")
+_WRITING = ("WhatIf", "Confirm")
+
+ROLES_OF_GROUP: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "Organization Management": frozenset(
+            {
+                "Active Directory Permissions",
+                "Exchange Servers",
+                "Receive Connectors",
+                "Send Connectors",
+                "Transport Queues",
+                "View-Only Configuration",
+            }
+        ),
+        "Server Management": frozenset(
+            {"Exchange Servers", "Receive Connectors", "Transport Queues"}
+        ),
+        "Hygiene Management": frozenset({"Receive Connectors", "View-Only Configuration"}),
+        "View-Only Organization Management": frozenset({"View-Only Configuration"}),
+    }
+)
+"""Role group to the roles it holds, of those that matter here (section 8.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cmdlet:
+    """One cmdlet.
+
+    Attributes:
+        run: does it.
+        parameters: as the cmdlet spells them, beside those that all have.
+        roles: each of these roles holds it (section 8.8).
+        since: the version whose shell had it first.
+        newer: parameters that came later.
+    """
+
+    run: Callable[[Invocation], None]
+    parameters: tuple[str, ...]
+    roles: frozenset[str]
+    since: Version = ()
+    newer: Mapping[str, Version] = field(default_factory=dict)
+
+    def spelled(self, name: str, shape: Shape) -> str | None:
+        """The parameter of this name, in any case; None where this shell has none."""
+        wanted = name.casefold()
+        return next(
+            (
+                one
+                for one in (*self.parameters, *_COMMON)
+                if one.casefold() == wanted and shape.knows(self.newer.get(one, ()))
+            ),
+            None,
+        )
+
+
+def run(
+    practice: RunningPractice,
+    host: PracticeServer,
+    account: Account | None,
+    call: Call,
+    shape: Shape,
+) -> Reply:
+    """Run one call in a session that `host` hosts; the caller holds the practice's lock.
+
+    Args:
+        practice: where.
+        host: the scope of the queue cmdlets where they name no server (S8.50).
+        account: whose roles decide what there is; None: a local shell without roles (S8.22, S8.25).
+        call: cmdlet and parameters, in any case as PowerShell takes them.
+        shape: of the session.
+    """
+    found = next((one for one in CMDLETS if one.casefold() == call.cmdlet.casefold()), "")
+    if not found or not is_there(found, account, shape):
+        message = NO_CMDLET.format(call.cmdlet)
+        return Reply(call, fault=Fault("no-such-cmdlet", "CommandNotFoundException", message))
+    cmdlet = CMDLETS[found]
+    parameters: dict[str, Argument] = {}
+    for name, value in call.parameters.items():
+        spelled = cmdlet.spelled(name, shape)
+        if spelled is None:
+            message, identifier = NO_PARAMETER.format(name), f"NamedParameterNotFound,{found}"
+            return Reply(call, fault=Fault("no-such-parameter", identifier, message))
+        parameters[spelled] = value
+    one = Invocation(practice, host, Call(found, call.parameters), parameters, shape)
+    fault: Fault | None = None
+    try:
+        cmdlet.run(one)
+    except BindingError as error:
+        fault = error.fault
+    except CmdletRefusal as refusal:
+        one.report(refusal)
+    rows = tuple(
+        Row(call.cmdlet, values, f"{call.cmdlet} on {host.name}, object {number}")
+        for number, values in enumerate(one.objects, 1)
+    )
+    return Reply(call, rows, errors=tuple(one.errors), fault=fault)
+
+
+def is_there(name: str, account: Account | None, shape: Shape) -> bool:
+    """Whether a session has the cmdlet: by its version, and by the account's roles (section 8.8).
+
+    Roles came with 2010; before, and where there is no account, rights in the directory decide, and
+    the practice organisation gives them all.
+    """
+    cmdlet = CMDLETS[name]
+    if not shape.knows(cmdlet.since):
+        return False
+    if account is None or not shape.knows(E2010):
+        return True
+    roles = (ROLES_OF_GROUP.get(group, frozenset()) for group in account.role_groups)
+    return bool(cmdlet.roles & frozenset().union(*roles))
+
+
+# -- Reading the directory -------------------------------------------------------------------------
+
+
+def get_exchange_server(one: Invocation) -> None:
+    """Servers of every kind, Edge too (S8.54)."""
+    one.controller()
+    one.emit(objects.exchange_server(server, one.shape) for server in _servers(one))
+
+
+def get_transport_service(one: Invocation) -> None:
+    """Servers with the Transport service (S8.54)."""
+    one.controller()
+    one.emit(
+        objects.transport_service(server) for server in _servers(one) if server.exchange.has_hub
+    )
+
+
+def get_receive_connector(one: Invocation) -> None:
+    """Receive connectors as one domain controller sees them (S8.66)."""
+    one.exclusive("Identity", "Server")
+    controller = one.controller()
+    found = visible_connectors(one, controller)
+    if one.has("Identity"):
+        identity = one.text("Identity")
+        found = [connector for connector in found if is_identity(one, connector, identity)]
+        if not found:
+            raise CmdletRefusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
+    elif one.has("Server"):
+        name = one.named_server(one.text("Server")).name
+        found = [connector for connector in found if connector.server == name]
+    owners = {server.name: server for server in one.organisation.servers}
+    shown = map(one.organisation.with_shown_groups, found)
+    one.emit(
+        connector_objects.receive_connector(connector, owners[connector.server], one.shape)
+        for connector in shown
+    )
+
+
+def get_ad_permission(one: Invocation) -> None:
+    """Who may do what on a receive connector (S3.21); of other objects nothing is known here."""
+    one.mandatory("Identity")
+    connector = find_connector(one, one.text("Identity"), one.controller())
+    more = one.organisation.access.get(connector.identity.casefold(), [])
+    one.emit(connector_objects.permissions(connector, tuple(more)))
+
+
+def get_network_connection_info(one: Invocation) -> None:
+    """Adapters of a server, through WMI of that server (section 9)."""
+    one.controller()
+    server = one.named_server(one.text("Identity"))
+    if not one.reads_adapters(server):
+        raise CmdletRefusal(NO_ADAPTERS, "COMException")
+    one.emit(objects.adapters(server, shape=one.shape))
+
+
+def get_server_component_state(one: Invocation) -> None:
+    """Components of one server; a server before 2013 has none."""
+    one.mandatory("Identity")
+    one.controller()
+    server = one.named_server(one.text("Identity"))
+    wanted = {name.casefold() for name in one.texts("Component") if name}
+    one.emit(
+        values
+        for values in objects.component_states(server)
+        if not wanted or str(values["Component"]).casefold() in wanted
+    )
+
+
+def _servers(one: Invocation) -> list[PracticeServer]:
+    """The one named, or all (S8.59)."""
+    return [one.named_server(one.text("Identity"))] if one.has("Identity") else one.servers()
+
+
+_VIEW = "View-Only Configuration"
+_OF_DIRECTORY = ("Identity", "DomainController")
+_SERVER_ROLES = frozenset({"Exchange Servers", _VIEW})
+_QUEUE_ROLES = frozenset({"Transport Queues", _VIEW})
+
+CMDLETS: Mapping[str, Cmdlet] = MappingProxyType(
+    {
+        "Get-ADPermission": Cmdlet(
+            get_ad_permission,
+            _OF_DIRECTORY,
+            frozenset({"Active Directory Permissions", _VIEW}),
+        ),
+        "Get-ExchangeServer": Cmdlet(get_exchange_server, _OF_DIRECTORY, _SERVER_ROLES),
+        "Get-Message": Cmdlet(
+            get_message, ("Filter", "Identity", "Queue", "ResultSize", "Server"), _QUEUE_ROLES
+        ),
+        "Get-NetworkConnectionInfo": Cmdlet(
+            get_network_connection_info, _OF_DIRECTORY, _SERVER_ROLES
+        ),
+        "Get-Queue": Cmdlet(
+            get_queue,
+            ("Filter", "Identity", "ResultSize", "Server", "Include", "Exclude"),
+            _QUEUE_ROLES,
+            newer={"Include": E2013, "Exclude": E2013},
+        ),
+        "Get-ReceiveConnector": Cmdlet(
+            get_receive_connector,
+            (*_OF_DIRECTORY, "Server"),
+            frozenset({"Receive Connectors", "Send Connectors", _VIEW}),
+        ),
+        "Get-ServerComponentState": Cmdlet(
+            get_server_component_state, (*_OF_DIRECTORY, "Component"), _SERVER_ROLES, since=E2013
+        ),
+        "Get-TransportServer": Cmdlet(get_transport_service, _OF_DIRECTORY, _SERVER_ROLES),
+        "Get-TransportService": Cmdlet(
+            get_transport_service, _OF_DIRECTORY, _SERVER_ROLES, since=E2013
+        ),
+        "Retry-Queue": Cmdlet(
+            retry_queue, ("Filter", "Identity", "Resubmit", "Server", *_WRITING), _QUEUE_ROLES
+        ),
+        "Set-ReceiveConnector": Cmdlet(
+            set_receive_connector,
+            (*_OF_DIRECTORY, *SETTINGS, *_WRITING),
+            frozenset({"Receive Connectors"}),
+            newer=SINCE,
+        ),
+    }
+)
+"""All there are. A view-only account has Retry-Queue as well, strange as it looks (section 8.8)."""

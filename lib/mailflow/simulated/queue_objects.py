@@ -1,0 +1,148 @@
+"""Queues and messages, as the cmdlets return them (section 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from mailflow.exchange.queues import DELIVERY_TYPES, STATUSES
+from mailflow.simulated.organisation import DOMAIN, Message, PracticeQueue, PracticeServer
+from mailflow.simulated.shapes import (
+    CONFIGURABLE,
+    E2010_SP1,
+    E2013,
+    NO_GUID,
+    Shape,
+    Values,
+    guid_of,
+)
+from mailflow.sources.row import Complex, Enumeration, Items, Value
+
+_EXTERNAL = frozenset(
+    {
+        "DnsConnectorDelivery",
+        "NonSmtpGatewayDelivery",
+        "SmartHostConnectorDelivery",
+        "DeliveryAgent",
+    }
+)
+_WITHOUT_CONNECTOR = frozenset(
+    {
+        "Undefined",
+        "SmtpRelayWithinAdSite",
+        "Unreachable",
+        "ShadowRedundancy",
+        "SmtpRelayToMailboxDeliveryGroup",
+        "SmtpRelayToServers",
+    }
+)
+_LEGACY_SCHEMA = (
+    "Identity",
+    "DeliveryType",
+    "NextHopDomain",
+    "NextHopConnector",
+    "Status",
+    "MessageCount",
+    "LastError",
+    "LastRetryTime",
+    "NextRetryTime",
+)
+"""What Get-Queue knows of a server before 2010 SP1 (S4.51)."""
+_SINCE_2013 = frozenset(
+    {
+        "LockedMessageCount",
+        "MessageCountsPerPriority",
+        "DeferredMessageCountsPerPriority",
+        "RiskLevel",
+        "OutboundIPPool",
+        "NextHopCategory",
+        "IncomingRate",
+        "OutgoingRate",
+        "Velocity",
+        "OverrideSource",
+        "QueueIdentity",
+        "PriorityDescriptions",
+    }
+)
+"""What 2010 lacks (S4.52)."""
+
+
+def queue(one: PracticeQueue, server: PracticeServer, shape: Shape, now: datetime) -> Values:
+    """What Get-Queue shows of a queue (section 4.5).
+
+    The schema is that of the older one of the shell and the server: what the server does not send
+    the shell can't show, and what the shell does not know it does not show either.
+    """
+    version = min(shape.version, server.exchange.version or shape.version)
+    waits = one.shown_status == "Retry"
+    count = len(one.messages)
+    external = one.delivery_type in _EXTERNAL
+    identity = queue_identity(one, server)
+    coming, going = one.incoming_rate(now), one.outgoing_rate(now)
+    own_hop = one.delivery_type in _WITHOUT_CONNECTOR
+    values: Values = {
+        "DeliveryType": _one_of(DELIVERY_TYPES, one.delivery_type),
+        "NextHopDomain": one.next_hop,
+        "TlsDomain": "",
+        "NextHopConnector": NO_GUID if own_hop else guid_of(one.next_hop),
+        "Status": _one_of(STATUSES, one.shown_status),
+        "MessageCount": count,
+        "LastError": one.error,
+        "RetryCount": one.retries,
+        "LastRetryTime": one.last_retry,
+        "NextRetryTime": one.next_retry if waits else None,  # S4.41
+        "FirstRetryTime": one.first_retry,
+        "DeferredMessageCount": 0,
+        "LockedMessageCount": 0,
+        "MessageCountsPerPriority": Items((0, count, 0, 0)),
+        "DeferredMessageCountsPerPriority": Items((0, 0, 0, 0)),
+        "RiskLevel": "Normal",
+        "OutboundIPPool": 0,
+        "NextHopCategory": Enumeration(*(("External", 1) if external else ("Internal", 0))),
+        "IncomingRate": coming,
+        "OutgoingRate": going,
+        "Velocity": going - coming,
+        "OverrideSource": "",
+        "QueueIdentity": identity,
+        "PriorityDescriptions": Items(("High", "Normal", "Low", "None")),
+        "Identity": identity,
+        **CONFIGURABLE,
+    }
+    if version < E2010_SP1:
+        return {name: values[name] for name in _LEGACY_SCHEMA}
+    if version < E2013:
+        return {name: value for name, value in values.items() if name not in _SINCE_2013}
+    return values
+
+
+def queue_identity(one: PracticeQueue, server: PracticeServer) -> Complex:
+    r"""`SERVER\1187`, as an object (section 4.3)."""
+    members: Values = {"Server": server.exchange.fqdn, "IsFullySpecified": True, "IsEmpty": False}
+    return Complex(one.identity, members)
+
+
+def message(one: Message, at: PracticeQueue, server: PracticeServer) -> Values:
+    """What Get-Message shows of a message, as far as the practice organisation knows it."""
+    waits = "Suspended" if at.suspended else "Retry" if at.status == "Retry" else "Ready"
+    return {
+        "Subject": f"Practice message {one.number}",
+        "InternetMessageId": f"<{one.number}@{DOMAIN}>",
+        "FromAddress": f"sender{one.number % 7}@{DOMAIN}",
+        "Status": _one_of(STATUSES, waits),
+        "MessageSourceName": "SMTP:Practice",
+        "DateReceived": one.received,
+        "ExpirationTime": one.expires,
+        "LastError": at.error,
+        "Queue": queue_identity(at, server),
+        "Recipients": Items((one.to,)),
+        "Identity": Complex(
+            f"{at.identity}\\{one.number}",
+            {"InternalId": one.number, "QueueIdentity": at.identity, "IsFullySpecified": True},
+        ),
+        **CONFIGURABLE,
+    }
+
+
+def _one_of(names: Mapping[int, str], name: str) -> Value:
+    number = next((number for number, one in names.items() if one == name), None)
+    return Enumeration(name, number)

@@ -1,0 +1,550 @@
+"""The WS-Management service of one server: shells, commands, streams and quotas; no sockets.
+
+A request comes in as bytes with the account that sent it, an answer goes out as bytes. What a
+command line does is no business of this module: a *runner* gets it as a `Job`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Protocol
+
+from mailflow.simulated import soap
+from mailflow.simulated.soap import Request, Trouble, TroubleError
+
+UTF8, CONSOLE = 65001, 437
+"""Code pages: what a careful client asks for, and what a shell has unless asked."""
+
+LONGEST_LINE, LONGEST_WITHOUT_CMD = 8191, 32767
+"""Characters of a command line, through cmd.exe and without it."""
+
+WAITING_BYTES = 8_000_000
+"""Output that nobody fetches waits up to this size; then the command that writes it waits."""
+
+PIECE, AROUND_PIECE = 32_768, 256
+"""Output lies there in pieces of this many bytes; an answer spends this many more on each."""
+
+NO_SHELL = Trouble(
+    2150858843,
+    "w:InvalidSelectors",
+    "The request for the Windows Remote Shell with ShellId failed because the shell was not found "
+    "on the server.",
+)
+NO_COMMAND = Trouble(2150858844, "w:InvalidSelectors", "The command was not found in the shell.")
+TIMED_OUT = Trouble(
+    2150858793,
+    "w:TimedOut",
+    "The WS-Management service cannot complete the operation within the time specified in "
+    "OperationTimeout.  ",
+)
+TOO_LARGE = Trouble(
+    2150858817, "w:EncodingLimit", "The request is larger than the server's MaxEnvelopeSize."
+)
+TOO_MANY_SHELLS = Trouble(
+    2150859173,
+    "w:QuotaLimit",
+    "The WS-Management service cannot process the request. This user has as many shells open as "
+    "are allowed. Close existing shells or raise the quota for this user.",
+)
+TOO_MANY_COMMANDS = Trouble(
+    2150859174,
+    "w:QuotaLimit",
+    "The WS-Management service cannot process the request. This shell runs as many processes as "
+    "are allowed.",
+)
+NO_RESOURCE = Trouble(
+    2150858752, "w:InvalidResourceURI", "The service does not know this resource URI."
+)
+TAKEN = Trouble(183, "w:AlreadyExists", "There is one with this identity already.")
+NO_BASE64 = Trouble(87, "w:InvalidParameter", "The stream is no base64.")
+NO_ACTION = Trouble(2150858752, "a:ActionNotSupported", "The service does not support this action.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogOn:
+    """Who sent a request, and how that was proved.
+
+    Attributes:
+        user: The account, without domain.
+        method: basic, ntlm, kerberos, credssp or certificate.
+        delegated: Whether the server may go on to another one in the user's name: with a password
+            it was given, or a ticket that may be forwarded.
+    """
+
+    user: str
+    method: str
+    delegated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Limits of a server, as Windows has them unless changed."""
+
+    envelope: int = 512_000
+    shells: int = 30
+    commands: int = 25
+
+
+class Input:
+    """Standard input of a command: filled by Send requests, read by its runner."""
+
+    def __init__(self) -> None:
+        """Empty, and not at its end."""
+        self._changed = threading.Condition()
+        self._data = bytearray()
+        self._ended = False
+
+    def feed(self, data: bytes, *, end: bool = False) -> None:
+        """Add what a request brought; with `end` nothing more will come."""
+        with self._changed:
+            if not self._ended:
+                self._data += data
+                self._ended = end
+            self._changed.notify_all()
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes as soon as there are any; everything, at the end, if it is negative.
+
+        Empty means: the end was reached, or the command was cancelled.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or (size >= 0 and self._data))
+            wanted = len(self._data) if size < 0 else size
+            taken = bytes(self._data[:wanted])
+            del self._data[:wanted]
+            return taken
+
+
+@dataclass(slots=True)
+class Job:
+    """One command line, as a runner sees it.
+
+    Attributes:
+        line: The command line as the client wrote it, arguments and all.
+        server: The server on which it runs, as the organisation names it.
+        logon: Whose rights it has.
+        codepage: What the text of its output has to be encoded in.
+        environment: Variables the client set for the shell.
+        stdin: Its standard input.
+        cancelled: Set when the client gave up; the runner then returns soon.
+    """
+
+    line: str
+    server: str
+    logon: LogOn
+    codepage: int = CONSOLE
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: Input = field(default_factory=Input)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _chunks: deque[tuple[str, bytes]] = field(default_factory=deque)
+    _waiting: int = 0
+    _code: int | None = None
+    _gone: bool = False
+
+    def write(self, data: bytes, stream: str = "stdout") -> None:
+        """Give output; waits while too much of it lies there. Lost once the job was cancelled."""
+        for at in range(0, len(data), PIECE):
+            self._put(data[at : at + PIECE], stream)
+
+    def _put(self, piece: bytes, stream: str) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting < WAITING_BYTES or self.cancelled.is_set())
+            if self.cancelled.is_set():
+                return
+            last = self._chunks[-1] if self._chunks else ("", b"")
+            if last[0] == stream and len(last[1]) + len(piece) <= PIECE:
+                self._chunks[-1] = (stream, last[1] + piece)
+            else:
+                self._chunks.append((stream, piece))
+            self._waiting += len(piece)
+            self._changed.notify_all()
+
+    def write_text(self, text: str, stream: str = "stdout") -> None:
+        """Give text in the code page of the shell; what that cannot hold is lost, as on Windows."""
+        self.write(text.encode(codec(self.codepage), "replace"), stream)
+
+    def finish(self, code: int) -> None:
+        """Nothing more will be written; `code` is the exit code."""
+        with self._changed:
+            self._code = code
+            self._changed.notify_all()
+
+    def cancel(self, *, gone: bool = False) -> None:
+        """Ask the runner to stop; with `gone` the shell was closed as well."""
+        with self._changed:
+            self._gone = self._gone or gone
+            self.cancelled.set()
+            self._changed.notify_all()
+        self.stdin.feed(b"", end=True)
+
+    def take(self, budget: int, wait: float) -> tuple[list[tuple[str, bytes]], int | None]:
+        """Output of up to `budget` bytes, and the exit code if that was the last of it.
+
+        Raises:
+            TroubleError: nothing came within `wait` seconds, or the shell was closed meanwhile.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._chunks or self._code is not None or self._gone, wait
+            )
+            if self._gone:
+                raise TroubleError(NO_SHELL)
+            taken = []
+            while self._chunks and budget > 0:
+                stream, data = self._chunks.popleft()
+                if len(data) > budget:
+                    self._chunks.appendleft((stream, data[budget:]))
+                    data = data[:budget]
+                taken.append((stream, data))
+                budget -= len(data) + AROUND_PIECE
+                self._waiting -= len(data)
+            self._changed.notify_all()
+            done = self._code if not self._chunks else None
+            if not taken and done is None:
+                raise TroubleError(TIMED_OUT)
+            return taken, done
+
+
+class Runner(Protocol):
+    """What executes a command line."""
+
+    def __call__(self, job: Job) -> int:
+        """Run to the end, in a thread of its own, and return the exit code.
+
+        It reads `job.stdin`, gives output by `job.write`, and returns soon after `job.cancelled`
+        was set.
+        """
+
+
+@dataclass(slots=True)
+class _Shell:
+    """One shell of one user."""
+
+    identity: str
+    user: str
+    codepage: int
+    environment: Mapping[str, str]
+    idle_seconds: float
+    used: float
+    busy: int = 0
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WsmanAnswer:
+    """What goes back: HTTP status, envelope, and what was asked for."""
+
+    status: int
+    body: bytes
+    action: str
+
+
+class Service:
+    """The WS-Management service of one server. Its methods may be called from many threads."""
+
+    def __init__(
+        self,
+        server: str,
+        runner: Runner,
+        *,
+        quotas: Quotas | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """A service without shells, whose commands `runner` executes."""
+        self.server = server
+        self.runner = runner
+        self.quotas = quotas or Quotas()
+        self.opened = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shells: dict[str, _Shell] = {}
+        self._threads: set[threading.Thread] = set()
+
+    @property
+    def open_shells(self) -> int:
+        """How many shells are open now; those idle for too long are closed first."""
+        self.close_idle()
+        with self._lock:
+            return len(self._shells)
+
+    def close_idle(self) -> None:
+        """Close each shell that nobody used for longer than its idle time-out."""
+        now = self._clock()
+        with self._lock:
+            late = [
+                one
+                for one in self._shells.values()
+                if not one.busy and now - one.used > one.idle_seconds
+            ]
+        for shell in late:
+            self._close(shell)
+
+    def close(self, seconds: float = 0.0) -> None:
+        """Close every shell, and give the commands in them a time to end."""
+        with self._lock:
+            shells, threads = list(self._shells.values()), list(self._threads)
+        for shell in shells:
+            self._close(shell)
+        end = time.monotonic() + seconds
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def lose(self, identity: str) -> None:
+        """Close one shell as if it had never been there."""
+        with self._lock:
+            shell = self._shells.get(identity.upper())
+        if shell is not None:
+            self._close(shell)
+
+    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
+        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
+        try:
+            request = soap.parse(data)
+        except soap.EnvelopeError as error:
+            bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
+            return WsmanAnswer(500, soap.fault(bad, "", self.server), "")
+        if len(data) > self.quotas.envelope:
+            return self.refuse(request, TOO_LARGE)
+        try:
+            return WsmanAnswer(200, self._answer(request, logon), request.action)
+        except TroubleError as error:
+            return self.refuse(request, error.trouble)
+
+    def refuse(self, request: Request, trouble: Trouble) -> WsmanAnswer:
+        """The answer that says why not."""
+        fault = soap.fault(trouble, request.message, self.server)
+        return WsmanAnswer(500, fault, request.action)
+
+    def _answer(self, request: Request, logon: LogOn) -> bytes:
+        if request.action == "Identify":
+            return soap.identity()
+        if request.action == "Get" and request.resource.endswith("/wsman/1/config"):
+            return self._config(request)
+        if request.resource != soap.CMD:
+            raise TroubleError(NO_RESOURCE)
+        if request.action == "Create":
+            return self._create(request, logon)
+        actions = {
+            "Command": self._command,
+            "Send": self._send,
+            "Receive": self._receive,
+            "Signal": self._signal,
+            "Delete": self._delete,
+            "Get": self._get,
+        }
+        if request.action not in actions:
+            raise TroubleError(NO_ACTION)
+        shell = self._shell(request, logon.user)
+        try:
+            return actions[request.action](request, shell, logon)
+        finally:
+            with self._lock:
+                shell.busy -= 1
+                shell.used = self._clock()
+
+    def _shell(self, request: Request, user: str) -> _Shell:
+        """The shell that is asked for, marked as in use. A shell belongs to who opened it."""
+        wanted = request.selectors.get("ShellId", "").upper()
+        with self._lock:
+            shell = self._shells.get(wanted)
+            if shell is None or shell.user != user:
+                raise TroubleError(NO_SHELL)
+            shell.busy += 1
+            return shell
+
+    def _create(self, request: Request, logon: LogOn) -> bytes:
+        self.close_idle()
+        body = request.body
+        if body is None:
+            raise TroubleError(NO_RESOURCE)
+        variables = body.iterfind(f"{{{soap.SHELL}}}Environment/{{{soap.SHELL}}}Variable")
+        codepage = request.options.get("WINRS_CODEPAGE", "")
+        shell = _Shell(
+            identity=(body.get("ShellId") or str(uuid.uuid4())).upper(),
+            user=logon.user,
+            codepage=int(codepage) if codepage.isdecimal() and len(codepage) < 6 else CONSOLE,
+            environment={one.get("Name", ""): one.text or "" for one in variables},
+            idle_seconds=soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", 7200.0),
+            used=self._clock(),
+        )
+        with self._lock:
+            mine = sum(one.user == logon.user for one in self._shells.values())
+            if mine >= self.quotas.shells:
+                raise TroubleError(TOO_MANY_SHELLS)
+            if shell.identity in self._shells:
+                raise TroubleError(TAKEN)
+            self._shells[shell.identity] = shell
+            self.opened += 1
+        created = (
+            "<x:ResourceCreated>"
+            f"<a:Address>{soap.ADDRESSING}/role/anonymous</a:Address><a:ReferenceParameters>"
+            f"<w:ResourceURI>{soap.CMD}</w:ResourceURI><w:SelectorSet>"
+            f'<w:Selector Name="ShellId">{escape(shell.identity)}</w:Selector>'
+            "</w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>"
+        )
+        action = f"{soap.TRANSFER}/CreateResponse"
+        return soap.answer(action, request.message, created + self._described(shell))
+
+    def _described(self, shell: _Shell) -> str:
+        return (
+            f"<rsp:Shell><rsp:ShellId>{escape(shell.identity)}</rsp:ShellId>"
+            f"<rsp:ResourceUri>{soap.CMD}</rsp:ResourceUri>"
+            f"<rsp:Owner>{escape(shell.user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
+            f"<rsp:IdleTimeOut>PT{shell.idle_seconds:.3f}S</rsp:IdleTimeOut>"
+            "<rsp:InputStreams>stdin</rsp:InputStreams>"
+            "<rsp:OutputStreams>stdout stderr</rsp:OutputStreams>"
+            "<rsp:State>Connected</rsp:State></rsp:Shell>"
+        )
+
+    def _command(self, request: Request, shell: _Shell, logon: LogOn) -> bytes:
+        body = request.body
+        if body is None:
+            raise TroubleError(NO_COMMAND)
+        words = [body.findtext(f"{{{soap.SHELL}}}Command") or ""]
+        words += [one.text or "" for one in body.iterfind(f"{{{soap.SHELL}}}Arguments")]
+        job = Job(
+            line=" ".join(word for word in words if word),
+            server=self.server,
+            logon=logon,
+            codepage=shell.codepage,
+            environment=shell.environment,
+        )
+        identity = (body.get("CommandId") or str(uuid.uuid4())).upper()
+        with self._lock:
+            if len(shell.jobs) >= self.quotas.commands:
+                raise TroubleError(TOO_MANY_COMMANDS)
+            if identity in shell.jobs:
+                raise TroubleError(TAKEN)
+            # Closed since this request found it: nothing may start in it any more.
+            if shell.identity not in self._shells:
+                raise TroubleError(NO_SHELL)
+            shell.jobs[identity] = job
+            through_cmd = request.options.get("WINRS_SKIP_CMD_SHELL", "").upper() != "TRUE"
+            name = f"{self.server} {identity}"
+            thread = threading.Thread(target=self._run, args=(job, through_cmd), name=name)
+            thread.daemon = True
+            thread.start()
+            self._threads = {thread, *(one for one in self._threads if one.is_alive())}
+        return soap.answer(
+            f"{soap.SHELL}/CommandResponse",
+            request.message,
+            f"<rsp:CommandResponse><rsp:CommandId>{escape(identity)}</rsp:CommandId>"
+            "</rsp:CommandResponse>",
+        )
+
+    def _run(self, job: Job, through_cmd: bool) -> None:
+        """The thread of a command. Whatever the runner does, the client learns that it ended."""
+        code = 1
+        try:
+            if through_cmd and len(job.line) > LONGEST_LINE:
+                job.write_text("The command line is too long.\r\n", "stderr")
+            elif len(job.line) > LONGEST_WITHOUT_CMD:
+                job.write_text("The filename or extension is too long.\r\n", "stderr")
+            else:
+                code = self.runner(job)
+        finally:
+            job.finish(code)
+
+    def _job(self, identity: str, shell: _Shell) -> Job:
+        job = shell.jobs.get(identity.upper())
+        if job is None:
+            raise TroubleError(NO_COMMAND)
+        return job
+
+    def _send(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+        streams = [] if request.body is None else request.body.findall(f"{{{soap.SHELL}}}Stream")
+        for stream in streams:
+            job = self._job(stream.get("CommandId", ""), shell)
+            try:
+                data = base64.b64decode(stream.text or "", validate=False)
+            except binascii.Error as error:
+                raise TroubleError(NO_BASE64) from error
+            job.stdin.feed(data, end=stream.get("End", "").casefold() == "true")
+        return soap.answer(f"{soap.SHELL}/SendResponse", request.message, "<rsp:SendResponse/>")
+
+    def _receive(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+        wanted = None
+        if request.body is not None:
+            wanted = request.body.find(f"{{{soap.SHELL}}}DesiredStream")
+        identity = "" if wanted is None else wanted.get("CommandId", "").upper()
+        job = self._job(identity, shell)
+        # A quarter goes to base64, and the envelope around it takes its part.
+        budget = max(1, (min(request.envelope, self.quotas.envelope) - 2048) * 3 // 4)
+        taken, code = job.take(budget, request.seconds)
+        named = f'CommandId="{escape(identity)}"'
+        parts = [
+            f'<rsp:Stream Name="{stream}" {named}>{base64.b64encode(data).decode()}</rsp:Stream>'
+            for stream, data in taken
+        ]
+        if code is None:
+            parts.append(f'<rsp:CommandState {named} State="{soap.SHELL}/CommandState/Running"/>')
+        else:
+            parts += [
+                f'<rsp:Stream Name="{stream}" {named} End="true"/>'
+                for stream in ("stdout", "stderr")
+            ]
+            parts.append(
+                f'<rsp:CommandState {named} State="{soap.SHELL}/CommandState/Done">'
+                f"<rsp:ExitCode>{code}</rsp:ExitCode></rsp:CommandState>"
+            )
+        body = f"<rsp:ReceiveResponse>{''.join(parts)}</rsp:ReceiveResponse>"
+        return soap.answer(f"{soap.SHELL}/ReceiveResponse", request.message, body)
+
+    def _signal(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+        body = request.body
+        if body is None:
+            raise TroubleError(NO_COMMAND)
+        identity = body.get("CommandId", "").upper()
+        # A client that tidies up twice gets the same answer twice, as from Windows.
+        job = shell.jobs.get(identity)
+        if job is not None:
+            job.cancel()
+            if (body.findtext(f"{{{soap.SHELL}}}Code") or "").endswith("/terminate"):
+                with self._lock:
+                    shell.jobs.pop(identity, None)
+        return soap.answer(f"{soap.SHELL}/SignalResponse", request.message, "<rsp:SignalResponse/>")
+
+    def _delete(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+        self._close(shell)
+        return soap.answer(f"{soap.TRANSFER}/DeleteResponse", request.message, "")
+
+    def _get(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+        action = f"{soap.TRANSFER}/GetResponse"
+        return soap.answer(action, request.message, self._described(shell))
+
+    def _config(self, request: Request) -> bytes:
+        kilobytes = self.quotas.envelope // 1000
+        return soap.answer(
+            f"{soap.TRANSFER}/GetResponse",
+            request.message,
+            f'<cfg:Config xmlns:cfg="{soap.CONFIG}">'
+            f"<cfg:MaxEnvelopeSizekb>{kilobytes}</cfg:MaxEnvelopeSizekb>"
+            "<cfg:MaxTimeoutms>60000</cfg:MaxTimeoutms></cfg:Config>",
+        )
+
+    def _close(self, shell: _Shell) -> None:
+        with self._lock:
+            self._shells.pop(shell.identity, None)
+            jobs = list(shell.jobs.values())
+        for job in jobs:
+            job.cancel(gone=True)
+
+
+def codec(codepage: int) -> str:
+    """Python's codec for a code page of Windows; that of 437 for one that Python does not have."""
+    if codepage == UTF8:
+        return "utf-8"
+    try:
+        return codecs.lookup(f"cp{codepage}").name
+    except LookupError:
+        return "cp437"
