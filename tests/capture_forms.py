@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from mailflow.exchange.cmdlets import TABLES
 from mailflow.simulated.writer import TYPE_OF, clixml, format_list, printed, wrap
 from mailflow.sources.row import Complex, Enumeration, Items, Reading, Row, Value
 
@@ -41,6 +42,7 @@ NAMES = {
     "Get-Queue": "queues",
     "Get-TransportService": "settings",
     "Get-NetworkConnectionInfo": "adapters",
+    **{spec.name: table for table, spec in TABLES.items()},
 }
 
 

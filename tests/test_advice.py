@@ -15,9 +15,9 @@ import pytest
 from capture_forms import clixml
 from mailflow.analysis import missing
 from mailflow.analysis.missing import Missing
+from mailflow.exchange.cmdlets import PROPERTIES, SPECS
 from mailflow.snapshot import Snapshot
 from mailflow.sources.captures.clixml import read_clixml
-from mailflow.sources.captures.cmdlets import PROPERTIES, whole
 from mailflow.sources.captures.console import read_console
 from mailflow.sources.row import Items, Lost, Reading, Row
 from mailflow.sources.tables import assemble
@@ -34,6 +34,9 @@ ASKED = {
     "Get-NetworkConnectionInfo": {"Identity": "EX16A"},
     "Get-ServerComponentState": {"Identity": "EX16A"},
     "Get-ADPermission": {"Identity": "EX16A\\Default Frontend EX16A"},
+    "Get-SendConnector": {},
+    "Get-ExchangeCertificate": {"Server": "EX16A"},
+    "Get-TransportAgent": {},
 }
 """What plays the answer of each cmdlet."""
 
@@ -105,7 +108,7 @@ def advised() -> tuple[str, ...]:
     for cmdlet in CMDLETS:
         for server in ("", "EX16A"):
             found |= {Missing(server, cmdlet).command, Missing(server, cmdlet).shows}
-    found |= {whole(cmdlet) for cmdlet in PROPERTIES} - {""}
+    found |= {SPECS[cmdlet].shows_all for cmdlet in PROPERTIES} - {""}
     # The templates of missing data are filled in by Missing itself.
     return tuple(sorted({_filled(one) for one in found if one and "{}" not in one}))
 
@@ -221,4 +224,5 @@ def _objects(org: Snapshot, reading: Reading) -> int:
         "Get-ServerComponentState": org.components,
         "Get-ADPermission": org.rights,
     }
-    return len(tables[cmdlet])
+    kept = SPECS[cmdlet].table
+    return len(org.objects(kept.name) if kept else tables[cmdlet])

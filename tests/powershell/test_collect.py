@@ -130,6 +130,12 @@ def test_the_folder_is_the_organisation(starts: Mapping[str, Collected], way: st
     ] == sorted(org.components, key=lambda one: one.server)
     assert org.ignored == ()
     assert org.unread == ()
+    [connector] = org.objects("send_connectors")
+    assert (connector["name"], connector["address_spaces"]) == ("Internet", "SMTP:*;1")
+    certificates = {one["server"]: one["thumbprint"] for one in org.objects("certificates")}
+    assert certificates == {name: f"AA{name}" for name in ("EX10A", "EX10B", "EX16A", "EX16B")}
+    # Only of the server that the shell is connected with (S9.21).
+    assert len({one["server"] for one in org.objects("transport_agents")}) <= 1
 
 
 @pytest.mark.parametrize(

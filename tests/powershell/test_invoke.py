@@ -378,6 +378,7 @@ def test_no_snap_in(openings: Mapping[str, Run]) -> None:
     ]
 
 
+@pytest.mark.alone
 def test_a_snap_in_that_hangs(openings: Mapping[str, Run]) -> None:
     """It ends within the limit, as data."""
     run = openings["snap-in that hangs"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mailflow.exchange.cmdlets import SPECS
 from mailflow.exchange.commands import filled, is_quotable
 from mailflow.snapshot import Unread
 
@@ -13,7 +14,6 @@ SERVERS = "Get-ExchangeServer"
 SETTINGS = "Get-TransportService"
 QUEUES = "Get-Queue"
 RIGHTS = "Get-ADPermission"
-COMPONENTS = "Get-ServerComponentState"
 ADDRESSES = "addresses.csv"
 
 
@@ -39,11 +39,10 @@ class Missing:
         if self.cmdlet == ADDRESSES:
             return f"{self.server},<IP address>" if self.server else ""
         template = _COMMANDS.get(self.cmdlet, "")
-        if not (self.server and is_quotable(self.server)):
-            if self.cmdlet == COMPONENTS:  # it is asked about one server, by name
-                return ""
-            template = template.replace(_OF_SERVER, "")
-        return filled(template, {"server": self.server})
+        if self.server and is_quotable(self.server):
+            return filled(template, {"server": self.server})
+        template = template.replace(_OF_SERVER, "")
+        return "" if "{server}" in template else template  # some are asked about one server alone
 
     @property
     def shows(self) -> str:
@@ -68,15 +67,8 @@ def missing_of(row: Unread) -> Missing:
 
 
 _COMMANDS: Mapping[str, str] = {
-    CONNECTORS: "Get-ReceiveConnector -Server {server} | Export-Clixml receive-connectors.xml",
-    SERVERS: "Get-ExchangeServer | Export-Clixml exchange-servers.xml",
-    SETTINGS: "Get-TransportService | Export-Clixml transport-services.xml",
-    "Get-TransportServer": "Get-TransportServer | Export-Clixml transport-services.xml",
-    QUEUES: "Get-Queue -Server {server} -ResultSize Unlimited | Export-Clixml queues.xml",
-    RIGHTS: (
-        "Get-ReceiveConnector -Server {server} | Get-ADPermission | Export-Clixml permissions.xml"
-    ),
-    COMPONENTS: "Get-ServerComponentState {server} | Export-Clixml component-states.xml",
+    **{spec.name: spec.export for spec in SPECS.values()},
+    **{spec.older: spec.export.replace(spec.name, spec.older) for spec in SPECS.values()},
 }
 
 _OF_SERVER = " -Server {server}"

@@ -20,6 +20,13 @@ $state = @{ Runspace = $null; Own = $false; Stuck = $null; Lost = $false; Deaf =
 $unread = New-Object Collections.ArrayList # lines of unread.csv
 $asked = New-Object Collections.ArrayList # lines of commands.txt: calls whose output is whole
 $MostRights = 200 # connectors of one server; more no person has made
+# Made by docs/generate.py from lib/mailflow/exchange/cmdlets.py: change it there.
+# Cmdlet to file: what is kept as it is read.
+$OfAll = @{ 'Get-SendConnector' = 'send-connectors.xml' }
+$OfServer = @{ 'Get-ExchangeCertificate' = 'certificates.xml' }
+$OfSession = @{ 'Get-TransportAgent' = 'transport-agents.xml' }
+# End of what is made.
+
 # What setup calls its receive connectors, with the server's name behind.
 $SetupMakes = 'Default Frontend', 'Outbound Proxy Frontend', 'Client Frontend', 'Default',
     'Client Proxy', 'Client', 'Default internal receive connector'
@@ -159,6 +166,13 @@ function Save-Lines([string] $Name, [string[]] $Lines) {
     Write-Host "  ${Name}: $($Lines.Length - 1)"
 }
 
+# Objects that say nothing of their server, with its name.
+function Add-Server([string] $Name, [object[]] $Rows) {
+    foreach ($row in @($Rows | Where-Object { $_ })) {
+        $row | Add-Member NoteProperty Server $Name -PassThru
+    }
+}
+
 function Get-Names($One) { @((Get-Property $One 'Name'), (Get-Property $One 'Fqdn')) }
 
 # A number to compare versions by: 1501 for 'Version 15.1 (Build 2375.7)'.
@@ -239,6 +253,8 @@ try {
 
     # First what stands in Active Directory: that cannot block, other servers can.
     $settings = @(Get-Rows '' 'Get-TransportService', 'Get-TransportServer' @{})
+    $kept = @{}
+    foreach ($cmdlet in $OfAll.get_Keys()) { $kept[$cmdlet] = @(Get-Rows '' $cmdlet @{}) }
     $connectors = @()
     $rights = @()
     foreach ($one in $ask) {
@@ -286,6 +302,14 @@ try {
             $addresses += Get-Line $name, $address, $known[$address],
                 (Get-Sign $own 'DefaultIPGateway'), (Get-Sign $own 'FullDNSRegistrationEnabled')
         }
+        foreach ($cmdlet in $OfServer.get_Keys()) {
+            if (-not (Get-Property $one 'IsHubTransportServer')) { continue }
+            $kept[$cmdlet] += @(Add-Server $name @(Get-Rows $name $cmdlet @{ Server = $name }))
+        }
+        foreach ($cmdlet in $OfSession.get_Keys()) {
+            if ((Get-Names $one) -notcontains $entry) { continue } # it would answer for $entry
+            $kept[$cmdlet] += @(Add-Server $name @(Get-Rows $name $cmdlet @{}))
+        }
         Write-Host "${name}: $($found.Length) queues"
     }
 
@@ -296,6 +320,9 @@ try {
     Save-Rows 'ad-permissions.xml' $rights
     Save-Rows 'queues.xml' $queues
     Save-Rows 'component-states.xml' $states
+    foreach ($files in $OfAll, $OfServer, $OfSession) {
+        foreach ($cmdlet in $files.get_Keys()) { Save-Rows $files[$cmdlet] $kept[$cmdlet] }
+    }
     if ($addresses.Length -gt 1) { Save-Lines 'addresses.csv' $addresses }
     Save-Lines 'commands.txt' (@('Calls whose output is whole:') + $asked)
     Save-Lines 'unread.csv' (@('server,what,why') + $unread)

@@ -18,17 +18,22 @@ Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
+# Made by docs/generate.py from lib/mailflow/exchange/cmdlets.py: change it there.
 $Allowed = @{
     'Get-ADPermission'          = @('DomainController', 'Identity')
+    'Get-ExchangeCertificate'   = @('DomainController', 'Server')
     'Get-ExchangeServer'        = @('DomainController', 'Identity')
     'Get-Message'               = @('Filter', 'Identity', 'Queue', 'ResultSize', 'Server')
     'Get-NetworkConnectionInfo' = @('DomainController', 'Identity')
     'Get-Queue'                 = @('Filter', 'Identity', 'ResultSize', 'Server')
     'Get-ReceiveConnector'      = @('DomainController', 'Identity', 'Server')
+    'Get-SendConnector'         = @('DomainController', 'Identity')
     'Get-ServerComponentState'  = @('Component', 'DomainController', 'Identity')
+    'Get-TransportAgent'        = @('DomainController', 'Identity')
     'Get-TransportServer'       = @('DomainController', 'Identity')
     'Get-TransportService'      = @('DomainController', 'Identity')
 }
+# End of what is made.
 $Writes = @{
     'Retry-Queue'          = @('Confirm', 'Identity', 'WhatIf')
     'Set-ReceiveConnector' = @('AuthMechanism', 'Bindings', 'Confirm', 'DomainController',

@@ -44,9 +44,11 @@ ROLES_OF_GROUP: Mapping[str, frozenset[str]] = MappingProxyType(
         "Organization Management": frozenset(
             {
                 "Active Directory Permissions",
+                "Exchange Server Certificates",
                 "Exchange Servers",
                 "Receive Connectors",
                 "Send Connectors",
+                "Transport Agents",
                 "Transport Queues",
                 "View-Only Configuration",
             }
@@ -205,6 +207,38 @@ def get_network_connection_info(one: Invocation) -> None:
     one.emit(objects.adapters(server, shape=one.shape))
 
 
+def get_send_connector(one: Invocation) -> None:
+    """The connector to the internet; its sources are the newest servers with a hub."""
+    one.controller()
+    hubs = [server for server in one.organisation.servers if server.exchange.has_hub]
+    newest = max((server.exchange.version or () for server in hubs), default=())
+    sources = [server for server in hubs if server.exchange.version == newest]
+    one.emit([objects.send_connector(sources, one.shape)])
+
+
+def get_exchange_certificate(one: Invocation) -> None:
+    """Certificates of one server, of the session's where none is named (S8.85)."""
+    one.controller()
+    server = one.named_server(one.text("Server")) if one.has("Server") else one.host
+    wanted = one.text("Thumbprint").casefold()
+    one.emit(
+        values
+        for values in objects.certificates(server, one.practice.clock.now)
+        if wanted in ("", str(values["Thumbprint"]).casefold())
+    )
+
+
+def get_transport_agent(one: Invocation) -> None:
+    """Agents of the server that hosts the session: no parameter names another one."""
+    one.controller()
+    wanted = one.text("Identity").casefold()
+    one.emit(
+        values
+        for values in objects.transport_agents(one.host)
+        if wanted in ("", str(values["Identity"]).casefold())
+    )
+
+
 def get_server_component_state(one: Invocation) -> None:
     """Components of one server; a server before 2013 has none."""
     one.mandatory("Identity")
@@ -235,6 +269,11 @@ CMDLETS: Mapping[str, Cmdlet] = MappingProxyType(
             _OF_DIRECTORY,
             frozenset({"Active Directory Permissions", _VIEW}),
         ),
+        "Get-ExchangeCertificate": Cmdlet(
+            get_exchange_certificate,
+            ("DomainController", "Server", "Thumbprint"),
+            frozenset({"Exchange Server Certificates", _VIEW}),
+        ),
         "Get-ExchangeServer": Cmdlet(get_exchange_server, _OF_DIRECTORY, _SERVER_ROLES),
         "Get-Message": Cmdlet(
             get_message, ("Filter", "Identity", "Queue", "ResultSize", "Server"), _QUEUE_ROLES
@@ -253,8 +292,14 @@ CMDLETS: Mapping[str, Cmdlet] = MappingProxyType(
             (*_OF_DIRECTORY, "Server"),
             frozenset({"Receive Connectors", "Send Connectors", _VIEW}),
         ),
+        "Get-SendConnector": Cmdlet(
+            get_send_connector, _OF_DIRECTORY, frozenset({"Send Connectors", _VIEW})
+        ),
         "Get-ServerComponentState": Cmdlet(
             get_server_component_state, (*_OF_DIRECTORY, "Component"), _SERVER_ROLES, since=E2013
+        ),
+        "Get-TransportAgent": Cmdlet(
+            get_transport_agent, _OF_DIRECTORY, frozenset({"Transport Agents", _VIEW})
         ),
         "Get-TransportServer": Cmdlet(get_transport_service, _OF_DIRECTORY, _SERVER_ROLES),
         "Get-TransportService": Cmdlet(

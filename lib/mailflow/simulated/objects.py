@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from mailflow.exchange.connectors import TransportRole, flag_names
 from mailflow.exchange.servers import Generation, Server
@@ -16,6 +16,7 @@ from mailflow.simulated.shapes import (
     Shape,
     Values,
     address_object,
+    byte_size,
     directory_id,
     guid_of,
     known_to,
@@ -98,6 +99,80 @@ def transport_service(server: PracticeServer) -> Values:
         **CONFIGURABLE,
     }
     return values
+
+
+def send_connector(sources: Sequence[PracticeServer], shape: Shape) -> Values:
+    """What Get-SendConnector shows of the one connector to the internet, by DNS (S9.20)."""
+    name = "Internet"
+    dn = f"CN={name},CN=Connections,{server_dn('').partition(',CN=Servers,')[2]}"
+    values: Values = {
+        "DNSRoutingEnabled": True,
+        "TlsDomain": None,
+        "TlsAuthLevel": None,
+        "SmartHosts": Items(()),
+        "SmartHostsString": "",
+        "SmartHostAuthMechanism": Enumeration("None", 0),
+        "AddressSpaces": Items(("SMTP:*;1",)),
+        "SourceTransportServers": Items(
+            tuple(directory_id(server.name, server_dn(server.name)) for server in sources)
+        ),
+        "Enabled": True,
+        "FrontendProxyEnabled": False,
+        "RequireTLS": False,
+        "Fqdn": None,
+        "TlsCertificateName": None,
+        "MaxMessageSize": byte_size("35 MB", 36_700_160),
+        "ProtocolLoggingLevel": Enumeration("None", 0),
+        "Comment": "",
+        "Name": name,
+        "Identity": directory_id(name, dn),
+        **CONFIGURABLE,
+        "DistinguishedName": dn,
+    }
+    return known_to(values, {"FrontendProxyEnabled": E2013, "TlsCertificateName": E2013}, shape)
+
+
+def certificates(server: PracticeServer, now: datetime) -> Iterator[Values]:
+    """What Get-ExchangeCertificate shows of a server: setup's own, unless it was lost (C8)."""
+    names = (server.name, server.exchange.fqdn)
+    if server.certificate_lost:
+        return
+    made = datetime(now.year - 1, 1, 1, tzinfo=UTC)
+    yield {
+        "CertificateDomains": Items(names),
+        "HasPrivateKey": True,
+        "IsSelfSigned": True,
+        "Issuer": f"CN={server.name}",
+        "NotAfter": made.replace(year=made.year + 5),
+        "NotBefore": made,
+        "PublicKeySize": 2048,
+        "RootCAType": Enumeration("None", 1),
+        "SerialNumber": guid_of(f"{server.name} serial").replace("-", "").upper(),
+        "Services": Enumeration("IMAP, POP, IIS, SMTP", 15),
+        "Status": Enumeration("Valid", 4),
+        "Subject": f"CN={server.name}",
+        "Thumbprint": (guid_of(f"{server.name} thumbprint").replace("-", "") + "00112233").upper(),
+    }
+
+
+_AGENTS = ("Transport Rule Agent", "Text Messaging Routing Agent", "Text Messaging Delivery Agent")
+_AGENTS_SINCE_2013 = ("Malware Agent", "System Probe Drop Smtp Agent")
+
+
+def transport_agents(server: PracticeServer) -> Iterator[Values]:
+    """What Get-TransportAgent shows in a session of this server: the agents that setup adds."""
+    modern = server.exchange.generation is not Generation.LEGACY
+    for priority, name in enumerate((*_AGENTS, *(_AGENTS_SINCE_2013 if modern else ())), 1):
+        word = name.replace(" ", "")
+        yield {
+            "Enabled": name != "Malware Agent",
+            "Priority": priority,
+            "TransportAgentFactory": f"Microsoft.Exchange.Transport.Agent.{word}Factory",
+            "AssemblyPath": r"C:\Program Files\Microsoft\Exchange Server\V15\TransportRoles\agents"
+            rf"\{word}.dll",
+            "Identity": name,
+            **CONFIGURABLE,
+        }
 
 
 def adapters(server: PracticeServer, *, shape: Shape) -> Iterator[Values]:

@@ -11,22 +11,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from mailflow.exchange.cmdlets import SPECS
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Row, Value
 
 TYPE_OF: Mapping[str, str] = {
-    "Get-ADPermission": "Microsoft.Exchange.Management.RecipientTasks.ADAcePresentationObject",
-    "Get-ExchangeServer": "Microsoft.Exchange.Data.Directory.Management.ExchangeServer",
-    "Get-Message": "Microsoft.Exchange.Data.QueueViewer.ExtensibleMessageInfo",
-    "Get-NetworkConnectionInfo": "Microsoft.Exchange.Management.SystemConfigurationTasks"
-    ".NetworkConnectionInfo",
-    "Get-Queue": "Microsoft.Exchange.Data.QueueViewer.ExtensibleQueueInfo",
-    "Get-ReceiveConnector": "Microsoft.Exchange.Data.Directory.SystemConfiguration"
-    ".ReceiveConnector",
-    "Get-ServerComponentState": "Microsoft.Exchange.Data.Directory.Management"
-    ".ServerComponentStatePresentationObject",
-    "Get-TransportServer": "Microsoft.Exchange.Data.Directory.Management.TransportServer",
-    "Get-TransportService": "Microsoft.Exchange.Data.Directory.Management.TransportServer",
-}  # fmt: skip
+    name: spec.types[0]
+    for spec in SPECS.values()
+    if spec.types
+    for name in filter(None, (spec.name, spec.older))
+}
 """What the objects of a cmdlet are, by which readers know them."""
 
 NOTES = ("PSComputerName", "RunspaceId", "PSShowComputerName")

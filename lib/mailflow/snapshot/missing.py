@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.servers import Generation, Server
+from mailflow.snapshot.rows import WRITERS
 from mailflow.snapshot.schema import DECLARED
 from mailflow.snapshot.types import Snapshot, Unread
 
@@ -101,7 +102,7 @@ def _row(what: str) -> Unread:
 def _matters(table: str, column: str, org: Snapshot) -> bool:
     """Whether the column could tell something of this organization that is not known now."""
     ask = _COLUMN_MATTERS.get((table, column))
-    return ask(org) if ask else bool(getattr(org, table))
+    return ask(org) if ask else bool(WRITERS[table](org))
 
 
 def _always(_: Snapshot) -> bool:

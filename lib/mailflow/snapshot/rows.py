@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from mailflow.exchange.cmdlets import TABLES
 from mailflow.exchange.queues import Moment
 
 Row = tuple[Any, ...]
@@ -16,6 +18,10 @@ def _moments(*moments: Moment | None) -> tuple[Any, ...]:
         for m in moments
     )
     return tuple(value for pair in pairs for value in pair)
+
+
+def _kept(table: str, org: Any) -> list[Row]:  # noqa: ANN401 - a snapshot, which imports this
+    return list(org.kept.get(table, ()))
 
 
 WRITERS: Mapping[str, Callable[[Any], list[Row]]] = {
@@ -91,6 +97,7 @@ WRITERS: Mapping[str, Callable[[Any], list[Row]]] = {
     "rights": lambda org: [
         (one.server, one.connector, one.user, one.right, one.deny) for one in org.rights
     ],
+    **{table: partial(_kept, table) for table in TABLES},
     "reads": lambda org: [(one.server, one.outcome, one.how, one.seconds) for one in org.reads],
     "unread": lambda org: [(one.server, one.what, one.why) for one in org.unread],
 }

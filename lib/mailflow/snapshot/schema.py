@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from mailflow.exchange.cmdlets import TABLES as CMDLETS
+from mailflow.exchange.cmdlets import CmdletSpec, Kind, Scope
 from mailflow.exchange.queues import OTHER
 
 NAME: Final = "mailflow.snapshot"
@@ -78,6 +80,26 @@ def _text(what: str = "") -> Column:
 
 def _maybe(kind: str, what: str = "") -> Column:
     return Column(kind, None, what, nullable=True)
+
+
+_KINDS: Mapping[Kind, str] = {
+    Kind.BOOLEAN: "boolean",
+    Kind.INTEGER: "Int64",
+    Kind.REAL: "Float64",
+}
+"""Kind of a property to the type of its column; of all others a text."""
+
+
+def _kept(spec: CmdletSpec) -> Declared:
+    """The table of a cmdlet whose objects are kept as they are read."""
+    assert spec.table is not None  # noqa: S101 - the caller goes over those that have one
+    columns = {} if spec.scope is Scope.ORGANIZATION else {"server": _key()}
+    for name, property_name in spec.table.columns.items():
+        kind = _KINDS.get(spec.properties[property_name], "string")
+        what = f"{spec.name} {property_name}" if spec.decides else ""
+        is_first = name == next(iter(spec.table.columns))
+        columns[name] = _key() if is_first else _maybe(kind, what)
+    return Declared(columns, spec.name, spec.name if spec.decides else "")
 
 
 SERVERS: Final = "Get-ExchangeServer"
@@ -200,6 +222,7 @@ DECLARED: Mapping[str, Declared] = {
         RIGHTS,
         RIGHTS,
     ),
+    **{table: _kept(spec) for table, spec in CMDLETS.items()},
     "reads": Declared(
         {
             "server": _key(),

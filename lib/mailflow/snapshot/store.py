@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
@@ -14,6 +14,7 @@ from typing import Any
 
 from mailflow.budget import MOST_SNAPSHOT, Budget
 from mailflow.errors import InputError
+from mailflow.exchange.cmdlets import TABLES as CMDLETS
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -239,7 +240,7 @@ _NAMED: Mapping[str, Callable[[Sequence[str]], str]] = {
 def _organization(
     document: Mapping[str, Any], tables: Mapping[str, Sequence[Sequence[Any]]]
 ) -> Snapshot:
-    def rows(name: str) -> Iterable[Any]:
+    def rows(name: str) -> Sequence[Any]:
         return tables.get(name, ())
 
     for name, named in _NAMED.items():
@@ -259,6 +260,7 @@ def _organization(
         settings=tuple(TransportSettings(*row) for row in rows("settings")),
         components=tuple(ComponentState(*row) for row in rows("components")),
         rights=tuple(Right(*row) for row in rows("rights")),
+        kept={name: tuple(map(tuple, rows(name))) for name in CMDLETS if rows(name)},
         reads=tuple(Read(*row) for row in rows("reads")),
         unread=tuple(Unread(*row) for row in rows("unread")),
         ignored=tuple((str(what), str(where)) for what, where in document.get("ignored", ())),

@@ -122,6 +122,8 @@ class Snapshot:
         origin: the SOURCE it came from, as the user gave it.
         taken: when it was collected, aware; None for captures, which do not say.
         servers, addresses, connectors, queues, settings, components, rights: what was read.
+        kept: of the cmdlets whose objects are kept as they are read, table to rows in the order of
+            its columns (`TABLES`); `objects` gives them by column.
         reads: how each server was read; empty for captures, which do not say.
         unread: what was not.
         ignored: captures of other cmdlets, (what, place).
@@ -141,6 +143,7 @@ class Snapshot:
     settings: tuple[TransportSettings, ...] = ()
     components: tuple[ComponentState, ...] = ()
     rights: tuple[Right, ...] = ()
+    kept: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     unread: tuple[Unread, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
@@ -161,6 +164,15 @@ class Snapshot:
     def server(self, name: str) -> Server | None:
         """The server with this short or full name, in any case (S4.32)."""
         return next((one for one in self.servers if one.is_named(name)), None)
+
+    def objects(self, table: str) -> list[dict[str, Any]]:
+        """The objects of a table that are kept as they were read, each by its columns.
+
+        None stands for a value that is not known. That a cmdlet was asked says `cmdlets`; what may
+        be missing of its output says `unread`.
+        """
+        columns = TABLES[table]
+        return [dict(zip(columns, row, strict=True)) for row in self.kept.get(table, ())]
 
     def limited_to(self, names: tuple[str, ...] | list[str]) -> Snapshot:
         """The same snapshot, judged only for paths that begin or end at these servers.

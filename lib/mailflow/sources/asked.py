@@ -12,17 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mailflow.exchange.cmdlets import SPECS, TABLES
+
 SERVERS = "Get-ExchangeServer"
 CONNECTORS = "Get-ReceiveConnector"
 QUEUES = "Get-Queue"
 RIGHTS = "Get-ADPermission"
 
 _GETTERS = {
-    "get-exchangeserver": SERVERS,
-    "get-receiveconnector": CONNECTORS,
-    "get-queue": QUEUES,
-    "get-adpermission": RIGHTS,
+    name.casefold(): name
+    for name in (SERVERS, CONNECTORS, QUEUES, RIGHTS, *(spec.name for spec in TABLES.values()))
 }
+"""Cmdlets of which it matters whether an output holds all."""
 _LISTS_SERVERS = frozenset(
     {"get-exchangeserver", "get-transportservice", "get-transportserver", "get-mailboxserver"}
 )
@@ -37,7 +38,7 @@ _PASSES = re.compile(
     r"fl|ft|fw|format-(?:list|table|wide|custom)|export-(?:clixml|csv)|epcsv"
     r"|convertto-(?:json|csv|xml|html)|out-(?:file|string|default|host)|(?:set|add)-content"
     r"|tee(?:-object)?|foreach(?:-object)?|%|write-output|echo|sort(?:-object)?"
-    r"|select(?:-object)?|measure(?:-object)?|get-(?!unique)[a-z]+"
+    r"|select(?:-object)?|add-member|measure(?:-object)?|get-(?!unique)[a-z]+"
 )
 """What takes whole objects on, whatever it does to their properties."""
 
@@ -61,7 +62,7 @@ class Asked:
     """One call of a cmdlet in a command line.
 
     Attributes:
-        cmdlet: Get-ExchangeServer, Get-ReceiveConnector, Get-Queue or Get-ADPermission.
+        cmdlet: one of those of which it matters whether an output holds all.
         typed: the command line, shortened for messages.
         place: file and line.
         servers: names it was asked about; empty: about all.
@@ -181,7 +182,7 @@ def _asked(call: _Call, earlier: Sequence[_Call], typed: str, place: str) -> Ask
         ", ".join(dict.fromkeys(limits)),
         only_waiting,
         size.casefold() == "unlimited",
-        local=cmdlet == QUEUES and not (is_fed or "-server" in given),
+        local=SPECS[cmdlet].is_local and not (is_fed or "-server" in given),
         identity=_literal(call.identity) if cmdlet == RIGHTS and not is_fed else "",
         user=_literal(given.get("-user", "")) if cmdlet == RIGHTS else "",
     )

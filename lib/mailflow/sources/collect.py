@@ -17,11 +17,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from mailflow.exchange.cmdlets import SPECS, Scope
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
-from mailflow.exchange.servers import Generation, Server
+from mailflow.exchange.servers import Server
 from mailflow.snapshot import Unread
 from mailflow.sources import tables
-from mailflow.sources.addresses import ADAPTERS, DNS
+from mailflow.sources.addresses import DNS
 from mailflow.sources.at_once import Late, at_once
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import with_remedy
@@ -29,7 +30,6 @@ from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError,
 from mailflow.sources.trust import WITHHELD
 
 PERMISSIONS = "Get-ADPermission"
-STATES = "Get-ServerComponentState"
 
 MOST = 16
 """Servers asked at the same time, unless said otherwise."""
@@ -143,19 +143,22 @@ def calls_for(server: Server) -> list[Call]:
     What only reads the directory comes first, what asks other machines (RPC, WMI) last: behind a
     call that hangs nothing more is answered. A role that is not known is asked for.
     """
-    name = server.name
-    calls = [Call(tables.CONNECTORS, {"Server": name})]
-    if server.has_hub is not False:
-        is_legacy = server.generation is Generation.LEGACY
-        calls.append(
-            Call("Get-TransportServer" if is_legacy else tables.SETTINGS, {"Identity": name})
+    return [
+        Call(
+            spec.name_on(server),
+            {**({spec.by: server.name} if spec.scope is Scope.SERVER else {}), **spec.given},
         )
-    if server.generation is not Generation.LEGACY:
-        calls.append(Call(STATES, {"Identity": name}))
-    if server.has_hub is not False:
-        calls.append(Call(tables.QUEUES, {"Server": name, "ResultSize": "Unlimited"}))
-    calls.append(Call(ADAPTERS, {"Identity": name}))
-    return calls
+        for spec in _LIVE
+        if spec.scope in (Scope.SERVER, Scope.SESSION) and spec.is_known_to(server)
+    ]
+
+
+_LIVE = tuple(spec for spec in SPECS.values() if spec.parameters and spec.properties)
+
+OF_ALL = tuple(Call(spec.name) for spec in _LIVE if spec.scope is Scope.ORGANIZATION)
+"""What one server is asked about the whole organization."""
+
+_OF_SESSION = frozenset(spec.name for spec in _LIVE if spec.scope is Scope.SESSION)
 
 
 def door(doors: Doors, server: Server, first: str) -> str:
@@ -290,13 +293,13 @@ class _Collection:
     def _name_servers(self) -> list[Server]:
         """Ask the first server which others there are."""
         self._tell(f"{self._first}: asking which servers there are")
-        job = {self._first: lambda until: self._ask(self._first, [Call(tables.SERVERS)], until)}
+        job = {self._first: lambda until: self._ask(self._first, list(OF_ALL), until)}
         ((_, turn),) = self._turns(job)
         reply = turn.replies[0] if turn.replies else Reply(Call(tables.SERVERS), fault=turn.why)
         found = tables.assemble(Reading(rows=list(reply.rows)), origin="").servers
         if found:
-            self._found.reading.cmdlets.add(tables.SERVERS)
-            self._rows_of(reply, "")
+            for each in turn.replies:
+                self._rows_of(each, "")
             return list(found)
         problem = reply.fault or next(iter(reply.errors), None)
         why = _one_line(with_remedy(problem)) if problem else "it names no server"
@@ -354,9 +357,9 @@ class _Collection:
 
     def _job(self, server: Server, through: Server, *, also: bool) -> Callable[[float], _Turn]:
         """The turn of one server: its own calls, then the rights on its custom connectors."""
-        calls = calls_for(server)
-        if also:
-            calls.insert(0, Call(tables.SERVERS))
+        calls = [*(OF_ALL if also else ()), *calls_for(server)]
+        if through is not server:  # these would answer for the other one
+            calls = [one for one in calls if one.cmdlet not in _OF_SESSION]
 
         def run(until: float) -> _Turn:
             turn = self._ask(
@@ -442,8 +445,8 @@ class _Collection:
     def _take(self, server: Server, turn: _Turn, how: str, itself: Fault | None = None) -> None:
         before = len(self._found.reading.unread)
         for reply in turn.replies:
-            if reply.call.cmdlet == tables.SERVERS:
-                self._better_servers(server, reply)
+            if reply.call in OF_ALL:
+                self._better_list(server, reply)
             else:
                 self._rows_of(reply, server.name)
         self._take_addresses(server, turn.addresses)
@@ -469,14 +472,16 @@ class _Collection:
         self._found.outcomes.append(CollectOutcome(server.name, state, "", "", seconds, text))
         self._tell(text)
 
-    def _better_servers(self, server: Server, reply: Reply) -> None:
-        """The list of a newer server in place of the first one's."""
+    def _better_list(self, server: Server, reply: Reply) -> None:
+        """What a newer server says of the whole organization, in place of the first one's."""
+        cmdlet, reading = reply.call.cmdlet, self._found.reading
         problem = reply.fault or next(iter(reply.errors), None)
-        if problem or not reply.rows:
+        if cmdlet == tables.SERVERS and (problem or not reply.rows):
             self._keep_first_list(server, problem)
             return
-        reading = self._found.reading
-        reading.rows = [one for one in reading.rows if one.cmdlet != tables.SERVERS]
+        if not problem:
+            reading.rows = [one for one in reading.rows if one.cmdlet != cmdlet]
+            reading.unread = [one for one in reading.unread if one.what != cmdlet]
         self._rows_of(reply, "")
 
     def _keep_first_list(self, newer: Server, problem: Fault | None) -> None:

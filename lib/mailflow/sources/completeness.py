@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mailflow.exchange.cmdlets import TABLES
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.queues import OUTSIDE, Queue
@@ -57,6 +58,7 @@ def gaps(reading: Reading, seen: Seen, told: Iterable[Unread]) -> Iterator[Unrea
         *found.of_connectors(),
         *found.of_queues(),
         *found.of_rights(),
+        *found.of_kept(),
     ):
         # What was not exported at all needs no second reason.
         if (row.server.casefold(), row.what) not in known and ("", row.what) not in known:
@@ -248,6 +250,17 @@ class _Found:
                 of_users = all(call.is_of_user for call in some)
                 what = f"{RIGHTS} User" if of_users else RIGHTS
                 yield Unread(server, what, _limited(some[0], "entries"))
+
+    # -- Objects that are kept as they are read --------------------------------------------------
+
+    def of_kept(self) -> Iterator[Unread]:
+        """Cmdlets of which every command line asked for some objects only."""
+        for spec in TABLES.values():
+            calls = self.calls.get(spec.name, [])
+            in_files = any(not row.command for row in self.reading.of(spec.name))
+            limited = next((call for call in calls if call.lacks), None)
+            if limited and not in_files and all(call.lacks for call in calls):
+                yield Unread("", spec.name, _limited(limited, "objects"))
 
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")

@@ -4,6 +4,9 @@ Whoever can run a cmdlet on a server implements `Shell`, whoever can reach serve
 collection (`sources/collect.py`) knows no other way, so that WinRM and the practice organisation
 stand behind the same door. Failures of the far side are data (`Fault`), not exceptions.
 
+What may be asked stands in `exchange/cmdlets.py`; the script at the far side holds the same list
+and refuses on its own.
+
 Doors are made for reading unless whoever makes them says otherwise: what changes something is
 refused on this side, and the far side refuses it too where it was not told that changes are meant.
 
@@ -24,6 +27,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
+from mailflow.exchange.cmdlets import ALLOWED
 from mailflow.sources.row import Row
 
 Argument = str | int | bool | tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
@@ -48,22 +52,6 @@ KINDS = frozenset(
     }
 )
 """What a failure can be; each has its own next action for the engineer."""
-
-ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "Get-ADPermission": frozenset({"Identity", "DomainController"}),
-        "Get-ExchangeServer": frozenset({"Identity", "DomainController"}),
-        "Get-Message": frozenset({"Filter", "Identity", "Queue", "ResultSize", "Server"}),
-        "Get-NetworkConnectionInfo": frozenset({"Identity", "DomainController"}),
-        "Get-Queue": frozenset({"Filter", "Identity", "ResultSize", "Server"}),
-        "Get-ReceiveConnector": frozenset({"DomainController", "Identity", "Server"}),
-        "Get-ServerComponentState": frozenset({"Component", "DomainController", "Identity"}),
-        "Get-TransportServer": frozenset({"DomainController", "Identity"}),
-        "Get-TransportService": frozenset({"DomainController", "Identity"}),
-    }
-)
-"""The cmdlets that may leave this side, all read-only, with their parameters as Exchange spells
-them. The script at the far side holds the same list and refuses on its own."""
 
 SETTINGS = frozenset(
     {

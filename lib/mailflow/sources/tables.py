@@ -1,20 +1,14 @@
 """Rows of cmdlets to the typed snapshot; every way in ends here.
 
-Each object is first a draft: for each field what is known of it, or why not. Drafts of the same
-object from several captures are laid over each other, so that a second, better capture of the same
-thing mends what the first one cut; only then what is still unknown becomes a row of *unread*.
-
 *Unread* names in `what` the cmdlet, or the cmdlet and the property (`Get-Queue`,
 `Get-ReceiveConnector RemoteIPRanges`), or says `version` or `addresses`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum, auto
-from typing import Any
 
 from mailflow.exchange.connectors import (
     AuthMechanism,
@@ -22,17 +16,27 @@ from mailflow.exchange.connectors import (
     ReceiveConnector,
     TransportRole,
 )
-from mailflow.exchange.queues import OTHER, Moment, Queue, delivery_type, status
+from mailflow.exchange.queues import OTHER, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import Read, Snapshot, TransportSettings, Unread
 from mailflow.sources import addresses as known_addresses
 from mailflow.sources import values
 from mailflow.sources.completeness import Seen, gaps
+from mailflow.sources.drafts import (
+    Draft,
+    Field,
+    FieldFact,
+    Need,
+    State,
+    draft_of,
+    drafts_of,
+    read_field,
+)
 from mailflow.sources.foreign import admitted, is_server
+from mailflow.sources.kept import kept_objects
 from mailflow.sources.names import Names, connector_name, server_name, text_of
-from mailflow.sources.row import Complex, Reading, Row, Value
+from mailflow.sources.row import Complex, Reading, Row
 from mailflow.sources.side_tables import component_states, connector_rights
-from mailflow.sources.values import UnreadableError
 
 SERVERS = "Get-ExchangeServer"
 CONNECTORS = "Get-ReceiveConnector"
@@ -63,14 +67,15 @@ def assemble(
     reading = admitted(reading)
     names = Names()
     drafts = {
-        SERVERS: _drafts(reading, SERVERS, lambda row: _server_draft(row, names)),
-        CONNECTORS: _drafts(reading, CONNECTORS, lambda row: _connector_draft(row, names)),
-        QUEUES: _drafts(reading, QUEUES, lambda row: _queue_draft(row, names)),
-        SETTINGS: _drafts(reading, SETTINGS, lambda row: _settings_draft(row, names)),
+        SERVERS: drafts_of(reading, SERVERS, lambda row: _server_draft(row, names)),
+        CONNECTORS: drafts_of(reading, CONNECTORS, lambda row: _connector_draft(row, names)),
+        QUEUES: drafts_of(reading, QUEUES, lambda row: _queue_draft(row, names)),
+        SETTINGS: drafts_of(reading, SETTINGS, lambda row: _settings_draft(row, names)),
     }
     found = known_addresses.read(reading, names)
     components, unread_components = component_states(reading, names)
     rights, unread_rights = connector_rights(reading, names)
+    kept, unread_kept = kept_objects(reading, names)
     servers = _servers(drafts, [] if SERVERS in reading.cmdlets else found.named())
     _settle_roles(drafts[CONNECTORS], servers)
 
@@ -82,7 +87,7 @@ def assemble(
     connectors = tuple(map(_connector, drafts[CONNECTORS].values()))
     queues = tuple(map(_queue, drafts[QUEUES].values()))
     found.add_errors(queues, servers)
-    unread += [*found.unread, *unread_components, *unread_rights]
+    unread += [*found.unread, *unread_components, *unread_rights, *unread_kept]
     unread += _unnamed(reading, drafts)
     unread += gaps(reading, Seen(servers, connectors, queues), unread)
     unread += found.lacking(servers, is_whole=SERVERS in reading.cmdlets)
@@ -99,6 +104,7 @@ def assemble(
         ),
         components=components,
         rights=rights,
+        kept=kept,
         reads=tuple(reads),
         unread=tuple(dict.fromkeys(unread)),
         ignored=tuple(reading.ignored),
@@ -107,183 +113,10 @@ def assemble(
     )
 
 
-# -- What is known of a field ----------------------------------------------------------------------
-
-
-class _State(Enum):
-    KNOWN = auto()
-    ABSENT = auto()  # the form does not hold the property
-    LOST = auto()  # it holds it, and it can't be read, or not wholly
-    DISPUTED = auto()  # two exports disagree
-
-
-class _Need(Enum):
-    """When a field that is not known becomes a row of unread."""
-
-    ALWAYS = auto()  # without it the object can't be judged
-    HELD = auto()  # if the capture held it: older versions and chosen columns lack it
-    NEVER = auto()  # no verdict rests on it
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A field of a typed object.
-
-    Attributes:
-        property: the name Exchange gives it.
-        read: a value to its type; raises UnreadableError.
-        need: when it is told that it is not known.
-        partly: the type of what may be kept of it where it is not known wholly; None: nothing.
-    """
-
-    property: str
-    read: Callable[[Value], Any]
-    need: _Need = _Need.HELD
-    partly: type | None = None
-
-    def kept(self, visible: object) -> object:
-        """What is kept of a value that is not known wholly."""
-        return visible if self.partly and isinstance(visible, self.partly) and visible else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """What is known of one field; `value` is what is visible of it where it is not known wholly."""
-
-    value: Any
-    state: _State = _State.KNOWN
-    why: str = ""
-    place: str = ""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One object of an organisation, as far as read."""
-
-    server: str
-    label: str
-    fields: Mapping[str, _Field]
-    facts: dict[str, _Fact]
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a field of any type
-        """The value of a field, or what is visible of it; None where nothing is."""
-        return self.facts[name].value
-
-    def knows(self, name: str) -> bool:
-        """Whether a field is known, wholly."""
-        return self.facts[name].state is _State.KNOWN
-
-    def needs(self, name: str) -> _Need:
-        """How much a field is needed here."""
-        return self.fields[name].need
-
-    def lay_over(self, other: _Draft) -> None:
-        """Take from another capture of the same object what this one lacks."""
-        self.facts = {
-            name: _agreed(self.fields[name], fact, other.facts[name])
-            for name, fact in self.facts.items()
-        }
-
-    def unread(self, cmdlet: str) -> Iterator[Unread]:
-        """A row for each field that is not known and may matter."""
-        for name, fact in self.facts.items():
-            need = _Need.HELD if fact.state is _State.DISPUTED else self.needs(name)
-            if fact.state is _State.KNOWN or need is _Need.NEVER:
-                continue
-            if fact.state is _State.ABSENT and need is not _Need.ALWAYS:
-                continue
-            what = f"{cmdlet} {self.fields[name].property}"
-            yield Unread(self.server, what, f"{fact.place}: {self.label}: {fact.why}")
-
-
-def _read(row: Row, one: _Field) -> _Fact:
-    if one.property not in row.values:
-        return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
-    try:
-        return _Fact(one.read(row.values[one.property]), place=row.place)
-    except UnreadableError as error:
-        return _Fact(one.kept(error.visible), _State.LOST, str(error), row.place)
-
-
-def _agreed(kind: _Field, one: _Fact, other: _Fact) -> _Fact:
-    """What two captures say together: the known one where the other fits, or that they disagree."""
-    if _State.DISPUTED in (one.state, other.state):
-        sure, further = (one, other) if one.state is _State.DISPUTED else (other, one)
-        if further.state is not _State.ABSENT:
-            sure = replace(sure, value=kind.kept(_common(sure.value, further.value)))
-        return sure
-    if one.state is not _State.KNOWN and other.state is not _State.KNOWN:
-        return other if one.state is _State.ABSENT or not one.value else one
-    partial, whole = (one, other) if other.state is _State.KNOWN else (other, one)
-    if partial.state is not _State.KNOWN:
-        if _fits(partial.value, whole.value):
-            return whole
-    elif _same(one.value, other.value):
-        # An instant says more than the same time as text, which has no zone.
-        return other if _is_instant(other.value) and not _is_instant(one.value) else one
-    where = "; ".join(sorted({one.place, other.place}))
-    why = "two exports disagree; keep the newer one"
-    return _Fact(kind.kept(_common(one.value, other.value)), _State.DISPUTED, why, where)
-
-
-def _common(one: object, other: object) -> object:
-    """What both of two values hold, whichever came first; None where that is nothing.
-
-    Either of them may be true, and the order of files says nothing (contract, 9).
-    """
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return tuple(sorted((each for each in one if each in other), key=repr))
-    return None
-
-
-def _fits(visible: object, whole: object) -> bool:
-    if isinstance(visible, tuple) and isinstance(whole, tuple):
-        return set(visible) <= set(whole)
-    if isinstance(visible, str) and isinstance(whole, str):
-        return "".join(whole.split()).startswith("".join(visible.split()))
-    return visible is None
-
-
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, Moment) and isinstance(other, Moment):
-        both = one.instant and other.instant
-        return one.instant == other.instant if both else True  # a text without a zone: S6.03
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return set(one) == set(other)  # the order of values is not fixed (section 1.4)
-    if isinstance(one, str) and isinstance(other, str):
-        return one.split() == other.split()
-    return one == other
-
-
-def _is_instant(value: object) -> bool:
-    return isinstance(value, Moment) and value.instant is not None
-
-
-def _drafts(
-    reading: Reading, cmdlet: str, make: Callable[[Row], tuple[str, _Draft] | None]
-) -> dict[str, _Draft]:
-    """The objects of a cmdlet by their key; the same one from two captures is laid together."""
-    found: dict[str, _Draft] = {}
-    for row in reading.of(cmdlet):
-        keyed = make(row)
-        if keyed is None:
-            continue
-        key, draft = keyed
-        if key in found:
-            found[key].lay_over(draft)
-        else:
-            found[key] = draft
-    return found
-
-
-def _draft(row: Row, server: str, label: str, fields: Mapping[str, _Field]) -> _Draft:
-    return _Draft(server, label, fields, {name: _read(row, one) for name, one in fields.items()})
-
-
 # -- Names -----------------------------------------------------------------------------------------
 
 
-def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, _Draft]]) -> Iterator[Unread]:
+def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, Draft]]) -> Iterator[Unread]:
     """A row for each object that could not be told whose or which it is."""
     for cmdlet in drafts:
         for row in reading.of(cmdlet):
@@ -304,29 +137,29 @@ def _identified(row: Row) -> bool:
 
 # -- Servers ---------------------------------------------------------------------------------------
 
-_SERVER: Mapping[str, _Field] = {
-    "fqdn": _Field("Fqdn", values.text, _Need.NEVER),
-    "version": _Field("AdminDisplayVersion", values.version),
-    "is_e15": _Field("IsE15OrLater", values.truth),
-    "is_hub": _Field("IsHubTransportServer", values.truth),
-    "is_frontend": _Field("IsFrontendTransportServer", values.truth),
-    "is_edge": _Field("IsEdgeServer", values.truth),
-    "roles": _Field("ServerRole", values.flags(TransportRole)),
-    "site": _Field("Site", values.site, _Need.NEVER),
+_SERVER: Mapping[str, Field] = {
+    "fqdn": Field("Fqdn", values.text, Need.NEVER),
+    "version": Field("AdminDisplayVersion", values.version),
+    "is_e15": Field("IsE15OrLater", values.truth),
+    "is_hub": Field("IsHubTransportServer", values.truth),
+    "is_frontend": Field("IsFrontendTransportServer", values.truth),
+    "is_edge": Field("IsEdgeServer", values.truth),
+    "roles": Field("ServerRole", values.flags(TransportRole)),
+    "site": Field("Site", values.site, Need.NEVER),
 }
 
 
-def _server_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+def _server_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
     name = server_name(row)
     if not name:
         return None
     short = names.of(name)
-    draft = _draft(row, short, short, _SERVER)
+    draft = draft_of(row, short, short, _SERVER)
     names.same(draft["fqdn"] or "", short)
     return short, draft
 
 
-def _servers(drafts: Mapping[str, dict[str, _Draft]], named: Iterable[str]) -> list[Server]:
+def _servers(drafts: Mapping[str, dict[str, Draft]], named: Iterable[str]) -> list[Server]:
     """The servers of Get-ExchangeServer, then those that other captures name (contract, 2)."""
     connectors, queues = drafts[CONNECTORS].values(), drafts[QUEUES].values()
     others = (
@@ -351,7 +184,7 @@ def _servers(drafts: Mapping[str, dict[str, _Draft]], named: Iterable[str]) -> l
     ]
 
 
-def _server(draft: _Draft) -> Server:
+def _server(draft: Draft) -> Server:
     """A server as Get-ExchangeServer shows it; its roles follow once its version is known."""
     numbers, printed = draft["version"] if draft.knows("version") else (None, "")
     hints = {True: Generation.E2013, False: Generation.LEGACY, None: None}
@@ -427,7 +260,7 @@ def _with_roles(server: Server, *, frontend: bool, hub: bool) -> Server:
 
 
 def _unread_versions(
-    servers: Iterable[Server], drafts: Mapping[str, _Draft], names: Names
+    servers: Iterable[Server], drafts: Mapping[str, Draft], names: Names
 ) -> Iterator[Unread]:
     for server in servers:
         if server.generation is not None:
@@ -442,41 +275,39 @@ def _unread_versions(
 
 # -- Receive connectors ----------------------------------------------------------------------------
 
-_CONNECTOR: Mapping[str, _Field] = {
-    "enabled": _Field("Enabled", values.truth, _Need.ALWAYS),
-    "role": _Field("TransportRole", values.connector_role, _Need.ALWAYS),
-    "bindings": _Field("Bindings", values.bindings, _Need.ALWAYS, tuple),
-    "ranges": _Field("RemoteIPRanges", values.ranges, _Need.ALWAYS, tuple),
-    "auth": _Field("AuthMechanism", values.flags(AuthMechanism), _Need.ALWAYS),
-    "groups": _Field("PermissionGroups", values.flags(PermissionGroups), _Need.ALWAYS),
-    "suppress_x_anonymous_tls": _Field("SuppressXAnonymousTls", values.truth),
-    "fqdn": _Field("Fqdn", values.text, _Need.NEVER),
-    "require_tls": _Field("RequireTLS", values.truth),
-    "protocol_logging": _Field(
-        "ProtocolLoggingLevel", values.listed("None", "Verbose"), _Need.NEVER
-    ),
-    "comment": _Field("Comment", values.text, _Need.NEVER),
+_CONNECTOR: Mapping[str, Field] = {
+    "enabled": Field("Enabled", values.truth, Need.ALWAYS),
+    "role": Field("TransportRole", values.connector_role, Need.ALWAYS),
+    "bindings": Field("Bindings", values.bindings, Need.ALWAYS, tuple),
+    "ranges": Field("RemoteIPRanges", values.ranges, Need.ALWAYS, tuple),
+    "auth": Field("AuthMechanism", values.flags(AuthMechanism), Need.ALWAYS),
+    "groups": Field("PermissionGroups", values.flags(PermissionGroups), Need.ALWAYS),
+    "suppress_x_anonymous_tls": Field("SuppressXAnonymousTls", values.truth),
+    "fqdn": Field("Fqdn", values.text, Need.NEVER),
+    "require_tls": Field("RequireTLS", values.truth),
+    "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
+    "comment": Field("Comment", values.text, Need.NEVER),
 }
 
 
-def _connector_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+def _connector_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
     found = connector_name(row)
     if found is None:
         return None
     server, name = names.of(found[0]), values.clean(found[1])
-    draft = _draft(row, server, name, _CONNECTOR)
+    draft = draft_of(row, server, name, _CONNECTOR)
     return f"{server}\\{name}".casefold(), draft
 
 
-def _settle_roles(drafts: Mapping[str, _Draft], servers: Iterable[Server]) -> None:
+def _settle_roles(drafts: Mapping[str, Draft], servers: Iterable[Server]) -> None:
     """Connectors of 2007/2010 have no role and count as HubTransport, whatever stands (S2.07)."""
     legacy = {one.name for one in servers if one.generation is Generation.LEGACY}
     for draft in drafts.values():
         if draft.server in legacy:
-            draft.facts["role"] = _Fact(TransportRole.HubTransport)
+            draft.facts["role"] = FieldFact(TransportRole.HubTransport)
 
 
-def _connector(draft: _Draft) -> ReceiveConnector:
+def _connector(draft: Draft) -> ReceiveConnector:
     return ReceiveConnector(
         server=draft.server,
         name=draft.label,
@@ -498,27 +329,27 @@ def _connector(draft: _Draft) -> ReceiveConnector:
 
 # -- Queues ----------------------------------------------------------------------------------------
 
-_QUEUE: Mapping[str, _Field] = {
-    "delivery_type": _Field("DeliveryType", values.named(delivery_type)),
-    "next_hop_domain": _Field("NextHopDomain", values.text),
-    "status": _Field("Status", values.named(status), _Need.ALWAYS),
-    "message_count": _Field("MessageCount", values.count, _Need.ALWAYS),
-    "last_error": _Field("LastError", values.text, partly=str),
-    "retry_count": _Field("RetryCount", values.count, _Need.NEVER),
-    "last_retry": _Field("LastRetryTime", values.moment, _Need.NEVER),
-    "next_retry": _Field("NextRetryTime", values.moment, _Need.NEVER),
-    "first_retry": _Field("FirstRetryTime", values.moment, _Need.NEVER),
-    "next_hop_connector": _Field("NextHopConnector", values.text, _Need.NEVER),
-    "next_hop_category": _Field(
-        "NextHopCategory", values.listed("Internal", "External"), _Need.NEVER
+_QUEUE: Mapping[str, Field] = {
+    "delivery_type": Field("DeliveryType", values.named(delivery_type)),
+    "next_hop_domain": Field("NextHopDomain", values.text),
+    "status": Field("Status", values.named(status), Need.ALWAYS),
+    "message_count": Field("MessageCount", values.count, Need.ALWAYS),
+    "last_error": Field("LastError", values.text, partly=str),
+    "retry_count": Field("RetryCount", values.count, Need.NEVER),
+    "last_retry": Field("LastRetryTime", values.moment, Need.NEVER),
+    "next_retry": Field("NextRetryTime", values.moment, Need.NEVER),
+    "first_retry": Field("FirstRetryTime", values.moment, Need.NEVER),
+    "next_hop_connector": Field("NextHopConnector", values.text, Need.NEVER),
+    "next_hop_category": Field(
+        "NextHopCategory", values.listed("Internal", "External"), Need.NEVER
     ),
-    "deferred_count": _Field("DeferredMessageCount", values.count, _Need.NEVER),
-    "velocity": _Field("Velocity", values.real, _Need.NEVER),
+    "deferred_count": Field("DeferredMessageCount", values.count, Need.NEVER),
+    "velocity": Field("Velocity", values.real, Need.NEVER),
 }
 
 # Where a queue waits, these tell why and for whom: a capture without them can't be judged.
 _IN_RETRY = {
-    name: replace(_QUEUE[name], need=_Need.ALWAYS)
+    name: replace(_QUEUE[name], need=Need.ALWAYS)
     for name in ("delivery_type", "next_hop_domain", "last_error")
 }
 
@@ -573,32 +404,32 @@ def _lost_queue_name(row: Row, value: Complex) -> _QueueName | None:
     return _QueueName(short, f"{short.partition('.')[0]}\\{domain or '?'}", numbered=False)
 
 
-def _queue_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+def _queue_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
     found = _queue_name(row)
     if found is None:
         return None
     server = names.of(found.server)
-    draft = _draft(row, server, found.identity, _QUEUE)
+    draft = draft_of(row, server, found.identity, _QUEUE)
     if draft["status"] in ("Retry", None):
         draft.fields = {**_QUEUE, **_IN_RETRY}
-    if draft.facts["velocity"].state is _State.ABSENT:
+    if draft.facts["velocity"].state is State.ABSENT:
         draft.facts["velocity"] = _drain(row)
     # A made-up identity may fit several queues: only the whole object tells them apart.
     rest = found.identity.partition("\\")[2] if found.numbered else repr(row.values)
     return f"{server}\\{rest}".casefold(), draft
 
 
-def _drain(row: Row) -> _Fact:
+def _drain(row: Row) -> FieldFact:
     """Velocity by its definition, where only the rates were captured (section 4.5)."""
     out, into = (
-        _read(row, _Field(f"{name}Rate", values.real)) for name in ("Outgoing", "Incoming")
+        read_field(row, Field(f"{name}Rate", values.real)) for name in ("Outgoing", "Incoming")
     )
-    if out.state is into.state is _State.KNOWN:
-        return _Fact(out.value - into.value, place=row.place)
-    return _Fact(None, _State.ABSENT, "the export does not contain this property", row.place)
+    if out.state is into.state is State.KNOWN:
+        return FieldFact(out.value - into.value, place=row.place)
+    return FieldFact(None, State.ABSENT, "the export does not contain this property", row.place)
 
 
-def _queue(draft: _Draft) -> Queue:
+def _queue(draft: Draft) -> Queue:
     return Queue(
         identity=draft.label,
         server=draft.server,
@@ -615,20 +446,20 @@ def _queue(draft: _Draft) -> Queue:
         next_hop_category=draft["next_hop_category"] or "",
         deferred_count=draft["deferred_count"],
         velocity=draft["velocity"],
-        last_error_complete=draft.facts["last_error"].state in (_State.KNOWN, _State.ABSENT),
+        last_error_complete=draft.facts["last_error"].state in (State.KNOWN, State.ABSENT),
     )
 
 
 # -- Settings --------------------------------------------------------------------------------------
 
-_SETTINGS: Mapping[str, _Field] = {
-    "use_downgraded_auth": _Field("UseDowngradedExchangeServerAuth", values.truth),
+_SETTINGS: Mapping[str, Field] = {
+    "use_downgraded_auth": Field("UseDowngradedExchangeServerAuth", values.truth),
 }
 
 
-def _settings_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
+def _settings_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
     name = server_name(row)
     if not name:
         return None
     short = names.of(name)
-    return short, _draft(row, short, short, _SETTINGS)
+    return short, draft_of(row, short, short, _SETTINGS)

@@ -13,6 +13,7 @@ from mailflow.checks.audit import audit as audited
 from mailflow.checks.audit import the_rest
 from mailflow.checks.check import Finding as Typed
 from mailflow.checks.registry import CARDS
+from mailflow.exchange.cmdlets import SPECS
 from mailflow.phrases import counted, joined
 from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
@@ -33,9 +34,9 @@ LOST = frozenset({DEFAULT_LACKS_AUTH, GROUP_MISSING})
 
 BESIDE_THE_AUDIT = frozenset(
     {
-        *("Get-Queue", "Get-ServerComponentState"),
-        # Where these would decide an entry, the entry itself is unknown.
-        *("Get-ADPermission", "Get-TransportService", "Get-TransportServer"),
+        *("Get-Queue", *(spec.name for spec in SPECS.values() if not spec.decides)),
+        # Where it would decide an entry, the entry itself is unknown.
+        *("Get-TransportService", "Get-TransportServer"),
     }
 )
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""

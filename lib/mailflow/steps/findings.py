@@ -8,6 +8,7 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.paths import ROLE_CONFLICT, MailPath
 from mailflow.analysis.queues import as_of
 from mailflow.checks.diagnose import diagnose
+from mailflow.exchange.cmdlets import SPECS
 from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.snapshot.schema import ADDRESSES, CONNECTORS
@@ -25,7 +26,7 @@ from mailflow.steps.telling import (
 from mailflow.steps.verdict import Checked, Diagnosis
 
 BESIDE_THE_VERDICT = frozenset(
-    {"Get-ADPermission", "Get-ServerComponentState", "Get-ReceiveConnector RequireTLS"}
+    {*(spec.name for spec in SPECS.values() if not spec.decides), f"{CONNECTORS} RequireTLS"}
 )
 """Cmdlets and properties that support a finding and make none: unread, they are shown alone."""
 

@@ -7,8 +7,10 @@ from textwrap import wrap
 
 from mailflow.analysis.missing import CONNECTORS, SERVERS, Missing
 from mailflow.exchange.causes import UNRECOGNISED
+from mailflow.exchange.cmdlets import PROPERTIES
 from mailflow.exchange.pasted import Kind, is_export
 from mailflow.exchange.texts import texts_of
+from mailflow.phrases import joined
 from mailflow.steps.explanation import Explained, explained, next_checks, told
 from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep
 
@@ -36,12 +38,12 @@ def is_unknown(document: str) -> bool:
     return any(map(str.isalpha, document)) and not is_export(document)
 
 
+_READ = joined(name for name in PROPERTIES if name.startswith("Get-"))
+
 READS = (
     (
-        "mailflow diagnose reads exports of Get-Queue, Get-ReceiveConnector, Get-ExchangeServer, "
-        "Get-TransportService, Get-NetworkConnectionInfo, Get-ServerComponentState and "
-        "Get-ADPermission: Export-Clixml, Format-List or Format-Table output, JSON or CSV, as a "
-        "file, a folder or a zip; also a saved snapshot."
+        f"mailflow diagnose reads exports of {_READ}: Export-Clixml, Format-List or Format-Table "
+        "output, JSON or CSV, as a file, a folder or a zip; also a saved snapshot."
     ),
     (
         "mailflow explain reads an error text: LastError of a queue, an SMTP reply, a delivery "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.sources.captures.cmdlets import PROPERTIES, cmdlet_of, describe
+from mailflow.exchange.cmdlets import PROPERTIES
+from mailflow.sources.captures.cmdlets import cmdlet_of, describe
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,11 @@ from mailflow.sources.captures.cmdlets import PROPERTIES, cmdlet_of, describe
             "Get-TransportService",
         ),
         ("X.NetworkConnectionInfo", "Get-NetworkConnectionInfo"),
-        ("Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig", None),
+        (
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig",
+            "Get-SendConnector",
+        ),
+        ("System.Security.Cryptography.X509Certificates.X509Certificate2", None),
         ("Microsoft.Exchange.Data.Directory.Management.FrontendTransportServer", None),
         ("NetIPConfiguration", None),
         ("Microsoft.Exchange.Data.QueueViewer.ExtensibleMessageInfo", None),
@@ -52,10 +57,14 @@ def test_type_decides(type_name: str, cmdlet: str | None) -> None:
         ("Name IPAddresses", "Get-NetworkConnectionInfo"),
         ("DNSHostName IPAddress DefaultIPGateway", "Win32_NetworkAdapterConfiguration"),
         ("DNSHostName IPAddress", None),
+        ("Identity AddressSpaces Enabled Fqdn", "Get-SendConnector"),
+        ("Identity SmartHosts SourceTransportServers", "Get-SendConnector"),
+        ("Name AddressSpaces", "Get-SendConnector"),
+        ("Thumbprint Services NotAfter", "Get-ExchangeCertificate"),
+        ("Thumbprint Subject NotAfter", None),  # any store of certificates
+        ("Identity Enabled Priority", "Get-TransportAgent"),
         # other cmdlets, in full and with few columns
-        ("Identity AddressSpaces Enabled Fqdn", None),
-        ("Identity SmartHosts SourceTransportServers", None),
-        ("Name AddressSpaces", None),
+        ("Name Identity Enabled Priority", None),  # rules of every kind
         ("Identity Fqdn Enabled", None),
         ("Identity Status LastError", None),  # messages print these as well
         ("Identity Subject Status LastError FromAddress RetryCount", None),
@@ -93,8 +102,8 @@ def test_every_full_set_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("type_names", "columns", "words"),
     [
-        (["Deserialized.X.SmtpSendConnectorConfig"], "Name", "Get-SendConnector"),
-        ([], "Identity AddressSpaces", "Get-SendConnector"),
+        (["Deserialized.X.ExtensibleMessageInfo"], "Name", "Get-Message"),
+        ([], "Identity Subject", "Get-Message"),
         ([], "Timestamp EventId", "Get-MessageTrackingLog"),
         (["Deserialized.System.Diagnostics.Process"], "Id", "Process"),
         (["Microsoft.Management.Infrastructure.CimInstance#root/x"], "Id", "CimInstance"),

@@ -92,10 +92,10 @@ Identity       : EX16A\\Relay
 Bindings       : {0.0.0.0:25}
 RemoteIPRanges : {10.0.0.11, 10.0.0.12...}
 
-PS C:\\Work> Get-SendConnector | fl
+PS C:\\Work> Get-MessageTrackingLog | fl
 
-AddressSpaces : {SMTP:*;1}
-SmartHosts    : {}
+EventId  : SEND
+ClientIp : 10.0.0.11
 
 [ex16a.contoso.com]: PS>Get-Queue|fl
 Identity     : EX10A\\1
@@ -115,7 +115,7 @@ def test_several_cmdlets_in_one_text(end: str) -> None:
         ("Get-ReceiveConnector", "x.txt, line 3"),
         ("Get-Queue", "x.txt, line 13"),
     ]
-    assert reading.ignored == [("Get-SendConnector", "x.txt")]
+    assert reading.ignored == [("Get-MessageTrackingLog", "x.txt")]
     assert not reading.unread
 
 

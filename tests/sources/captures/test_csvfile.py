@@ -69,9 +69,7 @@ def test_type_line_decides() -> None:
     row = '"Name","Status"\n"a","b"\n'
 
     assert read_csv(f"#TYPE X.QueueInfo\n{row}", "x").cmdlets == {"Get-Queue"}
-    assert read_csv(f'"#TYPE X.SmtpSendConnectorConfig"\n{row}', "x").ignored == [
-        ("Get-SendConnector", "x")
-    ]
+    assert read_csv(f'"#TYPE X.MailboxServer"\n{row}', "x").ignored == [("Get-MailboxServer", "x")]
 
 
 def test_bad_rows_are_unread() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.sources.captures.clixml import read_clixml
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
 from mailflow.sources.captures.console import read_console
 from mailflow.sources.captures.csvfile import read_csv
 from mailflow.sources.captures.jsonfile import read_json
@@ -51,19 +51,19 @@ def _text(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def _compare(name: str, kind: ValueKind, value: Value, original: Value) -> bool:
+def _compare(name: str, kind: Kind, value: Value, original: Value) -> bool:
     """Whether two forms of a value say the same; False where this form lost it and says so."""
     numberless = name == "Identity" and isinstance(value, Complex) and value.text is None
     if isinstance(value, Lost) or numberless:
         return False
-    if kind is ValueKind.LIST:
+    if kind is Kind.LIST:
         assert isinstance(value, Items), name
         assert isinstance(original, Items), name
         mine, real = [*map(_text, value.values)], [*map(_text, original.values)]
         assert mine == real[: len(mine)], name
         assert value.cut or len(mine) == len(real), name
         return not value.cut
-    if kind is ValueKind.TIME:
+    if kind is Kind.TIME:
         if isinstance(value, datetime) and isinstance(original, datetime):
             assert value == original, name
         return True  # a printed time has no zone: it is compared with nothing (S6.03)

@@ -171,7 +171,7 @@ def test_documents(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('{"AddressSpaces": []}', "Get-SendConnector"),
+        ('{"EventId": "SEND"}', "Get-MessageTrackingLog"),
         ("[1, 2]", "JSON values that are no objects"),
         ("[]", "JSON without any object: cannot tell of which cmdlet"),
     ],

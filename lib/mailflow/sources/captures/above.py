@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from mailflow.exchange.cmdlets import OLDER, PROPERTIES, SPECS, TABLES, Scope
 from mailflow.sources.asked import RIGHTS, asked
-from mailflow.sources.captures.cmdlets import PROPERTIES, cmdlet_of
+from mailflow.sources.captures.cmdlets import cmdlet_of
 from mailflow.sources.captures.printed import kinds_of
 from mailflow.sources.row import Row, Value
 
 GET = re.compile(r"\bGet-[A-Za-z]{2,60}", re.IGNORECASE)
-_OLD_NAMES = {"get-transportserver": "Get-TransportService"}
-BY_NAME = {name.casefold(): name for name in PROPERTIES} | _OLD_NAMES
+BY_NAME = {name.casefold(): OLDER.get(name, name) for name in (*PROPERTIES, *OLDER)}
 """The cmdlets mailflow reads, by their folded names."""
 
 _PASS_ON = {"get-content", "get-variable", "get-unique", "get-item", "get-childitem"}
 """What prints objects of other cmdlets."""
-_OF_SERVERS = {"Get-NetworkConnectionInfo", "Get-ServerComponentState"}
+_OF_SERVERS = {name for name in PROPERTIES if "<server>" in SPECS[name].shown_by}
 """Cmdlets that are asked about a server whose name their objects may not hold."""
+_NAMELESS = {spec.name for spec in TABLES.values() if spec.scope is Scope.SERVER}
+"""Cmdlets whose objects do not say whose they are; a parameter of the call does (S9.21)."""
 _WRAPS = re.compile(r"\s-wr?a?p?(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -70,9 +72,10 @@ def by_command(command: str, names: list[str]) -> str | None:
 
 @lru_cache(maxsize=256)
 def named_server(command: str, cmdlet: str) -> str:
-    """The one server whose adapters or components a command line asks for; else ""."""
+    """The one server about which a command line asks, where the objects do not say it; else ""."""
     if cmdlet not in _OF_SERVERS:
-        return ""
+        calls = [call for call in asked(command) if call.cmdlet == cmdlet in _NAMELESS]
+        return calls[0].servers[0] if len(calls) == 1 and len(calls[0].servers) == 1 else ""
     quotes = "\"'\u2018\u2019\u201c\u201d"
     names = set()
     for statement in re.split(r"[;\n]", command[:2000]):

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 from mailflow.budget import Budget
+from mailflow.exchange.cmdlets import PROPERTIES, SPECS, Kind
 from mailflow.snapshot import Unread
 from mailflow.sources.captures.above import BY_NAME, GET, cmdlet_in, last_get, row_below
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe, whole
+from mailflow.sources.captures.cmdlets import describe
 from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
 from mailflow.sources.captures.lines import each_line
@@ -324,7 +325,7 @@ class _Walker:
         if not self.answered and self.headers and cmdlet in PROPERTIES:
             why = (
                 f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
-                f"properties; run `{whole(cmdlet)}`"
+                f"properties; run `{SPECS[cmdlet].shows_all}`"
             )
             self._tell(cmdlet, why)
         self.headers.clear()
@@ -624,9 +625,9 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
     return row_below(block.command, cmdlet, values, f"{place}, line {block.line}", computer)
 
 
-def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence]) -> Value:
+def _value(one: _Property, kind: Kind, evidence: tuple[Evidence, Evidence]) -> Value:
     together = "".join(piece.strip() for piece in one.pieces)
-    braced = kind is ValueKind.LIST and together.startswith("{")
+    braced = kind is Kind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")
     if one.cut:
         return Lost("the text ends without a line break: the value may be cut", together)

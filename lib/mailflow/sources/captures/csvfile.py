@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from mailflow.budget import Budget, BudgetError
 from mailflow.errors import InputError
+from mailflow.exchange.cmdlets import Kind
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
+from mailflow.sources.captures.cmdlets import cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, is_whole, mentioned, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
@@ -210,7 +211,7 @@ class _Rows:
 
     def _without_end(self, row: Row, end: str) -> Row:
         """The last row of a text that may be cut, without the value that then is not whole."""
-        name, kind = kinds_of(row.cmdlet).get(self.folded[-1], ("", ValueKind.TEXT))
+        name, kind = kinds_of(row.cmdlet).get(self.folded[-1], ("", Kind.TEXT))
         if not name or is_whole(kind, end):
             return row
         why = "the text ends without a line break: the value may be cut"

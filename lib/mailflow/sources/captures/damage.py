@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -23,7 +24,6 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.queues import OTHER, delivery_type, status
 from mailflow.exchange.ranges import RangeError, parse_address, parse_range
 from mailflow.snapshot import Unread
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
 from mailflow.sources.values import dn_parts
 
@@ -147,21 +147,21 @@ def _texts(value: Value) -> Iterator[str]:
 # -- Values and their types ------------------------------------------------------------------------
 
 
-def _is_fit(name: str, kind: ValueKind, value: Value) -> bool:
+def _is_fit(name: str, kind: Kind, value: Value) -> bool:
     """Whether a property can have such a value; nothing is said of what is lost or empty."""
     if isinstance(value, Lost) or value is None or value == "":
         return True
-    if kind is ValueKind.BOOLEAN:
+    if kind is Kind.BOOLEAN:
         return isinstance(value, bool)
-    if kind in (ValueKind.INTEGER, ValueKind.REAL):
+    if kind in (Kind.INTEGER, Kind.REAL):
         return isinstance(value, (int, float, Enumeration)) and not isinstance(value, bool)
-    if kind is ValueKind.ENUM:
+    if kind is Kind.ENUM:
         return _is_enumeration(name, value)
-    if kind is ValueKind.TEXT and isinstance(value, str) and name not in _FREE:
+    if kind is Kind.TEXT and isinstance(value, str) and name not in _FREE:
         if name == "NextHopConnector":
             return bool(_GUID.fullmatch(value.strip()) or _HIDDEN.search(value))
         return "  :" not in value and not (name == "Fqdn" and " " in value.strip())
-    if kind is ValueKind.LIST and isinstance(value, Items):
+    if kind is Kind.LIST and isinstance(value, Items):
         return all(
             not isinstance(one, str) or _HIDDEN.search(one) or _is_element(name, one)
             for one in value.values
@@ -201,14 +201,14 @@ def _is_element(name: str, text: str) -> bool:
         return False
 
 
-def is_whole(kind: ValueKind, text: str) -> bool:
+def is_whole(kind: Kind, text: str) -> bool:
     """Whether a value at the end of a text without a last line break cannot have been cut."""
     bare = text.strip()
-    if kind is ValueKind.BOOLEAN:
+    if kind is Kind.BOOLEAN:
         return bare.casefold() in ("true", "false")
-    if kind is ValueKind.LIST:
+    if kind is Kind.LIST:
         return bare.endswith("}")
-    return kind is ValueKind.ENUM and status(bare) != OTHER
+    return kind is Kind.ENUM and status(bare) != OTHER
 
 
 # -- Names that agree ------------------------------------------------------------------------------

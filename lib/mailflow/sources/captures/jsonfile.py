@@ -12,7 +12,8 @@ from typing import Any
 
 from mailflow.budget import Budget, BudgetError, json_memory
 from mailflow.errors import InputError
-from mailflow.sources.captures.cmdlets import ValueKind, cmdlet_of, describe
+from mailflow.exchange.cmdlets import Kind
+from mailflow.sources.captures.cmdlets import cmdlet_of, describe
 from mailflow.sources.captures.damage import drop_damaged, mentioned, odd_ones, told
 from mailflow.sources.captures.printed import kinds_of, printed_value
 from mailflow.sources.row import (
@@ -247,28 +248,28 @@ def _add(
     held.append(held[-1] if held and held[-1] == names else names)
 
 
-def _value(kind: ValueKind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
+def _value(kind: Kind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - parsed JSON
     if isinstance(value, _Object):
         return _object_value(kind, value)
     if isinstance(value, list):
-        if kind is ValueKind.LIST:
+        if kind is Kind.LIST:
             return Items(tuple(_element(one) for one in value))
-        return Items(tuple(_value(ValueKind.TEXT, one, owner) for one in value))
+        return Items(tuple(_value(Kind.TEXT, one, owner) for one in value))
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
-        return Enumeration(None, value) if kind is ValueKind.ENUM else value
-    if kind is ValueKind.TIME:
+        return Enumeration(None, value) if kind is Kind.ENUM else value
+    if kind is Kind.TIME:
         return _time(value)
     return printed_value(kind, value)
 
 
-def _object_value(kind: ValueKind, value: _Object) -> Value:
+def _object_value(kind: Kind, value: _Object) -> Value:
     if not value.pairs:
         return Lost(_DEPTH)
-    if kind is ValueKind.ENUM:
+    if kind is Kind.ENUM:
         return _enumeration(value)
-    if kind is ValueKind.LIST:
+    if kind is Kind.LIST:
         # One value where a list is expected; or a list with members of its own.
         inner = value.get("value")
         return (
@@ -276,7 +277,7 @@ def _object_value(kind: ValueKind, value: _Object) -> Value:
             if isinstance(inner, list)
             else Items((_element(value),))
         )
-    if kind is ValueKind.TIME:
+    if kind is Kind.TIME:
         # Windows PowerShell writes {"value": "/Date(...)/", "DisplayHint": 2, "DateTime": "..."}.
         inner = value.get("value")
         return _time(inner) if isinstance(inner, str) else Lost(_NO_TEXT)
@@ -390,4 +391,4 @@ def _time(text: str) -> Value:
             return datetime.fromisoformat(f"{iso[1]}{iso[2] or ''}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):
         return text
-    return printed_value(ValueKind.TIME, text)
+    return printed_value(Kind.TIME, text)

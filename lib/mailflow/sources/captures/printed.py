@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
+from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.sources.captures.pieces import Evidence, join
 from mailflow.sources.row import Enumeration, Items, Lost, Value
 
@@ -17,47 +17,48 @@ _REAL = re.compile(r"-?[0-9]{1,18}(?:[.,][0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
 _TYPE_NAME = re.compile(
     r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?:`\d.*|\[.*\])|(?:System|Microsoft)\.\S+"
 )
-_BLANKS = re.compile(r"[,;\s]+")
+_BLANKS = re.compile(r"(?:[,\s]|;(?!\d{1,3}(?:[,;\s]|$)))+")
+"""What parts the values of a list; behind the semicolon of an address space stands its cost."""
 
 
-def kinds_of(cmdlet: str) -> dict[str, tuple[str, ValueKind]]:
+def kinds_of(cmdlet: str) -> dict[str, tuple[str, Kind]]:
     """Folded property name to its name and kind; what a cmdlet's rows hold and nothing else."""
     return {name.casefold(): (name, kind) for name, kind in PROPERTIES[cmdlet].items()}
 
 
-def printed_value(kind: ValueKind, text: str) -> Value:
+def printed_value(kind: Kind, text: str) -> Value:
     """The value of a property from its whole text; text stays text where it isn't as expected.
 
     Nothing is dropped: an enumeration, a number or a truth value that does not look like one comes
     back as the text it is, for the caller to call unreadable.
     """
     bare = text.strip()
-    if kind is ValueKind.LIST:
+    if kind is Kind.LIST:
         return printed_list(bare)
     if not bare:
         return ""
-    if kind is ValueKind.ENUM:
+    if kind is Kind.ENUM:
         if _INTEGER.fullmatch(bare):
             return Enumeration(None, int(bare))
         return Enumeration(", ".join(part.strip() for part in bare.split(",")), None)
-    if kind is ValueKind.BOOLEAN:
+    if kind is Kind.BOOLEAN:
         return {"true": True, "false": False}.get(bare.casefold(), bare)
-    if kind is ValueKind.INTEGER and _INTEGER.fullmatch(bare):
+    if kind is Kind.INTEGER and _INTEGER.fullmatch(bare):
         return int(bare)
-    if kind is ValueKind.REAL and _REAL.fullmatch(bare):
+    if kind is Kind.REAL and _REAL.fullmatch(bare):
         return float(bare.replace(",", "."))
-    if kind is ValueKind.TIME:
+    if kind is Kind.TIME:
         # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (17.3).
         return bare.replace("\u202f", " ")
     return bare
 
 
-def value_of_pieces(kind: ValueKind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
+def value_of_pieces(kind: Kind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
     """The value that a console cut into pieces; Lost where no evidence tells how they join."""
     together = "".join(piece.strip() for piece in pieces)
     # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
-    told_by_commas = kind is ValueKind.LIST and (together.startswith("{") or "," in together)
-    if told_by_commas or kind not in (ValueKind.LIST, ValueKind.TEXT, ValueKind.TIME):
+    told_by_commas = kind is Kind.LIST and (together.startswith("{") or "," in together)
+    if told_by_commas or kind not in (Kind.LIST, Kind.TEXT, Kind.TIME):
         return printed_value(kind, together)
     for known in evidence:
         text = join(pieces, known)

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from mailflow.exchange.cmdlets import SPECS, Kind
 from mailflow.sources.captures.above import cmdlet_in, row_below, wraps
-from mailflow.sources.captures.cmdlets import ValueKind, describe, whole
+from mailflow.sources.captures.cmdlets import describe
 from mailflow.sources.captures.columns import (
     RULE,
     Cell,
@@ -39,11 +40,11 @@ _IDENTITIES = {
 }
 """What begins with the server: neither a part of one nor two of them."""
 _HOLDS = {
-    ValueKind.LIST: Holds.WORDS,
-    ValueKind.ENUM: Holds.WORDS,
-    ValueKind.INTEGER: Holds.NUMBER,
-    ValueKind.REAL: Holds.NUMBER,
-    ValueKind.BOOLEAN: Holds.TRUTH,
+    Kind.LIST: Holds.WORDS,
+    Kind.ENUM: Holds.WORDS,
+    Kind.INTEGER: Holds.NUMBER,
+    Kind.REAL: Holds.NUMBER,
+    Kind.BOOLEAN: Holds.TRUTH,
 }
 
 
@@ -112,7 +113,7 @@ def read_table(table: Table, place: str) -> Reading:
     found = _rows(table, cmdlet, place)
     if found is None:
         why = f"{place}, line {table.line}: the columns of this table cannot be told apart"
-        reading.unread += told([cmdlet], f"{why}; run `{whole(cmdlet)}`")
+        reading.unread += told([cmdlet], f"{why}; run `{SPECS[cmdlet].shows_all}`")
         return reading
     reading.rows = found
     reading.cmdlets.add(cmdlet)
@@ -186,7 +187,7 @@ def _by_columns(
     if columns is None:
         return None
     known = kinds_of(cmdlet)
-    kinds = [known.get(one.name.casefold(), ("", ValueKind.TEXT))[1] for one in columns]
+    kinds = [known.get(one.name.casefold(), ("", Kind.TEXT))[1] for one in columns]
     holds = [_HOLDS.get(kind, Holds.TEXT) for kind in kinds]
     cells = split(columns, holds, lines, wide=wide)
     groups = objects(columns, holds, cells, wraps(table.command)) if cells else None
@@ -273,7 +274,7 @@ def _last_filled(one: _Object) -> str:
     return next((name for name in reversed(one.cells) if one.cells[name][-1] != ""), "")
 
 
-def _value(one: _Object, name: str, kind: ValueKind) -> Value:
+def _value(one: _Object, name: str, kind: Kind) -> Value:
     pieces = _pieces(one.cells[name])
     if pieces is None:
         return Lost("where it ends in the table can't be told")
@@ -320,10 +321,10 @@ def _is_cut(text: str) -> bool:
     return text.endswith(_MARKS) or text.startswith(_MARKS)
 
 
-def _cut(kind: ValueKind, text: str) -> Value:
+def _cut(kind: Kind, text: str) -> Value:
     """What is left of a value that the width of its column cut."""
     left = text.rstrip(".\u2026").lstrip(".\u2026")
-    if kind is ValueKind.LIST and left.startswith("{"):
+    if kind is Kind.LIST and left.startswith("{"):
         found = printed_value(kind, left)  # without its brace the last element may be a part of one
         return found if isinstance(found, Lost | Items) else Items((), cut=True)
     return Lost("cut by the width of the table", left)

@@ -114,6 +114,30 @@ function Get-ServerComponentState {
     }
 }
 
+function Get-SendConnector {
+    [CmdletBinding()]
+    param([string] $Identity)
+    New-Object PSObject -Property @{
+        Name = 'Internet'; Identity = 'Internet'; AddressSpaces = @('SMTP:*;1'); Enabled = $true
+    }
+}
+
+function Get-ExchangeCertificate {
+    [CmdletBinding()]
+    param([string] $Server)
+    New-Object PSObject -Property @{
+        Thumbprint = "AA$Server"; Services = 'SMTP'; CertificateDomains = @($Server)
+    }
+}
+
+function Get-TransportAgent {
+    [CmdletBinding()]
+    param([string] $Identity)
+    New-Object PSObject -Property @{
+        Identity = 'Transport Rule Agent'; Enabled = $true; Priority = 1
+    }
+}
+
 function Get-ADPermission {
     [CmdletBinding()]
     param([string] $Identity)
@@ -161,6 +185,6 @@ function Stop-Here([string] $Message, [string] $Id) {
                 (New-Object Exception $Message), $Id, 'NotSpecified', $null))
 }
 
-Export-ModuleMember -Function Add-PSSnapin, Get-ADPermission, Get-ExchangeServer, Get-Message,
-    Get-NetworkConnectionInfo, Get-Queue, Get-ReceiveConnector, Get-ServerComponentState,
-    Get-TransportServer, Get-WmiObject, Retry-Queue, Set-ReceiveConnector
+Export-ModuleMember -Function Add-PSSnapin, Get-ADPermission, Get-ExchangeCertificate,
+    Get-ExchangeServer, Get-Message, Get-NetworkConnectionInfo, Get-Queue, Get-ReceiveConnector,
+    Get-SendConnector, Get-ServerComponentState, Get-TransportAgent, Get-TransportServer, Get-WmiObject, Retry-Queue, Set-ReceiveConnector
