@@ -128,7 +128,7 @@ VALUES: list[tuple[Parameter, dict[str, Any], str, str]] = [
 def test_each_parameter(
     parameter: Parameter, values: dict[str, Any], argument: str, words: str
 ) -> None:
-    """Design 6: each of the eight has a command, a way back and a sentence; S3.22: no Custom."""
+    """Each of the eight has a command, a way back and a sentence; S3.22: no Custom."""
     change = edit(**values)
 
     assert change.parameters == (parameter,)

@@ -1,6 +1,6 @@
 """Executes a command line by a real PowerShell, with the practice organisation behind it.
 
-The command line is changed in three places (section 17.1 of what was tried): `powershell.exe`
+The command line is changed in three places (S10.32): `powershell.exe`
 becomes the program at hand, `-Version N` is taken out, and a line in front of the encoded command
 brings in `practice.ps1`. That one plays Exchange's endpoint: it hands out a second, real session in
 which the cmdlets are functions, and these ask here, over loopback, what to return.

@@ -171,7 +171,7 @@ def test_warnings_and_errors_stand_beside_rows(asked: Asked) -> None:
     ],
 )
 def test_kinds_of_failure(asked: Asked, name: str, kind: str, identity: str) -> None:
-    """What ended a call is told by its id, whatever language its text is in (17.2)."""
+    """What ended a call is told by its id, whatever language its text is in (S10.30)."""
     fault = asked.replies[name].fault
 
     assert fault is not None
@@ -217,7 +217,7 @@ def test_values_arrive_as_they_are(asked: Asked) -> None:
 
 
 def test_a_hanging_call_takes_no_other_with_it(asked: Asked) -> None:
-    """One that listens is stopped, and the next one is answered (17.2)."""
+    """One that listens is stopped, and the next one is answered (S10.31)."""
     text = f"Get-Queue did not come back within {SECONDS} seconds"
 
     assert Fault("timed-out", "", text) == asked.replies["sleeping"].fault
@@ -226,7 +226,7 @@ def test_a_hanging_call_takes_no_other_with_it(asked: Asked) -> None:
 
 
 def test_a_blocked_call_ends_in_time(asked: Asked) -> None:
-    """One that nothing can stop costs its own answer and those behind it, and not time (17.2)."""
+    """One that nothing can stop costs its own answer and those behind it, and not time (S10.31)."""
     text = f"Get-Queue did not come back within {SECONDS} seconds"
     later = Fault("timed-out", "", "not asked: a call before it hangs")
 

@@ -49,7 +49,7 @@ def one_relay(*ranges: str, name: str = "Relay") -> Organisation:
 
 
 def test_the_article() -> None:
-    """Section 0.3: the servers' addresses off the relays of both servers, as the findings say."""
+    """Section 0: the servers' addresses off the relays of both servers, as the findings say."""
     read = article().snapshot()
     found = findings(read)
 
@@ -78,7 +78,7 @@ def test_a_range_is_split() -> None:
 
 
 def test_a_second_relay_behind_the_first() -> None:
-    """Design notes to section 1.2: what would win next is freed too, however deep it lies."""
+    """Section 1.2: what would win next is freed too, however deep it lies."""
     org = one_relay("10.0.0.11", "10.9.1.0/24", name="First")
     org.add_relay("EX16A", "10.0.0.8/29", "10.9.2.0/24", name="Second")
     org.add_relay("EX16A", "10.0.0.0/16", "10.9.3.0/24", name="Third", enabled=False)

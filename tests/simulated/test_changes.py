@@ -1,4 +1,4 @@
-"""Set-ReceiveConnector changes what it should, and refuses all that it should (1.4, 1.5, 3.4)."""
+"""Set-ReceiveConnector changes and refuses what it should (sections 1.4, 1.5 and 3.4)."""
 
 from __future__ import annotations
 

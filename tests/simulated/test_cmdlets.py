@@ -28,7 +28,7 @@ def bench() -> Bench:
 
 
 def test_an_unknown_cmdlet_is_not_recognized(bench: Bench) -> None:
-    """In PowerShell's words, under its id (lab.md 17.2)."""
+    """In PowerShell's words, under its id (S10.30)."""
     reply = bench.run("Get-Nothing")
 
     assert reply.fault is not None
@@ -38,7 +38,7 @@ def test_an_unknown_cmdlet_is_not_recognized(bench: Bench) -> None:
 
 
 def test_an_unknown_parameter_is_not_found(bench: Bench) -> None:
-    """Under the id that names the cmdlet (lab.md 17.2)."""
+    """Under the id that names the cmdlet (S10.30)."""
     reply = bench.run("Get-Queue", Nothing="x")
 
     assert reply.fault is not None

@@ -74,7 +74,7 @@ def test_setups_connectors_print_as_on_a_real_server() -> None:
     """Every setting of all five, as read on a live 2019 server (S2.01, section 2.1)."""
     org, real = real_2019()
     own = {
-        *("TlsCertificateName", "TlsDomainCapabilities"),  # hybrid set-up writes them (1.6)
+        *("TlsCertificateName", "TlsDomainCapabilities"),  # hybrid set-up writes them (section 1.6)
         *("Fqdn", "DistinguishedName", "Guid", "Id", "ObjectCategory", "OriginatingServer"),
         *NOT_KEPT,
     }
@@ -89,7 +89,7 @@ def test_setups_connectors_print_as_on_a_real_server() -> None:
             if name in own:
                 continue
             expected, mine = theirs[name], value
-            if isinstance(expected, Items) and isinstance(mine, Items):  # in any order (1.4)
+            if isinstance(expected, Items) and isinstance(mine, Items):  # any order (section 1.4)
                 assert sorted(map(shown, mine.values)) == sorted(map(shown, expected.values))
             elif name != "DomainSecureEnabled":  # not to be compared (section 1.6)
                 assert shown(mine) == shown(expected), (theirs["Name"], name)
@@ -442,7 +442,7 @@ def test_sizes() -> None:
 
 
 def test_adapters_name_no_server() -> None:
-    """Whose they are is not in them (contract 8, point 9)."""
+    """Whose they are is not in them (contract 8.9)."""
     reply = Bench().run("Get-NetworkConnectionInfo", Identity="EX16B")
     (row,) = reply.rows
 

@@ -374,7 +374,7 @@ def test_encoded_command(name: str) -> None:
 
 
 def test_what_is_changed_in_a_command_line() -> None:
-    """The version is taken out, the prelude stands in front; the rest is as it was (lab 17.1)."""
+    """The version is taken out, the prelude stands in front; the rest is as it was (S10.32)."""
     value = base64.b64encode("1 + 1".encode("utf-16-le")).decode()
     arguments = changed(["-NoLogo", "-Version", "2.0", "-EncodedCommand", value])
 
@@ -432,7 +432,7 @@ def test_powershell_is_ended_with_its_job(
 def test_a_call_that_hangs_in_powershell(
     entrance: Entrance, in_powershell: PowerShellRunner
 ) -> None:
-    """A call blocked in .NET is given up by the script, and the processes end (lab 17.2)."""
+    """A call blocked in .NET is given up by the script, and the processes end (S10.31)."""
     entrance.delays["ex16a"] = 30
     begun = time.monotonic()
     found = replies(in_powershell, replace(BY_LOG_ON, seconds=1), [Call("Get-Queue")] * 2)

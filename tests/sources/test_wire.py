@@ -108,7 +108,7 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_a_command_line_stays_short() -> None:
-    """Section 10 of what was tried: through cmd.exe it ends at 8,191 characters."""
+    """S10.40: through cmd.exe it ends at 8,191 characters."""
     program, arguments = wire.command_line()
 
     assert len(" ".join([program, *arguments])) < 8000

@@ -53,7 +53,7 @@ def known_of(rows: Iterable[ServerAddress]) -> Known:
 
 
 def _doubted(found: Mapping[Address, ServerAddress]) -> dict[Address, str]:
-    """Addresses that the server may not use as a source (contract, 9, on 8.7).
+    """Addresses that the server may not use as a source (contract 8.7).
 
     Of a server with several alone: mail leaves from one of its addresses.
     """

@@ -31,7 +31,7 @@ Parameter = Literal[
     "SuppressXAnonymousTls",
     "TransportRole",
 ]
-"""What a repair may set with Set-ReceiveConnector, and nothing else (design 6)."""
+"""What a repair may set with Set-ReceiveConnector, and nothing else: a wrong repair breaks less."""
 
 PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 

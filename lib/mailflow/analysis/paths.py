@@ -217,7 +217,7 @@ class Judge:
         S4.66: two servers meet only in a family in which both have an address. S4.64: an Edge
         server speaks to its own site. S4.63: without a Transport service a server is no next hop.
         Of several addresses of a sender, one that another server has as well may be a load
-        balancer's, and one on an adapter apart that of a replication network (contract, 9).
+        balancer's, and one on an adapter apart that of a replication network (contract 8.7).
         """
         sender, target, address = path.sender, path.target, path.address
         if path.state != "found" or sender is target or address is None:

@@ -342,7 +342,7 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
 
 
 def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
-    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9).
+    """Which of two connectors in conflict at a port does not belong there (contract 8.3).
 
     A connector of setup's belongs to the port that setup gave it and to no other; beside it at home
     a custom one is out of place.

@@ -1,7 +1,7 @@
 """New lists of remote ranges that free addresses from custom connectors, for one server.
 
-After each change the selection is asked again, because another relay connector may win next (design
-notes to section 1.2). What is given up is as little as can be: single addresses, with the ranges
+After each change the selection is asked again, because another relay connector may win next
+(section 1.2). What is given up is as little as can be: single addresses, with the ranges
 around them split (S8.63), and further addresses only where Exchange would refuse the pieces (S1.31)
 or where a piece, being smaller, would win from another connector (S1.13).
 """

@@ -52,7 +52,7 @@ class Explanation:
 
 
 def explain(error: LastError, pasted: Pasted | None = None) -> Explanation:
-    """What the innermost words, socket number and codes say, in that order (contract, 8.6).
+    """What the innermost words, socket number and codes say, in that order (contract 8.6).
 
     A text that is empty or not in the catalogue is `unrecognised-error`, never guessed. A code that
     several texts share gives no cause, only candidates.

@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DetailedConnector(ReceiveConnector):
-    """A receive connector with settings that mail flow does not depend on and cmdlets check (3.4).
+    """A receive connector with settings that cmdlets check and mail does not need (section 3.4).
 
     Attributes:
         domain_secure: DomainSecureEnabled.
@@ -224,7 +224,7 @@ class _Limits:
 
 
 def timeouts(connector: ReceiveConnector, server: PracticeServer) -> tuple[timedelta, timedelta]:
-    """ConnectionTimeout and ConnectionInactivityTimeout, as set or as setup gives them (2.1)."""
+    """ConnectionTimeout and ConnectionInactivityTimeout, as set or by setup (section 2.1)."""
     more = detailed(connector)
     edge = server.exchange.is_edge
     return (

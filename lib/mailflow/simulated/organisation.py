@@ -375,7 +375,7 @@ class Organisation:
 
 
 def _with_roles(server: Server, roles: set[str]) -> Server:
-    """The server with its transport services: one until 2010 and on Edge, then two (2.2)."""
+    """The server with its transport services: one in 2010 and on Edge, else two (section 2.2)."""
     if "Edge" in roles:
         return replace(server, has_frontend=False, has_hub=True, is_edge=True)
     if server.generation is Generation.LEGACY:

@@ -344,7 +344,7 @@ def prompt() -> Callable[[str], str] | None:
 
 
 def _chosen(options: LiveOptions, *, with_ticket: bool) -> str:
-    """Left out: a certificate that was given, Kerberos with a ticket, else NTLM (contract, 3).
+    """Left out: a certificate that was given, Kerberos with a ticket, else NTLM (contract 3).
 
     With a password at hand the engineer means another account than the ticket's.
     """

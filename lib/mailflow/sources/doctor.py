@@ -554,7 +554,7 @@ def _detail(found: Fault) -> str:
 
 
 def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
-    """Which cmdlets the account lacks; a cmdlet its roles do not hold does not exist (8.8)."""
+    """Which cmdlets the account lacks: no role of it holds them (section 8.8)."""
     missing = [
         one.call.cmdlet
         for one in replies

@@ -229,7 +229,7 @@ def _agreed(kind: _Field, one: _Fact, other: _Fact) -> _Fact:
 def _common(one: object, other: object) -> object:
     """What both of two values hold, whichever came first; None where that is nothing.
 
-    Either of them may be true, and the order of files says nothing (contract, 9).
+    Either of them may be true, and the order of files says nothing (contract, section 9).
     """
     if isinstance(one, tuple) and isinstance(other, tuple):
         return tuple(sorted((each for each in one if each in other), key=repr))
@@ -327,7 +327,7 @@ def _server_draft(row: Row, names: Names) -> tuple[str, _Draft] | None:
 
 
 def _servers(drafts: Mapping[str, dict[str, _Draft]], named: Iterable[str]) -> list[Server]:
-    """The servers of Get-ExchangeServer, then those that other captures name (contract, 2)."""
+    """The servers of Get-ExchangeServer, then those that other captures name (contract 2)."""
     connectors, queues = drafts[CONNECTORS].values(), drafts[QUEUES].values()
     others = (
         one.server for part in (CONNECTORS, QUEUES, SETTINGS) for one in drafts[part].values()

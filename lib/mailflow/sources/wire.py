@@ -52,7 +52,7 @@ if ([BitConverter]::ToString($d).Replace('-', '') -ne $h[1]) {
 & ([scriptblock]::Create($s)) $t.Substring($e + 1 + $s.Length).Trim().Split("`n")
 """
 """Runs the script that standard input brings, if it is whole. Short, because a command line is
-(section 10 of what was tried: about 3,000 characters). Both ends know it."""
+(S10.40: about 3,000 characters). Both ends know it."""
 
 PROGRAM = ("powershell.exe", "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy")
 

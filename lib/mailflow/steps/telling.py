@@ -193,7 +193,7 @@ def _remedy(finding: Finding, plan: Repair, edits: Sequence[Edit]) -> str:
 def _retry(finding: Finding) -> Iterable[str]:
     """For numbered queues: it does nothing for the unreachable queue (S8.74).
 
-    A queue whose number the export lost is left out: by next hop several might be meant (4.3).
+    A queue whose number the export lost is left out: a next hop may mean several (section 4.3).
     """
     for case in finding.queues:
         if not case.queue.identity.rpartition("\\")[2].isdigit():

@@ -1,4 +1,4 @@
-"""Findings as people and machines read them: `findings.json`, section 6 of the contract."""
+"""Findings as people and machines read them: `findings.json` (contract, section 6)."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How much was looked at (contract, section 9).
+    """How much was looked at (contract, section 6).
 
     Attributes:
         servers, paths, connectors, queues: how many.

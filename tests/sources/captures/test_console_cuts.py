@@ -1,4 +1,4 @@
-"""What a real PowerShell cut joins again as it was, or is lost; never anything else (17.3)."""
+"""What a real PowerShell cut joins as it was, or is lost; nothing else (section 10.1)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_powershell_lists(
     width: int,
     screen: bool,
 ) -> None:
-    """Each value comes back equal, or is lost; lists and flags always come back (17.3)."""
+    """Each value comes back equal, or is lost; lists and flags always come back (section 10.1)."""
     objects, folder = printed
     text = (folder / f"{culture}-{width}.txt").read_text(encoding="utf-8")
     if screen:  # the screen and a transcript lose the blank at a line's end

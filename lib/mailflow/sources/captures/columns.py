@@ -288,7 +288,7 @@ def _is_cut(cell: Cell) -> bool:
 
 
 def _in_cells(line: str) -> str:
-    """A line with a sign for each cell: a wide character takes two (17.3)."""
+    """A line with a sign for each cell: a wide character takes two (S10.05)."""
     if line.isascii():
         return line
     return "".join(sign + _HALF * (width_of(sign) - 1) for sign in line)

@@ -1,8 +1,8 @@
 """Console text as people pass it on: pasted, redirected, or out of a transcript.
 
 Reading goes in three steps: lines to blocks (one block is one printed object) and tables, pieces of
-a value to its text (section 17.3 of the laboratory's notes is the whole knowledge about how
-PowerShell cuts), text to values. What can't be told is unread, never a guess.
+a value to its text (section 10.1 is all that is known of how PowerShell
+cuts), text to values. What can't be told is unread, never a guess.
 """
 
 from __future__ import annotations

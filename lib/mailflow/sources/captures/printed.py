@@ -47,7 +47,7 @@ def printed_value(kind: ValueKind, text: str) -> Value:
     if kind is ValueKind.REAL and _REAL.fullmatch(bare):
         return float(bare.replace(",", "."))
     if kind is ValueKind.TIME:
-        # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (17.3).
+        # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (S10.07).
         return bare.replace("\u202f", " ")
     return bare
 
@@ -55,7 +55,7 @@ def printed_value(kind: ValueKind, text: str) -> Value:
 def value_of_pieces(kind: ValueKind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
     """The value that a console cut into pieces; Lost where no evidence tells how they join."""
     together = "".join(piece.strip() for piece in pieces)
-    # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
+    # No range, binding, flag, number or truth value holds a blank: nothing to decide (S10.03).
     told_by_commas = kind is ValueKind.LIST and (together.startswith("{") or "," in together)
     if told_by_commas or kind not in (ValueKind.LIST, ValueKind.TEXT, ValueKind.TIME):
         return printed_value(kind, together)

@@ -130,7 +130,7 @@ class AcceptingQuestion:
 
 
 class NextAcceptingQuestion(AcceptingQuestion):
-    """Who would answer if the connector that does no longer listed the address (design 1.2)."""
+    """Who would answer if the connector that does no longer listed the address (section 1.2)."""
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
