@@ -551,7 +551,7 @@ def _overlap(bench: Bench, target: Server) -> str | None:
 
 
 def _requires_tls(bench: Bench, target: Server) -> str | None:
-    """A relay connector that catches servers and requires what it does not offer (3.4, S8.65)."""
+    """A relay connector that catches servers and requires what it does not offer (S8.65)."""
     port = bench.dice.choice(_ports(bench, target) or [25])
     values = bench.dice.choice(
         ({"auth": "None", "require_tls": True}, {"auth": "BasicAuth, BasicAuthRequireTLS"})

@@ -23,7 +23,9 @@ HEADING = re.compile(r"^##+ (\d+(?:\.\d+)?) \S", re.MULTILINE)
 SOURCES = re.compile(r"\b(?:sources|facts)=\(([^)]*)\)")
 """What a check or a row of the catalogue rests on: ids, and sections by their number alone."""
 
-BARE = re.compile(r"\(\d{1,2}\.\d{1,2}(?:, \d{1,2}\.\d{1,2})*\)(?:[.:]|\s*$)")
+BARE = re.compile(
+    r"\((?:[SCL][\w.]+, )*\d{1,2}\.\d{1,2}(?:, (?:[SCL][\w.]+|\d{1,2}\.\d{1,2}))*\)(?:[.:]|\s*$)"
+)
 """A number in parentheses at the end of a sentence: a section of what?"""
 
 UNKNOWN = re.compile(
@@ -150,6 +152,7 @@ def test_broken_citations_are_seen(text: str, wrong: int) -> None:
     [
         ('"""Refused (3.4)."""', 1),
         ("# by its number (8.5, 8.7)", 1),
+        ("# with a fact (C9, 8.3)", 1),
         ('"""PowerShell 7 or (5.1); else text (section 3.4)."""', 0),
         ("time.sleep(2.1)", 0),
     ],

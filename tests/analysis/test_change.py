@@ -319,7 +319,7 @@ def test_the_hash_of_a_list_alone_is_the_lists() -> None:
 def test_values_that_mean_the_same_have_one_hash(
     values: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    """Case of names, order of lists, and Custom beside the groups mean nothing (1.4, S3.22)."""
+    """Case of names, order of lists, and Custom beside groups mean nothing (section 1.4, S3.22)."""
     assert fingerprint(relay(**values), PARAMETERS) == fingerprint(relay(**other), PARAMETERS)
 
 

@@ -129,7 +129,7 @@ def test_fault_with_no_queue_stuck_is_found() -> None:
 
 
 def test_new_servers_behind_a_port_25_connector_are_no_finding() -> None:
-    """2016 reaches 2016 on 2525, so a relay on 25 that lists it changes nothing (S4.02, 8.2)."""
+    """2016 reaches 2016 on 2525, so a relay on 25 that lists it changes nothing (S4.02)."""
     org = healthy()
     org.change(r"EX16A\Relay", ranges="10.0.0.22, 10.0.5.0/24")
 
@@ -342,7 +342,7 @@ def test_missing_defaults_are_not_accused_in_a_filtered_capture() -> None:
 
 
 def test_role_conflict_names_the_custom_connector() -> None:
-    """Front End and Hub connectors on one endpoint; the one setup did not make (C9, 8.3)."""
+    """Front End and Hub connectors on one endpoint; the one setup did not make (C9)."""
     org = healthy()
     org.add_relay("EX16A", "10.0.9.9", name="Scanner", role="HubTransport")
 
@@ -711,7 +711,7 @@ def test_queue_speaks_only_for_targets_on_its_way() -> None:
 
 
 def test_retry_queue_is_offered_for_numbered_queues_in_retry_alone() -> None:
-    """Retry-Queue does nothing else, and a next hop may mean several queues (S8.71, 4.3)."""
+    """Retry-Queue does nothing else, and a next hop may mean several queues (S8.71, section 4.3)."""
     org = article().remove(r"EX10B\902")
     org.add_queue("EX10B", 83, name="hub version 15", error=STUCK)
 

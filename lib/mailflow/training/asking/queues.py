@@ -126,7 +126,7 @@ _WHO = {
 
 
 class GaveUpQuestion:
-    """Who ended the conversation, by the error text of the largest stuck queue (S5.01, 6.2)."""
+    """Who ended the conversation, by the error text of the largest stuck queue (S5.01)."""
 
     form: Form = "one"
 
