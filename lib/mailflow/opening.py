@@ -27,7 +27,7 @@ EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or 
 _SCHEMES = {"winrm://": "https", "winrm+http://": "http"}
 
 
-class Live(NamedTuple):
+class LiveSource(NamedTuple):
     """A live organisation as SOURCE names it: where to enter, and how.
 
     Attributes:
@@ -84,7 +84,7 @@ def is_live(source: str) -> bool:
     return source.strip().startswith(tuple(_SCHEMES))
 
 
-def live_source(source: str) -> Live:
+def live_source(source: str) -> LiveSource:
     """Take `winrm://HOST`, `winrm://HOST:PORT` or `winrm+http://HOST` apart.
 
     Raises:
@@ -97,7 +97,7 @@ def live_source(source: str) -> Live:
     port = int(found[2] or 0) if found else 0
     if not start or found is None or port > 65535 or found[2] == "0":
         raise UsageError(f"{source}: expected winrm://HOST, winrm://HOST:PORT or winrm+http://HOST")
-    return Live(_SCHEMES[start], found[1].strip("[]"), port)
+    return LiveSource(_SCHEMES[start], found[1].strip("[]"), port)
 
 
 def _of_this_run(source: str) -> Snapshot | None:

@@ -14,7 +14,7 @@ from mailflow.analysis.change import (
     Change,
     Edit,
     Parameter,
-    Value,
+    SettingValue,
     fingerprint,
     is_read,
     list_hash,
@@ -145,7 +145,7 @@ def test_each_parameter(
     )
 
 
-def was_read(value: Value | None) -> Value:
+def was_read(value: SettingValue | None) -> SettingValue:
     """A value that was read."""
     assert value is not None
     return value
@@ -272,7 +272,7 @@ def test_a_list_that_grew_too_long_may_be_refused() -> None:
         ("relay.x", "relay.x"),
     ],
 )
-def test_values_as_json_holds_them(value: Value, text: object) -> None:
+def test_values_as_json_holds_them(value: SettingValue, text: object) -> None:
     """Lists of texts, flags as Exchange prints them, truths and names as they are."""
     assert printed(value) == text
 

@@ -39,7 +39,7 @@ from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
 from mailflow.sources import shell, wire
 from mailflow.sources.shell import Argument, Call, Fault
-from mailflow.sources.wire import Settings
+from mailflow.sources.wire import CallSettings
 
 AT_ONCE = 4
 """Command lines that run at the same time: each is two processes of about 110 MB."""
@@ -264,7 +264,7 @@ class _Callback:
         """Begin a session."""
         job = guest.job
         server = self._entrance.server(job.server)
-        settings = Settings(asked["way"], 60, asked.get("user", ""), asked.get("password", ""))
+        settings = CallSettings(asked["way"], 60, asked.get("user", ""), asked.get("password", ""))
         if settings.way == SNAP_IN and asked["name"] != snap_in(server):
             session: CmdletSession | Fault = no_snap_in(server)
         else:

@@ -54,7 +54,7 @@ class Far:
     hello: Fault | None = None
     stderr: str = ""
     exit_early: bool = False
-    seen: list[tuple[wire.Settings, list[Call]]] = field(default_factory=list)
+    seen: list[tuple[wire.CallSettings, list[Call]]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     check_script: Callable[[str], None] = lambda script: _same(script, SCRIPT)
 

@@ -20,7 +20,7 @@ from mailflow.simulated.wsman import Job, LogOn, Runner
 from mailflow.sources import wire
 from mailflow.sources.row import Complex, Enumeration, Items, Row
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.wire import Answers, Settings
+from mailflow.sources.wire import Answers, CallSettings
 from support import ROOT, needs_powershell
 from winrm_client import PASSWORD
 
@@ -128,7 +128,7 @@ def output(of: Job) -> tuple[bytes, bytes]:
 
 
 def answers(
-    runner: Runner, settings: Settings, calls: Sequence[Call] = (), **more: object
+    runner: Runner, settings: CallSettings, calls: Sequence[Call] = (), **more: object
 ) -> Answers:
     """What the client reads of a run."""
     asked = job(wire.request(SCRIPT, settings, calls), **more)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def answers(
 
 
 def replies(
-    runner: Runner, settings: Settings, calls: Sequence[Call], **more: object
+    runner: Runner, settings: CallSettings, calls: Sequence[Call], **more: object
 ) -> list[Reply]:
     """The replies to calls, all of which were answered."""
     found = answers(runner, settings, calls, **more)
@@ -145,10 +145,10 @@ def replies(
     return [wire.reply(call, found.documents[at], "x") for at, call in enumerate(calls, 1)]
 
 
-BY_LOG_ON, BY_PASSWORD = Settings(), Settings(user="CONTOSO\\engineer", password=PASSWORD)
+BY_LOG_ON, BY_PASSWORD = CallSettings(), CallSettings(user="CONTOSO\\engineer", password=PASSWORD)
 BY_WRONG_PASSWORD = replace(BY_PASSWORD, password="no")  # noqa: S106 - nobody's
-BY_SNAP_IN = Settings("snapin")
-BY_CHANGE = Settings(writing=True)
+BY_SNAP_IN = CallSettings("snapin")
+BY_CHANGE = CallSettings(writing=True)
 NTLM = LogOn("engineer", "ntlm")
 INTERN = LogOn("intern", "credssp", delegated=True)
 HOPS = [
@@ -169,7 +169,7 @@ HOPS = [
 
 @pytest.mark.parametrize(("server", "logon", "settings", "expected"), HOPS)
 def test_the_way_on_to_exchange(
-    entrance: Entrance, server: str, logon: LogOn, settings: Settings, expected: str
+    entrance: Entrance, server: str, logon: LogOn, settings: CallSettings, expected: str
 ) -> None:
     """Only a delegated log-on or a password goes on (S8.23); 2007 and Edge have a snap-in alone."""
     found = answers(
@@ -321,7 +321,11 @@ NOTES = dict.fromkeys(("PSComputerName", "RunspaceId", "PSShowComputerName"))
     ("server", "logon", "settings", "expected"), [HOPS[1], HOPS[2], HOPS[6], HOPS[8]]
 )
 def test_the_way_on_from_powershell(
-    in_powershell: PowerShellRunner, server: str, logon: LogOn, settings: Settings, expected: str
+    in_powershell: PowerShellRunner,
+    server: str,
+    logon: LogOn,
+    settings: CallSettings,
+    expected: str,
 ) -> None:
     """The same ends at the same doors, with the same error ids, as in Python."""
     found = answers(in_powershell, settings, [Call("Get-Queue")], server=server, logon=logon)

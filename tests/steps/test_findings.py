@@ -711,7 +711,7 @@ def test_queue_speaks_only_for_targets_on_its_way() -> None:
 
 
 def test_retry_queue_is_offered_for_numbered_queues_in_retry_alone() -> None:
-    """Retry-Queue does nothing else, and a next hop may mean several queues (S8.71, section 4.3)."""
+    """Retry-Queue does nothing else, and a next hop may mean several (S8.71, section 4.3)."""
     org = article().remove(r"EX10B\902")
     org.add_queue("EX10B", 83, name="hub version 15", error=STUCK)
 

@@ -19,8 +19,8 @@ from mailflow.checks.check import (
     LIST_CONNECTORS,
     Card,
     Check,
+    ConnectorWords,
     Finding,
-    Words,
     in_own_words,
     own_advice,
 )
@@ -82,7 +82,7 @@ def _between_sites(groups: Sequence[Group]) -> Iterator[Finding]:
     if different:
         names = joined(some[0].name for some in different)
         sites = joined(sorted({group.site or "(not known)" for one in different for group in one}))
-        words = Words(
+        words = ConnectorWords(
             f"{names}: alike within each site, but not between {sites}. By design, where the sites "
             "have hosts of their own."
         )
@@ -281,7 +281,7 @@ def _template(one: ReceiveConnector) -> str:
     return re.sub(rf"(?<!\w){server}(?!\w)", "{}", one.name.strip(), flags=re.IGNORECASE)
 
 
-def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
+def _found(group: Group, place: int, wrong: Sequence[Setting]) -> ConnectorWords:
     """What is told of a connector that differs."""
     one = group.connectors[place][1]
     sentences = []
@@ -303,10 +303,10 @@ def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
         f"Decide which setting of {one.name} is correct and apply it to all servers behind the "
         "same load balancer or DNS name."
     )
-    return Words(reading, remedy)
+    return ConnectorWords(reading, remedy)
 
 
-def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> Words:
+def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> ConnectorWords:
     """What is told of a connector that cannot be compared."""
     one = group.connectors[place][1]
     what = joined(setting.what for setting in open_ones)
@@ -315,7 +315,7 @@ def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> Words:
         f"same name: {what} missing, or not complete."
     )
     command = Missing(one.server, CONNECTORS).command
-    return Words(reading, f"Export {what} in full, then rerun:\n{command}")
+    return ConnectorWords(reading, f"Export {what} in full, then rerun:\n{command}")
 
 
 CHECK = Check(CARD, "audit", in_own_words, own_advice)

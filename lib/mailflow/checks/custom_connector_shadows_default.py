@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import MailPath
-from mailflow.analysis.servers import Addresses, ServerView, family_of
+from mailflow.analysis.servers import ServerView, SortedAddresses, family_of
 from mailflow.checks.check import (
     ADDRESSES,
     LIST_CONNECTORS,
@@ -125,7 +125,7 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
 def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Arrival]:
     """How the senders of these paths arrive, at each local address that they may take."""
     paths = [path for path in paths if path.address is not None]
-    asked = Addresses(path.address for path in paths if path.address)
+    asked = SortedAddresses(path.address for path in paths if path.address)
     acceptance = Acceptance(view.connectors, asked)
     found: dict[Arrival, None] = {}
     for path in paths:

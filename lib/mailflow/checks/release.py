@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.paths import SHADOWED, assess_connector
 from mailflow.analysis.places import places_of
-from mailflow.analysis.servers import Addresses, is_custom
+from mailflow.analysis.servers import SortedAddresses, is_custom
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, single, subtract
@@ -109,7 +109,7 @@ def _caught(
     connections: Sequence[Arrival], now: Sequence[ReceiveConnector]
 ) -> dict[str, list[AddressRange]]:
     """The addresses that custom connectors still catch where no server can authenticate."""
-    acceptance = Acceptance(now, Addresses(each.address for each in connections))
+    acceptance = Acceptance(now, SortedAddresses(each.address for each in connections))
     caught: dict[str, list[AddressRange]] = {}
     wrong: dict[str, bool] = {}
     for each in connections:

@@ -33,7 +33,7 @@ from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, format_range, single
 from mailflow.exchange.refusals import TLS_MISSING, refusal
 from mailflow.phrases import joined
-from mailflow.repair.claim import Kind, Proof, Refusal
+from mailflow.repair.claim import Proof, Refusal, RefusalKind
 from mailflow.repair.impact import prove
 from mailflow.repair.simulation import Refuser, refuser
 
@@ -291,7 +291,9 @@ class _Draft:
                 then[edit.identity] = edit.before
         self.edits = edits
 
-    def _refuse(self, kind: Kind, connector: str | None, text: str, command: str = "") -> None:
+    def _refuse(
+        self, kind: RefusalKind, connector: str | None, text: str, command: str = ""
+    ) -> None:
         self.refused.append(Refusal(self._view.name, connector, kind, text, command))
 
 

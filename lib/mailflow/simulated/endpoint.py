@@ -41,7 +41,7 @@ from mailflow.simulated.wsman import LogOn, Quotas, Runner, Service
 SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 """Content type of an envelope that is not encrypted."""
 
-Moment = Literal["connection", "log-on", "request", "answer"]
+Stage = Literal["connection", "log-on", "request", "answer"]
 """Where a request is: its connection was accepted; before the sign-in; before the service; the
 service has answered and nothing is on its way back yet."""
 
@@ -114,7 +114,7 @@ class Interference(Protocol):
     def skew(self) -> timedelta:
         """How far the server's clock is off."""
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:
+    def meet(self, moment: Stage, visit: Visit) -> bool:
         """Act at one moment; whether the request is dealt with."""
 
 
@@ -123,7 +123,7 @@ class NoInterference:
 
     skew = timedelta()
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:  # noqa: ARG002 - what is asked for
+    def meet(self, moment: Stage, visit: Visit) -> bool:  # noqa: ARG002 - what is asked for
         """Let the request pass."""
         return False
 
@@ -131,7 +131,7 @@ class NoInterference:
 class Silence(NoInterference):
     """Connections are accepted, and not even TLS begins."""
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:  # noqa: ARG002 - the first there is
+    def meet(self, moment: Stage, visit: Visit) -> bool:  # noqa: ARG002 - the first there is
         """Wait until the client has enough."""
         visit.pause()
         visit.hang_up()
@@ -481,7 +481,7 @@ class Visit:
         if not self._meets("answer"):
             self.give(answer.status, answer.body)
 
-    def _meets(self, moment: Moment) -> bool:
+    def _meets(self, moment: Stage) -> bool:
         met = self.endpoint.interference.meet(moment, self)
         if met and not self._noted:
             self._note(0, 0)

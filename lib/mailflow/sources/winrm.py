@@ -293,7 +293,7 @@ class WinrmShell:
         target = self._target
         # A call that hangs leaves time for the others, and for the script to write that it did.
         left = (until - time.monotonic() - 2) / (1 if len(calls) == 1 else 2)
-        settings = wire.Settings(
+        settings = wire.CallSettings(
             target.way,
             max(1, min(target.call_seconds, int(left))),
             writing=any(map(changes_something, calls)),

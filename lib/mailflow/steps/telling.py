@@ -14,7 +14,7 @@ from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.verdict import (
     NOTHING,
-    Changed,
+    ChangeRecord,
     Diagnosis,
     FindingRecord,
     NextStep,
@@ -204,9 +204,9 @@ def _retry(finding: Finding) -> Iterable[str]:
             continue
 
 
-def _changes(edit: Edit) -> Iterable[Changed]:
+def _changes(edit: Edit) -> Iterable[ChangeRecord]:
     for change in edit.changes:
-        yield Changed(**change.as_json(), command=edit.command, rollback=edit.undo)
+        yield ChangeRecord(**change.as_json(), command=edit.command, rollback=edit.undo)
 
 
 def _missing(finding: Finding, unread: Sequence[Unread]) -> tuple[int, ...]:

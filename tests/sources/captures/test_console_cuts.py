@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailflow.sources.captures.console import read_console
-from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.pieces import ConsoleSigns, join
 from mailflow.sources.row import Items, Lost, Value
 from support import needs_powershell, run_powershell
 
@@ -131,7 +131,7 @@ def test_powershell_lists(
 
 
 def _joined(*values: list[str], number: int = 0) -> str | None:
-    return join(values[number], Evidence.of(values))
+    return join(values[number], ConsoleSigns.of(values))
 
 
 def test_file_keeps_the_blank() -> None:

@@ -21,9 +21,9 @@ from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind, describe, w
 from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
 from mailflow.sources.captures.lines import each_line
-from mailflow.sources.captures.pieces import Evidence
+from mailflow.sources.captures.pieces import ConsoleSigns
 from mailflow.sources.captures.printed import kinds_of, value_of_pieces
-from mailflow.sources.captures.tabled import MOST_HEADS, Table, read_table
+from mailflow.sources.captures.tabled import MOST_HEADS, PrintedTable, read_table
 from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 _CONTROL = re.compile(
@@ -200,7 +200,7 @@ class _Walker:
         self.headers: list[str] = []  # lines that may be the head of a table
         self.wrapped: list[str] = []  # a line taken for more of a command may be one as well
         self.group = (0, "", "")  # the line of -GroupBy: its number, a name, a value
-        self.table: Table | None = None
+        self.table: PrintedTable | None = None
         self.in_table = False  # no empty line since the table began
         self.is_ours = False  # the table is of a cmdlet of ours
         self.stray: list[str] = []  # lines without indent below a property
@@ -279,7 +279,7 @@ class _Walker:
             self.headers.clear()
         elif not RULE.fullmatch(following) and _bare_header(line):
             self._end_table()
-            self._take_table(Table(number, self.command, [line], ""))
+            self._take_table(PrintedTable(number, self.command, [line], ""))
         else:
             self._stray(number, line)
 
@@ -403,9 +403,9 @@ class _Walker:
         self._end_table()
         at, *named = self.group
         group = (named[0], named[1]) if at == number - len(heads) - 2 else None
-        self._take_table(Table(number - 1, self.command, [*heads], rule, group))
+        self._take_table(PrintedTable(number - 1, self.command, [*heads], rule, group))
 
-    def _take_table(self, table: Table) -> None:
+    def _take_table(self, table: PrintedTable) -> None:
         """Begin a table; one without dashes holds nothing but the names of its columns."""
         self._close()
         self.headers.clear()
@@ -602,15 +602,17 @@ def _read_group(group: list[_Block], reading: Reading, place: str, budget: Budge
         reading.ignored.append((describe([], names), place))
         return
     reading.cmdlets.add(cmdlet)
-    together = Evidence.of([one.pieces for block in group for one in block.properties])
+    together = ConsoleSigns.of([one.pieces for block in group for one in block.properties])
     for block in group:
-        alone = Evidence.of([one.pieces for one in block.properties])
+        alone = ConsoleSigns.of([one.pieces for one in block.properties])
         row = _row(block, cmdlet, (alone, together), place)
         budget.hold(size_of(row.values), place)
         reading.rows.append(row)
 
 
-def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:
+def _row(
+    block: _Block, cmdlet: str, evidence: tuple[ConsoleSigns, ConsoleSigns], place: str
+) -> Row:
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
     computer = ""
@@ -624,7 +626,7 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
     return row_below(block.command, cmdlet, values, f"{place}, line {block.line}", computer)
 
 
-def _value(one: _Property, kind: ValueKind, evidence: tuple[Evidence, Evidence]) -> Value:
+def _value(one: _Property, kind: ValueKind, evidence: tuple[ConsoleSigns, ConsoleSigns]) -> Value:
     together = "".join(piece.strip() for piece in one.pieces)
     braced = kind is ValueKind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mailflow.sources.captures.cmdlets import PROPERTIES, ValueKind
-from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.pieces import ConsoleSigns, join
 from mailflow.sources.row import Enumeration, Items, Lost, Value
 
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -52,7 +52,9 @@ def printed_value(kind: ValueKind, text: str) -> Value:
     return bare
 
 
-def value_of_pieces(kind: ValueKind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
+def value_of_pieces(
+    kind: ValueKind, pieces: Sequence[str], evidence: Iterable[ConsoleSigns]
+) -> Value:
     """The value that a console cut into pieces; Lost where no evidence tells how they join."""
     together = "".join(piece.strip() for piece in pieces)
     # No range, binding, flag, number or truth value holds a blank: nothing to decide (S10.03).
