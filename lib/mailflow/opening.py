@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
     from mailflow.sources.shell import Doors
-    from mailflow.sources.winrm import Target
+    from mailflow.sources.winrm import WinrmOptions
 
 EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or winrm://HOST"
 
@@ -190,7 +190,7 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
 
 
 def _read_through(
-    source: str, doors: Doors, way: Target, host: str, tell: Callable[[str], None]
+    source: str, doors: Doors, way: WinrmOptions, host: str, tell: Callable[[str], None]
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
@@ -203,7 +203,7 @@ def _read_through(
 
 def live_doors(
     source: str, live: LiveOptions | None = None, *, writing: bool = False
-) -> tuple[Doors, Target, str]:
+) -> tuple[Doors, WinrmOptions, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
@@ -232,7 +232,7 @@ def live_doors(
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 
-def live_place(source: str, live: LiveOptions | None = None) -> tuple[Target, str]:
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:
     """Where a live organisation is entered, for whoever only looks and does not log on."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 

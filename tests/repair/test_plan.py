@@ -12,7 +12,7 @@ from mailflow.analysis.paths import NOBODY, SHADOWED
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.refusals import REQUIRE_TLS
-from mailflow.repair.plan import Blocked, Repair, in_order, repair
+from mailflow.repair.plan import NoOrder, Repair, in_order, repair
 from mailflow.repair.simulation import applied, refuser
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
@@ -430,7 +430,7 @@ def test_in_order_waits_for_what_stands_in_the_way() -> None:
 
     assert in_order(view.connectors, [takes, gives], refuser(view)) == [gives, takes]
     assert in_order(view.connectors, [gives, takes], refuser(view)) == [gives, takes]
-    assert in_order(view.connectors, [takes], refuser(view)) == Blocked(
+    assert in_order(view.connectors, [takes], refuser(view)) == NoOrder(
         takes.identity, TEXT_B.format(r"EX16A\Second")
     )
     assert in_order(view.connectors, [], refuser(view)) == []
@@ -443,7 +443,7 @@ def test_an_old_role_conflict_refuses_in_exchanges_words() -> None:
     assert view is not None
     wanted = org.copy().change(r"EX16A\Relay", ranges="10.0.5.0/24").connector(r"EX16A\Relay")
 
-    assert in_order(view.connectors, [wanted], refuser(view)) == Blocked(
+    assert in_order(view.connectors, [wanted], refuser(view)) == NoOrder(
         wanted.identity, TEXT_A.format(r"EX16A\Default EX16A")
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.simulated.organisation import Access
+from mailflow.simulated.organisation import AccessEntry
 from mailflow.simulated.writer import (
     NOTES,
     answer_document,
@@ -265,7 +265,9 @@ def judged(folder: Path) -> dict[str, list[Row]]:
     bench = Bench()
     many = [f"10.9.{n}.0/24" for n in range(20)]
     bench.relay("EX16A", *many, name="打印机 und Scanner & Co", comment="日本語 テスト " * 9)
-    bench.organisation.access[r"ex16a\relay"] = [Access("CONTOSO\\x", ("ms-Exch-SMTP-Submit",))]
+    bench.organisation.access[r"ex16a\relay"] = [
+        AccessEntry("CONTOSO\\x", ("ms-Exch-SMTP-Submit",))
+    ]
     bench.stuck("EX10A")
     rows = {
         "servers": bench.run("Get-ExchangeServer").rows,

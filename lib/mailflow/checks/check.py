@@ -149,10 +149,10 @@ class NoStep:
     command: str = ""
 
 
-Step = Sequence[ReceiveConnector] | NoStep
+RepairStep = Sequence[ReceiveConnector] | NoStep
 """All connectors of a server after one step of a repair, or why there is none."""
 
-Stepper = Callable[[ServerView, Sequence[MailPath]], Step]
+Stepper = Callable[[ServerView, Sequence[MailPath]], RepairStep]
 """Takes a server as it would be at that moment, and the paths to it that fail for one reason."""
 
 
@@ -321,7 +321,7 @@ def each_changed(
     view: ServerView,
     paths: Sequence[MailPath],
     change: Callable[[ReceiveConnector], ReceiveConnector | NoStep],
-) -> Step:
+) -> RepairStep:
     """All connectors of a server, those at fault on these paths changed."""
     wanted = {path.connector.identity.casefold() for path in paths if path.connector}
     result: list[ReceiveConnector] = []

@@ -17,7 +17,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     NoStep,
-    Step,
+    RepairStep,
     addresses_in_words,
     fill_in,
     stop,
@@ -107,7 +107,7 @@ def _why(finding: Finding) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """Remove the servers from the lists of custom connectors that accept them."""
     connectors = dict.fromkeys(path.connector for path in paths if path.connector is not None)
     cut = [each.identity for each in connectors if not each.ranges_complete]

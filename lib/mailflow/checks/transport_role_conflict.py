@@ -14,7 +14,7 @@ from mailflow.checks.check import (
     Check,
     ConnectorWords,
     Finding,
-    Step,
+    RepairStep,
     changed,
     fill_in,
     not_read,
@@ -70,7 +70,7 @@ def explain(findings: Sequence[Finding]) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """What setup made returns to its own port; anything else takes the role that belongs there.
 
     A connector of setup's keeps its role, whatever else was changed. A custom one that also listens

@@ -271,7 +271,7 @@ class _Draft:
     def _order(self, pairs: Sequence[tuple[ReceiveConnector, ReceiveConnector]]) -> None:
         refuse = refuser(self._view)
         order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
-        if isinstance(order, Blocked):
+        if isinstance(order, NoOrder):
             text = f"Exchange would refuse the change of {order.identity}: {order.text}"
             self._refuse("refused", order.identity, text)
             return
@@ -298,7 +298,7 @@ class _Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class NoOrder:
     """A connector that Exchange takes in no order, and what it says of it."""
 
     identity: str
@@ -309,7 +309,7 @@ def in_order(
     before: Sequence[ReceiveConnector],
     changed: Sequence[ReceiveConnector],
     refuse: Refuser,
-) -> list[ReceiveConnector] | Blocked:
+) -> list[ReceiveConnector] | NoOrder:
     """The changed connectors in an order in which Exchange takes each (section 1.5).
 
     Args:
@@ -325,7 +325,7 @@ def in_order(
     while waiting:
         texts = [refuse(each, list(state.values())) for each in waiting]
         if None not in texts:
-            return Blocked(waiting[0].identity, texts[0] or "")
+            return NoOrder(waiting[0].identity, texts[0] or "")
         taken = waiting.pop(texts.index(None))
         state[taken.identity] = taken
         order.append(taken)

@@ -3,7 +3,7 @@
     Endpoint     one server on an address of its own: sockets, TLS, sign-in, encryption, log
     Endpoints    all servers of a practice, and what a client needs to know to reach them
 
-What is asked for is answered by `wsman.Service`. NTLM proves the TCP connection, so one handler
+What is asked for is answered by `wsman.WsmanService`. NTLM proves the TCP connection, so one handler
 object for each connection holds the sign-in.
 
 An `Interference` stands between a request and its answer: that of a server which takes connections
@@ -36,7 +36,7 @@ from mailflow.simulated import soap
 from mailflow.simulated.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
 from mailflow.simulated.soap import Request, Trouble
 from mailflow.simulated.tls import ServerTls
-from mailflow.simulated.wsman import LogOn, Quotas, Runner, Service
+from mailflow.simulated.wsman import LogOn, Quotas, Runner, WsmanService
 
 SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 """Content type of an envelope that is not encrypted."""
@@ -169,7 +169,7 @@ class PracticeEndpoint:
         self.accounts = accounts
         self.tls = place.tls
         self.offer = tuple(offer)
-        self.service = Service(server, runner, quotas=quotas)
+        self.service = WsmanService(server, runner, quotas=quotas)
         self.interference: Interference = NoInterference()
         self.log: list[LogEntry] = []
         self.stopping = threading.Event()

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.checks.check import Card as Cause
+from mailflow.checks.check import Card
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.commands import filled
@@ -251,11 +251,11 @@ def _causes(says: Explanation) -> list[str]:
     ]
 
 
-def _card(card: Cause) -> str:
+def _card(card: Card) -> str:
     return f"{_headline(card)}. {card.meaning}"
 
 
-def _headline(card: Cause) -> str:
+def _headline(card: Card) -> str:
     return f"{card.title} ({card.id})"
 
 
