@@ -121,7 +121,7 @@ def repair(
             path.state == "found" and path.cause != RIGHTS_DENIED for path in (*mine, *others)
         )
         if failing or bare or view.name in wanted:
-            drafts.append(_Draft(judge or analysis.judge, view, mine, others, bare))
+            drafts.append(_ServerRepair(judge or analysis.judge, view, mine, others, bare))
     for draft in drafts:
         draft.work_out()
     refused = tuple(refusal for draft in drafts for refusal in draft.refused)
@@ -146,7 +146,7 @@ def _short(server: str) -> str:
     return server.partition(".")[0].casefold()
 
 
-class _Draft:
+class _ServerRepair:
     """The repair of one server, step by step."""
 
     def __init__(

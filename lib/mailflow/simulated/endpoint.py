@@ -1,10 +1,10 @@
 """The HTTP(S) front-end of the practice organisation: WS-Management as WinRM clients expect it.
 
-    Endpoint     one server on an address of its own: sockets, TLS, sign-in, encryption, log
-    Endpoints    all servers of a practice, and what a client needs to know to reach them
+    PracticeEndpoint   one server on an address of its own: sockets, TLS, sign-in, encryption, log
+    Endpoints          all servers of a practice, and what a client needs to know to reach them
 
-What is asked for is answered by `wsman.WsmanService`. NTLM proves the TCP connection, so one handler
-object for each connection holds the sign-in.
+What is asked for is answered by `wsman.WsmanService`. NTLM proves the TCP connection, so one
+handler object for each connection holds the sign-in.
 
 An `Interference` stands between a request and its answer: that of a server which takes connections
 and says nothing is here, the faults that tests give a server are with the tests.
