@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 
 from mailflow.checks.check import Card, Check  # noqa: E402 - from this clone, also uninstalled
 from mailflow.checks.registry import CHECKS  # noqa: E402
-from mailflow.exchange.cmdlets import ALLOWED, SPECS, CmdletSpec, Scope  # noqa: E402
+from mailflow.exchange.cmdlets import ALLOWED, SPECS, CmdletScope, CmdletSpec  # noqa: E402
 from mailflow.exchange.servers import Generation  # noqa: E402
 
 MADE = "<!-- Made by docs/generate.py from lib/mailflow/checks: change the check, not this. -->"
@@ -91,10 +91,10 @@ SCRIPTS = HERE.parent / "lib" / "mailflow" / "powershell"
 _BEGIN = "# Made by docs/generate.py from lib/mailflow/exchange/cmdlets.py: change it there.\n"
 _END = "# End of what is made.\n"
 _WHOSE = {
-    Scope.ORGANIZATION: "once, of the whole organization",
-    Scope.SERVER: "of each server",
-    Scope.SESSION: "of each server, of itself",
-    Scope.CONNECTOR: "of each receive connector",
+    CmdletScope.ORGANIZATION: "once, of the whole organization",
+    CmdletScope.SERVER: "of each server",
+    CmdletScope.SESSION: "of each server, of itself",
+    CmdletScope.CONNECTOR: "of each receive connector",
 }
 ASKED = """\
 # What a live organization is asked
@@ -142,9 +142,9 @@ def _quoted(name: str) -> str:
 def _collect_lists() -> str:
     text = "# Cmdlet to file: what is kept as it is read.\n"
     for name, scope in (
-        ("OfAll", Scope.ORGANIZATION),
-        ("OfServer", Scope.SERVER),
-        ("OfSession", Scope.SESSION),
+        ("OfAll", CmdletScope.ORGANIZATION),
+        ("OfServer", CmdletScope.SERVER),
+        ("OfSession", CmdletScope.SESSION),
     ):
         of = (spec for spec in SPECS.values() if spec.table and spec.scope is scope)
         pairs = "; ".join(f"'{spec.name}' = '{spec.file}'" for spec in of)

@@ -104,7 +104,7 @@ def broken(number: int) -> Broken:
 
 
 def _plant(bench: Bench) -> None:
-    """One more fault; often where one is already, so that they meet (design notes to 1.2)."""
+    """One more fault; often where one is already, so that they meet (section 1.2)."""
     dice = bench.dice
     targets = [one for one in bench.org.servers if not bench.hurt or one.name in bench.hurt]
     if not bench.hurt or dice.random() < 0.4:
@@ -364,7 +364,7 @@ def _onto_a_relay(bench: Bench, target: Server, port: int, caught: list[str]) ->
 
 
 def _nested(bench: Bench, target: Server) -> str | None:
-    """Two relay connectors, one inside the other, that both hold a server (design notes to 1.2)."""
+    """Two relay connectors, one inside the other, that both hold a server (section 1.2)."""
     dice, ports = bench.dice, _ports(bench, target)
     senders = _senders(bench, target, ports[0]) if ports else []
     senders = [one for one in senders if "." in one]
@@ -400,7 +400,7 @@ def _lost(which: str) -> Callable[[Bench, Server], str | None]:
 
 
 def _foreign_fqdn(bench: Bench, target: Server) -> str | None:
-    """Another Fqdn, for which ExchangeServer had to go (3.4)."""
+    """Another Fqdn, for which ExchangeServer had to go (section 3.4)."""
     one = _default(bench, target)
     if one is None or one.auth is None:
         return None
@@ -551,7 +551,7 @@ def _overlap(bench: Bench, target: Server) -> str | None:
 
 
 def _requires_tls(bench: Bench, target: Server) -> str | None:
-    """A relay connector that catches servers and requires what it does not offer (3.4, S8.65)."""
+    """A relay connector that catches servers and requires what it does not offer (S8.65)."""
     port = bench.dice.choice(_ports(bench, target) or [25])
     values = bench.dice.choice(
         ({"auth": "None", "require_tls": True}, {"auth": "BasicAuth, BasicAuthRequireTLS"})
@@ -638,7 +638,7 @@ def _wait(bench: Bench) -> None:
         waiting.add((sender, hop["to"]))
         error = _error(org, way, bench.org.server(sender))
         if bench.dice.random() < 0.1:
-            error, hop["status"] = "", "Retry"  # none was read, or none is there (6.3)
+            error, hop["status"] = "", "Retry"  # none was read, or none is there (section 6.3)
         bench.org.add_queue(
             sender,
             bench.dice.randint(1, 400),

@@ -27,7 +27,7 @@ from mailflow.simulated import organisation as practised
 from mailflow.simulated.clock import Clock
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.scenarios import ACCOUNTS, RELAY_RIGHT, Built
-from mailflow.simulated.transport import Stream, Transport
+from mailflow.simulated.transport import MailStream, Transport
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis
@@ -249,7 +249,7 @@ def _practice(org: Organisation, dice: Random, name: str) -> Practice:
     transport = Transport(made, Clock(NOON))
     for sender, to in itertools.permutations(names, 2):
         every = timedelta(minutes=dice.randint(2, 20))
-        transport.stream(Stream(sender, to, NOON, every, until=NOON + timedelta(hours=1)))
+        transport.stream(MailStream(sender, to, NOON, every, until=NOON + timedelta(hours=1)))
     transport.advance(timedelta(hours=3))
     return Practice(name, Built(transport, names[-1], "Random lists, and mail that waits"))
 

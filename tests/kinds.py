@@ -25,7 +25,7 @@ from mailflow.simulated.clock import Clock
 from mailflow.simulated.organisation import Organisation
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.scenarios import ACCOUNTS, Built
-from mailflow.simulated.transport import Stream, Transport
+from mailflow.simulated.transport import MailStream, Transport
 from organisations import E2010, E2016
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -123,7 +123,7 @@ def practice_with(kind: str) -> Practice:
         made.directory.install(replace(found or _relay(), **values))  # type: ignore[arg-type]
     transport = Transport(made, Clock(NOON))
     every = timedelta(minutes=7)
-    transport.stream(Stream("EX10A", "EX16A", NOON, every, until=NOON + timedelta(hours=1)))
+    transport.stream(MailStream("EX10A", "EX16A", NOON, every, until=NOON + timedelta(hours=1)))
     transport.advance(timedelta(hours=3))
     return Practice(f"kind {kind}", Built(transport, "EX16A", "One fault, and mail that waits"))
 

@@ -314,7 +314,7 @@ def healthy() -> Organisation:
 
 
 def article() -> Organisation:
-    """The article's case (section 0.3): both relays list the 2010 servers, whose queues wait."""
+    """The article's case (section 0): both relays list the 2010 servers, whose queues wait."""
     org = healthy()
     for server in ("EX16A", "EX16B"):
         org.change(f"{server}\\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/24")

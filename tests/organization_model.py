@@ -137,16 +137,16 @@ def _refused_auth(new: ReceiveConnector) -> Iterator[str]:
     has = {one for one in AuthMechanism if one in new.auth}
     if AuthMechanism.BasicAuthRequireTLS in has:
         if AuthMechanism.Tls not in has:
-            yield "BasicAuthRequireTLS without Tls (3.4)"
+            yield "BasicAuthRequireTLS without Tls (section 3.4)"
         if AuthMechanism.BasicAuth not in has:
-            yield "BasicAuthRequireTLS without BasicAuth (3.4)"
+            yield "BasicAuthRequireTLS without BasicAuth (section 3.4)"
     if AuthMechanism.ExternalAuthoritative in has:
         if has - {AuthMechanism.ExternalAuthoritative, AuthMechanism.Tls}:
-            yield "ExternalAuthoritative beside something else than Tls (3.4)"
+            yield "ExternalAuthoritative beside something else than Tls (section 3.4)"
         if new.groups is not None and PermissionGroups.ExchangeServers not in new.groups:
-            yield "ExternalAuthoritative without the group ExchangeServers (3.4)"
+            yield "ExternalAuthoritative without the group ExchangeServers (section 3.4)"
     if new.require_tls and AuthMechanism.Tls not in has:
-        yield "RequireTLS without Tls (3.4)"
+        yield "RequireTLS without Tls (section 3.4)"
 
 
 def _refused_settings(
@@ -156,12 +156,12 @@ def _refused_settings(
     if new.auth is not None and AuthMechanism.ExchangeServer in new.auth and not server.is_edge:
         own = {"", server.fqdn.casefold(), server.name.casefold()}
         if new.fqdn.casefold() not in own:
-            yield "ExchangeServer with a foreign Fqdn (3.4)"
+            yield "ExchangeServer with a foreign Fqdn (section 3.4)"
     if new.suppress_x_anonymous_tls and (server.is_edge or downgraded is False):
-        yield "SuppressXAnonymousTls without UseDowngradedExchangeServerAuth (3.4)"
+        yield "SuppressXAnonymousTls without UseDowngradedExchangeServerAuth (section 3.4)"
     legacy = PermissionGroups.ExchangeLegacyServers
     if server.is_edge and new.groups is not None and legacy in new.groups:
-        yield "ExchangeLegacyServers on an Edge (3.4)"
+        yield "ExchangeLegacyServers on an Edge (section 3.4)"
 
 
 def conflict(new: ReceiveConnector, other: ReceiveConnector) -> str | None:

@@ -39,7 +39,7 @@ def reading() -> Reading:
 
 @pytest.mark.parametrize("width", [60, 80, 137])
 def test_lists_are_what_powershell_makes_of_the_clixml(tmp_path: Path, width: int) -> None:
-    """One PowerShell reads our CLIXML without a fault and prints our Format-List (lab 17.3)."""
+    """One PowerShell reads our CLIXML without a fault and prints our Format-List (section 10.1)."""
     needs_powershell()
     found = reading()
     capture_forms.write(found, tmp_path, "clixml")
@@ -56,7 +56,7 @@ def test_lists_are_what_powershell_makes_of_the_clixml(tmp_path: Path, width: in
 
 
 def test_a_word_brings_its_blank_along() -> None:
-    """The cut of lab 17.3: at blanks, and hard inside a word wider than a line."""
+    """The cut of S10.02: at blanks, and hard inside a word wider than a line."""
     assert capture_forms.wrap("one two three", 8) == ["one two ", "three"]
     assert capture_forms.wrap("one abcdefghijkl m", 8) == ["one abcd", "efghijkl", " m"]
 

@@ -71,7 +71,7 @@ def test_what_the_budget_cut_is_no_all_clear(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [79, 120, 4096])
 @pytest.mark.parametrize("form", ["list", "transcript"])
 def test_lists_of_any_width(tmp_path: Path, form: capture_forms.Form, width: int) -> None:
-    """Values cut at the width of a console are joined again (lab 17.3)."""
+    """Values cut at the width of a console are joined again (S10.03)."""
     folder = capture_forms.write(article().reading(), tmp_path / "captures", form, width=width)
 
     same(open_source(str(folder)), article())
@@ -121,7 +121,7 @@ def test_forms_may_be_mixed_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
 
 
 def test_the_demo_is_the_article() -> None:
-    """`demo:article` behaves as the captures of section 0.3 of the facts say, at a known time."""
+    """`demo:article` behaves as the captures of section 0 of the facts say, at a known time."""
     org, captured = open_source("demo:article"), open_source(str(CAPTURES / "article"))
 
     assert org.taken == datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
@@ -290,7 +290,7 @@ def test_people_are_told_what_is_read(tmp_path: Path) -> None:
 
 
 def test_objects_that_lost_their_text_are_told_by_their_members(tmp_path: Path) -> None:
-    """JSON of a deeper depth: ranges, bindings, versions and identities as members (lab 17.4)."""
+    """JSON of a deeper depth: ranges, bindings, identities as members (section 10.2)."""
     reading = article().without("queues").reading()
     reading.cmdlets.add("Get-Queue")
     for cmdlet in reading.cmdlets:

@@ -715,7 +715,7 @@ def changes(org: Organisation | Snapshot, *lines: str) -> list[str]:
 
 
 def test_taking_servers_off_a_relay_hurts_no_host() -> None:
-    """The founding repair (section 0.3)."""
+    """The founding repair (section 0)."""
     assert changes(article(), f'{SET} -RemoteIPRanges "10.0.5.0/24"') == []
 
 

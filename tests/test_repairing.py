@@ -12,12 +12,12 @@ import pytest
 
 import mailflow
 from applying import NEW, OLD, RELAYS, Bench, bench
-from mailflow.repairing import RUNS, Repair, apply_changes, runs_folder
+from mailflow.repairing import RUNS, RepairUnderWay, apply_changes, runs_folder
 from mailflow.show.widgets.following import Following
 from mailflow.this_run import RUN_FOLDER
 
 
-def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> Repair:
+def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> RepairUnderWay:
     return apply_changes(
         one.org, one.found, one.proof, apply=apply, confirmed=confirmed, live=one.live
     )

@@ -7,7 +7,7 @@
     └── OutputError               an answer could not be written to standard output        exit 2
 
 A fault of a single capture or server among good ones is no error: it is a row of *unread* in the
-snapshot (contract of the project: a thing not read makes a verdict unknown, and is shown).
+snapshot (contract, section 2: a thing not read makes a verdict unknown, and is shown).
 Anything else that reaches the command line is a bug of ours: exit 4.
 """
 

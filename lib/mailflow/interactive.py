@@ -20,14 +20,14 @@ from mailflow.repair.request import edited
 from mailflow.repair.simulation import applied
 from mailflow.repair.wording import is_long, value_lines
 from mailflow.show.widgets.choice import Choice
-from mailflow.show.widgets.confirm import BUTTON, Asked, ConfirmBox
+from mailflow.show.widgets.confirm import BUTTON, Confirmation, ConfirmBox
 from mailflow.show.widgets.controls import Option
 from mailflow.show.widgets.explorer import (
     AddressExplorer,
     AddressQuestion,
     AddressReply,
     Choices,
-    Side,
+    ShownAnswer,
 )
 from mailflow.show.widgets.progress import Progress
 from mailflow.snapshot import Snapshot
@@ -49,7 +49,7 @@ HOW_TO_CONFIRM = (
 def confirm_box(
     changes: Sequence[Edit],
     on_confirm: Callable[[tuple[str, ...]], object],
-    further: Iterable[Asked] = (),
+    further: Iterable[Confirmation] = (),
 ) -> ConfirmBox:
     r"""Ask for each change until its connector's name is typed, then make the named ones, once.
 
@@ -59,7 +59,9 @@ def confirm_box(
             prints and shows stands below the button.
         further: what else wants a connector's name, where none of the changes asks for it.
     """
-    asked = {each.identity: Asked(each.identity, _told(each), each.command) for each in changes}
+    asked = {
+        each.identity: Confirmation(each.identity, _told(each), each.command) for each in changes
+    }
     for one in further:
         asked.setdefault(one.identity, one)
     return ConfirmBox(tuple(asked.values()), on_confirm, live=_is_live(), otherwise=HOW_TO_CONFIRM)
@@ -208,7 +210,7 @@ def _reply(org: Snapshot, question: AddressQuestion) -> AddressReply:
     except UsageError as error:
         return AddressReply(trouble=_sentence(error))
     now = who_answers(org, asked)
-    side = Side("Now", now.words, now.tone, now.ruler)
+    side = ShownAnswer("Now", now.words, now.tone, now.ruler)
     removed, added = _parts(question.remove), _parts(question.add)
     if not (removed or added):
         return AddressReply((side,), compared(now))
@@ -217,7 +219,7 @@ def _reply(org: Snapshot, question: AddressQuestion) -> AddressReply:
         trial = who_answers(applied(org, [change]), asked)
     except UsageError as error:
         return AddressReply((side,), compared(now), refused=_sentence(error))
-    other = Side("With the trial", trial.words, trial.tone, trial.ruler)
+    other = ShownAnswer("With the trial", trial.words, trial.tone, trial.ruler)
     return AddressReply((side, other), compared(now, trial), moved(now, trial))
 
 

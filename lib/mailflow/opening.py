@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
     from mailflow.sources.shell import Doors
-    from mailflow.sources.winrm import Target
+    from mailflow.sources.winrm import WinrmOptions
 
 EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or winrm://HOST"
 
 _SCHEMES = {"winrm://": "https", "winrm+http://": "http"}
 
 
-class Live(NamedTuple):
+class LiveSource(NamedTuple):
     """A live organisation as SOURCE names it: where to enter, and how.
 
     Attributes:
@@ -84,7 +84,7 @@ def is_live(source: str) -> bool:
     return source.strip().startswith(tuple(_SCHEMES))
 
 
-def live_source(source: str) -> Live:
+def live_source(source: str) -> LiveSource:
     """Take `winrm://HOST`, `winrm://HOST:PORT` or `winrm+http://HOST` apart.
 
     Raises:
@@ -97,7 +97,7 @@ def live_source(source: str) -> Live:
     port = int(found[2] or 0) if found else 0
     if not start or found is None or port > 65535 or found[2] == "0":
         raise UsageError(f"{source}: expected winrm://HOST, winrm://HOST:PORT or winrm+http://HOST")
-    return Live(_SCHEMES[start], found[1].strip("[]"), port)
+    return LiveSource(_SCHEMES[start], found[1].strip("[]"), port)
 
 
 def _of_this_run(source: str) -> Snapshot | None:
@@ -190,7 +190,7 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
 
 
 def _read_through(
-    source: str, doors: Doors, way: Target, host: str, tell: Callable[[str], None]
+    source: str, doors: Doors, way: WinrmOptions, host: str, tell: Callable[[str], None]
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
@@ -203,7 +203,7 @@ def _read_through(
 
 def live_doors(
     source: str, live: LiveOptions | None = None, *, writing: bool = False
-) -> tuple[Doors, Target, str]:
+) -> tuple[Doors, WinrmOptions, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
@@ -232,7 +232,7 @@ def live_doors(
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 
-def live_place(source: str, live: LiveOptions | None = None) -> tuple[Target, str]:
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:
     """Where a live organisation is entered, for whoever only looks and does not log on."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 

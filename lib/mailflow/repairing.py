@@ -23,7 +23,7 @@ from mailflow.phrases import joined
 from mailflow.repair.claim import Proof
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
-from mailflow.show.widgets.confirm import Asked, ConfirmBox
+from mailflow.show.widgets.confirm import Confirmation, ConfirmBox
 from mailflow.show.widgets.following import Following
 from mailflow.show.widgets.saying import display
 from mailflow.show.widgets.view import MimeBundle
@@ -96,7 +96,7 @@ def queues_to_retry(found: Diagnosis) -> tuple[str, ...]:
 
 
 @dataclass(eq=False)
-class Repair:
+class RepairUnderWay:
     """A repair under way in a notebook; `apply_changes` makes it.
 
     Shown, it is the question, then the progress, then where everything stands; where nobody can be
@@ -233,7 +233,7 @@ class Repair:
     def box(self) -> ConfirmBox:
         """The question, connector by connector."""
         going = [
-            Asked(entry.connector, going_on(one), "; ".join(map(commands.retry, one.queues)))
+            Confirmation(entry.connector, going_on(one), "; ".join(map(commands.retry, one.queues)))
             for one in self._earlier
             for entry in one.there
         ]
@@ -276,7 +276,7 @@ def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
     wait_minutes: float = LIMIT / 60,
     min_messages: int = 1,
     live: LiveOrganisation | None = None,
-) -> Repair:
+) -> RepairUnderWay:
     r"""Prepare a repair; carry it out where it was confirmed already.
 
     Args:
@@ -297,7 +297,7 @@ def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
         live = live_organisation(org.origin)
     why_not = "" if not apply else NOT_CONFIRMED if live else NOT_LIVE
     chosen = queues_to_retry(found) if queues is None else queues
-    made = Repair(
+    made = RepairUnderWay(
         org,
         found,
         proof,
@@ -320,7 +320,7 @@ def going_on(left: earlier.Unfinished) -> str:
     return f"An earlier run ({left.folder.name}) set its new values: {queues}verify it.{whose}"
 
 
-def what_changed(work: Repair) -> Table | Following:
+def what_changed(work: RepairUnderWay) -> Table | Following:
     """The organization before and after, compared by what it does to every address.
 
     Columns of the frame: those of `Comparison.table`; no rows where nothing was read afterwards.
@@ -332,7 +332,7 @@ def what_changed(work: Repair) -> Table | Following:
     return _followed(work, now)
 
 
-def conclude_repair(work: Repair, ticket: str = "") -> Markup | Following:
+def conclude_repair(work: RepairUnderWay, ticket: str = "") -> Markup | Following:
     """Write `findings.json` of this run, and show where the repair stands."""
     folder = run_folder()
     if folder:
@@ -346,7 +346,7 @@ def conclude_repair(work: Repair, ticket: str = "") -> Markup | Following:
 T = TypeVar("T", Table, Markup)
 
 
-def _followed(work: Repair, make: Callable[[], T]) -> T | Following:
+def _followed(work: RepairUnderWay, make: Callable[[], T]) -> T | Following:
     """What is shown now, and shown anew when the repair was confirmed below its own cell."""
     return Following(make, work.follow) if work.is_asking else make()
 

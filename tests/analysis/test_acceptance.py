@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.analysis.acceptance import Acceptance
-from mailflow.analysis.servers import Addresses
+from mailflow.analysis.servers import SortedAddresses
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address
 from mailflow.exchange.selection import answer
@@ -20,7 +20,7 @@ def test_asked_together_is_asked_one_by_one(
     connectors: tuple[ReceiveConnector, ...], questions: list[tuple[Address | None, int, Address]]
 ) -> None:
     """S1.12 to S1.16: the same connector and range, the same doubts, whoever was asked before."""
-    together = Acceptance(connectors, Addresses(remote for _, _, remote in questions))
+    together = Acceptance(connectors, SortedAddresses(remote for _, _, remote in questions))
     for local, port, remote in questions:
         got, connector, block = together.ask(remote, local, port)
         alone = answer(connectors, local=local, port=port, remote=remote)
@@ -40,7 +40,7 @@ def test_what_an_address_falls_on(
     connectors: tuple[ReceiveConnector, ...], questions: list[tuple[Address | None, int, Address]]
 ) -> None:
     """S1.14: of each connector its smallest range that contains the address, and its size."""
-    together = Acceptance(connectors, Addresses(remote for _, _, remote in questions))
+    together = Acceptance(connectors, SortedAddresses(remote for _, _, remote in questions))
     for *_, remote in questions:
         blocks, sizes = together.falls_on(remote)
         smallest = [

@@ -14,7 +14,7 @@ from mailflow.analysis.change import (
     Change,
     Edit,
     Parameter,
-    Value,
+    SettingValue,
     fingerprint,
     is_read,
     list_hash,
@@ -128,7 +128,7 @@ VALUES: list[tuple[Parameter, dict[str, Any], str, str]] = [
 def test_each_parameter(
     parameter: Parameter, values: dict[str, Any], argument: str, words: str
 ) -> None:
-    """Design 6: each of the eight has a command, a way back and a sentence; S3.22: no Custom."""
+    """Each of the eight has a command, a way back and a sentence; S3.22: no Custom."""
     change = edit(**values)
 
     assert change.parameters == (parameter,)
@@ -145,7 +145,7 @@ def test_each_parameter(
     )
 
 
-def was_read(value: Value | None) -> Value:
+def was_read(value: SettingValue | None) -> SettingValue:
     """A value that was read."""
     assert value is not None
     return value
@@ -272,7 +272,7 @@ def test_a_list_that_grew_too_long_may_be_refused() -> None:
         ("relay.x", "relay.x"),
     ],
 )
-def test_values_as_json_holds_them(value: Value, text: object) -> None:
+def test_values_as_json_holds_them(value: SettingValue, text: object) -> None:
     """Lists of texts, flags as Exchange prints them, truths and names as they are."""
     assert printed(value) == text
 
@@ -319,7 +319,7 @@ def test_the_hash_of_a_list_alone_is_the_lists() -> None:
 def test_values_that_mean_the_same_have_one_hash(
     values: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    """Case of names, order of lists, and Custom beside the groups mean nothing (1.4, S3.22)."""
+    """Case of names, order of lists, and Custom beside groups mean nothing (section 1.4, S3.22)."""
     assert fingerprint(relay(**values), PARAMETERS) == fingerprint(relay(**other), PARAMETERS)
 
 

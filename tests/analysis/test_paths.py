@@ -79,7 +79,7 @@ def test_what_a_server_meets(
 
 
 def test_the_article() -> None:
-    """Section 0.3: both 2010 servers on both 2016 servers, and nobody else."""
+    """Section 0: both 2010 servers on both 2016 servers, and nobody else."""
     found = ("found", SHADOWED)
 
     assert states(healthy()) == {}

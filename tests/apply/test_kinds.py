@@ -17,7 +17,7 @@ from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
 from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, TransportRole
 from mailflow.exchange.ranges import parse_range
-from mailflow.simulated.organisation import EXCHANGE_SERVERS, SUBMIT, Access
+from mailflow.simulated.organisation import EXCHANGE_SERVERS, SUBMIT, AccessEntry
 from mailflow.sources.shell import Call, Reply
 from mailflow.steps.findings import findings
 
@@ -186,11 +186,11 @@ def test_rights_that_follow_from_a_group(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True),
-        Access(r"NT AUTHORITY\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",)),
+        AccessEntry(EXCHANGE_SERVERS, (SUBMIT,), deny=True),
+        AccessEntry(r"NT AUTHORITY\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",)),
     ],
 )
-def test_a_right_that_follows_from_no_group(tmp_path: Path, entry: Access) -> None:
+def test_a_right_that_follows_from_no_group(tmp_path: Path, entry: AccessEntry) -> None:
     """Somebody denied or granted it meanwhile (S3.21): not verified, and it is told."""
     one: Bench
 

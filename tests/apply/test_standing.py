@@ -9,7 +9,7 @@ import pytest
 from applying import NEW, OLD, RELAYS
 from mailflow.analysis.change import Change
 from mailflow.apply.journal import ConnectorEntry, Note
-from mailflow.apply.standing import State, standing
+from mailflow.apply.standing import ConnectorState, standing
 from mailflow.exchange.connectors import (
     AuthMechanism,
     PermissionGroups,
@@ -59,7 +59,13 @@ GROUPS = Change(
         ("put back", "rolled back", "done, not verified", "changed since", "rolled back"),
     ],
 )
-def test_every_case(note: Note, old: State, new: State, other: State, unread: State) -> None:
+def test_every_case(
+    note: Note,
+    old: ConnectorState,
+    new: ConnectorState,
+    other: ConnectorState,
+    unread: ConnectorState,
+) -> None:
     """The values decide where they were read; else the journal says what it saw, and no more."""
     texts = tuple(tuple(map(parse_range, each)) for each in (OLD, NEW))
     entry = ConnectorEntry(

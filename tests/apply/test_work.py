@@ -17,7 +17,7 @@ from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Carried, put_back
 from mailflow.exchange.ranges import parse_range
-from mailflow.repair.claim import Moved
+from mailflow.repair.claim import MovedBlock
 from mailflow.sources.shell import Call, Fault, Reply
 
 
@@ -132,7 +132,7 @@ def test_a_part_that_would_harm_others(tmp_path: Path, monkeypatch: pytest.Monke
     """What is confirmed alone must not take anything from other hosts either."""
     one = bench(tmp_path)
     loses = Effect(loses=("relaying",))
-    moved = Moved("EX16A", (), parse_range("10.0.5.0/24"), None, None, loses)
+    moved = MovedBlock("EX16A", (), parse_range("10.0.5.0/24"), None, None, loses)
     harmful = replace(one.proof, moved=(moved,))
     monkeypatch.setattr(work, "prove", lambda *_: harmful)
 

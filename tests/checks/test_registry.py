@@ -1,4 +1,4 @@
-"""The list of checks: contract section 7, and what a newcomer may rely on when adding one."""
+"""The list of checks: contract, section 7, and what a newcomer may rely on when adding one."""
 
 from __future__ import annotations
 

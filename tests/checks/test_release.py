@@ -56,7 +56,7 @@ def accepting(connectors: Sequence[ReceiveConnector], connection: Arrival) -> st
 
 @given(st.lists(RANGES, min_size=1, max_size=3))
 def test_every_connection_is_freed(lists: list[list[str]]) -> None:
-    """Design notes to section 1.2: no custom connector catches one, however many wait behind."""
+    """Section 1.2: no custom connector catches one, however many wait behind."""
     before = of(relays(*lists))
     now = release(before, arriving(*SENDERS))
 

@@ -17,7 +17,7 @@ def test_a_custom_connector_takes_the_role_that_belongs_there() -> None:
 
 
 def test_a_connector_of_setups_returns_to_its_port_and_keeps_its_role() -> None:
-    """C9, contract 9: never -TransportRole on a connector of setup's."""
+    """C9, contract 8.3: never -TransportRole on a connector of setup's."""
     org = healthy().change(HUB, bindings="0.0.0.0:25, [::]:25")
 
     assert found(org, ID) == [("found", "EX16A", HUB)]

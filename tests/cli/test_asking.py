@@ -47,7 +47,7 @@ def test_explain_reads_what_was_redirected(
 
 
 def test_explain_hands_an_export_over_once(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is named once, however many objects it holds (contract 9)."""
+    """The command is named once, however many objects it holds (contract, section 9)."""
     given = io.BytesIO(b"Identity : EX16A\\A\nEnabled : True\n\nIdentity : EX16A\\B\n")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
 
@@ -79,7 +79,7 @@ def test_which_probes_keep_their_order(call: Call, tmp_path: Path) -> None:
 
 
 def test_bad_probe_prints_nothing(call: Call, tmp_path: Path) -> None:
-    """A bad line is named, and nothing is printed (contract 4)."""
+    """A bad line is named, and nothing is printed (contract, section 4)."""
     file = tmp_path / "probes.csv"
     file.write_text("server,local,port,source\nEX16A,,,10.0.0.1\nEX16A,,,x\n", encoding="utf-8")
 

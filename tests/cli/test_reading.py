@@ -82,7 +82,7 @@ def test_hostile_names_are_harmless_on_a_terminal(call: Call, tmp_path: Path) ->
 
 
 def test_a_text_is_explained(call: Call, tmp_path: Path) -> None:
-    """What is no export is explained, and ends with 2 (contract 9)."""
+    """What is no export is explained, and ends with 2 (contract, section 9)."""
     file = tmp_path / "mail.txt"
     file.write_text(f"Hello,\n\n> {STUCK}\n>\n> Anna\n", encoding="utf-8")
     words, document = call("diagnose", file), call("diagnose", file, "--json")

@@ -56,7 +56,7 @@ def flat(text: str) -> str:
 
 
 def test_the_article() -> None:
-    """Section 0.3: what it repairs, that nobody else is touched, the commands and the rollback."""
+    """Section 0: what it repairs, that nobody else is touched, the commands and the rollback."""
     actual = proposed(article(), taken=datetime(2026, 11, 23, 14, 2, tzinfo=UTC))
 
     old = '-RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"'
@@ -187,7 +187,7 @@ def test_hosts_that_lose_stand_first() -> None:
 
 
 def test_no_repair_of_a_part() -> None:
-    """Design 4.0: a list that was cut is not written, and what is left alone would not repair."""
+    """S1.38: a list that was cut is not written, and what is left alone would not repair."""
     actual = proposed(article().change(r"EX16A\Relay", ranges_complete=False))
 
     assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual

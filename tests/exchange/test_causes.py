@@ -168,7 +168,7 @@ def test_other_texts_with_the_same_code(words: str) -> None:
     ],
 )
 def test_texts_that_tell_their_cause(text: str, cause: str) -> None:
-    """Section 6.2: code and distinctive words decide; the innermost ones (contract, 8.6)."""
+    """Section 6.2: code and distinctive words decide; the innermost ones (contract 8.6)."""
     found = says(text)
 
     assert found.cause == cause

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.exchange.cmdlets import ALLOWED, SPECS, TABLES, CmdletSpec, Kind, Scope, Signs
+from mailflow.exchange.cmdlets import ALLOWED, SPECS, TABLES, CmdletScope, CmdletSpec, Kind, Signs
 from mailflow.exchange.servers import Server
 from mailflow.simulated.cmdlets import CMDLETS
 from mailflow.snapshot.schema import DECLARED
@@ -21,7 +21,7 @@ def test_a_call_may_leave_with_what_it_is_given(spec: CmdletSpec) -> None:
     if not spec.parameters:
         return
     assert spec.name.startswith("Get-")
-    assert {*([spec.by] if spec.scope is not Scope.ORGANIZATION and spec.by else ())} | {
+    assert {*([spec.by] if spec.scope is not CmdletScope.ORGANIZATION and spec.by else ())} | {
         *spec.given
     } <= ALLOWED[spec.name]
 
@@ -52,7 +52,7 @@ def test_a_kept_table_holds_what_is_read(spec: CmdletSpec) -> None:
     assert {*columns.values()} <= {*spec.properties}
     assert spec.properties[next(iter(columns.values()))] is Kind.TEXT
     assert list(declared)[-len(columns) :] == list(columns)
-    assert ("server" in declared) == (spec.scope is not Scope.ORGANIZATION)
+    assert ("server" in declared) == (spec.scope is not CmdletScope.ORGANIZATION)
     assert spec.export.endswith(f"| Export-Clixml {spec.file}")
     assert spec.file
 

@@ -156,7 +156,7 @@ def test_find_conflicts_agrees_with_the_rules(connectors: tuple[ReceiveConnector
 
 @pytest.mark.alone
 def test_full_lists_are_compared_quickly() -> None:
-    """Section 1.7: connectors with 1,300 ranges each are a matter of milliseconds."""
+    """S1.35: connectors with 1,300 ranges each are a matter of milliseconds."""
     many = tuple(AddressRange(4, 1000 * n, 1000 * n + 500) for n in range(1300))
     one = dataclasses.replace(DF, name="A", ranges=many)
     other = dataclasses.replace(

@@ -9,7 +9,7 @@ import pytest
 from mailflow.exchange.causes import explain
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.mime import readable
-from mailflow.exchange.pasted import Kind, recognise
+from mailflow.exchange.pasted import TextKind, recognise
 from mailflow.exchange.texts import texts_of
 
 WORDS = (
@@ -52,7 +52,7 @@ def test_saved_reports_are_read(text: str) -> None:
     (whole,) = texts_of(text)
     found = recognise(whole)
 
-    assert found.kind is Kind.REPORT
+    assert found.kind is TextKind.REPORT
     assert explain(parse(found.reply), found).cause == "cloud-attribution"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.exchange.pasted import Kind, recognise
+from mailflow.exchange.pasted import TextKind, recognise
 
 AUTH = "451 5.7.3 Cannot achieve Exchange Server authentication"
 OUTER = f'451 4.4.0 Primary target IP address responded with: "{AUTH}."'
@@ -38,27 +38,27 @@ def row(connector: str, spoken: str, data: str, context: str = "") -> str:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("", Kind.NOTHING),
-        (" \n ", Kind.NOTHING),
-        (OUTER, Kind.LAST_ERROR),
-        ("[{LRT=now};{LED=421 4.4.2 Connection dropped}]", Kind.LAST_ERROR),
-        (REPORT, Kind.REPORT),
-        (EVENT, Kind.EVENT),
-        (row(r"EX16A\Relay", ">", "421 4.4.1 Connection timed out"), Kind.PROTOCOL),
-        ("250-ex16a.contoso.example Hello [10.0.0.11]\n250-SIZE\n250 XRDST", Kind.EHLO),
-        (row(r"EX16A\Relay", ">", "250  ex16a.contoso.example Hello [10.0.0.11]"), Kind.EHLO),
-        (f"Identity : EX10A\\5\nNextHopDomain : x\nLastError : {OUTER}", Kind.LIST),
-        ("RecipientStatus : {550 5.1.1 unknown}\nEventId : FAIL", Kind.TRACKING),
-        ("Identity,Next Hop Domain,Last Error\nEX10A\\5,x,y", Kind.QUEUE_VIEWER),
-        ("Identity,Status,LastError\nEX10A\\5,Retry,y", Kind.EXPORT),
-        ("Identity Status\n-------- ------\nEX10A\\5  Retry", Kind.TABLE),
-        ("<Objs><Obj/></Objs>", Kind.EXPORT),
-        (f"Hello,\n> Anna wrote:\n> {OUTER}", Kind.MAIL),
-        (RECEIVED, Kind.MAIL),
-        ("nothing of the kind", Kind.OTHER),
+        ("", TextKind.NOTHING),
+        (" \n ", TextKind.NOTHING),
+        (OUTER, TextKind.LAST_ERROR),
+        ("[{LRT=now};{LED=421 4.4.2 Connection dropped}]", TextKind.LAST_ERROR),
+        (REPORT, TextKind.REPORT),
+        (EVENT, TextKind.EVENT),
+        (row(r"EX16A\Relay", ">", "421 4.4.1 Connection timed out"), TextKind.PROTOCOL),
+        ("250-ex16a.contoso.example Hello [10.0.0.11]\n250-SIZE\n250 XRDST", TextKind.EHLO),
+        (row(r"EX16A\Relay", ">", "250  ex16a.contoso.example Hello [10.0.0.11]"), TextKind.EHLO),
+        (f"Identity : EX10A\\5\nNextHopDomain : x\nLastError : {OUTER}", TextKind.LIST),
+        ("RecipientStatus : {550 5.1.1 unknown}\nEventId : FAIL", TextKind.TRACKING),
+        ("Identity,Next Hop Domain,Last Error\nEX10A\\5,x,y", TextKind.QUEUE_VIEWER),
+        ("Identity,Status,LastError\nEX10A\\5,Retry,y", TextKind.EXPORT),
+        ("Identity Status\n-------- ------\nEX10A\\5  Retry", TextKind.TABLE),
+        ("<Objs><Obj/></Objs>", TextKind.EXPORT),
+        (f"Hello,\n> Anna wrote:\n> {OUTER}", TextKind.MAIL),
+        (RECEIVED, TextKind.MAIL),
+        ("nothing of the kind", TextKind.OTHER),
     ],
 )
-def test_kinds(text: str, kind: Kind) -> None:
+def test_kinds(text: str, kind: TextKind) -> None:
     """Each kind is told by its structure (contract, section 9)."""
     assert recognise(text).kind is kind
 
@@ -102,7 +102,7 @@ def test_reports_in_other_forms(report: str) -> None:
     """S6.19: an NDR is in the recipient's language; the reply in it is not."""
     found = recognise(report)
 
-    assert found.kind is Kind.REPORT
+    assert found.kind is TextKind.REPORT
     assert "550 5.7.64 TenantAttribution" in found.reply
     assert "cipher" not in found.reply
     assert "Remote-MTA" not in found.reply
@@ -128,7 +128,7 @@ def test_events_in_other_languages(labels: str, number: int, source: str) -> Non
     """S6.19: the labels are Windows' own; the number and the source are not translated."""
     found = recognise(f"{labels}\nX:\nWorte")
 
-    assert (found.kind, found.event, found.source[:1]) == (Kind.EVENT, number, source)
+    assert (found.kind, found.event, found.source[:1]) == (TextKind.EVENT, number, source)
     assert found.reply.endswith("Worte")
 
 
@@ -157,7 +157,7 @@ def test_events_of_powershell_and_xml() -> None:
     )
 
     assert [(one.kind, one.event, one.source, one.reply) for one in (listed, xml)] == [
-        (Kind.EVENT, 2017, "MSExchangeTransport", "It failed")
+        (TextKind.EVENT, 2017, "MSExchangeTransport", "It failed")
     ] * 2
 
 
@@ -178,7 +178,7 @@ def test_protocol_rows(connector: str, spoken: str, data: str, context: str, rep
     """S7.24, S7.26: whose log it is tells what is a command; that and success are no error."""
     found = recognise(row(connector, spoken, data, context))
 
-    assert (found.kind, found.reply, found.spoken) == (Kind.PROTOCOL, reply, spoken)
+    assert (found.kind, found.reply, found.spoken) == (TextKind.PROTOCOL, reply, spoken)
     assert (found.side, found.host) == (("receive", "EX16A") if "\\" in connector else ("send", ""))
     assert found.far_end == ("10.0.0.11", 50000)
 
@@ -192,7 +192,7 @@ def test_tracking_and_connectivity_rows() -> None:
     connection = "2026-03-02T07:00:00Z,08DE,SMTP,ex16b,>,Failed connection to 10.0.0.22:25 (x)"
 
     assert recognise(tracking).reply == "[{LED=550 5.1.1 User unknown};{MSG=}]"
-    assert recognise(connection).kind is Kind.CONNECTIVITY
+    assert recognise(connection).kind is TextKind.CONNECTIVITY
     assert recognise(connection).reply == "Failed connection to 10.0.0.22:25 (x)"
 
 
@@ -228,7 +228,7 @@ def test_values_that_were_wrapped() -> None:
 @given(st.text(alphabet="45. \"'{}[]:,;<>-\\\nLEDaZ", max_size=200) | st.text(max_size=200))
 def test_any_text_is_survived(text: str) -> None:
     """Whatever a person pastes has a kind."""
-    assert recognise(text).kind in Kind
+    assert recognise(text).kind in TextKind
 
 
 @pytest.mark.alone

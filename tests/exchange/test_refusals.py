@@ -63,7 +63,7 @@ def test_each_combination(changes: dict[str, Any], text: str | None) -> None:
     ],
 )
 def test_a_foreign_fqdn(fqdn: str, *, is_refused: bool) -> None:
-    """With ExchangeServer it is the server's own name or none; without, it is free (3.4)."""
+    """With ExchangeServer it is the server's own name or none; else it is free (section 3.4)."""
     text = asked(healthy(), auth="Tls, ExchangeServer", fqdn=fqdn)
 
     assert (text is not None) == is_refused
@@ -95,7 +95,7 @@ def test_what_was_not_read_refuses_nothing() -> None:
 
 
 def test_edge() -> None:
-    """Edge may call itself anything, takes no legacy servers and hides no X-ANONYMOUSTLS (3.4)."""
+    """Edge: any name, no legacy servers, and X-ANONYMOUSTLS is never hidden (section 3.4)."""
     org = Organisation().add_server("EDGE1", E2016, "192.0.2.1", roles="Edge")
     one, server = org.connectors[0], org.server("EDGE1")
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from mailflow.simulated import soap
-from mailflow.simulated.endpoint import NO_ACCESS, SOAP_TYPE, Moment, Silence, Visit
+from mailflow.simulated.endpoint import NO_ACCESS, SOAP_TYPE, Silence, Stage, Visit
 from mailflow.simulated.soap import Trouble
 from mailflow.simulated.wsman import TOO_MANY_SHELLS
 
@@ -50,7 +50,7 @@ class FaultKind:
     """
 
     text: str
-    moment: Moment
+    moment: Stage
     act: Callable[[Visit], bool | None]
     action: str = ""
 
@@ -60,7 +60,7 @@ class _Armed:
     """A fault as it was switched on."""
 
     name: str
-    moment: Moment
+    moment: Stage
     action: str
     skip: int
     times: int | None
@@ -87,7 +87,7 @@ class Faults:
             KeyError: there is no such fault.
         """
         kind = KINDS[name]
-        moment: Moment = kind.moment
+        moment: Stage = kind.moment
         if action and moment in ("connection", "log-on"):
             moment = "request"  # before the log-on nobody can know what is asked for
         with self._lock:
@@ -114,7 +114,7 @@ class Faults:
         """How far the server's clock is off."""
         return SKEW if "clock-skew" in self.active else timedelta()
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:
+    def meet(self, moment: Stage, visit: Visit) -> bool:
         """Let the faults of one moment act; whether one has dealt with the request."""
         action = visit.request.action
         with self._lock:

@@ -3,7 +3,7 @@
 It needs Debian's packages krb5-kdc and krb5-admin-server (for `kadmin.local`) and krb5-user, and no
 root: everything lies in one folder that is removed at the end, and the KDC listens on loopback.
 Both ends find the realm by environment variables (`Kdc.environment`); names need not resolve, since
-a client that connects to an address can say whose ticket it wants (section 4 of what was tried).
+a client that connects to an address can say whose ticket it wants (S10.47).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Executes a command line by a real PowerShell, with the practice organisation behind it.
 
-The command line is changed in three places (section 17.1 of what was tried): `powershell.exe`
+The command line is changed in three places (S10.32): `powershell.exe`
 becomes the program at hand, `-Version N` is taken out, and a line in front of the encoded command
 brings in `practice.ps1`. That one plays Exchange's endpoint: it hands out a second, real session in
 which the cmdlets are functions, and these ask here, over loopback, what to return.
@@ -39,7 +39,7 @@ from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
 from mailflow.sources import shell, wire
 from mailflow.sources.shell import Argument, Call, Fault
-from mailflow.sources.wire import Settings
+from mailflow.sources.wire import CallSettings
 
 AT_ONCE = 4
 """Command lines that run at the same time: each is two processes of about 110 MB."""
@@ -264,7 +264,7 @@ class _Callback:
         """Begin a session."""
         job = guest.job
         server = self._entrance.server(job.server)
-        settings = Settings(asked["way"], 60, asked.get("user", ""), asked.get("password", ""))
+        settings = CallSettings(asked["way"], 60, asked.get("user", ""), asked.get("password", ""))
         if settings.way == SNAP_IN and asked["name"] != snap_in(server):
             session: CmdletSession | Fault = no_snap_in(server)
         else:

@@ -19,7 +19,7 @@ from mailflow.simulated.wsman import Job, Quotas
 from mailflow.sources import winrm, wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Call, Fault
-from mailflow.sources.winrm import Target
+from mailflow.sources.winrm import WinrmOptions
 
 NAME = "ex16a.contoso.example"
 USER, PASSWORD = "CONTOSO\\anna", "Can\u00e4ry-5ecret!pass"
@@ -54,7 +54,7 @@ class Far:
     hello: Fault | None = None
     stderr: str = ""
     exit_early: bool = False
-    seen: list[tuple[wire.Settings, list[Call]]] = field(default_factory=list)
+    seen: list[tuple[wire.CallSettings, list[Call]]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     check_script: Callable[[str], None] = lambda script: _same(script, SCRIPT)
 
@@ -100,7 +100,7 @@ class Server:
     accounts: Accounts
     tls: bool
 
-    def target(self, **changes: object) -> Target:
+    def target(self, **changes: object) -> WinrmOptions:
         """How to reach it by name, over NTLM unless said otherwise."""
         options: dict[str, object] = {
             "scheme": "https" if self.tls else "http",
@@ -111,7 +111,7 @@ class Server:
             "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }
-        return Target(**options)  # type: ignore[arg-type] # a test's own options
+        return WinrmOptions(**options)  # type: ignore[arg-type] # a test's own options
 
     def open(self, **changes: object) -> winrm.WinrmShell:
         """A shell on it."""

@@ -179,7 +179,9 @@ def seeds(name: str) -> tuple[bytes, ...]:
         return (b"10.0.0.1-10.0.0.9", b"10.0.0.0/24", b"fe80::1%3/64", b"0.0.0.0:25", b"[::]:25")
     if name == "wire":
         documents = [wire.frame(number, one) for number, one in enumerate(seeds("clixml"))]
-        request = wire.request("'script'\n", wire.Settings(), [Call("Get-Queue", {"Server": "A"})])
+        request = wire.request(
+            "'script'\n", wire.CallSettings(), [Call("Get-Queue", {"Server": "A"})]
+        )
         return (b"".join(documents) + wire.closing(len(documents) - 1), request)
     if name == "greeting":
         return (

@@ -80,11 +80,13 @@ class Rig:
         }
 
     def ask(
-        self, calls: Sequence[Call], settings: wire.Settings | None = None, **environment: str
+        self, calls: Sequence[Call], settings: wire.CallSettings | None = None, **environment: str
     ) -> Run:
         """Run Invoke-MailFlow.ps1 as a client starts it, with the stand-ins in front."""
         script = powershell.script(powershell.INVOKE)
-        return self.feed(wire.request(script, settings or wire.Settings(), calls), **environment)
+        return self.feed(
+            wire.request(script, settings or wire.CallSettings(), calls), **environment
+        )
 
     def feed(self, data: bytes, **environment: str) -> Run:
         """Run the command line of a client with this standard input."""

@@ -88,7 +88,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
 
     def ask(way: str) -> Asked:
         rig = Rig(tmp_path_factory.mktemp(way))
-        settings = wire.Settings(way, SECONDS, "CONTOSO\\anna", SECRET)
+        settings = wire.CallSettings(way, SECONDS, "CONTOSO\\anna", SECRET)
         run = rig.ask(list(CALLS.values()), settings, PRACTICE_SNAPIN="E2010")
         found = replies(run, list(CALLS.values()))
         told = {name: one for name, one in zip(CALLS, found, strict=True) if one is not None}
@@ -171,7 +171,7 @@ def test_warnings_and_errors_stand_beside_rows(asked: Asked) -> None:
     ],
 )
 def test_kinds_of_failure(asked: Asked, name: str, kind: str, identity: str) -> None:
-    """What ended a call is told by its id, whatever language its text is in (17.2)."""
+    """What ended a call is told by its id, whatever language its text is in (S10.30)."""
     fault = asked.replies[name].fault
 
     assert fault is not None
@@ -217,7 +217,7 @@ def test_values_arrive_as_they_are(asked: Asked) -> None:
 
 
 def test_a_hanging_call_takes_no_other_with_it(asked: Asked) -> None:
-    """One that listens is stopped, and the next one is answered (17.2)."""
+    """One that listens is stopped, and the next one is answered (S10.31)."""
     text = f"Get-Queue did not come back within {SECONDS} seconds"
 
     assert Fault("timed-out", "", text) == asked.replies["sleeping"].fault
@@ -226,7 +226,7 @@ def test_a_hanging_call_takes_no_other_with_it(asked: Asked) -> None:
 
 
 def test_a_blocked_call_ends_in_time(asked: Asked) -> None:
-    """One that nothing can stop costs its own answer and those behind it, and not time (17.2)."""
+    """One that nothing can stop costs its own answer and those behind it, and not time (S10.31)."""
     text = f"Get-Queue did not come back within {SECONDS} seconds"
     later = Fault("timed-out", "", "not asked: a call before it hangs")
 
@@ -330,7 +330,7 @@ def openings(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Run]:
     def ask(name: str) -> Run:
         rig = Rig(tmp_path_factory.mktemp("opening"))
         way = "snapin" if "snap-in" in name else "session"
-        settings = wire.Settings(way, SECONDS, "CONTOSO\\anna", SECRET)
+        settings = wire.CallSettings(way, SECONDS, "CONTOSO\\anna", SECRET)
         return rig.ask([queue("ONE")], settings, **environments[name])
 
     with ThreadPoolExecutor(2) as pool:
@@ -541,7 +541,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
     def ask(what: str) -> Asked:
         rig = Rig(tmp_path_factory.mktemp("changes"))
         way = "snapin" if what == "reading" else what
-        settings = wire.Settings(way, 30, writing=what != "reading")
+        settings = wire.CallSettings(way, 30, writing=what != "reading")
         run = rig.ask(list(calls.values()), settings, PRACTICE_SNAPIN="E2010")
         found = replies(run, list(calls.values()))
         told = {name: one for name, one in zip(calls, found, strict=True) if one is not None}
@@ -598,7 +598,7 @@ def test_a_line_that_cannot_be_read(tmp_path: Path) -> None:
     """Calls that are not in the wire's form are refused one by one; the others are answered."""
     rig = Rig(tmp_path)
     script = powershell.script(powershell.INVOKE)
-    settings = wire.Settings("snapin", 10)
+    settings = wire.CallSettings("snapin", 10)
     calls = [queue("ONE"), queue("TWO")]
     good = wire.request(script, settings, calls).decode("ascii").rstrip("\n").split("\n")
     *rest, first, second = good
@@ -617,7 +617,7 @@ def test_a_line_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_damaged_script_does_not_run(tmp_path: Path) -> None:
     """The bootstrap compares the hash: one changed letter, and nothing runs."""
     script = powershell.script(powershell.INVOKE)
-    data = wire.request(script, wire.Settings(), []).replace(b"Get-Queue", b"Set-Queue", 1)
+    data = wire.request(script, wire.CallSettings(), []).replace(b"Get-Queue", b"Set-Queue", 1)
 
     run = Rig(tmp_path).feed(data)
 

@@ -177,7 +177,7 @@ def test_the_form_of_a_script(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_nothing_is_stopped_by_waiting(name: str) -> None:
-    """Stop() waits for a blocked call for ever: only BeginStop is used (17.2)."""
+    """Stop() waits for a blocked call for ever: only BeginStop is used (S10.31)."""
     text = re.sub(r"#.*", "", powershell.script(name))
 
     assert not re.search(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.ranges import parse_address
 from mailflow.repair.claim import (
     NO_ANSWER,
+    MovedServer,
     Proof,
-    Reached,
     Refusal,
     name_of,
     ports_in_words,
@@ -21,12 +21,12 @@ from organisations import healthy
 LOCAL = parse_address("10.0.0.21")
 
 
-def reached(was: State, will: State, *, in_use: bool = True) -> Reached:
+def reached(was: PathState, will: PathState, *, in_use: bool = True) -> MovedServer:
     """A server that another connector accepts."""
     relay = healthy().connector(r"EX16A\Relay")
     address = parse_address("10.0.0.11")
     place = Place(4, 25)
-    return Reached("EX10A", address, "EX16A", (place,), relay, None, was, will, "X", in_use)
+    return MovedServer("EX10A", address, "EX16A", (place,), relay, None, was, will, "X", in_use)
 
 
 def test_who() -> None:
@@ -59,7 +59,7 @@ def test_where(places: tuple[Place, ...], words: str) -> None:
         ("clear", "unknown", "not known whether it is let in: X"),
     ],
 )
-def test_whether_it_is_let_in(was: State, will: State, words: str) -> None:
+def test_whether_it_is_let_in(was: PathState, will: PathState, words: str) -> None:
     """Before and after, and that nothing takes the way where nothing does."""
     assert way_in_words(reached(was, will)) == words
     assert way_in_words(reached(was, will, in_use=False)) == f"{words}; no mail takes this way"
@@ -77,7 +77,7 @@ def test_whether_it_is_let_in(was: State, will: State, words: str) -> None:
     ],
 )
 def test_what_is_repaired_and_what_is_broken(
-    was: State, will: State, repaired: int, broken: int
+    was: PathState, will: PathState, repaired: int, broken: int
 ) -> None:
     """Only on ways in use; and it holds only if each such server is let in."""
     proof = Proof((), (reached(was, will), reached(was, will, in_use=False)))

@@ -115,7 +115,7 @@ def test_any_other_change_of_them(number: int) -> None:
 
 
 def test_the_article() -> None:
-    """Section 0.3: both 2010 servers reach both Default Frontends, and nobody else moves."""
+    """Section 0: both 2010 servers reach both Default Frontends, and nobody else moves."""
     read = article().snapshot()
     proof = prove_findings(read, findings(read))
 

@@ -12,7 +12,7 @@ from mailflow.analysis.paths import NOBODY, SHADOWED
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.refusals import REQUIRE_TLS
-from mailflow.repair.plan import Blocked, Repair, in_order, repair
+from mailflow.repair.plan import NoOrder, Repair, in_order, repair
 from mailflow.repair.simulation import applied, refuser
 from mailflow.snapshot import Right, Snapshot
 from mailflow.steps.findings import findings
@@ -49,7 +49,7 @@ def one_relay(*ranges: str, name: str = "Relay") -> Organisation:
 
 
 def test_the_article() -> None:
-    """Section 0.3: the servers' addresses off the relays of both servers, as the findings say."""
+    """Section 0: the servers' addresses off the relays of both servers, as the findings say."""
     read = article().snapshot()
     found = findings(read)
 
@@ -78,7 +78,7 @@ def test_a_range_is_split() -> None:
 
 
 def test_a_second_relay_behind_the_first() -> None:
-    """Design notes to section 1.2: what would win next is freed too, however deep it lies."""
+    """Section 1.2: what would win next is freed too, however deep it lies."""
     org = one_relay("10.0.0.11", "10.9.1.0/24", name="First")
     org.add_relay("EX16A", "10.0.0.8/29", "10.9.2.0/24", name="Second")
     org.add_relay("EX16A", "10.0.0.0/16", "10.9.3.0/24", name="Third", enabled=False)
@@ -430,7 +430,7 @@ def test_in_order_waits_for_what_stands_in_the_way() -> None:
 
     assert in_order(view.connectors, [takes, gives], refuser(view)) == [gives, takes]
     assert in_order(view.connectors, [gives, takes], refuser(view)) == [gives, takes]
-    assert in_order(view.connectors, [takes], refuser(view)) == Blocked(
+    assert in_order(view.connectors, [takes], refuser(view)) == NoOrder(
         takes.identity, TEXT_B.format(r"EX16A\Second")
     )
     assert in_order(view.connectors, [], refuser(view)) == []
@@ -443,7 +443,7 @@ def test_an_old_role_conflict_refuses_in_exchanges_words() -> None:
     assert view is not None
     wanted = org.copy().change(r"EX16A\Relay", ranges="10.0.5.0/24").connector(r"EX16A\Relay")
 
-    assert in_order(view.connectors, [wanted], refuser(view)) == Blocked(
+    assert in_order(view.connectors, [wanted], refuser(view)) == NoOrder(
         wanted.identity, TEXT_A.format(r"EX16A\Default EX16A")
     )
 

@@ -93,7 +93,7 @@ def test_names_in_any_form(server: str, connector: str) -> None:
     ],
 )
 def test_wrong_questions(values: dict[str, list[str]], text: str) -> None:
-    """No element: with what holds it (S8.62, S8.63). No range: as Exchange says it (1.4)."""
+    """No element: with what holds it (S8.62, S8.63). No range: Exchange's words (section 1.4)."""
     with pytest.raises(UsageError) as caught:
         edit(article(), **values)
 

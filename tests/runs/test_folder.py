@@ -1,4 +1,4 @@
-"""A run's folder: its name, and when it counts as complete (contract 5)."""
+"""A run's folder: its name, and when it counts as complete (contract, section 5)."""
 
 from __future__ import annotations
 

@@ -11,19 +11,21 @@ import pytest
 
 from mailflow.errors import UsageError
 from mailflow.show.widgets import progress as progress_module
-from mailflow.show.widgets.confirm import Asked, ConfirmBox
+from mailflow.show.widgets.confirm import Confirmation, ConfirmBox
 from mailflow.show.widgets.controls import VIEW
 from mailflow.show.widgets.progress import MOST_LINES, Progress
 from mailflow.show.widgets.view import View
 from show_cases import HOSTILE
 from support import ROOT
 
-RELAY_A = Asked(
+RELAY_A = Confirmation(
     "EX16A\\Relay",
     "Take 10.0.0.11 and 10.0.0.12 off EX16A\\Relay.",
     'Set-ReceiveConnector "EX16A\\Relay" -RemoteIPRanges "10.0.5.0/24"',
 )
-RELAY_B = Asked("EX16B\\Relay", "Take 10.0.0.11 off EX16B\\Relay.", "Set-ReceiveConnector ...")
+RELAY_B = Confirmation(
+    "EX16B\\Relay", "Take 10.0.0.11 off EX16B\\Relay.", "Set-ReceiveConnector ..."
+)
 
 
 @dataclass
@@ -50,7 +52,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     return made
 
 
-def box(*asked: Asked, live: bool = True) -> tuple[ConfirmBox, list[tuple[str, ...]]]:
+def box(*asked: Confirmation, live: bool = True) -> tuple[ConfirmBox, list[tuple[str, ...]]]:
     """A confirm box on the screen, and what it called for."""
     calls: list[tuple[str, ...]] = []
     made = ConfirmBox(asked, calls.append, live=live, otherwise="Type it in JupyterLab.")
@@ -73,9 +75,9 @@ def every_html(view: View) -> str:
 def test_static_form_imports_no_widgets() -> None:
     """A headless run shows HTML and words, and does not even import ipywidgets."""
     code = (
-        "import sys; from mailflow.show.widgets.confirm import Asked, ConfirmBox;"
+        "import sys; from mailflow.show.widgets.confirm import ConfirmBox, Confirmation;"
         "from mailflow.show.widgets.progress import Progress;"
-        "box = ConfirmBox([Asked('A\\\\B', 'x', 'y')], print, live=False);"
+        "box = ConfirmBox([Confirmation('A\\\\B', 'x', 'y')], print, live=False);"
         "print(sorted(box._repr_mimebundle_()));"
         "Progress('t', live=False).step(1, 2, 'x');"
         "print('ipywidgets' in sys.modules)"
@@ -154,7 +156,7 @@ def test_only_what_was_named_is_changed_and_that_is_said() -> None:
 
 def test_without_a_command_there_is_nothing_to_type() -> None:
     """A change that no command can be given for cannot be confirmed, and says so."""
-    made, _ = box(Asked("EX16A\\Relay", "Take 10.0.0.11 off it.", ""), RELAY_B)
+    made, _ = box(Confirmation("EX16A\\Relay", "Take 10.0.0.11 off it.", ""), RELAY_B)
 
     assert list(made.fields) == ["EX16B\\Relay"]
     assert "can't be confirmed" in every_html(made)
@@ -247,7 +249,7 @@ def test_progress_without_a_total_claims_none(screen: Screen) -> None:
 
 def test_hostile_texts_stay_text(screen: Screen) -> None:
     """Names, words, commands and lines become no element and no control character."""
-    made, _ = box(Asked(HOSTILE, HOSTILE, HOSTILE))
+    made, _ = box(Confirmation(HOSTILE, HOSTILE, HOSTILE))
     made.fields[HOSTILE].value = HOSTILE[:5]
     bar = Progress(HOSTILE, live=True)
     bar.step(1, 2, HOSTILE)
@@ -264,7 +266,7 @@ def test_hostile_texts_stay_text(screen: Screen) -> None:
 
 def test_a_name_with_hidden_characters_can_be_typed_as_shown() -> None:
     """What is asked for is what is shown: hidden characters are written out."""
-    made, calls = box(Asked("EX16A\\Re\u202elay", "x", "y"))
+    made, calls = box(Confirmation("EX16A\\Re\u202elay", "x", "y"))
     made.fields["EX16A\\Re\u202elay"].value = "EX16A\\Re\\u202elay"
     made.button.click()
 

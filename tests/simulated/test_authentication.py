@@ -58,7 +58,7 @@ def through(connection: AnyLogOn, word: str) -> spnego.ContextProxy | None:
 
 
 def sealed(client: spnego.ContextProxy, text: bytes) -> bytes:
-    """A message as pywinrm encrypts it (lab 3.3)."""
+    """A message as pywinrm encrypts it (S10.44)."""
     wrapped = client.wrap_winrm(text)
     return (
         b"--Encrypted Boundary\r\n\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"
@@ -83,7 +83,7 @@ def test_nobody_is_let_in_without_a_header() -> None:
 @pytest.mark.parametrize("user", [b"engineer", b"CONTOSO\\Engineer", b"ENGINEER@contoso.example"])
 @pytest.mark.parametrize("password", [PASSWORD.encode(), PASSWORD.encode("latin-1", "replace")])
 def test_basic(user: bytes, password: bytes) -> None:
-    """Each spelling of the name is one account, in UTF-8 and as requests sends it (lab 3.1)."""
+    """Each spelling of the name is one account, in UTF-8 and as requests sends it (S10.42)."""
     outcome = AnyLogOn(ACCOUNTS).authenticate(basic(user, password))
 
     assert outcome.logon == LogOn("engineer", "basic", delegated=True)
@@ -165,7 +165,7 @@ def test_credssp_after_a_wrong_password() -> None:
 
 
 def test_credssp_splits_what_is_large() -> None:
-    """Above 16,384 bytes the message has several parts, and says so (lab 3.3)."""
+    """Above 16,384 bytes the message has several parts, and says so (S10.45)."""
     connection = AnyLogOn(ACCOUNTS)
     client = through(connection, PASSWORD)
     assert client is not None
@@ -264,7 +264,7 @@ def test_messages_are_opened_and_sealed() -> None:
 
 
 def test_boundary_with_a_blank() -> None:
-    """Other clients write a blank behind the dashes (lab 3.3)."""
+    """Other clients write a blank behind the dashes (S10.44)."""
     connection, client = logged_on()
     message = sealed(client, b"hello").replace(b"--Encrypted", b"-- Encrypted")
 

@@ -1,4 +1,4 @@
-"""Set-ReceiveConnector changes what it should, and refuses all that it should (1.4, 1.5, 3.4)."""
+"""Set-ReceiveConnector changes and refuses what it should (sections 1.4, 1.5 and 3.4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mailflow.simulated import changes
 from mailflow.simulated.organisation import (
     BUILDS,
     SUBMIT,
-    Access,
+    AccessEntry,
 )
 from mailflow.sources.shell import Argument
 from practice_bench import Bench, column, said
@@ -229,7 +229,7 @@ def test_details_are_kept_and_shown(bench: Bench) -> None:
 
 def test_custom_stays_while_other_entries_do(bench: Bench) -> None:
     """The shown groups are computed; the rights beside them are untouched (S3.20)."""
-    bench.organisation.access[RELAY.casefold()] = [Access("x", (SUBMIT,))]
+    bench.organisation.access[RELAY.casefold()] = [AccessEntry("x", (SUBMIT,))]
 
     assert put(bench, PermissionGroups="ExchangeServers") == []
     reply = bench.run("Get-ReceiveConnector", Identity=RELAY)

@@ -9,7 +9,7 @@ import pytest
 
 from mailflow.simulated.cmdlets import CMDLETS
 from mailflow.simulated.objects import WHOLE_SERVER
-from mailflow.simulated.organisation import BUILDS, EXCHANGE_SERVERS, SUBMIT, Access, Account
+from mailflow.simulated.organisation import BUILDS, EXCHANGE_SERVERS, SUBMIT, AccessEntry, Account
 from mailflow.sources.shell import ALLOWED, Argument
 from practice_bench import ADMIN, NOW, VIEWER, Bench, column, said
 
@@ -28,7 +28,7 @@ def bench() -> Bench:
 
 
 def test_an_unknown_cmdlet_is_not_recognized(bench: Bench) -> None:
-    """In PowerShell's words, under its id (lab.md 17.2)."""
+    """In PowerShell's words, under its id (S10.30)."""
     reply = bench.run("Get-Nothing")
 
     assert reply.fault is not None
@@ -38,7 +38,7 @@ def test_an_unknown_cmdlet_is_not_recognized(bench: Bench) -> None:
 
 
 def test_an_unknown_parameter_is_not_found(bench: Bench) -> None:
-    """Under the id that names the cmdlet (lab.md 17.2)."""
+    """Under the id that names the cmdlet (S10.30)."""
     reply = bench.run("Get-Queue", Nothing="x")
 
     assert reply.fault is not None
@@ -175,7 +175,9 @@ def test_connectors_of_a_server_or_by_name(bench: Bench) -> None:
 
 def test_groups_are_computed_from_the_rights(bench: Bench) -> None:
     """Further entries add Custom (S3.20)."""
-    bench.organisation.access[RELAY.casefold()] = [Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True)]
+    bench.organisation.access[RELAY.casefold()] = [
+        AccessEntry(EXCHANGE_SERVERS, (SUBMIT,), deny=True)
+    ]
     reply = bench.run("Get-ReceiveConnector", Identity=RELAY)
 
     assert column(reply, "PermissionGroups") == ["AnonymousUsers, Custom"]
@@ -183,7 +185,9 @@ def test_groups_are_computed_from_the_rights(bench: Bench) -> None:
 
 def test_rights_of_a_connector(bench: Bench) -> None:
     """Those of its groups and the further ones (S3.21)."""
-    bench.organisation.access[RELAY.casefold()] = [Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True)]
+    bench.organisation.access[RELAY.casefold()] = [
+        AccessEntry(EXCHANGE_SERVERS, (SUBMIT,), deny=True)
+    ]
     reply = bench.run("Get-ADPermission", Identity=RELAY)
 
     assert set(column(reply)) == {RELAY}

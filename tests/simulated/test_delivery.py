@@ -26,7 +26,7 @@ from mailflow.simulated.organisation import (
     BUILDS,
     EXCHANGE_SERVERS,
     SUBMIT,
-    Access,
+    AccessEntry,
     Directory,
     Organisation,
     PracticeServer,
@@ -199,7 +199,7 @@ def of_default(**values: Any) -> Breaks:  # noqa: ANN401 - any field
 
 def denied(org: Organisation) -> None:
     """Take the right to submit away from Exchange servers."""
-    entry = Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True)
+    entry = AccessEntry(EXCHANGE_SERVERS, (SUBMIT,), deny=True)
     org.access["t\\default frontend t"] = [entry]
 
 

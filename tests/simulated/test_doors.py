@@ -15,7 +15,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.exchange.servers import Server
 from mailflow.simulated.connector_objects import DetailedConnector
 from mailflow.simulated.doors import PracticeDoors, Session
-from mailflow.simulated.organisation import BUILDS, Access, PracticeQueue
+from mailflow.simulated.organisation import BUILDS, AccessEntry, PracticeQueue
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.writer import answer_document, clixml, format_list
 from mailflow.snapshot import ServerAddress, Snapshot, TransportSettings
@@ -40,7 +40,7 @@ def bench() -> Bench:
     made.queue("EX16A", "15", status="Active")
     made.queue("EX10B", "12", suspended=True)
     made.relay("EX16A", "2001:db8::/32", "10.0.7.1-10.0.7.9", name="Öfen & Co", comment="<x>")
-    made.organisation.access[RELAY.casefold()] = [Access("x", ("ms-Exch-SMTP-Submit",))]
+    made.organisation.access[RELAY.casefold()] = [AccessEntry("x", ("ms-Exch-SMTP-Submit",))]
     return made
 
 

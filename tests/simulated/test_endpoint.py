@@ -65,7 +65,7 @@ def credentials(method: str, tls: Tls) -> dict[str, Any]:
     """Options of pywinrm for a way to log on over HTTPS."""
     options: dict[str, Any] = {"ca_trust_path": str(tls.ca)}
     if method == "basic":
-        options["password"] = PASSWORD.encode()  # a text would go in latin-1 (lab 3.1)
+        options["password"] = PASSWORD.encode()  # a text would go in latin-1 (S10.42)
     if method == "certificate":
         options |= {"cert_pem": str(tls.certificate), "cert_key_pem": str(tls.key)}
     return options
@@ -162,7 +162,7 @@ def test_wrong_password(secure: FaultyEndpoint, tls: Tls, tmp_path: Path, method
 
 
 def test_log_on_is_bound_to_the_certificate(secure: FaultyEndpoint, tls: Tls) -> None:
-    """A log-on by NTLM that is not bound to this server's certificate is refused (lab 3.1)."""
+    """A log-on by NTLM that is not bound to this server's certificate is refused (S10.43)."""
     client = protocol(secure, ca_trust_path=str(tls.ca), send_cbt=False)
 
     with pytest.raises(InvalidCredentialsError):
@@ -217,7 +217,7 @@ def test_offer_decides(tls: Tls) -> None:
 
 
 def test_large_input_and_output() -> None:
-    """1 MB goes in by pieces of 100 kB and comes back, byte by byte the same (lab 10)."""
+    """1 MB goes in by pieces of 100 kB and comes back, byte by byte the same (S10.41)."""
 
     def cat(job: Job) -> int:
         job.write(job.stdin.read())
@@ -233,7 +233,7 @@ def test_large_input_and_output() -> None:
 
 @pytest.mark.parametrize("method", ["ntlm", "credssp"])
 def test_input_in_too_large_a_piece(method: str) -> None:
-    """A piece of 600 kB is refused by the size of its envelope; the shell goes on (lab 10)."""
+    """A piece of 600 kB is refused by the size of its envelope; the shell goes on (S10.41)."""
     with endpoint(echo) as listening:
         client = protocol(listening, method)
         shell = client.open_shell()

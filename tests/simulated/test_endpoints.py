@@ -21,7 +21,7 @@ from mailflow.sources.collect import Collected, Plan, calls_for, collect
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import assemble
-from mailflow.sources.winrm import Target, WinrmDoors, WinrmPlace
+from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace
 from support import ROOT, needs_powershell
 
 SCRIPT = (ROOT / "lib/mailflow/powershell/Invoke-MailFlow.ps1").read_text("ascii")
@@ -38,10 +38,10 @@ def resolved(args: Sequence[str]) -> dict[str, WinrmPlace]:
     return found
 
 
-def target_of(endpoints: Endpoints, user: str = ENGINEER.name) -> Target:
+def target_of(endpoints: Endpoints, user: str = ENGINEER.name) -> WinrmOptions:
     """What the options that a practice hands out say."""
     args = endpoints.args
-    return Target(
+    return WinrmOptions(
         scheme="https" if "--ca" in args else "http",
         port=endpoints.port,
         user=user,

@@ -125,7 +125,7 @@ def test_no_ticket(kdc: Kdc, plain: FaultyEndpoint) -> None:
 
 
 def test_expired_ticket(kdc: Kdc, plain: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ticket that is over is noticed by the client itself (lab 4)."""
+    """A ticket that is over is noticed by the client itself (S10.46)."""
     monkeypatch.setenv("KRB5CCNAME", kdc.kinit("engineer", PASSWORD, seconds=1))
     time.sleep(2)
 

@@ -12,7 +12,13 @@ from mailflow.exchange.connectors import PermissionGroups, TransportRole, flag_n
 from mailflow.exchange.ranges import parse_range
 from mailflow.simulated.connector_objects import permissions, receive_connector
 from mailflow.simulated.objects import exchange_server, transport_service
-from mailflow.simulated.organisation import BUILDS, EXCHANGE_SERVERS, SUBMIT, Access, Organisation
+from mailflow.simulated.organisation import (
+    BUILDS,
+    EXCHANGE_SERVERS,
+    SUBMIT,
+    AccessEntry,
+    Organisation,
+)
 from mailflow.simulated.queue_objects import queue
 from mailflow.simulated.shapes import Shape, Version, byte_size, time_span
 from mailflow.sources.captures.clixml import read_clixml
@@ -74,7 +80,7 @@ def test_setups_connectors_print_as_on_a_real_server() -> None:
     """Every setting of all five, as read on a live 2019 server (S2.01, section 2.1)."""
     org, real = real_2019()
     own = {
-        *("TlsCertificateName", "TlsDomainCapabilities"),  # hybrid set-up writes them (1.6)
+        *("TlsCertificateName", "TlsDomainCapabilities"),  # hybrid set-up writes them (section 1.6)
         *("Fqdn", "DistinguishedName", "Guid", "Id", "ObjectCategory", "OriginatingServer"),
         *NOT_KEPT,
     }
@@ -89,7 +95,7 @@ def test_setups_connectors_print_as_on_a_real_server() -> None:
             if name in own:
                 continue
             expected, mine = theirs[name], value
-            if isinstance(expected, Items) and isinstance(mine, Items):  # in any order (1.4)
+            if isinstance(expected, Items) and isinstance(mine, Items):  # any order (section 1.4)
                 assert sorted(map(shown, mine.values)) == sorted(map(shown, expected.values))
             elif name != "DomainSecureEnabled":  # not to be compared (section 1.6)
                 assert shown(mine) == shown(expected), (theirs["Name"], name)
@@ -351,7 +357,7 @@ def test_the_category_follows_from_the_delivery_type() -> None:
 # -- Rights ----------------------------------------------------------------------------------------
 
 
-def rights(groups: PermissionGroups, *more: Access) -> list[tuple[str, bool, str]]:
+def rights(groups: PermissionGroups, *more: AccessEntry) -> list[tuple[str, bool, str]]:
     """User, denial and right of each entry."""
     relay = Bench().relay("EX16A", "10.0.0.1", groups=groups)
     found = list(permissions(relay, more))
@@ -405,7 +411,7 @@ def test_legacy_servers_are_denied_two_headers() -> None:
 
 def test_other_entries_are_listed_too() -> None:
     """Also those that take a right away (S3.21)."""
-    found = rights(PermissionGroups(0), Access(EXCHANGE_SERVERS, (SUBMIT,), deny=True))
+    found = rights(PermissionGroups(0), AccessEntry(EXCHANGE_SERVERS, (SUBMIT,), deny=True))
 
     assert found == [(EXCHANGE_SERVERS, True, SUBMIT)]
 
@@ -442,7 +448,7 @@ def test_sizes() -> None:
 
 
 def test_adapters_name_no_server() -> None:
-    """Whose they are is not in them (contract 8, point 9)."""
+    """Whose they are is not in them (contract 8.9)."""
     reply = Bench().run("Get-NetworkConnectionInfo", Identity="EX16B")
     (row,) = reply.rows
 

@@ -1,4 +1,4 @@
-"""Get-Queue, Get-Message and Retry-Queue keep their scope, limits and refusals (8.5, 8.7)."""
+"""Get-Queue, Get-Message, Retry-Queue: scope, limits, refusals (sections 8.5 and 8.7)."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ NAMES = [one.name for one in organisation().servers]
 
 @given(st.sampled_from(NAMES), st.sampled_from([*NAMES, "fabrikam.example"]))
 def test_the_diagnosis_looks_at_least_where_the_mail_goes(sender: str, to: str) -> None:
-    """Every target is a candidate by the rules, and there is a path to it (4.1, 4.2).
+    """Every target is a candidate by the rules, and there is a path to it (sections 4.1 and 4.2).
 
     But for what comes in through Edge: there the next hop is a list of smart hosts.
     """

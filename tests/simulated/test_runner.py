@@ -20,7 +20,7 @@ from mailflow.simulated.wsman import Job, LogOn, Runner
 from mailflow.sources import wire
 from mailflow.sources.row import Complex, Enumeration, Items, Row
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.wire import Answers, Settings
+from mailflow.sources.wire import Answers, CallSettings
 from support import ROOT, needs_powershell
 from winrm_client import PASSWORD
 
@@ -128,7 +128,7 @@ def output(of: Job) -> tuple[bytes, bytes]:
 
 
 def answers(
-    runner: Runner, settings: Settings, calls: Sequence[Call] = (), **more: object
+    runner: Runner, settings: CallSettings, calls: Sequence[Call] = (), **more: object
 ) -> Answers:
     """What the client reads of a run."""
     asked = job(wire.request(SCRIPT, settings, calls), **more)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def answers(
 
 
 def replies(
-    runner: Runner, settings: Settings, calls: Sequence[Call], **more: object
+    runner: Runner, settings: CallSettings, calls: Sequence[Call], **more: object
 ) -> list[Reply]:
     """The replies to calls, all of which were answered."""
     found = answers(runner, settings, calls, **more)
@@ -145,10 +145,10 @@ def replies(
     return [wire.reply(call, found.documents[at], "x") for at, call in enumerate(calls, 1)]
 
 
-BY_LOG_ON, BY_PASSWORD = Settings(), Settings(user="CONTOSO\\engineer", password=PASSWORD)
+BY_LOG_ON, BY_PASSWORD = CallSettings(), CallSettings(user="CONTOSO\\engineer", password=PASSWORD)
 BY_WRONG_PASSWORD = replace(BY_PASSWORD, password="no")  # noqa: S106 - nobody's
-BY_SNAP_IN = Settings("snapin")
-BY_CHANGE = Settings(writing=True)
+BY_SNAP_IN = CallSettings("snapin")
+BY_CHANGE = CallSettings(writing=True)
 NTLM = LogOn("engineer", "ntlm")
 INTERN = LogOn("intern", "credssp", delegated=True)
 HOPS = [
@@ -169,7 +169,7 @@ HOPS = [
 
 @pytest.mark.parametrize(("server", "logon", "settings", "expected"), HOPS)
 def test_the_way_on_to_exchange(
-    entrance: Entrance, server: str, logon: LogOn, settings: Settings, expected: str
+    entrance: Entrance, server: str, logon: LogOn, settings: CallSettings, expected: str
 ) -> None:
     """Only a delegated log-on or a password goes on (S8.23); 2007 and Edge have a snap-in alone."""
     found = answers(
@@ -321,7 +321,11 @@ NOTES = dict.fromkeys(("PSComputerName", "RunspaceId", "PSShowComputerName"))
     ("server", "logon", "settings", "expected"), [HOPS[1], HOPS[2], HOPS[6], HOPS[8]]
 )
 def test_the_way_on_from_powershell(
-    in_powershell: PowerShellRunner, server: str, logon: LogOn, settings: Settings, expected: str
+    in_powershell: PowerShellRunner,
+    server: str,
+    logon: LogOn,
+    settings: CallSettings,
+    expected: str,
 ) -> None:
     """The same ends at the same doors, with the same error ids, as in Python."""
     found = answers(in_powershell, settings, [Call("Get-Queue")], server=server, logon=logon)
@@ -374,7 +378,7 @@ def test_encoded_command(name: str) -> None:
 
 
 def test_what_is_changed_in_a_command_line() -> None:
-    """The version is taken out, the prelude stands in front; the rest is as it was (lab 17.1)."""
+    """The version is taken out, the prelude stands in front; the rest is as it was (S10.32)."""
     value = base64.b64encode("1 + 1".encode("utf-16-le")).decode()
     arguments = changed(["-NoLogo", "-Version", "2.0", "-EncodedCommand", value])
 
@@ -432,7 +436,7 @@ def test_powershell_is_ended_with_its_job(
 def test_a_call_that_hangs_in_powershell(
     entrance: Entrance, in_powershell: PowerShellRunner
 ) -> None:
-    """A call blocked in .NET is given up by the script, and the processes end (lab 17.2)."""
+    """A call blocked in .NET is given up by the script, and the processes end (S10.31)."""
     entrance.delays["ex16a"] = 30
     begun = time.monotonic()
     found = replies(in_powershell, replace(BY_LOG_ON, seconds=1), [Call("Get-Queue")] * 2)

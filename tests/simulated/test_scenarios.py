@@ -82,7 +82,7 @@ def test_the_diagnosis_names_what_was_built_in(name: str, seed: int) -> None:
 
 
 def test_article_gives_the_findings_of_its_captures() -> None:
-    """Every key but the two texts: queues, counts, times, repair and undo (issue 5)."""
+    """Every key but the two texts: queues, counts, times, repair and undo."""
     taken = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
     captured = replace(article().snapshot("demo:article"), taken=taken)
     expected, found = (
@@ -240,7 +240,7 @@ def test_after_the_repair_a_retry_saves_the_wait() -> None:
 
 
 def test_half_a_repair_lets_the_second_relay_win() -> None:
-    """Two relays, one behind the other: without the first the other answers (1.2, design notes)."""
+    """Two relays, one behind the other: without the first the other answers (section 1.2)."""
     practice = Practice.begin("relay-behind-relay")
     for line in diagnose(practice).repair:
         if line.startswith("Set-ReceiveConnector") and "Relay" in line:
@@ -289,7 +289,7 @@ def test_names() -> None:
 
 
 def test_enough_kinds_of_faults() -> None:
-    """Those that issue 5 names are there."""
+    """One for each fault that the training and the tests name is there."""
     causes = {scenarios.seeded(one).cause for one in TELLING}
     verdicts = {scenarios.seeded(one).verdict for one in TELLING}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.ranges import parse_range
 from mailflow.simulated.organisation import BUILDS, PracticeQueue
-from mailflow.simulated.transport import PACE, Stream, Transport
+from mailflow.simulated.transport import PACE, MailStream, Transport
 from practice_building import NOON, begin, organisation, relay, repair, said, sent, server
 
 MINUTE = timedelta(minutes=1)
@@ -441,9 +441,9 @@ def busy() -> Transport:
     org.install("U", BUILDS["2010"], ["10.0.0.12"], site="Here")
     relay(org, "10.0.0.12")
     transport = begin(org)
-    transport.stream(Stream("S", "T", NOON, timedelta(seconds=17), burst=3))
-    transport.stream(Stream("U", "T", NOON + MINUTE, timedelta(seconds=40)))
-    transport.stream(Stream("S", "S", NOON, timedelta(minutes=7), until=NOON + 30 * MINUTE))
+    transport.stream(MailStream("S", "T", NOON, timedelta(seconds=17), burst=3))
+    transport.stream(MailStream("U", "T", NOON + MINUTE, timedelta(seconds=40)))
+    transport.stream(MailStream("S", "S", NOON, timedelta(minutes=7), until=NOON + 30 * MINUTE))
     return transport
 
 
@@ -483,7 +483,7 @@ def test_the_clock_does_not_go_back() -> None:
 def test_mail_needs_time_between_messages() -> None:
     """Else a moment would never end."""
     with pytest.raises(ValueError, match="no time"):
-        busy().stream(Stream("S", "T", NOON, timedelta(0)))
+        busy().stream(MailStream("S", "T", NOON, timedelta(0)))
 
 
 def test_a_day_is_quick() -> None:
@@ -500,7 +500,7 @@ def test_what_is_planned_for_the_past_happens_at_once() -> None:
     """A stream that began long ago does not turn the clock back."""
     org = organisation()
     transport = begin(org)
-    transport.stream(Stream("S", "T", NOON - 10 * MINUTE, timedelta(minutes=20)))
+    transport.stream(MailStream("S", "T", NOON - 10 * MINUTE, timedelta(minutes=20)))
     transport.advance(MINUTE)
 
     assert transport.delivered == 1
@@ -511,7 +511,7 @@ def test_stream_that_ends() -> None:
     org = organisation()
     relay(org, "10.0.0.11")
     transport = begin(org)
-    transport.stream(Stream("S", "T", NOON, MINUTE, until=NOON + 3 * MINUTE))
+    transport.stream(MailStream("S", "T", NOON, MINUTE, until=NOON + 3 * MINUTE))
     transport.advance(timedelta(minutes=20))
 
     assert [len(one.messages) for one in org.queues if one.is_delivery] == [4]

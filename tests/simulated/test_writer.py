@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.simulated.organisation import Access
+from mailflow.simulated.organisation import AccessEntry
 from mailflow.simulated.writer import (
     NOTES,
     answer_document,
@@ -81,7 +81,7 @@ def test_what_is_written_reads_back(objects: list[dict[str, Value]]) -> None:
 
 @given(texts)
 def test_no_text_breaks_the_document(text: str) -> None:
-    """Marks of XML, control characters and what looks like an escape (lab.md 9.3)."""
+    """Marks of XML, control characters and what looks like an escape (S10.24)."""
     assert read(clixml([row(LastError=text)])) == [{"LastError": text}]
 
 
@@ -194,12 +194,12 @@ def test_an_answer_may_be_a_fault_alone() -> None:
     ],
 )
 def test_values_print_as_in_english(value: Value, expected: str) -> None:
-    """Seen in the output of PowerShell (lab.md 17.3)."""
+    """Seen in the output of PowerShell (section 10.1)."""
     assert printed(value) == expected
 
 
 def test_notes_print_first() -> None:
-    """As in captures/powershell: members that the session added stand before the object's own."""
+    """Members that the session added stand before the object's own (section 1.6)."""
     text = format_list([row(MessageCount=3, RunspaceId="x", PSComputerName="ex16a")])
 
     assert [line.split()[0] for line in text.split("\n") if line] == [*NOTES[:2], "MessageCount"]
@@ -213,7 +213,7 @@ def test_the_computer_of_a_row_prints_too() -> None:
 
 
 def test_a_console_leaves_no_blank_at_the_end() -> None:
-    """The screen and Start-Transcript have one cell less, and lose the blank (lab.md 17.3)."""
+    """The screen and Start-Transcript have one cell less, and lose the blank (S10.01, S10.03)."""
     one = row(LastError="one two three", Comment="")
 
     assert format_list([one], width=20) == (
@@ -225,7 +225,7 @@ def test_a_console_leaves_no_blank_at_the_end() -> None:
 
 
 def test_wide_characters_take_two_cells() -> None:
-    """A line holds half as many of them (lab.md 17.3)."""
+    """A line holds half as many of them (S10.05)."""
     assert cells("日本a") == 5
     assert wrap("日本語日本語", 7) == ["日本語", "日本語"]
     assert wrap("日本 語日本語", 7) == ["日本 語", "日本語"]
@@ -265,7 +265,9 @@ def judged(folder: Path) -> dict[str, list[Row]]:
     bench = Bench()
     many = [f"10.9.{n}.0/24" for n in range(20)]
     bench.relay("EX16A", *many, name="打印机 und Scanner & Co", comment="日本語 テスト " * 9)
-    bench.organisation.access[r"ex16a\relay"] = [Access("CONTOSO\\x", ("ms-Exch-SMTP-Submit",))]
+    bench.organisation.access[r"ex16a\relay"] = [
+        AccessEntry("CONTOSO\\x", ("ms-Exch-SMTP-Submit",))
+    ]
     bench.stuck("EX10A")
     rows = {
         "servers": bench.run("Get-ExchangeServer").rows,
@@ -316,7 +318,7 @@ def test_powershell_reads_it_and_prints_the_same(
 ) -> None:
     """Import-Clixml takes every object without an error, value by value, and prints our lists.
 
-    Section 17 of lab.md: a judge for writers.
+    PowerShell judges what is written in its name.
     """
     needs_powershell()
     monkeypatch.setenv("TZ", "UTC")  # times print in the reader's zone

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.simulated import soap, wsman
-from mailflow.simulated.wsman import Job, LogOn, Quotas, Service
+from mailflow.simulated.wsman import Job, LogOn, Quotas, WsmanService
 
 ANNA, BERT = LogOn("anna", "ntlm"), LogOn("bert", "ntlm")
 S = f"{{{soap.SHELL}}}"
@@ -24,7 +24,7 @@ S = f"{{{soap.SHELL}}}"
 class Client:
     """One client of a service, who writes envelopes by hand."""
 
-    service: Service
+    service: WsmanService
     logon: LogOn = ANNA
     shell: str = ""
     seconds: float = 5.0
@@ -118,9 +118,9 @@ def hang(job: Job) -> int:
 
 
 @pytest.fixture
-def hanging() -> Iterator[Service]:
+def hanging() -> Iterator[WsmanService]:
     """A service whose commands do not end by themselves."""
-    service = Service("EX16A", hang)
+    service = WsmanService("EX16A", hang)
     yield service
     service.close(5)
 
@@ -134,7 +134,7 @@ def test_output_comes_whole_and_in_order(chunks: list[tuple[str, bytes]]) -> Non
             job.write(data, stream)
         return 7
 
-    client = Client(Service("EX16A", speak), envelope=8000).open()
+    client = Client(WsmanService("EX16A", speak), envelope=8000).open()
     out, err, code = client.output(client.begin("x"))
 
     assert b"".join(data for stream, data in chunks if stream == "stdout") == out
@@ -151,7 +151,7 @@ def test_many_small_writes_fit_the_envelope() -> None:
             job.write(b"x", "stderr" if number % 2 else "stdout")
         return 0
 
-    client = Client(Service("EX16A", stutter)).open()
+    client = Client(WsmanService("EX16A", stutter)).open()
     out, err, _ = client.output(client.begin("x"))
 
     assert (len(out), len(err)) == (10_000, 10_000)
@@ -160,7 +160,7 @@ def test_many_small_writes_fit_the_envelope() -> None:
 
 def test_input_arrives_in_order() -> None:
     """Pieces of standard input arrive as they were sent, and end where the client ends them."""
-    client = Client(Service("EX16A", cat)).open()
+    client = Client(WsmanService("EX16A", cat)).open()
     command = client.begin("cat")
     client.send(command, b"one ", end=False)
     client.send(command, b"", end=False)
@@ -172,7 +172,7 @@ def test_input_arrives_in_order() -> None:
 
 def test_identities_are_the_same_in_any_case() -> None:
     """A client may write ShellId and CommandId in lower case."""
-    client = Client(Service("EX16A", cat)).open()
+    client = Client(WsmanService("EX16A", cat)).open()
     command = client.begin("cat").lower()
     client.shell = client.shell.lower()
     client.send(command, b"x")
@@ -182,7 +182,7 @@ def test_identities_are_the_same_in_any_case() -> None:
 
 def test_quota_of_shells_is_per_user() -> None:
     """One user reaches the quota; the other still gets a shell; a closed one makes room."""
-    service = Service("EX16A", cat, quotas=Quotas(shells=2))
+    service = WsmanService("EX16A", cat, quotas=Quotas(shells=2))
     first = Client(service).open()
     Client(service).open()
 
@@ -195,7 +195,7 @@ def test_quota_of_shells_is_per_user() -> None:
 
 def test_quota_of_commands() -> None:
     """A command counts until the client has cleaned it up, also when it has ended."""
-    client = Client(Service("EX16A", lambda _: 0, quotas=Quotas(commands=2))).open()
+    client = Client(WsmanService("EX16A", lambda _: 0, quotas=Quotas(commands=2))).open()
     first, _ = client.begin("x"), client.begin("x")
     client.output(first)
 
@@ -206,7 +206,7 @@ def test_quota_of_commands() -> None:
     assert client.fault("Command", line) == 0
 
 
-def test_shell_belongs_to_who_opened_it(hanging: Service) -> None:
+def test_shell_belongs_to_who_opened_it(hanging: WsmanService) -> None:
     """Another user is told that there is no such shell."""
     client = Client(hanging).open()
     command = client.begin("x")
@@ -220,7 +220,7 @@ def test_shell_belongs_to_who_opened_it(hanging: Service) -> None:
 def test_idle_shells_close_by_themselves() -> None:
     """A shell that nobody used for longer than its idle time-out is closed, with its commands."""
     now = [0.0]
-    service = Service("EX16A", hang, clock=lambda: now[0])
+    service = WsmanService("EX16A", hang, clock=lambda: now[0])
     short, long = Client(service).open("PT60.000S"), Client(service).open()
     command = short.begin("x")
     now[0] = 59.0
@@ -235,7 +235,7 @@ def test_idle_shells_close_by_themselves() -> None:
     service.close(5)
 
 
-def test_shell_that_is_waited_on_is_not_idle(hanging: Service) -> None:
+def test_shell_that_is_waited_on_is_not_idle(hanging: WsmanService) -> None:
     """A Receive that still waits keeps its shell open."""
     now = [0.0]
     hanging._clock = lambda: now[0]
@@ -251,7 +251,7 @@ def test_shell_that_is_waited_on_is_not_idle(hanging: Service) -> None:
 
 
 @pytest.mark.alone
-def test_nothing_to_receive(hanging: Service) -> None:
+def test_nothing_to_receive(hanging: WsmanService) -> None:
     """Where nothing comes within OperationTimeout, the client gets the code it swallows."""
     client = Client(hanging, seconds=0.05).open()
     begun = time.monotonic()
@@ -261,7 +261,7 @@ def test_nothing_to_receive(hanging: Service) -> None:
 
 
 @pytest.mark.alone
-def test_closing_a_shell_wakes_who_waits(hanging: Service) -> None:
+def test_closing_a_shell_wakes_who_waits(hanging: WsmanService) -> None:
     """A Receive under way ends at once with "no such shell", and the command is cancelled."""
     client = Client(hanging, seconds=60).open()
     command = client.begin("x")
@@ -279,7 +279,7 @@ def test_closing_a_shell_wakes_who_waits(hanging: Service) -> None:
     assert time.monotonic() - begun < 2
 
 
-def test_ctrl_c_stops_a_command_and_keeps_its_output(hanging: Service) -> None:
+def test_ctrl_c_stops_a_command_and_keeps_its_output(hanging: WsmanService) -> None:
     """After ctrl_c the client still reads the exit code."""
     client = Client(hanging).open()
     command = client.begin("x")
@@ -291,7 +291,7 @@ def test_ctrl_c_stops_a_command_and_keeps_its_output(hanging: Service) -> None:
 def test_close_ends_all_threads() -> None:
     """After close no command runs any more."""
     before = threading.active_count()
-    service = Service("EX16A", hang)
+    service = WsmanService("EX16A", hang)
     for _ in range(3):
         Client(service).open().begin("x")
     service.close(5)
@@ -302,7 +302,7 @@ def test_close_ends_all_threads() -> None:
 def test_closing_a_shell_frees_who_reads() -> None:
     """A command that waits for input which never comes ends with its shell."""
     before = threading.active_count()
-    service = Service("EX16A", cat)
+    service = WsmanService("EX16A", cat)
     Client(service).open().begin("cat")
     service.close(5)
 
@@ -320,7 +320,7 @@ def test_writer_waits_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None
             written.append(1)
         return 0
 
-    client = Client(Service("EX16A", flood)).open()
+    client = Client(WsmanService("EX16A", flood)).open()
     command = client.begin("x")
     time.sleep(0.1)
     held = len(written)
@@ -345,7 +345,7 @@ def test_text_in_the_code_page_of_the_shell(codepage: int, expected: bytes) -> N
         job.write_text("München Я")
         return 0
 
-    client = Client(Service("EX16A", speak)).open(codepage=codepage)
+    client = Client(WsmanService("EX16A", speak)).open(codepage=codepage)
 
     assert expected == client.output(client.begin("x"))[0]
 
@@ -361,7 +361,7 @@ def test_text_in_the_code_page_of_the_shell(codepage: int, expected: bytes) -> N
 )
 def test_length_of_a_command_line(length: int, through_cmd: bool, expected: bytes) -> None:
     """A line may have 8,191 characters through cmd.exe, 32,767 without it."""
-    client = Client(Service("EX16A", lambda _: 0)).open()
+    client = Client(WsmanService("EX16A", lambda _: 0)).open()
     _, err, code = client.output(client.begin("x" * length, through_cmd=through_cmd))
 
     assert (expected, bool(expected)) == (err, bool(code))
@@ -374,7 +374,7 @@ def test_runner_that_breaks() -> None:
     def broken(_: Job) -> int:
         raise ZeroDivisionError
 
-    service = Service("EX16A", broken)
+    service = WsmanService("EX16A", broken)
     client = Client(service).open()
     output = client.output(client.begin("x"))
     service.close(5)
@@ -394,13 +394,13 @@ def test_runner_that_breaks() -> None:
 )
 def test_requests_without_what_they_need(action: str, body: str, code: int) -> None:
     """Each gets a fault with its own code, and the service goes on."""
-    client = Client(Service("EX16A", cat)).open()
+    client = Client(WsmanService("EX16A", cat)).open()
 
     assert code == client.fault(action, body)
     assert client.fault("Get") == 0
 
 
-def test_input_that_is_no_base64(hanging: Service) -> None:
+def test_input_that_is_no_base64(hanging: WsmanService) -> None:
     """It is refused, and the command does not get half of it."""
     client = Client(hanging).open()
     stream = f'<rsp:Stream CommandId="{client.begin("x")}">eA=</rsp:Stream>'
@@ -410,14 +410,14 @@ def test_input_that_is_no_base64(hanging: Service) -> None:
 
 def test_other_resources_and_configuration() -> None:
     """Only the command shell is there; the configuration tells the largest envelope."""
-    client = Client(Service("EX16A", cat))
+    client = Client(WsmanService("EX16A", cat))
 
     assert client.fault("Create", "<rsp:Shell/>", resource="http://x/powershell") == 2150858752
     answer = client.ask("Get", resource="http://schemas.microsoft.com/wbem/wsman/1/config")
     assert answer.findtext(f".//{{{soap.CONFIG}}}MaxEnvelopeSizekb") == "512"
 
 
-def test_one_identity_for_one_thing(hanging: Service) -> None:
+def test_one_identity_for_one_thing(hanging: WsmanService) -> None:
     """A client that chooses an identity in use is refused."""
     client = Client(hanging).open()
     command = client.begin("x")
@@ -429,7 +429,7 @@ def test_one_identity_for_one_thing(hanging: Service) -> None:
 
 def test_request_larger_than_the_quota() -> None:
     """It is refused with its own code, like what is no envelope at all."""
-    service = Service("EX16A", cat, quotas=Quotas(envelope=2000))
+    service = WsmanService("EX16A", cat, quotas=Quotas(envelope=2000))
     client = Client(service)
 
     assert client.fault("Create", f"<rsp:Shell><x>{'y' * 2000}</x></rsp:Shell>") == 2150858817

@@ -30,7 +30,7 @@ from mailflow.sources.credentials import (
     prompt,
     target,
 )
-from mailflow.sources.winrm import Target, WinrmPlace
+from mailflow.sources.winrm import WinrmOptions, WinrmPlace
 from support import needs_kerberos, needs_kerberos_server
 
 WORDS = st.text("abcXYZ019._-/", max_size=8)
@@ -49,7 +49,7 @@ NONE: Callable[[], Ticket | None] = lambda: None  # noqa: E731 - with its type
 VALID = Ticket("anna@CONTOSO.EXAMPLE", datetime.now(UTC) + timedelta(hours=1), forwardable=True)
 
 
-def logged_on(options: LiveOptions, **more: object) -> Target:
+def logged_on(options: LiveOptions, **more: object) -> WinrmOptions:
     """What the options give, with neither ticket nor anybody to ask unless said."""
     return target(options, **{"environ": {}, "ticket": NONE, **more})  # type: ignore[arg-type]
 

@@ -50,7 +50,7 @@ from mailflow.sources.doctor import (
 )
 from mailflow.sources.setup_faults import CAUSES, fault
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.winrm import Target, WinrmDoors
+from mailflow.sources.winrm import WinrmDoors, WinrmOptions
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 OFFERS = frozenset({"negotiate", "basic"})
@@ -71,14 +71,14 @@ def examined(server: Server, **changes: object) -> list[DoctorCheck]:
 
 
 @pytest.fixture(scope="module")
-def practice() -> Iterator[tuple[FaultyEndpoints, Target]]:
+def practice() -> Iterator[tuple[FaultyEndpoints, WinrmOptions]]:
     """The article's organisation over HTTPS, and how its engineer logs on."""
     with serve(Practice.begin("article"), https=True) as endpoints:
         resolve = {
             one.exchange.fqdn: winrm.WinrmPlace(endpoints.addresses[one.name], endpoints.port)
             for one in endpoints.practice.organisation.servers
         }
-        target = Target(
+        target = WinrmOptions(
             user="CONTOSO\\engineer",
             password=endpoints.env[VARIABLE],
             ca=str(endpoints.ca),
@@ -88,7 +88,7 @@ def practice() -> Iterator[tuple[FaultyEndpoints, Target]]:
         yield endpoints, target
 
 
-def test_where_all_is_well_all_checks_pass(practice: tuple[FaultyEndpoints, Target]) -> None:
+def test_where_all_is_well_all_checks_pass(practice: tuple[FaultyEndpoints, WinrmOptions]) -> None:
     """In their order, each with what was seen; no shell stays open."""
     endpoints, target = practice
     script = "# any\n"
@@ -101,7 +101,9 @@ def test_where_all_is_well_all_checks_pass(practice: tuple[FaultyEndpoints, Targ
     assert (exit_code(found), shells) == (0, [0] * len(shells))
 
 
-def test_an_old_server_cannot_show_newer_ones(practice: tuple[FaultyEndpoints, Target]) -> None:
+def test_an_old_server_cannot_show_newer_ones(
+    practice: tuple[FaultyEndpoints, WinrmOptions],
+) -> None:
     """S8.43: everything works there, and the newer ones have to be reached too: a note."""
     _, target = practice
     found = doctor(WinrmDoors(target, "# any\n"), target, "ex10a.contoso.example")

@@ -1,4 +1,4 @@
-"""Two organizations in one folder (contract, 9)."""
+"""Two organizations in one folder (contract, section 9)."""
 
 from __future__ import annotations
 

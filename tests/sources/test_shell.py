@@ -24,7 +24,7 @@ from mailflow.sources.shell import (
     changes_something,
     check,
 )
-from mailflow.sources.winrm import Target, WinrmDoors
+from mailflow.sources.winrm import WinrmDoors, WinrmOptions
 
 RELAY, QUEUE = "EX16A\\Relay", "EX10A\\14"
 LIST = ("10.0.0.0-10.0.0.10", "10.0.5.0/24", "2001:db8::/64")
@@ -275,4 +275,4 @@ def test_whoever_implements_a_shell_may_leave_out_what_it_cannot_tell() -> None:
 
     assert (Bare.way, Bare.powershell) == ("", "")
     assert not isinstance(Bare, TwoWays)
-    assert isinstance(WinrmDoors(Target(auth="kerberos"), ""), TwoWays)
+    assert isinstance(WinrmDoors(WinrmOptions(auth="kerberos"), ""), TwoWays)

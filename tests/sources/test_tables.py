@@ -213,7 +213,7 @@ def test_without_get_exchange_server_other_captures_tell_the_version() -> None:
 
 
 def test_without_get_exchange_server_every_name_is_a_server() -> None:
-    """Those of queues and of addresses as well (contract 2)."""
+    """Those of queues and of addresses as well (contract, section 2)."""
     queues = {"Identity": r"EX10A\1", "Status": "Ready", "MessageCount": 0}
     reading = alone("Get-Queue", queues)
     reading.add(alone("addresses.csv", {"server": "EX10B", "address": "10.0.0.12"}))
@@ -245,7 +245,7 @@ def test_signs_that_contradict_each_other_say_nothing() -> None:
 
 
 def test_a_server_that_get_exchange_server_left_out_is_there_all_the_same() -> None:
-    """A connector proves its server (contract 2)."""
+    """A connector proves its server (contract, section 2)."""
     org = article()
     org.servers = org.servers[:3]
 
@@ -302,7 +302,7 @@ DN = "CN=Relay,CN=SMTP Receive Connectors,CN=Protocols,CN=EX16A,CN=Servers,CN=Ad
 def test_a_connector_is_told_by_identity_by_name_and_server_or_by_dn(
     values: Mapping[str, Value],
 ) -> None:
-    """Each form keeps another part of the identity; any is enough (section 1.6, lab 17.4)."""
+    """Each form keeps another part of the identity; any is enough (sections 1.6 and 10.2)."""
     (found,) = snapshot(alone("Get-ReceiveConnector", values)).connectors
 
     assert (found.server, found.name) == ("EX16A", "Relay")
@@ -414,7 +414,7 @@ def test_an_element_that_does_not_parse_is_told_and_the_others_are_kept(
     ],
 )  # fmt: skip
 def test_ranges_in_every_form_keep_order_and_text(ranges: Value) -> None:
-    """Objects, their members, texts, and one text joined with blanks (section 1.6, lab 17.4)."""
+    """Objects, their members, texts, and one text joined with blanks (sections 1.6 and 10.2)."""
     org = snapshot(edited(article().reading(), RELAY, RemoteIPRanges=ranges))
 
     texts = [one.text for one in connector(org).ranges]
@@ -497,7 +497,7 @@ def test_a_switch_that_was_lost_is_told() -> None:
 @pytest.mark.parametrize("name", ["Status", "MessageCount"])
 @pytest.mark.parametrize("value", [GONE, Lost("cut"), None, ""])
 def test_a_queue_without_status_or_count_is_told(name: str, value: Value) -> None:
-    """Whether it is stuck can't be said (contract 8 point 4)."""
+    """Whether it is stuck can't be said (contract 8.4)."""
     org = snapshot(edited(article().reading(), r"EX10A\1187", **{name: value}))
 
     assert ("EX10A", f"Get-Queue {name}") in unread(org)
@@ -526,7 +526,7 @@ def test_a_count_that_is_no_count_is_told(value: Value) -> None:
     ],
 )
 def test_delivery_types_are_named_and_unknown_ones_are_other(value: Value, expected: str) -> None:
-    """Text or number; what the enumeration does not have maps to other, never fails (4.2)."""
+    """Text or number; what the enumeration lacks maps to other, never fails (section 4.2)."""
     org = snapshot(edited(article().reading(), r"EX10A\1187", DeliveryType=value))
 
     assert queue(org).delivery_type == expected
@@ -569,7 +569,7 @@ def test_an_absent_last_error_matters_where_a_queue_waits() -> None:
 
 
 def test_an_empty_last_error_is_known() -> None:
-    """Nothing there is an answer, another one than not read (contract 8 point 4)."""
+    """Nothing there is an answer, another one than not read (contract 8.4)."""
     org = snapshot(edited(article().reading(), r"EX10A\1187", LastError=None))
 
     assert (queue(org).last_error, queue(org).last_error_complete) == ("", True)
@@ -636,7 +636,7 @@ def test_velocity_from_the_rates() -> None:
     ],
 )
 def test_a_queue_whose_identity_lost_its_text(identity: Value, domain: str, expected: str) -> None:
-    """JSON turns an identity into its members; what identifies it is taken (lab 17.4)."""
+    """JSON turns an identity into its members; what identifies it is taken (S10.21)."""
     values = {"Identity": identity, "NextHopDomain": domain, "Status": "Ready", "MessageCount": 0}
 
     org = snapshot(alone("Get-Queue", values))
@@ -646,7 +646,7 @@ def test_a_queue_whose_identity_lost_its_text(identity: Value, domain: str, expe
 
 
 def test_a_queue_whose_number_is_lost_counts_all_the_same() -> None:
-    """Its server, next hop, status and error are known; commands need it (lab 17.4)."""
+    """Its server, next hop, status and error are known; commands need it (S10.21)."""
     identity = Complex(None, {"Server": "EX10A.contoso.com", "IsFullySpecified": True})
 
     org = snapshot(edited(article().reading(), r"EX10A\1187", Identity=identity))
@@ -742,7 +742,7 @@ def test_the_order_of_a_list_is_no_difference() -> None:
 def test_two_captures_that_disagree_are_unread(
     identity: str, name: str, value: Value, attribute: str, unknown: object
 ) -> None:
-    """Different values: told, and what differs is unknown; the rest stays (contract 2)."""
+    """Different values: told, and what differs is unknown; the rest stays (contract, section 9)."""
     reading = article().reading()
     reading.add(edited(article().reading(), identity, **{name: value}))
 
@@ -801,7 +801,7 @@ def owners(org: Snapshot) -> list[tuple[str, str]]:
 
 
 def test_the_command_line_names_the_server_of_adapters() -> None:
-    """The prompt line decides, whatever the host of the session was (contract 8 point 9)."""
+    """The prompt line decides, whatever the host of the session was (contract 8.9)."""
     org = snapshot(
         adapters(
             ("EX10A.contoso.com", "ex16a.contoso.com", Items(("10.0.0.11", "fe80::1%11"))),
@@ -877,7 +877,7 @@ def test_a_bad_address_is_told() -> None:
 
 
 def test_a_sender_without_an_address_is_told() -> None:
-    """Its paths are unknown (contract 2); who has no transport sends nothing."""
+    """Its paths are unknown (contract, section 2); who has no transport sends nothing."""
     org = article().add_server("MBX10", E2010, roles="Mailbox")
     org.add_server("CAS13", E2013, roles="ClientAccess")
     org.set_addresses("EX10B").set_addresses("EX16A", "fe80::16")
@@ -900,12 +900,12 @@ def test_the_only_server_needs_no_address() -> None:
     ("table", "cmdlet"), [("queues", "Get-Queue"), ("connectors", "Get-ReceiveConnector")]
 )
 def test_without_any_capture_of_a_cmdlet_one_row_says_so(table: str, cmdlet: str) -> None:
-    """No queue capture at all: a row (contract 8 point 11); likewise for connectors."""
+    """No queue capture at all: a row (contract 8.11); likewise for connectors."""
     assert unread(snapshot(article().without(table).reading())) == [("", cmdlet)]
 
 
 def test_an_empty_answer_is_an_answer() -> None:
-    """A capture of Get-Queue without any queue was a capture (contract 2)."""
+    """A capture of Get-Queue without any queue was a capture (contract, section 2)."""
     org = healthy()
     org.queues = []
 

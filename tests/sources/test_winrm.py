@@ -34,7 +34,7 @@ from mailflow.simulated.wsman import Job, Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import Target, WinrmDoors, WinrmPlace, WinrmShell
+from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace, WinrmShell
 from support import needs_kerberos, needs_kerberos_server
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
@@ -198,7 +198,7 @@ def test_a_kind_of_log_on_that_is_not_offered(tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused_at_once(options: dict[str, str], said: str) -> None:
     """A readable password never leaves: the next action is named instead."""
     with pytest.raises(UsageError, match=said):
-        Target(**options)  # type: ignore[arg-type] # texts
+        WinrmOptions(**options)  # type: ignore[arg-type] # texts
 
 
 # -- Where to, and verified by what ----------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_a_resolved_name_is_never_looked_up(
 )
 def test_which_names_resolve_speaks_of(resolved: str, asked: str, is_found: bool) -> None:
     """S4.32: short or full, in any case; two full names are the same only if they are equal."""
-    target = Target(auth="kerberos", resolve={resolved: WinrmPlace("127.0.0.1")})
+    target = WinrmOptions(auth="kerberos", resolve={resolved: WinrmPlace("127.0.0.1")})
 
     assert (target.place(asked) is not None) == is_found
 

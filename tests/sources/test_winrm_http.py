@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from mailflow.sources.winrm_http import Adapter, Allowance, UnencryptedError, bounded
+from mailflow.sources.winrm_http import Allowance, HttpAdapter, UnencryptedError, bounded
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_answers_are_wanted_as_they_are() -> None:
     """What the libraries ask for by themselves (gzip, deflate) is not asked for."""
     asked = requests.Request("POST", "http://ex16a.contoso.example:5985/wsman", data="x")
     request = requests.Session().prepare_request(asked)
-    adapter = Adapter(
+    adapter = HttpAdapter(
         address="127.0.0.1", port=9, allowance=Allowance(5), context=None, is_readable=True
     )
 
@@ -100,7 +100,7 @@ def test_nothing_leaves_readable_over_http() -> None:
     allowance = Allowance(patience=5)
     allowance.renew(time.monotonic() + 5, 100)
     session = requests.Session()
-    adapter = Adapter(
+    adapter = HttpAdapter(
         address="127.0.0.1", port=9, allowance=allowance, context=None, is_readable=False
     )
     session.mount("http://", adapter)

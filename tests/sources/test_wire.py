@@ -16,7 +16,7 @@ from mailflow.simulated.writer import answer_document
 from mailflow.sources import wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Argument, Call, Fault
-from mailflow.sources.wire import Settings
+from mailflow.sources.wire import CallSettings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SAID = TEXTS.filter(bool)
@@ -30,7 +30,7 @@ ARGUMENTS: st.SearchStrategy[Argument] = st.one_of(
     st.dictionaries(SAID, LISTS, max_size=2),
 )
 CALLS = st.builds(Call, SAID, st.dictionaries(SAID, ARGUMENTS, max_size=4))
-SETTINGS = st.builds(Settings, SAID, st.integers(1, 600), SAID, TEXTS, st.booleans())
+SETTINGS = st.builds(CallSettings, SAID, st.integers(1, 600), SAID, TEXTS, st.booleans())
 SCRIPTS = st.text(st.sampled_from("abc {}$'\"\t\n#"), max_size=60)
 # What XML 1.0 can hold, and what survives its line ends.
 SHOWN = st.text(st.characters(min_codepoint=32, max_codepoint=0xFFFD, exclude_categories=["Cs"]))
@@ -47,7 +47,7 @@ def document(count: int, **head: Value) -> bytes:
 
 @given(SCRIPTS, SETTINGS, st.lists(CALLS, max_size=4))
 def test_a_request_arrives_as_it_was_sent(
-    script: str, settings: Settings, calls: list[Call]
+    script: str, settings: CallSettings, calls: list[Call]
 ) -> None:
     """Script, settings and calls, with every kind of value and every letter."""
     data = wire.request(script, settings, calls)
@@ -59,7 +59,7 @@ def test_a_request_arrives_as_it_was_sent(
 @given(SCRIPTS.filter(bool), st.data())
 def test_a_script_that_was_damaged_does_not_run(script: str, data: st.DataObject) -> None:
     """One letter of it changed, and it is not what was hashed."""
-    sent = bytearray(wire.request(script, Settings(), []))
+    sent = bytearray(wire.request(script, CallSettings(), []))
     start = sent.index(b"\n") + 1
     at = data.draw(st.integers(start, start + len(script) - 1))
     sent[at] ^= 1
@@ -72,13 +72,13 @@ def test_a_script_that_was_damaged_does_not_run(script: str, data: st.DataObject
 def test_a_script_that_would_not_arrive_is_not_sent(script: str) -> None:
     """Only ASCII with plain line ends comes through every code page."""
     with pytest.raises(ValueError, match="ASCII"):
-        wire.request(script, Settings(), [])
+        wire.request(script, CallSettings(), [])
 
 
 def test_an_empty_text_in_a_list_is_not_sent() -> None:
     """It could not be told from an empty list."""
     with pytest.raises(ValueError, match="empty"):
-        wire.request("", Settings(), [Call("Get-Queue", {"Identity": ("",)})])
+        wire.request("", CallSettings(), [Call("Get-Queue", {"Identity": ("",)})])
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"3 AB\nabc\n", b"\xff", b"0 \n\nbWFpbGZsb3c=\ta"])
@@ -92,7 +92,7 @@ def test_what_is_no_request_is_refused(data: bytes) -> None:
 def test_changes_are_meant_only_where_it_is_said(value: Argument) -> None:
     """A request says nothing of it unless asked to; anything but the truth value means no."""
     name = base64.b64encode(b"Writing")
-    silent, said = (wire.request("", Settings(writing=one), []) for one in (False, True))
+    silent, said = (wire.request("", CallSettings(writing=one), []) for one in (False, True))
     line = wire._line(Call(wire.SETTINGS, {"Seconds": 60, "Writing": value}))
     other = silent.partition(b"\n")[0] + f"\n\n{line}\n".encode()
 
@@ -104,11 +104,11 @@ def test_changes_are_meant_only_where_it_is_said(value: Argument) -> None:
 
 def test_a_password_is_never_shown() -> None:
     """The settings hold it, and their text does not."""
-    assert PASSWORD not in repr(Settings(user=USER, password=PASSWORD))
+    assert PASSWORD not in repr(CallSettings(user=USER, password=PASSWORD))
 
 
 def test_a_command_line_stays_short() -> None:
-    """Section 10 of what was tried: through cmd.exe it ends at 8,191 characters."""
+    """S10.40: through cmd.exe it ends at 8,191 characters."""
     program, arguments = wire.command_line()
 
     assert len(" ".join([program, *arguments])) < 8000

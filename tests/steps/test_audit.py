@@ -93,7 +93,7 @@ def right(server: str, connector: str, name: str = RELAY, *, deny: bool = False)
 
 
 def test_healthy_is_clear_and_says_what_is_harmless() -> None:
-    """Relays for printers are said to be harmless, with the reason (contract 7, design 4.2)."""
+    """Relays for printers are said to be harmless, with the reason (contract, section 7)."""
     actual = examine(healthy())
 
     assert (actual.verdict, open_ones(actual)) == ("clear", [])
@@ -127,7 +127,7 @@ def test_every_version_as_setup_makes_it_is_clear() -> None:
 
 
 def test_ways_in_use_are_found_as_in_an_incident() -> None:
-    """The same cause, senders, addresses and commands; without the queues (contract 7)."""
+    """The same cause, senders, addresses and commands; without the queues (contract, section 7)."""
     incident = [one for one in findings(article().snapshot()).findings if one.state == "found"]
 
     actual = examine(article())
@@ -861,7 +861,7 @@ def test_queues_do_not_matter() -> None:
     ],
 )
 def test_what_might_hide_a_fault_makes_it_unknown(row: Unread) -> None:
-    """Never clear beside an unread row that could change the audit (contract 2)."""
+    """Never clear beside an unread row that could change the audit (contract, section 2)."""
     actual = audit(replace(healthy().snapshot(), unread=(row,)))
 
     assert actual.verdict == "unknown"

@@ -60,7 +60,7 @@ def test_nothing_differs() -> None:
 
 
 def test_the_repair_of_the_article() -> None:
-    """Section 0.3: the ways work, and only the servers' addresses are treated differently."""
+    """Section 0: the ways work, and only the servers' addresses are treated differently."""
     found = differ(article(), healthy())
 
     assert {(one.sender, one.target, one.was, one.will) for one in found.ways} == {

@@ -20,7 +20,7 @@ ARTICLE = (
 
 
 def test_object_has_the_keys_of_the_contract_in_order() -> None:
-    """Section 3 of the contract: these keys, in this order, lists as lists."""
+    """The contract, section 3: these keys, in this order, lists as lists."""
     answer = explain_text(ARTICLE)
 
     assert list(answer) == [

@@ -58,7 +58,7 @@ def only(diagnosis: Diagnosis) -> FindingRecord:
 
 
 def test_article() -> None:
-    """Both relays, both senders, both addresses, both queues; repair and retry (section 0.3)."""
+    """Both relays, both senders, both addresses, both queues; repair and retry (section 0)."""
     actual = diagnose(article())
 
     assert actual.verdict == "found"
@@ -94,7 +94,7 @@ def test_article_says_how_long_it_waits() -> None:
 
 
 def test_healthy_is_clear() -> None:
-    """Relays for printers, shadow queues and moving queues are no findings (S4.43, design 4.2)."""
+    """Relays for printers, shadow queues and moving queues are no findings (S1.02, S4.43)."""
     actual = diagnose(healthy())
 
     assert actual.verdict == "clear"
@@ -129,7 +129,7 @@ def test_fault_with_no_queue_stuck_is_found() -> None:
 
 
 def test_new_servers_behind_a_port_25_connector_are_no_finding() -> None:
-    """2016 reaches 2016 on 2525, so a relay on 25 that lists it changes nothing (S4.02, 8.2)."""
+    """2016 reaches 2016 on 2525, so a relay on 25 that lists it changes nothing (S4.02)."""
     org = healthy()
     org.change(r"EX16A\Relay", ranges="10.0.0.22, 10.0.5.0/24")
 
@@ -210,7 +210,7 @@ def test_ipv6_is_judged_by_its_own_ranges() -> None:
 
 
 def test_one_of_several_addresses_is_caught() -> None:
-    """A sender with several addresses of which one is caught: found, with that one (8.7)."""
+    """A sender with several addresses, one of them caught: found, with that (contract 8.7)."""
     org = healthy()
     org.set_addresses("EX10A", "10.0.0.11", "10.9.9.9")
     org.change(r"EX16A\Relay", ranges="10.9.9.0/24")
@@ -342,7 +342,7 @@ def test_missing_defaults_are_not_accused_in_a_filtered_capture() -> None:
 
 
 def test_role_conflict_names_the_custom_connector() -> None:
-    """Front End and Hub connectors on one endpoint; the one setup did not make (C9, 8.3)."""
+    """Front End and Hub connectors on one endpoint; the one setup did not make (C9)."""
     org = healthy()
     org.add_relay("EX16A", "10.0.9.9", name="Scanner", role="HubTransport")
 
@@ -421,7 +421,7 @@ def test_many_retries_without_retry_are_stuck() -> None:
 
 
 def test_an_error_outside_the_connectors_is_found() -> None:
-    """Connection refused is understood and no connector is at fault (section 7 of the contract)."""
+    """Connection refused is understood and no connector is at fault (contract, section 7)."""
     entry = only(diagnose(healthy().add_queue("EX10A", 5, name="1", error=REFUSED)))
 
     assert (entry.cause, entry.state) == ("target-refuses", "found")
@@ -467,7 +467,7 @@ def test_cut_list_that_does_not_show_the_sender_is_unknown() -> None:
 
 
 def test_sender_without_address_is_unknown() -> None:
-    """Who answers a server whose address is not known cannot be said (contract 2)."""
+    """Who answers a server whose address is not known cannot be said (contract, section 2)."""
     org = healthy().set_addresses("EX10A")
 
     actual = diagnose(org)
@@ -486,7 +486,7 @@ def test_unread_rows_never_end_as_clear() -> None:
 
 
 def test_unreadable_authentication_is_unknown() -> None:
-    """AuthMechanism that was not read is unknown, never offered (design 4.1)."""
+    """AuthMechanism that was not read is unknown, never offered (contract, section 2)."""
     org = healthy().change(r"EX16A\Default Frontend EX16A", auth=None)
 
     assert {one.state for one in open_ones(diagnose(org))} == {"unknown"}
@@ -574,7 +574,7 @@ def test_quotes_in_names_are_escaped() -> None:
 
 
 def test_json_has_every_key() -> None:
-    """Keys never go missing; what does not apply is null or empty (contract 6)."""
+    """Keys never go missing; what does not apply is null or empty (contract, section 6)."""
     document = diagnose(article()).as_json()
 
     assert document["schema"] == "mailflow.findings/1"
@@ -692,7 +692,7 @@ def test_unreachable_queue_is_stuck_in_any_status() -> None:
 
 
 def test_cut_error_text_decides_nothing() -> None:
-    """What a cut text names may not be the innermost level: unknown (design 4.1)."""
+    """What a cut text names may not be the innermost level: unknown (contract, section 2)."""
     org = healthy().add_queue("EX10A", 5, name="1", error=REFUSED, last_error_complete=False)
 
     assert only(diagnose(org)).state == "unknown"
@@ -711,7 +711,7 @@ def test_queue_speaks_only_for_targets_on_its_way() -> None:
 
 
 def test_retry_queue_is_offered_for_numbered_queues_in_retry_alone() -> None:
-    """Retry-Queue does nothing else, and a next hop may mean several queues (S8.71, 4.3)."""
+    """Retry-Queue does nothing else, and a next hop may mean several (S8.71, section 4.3)."""
     org = article().remove(r"EX10B\902")
     org.add_queue("EX10B", 83, name="hub version 15", error=STUCK)
 
@@ -721,7 +721,7 @@ def test_retry_queue_is_offered_for_numbered_queues_in_retry_alone() -> None:
 
 
 def test_clear_entries_need_every_way_to_be_known() -> None:
-    """Where a way is unknown, no cause of configuration is called clear (design 4.1)."""
+    """Where a way is unknown, no cause of configuration is called clear (contract, section 6)."""
     actual = diagnose(healthy().set_addresses("EX10A"))
 
     assert [one.cause for one in actual.findings if one.state == "clear"] == []

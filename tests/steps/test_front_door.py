@@ -93,7 +93,7 @@ def test_words_end_with_what_is_missing() -> None:
     ],
 )
 def test_words_of_no_kind(document: str, expected: bool) -> None:
-    """What is no export, and holds words, is a text (contract 9)."""
+    """What is no export, and holds words, is a text (contract, section 9)."""
     assert is_unknown(document) is expected
 
 

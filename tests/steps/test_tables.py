@@ -156,7 +156,7 @@ def test_faulty_ways_come_first() -> None:
 
 
 def test_overlap_is_a_fault_only_where_it_changes_something() -> None:
-    """A range that holds a server it never answers is said to be without effect (design 4.2)."""
+    """A range that holds a server it never answers is said to be without effect (S1.14)."""
     org = article()
     org.change(r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.22, 10.0.5.0/24")
 

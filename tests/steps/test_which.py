@@ -71,7 +71,7 @@ def test_differs_by_local_address() -> None:
 
 
 def test_cut_list_is_unknown() -> None:
-    """A list that was cut may hide the address (design 4.1)."""
+    """A list that was cut may hide the address (contract 8.8)."""
     org = healthy().change(r"EX16A\Relay", ranges_complete=False)
 
     actual = ask(org, "EX16A", "10.0.0.11")

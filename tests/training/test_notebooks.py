@@ -158,7 +158,7 @@ def test_what_is_missing_is_seen(cell: str, text: str, says: str) -> None:
 
 
 def test_the_tour_shows_explorer_and_ruler() -> None:
-    """What issue 7 wants of it; it begins healthy, and leads to the first case."""
+    """It shows every step; it begins healthy, and leads to the first case."""
     text = text_of(read(f"{cases.TOUR}.ipynb"))
 
     for word in ("mailflow.address_explorer(", "mailflow.range_ruler(", "(case_01.ipynb)"):

@@ -130,7 +130,7 @@ def test_who_answers(name: str, answer: str, grade: str, says: str) -> None:
 
 
 def test_who_answers_next() -> None:
-    """Without the first relay the second one answers, and after that Default Frontend (1.2)."""
+    """Without the first relay the second answers, after that Default Frontend (section 1.2)."""
     assert judged("relay-behind-relay", "who-answers-next", r"EX16A\Monitoring")[0] == "right"
     assert judged("relay-behind-relay", "who-answers-next", r"EX16A\Default Frontend EX16A")[0] == (
         "wrong"

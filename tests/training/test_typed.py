@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailflow.exchange import commands
 from mailflow.simulated import scenarios
 from mailflow.sources.shell import Call
-from mailflow.training.typed import Line, NotTypedError, lines_of, what_can_be_typed
+from mailflow.training.typed import NotTypedError, TypedLine, lines_of, what_can_be_typed
 
 
 def call(text: str) -> Call:
@@ -145,7 +145,7 @@ def test_no_text_breaks_it(text: str) -> None:
         lines = [str(error)]
 
     assert isinstance(lines, list)
-    assert all(isinstance(one, Line | str) for one in lines)
+    assert all(isinstance(one, TypedLine | str) for one in lines)
 
 
 @given(st.text(alphabet="`$\"'\u201c\u201d\u201e;|#{}()@= aB\\,", max_size=30))

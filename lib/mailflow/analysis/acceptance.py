@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailflow.analysis.servers import FAMILIES, Addresses, family_of
+from mailflow.analysis.servers import FAMILIES, SortedAddresses, family_of
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.selection import Answer, answer
@@ -20,7 +20,7 @@ class Acceptance:
     (S1.12 to S1.16), so the selection is asked once for both.
     """
 
-    def __init__(self, connectors: Sequence[ReceiveConnector], asked: Addresses) -> None:
+    def __init__(self, connectors: Sequence[ReceiveConnector], asked: SortedAddresses) -> None:
         """Take the connectors; of their ranges only those that contain one of `asked` matter."""
         self._connectors = connectors
         self._lean = asked.lean(connectors)

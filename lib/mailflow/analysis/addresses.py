@@ -16,7 +16,7 @@ NOT_KEPT = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAddresses:
     """The addresses of a server, as far as known.
 
     Attributes:
@@ -32,7 +32,7 @@ class Known:
     doubted: Mapping[Address, str]
 
 
-def known_of(rows: Iterable[ServerAddress]) -> Known:
+def known_of(rows: Iterable[ServerAddress]) -> KnownAddresses:
     """What the rows of one server say together.
 
     What is no address stands in the snapshot's missing data already.
@@ -44,7 +44,7 @@ def known_of(rows: Iterable[ServerAddress]) -> Known:
         except RangeError:
             continue
     sources = {row.source for row in found.values()}
-    return Known(
+    return KnownAddresses(
         addresses=tuple(found),
         are_all=bool(sources) and sources <= {ADAPTERS, NOT_KEPT},
         lack_some=sources == {IN_ERROR},
@@ -53,7 +53,7 @@ def known_of(rows: Iterable[ServerAddress]) -> Known:
 
 
 def _doubted(found: Mapping[Address, ServerAddress]) -> dict[Address, str]:
-    """Addresses that the server may not use as a source (contract, 9, on 8.7).
+    """Addresses that the server may not use as a source (contract 8.7).
 
     Of a server with several alone: mail leaves from one of its addresses.
     """

@@ -31,11 +31,11 @@ Parameter = Literal[
     "SuppressXAnonymousTls",
     "TransportRole",
 ]
-"""What a repair may set with Set-ReceiveConnector, and nothing else (design 6)."""
+"""What a repair may set with Set-ReceiveConnector, and nothing else: a wrong repair breaks less."""
 
 PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 
-Value = (
+SettingValue = (
     tuple[AddressRange, ...]
     | tuple[Binding, ...]
     | AuthMechanism
@@ -65,8 +65,8 @@ class Change:
 
     identity: str
     parameter: Parameter
-    old: Value | None
-    new: Value
+    old: SettingValue | None
+    new: SettingValue
 
     def as_json(self) -> dict[str, Any]:
         """Old and new as JSON holds them: lists of texts, truths, and flags as Exchange prints."""
@@ -124,7 +124,7 @@ class Edit:
                 self.identity,
                 name,
                 value_of(self.before, name) if is_read(self.before, name) else None,
-                cast("Value", value_of(self.after, name)),
+                cast("SettingValue", value_of(self.after, name)),
             )
             for name in self.parameters
         )
@@ -239,7 +239,7 @@ def set_command(identity: str, values: ReceiveConnector, parameters: Sequence[Pa
         return ""
 
 
-def value_of(connector: ReceiveConnector, parameter: Parameter) -> Value | None:
+def value_of(connector: ReceiveConnector, parameter: Parameter) -> SettingValue | None:
     """What a connector has; None: not read. PermissionGroups without Custom, which is no value.
 
     S3.22: nobody can set Custom. It shows entries of the access list beside the groups (S3.20), and
@@ -248,7 +248,7 @@ def value_of(connector: ReceiveConnector, parameter: Parameter) -> Value | None:
     value = getattr(connector, _FIELDS[parameter])
     if isinstance(value, PermissionGroups):
         return value & ~PermissionGroups.Custom
-    return cast("Value | None", value)
+    return cast("SettingValue | None", value)
 
 
 def is_read(connector: ReceiveConnector, parameter: Parameter) -> bool:
@@ -260,7 +260,9 @@ def is_read(connector: ReceiveConnector, parameter: Parameter) -> bool:
     return value_of(connector, parameter) is not None
 
 
-def with_value(connector: ReceiveConnector, parameter: Parameter, value: Value) -> ReceiveConnector:
+def with_value(
+    connector: ReceiveConnector, parameter: Parameter, value: SettingValue
+) -> ReceiveConnector:
     """The connector with another value. Custom stays beside new permission groups (S3.20)."""
     if isinstance(value, PermissionGroups) and connector.groups is not None:
         value |= connector.groups & PermissionGroups.Custom
@@ -268,7 +270,7 @@ def with_value(connector: ReceiveConnector, parameter: Parameter, value: Value) 
     return replace(connector, **values)
 
 
-def printed(value: Value) -> list[str] | str | bool:
+def printed(value: SettingValue) -> list[str] | str | bool:
     """A value as JSON holds it, and as commands name it."""
     if isinstance(value, tuple):
         return [str(element) for element in value]
@@ -277,7 +279,7 @@ def printed(value: Value) -> list[str] | str | bool:
     return value
 
 
-def parsed(parameter: Parameter, document: object) -> Value:
+def parsed(parameter: Parameter, document: object) -> SettingValue:
     """A value from what `printed` made of it, as a journal holds it.
 
     Raises:
@@ -297,7 +299,7 @@ def parsed(parameter: Parameter, document: object) -> Value:
     raise ValueError(f"{document!r} is no value of {parameter}")
 
 
-def in_words(value: Value | None) -> str:
+def in_words(value: SettingValue | None) -> str:
     """A value for people, whole: elements with commas between, truths as PowerShell writes them."""
     if value is None:
         return "unknown"

@@ -23,9 +23,9 @@ from mailflow.analysis.missing import (
 )
 from mailflow.analysis.servers import (
     FAMILIES,
-    Addresses,
-    Kind,
+    ServerKind,
     ServerView,
+    SortedAddresses,
     family_of,
     is_custom,
 )
@@ -34,7 +34,7 @@ from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.routing import Endpoint, endpoints, is_settled, may_be_none, shares_site
 from mailflow.exchange.selection import TIE, Answer, answer
 
-State = Literal["found", "unknown", "clear"]
+PathState = Literal["found", "unknown", "clear"]
 
 SHADOWED = "custom-connector-shadows-default"
 DEFAULT_LACKS_AUTH = "exchange-auth-missing-on-default"
@@ -91,7 +91,7 @@ class Assessment:
         leads: for unknown: what the cause would be under a condition.
     """
 
-    state: State
+    state: PathState
     cause: str | None = None
     connector: ReceiveConnector | None = None
     why: str = ""
@@ -127,7 +127,7 @@ class MailPath:
     was_asked: bool = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> PathState:
         """Found, unknown or clear."""
         return self.assessment.state
 
@@ -187,8 +187,10 @@ class Judge:
         held = Counter(address for server in servers for address in server.addresses)
         self._shared = frozenset(address for address, number in held.items() if number > 1)
         known = (address for server in servers for address in server.addresses)
-        self._asked = Addresses([*known, *further])
-        self._routes: dict[tuple[Kind, Kind, bool], tuple[tuple[Endpoint, ...], bool]] = {}
+        self._asked = SortedAddresses([*known, *further])
+        self._routes: dict[
+            tuple[ServerKind, ServerKind, bool], tuple[tuple[Endpoint, ...], bool]
+        ] = {}
 
     def paths(self) -> tuple[MailPath, ...]:
         """All paths that the run covers, by target and then by sender."""
@@ -217,7 +219,7 @@ class Judge:
         S4.66: two servers meet only in a family in which both have an address. S4.64: an Edge
         server speaks to its own site. S4.63: without a Transport service a server is no next hop.
         Of several addresses of a sender, one that another server has as well may be a load
-        balancer's, and one on an adapter apart that of a replication network (contract, 9).
+        balancer's, and one on an adapter apart that of a replication network (contract 8.7).
         """
         sender, target, address = path.sender, path.target, path.address
         if path.state != "found" or sender is target or address is None:
@@ -274,7 +276,7 @@ class _Station:
         view: the target.
     """
 
-    def __init__(self, view: ServerView, asked: Addresses) -> None:
+    def __init__(self, view: ServerView, asked: SortedAddresses) -> None:
         """Take a target, and the addresses of all its senders."""
         self.view = view
         self._acceptance = Acceptance(view.connectors, asked)
@@ -529,7 +531,7 @@ def _assess_silence(view: ServerView, got: Answer, endpoint: Endpoint) -> Assess
 
 def _assess_uncertain(view: ServerView, got: Answer, outcomes: Sequence[Assessment]) -> Assessment:
     """The winner is not certain: found or clear only if it is so whoever wins (contract 8.8)."""
-    states: set[State] = {each.state for each in outcomes}
+    states: set[PathState] = {each.state for each in outcomes}
     if got.nobody_possible:
         states.add("found")
     if states == {"clear"}:

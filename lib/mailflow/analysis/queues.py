@@ -89,7 +89,7 @@ class QueueCase:
 
 
 def is_stuck(queue: Queue, min_messages: int = 1) -> bool:
-    """Whether attempts to send its messages fail (contract 8.4 and 9).
+    """Whether attempts to send its messages fail (contract 8.4).
 
     Retry; messages in the *unreachable* queue, which has no next hop at all; Connecting, or Ready
     with messages, after many retries. Shadow and poison queues hold messages by design (S4.43,

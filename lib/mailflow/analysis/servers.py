@@ -27,7 +27,7 @@ from mailflow.snapshot.schema import ANYTHING, CONNECTORS
 
 FAMILIES: tuple[Family, ...] = (4, 6)
 
-Kind = tuple[Generation | None, bool | None, bool | None, bool | None]
+ServerKind = tuple[Generation | None, bool | None, bool | None, bool | None]
 """What decides where a server's mail arrives: version, Front End, Hub, Edge (section 4.1)."""
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class ServerView:
         return self.server.generation
 
     @cached_property
-    def kind(self) -> Kind:
+    def kind(self) -> ServerKind:
         """What decides where its mail arrives."""
         known = self.server
         return known.generation, known.has_frontend, known.has_hub, known.is_edge
@@ -342,7 +342,7 @@ def find_role_conflicts(connectors: Sequence[ReceiveConnector]) -> Iterator[Role
 
 
 def out_of_place(first: ReceiveConnector, second: ReceiveConnector, port: int) -> ReceiveConnector:
-    """Which of two connectors in conflict at a port does not belong there (contract 8.3, 9).
+    """Which of two connectors in conflict at a port does not belong there (contract 8.3).
 
     A connector of setup's belongs to the port that setup gave it and to no other; beside it at home
     a custom one is out of place.
@@ -404,7 +404,7 @@ def family_of(address: Address) -> Family:
     return 4 if address.version == 4 else 6
 
 
-class Addresses:
+class SortedAddresses:
     """Many addresses, to be asked which ranges contain one of them."""
 
     def __init__(self, addresses: Iterable[Address]) -> None:

@@ -29,7 +29,7 @@ OVER = frozenset({"denied", "drained", "suspended", "not known"})
 """States of a queue in which there is nothing to wait for."""
 
 DENIED = frozenset({"denied", "no-such-cmdlet", "no-such-parameter", "refused"})
-"""Kinds of faults with which no later try ends better; a role without a cmdlet hides it (8.8)."""
+"""Faults with which no later try ends better; a role without a cmdlet hides it (section 8.8)."""
 
 Watched = Callable[[list[QueueEntry]], None]
 """Is called with the queues as they were last seen."""

@@ -27,7 +27,7 @@ from mailflow.analysis.change import (
     Change,
     Edit,
     Parameter,
-    Value,
+    SettingValue,
     fingerprint,
     parsed,
     set_command,
@@ -105,13 +105,13 @@ class ConnectorEntry:
         return set_command(self.connector, self.before, self.parameters)
 
     @property
-    def old(self) -> Mapping[Parameter, Value]:
+    def old(self) -> Mapping[Parameter, SettingValue]:
         """The values before."""
         # A command is given only where every old value was read.
-        return {change.parameter: cast("Value", change.old) for change in self.changes}
+        return {change.parameter: cast("SettingValue", change.old) for change in self.changes}
 
     @property
-    def new(self) -> Mapping[Parameter, Value]:
+    def new(self) -> Mapping[Parameter, SettingValue]:
         """The values that were proven."""
         return {change.parameter: change.new for change in self.changes}
 
@@ -135,7 +135,7 @@ class ConnectorEntry:
         """The same of the new values."""
         return fingerprint(self.after, self.parameters)
 
-    def _with(self, values: Mapping[Parameter, Value]) -> ReceiveConnector:
+    def _with(self, values: Mapping[Parameter, SettingValue]) -> ReceiveConnector:
         name = self.connector.partition("\\")[2]
         connector = ReceiveConnector(self.server, name, None, None, (), (), None, None)
         for parameter, value in values.items():

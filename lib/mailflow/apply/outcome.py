@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mailflow.analysis.change import Parameter, Value, in_words
+from mailflow.analysis.change import Parameter, SettingValue, in_words
 from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
@@ -18,7 +18,7 @@ from mailflow.steps.findings import findings
 from mailflow.steps.verdict import Diagnosis
 from mailflow.table import Table
 
-State = Literal[
+RepairState = Literal[
     "nothing to repair",
     "no change proposed",
     "proposed",
@@ -28,7 +28,7 @@ State = Literal[
     "done in part",
 ]
 
-EXIT_CODES: Mapping[State, int] = {
+EXIT_CODES: Mapping[RepairState, int] = {
     "proposed": 1,
     "refused": 1,
     "done, not verified": 2,
@@ -84,7 +84,7 @@ class Outcome:
         return journal.queues if journal else ()
 
     @property
-    def state(self) -> State:
+    def state(self) -> RepairState:
         """Where it stands as a whole."""
         notes = {one.note for one in self.connectors}
         if not self.proof.changes and not self.connectors:
@@ -339,7 +339,7 @@ def _connector_row(one: ConnectorEntry) -> dict[str, str]:
     }
 
 
-def _values(values: Mapping[Parameter, Value]) -> str:
+def _values(values: Mapping[Parameter, SettingValue]) -> str:
     return "; ".join(f"{name}: {in_words(value)}" for name, value in values.items())
 
 

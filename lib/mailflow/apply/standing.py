@@ -15,14 +15,14 @@ from mailflow.analysis.change import fingerprint
 from mailflow.apply.journal import ConnectorEntry, Note
 from mailflow.exchange.connectors import ReceiveConnector
 
-State = Literal[
+ConnectorState = Literal[
     "not begun", "done, not verified", "verified", "rolled back", "changed since", "not known"
 ]
 
 ReadValues = Callable[[ConnectorEntry], ReceiveConnector | None]
 """The connector on the server now; None where not all values of the entry were read."""
 
-_SURE: dict[Note, State] = {
+_SURE: dict[Note, ConnectorState] = {
     "not begun": "not begun",
     "refused": "not begun",
     "done": "done, not verified",
@@ -43,7 +43,7 @@ class Standing:
     """
 
     entry: ConnectorEntry
-    state: State
+    state: ConnectorState
     seen: ReceiveConnector | None
 
 
@@ -57,7 +57,7 @@ def standing(entry: ConnectorEntry, seen: ReceiveConnector | None) -> Standing:
     return Standing(entry, _state(entry, seen), seen)
 
 
-def _state(entry: ConnectorEntry, seen: ReceiveConnector | None) -> State:
+def _state(entry: ConnectorEntry, seen: ReceiveConnector | None) -> ConnectorState:
     if seen is None:
         return _SURE.get(entry.note, "not known")
     now = fingerprint(seen, entry.parameters)

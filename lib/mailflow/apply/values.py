@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mailflow.analysis.change import Parameter, Value, is_read, printed
+from mailflow.analysis.change import Parameter, SettingValue, is_read, printed
 from mailflow.apply.live import LiveOrganisation, failure
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined
@@ -25,7 +25,7 @@ WRITE = "Set-ReceiveConnector"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LiveConnector:
     """A connector as its server shows it.
 
     Attributes:
@@ -50,7 +50,7 @@ def in_snapshot(
 
 def read(
     live: LiveOrganisation, identity: str, parameters: Iterable[Parameter], controller: str = ""
-) -> Seen:
+) -> LiveConnector:
     r"""Read one connector, `SERVER\Name`, in a session on its own server.
 
     Args:
@@ -64,22 +64,24 @@ def read(
     reply = live.ask(server, Call(tables.CONNECTORS, given))
     fault = failure(reply)
     if fault:
-        return Seen(None, controller, one_line(fault.message))
+        return LiveConnector(None, controller, one_line(fault.message))
     rows = [replace(row, cmdlet=tables.CONNECTORS, named_server=server) for row in reply.rows]
     found = tables.assemble(
         Reading(rows=rows, cmdlets={tables.CONNECTORS}), origin=live.source
     ).connectors
     if len(found) != 1 or found[0].identity.casefold() != identity.casefold():
         named = ", ".join(one.identity for one in found) or "nothing"
-        return Seen(None, controller, f"asked for {identity}, Exchange gave {named}")
+        return LiveConnector(None, controller, f"asked for {identity}, Exchange gave {named}")
     unread = _unread(found[0], parameters)
     if unread:
-        return Seen(None, controller, f"{joined(unread)} of {identity} could not be read whole")
+        return LiveConnector(
+            None, controller, f"{joined(unread)} of {identity} could not be read whole"
+        )
     told = rows[0].values.get("OriginatingServer")
-    return Seen(found[0], controller or (told if isinstance(told, str) else ""))
+    return LiveConnector(found[0], controller or (told if isinstance(told, str) else ""))
 
 
-def setting(identity: str, values: Mapping[Parameter, Value], controller: str = "") -> Call:
+def setting(identity: str, values: Mapping[Parameter, SettingValue], controller: str = "") -> Call:
     """The one call that sets all of these values."""
     parameters: dict[str, Argument] = {"Identity": identity}
     parameters |= {name: argument(name, value) for name, value in values.items()}
@@ -90,7 +92,7 @@ def setting(identity: str, values: Mapping[Parameter, Value], controller: str = 
 
 
 def write(
-    live: LiveOrganisation, identity: str, values: Mapping[Parameter, Value], controller: str
+    live: LiveOrganisation, identity: str, values: Mapping[Parameter, SettingValue], controller: str
 ) -> str:
     """Set a connector's values; what came against it, a line, empty where nothing did.
 
@@ -101,7 +103,7 @@ def write(
     return one_line(fault.message) if fault else ""
 
 
-def argument(parameter: Parameter, value: Value) -> Argument:
+def argument(parameter: Parameter, value: SettingValue) -> Argument:
     """A value as the cmdlet takes it: a list of texts, a truth, flags as text; no Fqdn is $null."""
     form = printed(value)
     if isinstance(form, list):

@@ -319,7 +319,9 @@ def set_values(
     return stop(entry.note, _not_as_proven(entry, was, seen))
 
 
-def _not_as_proven(entry: ConnectorEntry, expected: ReceiveConnector, seen: values.Seen) -> str:
+def _not_as_proven(
+    entry: ConnectorEntry, expected: ReceiveConnector, seen: values.LiveConnector
+) -> str:
     """Why a connector's values are not the expected ones, as far as is known; empty: they are."""
     if seen.connector is None:
         return f"{entry.connector} can't be read: {seen.why}"

@@ -13,7 +13,7 @@ from mailflow.checks.check import (
     Card,
     Check,
     Finding,
-    Step,
+    RepairStep,
     addresses_in_words,
     each_changed,
     fill_in,
@@ -68,7 +68,7 @@ def _sentences(finding: Finding, where: str) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """Offer X-ANONYMOUSTLS again."""
     return each_changed(view, paths, lambda each: replace(each, suppress_x_anonymous_tls=False))
 

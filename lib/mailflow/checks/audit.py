@@ -29,7 +29,7 @@ from mailflow.checks import (
     planned_server_shadowed,
     relay_wider_than_it_looks,
 )
-from mailflow.checks.check import Finding, State, Words
+from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.registry import CHECKS, in_order
 from mailflow.checks.ways import Way, judged_ways
 from mailflow.exchange.conflicts import TEXT_A, Conflict, find_conflicts
@@ -94,7 +94,7 @@ def the_rest(audited: Audited, *, complete: bool) -> list[Finding]:
         Finding(
             check=CHECKS[cause],
             state="clear",
-            evidence=Words(f"{where} checked; none has this fault."),
+            evidence=ConnectorWords(f"{where} checked; none has this fault."),
         )
         for cause in AUDIT_CAUSES
         if complete and cause not in named
@@ -196,7 +196,7 @@ def _lost(view: ServerView, connector: ReceiveConnector, said: Assessment) -> Fi
         state=said.state,
         server=view,
         connector=connector,
-        evidence=Words(reading, advice),
+        evidence=ConnectorWords(reading, advice),
     )
 
 
@@ -223,7 +223,7 @@ def _conflicts(servers: Iterable[ServerView], ways: Sequence[Way]) -> Iterator[F
                 check=CHECKS[ROLE_CONFLICT],
                 state="unknown",
                 server=member,
-                evidence=Words(
+                evidence=ConnectorWords(
                     f"Could not determine whether {names} on {member.name} belong to one transport "
                     "service with the connectors whose local endpoint they share.",
                     f"Export TransportRole of {names}, then rerun:\n"
@@ -266,7 +266,7 @@ def _conflict(
         server=member,
         connector=odd,
         paths=tuple(met),
-        evidence=Words(reading, advice if off else ""),
+        evidence=ConnectorWords(reading, advice if off else ""),
     )
 
 

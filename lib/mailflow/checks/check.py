@@ -92,7 +92,7 @@ class Finding:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The senders' addresses that it was found on, each once."""
-        own = self.evidence.addresses if isinstance(self.evidence, Words) else ()
+        own = self.evidence.addresses if isinstance(self.evidence, ConnectorWords) else ()
         return own or tuple(dict.fromkeys(str(path.address) for path in self.paths if path.address))
 
     @property
@@ -102,7 +102,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ConnectorWords:
     """The evidence of a check that is told connector by connector.
 
     Attributes:
@@ -118,12 +118,14 @@ class Words:
 
 def in_own_words(findings: Sequence[Finding]) -> str:
     """The reading of each."""
-    return " ".join(each.evidence.reading for each in findings if isinstance(each.evidence, Words))
+    return " ".join(
+        each.evidence.reading for each in findings if isinstance(each.evidence, ConnectorWords)
+    )
 
 
 def own_advice(finding: Finding) -> str:
     """What to do about it."""
-    return finding.evidence.advice if isinstance(finding.evidence, Words) else ""
+    return finding.evidence.advice if isinstance(finding.evidence, ConnectorWords) else ""
 
 
 StuckKind = Literal["refused", "empty", "unread", "elsewhere"]
@@ -147,10 +149,10 @@ class NoStep:
     command: str = ""
 
 
-Step = Sequence[ReceiveConnector] | NoStep
+RepairStep = Sequence[ReceiveConnector] | NoStep
 """All connectors of a server after one step of a repair, or why there is none."""
 
-Stepper = Callable[[ServerView, Sequence[MailPath]], Step]
+Stepper = Callable[[ServerView, Sequence[MailPath]], RepairStep]
 """Takes a server as it would be at that moment, and the paths to it that fail for one reason."""
 
 
@@ -192,7 +194,7 @@ def tell(
         joint: whether alike findings on several servers are told in one sentence.
     """
     first, *others = findings
-    if isinstance(first.evidence, Words):
+    if isinstance(first.evidence, ConnectorWords):
         return in_own_words(findings)
     if first.state == "unknown":
         return _undetermined(findings)
@@ -267,7 +269,7 @@ def _name(finding: Finding) -> str:
 
 def fill_in(finding: Finding) -> str:
     """What to export so that an undetermined finding can be decided; a command a line."""
-    if isinstance(finding.evidence, Words):
+    if isinstance(finding.evidence, ConnectorWords):
         return finding.evidence.advice
     groups: dict[tuple[str, str], list[str]] = {}
     for path in finding.paths:
@@ -319,7 +321,7 @@ def each_changed(
     view: ServerView,
     paths: Sequence[MailPath],
     change: Callable[[ReceiveConnector], ReceiveConnector | NoStep],
-) -> Step:
+) -> RepairStep:
     """All connectors of a server, those at fault on these paths changed."""
     wanted = {path.connector.identity.casefold() for path in paths if path.connector}
     result: list[ReceiveConnector] = []

@@ -12,8 +12,8 @@ from mailflow.checks.check import (
     LIST_CONNECTORS,
     Card,
     Check,
+    ConnectorWords,
     Finding,
-    Words,
     in_own_words,
     own_advice,
 )
@@ -44,14 +44,14 @@ def find(whole: WholeMap) -> Iterator[Finding]:
             continue
         doubt = doubt_of(one)
         if doubt:
-            words = Words(
+            words = ConnectorWords(
                 f"Could not determine whether {one.name} on {one.server} accepts any host: "
                 f"{doubt}.",
                 f"{capital(doubt)}. Export it in full, then rerun:\n"
                 f"{Missing(one.server, CONNECTORS).command}",
             )
         else:
-            words = Words(
+            words = ConnectorWords(
                 f"No address reaches {one.name} on {one.server}: {why_nobody(whole, number)}.",
                 _remedy(one),
             )
@@ -78,7 +78,7 @@ def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Findin
     if any(each.is_wildcard for each in one.bindings) or set(local) & set(view.addresses):
         return
     addresses = joined(dict.fromkeys(local))
-    words = Words(
+    words = ConnectorWords(
         f"{one.name} on {one.server} is bound to {addresses} alone, which "
         f"{_WHOSE[view.has_all_addresses]}, so no host can reach it.",
         "Compare with the addresses of the server:\n"

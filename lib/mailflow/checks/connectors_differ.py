@@ -19,8 +19,8 @@ from mailflow.checks.check import (
     LIST_CONNECTORS,
     Card,
     Check,
+    ConnectorWords,
     Finding,
-    Words,
     in_own_words,
     own_advice,
 )
@@ -67,9 +67,9 @@ def find(rights: Rights, servers: Sequence[ServerView]) -> Iterator[Finding]:
     yield from _between_sites(groups)
 
 
-def _between_sites(groups: Sequence[Group]) -> Iterator[Finding]:
+def _between_sites(groups: Sequence[PeerGroup]) -> Iterator[Finding]:
     """Harmless by design, where sites have hosts of their own."""
-    by_name: dict[tuple[object, str], list[Group]] = {}
+    by_name: dict[tuple[object, str], list[PeerGroup]] = {}
     for group in groups:
         by_name.setdefault((group.kind, group.name.casefold()), []).append(group)
     different = [
@@ -82,7 +82,7 @@ def _between_sites(groups: Sequence[Group]) -> Iterator[Finding]:
     if different:
         names = joined(some[0].name for some in different)
         sites = joined(sorted({group.site or "(not known)" for one in different for group in one}))
-        words = Words(
+        words = ConnectorWords(
             f"{names}: alike within each site, but not between {sites}. By design, where the sites "
             "have hosts of their own."
         )
@@ -90,7 +90,7 @@ def _between_sites(groups: Sequence[Group]) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PeerSetting:
     """A setting of the connectors of one name.
 
     Attributes:
@@ -114,14 +114,14 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PeerGroup:
     """The connectors of one name on the servers of one kind and site."""
 
     name: str
     kind: object
     site: str
     connectors: tuple[tuple[ServerView, ReceiveConnector], ...]
-    settings: tuple[Setting, ...]
+    settings: tuple[PeerSetting, ...]
 
     @property
     def is_certain(self) -> bool:
@@ -180,7 +180,7 @@ def _flags(flags: IntFlag | None) -> str:
     return "" if flags is None else flag_names(flags)
 
 
-def groups_of(rights: Rights, servers: Sequence[ServerView]) -> list[Group]:
+def groups_of(rights: Rights, servers: Sequence[ServerView]) -> list[PeerGroup]:
     """The connectors by kind of server, site and name."""
     relaying = _Aspect(
         "relay without authentication",
@@ -205,9 +205,9 @@ def _grouped(
     kind: Hashable,
     alike: Sequence[tuple[ServerView, ReceiveConnector]],
     aspects: Sequence[_Aspect],
-) -> Group:
+) -> PeerGroup:
     connectors = [one for _, one in alike]
-    return Group(
+    return PeerGroup(
         name=_template(connectors[0]),
         kind=kind,
         site=alike[0][0].server.site,
@@ -216,19 +216,19 @@ def _grouped(
     )
 
 
-def _joined_up(groups: Sequence[Group]) -> Group:
+def _joined_up(groups: Sequence[PeerGroup]) -> PeerGroup:
     """Groups of several sites as one."""
     alike = [each for group in groups for each in group.connectors]
     return _grouped(groups[0].kind, alike, _ASPECTS)
 
 
-def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> Setting:
+def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> PeerSetting:
     values = [aspect.value(one) for one in connectors]
     known = Counter(value for value in values if value is not None)
     open_ones = {place for place, value in enumerate(values) if value is None}
     if not known:
         nothing = frozenset(open_ones if aspect.always else ())
-        return Setting(aspect.what, first="", usual=False, deviating={}, not_known=nothing)
+        return PeerSetting(aspect.what, first="", usual=False, deviating={}, not_known=nothing)
     value, count = known.most_common(1)[0]  # of equally frequent ones the first
     first = connectors[values.index(value)]
     deviating = {
@@ -241,7 +241,7 @@ def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> Settin
         more = {place for place in open_ones if not value.issuperset(connectors[place].ranges)}
         deviating |= {place: _difference(aspect, connectors[place], first) for place in more}
         open_ones -= more
-    return Setting(
+    return PeerSetting(
         aspect.what,
         aspect.text(first),
         2 * count > len(connectors),
@@ -281,7 +281,7 @@ def _template(one: ReceiveConnector) -> str:
     return re.sub(rf"(?<!\w){server}(?!\w)", "{}", one.name.strip(), flags=re.IGNORECASE)
 
 
-def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
+def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> ConnectorWords:
     """What is told of a connector that differs."""
     one = group.connectors[place][1]
     sentences = []
@@ -303,10 +303,10 @@ def _found(group: Group, place: int, wrong: Sequence[Setting]) -> Words:
         f"Decide which setting of {one.name} is correct and apply it to all servers behind the "
         "same load balancer or DNS name."
     )
-    return Words(reading, remedy)
+    return ConnectorWords(reading, remedy)
 
 
-def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> Words:
+def _unknown(group: PeerGroup, place: int, open_ones: Sequence[PeerSetting]) -> ConnectorWords:
     """What is told of a connector that cannot be compared."""
     one = group.connectors[place][1]
     what = joined(setting.what for setting in open_ones)
@@ -315,7 +315,7 @@ def _unknown(group: Group, place: int, open_ones: Sequence[Setting]) -> Words:
         f"same name: {what} missing, or not complete."
     )
     command = Missing(one.server, CONNECTORS).command
-    return Words(reading, f"Export {what} in full, then rerun:\n{command}")
+    return ConnectorWords(reading, f"Export {what} in full, then rerun:\n{command}")
 
 
 CHECK = Check(CARD, "audit", in_own_words, own_advice)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.paths import MailPath
-from mailflow.analysis.servers import Addresses, ServerView, family_of
+from mailflow.analysis.servers import ServerView, SortedAddresses, family_of
 from mailflow.checks.check import (
     ADDRESSES,
     LIST_CONNECTORS,
@@ -17,7 +17,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     NoStep,
-    Step,
+    RepairStep,
     addresses_in_words,
     fill_in,
     stop,
@@ -107,7 +107,7 @@ def _why(finding: Finding) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """Remove the servers from the lists of custom connectors that accept them."""
     connectors = dict.fromkeys(path.connector for path in paths if path.connector is not None)
     cut = [each.identity for each in connectors if not each.ranges_complete]
@@ -125,7 +125,7 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
 def connections(view: ServerView, paths: Iterable[MailPath]) -> list[Arrival]:
     """How the senders of these paths arrive, at each local address that they may take."""
     paths = [path for path in paths if path.address is not None]
-    asked = Addresses(path.address for path in paths if path.address)
+    asked = SortedAddresses(path.address for path in paths if path.address)
     acceptance = Acceptance(view.connectors, asked)
     found: dict[Arrival, None] = {}
     for path in paths:

@@ -24,7 +24,7 @@ from mailflow.analysis.paths import (
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
 from mailflow.checks import waits
-from mailflow.checks.check import Finding, State, Words
+from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
 from mailflow.exchange.causes import UNRECOGNISED
@@ -166,7 +166,7 @@ class _Complaint:
             else self._candidates
             if self.state == "unknown"
             else "",
-            evidence=Words("", self._export) if unjudged else None,
+            evidence=ConnectorWords("", self._export) if unjudged else None,
         )
 
     @property

@@ -14,8 +14,8 @@ from mailflow.checks.check import (
     RETRY,
     Card,
     Check,
+    ConnectorWords,
     Finding,
-    Words,
     in_own_words,
 )
 from mailflow.exchange.causes import UNRECOGNISED
@@ -27,7 +27,7 @@ INACTIVE = "service-inactive"
 
 def explain(findings: Sequence[Finding]) -> str:
     """What the errors of stuck queues say, quoted as they stand."""
-    if isinstance(findings[0].evidence, Words) and findings[0].evidence.reading:
+    if isinstance(findings[0].evidence, ConnectorWords) and findings[0].evidence.reading:
         return in_own_words(findings)
     cases = [case for finding in findings for case in finding.queues]
     card = findings[0].check.card
@@ -47,7 +47,7 @@ def advise(finding: Finding) -> str:
     Where the queue may go to a few servers, a line for each of them. Commands that change something
     are left out unless the cause is found.
     """
-    if isinstance(finding.evidence, Words):
+    if isinstance(finding.evidence, ConnectorWords):
         return finding.evidence.advice
     card, case = finding.check.card, next(iter(finding.queues), None)
     known = {"sender": case.queue.server, "queue": case.queue.identity} if case else {}

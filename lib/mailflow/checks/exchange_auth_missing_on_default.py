@@ -15,7 +15,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     NoStep,
-    Step,
+    RepairStep,
     addresses_in_words,
     each_changed,
     fill_in,
@@ -72,7 +72,7 @@ def _sentences(finding: Finding, where: str) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """What is there plus ExchangeServer (S3.23), and a name that Exchange allows with it.
 
     ExternalAuthoritative cannot stay beside ExchangeServer (section 3.4).

@@ -15,7 +15,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     NoStep,
-    Step,
+    RepairStep,
     addresses_in_words,
     each_changed,
     fill_in,
@@ -73,7 +73,7 @@ def _sentences(finding: Finding, where: str) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """The groups that are there and ExchangeServers (S3.23)."""
 
     def admit(connector: ReceiveConnector) -> ReceiveConnector | NoStep:

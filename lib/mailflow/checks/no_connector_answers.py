@@ -16,7 +16,7 @@ from mailflow.checks.check import (
     Check,
     Finding,
     NoStep,
-    Step,
+    RepairStep,
     addresses_in_words,
     changed,
     fill_in,
@@ -84,7 +84,7 @@ def _reason(finding: Finding) -> str:
     return f"{connector.name} is enabled, but {what}"
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """Enable setup's connector, and add what it lacks for these paths, no more."""
     default = next((path.connector for path in paths if path.connector), None)
     if default is None:

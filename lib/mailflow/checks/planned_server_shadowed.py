@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, SHADOWED
 from mailflow.analysis.places import hidden_connectors
 from mailflow.analysis.planned import Planned
-from mailflow.analysis.servers import Addresses, ServerView, is_whole
+from mailflow.analysis.servers import ServerView, SortedAddresses, is_whole
 from mailflow.checks import custom_connector_shadows_default as shadowed
-from mailflow.checks.check import Card, Check, Finding, Words, fill_in, in_own_words
+from mailflow.checks.check import Card, Check, ConnectorWords, Finding, fill_in, in_own_words
 from mailflow.checks.ways import INSIDE, SERVER_PORTS, Way
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined, ranges_in_words
@@ -74,7 +74,7 @@ def harmless(
     doubtful = {each.server for each in about if each.state == "unknown"}
     hosts = [(one.server.name, address) for one in servers for address in one.addresses]
     hosts += [(one.name or one.label, one.address) for one in planned]
-    asked = Addresses(address for _, address in hosts)
+    asked = SortedAddresses(address for _, address in hosts)
     for member in servers:
         if not member.covered or member in doubtful:
             continue
@@ -94,7 +94,7 @@ def harmless(
                 server=member,
                 connector=one,
                 named=tuple(dict.fromkeys(name for name, _ in inside)),
-                evidence=Words(
+                evidence=ConnectorWords(
                     _why_harmless(one, [name for name, _ in inside]),
                     addresses=tuple(dict.fromkeys(str(address) for _, address in inside)),
                 ),
@@ -123,7 +123,7 @@ def welcome(
             check=CHECK,
             state="clear",
             named=tuple(dict.fromkeys(one.name for one in let_in if one.name)),
-            evidence=Words(
+            evidence=ConnectorWords(
                 f"Every server that was checked would accept {who}.",
                 addresses=tuple(str(one.address) for one in let_in),
             ),

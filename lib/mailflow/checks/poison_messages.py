@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailflow.analysis.queues import QueueCase, Waiting
-from mailflow.checks.check import Card, Check, Finding, Words, in_own_words, own_advice
+from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.waiting import by_server, for_each, messages_in, server_of
 
 CARD = Card(
@@ -37,7 +37,7 @@ def find(waiting: Iterable[Waiting]) -> Iterator[Finding]:
     return by_server(CHECK, (each for each in waiting if each.why == "poison"), _told, "found")
 
 
-def _told(cases: Sequence[QueueCase]) -> Words:
+def _told(cases: Sequence[QueueCase]) -> ConnectorWords:
     reading = (
         f"On {server_of(cases[0])}, {messages_in(cases)} are held back: messages that crashed the "
         "transport service wait there until somebody resumes, exports or removes them."
@@ -50,7 +50,7 @@ def _told(cases: Sequence[QueueCase]) -> Words:
         "Export each one first (Export-Message). Then send it on (Resume-Message) or delete it "
         "(Remove-Message)."
     )
-    return Words(reading, "\n".join([asked, *shown, decide]))
+    return ConnectorWords(reading, "\n".join([asked, *shown, decide]))
 
 
 CHECK = Check(CARD, "incident", in_own_words, own_advice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailflow.analysis.queues import QueueCase, Waiting
-from mailflow.checks.check import Card, Check, Finding, Words, in_own_words, own_advice
+from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.waiting import by_server, for_each, messages_in, server_of
 
 CARD = Card(
@@ -37,7 +37,7 @@ def find(waiting: Iterable[Waiting]) -> Iterator[Finding]:
     return by_server(CHECK, (each for each in waiting if each.why == "suspended"), _told, "found")
 
 
-def _told(cases: Sequence[QueueCase]) -> Words:
+def _told(cases: Sequence[QueueCase]) -> ConnectorWords:
     are = "queue is" if len(cases) == 1 else "queues are"
     reading = (
         f"On {server_of(cases[0])}, {messages_in(cases)} cannot move: the {are} suspended. "
@@ -45,7 +45,7 @@ def _told(cases: Sequence[QueueCase]) -> Words:
     )
     resume = for_each(cases, 'Resume-Queue -Identity "{queue}"')
     asked = "Ask who suspended the queue, and why. If its messages may go, resume it:"
-    return Words(reading, "\n".join([asked, *resume]))
+    return ConnectorWords(reading, "\n".join([asked, *resume]))
 
 
 CHECK = Check(CARD, "incident", in_own_words, own_advice)

@@ -14,9 +14,9 @@ from mailflow.checks.check import (
     LIST_CONNECTORS,
     Card,
     Check,
+    ConnectorWords,
     Finding,
     State,
-    Words,
     in_own_words,
     own_advice,
 )
@@ -69,7 +69,7 @@ def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
                 state=state,
                 server=member,
                 connector=one,
-                evidence=Words(case.reading(state), case.remedy(state)),
+                evidence=ConnectorWords(case.reading(state), case.remedy(state)),
             )
 
 

@@ -1,7 +1,7 @@
 """New lists of remote ranges that free addresses from custom connectors, for one server.
 
-After each change the selection is asked again, because another relay connector may win next (design
-notes to section 1.2). What is given up is as little as can be: single addresses, with the ranges
+After each change the selection is asked again, because another relay connector may win next
+(section 1.2). What is given up is as little as can be: single addresses, with the ranges
 around them split (S8.63), and further addresses only where Exchange would refuse the pieces (S1.31)
 or where a piece, being smaller, would win from another connector (S1.13).
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from mailflow.analysis.acceptance import Acceptance
 from mailflow.analysis.paths import SHADOWED, assess_connector
 from mailflow.analysis.places import places_of
-from mailflow.analysis.servers import Addresses, is_custom
+from mailflow.analysis.servers import SortedAddresses, is_custom
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, single, subtract
@@ -109,7 +109,7 @@ def _caught(
     connections: Sequence[Arrival], now: Sequence[ReceiveConnector]
 ) -> dict[str, list[AddressRange]]:
     """The addresses that custom connectors still catch where no server can authenticate."""
-    acceptance = Acceptance(now, Addresses(each.address for each in connections))
+    acceptance = Acceptance(now, SortedAddresses(each.address for each in connections))
     caught: dict[str, list[AddressRange]] = {}
     wrong: dict[str, bool] = {}
     for each in connections:

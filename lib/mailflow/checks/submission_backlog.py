@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailflow.analysis.queues import QueueCase, Waiting
-from mailflow.checks.check import Card, Check, Finding, Words, in_own_words, own_advice
+from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.waiting import by_server, messages_in, server_of
 from mailflow.exchange import commands
 
@@ -44,7 +44,7 @@ def find(waiting: Iterable[Waiting]) -> Iterator[Finding]:
     return by_server(CHECK, waiting, _told, "unknown")
 
 
-def _told(cases: Sequence[QueueCase]) -> Words:
+def _told(cases: Sequence[QueueCase]) -> ConnectorWords:
     server = server_of(cases[0])
     deferred = sum(case.queue.deferred_count or 0 for case in cases)
     counted_too = f", {deferred:,} of them deferred" if deferred else ""
@@ -55,7 +55,7 @@ def _told(cases: Sequence[QueueCase]) -> Words:
         "export does not tell what holds them up: a transport agent, back pressure or Active "
         "Directory."
     )
-    return Words(reading, "\n".join(_checks(server, cases)))
+    return ConnectorWords(reading, "\n".join(_checks(server, cases)))
 
 
 def _checks(server: str, cases: Sequence[QueueCase]) -> Iterator[str]:

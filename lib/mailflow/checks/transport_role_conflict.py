@@ -12,9 +12,9 @@ from mailflow.checks.check import (
     RETRY,
     Card,
     Check,
+    ConnectorWords,
     Finding,
-    Step,
-    Words,
+    RepairStep,
     changed,
     fill_in,
     not_read,
@@ -59,7 +59,7 @@ def explain(findings: Sequence[Finding]) -> str:
             f"Could not determine whether {names} claims an endpoint of the other transport "
             "service: whether both connectors are enabled was not read."
         )
-    if findings[0].state != "found" or isinstance(findings[0].evidence, Words):
+    if findings[0].state != "found" or isinstance(findings[0].evidence, ConnectorWords):
         return tell(findings, lambda _, where: where)
     return " ".join(
         f"On {finding.server.name}, {finding.connector.name} claims an endpoint that a connector "
@@ -70,7 +70,7 @@ def explain(findings: Sequence[Finding]) -> str:
     )
 
 
-def step(view: ServerView, paths: Sequence[MailPath]) -> Step:
+def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
     """What setup made returns to its own port; anything else takes the role that belongs there.
 
     A connector of setup's keeps its role, whatever else was changed. A custom one that also listens

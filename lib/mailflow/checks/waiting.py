@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mailflow.analysis.queues import QueueCase, Waiting
-from mailflow.checks.check import Check, Finding, State, Words
+from mailflow.checks.check import Check, ConnectorWords, Finding, State
 from mailflow.exchange.commands import filled, is_quotable
 from mailflow.phrases import counted, joined
 
-Teller = Callable[[Sequence[QueueCase]], Words]
+Teller = Callable[[Sequence[QueueCase]], ConnectorWords]
 """What is said of queues of one server, and what is to be done."""
 
 

@@ -9,7 +9,7 @@ from mailflow.analysis.missing import QUEUES, Missing
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting, taking_no_mail
 from mailflow.checks import poison_messages, queue_suspended, submission_backlog
-from mailflow.checks.check import Finding, Words
+from mailflow.checks.check import ConnectorWords, Finding
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CHECKS
 from mailflow.checks.waiting import by_server, messages_in, server_of
@@ -58,7 +58,7 @@ def find(waiting: Sequence[Waiting]) -> list[Finding]:
     ]
 
 
-def _status_not_known(cases: Sequence[QueueCase]) -> Words:
+def _status_not_known(cases: Sequence[QueueCase]) -> ConnectorWords:
     """S4.42: without its status no queue is known to be stuck, nor to be moving."""
     server = server_of(cases[0])
     reading = (
@@ -66,7 +66,7 @@ def _status_not_known(cases: Sequence[QueueCase]) -> Words:
         "It is missing, or translated into another language."
     )
     export = Missing(server, QUEUES).command
-    return Words(
+    return ConnectorWords(
         reading, f"Export the queues of {server} with Export-Clixml, then rerun:\n{export}"
     )
 
@@ -95,7 +95,7 @@ def asleep(
             f"{view.name} takes no mail from other servers: {states}. No queue waits for that in "
             "the data available. It is maintenance, or maintenance that was not ended."
         )
-        evidence = Words(reading, _who_set_it(view.name, components[0].component))
+        evidence = ConnectorWords(reading, _who_set_it(view.name, components[0].component))
         found.append(
             Finding(
                 check=CHECKS[INACTIVE],

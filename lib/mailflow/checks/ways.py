@@ -16,16 +16,16 @@ from mailflow.analysis.paths import (
     PARTIAL,
     Assessment,
     MailPath,
-    State,
+    PathState,
     assess_connector,
 )
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.reach import Spot, WholeMap
 from mailflow.analysis.servers import (
     FAMILIES,
-    Addresses,
-    Kind,
+    ServerKind,
     ServerView,
+    SortedAddresses,
     bound_addresses,
     family_of,
     setup_port,
@@ -123,14 +123,14 @@ class _OtherWays:
     ) -> None:
         self._servers, self._whole = servers, whole
         known = [address for view in servers for address in view.addresses]
-        asked = Addresses([*known, *(each.address for each in planned)])
+        asked = SortedAddresses([*known, *(each.address for each in planned)])
         # Whole lists would be asked in vain, thousands of times.
         self._lean = [asked.lean(view.connectors) for view in servers]
         self._senders = [
             *(_Sender(view) for view in servers),
             *(_Sender(_stand_in(each), each) for each in planned),
         ]
-        self._ports_in_use: dict[tuple[Kind, Kind, bool], frozenset[int]] = {}
+        self._ports_in_use: dict[tuple[ServerKind, ServerKind, bool], frozenset[int]] = {}
         self._maps: dict[object, list[tuple[TransportRole, int]]] = {}
         self._verdicts: dict[tuple[int, str, bool | None], Assessment] = {}
 
@@ -265,7 +265,7 @@ class _OtherWays:
         if default is None:
             return None
         why = PARTIAL if target.hidden else got.unknown or ""
-        state: State = "unknown" if why else "found"
+        state: PathState = "unknown" if why else "found"
         return self._path(one, got, Assessment(state, NOBODY, default, why))
 
     def _path(self, one: _Question, got: Answer, assessment: Assessment) -> MailPath:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.capabilities import Effect
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import counted, joined
-from mailflow.repair.claim import NO_ANSWER, Moved, name_of, ports_in_words
+from mailflow.repair.claim import NO_ANSWER, MovedBlock, name_of, ports_in_words
 from mailflow.show.blocks import hang
 from mailflow.steps.comparison import Treated
 
@@ -48,7 +48,7 @@ class Hosts:
     is_certain: bool
 
 
-def hosts_of(rows: Iterable[Moved | Treated]) -> list[Hosts]:
+def hosts_of(rows: Iterable[MovedBlock | Treated]) -> list[Hosts]:
     """What is alike put together; those that lose something first, then what is not known."""
     alike: dict[tuple[object, ...], Hosts] = {}
     for row in rows:
@@ -115,7 +115,8 @@ def hosts_sentences(
 
 
 def way_sentences(
-    rows: Iterable[tuple[tuple[State, State], str, str]], fates: Mapping[tuple[State, State], str]
+    rows: Iterable[tuple[tuple[PathState, PathState], str, str]],
+    fates: Mapping[tuple[PathState, PathState], str],
 ) -> Iterator[str]:
     """What becomes of servers, those of one fate put together.
 
@@ -167,8 +168,8 @@ def _fate(one: Hosts, *, is_one: bool, would: bool) -> str:
     return f"{be} answered differently{open_ or f' and {lose.split()[-1]} nothing'}"
 
 
-def _hosts(one: Moved | Treated) -> Hosts:
-    server = one.target if isinstance(one, Moved) else one.server
+def _hosts(one: MovedBlock | Treated) -> Hosts:
+    server = one.target if isinstance(one, MovedBlock) else one.server
     return Hosts(
         where=f"{server}, {ports_in_words(one.places)}",
         answer=instead(one.before, one.after),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailflow.exchange.servers import Server
     from mailflow.sources.credentials import LiveOptions, Ticket
-    from mailflow.sources.winrm import Target
+    from mailflow.sources.winrm import WinrmOptions
 
 _STAND_IN = "password"
 
@@ -54,7 +54,7 @@ def _without_password(options: LiveOptions) -> LiveOptions:
     return replace(options, keyring="", password_env=_STAND_IN)
 
 
-def _host(name: str, way: Target) -> str:
+def _host(name: str, way: WinrmOptions) -> str:
     place = way.place(name)
     port = way.usual_port
     if place is None:
@@ -62,7 +62,7 @@ def _host(name: str, way: Target) -> str:
     return f"{name} at {place.address}, port {place.port or port} ({way.scheme.upper()})"
 
 
-def _account(way: Target, ticket: Ticket | None) -> str:
+def _account(way: WinrmOptions, ticket: Ticket | None) -> str:
     if way.auth == "certificate":
         return f"{way.user or 'that of the certificate'} (certificate {way.cert})"
     who = way.user

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.cli.answered import MOST_LINES, hosts_lines, hosts_of, hosts_sentences, way_sentences
 from mailflow.phrases import clock, counted, joined
+from mailflow.picture import Tone
 from mailflow.plain import one_line, width
-from mailflow.show.blocks import LABEL, Tone, block, hang, section, verdict
+from mailflow.show.blocks import LABEL, block, hang, section, verdict
 from mailflow.steps.comparison import Comparison
 
-Side = tuple[str, datetime | None]
+NamedSource = tuple[str, datetime | None]
 """A source as it was named, and when it was read; None: it does not say."""
 
 
 def diff_screen(
-    found: Comparison, before: Side, after: Side, cells: int = 80, *, colour: bool = False
+    found: Comparison,
+    before: NamedSource,
+    after: NamedSource,
+    cells: int = 80,
+    *,
+    colour: bool = False,
 ) -> str:
     """The comparison as text.
 
@@ -54,7 +60,7 @@ def _label(found: Comparison) -> tuple[str, Tone]:
     return "DIFFERENT", "bad" if broken or loses or found.gone else "unknown"
 
 
-_BECOMES: Mapping[tuple[State, State], str] = {
+_BECOMES: Mapping[tuple[PathState, PathState], str] = {
     ("clear", "found"): "{who} {be} no longer let in by {where}",
     ("unknown", "found"): (
         "{who} {be} not let in by {where}; it is not known whether {they} {was} before"
@@ -102,7 +108,7 @@ def _side(name: str, taken: datetime | None, cells: int) -> list[str]:
     return [both] if read and width(both) <= cells else [shown, *filter(None, [read])]
 
 
-_JUDGED: Mapping[State, str] = {
+_JUDGED: Mapping[PathState, str] = {
     "clear": "let in by",
     "found": "not let in by",
     "unknown": "not known whether let in by",

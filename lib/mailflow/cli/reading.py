@@ -155,14 +155,14 @@ def _explain(source: str, *, as_json: bool) -> bool:
 
 def _text_of(source: str) -> str:
     """The text in a file; empty where it is none, or too long for one that a person pasted."""
-    from mailflow.sources.captures.recognise import HEAD, Form, recognise
+    from mailflow.sources.captures.recognise import HEAD, ExportForm, recognise
 
     path = Path(source.strip()).expanduser()
     try:
         if not path.is_file() or path.stat().st_size > MOST_TEXT:
             return ""
         data = path.read_bytes()
-        if recognise(data[:HEAD])[0] in (Form.FOREIGN, Form.BINARY, Form.ZIP):
+        if recognise(data[:HEAD])[0] in (ExportForm.FOREIGN, ExportForm.BINARY, ExportForm.ZIP):
             return ""
         text = decoded(data)
     except OSError:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.cli.answered import (
     MOST_LINES,
     hosts_lines,
@@ -18,11 +18,12 @@ from mailflow.cli.answered import (
 )
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import clock, counted, joined
+from mailflow.picture import Tone
 from mailflow.plain import one_line, width
-from mailflow.repair.claim import Proof, Reached, Refusal, ports_in_words, way_in_words
+from mailflow.repair.claim import MovedServer, Proof, Refusal, ports_in_words, way_in_words
 from mailflow.repair.wording import WHEN_TO_ROLL_BACK, current_and_new, is_long, may_be_refused
 from mailflow.show import words
-from mailflow.show.blocks import LABEL, Tone, block, commands, hang, section, verdict
+from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
 from mailflow.steps.verdict import Diagnosis, FindingRecord
 
 MOST_CHANGES = 20
@@ -110,7 +111,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     return Head(label, tone, tuple(sentences))
 
 
-def _label(proof: Proof, in_use: Sequence[Reached]) -> tuple[str, Tone]:
+def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
     breaks = any(one.was == "clear" and one.will == "found" for one in in_use)
     if proof.exit_code == 2:
         return "NOT CERTAIN", "bad" if breaks else "unknown"
@@ -146,7 +147,7 @@ _NOT_KNOWN = (
     "{who} would be answered by another connector of {where}; it is not known whether it lets "
     "{them} in"
 )
-_FATES: Mapping[tuple[State, State], str] = {
+_FATES: Mapping[tuple[PathState, PathState], str] = {
     ("clear", "found"): (
         "{who} would no longer be let in by {where}: mail from there would not be delivered"
     ),
@@ -171,7 +172,7 @@ _FATES: Mapping[tuple[State, State], str] = {
 }
 """What breaks stands first."""
 
-_WORST: tuple[State, ...] = ("found", "unknown", "clear")
+_WORST: tuple[PathState, ...] = ("found", "unknown", "clear")
 
 
 def _changes(edits: Sequence[Edit], cells: int) -> list[str]:
@@ -206,7 +207,7 @@ def _listed(ranges: Iterable[AddressRange]) -> str:
 
 def _servers(proof: Proof, cells: int) -> list[str]:
     """Who reaches whom then; what breaks stands first, what no mail takes last."""
-    groups: dict[tuple[str, str], list[Reached]] = {}
+    groups: dict[tuple[str, str], list[MovedServer]] = {}
     rows = sorted(proof.reached, key=lambda one: (not one.in_use, _WORST.index(one.will)))
     for one in rows:
         where = f"{one.target}, {ports_in_words(one.places)}"

@@ -1,10 +1,10 @@
-"""The catalogue of error texts: code and distinctive words to causes (sections 6.2 and 12, S5.07).
+"""The catalogue of error texts: code and distinctive words to causes (sections 6.1 and 6.2, S5.07).
 
 A row matches on its codes *and* one of its fragments, without regard to case; texts travel with
 typing errors in the code, so most rows name the enhanced code alone. A text that lost its codes
 matches on the fragment, but for rows whose words are too general for that. Codes that one text
 alone has go first. Rows are then asked in three rounds, the telling ones first; between the first
-and the second round the socket error number speaks (contract, 8.6).
+and the second round the socket error number speaks (contract 8.6).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from mailflow.exchange.catalogue import (
 )
 from mailflow.exchange.ehlo import offer
 from mailflow.exchange.last_error import LastError, Level
-from mailflow.exchange.pasted import Kind, Pasted
+from mailflow.exchange.pasted import Pasted, TextKind
 from mailflow.exchange.windows_texts import socket_error
 
 UNRECOGNISED = "unrecognised-error"
@@ -52,7 +52,7 @@ class Explanation:
 
 
 def explain(error: LastError, pasted: Pasted | None = None) -> Explanation:
-    """What the innermost words, socket number and codes say, in that order (contract, 8.6).
+    """What the innermost words, socket number and codes say, in that order (contract 8.6).
 
     A text that is empty or not in the catalogue is `unrecognised-error`, never guessed. A code that
     several texts share gives no cause, only candidates.
@@ -62,7 +62,7 @@ def explain(error: LastError, pasted: Pasted | None = None) -> Explanation:
         pasted: where it stood; None: it is the LastError of a queue.
     """
     if pasted is not None:
-        if pasted.kind is Kind.EHLO:
+        if pasted.kind is TextKind.EHLO:
             return _of_ehlo(pasted.reply)
         if pasted.is_export and not pasted.reply:
             return Explanation(None, ())
@@ -97,7 +97,7 @@ def _entry_of(error: LastError, pasted: Pasted) -> CatalogueEntry | None:
     ):
         return LOG_TIMEOUT
     found = _entry(error)
-    if found is None and pasted.kind is Kind.EVENT and _is_exchange(pasted.source):
+    if found is None and pasted.kind is TextKind.EVENT and _is_exchange(pasted.source):
         return EVENTS.get(pasted.event or 0)
     return found
 

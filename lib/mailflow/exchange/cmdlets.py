@@ -31,7 +31,7 @@ class Kind(Enum):
     TIME = auto()
 
 
-class Scope(Enum):
+class CmdletScope(Enum):
     """Whose objects one call gives."""
 
     ORGANIZATION = auto()  # of all servers: asked once
@@ -64,7 +64,7 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class KeptTable:
     """The snapshot's table of a cmdlet whose objects are kept as they are read.
 
     Attributes:
@@ -103,7 +103,7 @@ class CmdletSpec:
     """
 
     name: str
-    scope: Scope
+    scope: CmdletScope
     properties: Mapping[str, Kind] = field(default_factory=dict)
     types: tuple[str, ...] = ()
     signs: Signs = field(default_factory=Signs)
@@ -116,7 +116,7 @@ class CmdletSpec:
     of_hub: bool = False
     shown_by: str = ""
     export: str = ""
-    table: Table | None = None
+    table: KeptTable | None = None
     decides: bool = True
 
     def is_known_to(self, server: Server) -> bool:
@@ -165,7 +165,7 @@ _TYPE = "Microsoft.Exchange.Data.Directory"
 _SPECS = (
     CmdletSpec(
         "Get-ExchangeServer",
-        Scope.ORGANIZATION,
+        CmdletScope.ORGANIZATION,
         {
             **_of(Kind.TEXT, "Name Identity DistinguishedName Fqdn AdminDisplayVersion"),
             **_of(Kind.ENUM, "ServerRole"),
@@ -191,7 +191,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-SendConnector",
-        Scope.ORGANIZATION,
+        CmdletScope.ORGANIZATION,
         {
             **_of(Kind.TEXT, "Identity Name DistinguishedName"),
             **_of(Kind.BOOLEAN, "Enabled"),
@@ -213,7 +213,7 @@ _SPECS = (
         ),
         parameters=_IN_DIRECTORY,
         export="Get-SendConnector | Export-Clixml send-connectors.xml",
-        table=Table(
+        table=KeptTable(
             "send_connectors",
             {
                 "name": "Name",
@@ -237,7 +237,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-ReceiveConnector",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Identity Name Server DistinguishedName"),
             **_of(Kind.BOOLEAN, "Enabled"),
@@ -263,7 +263,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-TransportService",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Name Identity DistinguishedName"),
             **_of(Kind.BOOLEAN, "UseDowngradedExchangeServerAuth"),
@@ -282,7 +282,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-ServerComponentState",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Identity ServerFqdn Component"),
             **_of(Kind.ENUM, "State"),
@@ -297,7 +297,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-TransportAgent",
-        Scope.SESSION,
+        CmdletScope.SESSION,
         {
             **_of(Kind.TEXT, "Identity"),
             **_of(Kind.BOOLEAN, "Enabled"),
@@ -319,7 +319,7 @@ _SPECS = (
             "Get-TransportAgent | Add-Member NoteProperty Server {server} -PassThru"
             " | Export-Clixml transport-agents.xml"
         ),
-        table=Table(
+        table=KeptTable(
             "transport_agents",
             {
                 "name": "Identity",
@@ -332,7 +332,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-Queue",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Identity QueueIdentity"),
             **_of(Kind.ENUM, "DeliveryType"),
@@ -363,7 +363,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-ExchangeCertificate",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Thumbprint Subject Issuer Server"),
             **_of(Kind.ENUM, "Services Status"),
@@ -384,7 +384,7 @@ _SPECS = (
             "Get-ExchangeCertificate -Server {server}"
             " | Add-Member NoteProperty Server {server} -PassThru | Export-Clixml certificates.xml"
         ),
-        table=Table(
+        table=KeptTable(
             "certificates",
             {
                 "thumbprint": "Thumbprint",
@@ -403,7 +403,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-NetworkConnectionInfo",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "Name"),
             **_of(Kind.LIST, "DnsServers IPAddresses"),
@@ -418,7 +418,7 @@ _SPECS = (
     ),
     CmdletSpec(
         "Get-ADPermission",
-        Scope.CONNECTOR,
+        CmdletScope.CONNECTOR,
         {
             **_of(Kind.TEXT, "Identity User"),
             **_of(Kind.BOOLEAN, "Deny"),
@@ -438,7 +438,7 @@ _SPECS = (
     # No cmdlet of Exchange's: the class that holds adapters, by Get-WmiObject or Get-CimInstance.
     CmdletSpec(
         "Win32_NetworkAdapterConfiguration",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         {
             **_of(Kind.TEXT, "DNSHostName"),
             **_of(Kind.LIST, "IPAddress DefaultIPGateway DNSServerSearchOrder"),
@@ -449,7 +449,7 @@ _SPECS = (
     # Asked by hand in a training case; of what it prints nothing is kept.
     CmdletSpec(
         "Get-Message",
-        Scope.SERVER,
+        CmdletScope.SERVER,
         types=(
             "Microsoft.Exchange.Data.QueueViewer.ExtensibleMessageInfo",
             "Microsoft.Exchange.Data.QueueViewer.PropertyBagBasedMessageInfo",
@@ -480,7 +480,7 @@ OLDER: Mapping[str, str] = MappingProxyType(
 TABLES: Mapping[str, CmdletSpec] = MappingProxyType(
     {spec.table.name: spec for spec in _SPECS if spec.table}
 )
-"""Table of a snapshot to the cmdlet whose objects it holds as they are read."""
+"""KeptTable of a snapshot to the cmdlet whose objects it holds as they are read."""
 
 ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
     {

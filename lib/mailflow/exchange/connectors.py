@@ -42,7 +42,7 @@ class PermissionGroups(IntFlag):
 
 
 class TransportRole(IntFlag):
-    """Server roles as flags; a receive connector has FrontendTransport or HubTransport (3.1)."""
+    """Roles as flags; a receive connector is FrontendTransport or HubTransport (section 3.1)."""
 
     Cafe = 1
     Mailbox = 2

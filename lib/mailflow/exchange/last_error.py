@@ -80,7 +80,7 @@ class LastError:
 
     @property
     def innermost(self) -> Level:
-        """Code and words that decide (contract, 8.6): the last code with the innermost words."""
+        """Code and words that decide (contract 8.6): the last code with the innermost words."""
         coded = next((level for level in reversed(self.levels) if level.codes), None)
         code, enhanced = (coded.code, coded.enhanced) if coded else (None, None)
         return Level(code, enhanced, self.inner_text or "")

@@ -17,10 +17,10 @@ from typing import Literal
 from mailflow.exchange import mime, shapes
 from mailflow.exchange.cut_lines import join
 
-Side = Literal["", "receive", "send"]
+LogSide = Literal["", "receive", "send"]
 
 
-class Kind(Enum):
+class TextKind(Enum):
     """What a text is; the value is its name for people."""
 
     NOTHING = "an empty text"
@@ -39,7 +39,7 @@ class Kind(Enum):
     OTHER = "a text"
 
 
-EXPORTS = frozenset({Kind.TABLE, Kind.QUEUE_VIEWER, Kind.EXPORT})
+EXPORTS = frozenset({TextKind.TABLE, TextKind.QUEUE_VIEWER, TextKind.EXPORT})
 """Kinds that `mailflow diagnose` reads."""
 
 
@@ -61,9 +61,9 @@ class Pasted:
         is_export: whether it is, or was cut from, the output of a cmdlet that `diagnose` reads.
     """
 
-    kind: Kind
+    kind: TextKind
     reply: str = ""
-    side: Side = ""
+    side: LogSide = ""
     spoken: str = ""
     host: str = ""
     endpoint: str = ""
@@ -83,7 +83,7 @@ class Pasted:
 def recognise(text: str) -> Pasted:
     """The kind of a text, and the reply in it. Never fails."""
     if not text.strip():
-        return Pasted(Kind.NOTHING)
+        return Pasted(TextKind.NOTHING)
     export = _export(text)
     if export:
         return Pasted(export, is_export=True)
@@ -168,21 +168,21 @@ def is_mail(document: str) -> bool:
     return quoted > 1 and not any(map(shapes.REPLY.match, lines))
 
 
-def _export(text: str) -> Kind | None:
+def _export(text: str) -> TextKind | None:
     """The form of an export; None for every other text."""
     bare = text.removeprefix("\ufeff").lstrip()
     if _TYPE.match(bare) or bare.startswith("<Objs") or _JSON.match(bare):
-        return Kind.EXPORT
+        return TextKind.EXPORT
     if _XML.match(bare) and "<Objs" in bare[:400]:
-        return Kind.EXPORT
+        return TextKind.EXPORT
     first, _, rest = bare.partition("\n")
     if rest.strip() and len(first) < 10_000 and _CSV_HEAD.match(first):
         names = {re.sub(r"\W", "", name).casefold() for name in re.split(r"[,;\t]", first)}
         if "nexthopdomain" in names and " " in first:
-            return Kind.QUEUE_VIEWER
+            return TextKind.QUEUE_VIEWER
         if names & _EXPORTED:
-            return Kind.EXPORT
-    return Kind.TABLE if _has_table(bare) else None
+            return TextKind.EXPORT
+    return TextKind.TABLE if _has_table(bare) else None
 
 
 _EXPORTED = {"identity", "nexthopdomain", "remoteipranges", "bindings", "lasterror"}
@@ -211,16 +211,16 @@ def _one_line(line: str) -> Pasted:
     if row:
         return row
     if shapes.is_header(bare):
-        return Pasted(Kind.MAIL)
+        return Pasted(TextKind.MAIL)
     if bare.startswith("<Event") and "<EventID" in bare:
         return _event_xml(bare)
     listed = shapes.LIST.match(bare)
     if listed and listed["name"].casefold() in _ERRORS:
         return _of_properties({listed["name"].casefold(): listed["value"] or ""})
     if _EHLO.match(bare):
-        return Pasted(Kind.EHLO, bare)
+        return Pasted(TextKind.EHLO, bare)
     is_known = shapes.REPLY.match(bare) or shapes.CODED.search(bare)
-    return Pasted(Kind.LAST_ERROR if is_known else Kind.OTHER, bare)
+    return Pasted(TextKind.LAST_ERROR if is_known else TextKind.OTHER, bare)
 
 
 _TIMESTAMP = re.compile(r"\"?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z?\"?,")
@@ -245,9 +245,9 @@ def _row(line: str) -> Pasted | None:
         return _protocol(fields)
     if len(fields) > 8 and fields[7].casefold() in _TRACKING_SOURCES:
         status = next((one for one in (*fields[11:15], fields[5]) if _is_reply(one)), "")
-        return Pasted(Kind.TRACKING, status, host=fields[4])
+        return Pasted(TextKind.TRACKING, status, host=fields[4])
     if len(fields) > 5 and fields[4] in _EVENTS:
-        return Pasted(Kind.CONNECTIVITY, ",".join(fields[5:]).strip(), "send", fields[4])
+        return Pasted(TextKind.CONNECTIVITY, ",".join(fields[5:]).strip(), "send", fields[4])
     return None
 
 
@@ -270,7 +270,7 @@ def _protocol(fields: list[str]) -> Pasted:
     """
     connector, spoken = fields[1], fields[6]
     data, context = fields[7].strip(), ",".join(fields[8:]).strip(" ,")
-    side: Side = "receive" if "\\" in connector else "send"
+    side: LogSide = "receive" if "\\" in connector else "send"
     host = connector.partition("\\")[0] if side == "receive" else ""
     said = ", ".join(filter(None, (data, context))) if spoken in {"*", "-"} else data
     if spoken == "-":
@@ -278,10 +278,10 @@ def _protocol(fields: list[str]) -> Pasted:
     if spoken in {">", "<"} and (spoken == ">") != (side == "receive"):
         said = ""  # a command
     if _EHLO.match(said):
-        return Pasted(Kind.EHLO, said, side, spoken, host, fields[5])
+        return Pasted(TextKind.EHLO, said, side, spoken, host, fields[5])
     if said[:1] in {"2", "3"}:
         said = ""  # it went well
-    return Pasted(Kind.PROTOCOL, said, side, spoken, host, fields[5])
+    return Pasted(TextKind.PROTOCOL, said, side, spoken, host, fields[5])
 
 
 # Several lines.
@@ -294,7 +294,7 @@ def _ehlo(lines: list[str]) -> Pasted | None:
     first = next((line for line in lines if line.strip()), "")
     if not _EHLO.match(first):
         return None
-    return Pasted(Kind.EHLO, "\n".join(line for line in lines if line.strip()))
+    return Pasted(TextKind.EHLO, "\n".join(line for line in lines if line.strip()))
 
 
 def _event(lines: list[str]) -> Pasted | None:
@@ -328,7 +328,7 @@ def _event(lines: list[str]) -> Pasted | None:
             del description[end:]
             break
     return Pasted(
-        Kind.EVENT,
+        TextKind.EVENT,
         " ".join(filter(None, map(str.strip, description))),
         host=next((value for label, value in labels if _COMPUTER.fullmatch(label)), ""),
         event=number,
@@ -344,7 +344,7 @@ _XML_DATA = re.compile(r"<(?:Data|Message)\b[^>]{0,120}>([^<]{0,4000})</")
 def _event_xml(text: str) -> Pasted:
     number, source = _XML_ID.search(text), _XML_SOURCE.search(text)
     return Pasted(
-        Kind.EVENT,
+        TextKind.EVENT,
         " ".join(found[1].strip() for found in _XML_DATA.finditer(text)),
         event=int(number[1]) if number else None,
         source=source[1] if source else "",
@@ -379,12 +379,12 @@ def _of_properties(properties: dict[str, str]) -> Pasted:
     )
     source = properties.get("providername", "") or properties.get("source", "")
     if number is not None and "message" in properties:
-        return Pasted(Kind.EVENT, properties["message"], event=number, source=source)
+        return Pasted(TextKind.EVENT, properties["message"], event=number, source=source)
     if "recipientstatus" in properties or {"eventid", "messageid"} <= properties.keys():
         status = (properties.get(name, "") for name in ("recipientstatus", "sourcecontext"))
-        return Pasted(Kind.TRACKING, next(filter(_is_reply, status), ""))
+        return Pasted(TextKind.TRACKING, next(filter(_is_reply, status), ""))
     return Pasted(
-        Kind.LIST,
+        TextKind.LIST,
         properties.get("lasterror", "").strip(),
         host=_queue_server(properties),
         is_export="identity" in properties,
@@ -438,7 +438,7 @@ def _report_or_mail(lines: list[str], *, is_quoted: bool) -> Pasted | None:
     is_report = any(REPORT_DETAILS.search(line) or REPORT_BEGINS.search(line) for line in lines)
     if not (is_report or is_quoted or shapes.has_headers(lines)):
         return None
-    kind = Kind.REPORT if is_report else Kind.MAIL
+    kind = TextKind.REPORT if is_report else TextKind.MAIL
     body = list(_body(lines))
     place = next((place for place, line in enumerate(body) if shapes.CODED.search(line)), None)
     if place is None:

@@ -41,7 +41,7 @@ OUTSIDE = frozenset(
         "DeliveryAgent",
     }
 )
-"""Delivery types whose next hop may be a host of the same domain and no Exchange server (4.2)."""
+"""Delivery types whose next hop may be no Exchange server of the same domain (section 4.2)."""
 
 _BY_NAME = {name.casefold(): name for name in DELIVERY_TYPES.values()} | {
     "smtprelaytoremoteactivedirectorysite": "SmtpRelayToRemoteAdSite",  # the documents' spelling

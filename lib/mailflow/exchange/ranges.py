@@ -11,7 +11,7 @@ from typing import Literal
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Family = Literal[4, 6]
-Form = Literal["single", "dash", "cidr", "netmask"]
+RangeForm = Literal["single", "dash", "cidr", "netmask"]
 
 WIDTH: dict[Family, int] = {4: 32, 6: 128}
 """Bits of an address, by family."""
@@ -44,7 +44,7 @@ class AddressRange:
     first: int
     last: int
     text: str = field(default="", compare=False)
-    form: Form = field(default="dash", compare=False)
+    form: RangeForm = field(default="dash", compare=False)
 
     def __post_init__(self) -> None:
         """Refuse bounds that no range can have."""
@@ -231,7 +231,7 @@ def _address(family: Family, number: int) -> Address:
     return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
 
 
-def _masked(text: str, address: Address, bits: int, form: Form) -> AddressRange:
+def _masked(text: str, address: Address, bits: int, form: RangeForm) -> AddressRange:
     family = _family(address)
     hosts = (1 << (WIDTH[family] - bits)) - 1
     first = int(address) & ~hosts

@@ -85,7 +85,7 @@ def shares_site(sender: Server, target: Server) -> bool | None:
 def candidate_targets(
     queue: Queue, sender: Server | None, servers: Sequence[Server]
 ) -> tuple[Server, ...]:
-    """The servers of the organisation that a queue's messages may be on their way to (4.2).
+    """The servers of the organisation that a queue's messages may be on their way to (section 4.2).
 
     Where the next hop names a site, a version or servers and these were read, only those; an
     unknown value narrows nothing. Empty for mail that leaves the organisation, for delivery into

@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Generation(Enum):
-    """What matters of a version: which services it has, and how it speaks to others (4.1)."""
+    """What matters of a version: its services, and how it speaks to others (section 4.1)."""
 
     LEGACY = "2007/2010"  # one transport service on port 25; knows nothing of 2525 (S4.03)
     E2013 = "2013"  # Front End and Transport may live on different machines (section 2.2)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mailflow.analysis.capabilities import Effect
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, flag_names
 from mailflow.exchange.ranges import Address, AddressRange, format_range
@@ -20,7 +20,7 @@ NO_ANSWER = "nobody (421 4.3.2)"
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class MovedServer:
     """An Exchange server that another connector answers than before.
 
     Attributes:
@@ -42,14 +42,14 @@ class Reached:
     places: tuple[Place, ...]
     before: ReceiveConnector | None
     after: ReceiveConnector | None
-    was: State
-    will: State
+    was: PathState
+    will: PathState
     why: str
     in_use: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedBlock:
     """A block of other addresses that another connector answers than before.
 
     Attributes:
@@ -69,7 +69,7 @@ class Moved:
     effect: Effect
 
 
-Kind = Literal["refused", "empty", "unread", "elsewhere"]
+RefusalKind = Literal["refused", "empty", "unread", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Refusal:
 
     server: str
     connector: str | None
-    kind: Kind
+    kind: RefusalKind
     text: str
     command: str = ""
 
@@ -141,8 +141,8 @@ class Proof:
     """
 
     changes: tuple[Edit, ...]
-    reached: tuple[Reached, ...] = ()
-    moved: tuple[Moved, ...] = ()
+    reached: tuple[MovedServer, ...] = ()
+    moved: tuple[MovedBlock, ...] = ()
     compared: tuple[Compared, ...] = ()
     doubts: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = field(default=())
@@ -154,12 +154,12 @@ class Proof:
         return "unknown" if self.doubts else "known"
 
     @property
-    def repaired(self) -> tuple[Reached, ...]:
+    def repaired(self) -> tuple[MovedServer, ...]:
         """Ways in use on which a server was not known to be let in, and is now."""
         return tuple(one for one in self.reached if one.in_use and one.was != "clear" == one.will)
 
     @property
-    def broken(self) -> tuple[Reached, ...]:
+    def broken(self) -> tuple[MovedServer, ...]:
         """Ways in use on which a server was let in, and is not, or is not known to be."""
         return tuple(one for one in self.reached if one.in_use and one.was == "clear" != one.will)
 
@@ -173,7 +173,7 @@ class Proof:
     def exit_code(self) -> int:
         """0 nobody is answered differently, 1 somebody is, 2 something unread might change that."""
         doubtful = {(one.target, one.place) for one in self.compared if one.doubts}
-        rows: Sequence[Reached | Moved] = (*self.reached, *self.moved)
+        rows: Sequence[MovedServer | MovedBlock] = (*self.reached, *self.moved)
         if any((one.target, place) not in doubtful for one in rows for place in one.places):
             return 1
         return 2 if self.doubts else 0
@@ -191,7 +191,7 @@ class Proof:
         """
         import pandas as pd
 
-        alike: dict[tuple[object, ...], list[Moved]] = {}
+        alike: dict[tuple[object, ...], list[MovedBlock]] = {}
         for one in self.moved:
             key = (one.target, one.places, name_of(one.before), name_of(one.after), one.effect)
             alike.setdefault(key, []).append(one)
@@ -261,7 +261,7 @@ _COLUMNS = {
 }
 
 
-def _server_row(one: Reached) -> dict[str, object]:
+def _server_row(one: MovedServer) -> dict[str, object]:
     return {
         "hosts": one.sender,
         "on": f"{one.target}, {ports_in_words(one.places)}",
@@ -274,7 +274,7 @@ def _server_row(one: Reached) -> dict[str, object]:
     }
 
 
-def way_in_words(one: Reached) -> str:
+def way_in_words(one: MovedServer) -> str:
     """Whether the server is let in then, and whether it was."""
     words = {
         "clear": "is let in" if one.was == "clear" else "is let in, and was not before",
@@ -286,7 +286,7 @@ def way_in_words(one: Reached) -> str:
     return words if one.in_use else f"{words}; no mail takes this way"
 
 
-def _hosts_row(alike: Sequence[Moved]) -> dict[str, object]:
+def _hosts_row(alike: Sequence[MovedBlock]) -> dict[str, object]:
     one = alike[0]
     return {
         "hosts": counted(sum(each.block.size for each in alike), "address", "addresses"),
@@ -300,7 +300,7 @@ def _hosts_row(alike: Sequence[Moved]) -> dict[str, object]:
     }
 
 
-def _fate(one: Moved) -> str:
+def _fate(one: MovedBlock) -> str:
     if one.after is None:
         return "is no longer answered"
     return f"is answered, and was not: {one.effect}" if one.before is None else str(one.effect)
@@ -310,8 +310,8 @@ def _identity(connector: ReceiveConnector | None) -> str | None:
     return None if connector is None else connector.identity
 
 
-def _server_json(one: Reached) -> dict[str, Any]:
-    lets_in: Mapping[State, bool | None] = {"clear": True, "found": False, "unknown": None}
+def _server_json(one: MovedServer) -> dict[str, Any]:
+    lets_in: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
     return {
         "server": one.sender,
         "address": str(one.address),
@@ -326,7 +326,7 @@ def _server_json(one: Reached) -> dict[str, Any]:
     }
 
 
-def _hosts_json(one: Moved) -> dict[str, Any]:
+def _hosts_json(one: MovedBlock) -> dict[str, Any]:
     return {
         "target": one.target,
         "places": [place.as_json() for place in one.places],
@@ -369,8 +369,8 @@ def _summary(proof: Proof) -> Iterator[str]:
         yield f"Not certain, because not all was read: {joined(proof.doubts)}."
 
 
-def _of_servers(reached: Iterable[Reached]) -> Iterator[str]:
-    groups: dict[tuple[str, str, str, str], list[Reached]] = {}
+def _of_servers(reached: Iterable[MovedServer]) -> Iterator[str]:
+    groups: dict[tuple[str, str, str, str], list[MovedServer]] = {}
     for one in reached:
         key = (one.target, name_of(one.before), name_of(one.after), way_in_words(one))
         groups.setdefault(key, []).append(one)

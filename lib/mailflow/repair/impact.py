@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.capabilities import Effect, Rights, abilities, effect
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import State, assess_connector
+from mailflow.analysis.paths import PathState, assess_connector
 from mailflow.analysis.places import (
     Place,
     doubts_at,
@@ -27,7 +27,7 @@ from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, Family, single, subtract
 from mailflow.exchange.routing import endpoints
-from mailflow.repair.claim import Compared, Moved, Proof, Reached, Refusal
+from mailflow.repair.claim import Compared, MovedBlock, MovedServer, Proof, Refusal
 from mailflow.repair.contrasts import (
     Accepting,
     Block,
@@ -177,9 +177,9 @@ class _Rows:
 
     def __init__(self, org: Snapshot) -> None:
         self._rights = analyze(org).rights
-        self._reached: dict[tuple[object, ...], Reached] = {}
-        self._moved: dict[tuple[object, ...], Moved] = {}
-        self._submits: dict[tuple[object, ...], tuple[State, str]] = {}
+        self._reached: dict[tuple[object, ...], MovedServer] = {}
+        self._moved: dict[tuple[object, ...], MovedBlock] = {}
+        self._submits: dict[tuple[object, ...], tuple[PathState, str]] = {}
         owners = [
             (int(address), address, view)
             for view in analyze(org).servers
@@ -214,7 +214,7 @@ class _Rows:
             where = (target.view.name, place.port, rest, *names)
             moved = self._moved.get(where)
             if moved is None:
-                moved = Moved(
+                moved = MovedBlock(
                     target.view.name,
                     (),
                     rest,
@@ -224,11 +224,11 @@ class _Rows:
                 )
             self._moved[where] = replace(moved, places=(*moved.places, place))
 
-    def reached(self) -> tuple[Reached, ...]:
+    def reached(self) -> tuple[MovedServer, ...]:
         """Servers that are answered differently; those on ways in use first."""
         return tuple(sorted(self._reached.values(), key=lambda one: not one.in_use))
 
-    def moved(self) -> tuple[Moved, ...]:
+    def moved(self) -> tuple[MovedBlock, ...]:
         """Other addresses that are."""
         return tuple(self._moved.values())
 
@@ -239,10 +239,10 @@ class _Rows:
         target: _Target,
         found: Contrasted,
         block: Block,
-    ) -> Reached:
+    ) -> MovedServer:
         was, _ = self._can_submit(block.was, found, sender.downgraded)
         will, why = self._can_submit(block.will, found, sender.downgraded)
-        return Reached(
+        return MovedServer(
             sender.name,
             address,
             target.view.name,
@@ -257,7 +257,7 @@ class _Rows:
 
     def _can_submit(
         self, accepting: Accepting, found: Contrasted, downgraded: bool | None
-    ) -> tuple[State, str]:
+    ) -> tuple[PathState, str]:
         """Whether an Exchange server can authenticate and submit, and for unknown, why.
 
         Where two processes claim the endpoint it fails by chance (C9).
@@ -272,7 +272,7 @@ class _Rows:
 
     def _can_submit_on(
         self, connector: ReceiveConnector | None, downgraded: bool | None
-    ) -> tuple[State, str]:
+    ) -> tuple[PathState, str]:
         """On one connector; at no connector nobody can."""
         if connector is None:
             return "found", ""

@@ -33,7 +33,7 @@ from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, format_range, single
 from mailflow.exchange.refusals import TLS_MISSING, refusal
 from mailflow.phrases import joined
-from mailflow.repair.claim import Kind, Proof, Refusal
+from mailflow.repair.claim import Proof, Refusal, RefusalKind
 from mailflow.repair.impact import prove
 from mailflow.repair.simulation import Refuser, refuser
 
@@ -121,7 +121,7 @@ def repair(
             path.state == "found" and path.cause != RIGHTS_DENIED for path in (*mine, *others)
         )
         if failing or bare or view.name in wanted:
-            drafts.append(_Draft(judge or analysis.judge, view, mine, others, bare))
+            drafts.append(_ServerRepair(judge or analysis.judge, view, mine, others, bare))
     for draft in drafts:
         draft.work_out()
     refused = tuple(refusal for draft in drafts for refusal in draft.refused)
@@ -146,7 +146,7 @@ def _short(server: str) -> str:
     return server.partition(".")[0].casefold()
 
 
-class _Draft:
+class _ServerRepair:
     """The repair of one server, step by step."""
 
     def __init__(
@@ -271,7 +271,7 @@ class _Draft:
     def _order(self, pairs: Sequence[tuple[ReceiveConnector, ReceiveConnector]]) -> None:
         refuse = refuser(self._view)
         order = in_order(self._view.connectors, [new for _, new in pairs], refuse)
-        if isinstance(order, Blocked):
+        if isinstance(order, NoOrder):
             text = f"Exchange would refuse the change of {order.identity}: {order.text}"
             self._refuse("refused", order.identity, text)
             return
@@ -291,12 +291,14 @@ class _Draft:
                 then[edit.identity] = edit.before
         self.edits = edits
 
-    def _refuse(self, kind: Kind, connector: str | None, text: str, command: str = "") -> None:
+    def _refuse(
+        self, kind: RefusalKind, connector: str | None, text: str, command: str = ""
+    ) -> None:
         self.refused.append(Refusal(self._view.name, connector, kind, text, command))
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class NoOrder:
     """A connector that Exchange takes in no order, and what it says of it."""
 
     identity: str
@@ -307,7 +309,7 @@ def in_order(
     before: Sequence[ReceiveConnector],
     changed: Sequence[ReceiveConnector],
     refuse: Refuser,
-) -> list[ReceiveConnector] | Blocked:
+) -> list[ReceiveConnector] | NoOrder:
     """The changed connectors in an order in which Exchange takes each (section 1.5).
 
     Args:
@@ -323,7 +325,7 @@ def in_order(
     while waiting:
         texts = [refuse(each, list(state.values())) for each in waiting]
         if None not in texts:
-            return Blocked(waiting[0].identity, texts[0] or "")
+            return NoOrder(waiting[0].identity, texts[0] or "")
         taken = waiting.pop(texts.index(None))
         state[taken.identity] = taken
         order.append(taken)

@@ -22,7 +22,7 @@ from mailflow.errors import InputError, RunError, UsageError
 from mailflow.plain import visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
-from mailflow.runs.parameters import Parameter, checked, declared
+from mailflow.runs.parameters import NotebookParameter, checked, declared
 from mailflow.snapshot import write_whole
 
 if TYPE_CHECKING:
@@ -263,7 +263,10 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
 
 
 def _values(
-    known: Mapping[str, Parameter], source: str, ticket: str | None, given: Mapping[str, str]
+    known: Mapping[str, NotebookParameter],
+    source: str,
+    ticket: str | None,
+    given: Mapping[str, str],
 ) -> dict[str, object]:
     values = checked(known, given)
     if "planned" in given:

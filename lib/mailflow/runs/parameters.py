@@ -26,7 +26,7 @@ OWN_WAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class NotebookParameter:
     """A line of the parameters cell: its name, the type it is annotated with, and its default."""
 
     name: str
@@ -34,7 +34,7 @@ class Parameter:
     default: object
 
 
-def declared(notebook: Mapping[str, Any]) -> dict[str, Parameter]:
+def declared(notebook: Mapping[str, Any]) -> dict[str, NotebookParameter]:
     """The parameters of a notebook by name; empty where no cell is tagged `parameters`."""
     found = {}
     for cell in notebook["cells"]:
@@ -44,11 +44,11 @@ def declared(notebook: Mapping[str, Any]) -> dict[str, Parameter]:
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
                 kind = ast.unparse(line.annotation).partition("[")[0]
                 name = line.target.id
-                found[name] = Parameter(name, kind, ast.literal_eval(line.value))
+                found[name] = NotebookParameter(name, kind, ast.literal_eval(line.value))
     return found
 
 
-def checked(known: Mapping[str, Parameter], given: Mapping[str, str]) -> dict[str, object]:
+def checked(known: Mapping[str, NotebookParameter], given: Mapping[str, str]) -> dict[str, object]:
     """Values of the declared types from texts.
 
     Raises:
@@ -57,7 +57,7 @@ def checked(known: Mapping[str, Parameter], given: Mapping[str, str]) -> dict[st
     return {name: _value(known, name, text) for name, text in given.items()}
 
 
-def _value(known: Mapping[str, Parameter], name: str, text: str) -> object:
+def _value(known: Mapping[str, NotebookParameter], name: str, text: str) -> object:
     if name in OWN_WAYS:
         raise UsageError(f"{name} is no option of -p; use {OWN_WAYS[name]}")
     if name not in known:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
+from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 
 LABEL = 14
 """Where the text begins: behind the longest label."""
-
-Tone = Literal["good", "bad", "unknown", ""]
 
 _COLOURS = {"bad": "\x1b[1;31m", "unknown": "\x1b[1;33m", "good": "\x1b[1;32m"}
 _PLAIN = "\x1b[0m"

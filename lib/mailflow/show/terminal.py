@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from mailflow.picture import Tone
 from mailflow.plain import visible, width, wrap
 from mailflow.show import words
-from mailflow.show.blocks import LABEL, Tone, block, commands, verdict
+from mailflow.show.blocks import LABEL, block, commands, verdict
 from mailflow.steps.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10

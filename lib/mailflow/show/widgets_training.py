@@ -12,7 +12,7 @@ from mailflow.show.widgets import controls
 from mailflow.show.widgets.controls import Control
 from mailflow.show.widgets.view import View
 
-Form = Literal["one", "several", "text", "lines"]
+AnswerForm = Literal["one", "several", "text", "lines"]
 """How it is answered: one of several, any of several, a line, or lines."""
 
 CHECK = "Check"
@@ -22,7 +22,7 @@ class Asking(Protocol):
     """A question, whoever judges it."""
 
     @property
-    def form(self) -> Form:
+    def form(self) -> AnswerForm:
         """How it is answered."""
 
     def asked(self) -> QuestionAsked:
@@ -94,7 +94,9 @@ class QuestionBox(View):
         controls.put(self._said, judgement(self._one.asked()))
 
 
-def _inputs(form: Form, options: Sequence[tuple[str, str]], chosen: Sequence[str]) -> list[Control]:
+def _inputs(
+    form: AnswerForm, options: Sequence[tuple[str, str]], chosen: Sequence[str]
+) -> list[Control]:
     """One control for all, or a box to tick for each option."""
     kit = _kit()
     wide = kit.Layout(width="auto", max_width="46rem")

@@ -218,7 +218,7 @@ def _flags(one: Invocation, name: str, kind: type[F]) -> F:
 
     Raises:
         BindingError: a word that is none.
-        Refusal: None beside something else (3.4).
+        Refusal: None beside something else (section 3.4).
     """
     text = ", ".join(one.texts(name))
     try:
@@ -258,7 +258,7 @@ def _time_span(one: Invocation, name: str) -> timedelta:
 
 
 def _refusals(new: ReceiveConnector, server: PracticeServer) -> Iterator[str]:
-    """Why the cmdlet would refuse the connector as it would be, by itself (1.5, 3.4)."""
+    """Why the cmdlet would refuse the connector, by itself (sections 1.5 and 3.4)."""
     if not new.bindings or not new.ranges:
         yield EMPTY
     yield from filter(None, (refused_auth(new), refused_fqdn(new, server.exchange)))

@@ -19,7 +19,7 @@ from mailflow.exchange.connectors import (
     setup_default,
 )
 from mailflow.exchange.ranges import AddressRange
-from mailflow.simulated.organisation import DOMAIN, EXCHANGE_SERVERS, Access, PracticeServer
+from mailflow.simulated.organisation import DOMAIN, EXCHANGE_SERVERS, AccessEntry, PracticeServer
 from mailflow.simulated.shapes import (
     CONFIGURABLE,
     E2010,
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DetailedConnector(ReceiveConnector):
-    """A receive connector with settings that mail flow does not depend on and cmdlets check (3.4).
+    """A receive connector with settings that cmdlets check and mail does not need (section 3.4).
 
     Attributes:
         domain_secure: DomainSecureEnabled.
@@ -224,7 +224,7 @@ class _Limits:
 
 
 def timeouts(connector: ReceiveConnector, server: PracticeServer) -> tuple[timedelta, timedelta]:
-    """ConnectionTimeout and ConnectionInactivityTimeout, as set or as setup gives them (2.1)."""
+    """ConnectionTimeout and ConnectionInactivityTimeout, as set or by setup (section 2.1)."""
     more = detailed(connector)
     edge = server.exchange.is_edge
     return (
@@ -348,7 +348,7 @@ _GRANTS: Mapping[PermissionGroups, tuple[tuple[str, tuple[str, ...]], ...]] = {
 """Permission group to whom it lets do what (section 3.3)."""
 
 
-def permissions(connector: ReceiveConnector, more: tuple[Access, ...]) -> Iterator[Values]:
+def permissions(connector: ReceiveConnector, more: tuple[AccessEntry, ...]) -> Iterator[Values]:
     """What Get-ADPermission shows of a connector: one entry for each right of each principal.
 
     Denials stand first, as in any list of rights of Active Directory.
@@ -361,9 +361,11 @@ def permissions(connector: ReceiveConnector, more: tuple[Access, ...]) -> Iterat
     for group, grants in _GRANTS.items():
         if connector.groups is None or group not in connector.groups:
             continue
-        entries += [Access(user, tuple(_RIGHTS[one] for one in names)) for user, names in grants]
+        entries += [
+            AccessEntry(user, tuple(_RIGHTS[one] for one in names)) for user, names in grants
+        ]
         if group is PermissionGroups.ExchangeLegacyServers:
-            entries.append(Access(_LEGACY, tuple(_RIGHTS[one] for one in _HEADERS), deny=True))
+            entries.append(AccessEntry(_LEGACY, tuple(_RIGHTS[one] for one in _HEADERS), deny=True))
     identity = directory_id(connector.identity, connector_dn(connector))
     for entry in sorted(entries, key=lambda one: not one.deny):
         for right in entry.rights:

@@ -163,7 +163,7 @@ def _session(
         return refused
     if got.process == _FRONT:
         return _pass_on(org, sender, target, moment)
-    # MAIL FROM is where back pressure speaks; what refuses other Exchange servers is high (6.4).
+    # Back pressure speaks at MAIL FROM; what refuses Exchange servers is high (section 6.4).
     return FULL if target.full else ""
 
 

@@ -1,10 +1,10 @@
 """The HTTP(S) front-end of the practice organisation: WS-Management as WinRM clients expect it.
 
-    Endpoint     one server on an address of its own: sockets, TLS, sign-in, encryption, log
-    Endpoints    all servers of a practice, and what a client needs to know to reach them
+    PracticeEndpoint   one server on an address of its own: sockets, TLS, sign-in, encryption, log
+    Endpoints          all servers of a practice, and what a client needs to know to reach them
 
-What is asked for is answered by `wsman.Service`. NTLM proves the TCP connection, so one handler
-object for each connection holds the sign-in.
+What is asked for is answered by `wsman.WsmanService`. NTLM proves the TCP connection, so one
+handler object for each connection holds the sign-in.
 
 An `Interference` stands between a request and its answer: that of a server which takes connections
 and says nothing is here, the faults that tests give a server are with the tests.
@@ -36,12 +36,12 @@ from mailflow.simulated import soap
 from mailflow.simulated.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
 from mailflow.simulated.soap import Request, Trouble
 from mailflow.simulated.tls import ServerTls
-from mailflow.simulated.wsman import LogOn, Quotas, Runner, Service
+from mailflow.simulated.wsman import LogOn, Quotas, Runner, WsmanService
 
 SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 """Content type of an envelope that is not encrypted."""
 
-Moment = Literal["connection", "log-on", "request", "answer"]
+Stage = Literal["connection", "log-on", "request", "answer"]
 """Where a request is: its connection was accepted; before the sign-in; before the service; the
 service has answered and nothing is on its way back yet."""
 
@@ -114,7 +114,7 @@ class Interference(Protocol):
     def skew(self) -> timedelta:
         """How far the server's clock is off."""
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:
+    def meet(self, moment: Stage, visit: Visit) -> bool:
         """Act at one moment; whether the request is dealt with."""
 
 
@@ -123,7 +123,7 @@ class NoInterference:
 
     skew = timedelta()
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:  # noqa: ARG002 - what is asked for
+    def meet(self, moment: Stage, visit: Visit) -> bool:  # noqa: ARG002 - what is asked for
         """Let the request pass."""
         return False
 
@@ -131,7 +131,7 @@ class NoInterference:
 class Silence(NoInterference):
     """Connections are accepted, and not even TLS begins."""
 
-    def meet(self, moment: Moment, visit: Visit) -> bool:  # noqa: ARG002 - the first there is
+    def meet(self, moment: Stage, visit: Visit) -> bool:  # noqa: ARG002 - the first there is
         """Wait until the client has enough."""
         visit.pause()
         visit.hang_up()
@@ -169,7 +169,7 @@ class PracticeEndpoint:
         self.accounts = accounts
         self.tls = place.tls
         self.offer = tuple(offer)
-        self.service = Service(server, runner, quotas=quotas)
+        self.service = WsmanService(server, runner, quotas=quotas)
         self.interference: Interference = NoInterference()
         self.log: list[LogEntry] = []
         self.stopping = threading.Event()
@@ -481,7 +481,7 @@ class Visit:
         if not self._meets("answer"):
             self.give(answer.status, answer.body)
 
-    def _meets(self, moment: Moment) -> bool:
+    def _meets(self, moment: Stage) -> bool:
         met = self.endpoint.interference.meet(moment, self)
         if met and not self._noted:
             self._note(0, 0)

@@ -198,7 +198,7 @@ class PracticeServer:
 
 
 @dataclass(frozen=True)
-class Access:
+class AccessEntry:
     """An entry of a connector's access control list beside those of its permission groups.
 
     Attributes:
@@ -299,7 +299,7 @@ class Organisation:
     servers: list[PracticeServer] = field(default_factory=list)
     directory: Directory = field(default_factory=Directory)
     queues: list[PracticeQueue] = field(default_factory=list)
-    access: dict[str, list[Access]] = field(default_factory=dict)
+    access: dict[str, list[AccessEntry]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
 
@@ -375,7 +375,7 @@ class Organisation:
 
 
 def _with_roles(server: Server, roles: set[str]) -> Server:
-    """The server with its transport services: one until 2010 and on Edge, then two (2.2)."""
+    """The server with its transport services: one in 2010 and on Edge, else two (section 2.2)."""
     if "Edge" in roles:
         return replace(server, has_frontend=False, has_hub=True, is_edge=True)
     if server.generation is Generation.LEGACY:

@@ -1,4 +1,4 @@
-"""Get-Queue, Get-Message and Retry-Queue ask a server's Transport service by RPC (8.5, 8.7)."""
+"""Get-Queue, Get-Message, Retry-Queue: asked of Transport by RPC (sections 8.5 and 8.7)."""
 
 from __future__ import annotations
 

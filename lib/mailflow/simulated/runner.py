@@ -23,7 +23,7 @@ from mailflow.simulated.wsman import Job, LogOn
 from mailflow.sources import shell, wire
 from mailflow.sources.row import Value
 from mailflow.sources.shell import Call, Fault, Reply, ShellError
-from mailflow.sources.wire import Settings
+from mailflow.sources.wire import CallSettings
 
 SNAP_IN = "snapin"
 """The way past Exchange's own endpoint; the other is `session` (S8.01, S8.22)."""
@@ -78,7 +78,7 @@ class Entrance:
         self._servers = servers
         self._opener = opener
 
-    def enter(self, name: str, logon: LogOn, settings: Settings) -> CmdletSession | Fault:
+    def enter(self, name: str, logon: LogOn, settings: CallSettings) -> CmdletSession | Fault:
         """Begin a session on a server, or say why there is none."""
         server = self.server(name)
         if settings.way == SNAP_IN:
@@ -157,7 +157,9 @@ class PythonRunner:
         job.write(wire.closing(len(calls)))
         return 0
 
-    def _answer(self, session: CmdletSession, call: Call, job: Job, settings: Settings) -> Reply:
+    def _answer(
+        self, session: CmdletSession, call: Call, job: Job, settings: CallSettings
+    ) -> Reply:
         """One call, held to the allow-list and to its time."""
         try:
             shell.check(call, writing=settings.writing)
@@ -169,7 +171,7 @@ class PythonRunner:
             return Reply(call, fault=Fault("timed-out", "", why))
         return self.entrance.run(session, call, job)
 
-    def _hello(self, job: Job, settings: Settings, fault: Fault | None) -> Mapping[str, Value]:
+    def _hello(self, job: Job, settings: CallSettings, fault: Fault | None) -> Mapping[str, Value]:
         server = self.entrance.server(job.server)
         way = f"session http://{server.fqdn or server.name}/PowerShell/"
         return {

@@ -48,14 +48,14 @@ from mailflow.exchange.ranges import parse_range
 from mailflow.simulated.clock import Clock
 from mailflow.simulated.organisation import (
     BUILDS,
-    Access,
+    AccessEntry,
     Account,
     Organisation,
     PracticeQueue,
     PracticeServer,
     role_of,
 )
-from mailflow.simulated.transport import Stream, Transport
+from mailflow.simulated.transport import MailStream, Transport
 
 FIRST = "article"
 """The scenario that is named first: the case the project grew from."""
@@ -67,7 +67,7 @@ ACCOUNTS = (
 )
 """Who manages each practice organisation: one may do all, one may look, one has no role."""
 
-RELAY_RIGHT = Access("NT AUTHORITY\\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",))
+RELAY_RIGHT = AccessEntry("NT AUTHORITY\\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",))
 """What makes a connector relay for everybody (section 2.6)."""
 
 _FOLDER = Path(__file__).parent / "cases"
@@ -287,7 +287,7 @@ def _connector(org: Organisation, identity: str, values: _Data, now: datetime) -
         org.access[identity.casefold()] = [RELAY_RIGHT]
     for one in values.pop("deny", ()):
         org.access.setdefault(identity.casefold(), []).append(
-            Access(one["user"], tuple(one["rights"]), deny=True)
+            AccessEntry(one["user"], tuple(one["rights"]), deny=True)
         )
     return replace(known or _relay(org, server, name), **_typed(values))
 
@@ -326,8 +326,8 @@ def _typed(values: _Data) -> _Data:
     return {key: _TYPES[key](one) if key in _TYPES else one for key, one in values.items()}
 
 
-def _stream(one: _Data, at: Callable[[str], datetime]) -> Stream:
-    return Stream(
+def _stream(one: _Data, at: Callable[[str], datetime]) -> MailStream:
+    return MailStream(
         sender=one["from"],
         to=one["to"],
         since=at(one["since"]),

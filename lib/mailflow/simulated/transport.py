@@ -42,7 +42,7 @@ MAILBOX_TYPES = frozenset({"SmtpDeliveryToMailbox", "MapiDelivery"})
 
 
 @dataclass(frozen=True)
-class Stream:
+class MailStream:
     """Mail that keeps coming.
 
     Attributes:
@@ -101,7 +101,7 @@ class Transport:
         """Let something happen when the clock is there; what is past happens with the next move."""
         heapq.heappush(self._agenda, (max(moment, self.clock.now), next(self._order), happen))
 
-    def stream(self, one: Stream) -> None:
+    def stream(self, one: MailStream) -> None:
         """Let mail come."""
         if one.every <= timedelta(0):
             raise ValueError(f"mail from {one.sender} to {one.to}: no time between two messages")
@@ -168,7 +168,7 @@ class Transport:
         elif queue.status == "Ready" and queue.messages:
             self._attempt(queue)
 
-    def _flow(self, one: Stream, moment: datetime) -> None:
+    def _flow(self, one: MailStream, moment: datetime) -> None:
         for _ in range(one.burst):
             self.send(one.sender, one.to)
         following = moment + one.every

@@ -397,7 +397,7 @@ def printed(value: Value, limit: int = -1, mark: str = "...") -> str:
 
 
 def wrap(text: str, room: int) -> list[str]:
-    """Cut at blanks: a word brings its blank along; one wider than a line fills lines (17.3)."""
+    """Cut at blanks: a word brings its blank along; one wider than a line fills lines (S10.02)."""
     lines: list[str] = []
     for part in text.replace("\r\n", "\n").split("\n"):
         if cells(part) <= room:

@@ -94,7 +94,7 @@ class Quotas:
     commands: int = 25
 
 
-class Input:
+class StandardInput:
     """Standard input of a command: filled by Send requests, read by its runner."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Job:
     logon: LogOn
     codepage: int = CONSOLE
     environment: Mapping[str, str] = field(default_factory=dict)
-    stdin: Input = field(default_factory=Input)
+    stdin: StandardInput = field(default_factory=StandardInput)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _chunks: deque[tuple[str, bytes]] = field(default_factory=deque)
@@ -249,7 +249,7 @@ class WsmanAnswer:
     action: str
 
 
-class Service:
+class WsmanService:
     """The WS-Management service of one server. Its methods may be called from many threads."""
 
     def __init__(

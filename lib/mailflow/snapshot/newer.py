@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailflow.snapshot.rows import Row
+from mailflow.snapshot.rows import TableRow
 from mailflow.snapshot.schema import TABLES
 
 
@@ -21,11 +21,11 @@ class Extra:
     """
 
     columns: Mapping[str, Any]
-    values: Sequence[tuple[Row, Row]]
+    values: Sequence[tuple[TableRow, TableRow]]
 
-    def beside(self, rows: Iterable[Row]) -> list[Row]:
+    def beside(self, rows: Iterable[TableRow]) -> list[TableRow]:
         """The values beside these rows; None in a row that was not in the file as it is."""
-        waiting: dict[Row, list[Row]] = defaultdict(list)
+        waiting: dict[TableRow, list[TableRow]] = defaultdict(list)
         for row, values in self.values:
             waiting[row].append(values)
         nothing = (None,) * len(self.columns)
@@ -46,7 +46,7 @@ class Newer:
     tables: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
 
-    def extended(self, table: str, rows: list[Row]) -> dict[str, Any]:
+    def extended(self, table: str, rows: list[TableRow]) -> dict[str, Any]:
         """A known table for the file: its columns and rows, with those of the newer version."""
         extra = self.extras.get(table)
         if extra is None:

@@ -9,7 +9,7 @@ from typing import Any
 from mailflow.exchange.cmdlets import TABLES
 from mailflow.exchange.queues import Moment
 
-Row = tuple[Any, ...]
+TableRow = tuple[Any, ...]
 
 
 def _moments(*moments: Moment | None) -> tuple[Any, ...]:
@@ -20,11 +20,11 @@ def _moments(*moments: Moment | None) -> tuple[Any, ...]:
     return tuple(value for pair in pairs for value in pair)
 
 
-def _kept(table: str, org: Any) -> list[Row]:  # noqa: ANN401 - a snapshot, which imports this
+def _kept(table: str, org: Any) -> list[TableRow]:  # noqa: ANN401 - a snapshot, which imports this
     return list(org.kept.get(table, ()))
 
 
-WRITERS: Mapping[str, Callable[[Any], list[Row]]] = {
+WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
     "servers": lambda org: [
         (
             one.name,

@@ -20,7 +20,7 @@ from enum import Enum, auto
 from typing import Final
 
 from mailflow.exchange.cmdlets import TABLES as CMDLETS
-from mailflow.exchange.cmdlets import CmdletSpec, Kind, Scope
+from mailflow.exchange.cmdlets import CmdletScope, CmdletSpec, Kind
 from mailflow.exchange.queues import OTHER
 
 NAME: Final = "mailflow.snapshot"
@@ -93,7 +93,7 @@ _KINDS: Mapping[Kind, str] = {
 def _kept(spec: CmdletSpec) -> Declared:
     """The table of a cmdlet whose objects are kept as they are read."""
     assert spec.table is not None  # noqa: S101 - the caller goes over those that have one
-    columns = {} if spec.scope is Scope.ORGANIZATION else {"server": _key()}
+    columns = {} if spec.scope is CmdletScope.ORGANIZATION else {"server": _key()}
     for name, property_name in spec.table.columns.items():
         kind = _KINDS.get(spec.properties[property_name], "string")
         what = f"{spec.name} {property_name}" if spec.decides else ""

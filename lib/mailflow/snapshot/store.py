@@ -28,7 +28,7 @@ from mailflow.exchange.ranges import parse_range
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot.missing import Lacking, completed
 from mailflow.snapshot.newer import Extra, Newer
-from mailflow.snapshot.rows import WRITERS, Row
+from mailflow.snapshot.rows import WRITERS, TableRow
 from mailflow.snapshot.schema import DECLARED, NAME, NUMBER, SCHEMA, TABLES, Without
 from mailflow.snapshot.types import (
     ComponentState,
@@ -112,7 +112,7 @@ class _Table:
     rows: Sequence[Sequence[Any]]
     lacking: frozenset[str]
     extra: Mapping[str, Any]
-    beside: Sequence[Row]
+    beside: Sequence[TableRow]
 
 
 def _tables(held: object, place: str) -> dict[str, _Table]:
@@ -154,7 +154,9 @@ def _table(held: Any, name: str, place: str) -> _Table:  # noqa: ANN401 - parsed
     return _Table(rows, lacking, extra, beside)
 
 
-def _in_order(cells: Mapping[str, Row], known: Mapping[str, Any], count: int) -> list[Row]:
+def _in_order(
+    cells: Mapping[str, TableRow], known: Mapping[str, Any], count: int
+) -> list[TableRow]:
     """Rows in this version's order of columns; one that is not there says "not known"."""
     ordered = (cells.get(one, (column.absent,) * count) for one, column in known.items())
     return list(zip(*ordered, strict=True))
@@ -170,7 +172,7 @@ _KINDS: Mapping[str, frozenset[type]] = {
 _NONE = frozenset({type(None)})
 
 
-def _check(column: str, kind: object, values: Row, table: str, place: str) -> None:
+def _check(column: str, kind: object, values: TableRow, table: str, place: str) -> None:
     declared = DECLARED[table].columns[column]
     if kind != declared.kind:
         raise InputError(
@@ -216,7 +218,7 @@ def _newer(document: Mapping[str, Any], tables: Mapping[str, _Table], org: Snaps
     )
 
 
-def _beside(name: str, tables: Mapping[str, _Table]) -> Sequence[Row]:
+def _beside(name: str, tables: Mapping[str, _Table]) -> Sequence[TableRow]:
     """The values of a table that this version does not know, in the order of its objects."""
     table, owners = tables[name], tables.get("connectors")
     if name != "ranges" or owners is None:

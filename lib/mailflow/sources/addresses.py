@@ -106,7 +106,7 @@ class Addresses:
                 self.add(ServerAddress(server.name, address, IN_ERROR))
 
     def lacking(self, servers: Sequence[Server], *, is_whole: bool) -> Iterator[Unread]:
-        """A row for each server that may send and of which no address is known (contract, 2).
+        """A row for each server that may send and of which no address is known (contract 2).
 
         Every server with the Transport service sends, also where that is not known. A server that
         is known to be the only one has nobody to send to.
@@ -149,7 +149,7 @@ def read(reading: Reading, names: Names) -> Addresses:
 
 
 def _take_adapters(found: Addresses, adapters: Sequence[Row], names: Names) -> None:
-    """Adapters of Get-NetworkConnectionInfo, which name no server themselves (contract, 8.9)."""
+    """Adapters of Get-NetworkConnectionInfo, which name no server themselves (contract 8.9)."""
     owners = _owners(adapters)
     orphans = []
     for row in adapters:
@@ -186,7 +186,7 @@ def _take(
 
 
 def _owners(adapters: Iterable[Row]) -> dict[str, str]:
-    """Whose adapters these are by PSComputerName, where that can be said (contract, 8 point 9).
+    """Whose adapters these are by PSComputerName, where that can be said (contract 8.9).
 
     It is only the host of the session. It decides where adapters under two or more hosts were
     captured, one set each: an address that stands under two of them shows that it was not the

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from mailflow.exchange.cmdlets import SPECS, Scope
+from mailflow.exchange.cmdlets import SPECS, CmdletScope
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Unread
@@ -146,19 +146,19 @@ def calls_for(server: Server) -> list[Call]:
     return [
         Call(
             spec.name_on(server),
-            {**({spec.by: server.name} if spec.scope is Scope.SERVER else {}), **spec.given},
+            {**({spec.by: server.name} if spec.scope is CmdletScope.SERVER else {}), **spec.given},
         )
         for spec in _LIVE
-        if spec.scope in (Scope.SERVER, Scope.SESSION) and spec.is_known_to(server)
+        if spec.scope in (CmdletScope.SERVER, CmdletScope.SESSION) and spec.is_known_to(server)
     ]
 
 
 _LIVE = tuple(spec for spec in SPECS.values() if spec.parameters and spec.properties)
 
-OF_ALL = tuple(Call(spec.name) for spec in _LIVE if spec.scope is Scope.ORGANIZATION)
+OF_ALL = tuple(Call(spec.name) for spec in _LIVE if spec.scope is CmdletScope.ORGANIZATION)
 """What one server is asked about the whole organization."""
 
-_OF_SESSION = frozenset(spec.name for spec in _LIVE if spec.scope is Scope.SESSION)
+_OF_SESSION = frozenset(spec.name for spec in _LIVE if spec.scope is CmdletScope.SESSION)
 
 
 def door(doors: Doors, server: Server, first: str) -> str:

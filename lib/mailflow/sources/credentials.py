@@ -1,7 +1,7 @@
 """Log-on options of live commands, and where a password comes from.
 
 A password is never an option: it is read from an environment variable or a keyring entry that the
-options name, or from a prompt. What is read stays in `Target` and is shown by nothing.
+options name, or from a prompt. What is read stays in `WinrmOptions` and is shown by nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Self
 
 from mailflow.errors import UsageError
 from mailflow.sources.trust import host_name, suffix_of
-from mailflow.sources.winrm import AUTHS, CALL_SECONDS, SECONDS, Target, WinrmPlace
+from mailflow.sources.winrm import AUTHS, CALL_SECONDS, SECONDS, WinrmOptions, WinrmPlace
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
@@ -247,7 +247,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     environ: Mapping[str, str] | None = None,
     ask: Callable[[str], str] | None = None,
     ticket: Callable[[], Ticket | None] = find_ticket,
-) -> Target:
+) -> WinrmOptions:
     """Everything that is needed to log on, the password read.
 
     Args:
@@ -272,7 +272,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     forwards = auth == "credssp"
     if auth == "kerberos" and found is not None:
         forwards = found.forwardable is not False
-    return Target(
+    return WinrmOptions(
         scheme=scheme,
         port=port,
         user=options.user,
@@ -294,9 +294,9 @@ def target(  # noqa: PLR0913 - what the command line and the source say
 
 def target_to_look_at(
     options: LiveOptions, *, scheme: str = "https", port: int = 0, entry: str = ""
-) -> Target:
+) -> WinrmOptions:
     """Where a server is and how its certificate is verified, for whoever does not log on."""
-    return Target(
+    return WinrmOptions(
         scheme=scheme,
         port=port,
         auth="kerberos",  # which wants neither user nor password
@@ -344,7 +344,7 @@ def prompt() -> Callable[[str], str] | None:
 
 
 def _chosen(options: LiveOptions, *, with_ticket: bool) -> str:
-    """Left out: a certificate that was given, Kerberos with a ticket, else NTLM (contract, 3).
+    """Left out: a certificate that was given, Kerberos with a ticket, else NTLM (contract 3).
 
     With a password at hand the engineer means another account than the ticket's.
     """

@@ -27,7 +27,7 @@ from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import CAUSES
 from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError
-from mailflow.sources.winrm import Target, WinrmPlace
+from mailflow.sources.winrm import WinrmOptions, WinrmPlace
 
 TITLES = {
     "name": "Name",
@@ -86,7 +86,7 @@ class DoctorCheck:
 
 
 def doctor(
-    doors: Doors | None, target: Target, host: str, *, why_not: str = ""
+    doors: Doors | None, target: WinrmOptions, host: str, *, why_not: str = ""
 ) -> list[DoctorCheck]:
     """All checks, in order; raises nothing for what is wrong at the far side.
 
@@ -156,7 +156,9 @@ def _of_fault(step: str, found: Fault) -> DoctorCheck:
 # -- Without a log-on ------------------------------------------------------------------------------
 
 
-def _steps(doors: Doors | None, target: Target, host: str, why_not: str) -> Iterator[DoctorCheck]:
+def _steps(
+    doors: Doors | None, target: WinrmOptions, host: str, why_not: str
+) -> Iterator[DoctorCheck]:
     place = target.place(host)
     checked, addresses = of_name(host, place, _looked_up)
     yield checked
@@ -289,7 +291,7 @@ def read_certificate(der: bytes) -> Certificate | None:
     return Certificate(tuple(names), issuer, begins, ends)
 
 
-def _tls(target: Target, host: str, address: str, port: int) -> DoctorCheck:
+def _tls(target: WinrmOptions, host: str, address: str, port: int) -> DoctorCheck:
     """A handshake that verifies, and where that fails one that only looks."""
     from mailflow.sources.winrm_http import tls_context
 
@@ -354,7 +356,7 @@ class Greeting:
     error: OSError | http.client.HTTPException | None = None
 
 
-def _greeting(target: Target, host: str, address: str, port: int) -> Greeting:
+def _greeting(target: WinrmOptions, host: str, address: str, port: int) -> Greeting:
     """An empty request without any log-on, as clients begin one."""
     from mailflow.sources.winrm_http import tls_context
 
@@ -457,7 +459,7 @@ def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
 # -- With a log-on ---------------------------------------------------------------------------------
 
 
-def _inside(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
+def _inside(doors: Doors, target: WinrmOptions, host: str) -> Iterator[DoctorCheck]:
     try:
         shell = doors.open(host)
     except ShellError as error:
@@ -474,7 +476,7 @@ def _inside(doors: Doors, target: Target, host: str) -> Iterator[DoctorCheck]:
         shell.close()
 
 
-def _logged_on(target: Target) -> DoctorCheck:
+def _logged_on(target: WinrmOptions) -> DoctorCheck:
     user = f" as {target.user}" if target.user else ""
     return DoctorCheck("log-on", "ok", f"{target.auth}{user}")
 
@@ -554,7 +556,7 @@ def _detail(found: Fault) -> str:
 
 
 def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
-    """Which cmdlets the account lacks; a cmdlet its roles do not hold does not exist (8.8)."""
+    """Which cmdlets the account lacks: no role of it holds them (section 8.8)."""
     missing = [
         one.call.cmdlet
         for one in replies

@@ -18,7 +18,7 @@ from mailflow.sources.row import Reading, Row, Value
 from mailflow.sources.values import UnreadableError
 
 
-class State(Enum):
+class FieldState(Enum):
     """What is known of a field."""
 
     KNOWN = auto()
@@ -61,7 +61,7 @@ class FieldFact:
     """What is known of one field; `value` is what is visible of it where it is not known wholly."""
 
     value: Any
-    state: State = State.KNOWN
+    state: FieldState = FieldState.KNOWN
     why: str = ""
     place: str = ""
 
@@ -81,7 +81,7 @@ class Draft:
 
     def knows(self, name: str) -> bool:
         """Whether a field is known, wholly."""
-        return self.facts[name].state is State.KNOWN
+        return self.facts[name].state is FieldState.KNOWN
 
     def needs(self, name: str) -> Need:
         """How much a field is needed here."""
@@ -97,10 +97,10 @@ class Draft:
     def unread(self, cmdlet: str) -> Iterator[Unread]:
         """A row for each field that is not known and may matter."""
         for name, fact in self.facts.items():
-            need = Need.HELD if fact.state is State.DISPUTED else self.needs(name)
-            if fact.state is State.KNOWN or need is Need.NEVER:
+            need = Need.HELD if fact.state is FieldState.DISPUTED else self.needs(name)
+            if fact.state is FieldState.KNOWN or need is Need.NEVER:
                 continue
-            if fact.state is State.ABSENT and need is not Need.ALWAYS:
+            if fact.state is FieldState.ABSENT and need is not Need.ALWAYS:
                 continue
             what = f"{cmdlet} {self.fields[name].property}"
             yield Unread(self.server, what, f"{fact.place}: {self.label}: {fact.why}")
@@ -109,24 +109,26 @@ class Draft:
 def read_field(row: Row, one: Field) -> FieldFact:
     """What a row says of a field."""
     if one.property not in row.values:
-        return FieldFact(None, State.ABSENT, "the export does not contain this property", row.place)
+        return FieldFact(
+            None, FieldState.ABSENT, "the export does not contain this property", row.place
+        )
     try:
         return FieldFact(one.read(row.values[one.property]), place=row.place)
     except UnreadableError as error:
-        return FieldFact(one.kept(error.visible), State.LOST, str(error), row.place)
+        return FieldFact(one.kept(error.visible), FieldState.LOST, str(error), row.place)
 
 
 def _agreed(kind: Field, one: FieldFact, other: FieldFact) -> FieldFact:
     """What two captures say together: the known one where the other fits, or that they disagree."""
-    if State.DISPUTED in (one.state, other.state):
-        sure, further = (one, other) if one.state is State.DISPUTED else (other, one)
-        if further.state is not State.ABSENT:
+    if FieldState.DISPUTED in (one.state, other.state):
+        sure, further = (one, other) if one.state is FieldState.DISPUTED else (other, one)
+        if further.state is not FieldState.ABSENT:
             sure = replace(sure, value=kind.kept(_common(sure.value, further.value)))
         return sure
-    if one.state is not State.KNOWN and other.state is not State.KNOWN:
-        return other if one.state is State.ABSENT or not one.value else one
-    partial, whole = (one, other) if other.state is State.KNOWN else (other, one)
-    if partial.state is not State.KNOWN:
+    if one.state is not FieldState.KNOWN and other.state is not FieldState.KNOWN:
+        return other if one.state is FieldState.ABSENT or not one.value else one
+    partial, whole = (one, other) if other.state is FieldState.KNOWN else (other, one)
+    if partial.state is not FieldState.KNOWN:
         if _fits(partial.value, whole.value):
             return whole
     elif _same(one.value, other.value):
@@ -134,7 +136,7 @@ def _agreed(kind: Field, one: FieldFact, other: FieldFact) -> FieldFact:
         return other if _is_instant(other.value) and not _is_instant(one.value) else one
     where = "; ".join(sorted({one.place, other.place}))
     why = "two exports disagree; keep the newer one"
-    return FieldFact(kind.kept(_common(one.value, other.value)), State.DISPUTED, why, where)
+    return FieldFact(kind.kept(_common(one.value, other.value)), FieldState.DISPUTED, why, where)
 
 
 def _common(one: object, other: object) -> object:

@@ -1,4 +1,4 @@
-"""Which organization exports come from: an Exchange organization is one forest (contract, 9)."""
+"""Which organization exports come from: an Exchange organization is one forest (contract 9)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mailflow.exchange.cmdlets import TABLES, CmdletSpec, Kind, Scope
+from mailflow.exchange.cmdlets import TABLES, CmdletScope, CmdletSpec, Kind
 from mailflow.snapshot import Unread
 from mailflow.sources import values
 from mailflow.sources.drafts import Draft, Field, Need, draft_of, drafts_of
@@ -55,7 +55,7 @@ def _maker(
 
     def make(row: Row) -> tuple[str, Draft] | None:
         name = values.clean(_name(row, known_by))
-        server = "" if spec.scope is Scope.ORGANIZATION else _server(row)
+        server = "" if spec.scope is CmdletScope.ORGANIZATION else _server(row)
         if not name:
             lost.append(row)
             return None
@@ -100,5 +100,5 @@ READERS: Mapping[Kind, Callable[[Value], Any]] = {
 
 
 def _row(spec: CmdletSpec, draft: Draft) -> tuple[Any, ...]:
-    of_server = () if spec.scope is Scope.ORGANIZATION else (draft.server,)
+    of_server = () if spec.scope is CmdletScope.ORGANIZATION else (draft.server,)
     return (*of_server, draft.label, *(draft[name] for name in draft.fields))

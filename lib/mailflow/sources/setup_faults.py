@@ -329,7 +329,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "rights-missing": SetupCause(
             "denied",
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
-            "Put the account into the role group View-Only Organization Management (8.8).",
+            "Put the account into the role group View-Only Organization Management.",
         ),
         # -- notes: nothing is wrong, and it is well to know ---------------------------------------
         "root-sddl": SetupCause(

@@ -59,7 +59,7 @@ SETTINGS = frozenset(
         *("SuppressXAnonymousTls", "TransportRole"),
     }
 )
-"""What a repair may set on a receive connector (design 6)."""
+"""What a repair may set on a receive connector: what the repair of a cause needs, no more."""
 
 WRITES: Mapping[str, frozenset[str]] = MappingProxyType(
     {

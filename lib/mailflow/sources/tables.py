@@ -26,8 +26,8 @@ from mailflow.sources.drafts import (
     Draft,
     Field,
     FieldFact,
+    FieldState,
     Need,
-    State,
     draft_of,
     drafts_of,
     read_field,
@@ -412,7 +412,7 @@ def _queue_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
     draft = draft_of(row, server, found.identity, _QUEUE)
     if draft["status"] in ("Retry", None):
         draft.fields = {**_QUEUE, **_IN_RETRY}
-    if draft.facts["velocity"].state is State.ABSENT:
+    if draft.facts["velocity"].state is FieldState.ABSENT:
         draft.facts["velocity"] = _drain(row)
     # A made-up identity may fit several queues: only the whole object tells them apart.
     rest = found.identity.partition("\\")[2] if found.numbered else repr(row.values)
@@ -424,9 +424,11 @@ def _drain(row: Row) -> FieldFact:
     out, into = (
         read_field(row, Field(f"{name}Rate", values.real)) for name in ("Outgoing", "Incoming")
     )
-    if out.state is into.state is State.KNOWN:
+    if out.state is into.state is FieldState.KNOWN:
         return FieldFact(out.value - into.value, place=row.place)
-    return FieldFact(None, State.ABSENT, "the export does not contain this property", row.place)
+    return FieldFact(
+        None, FieldState.ABSENT, "the export does not contain this property", row.place
+    )
 
 
 def _queue(draft: Draft) -> Queue:
@@ -446,7 +448,8 @@ def _queue(draft: Draft) -> Queue:
         next_hop_category=draft["next_hop_category"] or "",
         deferred_count=draft["deferred_count"],
         velocity=draft["velocity"],
-        last_error_complete=draft.facts["last_error"].state in (State.KNOWN, State.ABSENT),
+        last_error_complete=draft.facts["last_error"].state
+        in (FieldState.KNOWN, FieldState.ABSENT),
     )
 
 

@@ -153,7 +153,7 @@ def moment(value: Value) -> Moment | None:
 
 
 def flags(kind: type[F]) -> Callable[[Value], F]:
-    """A reader of flags of this kind: by number where the form keeps it, else by names (3.1)."""
+    """A reader of flags: by number where the form keeps it, else by names (section 3.1)."""
 
     def read(value: Value) -> F:
         number = value.number if isinstance(value, Enumeration) else value
@@ -300,7 +300,7 @@ def _elements(value: Value) -> tuple[list[Value], list[str]]:
         return [], [value.why]
     if isinstance(value, Complex) and value.text is None:
         return [value], []  # a list of one, which JSON may give without the list
-    # Below the depth of JSON and in CSV a list is one text, its values joined with blanks (17.4).
+    # Below the depth of JSON and in CSV a list is one text, its values joined with blanks (S10.22).
     words = re.split(r"[\s,;]+", text(value).strip(" \t\r\n{},;"))
     return ([*words], []) if words != [""] else ([], ["the value is empty"])
 

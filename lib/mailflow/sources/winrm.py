@@ -40,7 +40,7 @@ from mailflow.sources.trust import Trust, host_name
 if TYPE_CHECKING:
     import winrm.protocol
 
-    from mailflow.sources.winrm_http import Adapter, Allowance
+    from mailflow.sources.winrm_http import Allowance, HttpAdapter
 
 AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
 """Kinds of log-on."""
@@ -83,7 +83,7 @@ class WinrmPlace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WinrmOptions:
     r"""How servers are reached and logged on to; the same for all of an organisation.
 
     Attributes:
@@ -171,7 +171,7 @@ class Target:
 class WinrmDoors:
     """Reaches servers over WinRM, and only those that may get the credentials."""
 
-    def __init__(self, target: Target, script: str, *, writing: bool = False) -> None:
+    def __init__(self, target: WinrmOptions, script: str, *, writing: bool = False) -> None:
         """Nothing is connected yet.
 
         Args:
@@ -215,7 +215,9 @@ class WinrmShell:
         powershell: its version; "" before the first answer.
     """
 
-    def __init__(self, server: str, target: Target, script: str, *, writing: bool = False) -> None:
+    def __init__(
+        self, server: str, target: WinrmOptions, script: str, *, writing: bool = False
+    ) -> None:
         """Nothing is connected yet; `begin` does that."""
         self.server = server
         self.way = self.powershell = ""
@@ -293,7 +295,7 @@ class WinrmShell:
         target = self._target
         # A call that hangs leaves time for the others, and for the script to write that it did.
         left = (until - time.monotonic() - 2) / (1 if len(calls) == 1 else 2)
-        settings = wire.Settings(
+        settings = wire.CallSettings(
             target.way,
             max(1, min(target.call_seconds, int(left))),
             writing=any(map(changes_something, calls)),
@@ -343,7 +345,7 @@ class _Run:
 class _FarShell:
     """One shell at the far side and the connection to it. Its jobs run one after the other."""
 
-    def __init__(self, server: str, target: Target) -> None:
+    def __init__(self, server: str, target: WinrmOptions) -> None:
         self._server, self._target = server, target
         self._line: _Line | None = None
         self._identity = ""
@@ -523,13 +525,13 @@ class _EndlessError(Exception):
 class _Line:
     """One connection, logged on by its first request."""
 
-    def __init__(self, server: str, target: Target) -> None:
+    def __init__(self, server: str, target: WinrmOptions) -> None:
         from winrm.protocol import Protocol
 
         from mailflow.sources.winrm_http import Allowance
 
         self.allowance: Allowance = Allowance(POLL_SECONDS + 10)
-        self.adapter: Adapter | None = None
+        self.adapter: HttpAdapter | None = None
         self._target = target
         self._place = target.place(server) or WinrmPlace(server)
         name = f"[{server}]" if ":" in server else server.rstrip(".")
@@ -553,7 +555,7 @@ class _Line:
 
     def begin(self) -> None:
         """Log on, unless that is done."""
-        from mailflow.sources.winrm_http import Adapter, tls_context
+        from mailflow.sources.winrm_http import HttpAdapter, tls_context
 
         transport = self.protocol.transport
         if transport.session is not None:
@@ -564,7 +566,7 @@ class _Line:
             context = tls_context(target.ca, target.cert, target.key, target.password)
         transport.encryption = None
         session = transport.build_session()
-        self.adapter = Adapter(
+        self.adapter = HttpAdapter(
             address=self._place.address,
             port=self._place.port or self._port,
             allowance=self.allowance,
@@ -579,7 +581,7 @@ class _Line:
             transport.setup_encryption(session)
 
 
-def _names_for(target: Target) -> tuple[str | None, str | None]:
+def _names_for(target: WinrmOptions) -> tuple[str | None, str | None]:
     r"""User and password as pywinrm takes them.
 
     Kerberos wants a principal, its realm in capitals; `DOMAIN\user` is none, then the ticket

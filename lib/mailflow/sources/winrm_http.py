@@ -113,7 +113,7 @@ def bounded(kind: type[_Socket], allowance: Allowance) -> type[_Socket]:
     return Bounded
 
 
-class Adapter(HTTPAdapter):
+class HttpAdapter(HTTPAdapter):
     """Carries all requests of one session to one server.
 
     Attributes:

@@ -52,7 +52,7 @@ if ([BitConverter]::ToString($d).Replace('-', '') -ne $h[1]) {
 & ([scriptblock]::Create($s)) $t.Substring($e + 1 + $s.Length).Trim().Split("`n")
 """
 """Runs the script that standard input brings, if it is whole. Short, because a command line is
-(section 10 of what was tried: about 3,000 characters). Both ends know it."""
+(S10.40: about 3,000 characters). Both ends know it."""
 
 PROGRAM = ("powershell.exe", "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy")
 
@@ -64,7 +64,7 @@ def command_line() -> tuple[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CallSettings:
     """What holds for all calls of one run of the script.
 
     Attributes:
@@ -83,7 +83,7 @@ class Settings:
     writing: bool = False
 
 
-def request(script: str, settings: Settings, calls: Sequence[Call]) -> bytes:
+def request(script: str, settings: CallSettings, calls: Sequence[Call]) -> bytes:
     """Standard input of the bootstrap: ASCII, lines ended by a line feed.
 
     Raises:
@@ -103,7 +103,7 @@ def request(script: str, settings: Settings, calls: Sequence[Call]) -> bytes:
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
-def read_request(data: bytes) -> tuple[str, Settings, list[Call]]:
+def read_request(data: bytes) -> tuple[str, CallSettings, list[Call]]:
     """What a client sent: the script, the settings and the calls.
 
     Raises:
@@ -121,7 +121,11 @@ def read_request(data: bytes) -> tuple[str, Settings, list[Call]]:
         raise ValueError("no line of settings")
     user, password = (str(own.get(name, "")) for name in ("User", "Password"))
     writing = own.get("Writing") is True
-    return script, Settings(str(own.get("Way", "session")), seconds, user, password, writing), calls
+    return (
+        script,
+        CallSettings(str(own.get("Way", "session")), seconds, user, password, writing),
+        calls,
+    )
 
 
 def frame(number: int, document: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.checks.connectors_differ import Group, groups_of
+from mailflow.checks.connectors_differ import PeerGroup, groups_of
 from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
@@ -51,7 +51,7 @@ def same_names(org: Snapshot) -> Table:
 _ORDER = {"found": 0, "unknown": 1, "clear": 2}
 
 
-def _rows(group: Group) -> Iterator[dict[str, object]]:
+def _rows(group: PeerGroup) -> Iterator[dict[str, object]]:
     """A row for each setting that differs or is not known; else one that says that none does."""
     servers = [member.server.name for member, _ in group.connectors]
     base = {

@@ -14,7 +14,7 @@ from typing import Literal
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
 from mailflow.analysis.capabilities import RELAY, AccessChange, Rights, access_changes, effect
-from mailflow.analysis.paths import MailPath, State
+from mailflow.analysis.paths import MailPath, PathState
 from mailflow.analysis.places import (
     Place,
     doubts_at,
@@ -226,7 +226,7 @@ def _by_way(org: Snapshot) -> Mapping[tuple[str, str], list[MailPath]]:
     return found
 
 
-def _worst(paths: Iterable[MailPath]) -> State:
+def _worst(paths: Iterable[MailPath]) -> PathState:
     states = {one.state for one in paths}
     return next(state for state in ("found", "unknown", "clear") if state in states)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mailflow.analysis.capabilities import AccessChange, Effect
-from mailflow.analysis.paths import State
+from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
@@ -71,8 +71,8 @@ class ChangedPath:
 
     sender: str
     target: str
-    was: State
-    will: State
+    was: PathState
+    will: PathState
     before: str
     after: str
 
@@ -221,9 +221,9 @@ _COLUMNS = {
     "after": ("In the second", "who answers"),
     "effect": ("So", "what is different"),
 }
-_LETS_IN: Mapping[State, bool | None] = {"clear": True, "found": False, "unknown": None}
+_LETS_IN: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
 _MENDED = "is let in, and was not"
-_JUDGED: Mapping[tuple[State, State], str] = {
+_JUDGED: Mapping[tuple[PathState, PathState], str] = {
     ("found", "clear"): _MENDED,
     ("clear", "found"): "is no longer let in",
     ("unknown", "clear"): "is let in; not known whether it was",

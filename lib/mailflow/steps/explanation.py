@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.checks.check import Card as Cause
+from mailflow.checks.check import Card
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.commands import filled
 from mailflow.exchange.last_error import LastError, Level, parse
-from mailflow.exchange.pasted import Kind, Pasted, recognise
+from mailflow.exchange.pasted import Pasted, TextKind, recognise
 from mailflow.plain import visible, wrap
 
 _MARGIN = "  "
@@ -27,7 +27,7 @@ HAND_OVER = "mailflow diagnose FILE"
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedText:
     """A text by its kind, its reply taken apart, and what that points at."""
 
     text: str
@@ -45,14 +45,14 @@ class Explained:
         named = [self.error.fqdn or "", self.error.ip or ""]
         if self.pasted.side == "receive":
             named.insert(0, self.pasted.host)
-        elif self.pasted.kind is Kind.EVENT:
+        elif self.pasted.kind is TextKind.EVENT:
             named.append(self.pasted.host)
         return next(filter(_PLAIN_HOST.fullmatch, named), "")
 
     @property
     def sender(self) -> str:
         """The server whose queue or send log it is, likewise."""
-        is_sender = self.pasted.side == "send" or self.pasted.kind is Kind.LIST
+        is_sender = self.pasted.side == "send" or self.pasted.kind is TextKind.LIST
         own = self.pasted.host if is_sender else ""
         return own if _PLAIN_HOST.fullmatch(own) else ""
 
@@ -67,11 +67,11 @@ _PLAIN_HOST = re.compile(
 )
 
 
-def explained(text: str) -> Explained:
+def explained(text: str) -> ExplainedText:
     """A text of any kind: the kind first, then the reply in it, then what that points at."""
     pasted = recognise(text)
     error = parse(pasted.reply)
-    return Explained(text, pasted, error, explain(error, pasted))
+    return ExplainedText(text, pasted, error, explain(error, pasted))
 
 
 def explain_text(text: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def explain_text(text: str) -> dict[str, Any]:
     one = explained(text)
     error, says = one.error, one.says
     ip, port = error.ip, error.port
-    if one.pasted.kind is Kind.PROTOCOL and not (error.fqdn or ip or port):
+    if one.pasted.kind is TextKind.PROTOCOL and not (error.fqdn or ip or port):
         ip, port = one.pasted.far_end
     return {
         "text": text,
@@ -113,7 +113,7 @@ def explain_words(text: str, width: int = 80) -> str:
     return told(explained(text), width)
 
 
-def told(one: Explained, width: int = 80) -> str:
+def told(one: ExplainedText, width: int = 80) -> str:
     """An explained text for a person."""
     width = max(width, 20)
     error, says, pasted = one.error, one.says, one.pasted
@@ -141,9 +141,17 @@ def told(one: Explained, width: int = 80) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-_NAMED = frozenset(Kind) - {Kind.NOTHING, Kind.LAST_ERROR, Kind.OTHER}
+_NAMED = frozenset(TextKind) - {TextKind.NOTHING, TextKind.LAST_ERROR, TextKind.OTHER}
 _CUT = frozenset(
-    {Kind.REPORT, Kind.MAIL, Kind.EVENT, Kind.PROTOCOL, Kind.TRACKING, Kind.CONNECTIVITY, Kind.LIST}
+    {
+        TextKind.REPORT,
+        TextKind.MAIL,
+        TextKind.EVENT,
+        TextKind.PROTOCOL,
+        TextKind.TRACKING,
+        TextKind.CONNECTIVITY,
+        TextKind.LIST,
+    }
 )
 """Kinds of which the reply is shown in place of the whole text."""
 
@@ -151,7 +159,7 @@ _CUT = frozenset(
 def _kind(pasted: Pasted) -> str:
     """What the text is: `This is a row of an SMTP protocol log, receive side, of EX16A`."""
     name = pasted.kind.value
-    if pasted.side and pasted.kind is not Kind.CONNECTIVITY:
+    if pasted.side and pasted.kind is not TextKind.CONNECTIVITY:
         name = f"{name}, {pasted.side} side"
     if pasted.event is not None:
         name = f"{name}, number {pasted.event}"
@@ -188,7 +196,7 @@ def _level(one: Level) -> str:
     return " ".join(filter(None, (one.codes, _shown(one.text)))) or "(no words)"
 
 
-def _place(one: Explained) -> list[str]:
+def _place(one: ExplainedText) -> list[str]:
     error = one.error
     parts = (
         ("Host", error.fqdn),
@@ -203,7 +211,7 @@ def _place(one: Explained) -> list[str]:
     return lines
 
 
-def _meaning(one: Explained) -> list[str]:
+def _meaning(one: ExplainedText) -> list[str]:
     says = one.says
     lines = [says.says] if says.says else [_unknown(one)]
     if says.speaker:
@@ -220,9 +228,9 @@ def _meaning(one: Explained) -> list[str]:
     return lines
 
 
-def _unknown(one: Explained) -> str:
+def _unknown(one: ExplainedText) -> str:
     """Why a text points at nothing."""
-    if one.pasted.reply or one.pasted.kind is Kind.NOTHING:
+    if one.pasted.reply or one.pasted.kind is TextKind.NOTHING:
         return CAUSES["unrecognised-error"].meaning
     return "It holds no reply that reports an error, so no cause is suggested."
 
@@ -243,15 +251,15 @@ def _causes(says: Explanation) -> list[str]:
     ]
 
 
-def _card(card: Cause) -> str:
+def _card(card: Card) -> str:
     return f"{_headline(card)}. {card.meaning}"
 
 
-def _headline(card: Cause) -> str:
+def _headline(card: Card) -> str:
     return f"{card.title} ({card.id})"
 
 
-def _next(one: Explained) -> list[str]:
+def _next(one: ExplainedText) -> list[str]:
     """What decides between the candidates; of the likeliest one where they are many."""
     says = one.says
     lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, one)]
@@ -260,7 +268,7 @@ def _next(one: Explained) -> list[str]:
     return lines
 
 
-def next_checks(cause: str, one: Explained) -> list[str]:
+def next_checks(cause: str, one: ExplainedText) -> list[str]:
     """What decides about a cause, a line each; what the text does not tell is left to fill in."""
     known = {"target": one.host, "sender": one.sender}
     return [filled(step, known) for step in CAUSES[cause].confirm]

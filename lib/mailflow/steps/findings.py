@@ -36,7 +36,7 @@ class _Judged:
 
     A path on which a value that was not read could change something is unknown. So one that is not
     unknown says that it could not: the list of a disabled connector, of another port, or of one
-    that would be fine whoever wins (contract, 8.8 and 9).
+    that would be fine whoever wins (contract 8.8, S1.36).
     """
 
     def __init__(self, paths: Iterable[MailPath]) -> None:

@@ -8,18 +8,18 @@ from textwrap import wrap
 from mailflow.analysis.missing import CONNECTORS, SERVERS, Missing
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.cmdlets import PROPERTIES
-from mailflow.exchange.pasted import Kind, is_export
+from mailflow.exchange.pasted import TextKind, is_export
 from mailflow.exchange.texts import texts_of
 from mailflow.phrases import joined
-from mailflow.steps.explanation import Explained, explained, next_checks, told
+from mailflow.steps.explanation import ExplainedText, explained, next_checks, told
 from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep
 
 MOST = 10
 """Texts of one document that are told; a log holds thousands."""
-_PLAIN = frozenset({Kind.NOTHING, Kind.OTHER})
+_PLAIN = frozenset({TextKind.NOTHING, TextKind.OTHER})
 
 
-def explained_texts(document: str) -> tuple[Explained, ...]:
+def explained_texts(document: str) -> tuple[ExplainedText, ...]:
     """The texts of a document that point at something; all of them where none does.
 
     Empty where the document is an export, or words in which no kind of text can be recognized:
@@ -90,11 +90,11 @@ def _steps(diagnosis: Diagnosis) -> list[str]:
     return [f"  {part}" for part in parts if part]
 
 
-def _points(one: Explained) -> bool:
+def _points(one: ExplainedText) -> bool:
     return bool(one.says.says) and one.says.cause != UNRECOGNISED
 
 
-def diagnosis_of(texts: Sequence[Explained], origin: str) -> Diagnosis:
+def diagnosis_of(texts: Sequence[ExplainedText], origin: str) -> Diagnosis:
     """The document of findings for texts: each possible cause is unknown, nothing is found.
 
     A text says what one server met, not how the organization is configured.
@@ -113,7 +113,7 @@ def diagnosis_of(texts: Sequence[Explained], origin: str) -> Diagnosis:
     )
 
 
-def told_texts(texts: Sequence[Explained], diagnosis: Diagnosis, width: int) -> str:
+def told_texts(texts: Sequence[ExplainedText], diagnosis: Diagnosis, width: int) -> str:
     """The same for a person: the explanation of each text, and what is still missing."""
     parts = [told(one, width) for one in texts[:MOST]]
     if len(texts) > MOST:
@@ -130,7 +130,7 @@ def told_texts(texts: Sequence[Explained], diagnosis: Diagnosis, width: int) -> 
     return "\n\n".join(parts)
 
 
-def _records(one: Explained) -> Iterable[FindingRecord]:
+def _records(one: ExplainedText) -> Iterable[FindingRecord]:
     """A record for each cause that the text may come from."""
     causes = (one.says.cause,) if one.says.cause else one.says.candidates
     for cause in causes or (UNRECOGNISED,):
@@ -143,14 +143,14 @@ def _records(one: Explained) -> Iterable[FindingRecord]:
         )
 
 
-def _what(texts: Sequence[Explained]) -> str:
+def _what(texts: Sequence[ExplainedText]) -> str:
     kinds = {one.pasted.kind for one in texts}
     if len(texts) > 1:
         return f"This is a document of {len(texts)} texts"
     return f"This is {next(iter(kinds)).value}"
 
 
-def _said(texts: Sequence[Explained]) -> str:
+def _said(texts: Sequence[ExplainedText]) -> str:
     says = dict.fromkeys(one.says.says for one in texts if one.says.says)
     return " ".join(list(says)[:3]) or "The text holds no error that is in the catalog."
 

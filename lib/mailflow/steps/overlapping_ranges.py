@@ -31,7 +31,7 @@ def overlapping_ranges(org: Snapshot) -> Table:
     """Every range of a custom connector that holds a server's address, faults first.
 
     Overlap with the default connector is by design; it is a fault only where it changes how a
-    server is treated (design 4.2). Columns of the frame: target, connector, range (string), size
+    server is treated (S1.02). Columns of the frame: target, connector, range (string), size
     (object, integers), server, address, effect (string), and for code: fault (boolean).
     """
     import pandas as pd

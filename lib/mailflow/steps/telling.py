@@ -14,7 +14,7 @@ from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.steps.verdict import (
     NOTHING,
-    Changed,
+    ChangeRecord,
     Diagnosis,
     FindingRecord,
     NextStep,
@@ -193,7 +193,7 @@ def _remedy(finding: Finding, plan: Repair, edits: Sequence[Edit]) -> str:
 def _retry(finding: Finding) -> Iterable[str]:
     """For numbered queues: it does nothing for the unreachable queue (S8.74).
 
-    A queue whose number the export lost is left out: by next hop several might be meant (4.3).
+    A queue whose number the export lost is left out: a next hop may mean several (section 4.3).
     """
     for case in finding.queues:
         if not case.queue.identity.rpartition("\\")[2].isdigit():
@@ -204,9 +204,9 @@ def _retry(finding: Finding) -> Iterable[str]:
             continue
 
 
-def _changes(edit: Edit) -> Iterable[Changed]:
+def _changes(edit: Edit) -> Iterable[ChangeRecord]:
     for change in edit.changes:
-        yield Changed(**change.as_json(), command=edit.command, rollback=edit.undo)
+        yield ChangeRecord(**change.as_json(), command=edit.command, rollback=edit.undo)
 
 
 def _missing(finding: Finding, unread: Sequence[Unread]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Findings as people and machines read them: `findings.json`, section 6 of the contract."""
+"""Findings as people and machines read them: `findings.json` (contract, section 6)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from mailflow.analysis.missing import missing_of
+from mailflow.checks.check import State
 from mailflow.phrases import joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
-State = Literal["found", "unknown", "clear", "not-applicable"]
 Verdict = Literal["found", "clear", "unknown"]
 
 SCHEMA = "mailflow.findings/1"
@@ -21,7 +21,7 @@ EXIT_CODES: Mapping[str, int] = {"clear": 0, "found": 1, "unknown": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangeRecord:
     """One parameter that a command of the repair sets (contract, section 6).
 
     Attributes:
@@ -58,7 +58,7 @@ class FindingRecord:
     remedy: str = ""
     commands: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
-    changes: tuple[Changed, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
     missing: tuple[int, ...] = ()
     facts: tuple[str, ...] = ()
 
@@ -137,7 +137,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How much was looked at (contract, section 9).
+    """How much was looked at (contract, section 6).
 
     Attributes:
         servers, paths, connectors, queues: how many.
@@ -294,5 +294,5 @@ def _entry(one: Mapping[str, Any]) -> FindingRecord:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
     }
-    values["changes"] = tuple(Changed(**each) for each in one.get("changes", ()))
+    values["changes"] = tuple(ChangeRecord(**each) for each in one.get("changes", ()))
     return FindingRecord(**values)

@@ -14,7 +14,7 @@ from mailflow.sources.row import Items, Row, Value
 from mailflow.sources.shell import Call, Fault, Reply, ShellError
 from mailflow.sources.values import UnreadableError, text
 from mailflow.training import windows
-from mailflow.training.typed import Line, NotTypedError, lines_of, what_can_be_typed
+from mailflow.training.typed import NotTypedError, TypedLine, lines_of, what_can_be_typed
 
 if TYPE_CHECKING:
     from mailflow.table import Table
@@ -104,7 +104,7 @@ def run(practice: Practice, typed: str) -> Transcript:
     return Transcript(tuple(_said(one, _reply(practice, one)) for one in lines))
 
 
-def _reply(practice: Practice, line: Line) -> Reply:
+def _reply(practice: Practice, line: TypedLine) -> Reply:
     call = line.call
     if windows.is_known(call.cmdlet):
         return _of_windows(practice, line)
@@ -114,7 +114,7 @@ def _reply(practice: Practice, line: Line) -> Reply:
     return Session(practice, practice.entry).run(call)
 
 
-def _of_windows(practice: Practice, line: Line) -> Reply:
+def _of_windows(practice: Practice, line: TypedLine) -> Reply:
     """A command of Windows on the machine that the line names."""
     parameters = dict(line.call.parameters)
     named = next((one for one in parameters if one.casefold() == "computername"), "")
@@ -136,7 +136,7 @@ def _of_windows(practice: Practice, line: Line) -> Reply:
         return windows.run(server, call)
 
 
-def _said(line: Line, reply: Reply) -> Said:
+def _said(line: TypedLine, reply: Reply) -> Said:
     refused = tuple(one.message for one in (*reply.errors, *filter(None, [reply.fault])))
     if reply.fault is not None and reply.fault.kind == "no-such-cmdlet":
         return Said(line.text, refused=refused, remark=what_can_be_typed())
@@ -146,7 +146,7 @@ def _said(line: Line, reply: Reply) -> Said:
     return Said(line.text, refused=refused, remark="" if refused else silent)
 
 
-def _table(line: Line, rows: Sequence[Row]) -> Table:
+def _table(line: TypedLine, rows: Sequence[Row]) -> Table:
     import pandas as pd
 
     from mailflow.table import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailflow.checks.check import Card as Cause
+from mailflow.checks.check import Card
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.phrases import joined
 from mailflow.show.markup import Markup
@@ -94,7 +94,7 @@ def debrief(
     )
 
 
-def _card(card: Cause) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _card(card: Card) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return (
         ("What happens", (card.meaning,)),
         ("Speaks for it", card.evidence_for),

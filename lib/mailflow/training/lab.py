@@ -30,7 +30,7 @@ from mailflow.training.watching import delay, watch
 if TYPE_CHECKING:
     from mailflow.table import Table
 
-Move = Callable[[Practice], object]
+LabMove = Callable[[Practice], object]
 
 _NOTES = (
     "Run the cells one by one (Shift+Enter), and answer before you look at the next one.",
@@ -45,7 +45,7 @@ class Lab:
         """Make it by `practice`."""
         self._name, self._seed, self._answers = name, seed, answers
         self._live = not answers and run_folder() is None
-        self._moves: list[Move] = []
+        self._moves: list[LabMove] = []
         self._questions: dict[str, Question] = {}
         self._practice = self._begin()
         self._began = findings(self.open())

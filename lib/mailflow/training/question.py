@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from mailflow.show.markup import Markup
 from mailflow.show.training import QuestionAsked, judgement
-from mailflow.show.widgets_training import Form, QuestionBox
+from mailflow.show.widgets_training import AnswerForm, QuestionBox
 from mailflow.snapshot import Snapshot
 
 Grade = Literal["right", "half", "wrong"]
@@ -52,7 +52,7 @@ class QuestionKind(Protocol):
     """One kind of question. All of it is worked out of an organisation, and nothing is stored."""
 
     @property
-    def form(self) -> Form:
+    def form(self) -> AnswerForm:
         """How it is answered."""
 
     def prompt(self, org: Snapshot) -> str:
@@ -101,7 +101,7 @@ class Question:
     # -- For the notebook --------------------------------------------------------------------------
 
     @property
-    def form(self) -> Form:
+    def form(self) -> AnswerForm:
         """How it is answered: `one`, `several`, `text` or `lines`."""
         return self._kind.form
 
@@ -226,12 +226,12 @@ def _no_choice(unknown: Sequence[str], options: Options) -> str:
     return f"{unknown[0][:80]!r} is none of the choices. They are: {known}."
 
 
-def _nothing(form: Form) -> str:
+def _nothing(form: AnswerForm) -> str:
     verb = "Choose" if form in ("one", "several") else "Type"
     return f"There is no answer yet. {verb} one first, or ask for a hint."
 
 
-def _how(form: Form) -> str:
+def _how(form: AnswerForm) -> str:
     example = {
         "one": '.answer("...") with one of these',
         "several": '.answer(["...", "..."]) with those of these that fit',

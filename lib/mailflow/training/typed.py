@@ -58,7 +58,7 @@ class NotTypedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedLine:
     """One line, understood.
 
     Attributes:
@@ -74,7 +74,7 @@ class Line:
     properties: tuple[str, ...] = ()
 
 
-def lines_of(text: str) -> list[Line]:
+def lines_of(text: str) -> list[TypedLine]:
     """The calls in a text, in order.
 
     Raises:
@@ -221,7 +221,7 @@ class _Statement:
         self._text, self._tokens = read
         self._at = 0
 
-    def line(self) -> Line:
+    def line(self) -> TypedLine:
         """What it means."""
         name = self._take()
         if name.kind != "word" or not re.fullmatch(r"[A-Za-z]+-[A-Za-z]+", name.text):
@@ -229,7 +229,7 @@ class _Statement:
         if name.text.casefold() == "invoke-command":
             return self._elsewhere()
         call = Call(name.text, self._parameters(name.text))
-        return Line(self._text, call, properties=self._properties())
+        return TypedLine(self._text, call, properties=self._properties())
 
     def _refused(self, why: str) -> NotTypedError:
         return NotTypedError(why, self._text)
@@ -329,7 +329,7 @@ class _Statement:
                 chosen = self._texts(self._value())
         return () if any("*" in one for one in chosen) else chosen
 
-    def _elsewhere(self) -> Line:
+    def _elsewhere(self) -> TypedLine:
         """`Invoke-Command -ComputerName X { ... }`: one command of Windows on another machine."""
         server, block = "", ""
         while self._peek().kind != "end":
@@ -346,4 +346,4 @@ class _Statement:
         inside = lines_of(block)
         if not server or len(inside) != 1 or inside[0].server:
             raise self._refused("Invoke-Command takes a server and one command in braces here.")
-        return Line(self._text, inside[0].call, server, inside[0].properties)
+        return TypedLine(self._text, inside[0].call, server, inside[0].properties)

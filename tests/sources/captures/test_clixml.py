@@ -503,7 +503,7 @@ def test_real_files_against_powershell(tmp_path: Path) -> None:
     for number, path in enumerate(REAL):
         copy = tmp_path / f"{number}-{path.name}"
         data = path.read_bytes()
-        if path.name == CIM:  # a native library of it is missing outside Windows (lab, 17.1)
+        if path.name == CIM:  # a native library of it is missing outside Windows (S10.25)
             data = data.replace(b"Microsoft.Management.Infrastructure.CimInstance", b"Some.Cim")
         copy.write_bytes(data)
         copies.append(copy)

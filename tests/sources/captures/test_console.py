@@ -142,7 +142,7 @@ def test_lists(printed: str, values: tuple[str, ...], cut: bool) -> None:
 
 
 def test_list_cut_at_any_width() -> None:
-    """A list joins again wherever the console cut it, with and without the blanks (17.3)."""
+    """A list joins again wherever the console cut it, with and without the blanks (S10.03)."""
     ranges = tuple(f"10.0.{number}.0-10.0.{number}.255" for number in range(12))
     value = "{" + ", ".join(ranges) + "}"
     for width in range(6, 90):
@@ -169,7 +169,7 @@ def test_list_cut_at_any_width() -> None:
     ],
 )
 def test_server_in_the_command(command: str, server: str) -> None:
-    """The command line above names the server whose adapters these are (contract 8, point 9)."""
+    """The command line above names the server whose adapters these are (contract 8.9)."""
     adapters = "\nName        : NIC\nIPAddresses : {10.0.0.11}\n"
     text = f"[PS] C:\\>{command}\n{adapters}{adapters}PS C:\\> Get-Queue | fl\n{adapters}"
 
@@ -347,7 +347,7 @@ def test_anything_is_read(lines: list[str]) -> None:
 
 
 def test_collapsed_blanks_where_names_have_one_length() -> None:
-    """Two names of one length look aligned; the object goes on all the same (17.3)."""
+    """Two names of one length look aligned; the object goes on all the same (section 10.1)."""
     text = (
         "Identity : EX16A\\Relay\nBindings : {0.0.0.0:25}\nRemoteIPRanges : {10.0.0.5}\n"
         "AuthMechanism : Tls\nPermissionGroups : AnonymousUsers\nEnabled : True\n"

@@ -1,4 +1,4 @@
-"""What a real PowerShell cut joins again as it was, or is lost; never anything else (17.3)."""
+"""What a real PowerShell cut joins as it was, or is lost; nothing else (section 10.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailflow.sources.captures.console import read_console
-from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.pieces import ConsoleSigns, join
 from mailflow.sources.row import Items, Lost, Value
 from support import needs_powershell, run_powershell
 
@@ -105,7 +105,7 @@ def test_powershell_lists(
     width: int,
     screen: bool,
 ) -> None:
-    """Each value comes back equal, or is lost; lists and flags always come back (17.3)."""
+    """Each value comes back equal, or is lost; lists and flags always come back (section 10.1)."""
     objects, folder = printed
     text = (folder / f"{culture}-{width}.txt").read_text(encoding="utf-8")
     if screen:  # the screen and a transcript lose the blank at a line's end
@@ -131,7 +131,7 @@ def test_powershell_lists(
 
 
 def _joined(*values: list[str], number: int = 0) -> str | None:
-    return join(values[number], Evidence.of(values))
+    return join(values[number], ConsoleSigns.of(values))
 
 
 def test_file_keeps_the_blank() -> None:

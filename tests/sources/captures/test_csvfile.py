@@ -1,4 +1,4 @@
-"""CSV: values, what is lost of them, and rows that do not fit (17.4)."""
+"""CSV: values, what is lost of them, and rows that do not fit (S10.23)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from mailflow.errors import InputError
 from mailflow.snapshot import SCHEMA, Snapshot, Unread, from_document
 from mailflow.sources.captures import files
 from mailflow.sources.captures.files import Captured, read_source
-from mailflow.sources.captures.recognise import HEAD, Form, recognise
+from mailflow.sources.captures.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.row import Lost
 from support import needs_shared
 
@@ -82,34 +82,34 @@ def test_forms(tmp_path: Path, content: str, encoding: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("head", "form"),
     [
-        ("#< CLIXML\r\n<Objs/>", Form.CLIXML),
-        ('<?xml version="1.0"?>\n<!-- x -->\n<Objs/>', Form.CLIXML),
-        ('<!DOCTYPE Objs [<!ENTITY a "b">]>', Form.CLIXML),
-        ('<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><Objs>', Form.CLIXML),
-        ("<!DOCTYPE html><html>", Form.FOREIGN),
-        ('<!DOCTYPE HTML PUBLIC "x"><html>', Form.FOREIGN),
-        ("<Objective/>", Form.TEXT),
-        ("<what EX1 said>\nIdentity : EX1\\1", Form.TEXT),
-        ("[PS] C:\\Windows\\system32>Get-Queue | fl", Form.TEXT),
-        ("PS C:\\> Get-Queue", Form.TEXT),
-        ("**********************\nWindows PowerShell transcript start", Form.TEXT),
-        ("\x1b[32;1mIdentity : \x1b[0mEX1\\1", Form.TEXT),
-        ("[1]", Form.JSON),
-        ("{}", Form.JSON),
-        ('{"schema":"mailflow.snapshot/1"', Form.SNAPSHOT),
-        ("server,address\nEX1,10.0.0.1", Form.CSV),
-        ('#TYPE Some.Type\n"a","b"', Form.CSV),
-        ("Identity;Status\nx;y", Form.CSV),
-        ('"server","what","why"\n', Form.FAILURES),
-        ("BM is a text", Form.TEXT),
-        ("", Form.EMPTY),
-        ("\ufeff \n", Form.EMPTY),
-        ("PK\x03\x04", Form.ZIP),
-        ("%PDF-1.7", Form.FOREIGN),
-        ("\0\1\2\3" * 50, Form.BINARY),
+        ("#< CLIXML\r\n<Objs/>", ExportForm.CLIXML),
+        ('<?xml version="1.0"?>\n<!-- x -->\n<Objs/>', ExportForm.CLIXML),
+        ('<!DOCTYPE Objs [<!ENTITY a "b">]>', ExportForm.CLIXML),
+        ('<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><Objs>', ExportForm.CLIXML),
+        ("<!DOCTYPE html><html>", ExportForm.FOREIGN),
+        ('<!DOCTYPE HTML PUBLIC "x"><html>', ExportForm.FOREIGN),
+        ("<Objective/>", ExportForm.TEXT),
+        ("<what EX1 said>\nIdentity : EX1\\1", ExportForm.TEXT),
+        ("[PS] C:\\Windows\\system32>Get-Queue | fl", ExportForm.TEXT),
+        ("PS C:\\> Get-Queue", ExportForm.TEXT),
+        ("**********************\nWindows PowerShell transcript start", ExportForm.TEXT),
+        ("\x1b[32;1mIdentity : \x1b[0mEX1\\1", ExportForm.TEXT),
+        ("[1]", ExportForm.JSON),
+        ("{}", ExportForm.JSON),
+        ('{"schema":"mailflow.snapshot/1"', ExportForm.SNAPSHOT),
+        ("server,address\nEX1,10.0.0.1", ExportForm.CSV),
+        ('#TYPE Some.Type\n"a","b"', ExportForm.CSV),
+        ("Identity;Status\nx;y", ExportForm.CSV),
+        ('"server","what","why"\n', ExportForm.FAILURES),
+        ("BM is a text", ExportForm.TEXT),
+        ("", ExportForm.EMPTY),
+        ("\ufeff \n", ExportForm.EMPTY),
+        ("PK\x03\x04", ExportForm.ZIP),
+        ("%PDF-1.7", ExportForm.FOREIGN),
+        ("\0\1\2\3" * 50, ExportForm.BINARY),
     ],
 )
-def test_recognise(head: str, form: Form) -> None:
+def test_recognise(head: str, form: ExportForm) -> None:
     """The beginning of a file decides."""
     assert recognise(head.encode())[0] is form
 
@@ -119,7 +119,7 @@ def test_recognise_anything(junk: bytes) -> None:
     """No bytes whatever make the recogniser fail."""
     form, encoding = recognise(junk)
 
-    assert isinstance(form, Form)
+    assert isinstance(form, ExportForm)
     junk.decode(encoding or "latin-1", "replace")
 
 

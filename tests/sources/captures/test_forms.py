@@ -1,4 +1,4 @@
-"""The same objects in every form PowerShell writes: equal, or said to be lost (17.3, 17.4)."""
+"""The same objects in every form: equal, or said to be lost (sections 10.1 and 10.2)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_every_form_says_the_same(path: Path) -> None:
         for row, real in zip(reading.rows, original.rows, strict=True)
         for name in _lost(row, real)
     }
-    # Only JSON of a certain depth loses something here: a queue's identity (17.4).
+    # Only JSON of a certain depth loses something here: a queue's identity (S10.21).
     assert lost == ({"Identity"} if path.name == "queues.chosen.json" else set())
 
 
@@ -128,7 +128,7 @@ def test_transcript() -> None:
 
 @pytest.mark.parametrize("path", each_of(shared_files(f"{FOLDER}/*.table*.txt")))
 def test_tables(path: Path) -> None:
-    """What a table shows is equal to the CLIXML original, or cut and marked so (contract, 9)."""
+    """What a table shows is equal to the CLIXML original, or cut and marked so (contract 2)."""
     stem = path.name.partition(".")[0]
     original = _read(needs_shared(ORIGINALS[stem]))
     reading = _read(path)

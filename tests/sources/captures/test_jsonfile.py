@@ -1,4 +1,4 @@
-"""ConvertTo-Json: values come back as they print, or are lost and say so (17.4)."""
+"""ConvertTo-Json: values come back as they print, or are lost and say so (section 10.2)."""
 
 from __future__ import annotations
 
@@ -127,14 +127,14 @@ def test_bindings() -> None:
     ],
 )
 def test_connector_identity(identity: str, others: str, text: str | None) -> None:
-    """An identity is put together from what identifies it, or it is lost (17.4, section 1.6)."""
+    """An identity is put together from what identifies it, or it is lost (S10.21, section 1.6)."""
     value = _value("Identity", identity, '"RemoteIPRanges": []', others)
 
     assert value == text if text else isinstance(value, Lost)
 
 
 def test_queue_identity_that_names_only_its_server() -> None:
-    """A queue is never named by its server alone, and never lost where that is known (17.4)."""
+    """A queue is never named by its server alone, and never lost where that is known (S10.21)."""
     value = _value("Identity", '{"Server": "EX10A", "IsEmpty": false}', '"NextHopDomain": "x"')
 
     assert value == Complex(None, {"Server": "EX10A", "RowId": None})

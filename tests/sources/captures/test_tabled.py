@@ -47,7 +47,7 @@ def plain(value: Value) -> object:
 
 
 def test_queues() -> None:
-    """Every column that is shown is read, and no other (contract 9); a cut value is lost."""
+    """Every column that is shown is read, and no other (contract 2); a cut value is lost."""
     reading = read(table(shown(QUEUE, LastError=30), QUEUES), "Get-Queue | ft")
     first, second = reading.rows
 

@@ -17,7 +17,7 @@ BUTTON = "Apply changes"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Confirmation:
     r"""One change that somebody must confirm.
 
     Attributes:
@@ -41,7 +41,7 @@ class ConfirmBox(View):
 
     def __init__(
         self,
-        asked: Sequence[Asked],
+        asked: Sequence[Confirmation],
         on_confirm: Callable[[tuple[str, ...]], object],
         *,
         live: bool,
@@ -77,7 +77,7 @@ class ConfirmBox(View):
         end = f"Confirmed: {_names(self._confirmed)}." if self._used else self._otherwise
         return below(*changes, *([note(end)] if end else []))
 
-    def _numbered(self) -> list[tuple[int, Asked]]:
+    def _numbered(self) -> list[tuple[int, Confirmation]]:
         return list(enumerate(self._asked, start=1))
 
     def _build(self) -> Control:
@@ -160,7 +160,7 @@ class ConfirmBox(View):
                 display(saying("Stopped.", str(error), "bad"))
 
 
-def _filled(number: int, one: Asked, *, ask: bool = False) -> Markup:
+def _filled(number: int, one: Confirmation, *, ask: bool = False) -> Markup:
     identity, command = controls.line(one.identity), controls.line(one.command)
     html = fill(
         "widgets/confirm.html.j2",

@@ -54,7 +54,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ShownAnswer:
     """An answer: now, or with the trial.
 
     Attributes:
@@ -82,7 +82,7 @@ class AddressReply:
         refused: why the trial is none, or what Exchange would say to it.
     """
 
-    sides: tuple[Side, ...] = ()
+    sides: tuple[ShownAnswer, ...] = ()
     table: Table | None = None
     moved: str = ""
     trouble: str = ""

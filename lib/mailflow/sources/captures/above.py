@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mailflow.exchange.cmdlets import OLDER, PROPERTIES, SPECS, TABLES, Scope
+from mailflow.exchange.cmdlets import OLDER, PROPERTIES, SPECS, TABLES, CmdletScope
 from mailflow.sources.asked import RIGHTS, asked
 from mailflow.sources.captures.cmdlets import cmdlet_of
 from mailflow.sources.captures.printed import kinds_of
@@ -19,7 +19,7 @@ _PASS_ON = {"get-content", "get-variable", "get-unique", "get-item", "get-childi
 """What prints objects of other cmdlets."""
 _OF_SERVERS = {name for name in PROPERTIES if "<server>" in SPECS[name].shown_by}
 """Cmdlets that are asked about a server whose name their objects may not hold."""
-_NAMELESS = {spec.name for spec in TABLES.values() if spec.scope is Scope.SERVER}
+_NAMELESS = {spec.name for spec in TABLES.values() if spec.scope is CmdletScope.SERVER}
 """Cmdlets whose objects do not say whose they are; a parameter of the call does (S9.21)."""
 _WRAPS = re.compile(r"\s-wr?a?p?(?![A-Za-z])", re.IGNORECASE)
 

@@ -43,7 +43,7 @@ _SINGLE = frozenset(_WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PrintedColumn:
     """A column of a table.
 
     Attributes:
@@ -63,7 +63,7 @@ Cell = str | None
 """What stands in a column of one line; None: it cannot be told from its neighbor."""
 
 
-def columns_of(heads: Sequence[str], rule: str) -> tuple[Column, ...] | None:
+def columns_of(heads: Sequence[str], rule: str) -> tuple[PrintedColumn, ...] | None:
     """The columns of a table by its heading; None where heading and dashes do not fit.
 
     Args:
@@ -76,7 +76,7 @@ def columns_of(heads: Sequence[str], rule: str) -> tuple[Column, ...] | None:
         names = _names(lines, spans)
         if names:
             return tuple(
-                Column(name, start, end, narrow=pieces > 1)
+                PrintedColumn(name, start, end, narrow=pieces > 1)
                 for (name, pieces), (start, end) in zip(names, spans, strict=True)
             )
     return None
@@ -103,7 +103,11 @@ def _names(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[tuple
 
 
 def split(
-    columns: Sequence[Column], holds: Sequence[Holds], lines: Sequence[str], *, wide: bool = True
+    columns: Sequence[PrintedColumn],
+    holds: Sequence[Holds],
+    lines: Sequence[str],
+    *,
+    wide: bool = True,
 ) -> list[list[Cell]] | None:
     """The cells of each line; None where the lines are not those of such a table.
 
@@ -149,7 +153,7 @@ class _Side(Enum):
     BROKEN = auto()
 
 
-def _aligned(column: Column, kind: Holds, texts: Iterable[str]) -> _Side:
+def _aligned(column: PrintedColumn, kind: Holds, texts: Iterable[str]) -> _Side:
     """To which end of its dashes a column is aligned, by all lines.
 
     A text may begin with a blank of its own; nothing else does.
@@ -172,7 +176,9 @@ def _aligned(column: Column, kind: Holds, texts: Iterable[str]) -> _Side:
 
 
 def _border(
-    one: tuple[Column, _Side, Holds], other: tuple[Column, _Side, Holds], texts: Sequence[str]
+    one: tuple[PrintedColumn, _Side, Holds],
+    other: tuple[PrintedColumn, _Side, Holds],
+    texts: Sequence[str],
 ) -> range | None:
     """Where two columns part: the blank between them, or all that may be; None: nowhere.
 
@@ -205,7 +211,7 @@ def _border(
 
 
 def objects(
-    columns: Sequence[Column],
+    columns: Sequence[PrintedColumn],
     holds: Sequence[Holds],
     lines: Sequence[Sequence[Cell]],
     wraps: bool | None,
@@ -257,7 +263,7 @@ def _room(cell: Cell, kind: Holds) -> int:
     return width_of(text.rstrip() if kind is Holds.TEXT else text.strip())
 
 
-def _is_whole(cell: Cell, column: Column, kind: Holds) -> bool:
+def _is_whole(cell: Cell, column: PrintedColumn, kind: Holds) -> bool:
     """Whether a cell holds what no further line of an object holds: a whole number, a truth."""
     pattern = _WHOLE.get(kind)
     if not cell or pattern is None or not pattern.fullmatch(cell.strip()):
@@ -288,7 +294,7 @@ def _is_cut(cell: Cell) -> bool:
 
 
 def _in_cells(line: str) -> str:
-    """A line with a sign for each cell: a wide character takes two (17.3)."""
+    """A line with a sign for each cell: a wide character takes two (S10.05)."""
     if line.isascii():
         return line
     return "".join(sign + _HALF * (width_of(sign) - 1) for sign in line)

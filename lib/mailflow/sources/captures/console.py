@@ -1,8 +1,8 @@
 """Console text as people pass it on: pasted, redirected, or out of a transcript.
 
 Reading goes in three steps: lines to blocks (one block is one printed object) and tables, pieces of
-a value to its text (section 17.3 of the laboratory's notes is the whole knowledge about how
-PowerShell cuts), text to values. What can't be told is unread, never a guess.
+a value to its text (section 10.1 is all that is known of how PowerShell
+cuts), text to values. What can't be told is unread, never a guess.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mailflow.sources.captures.cmdlets import describe
 from mailflow.sources.captures.columns import RULE
 from mailflow.sources.captures.damage import drop_damaged, is_whole, odd_ones, told
 from mailflow.sources.captures.lines import each_line
-from mailflow.sources.captures.pieces import Evidence
+from mailflow.sources.captures.pieces import ConsoleSigns
 from mailflow.sources.captures.printed import kinds_of, value_of_pieces
-from mailflow.sources.captures.tabled import MOST_HEADS, Table, read_table
+from mailflow.sources.captures.tabled import MOST_HEADS, PrintedTable, read_table
 from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 _CONTROL = re.compile(
@@ -201,7 +201,7 @@ class _Walker:
         self.headers: list[str] = []  # lines that may be the head of a table
         self.wrapped: list[str] = []  # a line taken for more of a command may be one as well
         self.group = (0, "", "")  # the line of -GroupBy: its number, a name, a value
-        self.table: Table | None = None
+        self.table: PrintedTable | None = None
         self.in_table = False  # no empty line since the table began
         self.is_ours = False  # the table is of a cmdlet of ours
         self.stray: list[str] = []  # lines without indent below a property
@@ -280,7 +280,7 @@ class _Walker:
             self.headers.clear()
         elif not RULE.fullmatch(following) and _bare_header(line):
             self._end_table()
-            self._take_table(Table(number, self.command, [line], ""))
+            self._take_table(PrintedTable(number, self.command, [line], ""))
         else:
             self._stray(number, line)
 
@@ -404,9 +404,9 @@ class _Walker:
         self._end_table()
         at, *named = self.group
         group = (named[0], named[1]) if at == number - len(heads) - 2 else None
-        self._take_table(Table(number - 1, self.command, [*heads], rule, group))
+        self._take_table(PrintedTable(number - 1, self.command, [*heads], rule, group))
 
-    def _take_table(self, table: Table) -> None:
+    def _take_table(self, table: PrintedTable) -> None:
         """Begin a table; one without dashes holds nothing but the names of its columns."""
         self._close()
         self.headers.clear()
@@ -603,15 +603,17 @@ def _read_group(group: list[_Block], reading: Reading, place: str, budget: Budge
         reading.ignored.append((describe([], names), place))
         return
     reading.cmdlets.add(cmdlet)
-    together = Evidence.of([one.pieces for block in group for one in block.properties])
+    together = ConsoleSigns.of([one.pieces for block in group for one in block.properties])
     for block in group:
-        alone = Evidence.of([one.pieces for one in block.properties])
+        alone = ConsoleSigns.of([one.pieces for one in block.properties])
         row = _row(block, cmdlet, (alone, together), place)
         budget.hold(size_of(row.values), place)
         reading.rows.append(row)
 
 
-def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place: str) -> Row:
+def _row(
+    block: _Block, cmdlet: str, evidence: tuple[ConsoleSigns, ConsoleSigns], place: str
+) -> Row:
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
     computer = ""
@@ -625,7 +627,7 @@ def _row(block: _Block, cmdlet: str, evidence: tuple[Evidence, Evidence], place:
     return row_below(block.command, cmdlet, values, f"{place}, line {block.line}", computer)
 
 
-def _value(one: _Property, kind: Kind, evidence: tuple[Evidence, Evidence]) -> Value:
+def _value(one: _Property, kind: Kind, evidence: tuple[ConsoleSigns, ConsoleSigns]) -> Value:
     together = "".join(piece.strip() for piece in one.pieces)
     braced = kind is Kind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")

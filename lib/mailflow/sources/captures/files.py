@@ -26,7 +26,7 @@ from mailflow.sources.captures.csvfile import read_csv
 from mailflow.sources.captures.damage import mentioned, told
 from mailflow.sources.captures.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.captures.jsonfile import read_json
-from mailflow.sources.captures.recognise import HEAD, Form, recognise
+from mailflow.sources.captures.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -259,20 +259,20 @@ def _read_stream(
     """Read one file or member; true where it is a zip, which the caller has to open."""
     head = stream.read(HEAD)
     form, encoding = recognise(head)
-    if form is Form.ZIP:
+    if form is ExportForm.ZIP:
         return True
-    if form is Form.FOREIGN:
+    if form is ExportForm.FOREIGN:
         gathered.ignore("no capture", place)
-    elif form is Form.BINARY:
+    elif form is ExportForm.BINARY:
         gathered.fail(f"{place}: neither text nor any other form of a capture")
-    elif form is Form.EMPTY:
+    elif form is ExportForm.EMPTY:
         gathered.fail(f"{place}: empty: it does not say which cmdlet had nothing to answer")
     else:
         budget = gathered.budget
         held = budget.held
         chunks = _Hashed(head, stream, budget, place if is_packed else "")
         try:
-            if form is Form.CLIXML:
+            if form is ExportForm.CLIXML:
                 gathered.add(read_clixml(chunks, place, budget))
             else:
                 _read_text(chunks, form, encoding, place, gathered)
@@ -321,20 +321,24 @@ class _Hashed:
             self._budget.look()
 
 
-def _read_text(chunks: _Hashed, form: Form, encoding: str, place: str, gathered: _Gathered) -> None:
+def _read_text(
+    chunks: _Hashed, form: ExportForm, encoding: str, place: str, gathered: _Gathered
+) -> None:
     """Read a form that has to be in memory whole."""
     budget = gathered.budget
-    limit = limits.MOST_SNAPSHOT if form is Form.SNAPSHOT else limits.MOST_TEXT
+    limit = limits.MOST_SNAPSHOT if form is ExportForm.SNAPSHOT else limits.MOST_TEXT
     text, damage = _decoded(_whole(chunks, limit, place, budget), encoding, place)
     with budget.holding(sys.getsizeof(text), place):
         _read_decoded(text, damage, form, place, gathered)
 
 
 def _read_decoded(
-    text: str, damage: list[Unread], form: Form, place: str, gathered: _Gathered
+    text: str, damage: list[Unread], form: ExportForm, place: str, gathered: _Gathered
 ) -> None:
     budget = gathered.budget
-    if form is Form.SNAPSHOT or (form is Form.JSON and SCHEMA.partition("/")[0] in text):
+    if form is ExportForm.SNAPSHOT or (
+        form is ExportForm.JSON and SCHEMA.partition("/")[0] in text
+    ):
         cost = budget.for_snapshot(text)
         with budget.holding(cost, place):
             document = _document(text, place)
@@ -347,9 +351,9 @@ def _read_decoded(
             return
     reading = _reading_of(text, form, place, budget)
     # An unread.csv without rows says that nothing failed: that is an answer too.
-    gathered.understood |= form is Form.FAILURES
+    gathered.understood |= form is ExportForm.FAILURES
     if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
-        if form is Form.FAILURES:
+        if form is ExportForm.FAILURES:
             damage = []
         elif "\0" in text:
             reading.ignored.clear()
@@ -360,7 +364,7 @@ def _read_decoded(
                 told(named, f"{place}: damaged") if named or _CELLS.match(text) else []
             )
             damage = []
-        if not (reading.unread or reading.ignored or form is Form.FAILURES):
+        if not (reading.unread or reading.ignored or form is ExportForm.FAILURES):
             gathered.ignore("text without the output of a cmdlet", place)
     if not _are_labels(text, reading):
         reading.unread += damage
@@ -376,12 +380,12 @@ def _are_labels(text: str, reading: Reading) -> bool:
     return only and not reading.commands and "\0" not in text
 
 
-def _reading_of(text: str, form: Form, place: str, budget: Budget) -> Reading:
+def _reading_of(text: str, form: ExportForm, place: str, budget: Budget) -> Reading:
     """What stands in a text; a broken one that names nothing of ours is no export."""
     try:
-        if form is Form.JSON or form is Form.SNAPSHOT:
+        if form is ExportForm.JSON or form is ExportForm.SNAPSHOT:
             return read_json(text, place, budget)
-        if form is Form.CSV or form is Form.FAILURES:
+        if form is ExportForm.CSV or form is ExportForm.FAILURES:
             return read_csv(text, place, budget)
     except BudgetError:
         raise  # whatever it holds was not read
@@ -389,9 +393,9 @@ def _reading_of(text: str, form: Form, place: str, budget: Budget) -> Reading:
         named = mentioned(text)
         if named:
             return Reading(unread=told(named, str(error)))
-        if form is Form.JSON and not _OBJECT.match(text):
+        if form is ExportForm.JSON and not _OBJECT.match(text):
             return read_console(text, place, budget)  # `[1] a note`, `[03:11:10] PS C:\\>`
-        if form is Form.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
+        if form is ExportForm.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
             raise
         return Reading(ignored=[(f"no export ({error})", place)])
     reading = read_console(text, place, budget)

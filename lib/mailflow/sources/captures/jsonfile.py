@@ -1,4 +1,4 @@
-"""ConvertTo-Json text: objects that kept their members and often lost what they print as (17.4)."""
+"""ConvertTo-Json text: objects kept their members and often lost their text (section 10.2)."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def _address_text(value: Any) -> str:  # noqa: ANN401 - parsed JSON
 
 
 def _range_text(value: _Object) -> str:
-    """The text of a range object: `Expression` keeps it, else its bounds say the same (1.6)."""
+    """The text of a range: `Expression` keeps it, else its bounds say the same (section 1.6)."""
     expression = value.get("Expression")
     if isinstance(expression, str) and expression.strip():
         return expression.strip()
@@ -367,7 +367,7 @@ def _identity(cmdlet: str, value: Value, owner: _Object) -> Value:
         server = _plain_name(owner.get("Server"))
         return f"{server}\\{name}" if server and name else Lost(_NO_TEXT, name)
     if cmdlet == "Get-Queue":
-        # What is left of a queue's identity names its server, at best with its number (17.4).
+        # What is left of a queue's identity names its server, at best with its number (S10.21).
         kept = {"Server": _plain_name(identity.get("Server")), "RowId": identity.get("RowId")}
         return Complex(None, kept) if kept["Server"] else Lost(_NO_TEXT)
     return name or Lost(_NO_TEXT)

@@ -54,7 +54,7 @@ def _is_wide(code: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ConsoleSigns:
     """What the values of an object show about the console that cut them.
 
     Attributes:
@@ -72,7 +72,7 @@ class Evidence:
     words: frozenset[str]
 
     @classmethod
-    def of(cls, values: Sequence[Sequence[str]]) -> Evidence:
+    def of(cls, values: Sequence[Sequence[str]]) -> ConsoleSigns:
         """The evidence in the values of one object, or of several out of one console."""
         cut = [pieces for pieces in values if len(pieces) > 1]
         kept = any(piece.endswith(" ") and piece.strip() for one in cut for piece in one[:-1])
@@ -94,7 +94,7 @@ class Evidence:
         return cls(widest, kept, at_blanks, hard, words)
 
 
-def join(pieces: Sequence[str], evidence: Evidence) -> str | None:
+def join(pieces: Sequence[str], evidence: ConsoleSigns) -> str | None:
     """The value that was cut into these pieces; None where the evidence does not decide."""
     if len(pieces) == 1:
         return pieces[0]
@@ -149,7 +149,7 @@ def _glue_kept(left: str, right: str, widest: int) -> str:
     return "" if cells(left) + cells(right[:1] or " ") > widest else "\n"
 
 
-def _glue_lost(left: str, right: str, evidence: Evidence) -> str | None:
+def _glue_lost(left: str, right: str, evidence: ConsoleSigns) -> str | None:
     if right.startswith(" ") or _CODE.search(f"{left[-3:]}\0{right[:8]}"):
         return ""
     width, widest, word = cells(left), evidence.widest, _first_word(right)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mailflow.exchange.cmdlets import PROPERTIES, Kind
-from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.pieces import ConsoleSigns, join
 from mailflow.sources.row import Enumeration, Items, Lost, Value
 
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
@@ -48,15 +48,15 @@ def printed_value(kind: Kind, text: str) -> Value:
     if kind is Kind.REAL and _REAL.fullmatch(bare):
         return float(bare.replace(",", "."))
     if kind is Kind.TIME:
-        # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (17.3).
+        # PowerShell 7 takes date forms from ICU: a narrow blank stands before AM and PM (S10.07).
         return bare.replace("\u202f", " ")
     return bare
 
 
-def value_of_pieces(kind: Kind, pieces: Sequence[str], evidence: Iterable[Evidence]) -> Value:
+def value_of_pieces(kind: Kind, pieces: Sequence[str], evidence: Iterable[ConsoleSigns]) -> Value:
     """The value that a console cut into pieces; Lost where no evidence tells how they join."""
     together = "".join(piece.strip() for piece in pieces)
-    # No range, binding, flag, number or truth value holds a blank: nothing to decide (17.3).
+    # No range, binding, flag, number or truth value holds a blank: nothing to decide (S10.03).
     told_by_commas = kind is Kind.LIST and (together.startswith("{") or "," in together)
     if told_by_commas or kind not in (Kind.LIST, Kind.TEXT, Kind.TIME):
         return printed_value(kind, together)

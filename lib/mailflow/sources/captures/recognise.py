@@ -9,7 +9,7 @@ HEAD = 2**16
 """Bytes from the beginning of a file that `recognise` wants to see."""
 
 
-class Form(Enum):
+class ExportForm(Enum):
     """What a file holds."""
 
     CLIXML = auto()
@@ -71,38 +71,38 @@ _CSV = re.compile(
 _FAILURES = re.compile(r'"?server"?[,;\t]"?what"?[,;\t]"?why"?\s*(?:[\r\n]|\Z)', re.IGNORECASE)
 
 
-def recognise(head: bytes) -> tuple[Form, str]:
+def recognise(head: bytes) -> tuple[ExportForm, str]:
     """The form of a file and its encoding, from its first `HEAD` bytes.
 
     The encoding is a name for `bytes.decode` and means nothing for ZIP, FOREIGN, BINARY and EMPTY.
     """
     if head.startswith(_ZIP):
-        return Form.ZIP, ""
+        return ExportForm.ZIP, ""
     if _is_foreign(head):
-        return Form.FOREIGN, ""
+        return ExportForm.FOREIGN, ""
     encoding = _encoding(head)
     if encoding is None:
-        return Form.BINARY, ""
+        return ExportForm.BINARY, ""
     text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n\0")
     if not text:
-        return Form.EMPTY, encoding
+        return ExportForm.EMPTY, encoding
     if _CLIXML.match(text):
-        return Form.CLIXML, encoding
+        return ExportForm.CLIXML, encoding
     if _MARKUP.match(text):
-        return Form.FOREIGN, encoding
+        return ExportForm.FOREIGN, encoding
     return _form_of_text(text), encoding
 
 
-def _form_of_text(text: str) -> Form:
+def _form_of_text(text: str) -> ExportForm:
     for pattern, form in (
-        (_SNAPSHOT, Form.SNAPSHOT),
-        (_JSON, Form.JSON),
-        (_FAILURES, Form.FAILURES),
-        (_CSV, Form.CSV),
+        (_SNAPSHOT, ExportForm.SNAPSHOT),
+        (_JSON, ExportForm.JSON),
+        (_FAILURES, ExportForm.FAILURES),
+        (_CSV, ExportForm.CSV),
     ):
         if pattern.match(text):
             return form
-    return Form.TEXT
+    return ExportForm.TEXT
 
 
 def _is_foreign(head: bytes) -> bool:

@@ -23,7 +23,7 @@ from mailflow.sources.captures.columns import (
     split,
 )
 from mailflow.sources.captures.damage import is_whole, told
-from mailflow.sources.captures.pieces import Evidence, join
+from mailflow.sources.captures.pieces import ConsoleSigns, join
 from mailflow.sources.captures.printed import kinds_of, printed_value, value_of_pieces
 from mailflow.sources.row import Items, Lost, Reading, Row, Value
 
@@ -49,7 +49,7 @@ _HOLDS = {
 
 
 @dataclass(slots=True)
-class Table:
+class PrintedTable:
     """The lines of a table.
 
     Attributes:
@@ -103,7 +103,7 @@ class Table:
         return cmdlet_in(self.command, self.names)
 
 
-def read_table(table: Table, place: str) -> Reading:
+def read_table(table: PrintedTable, place: str) -> Reading:
     """Rows of a cmdlet of ours; else what the table is, among the ignored."""
     reading = Reading()
     cmdlet = table.cmdlet
@@ -128,7 +128,7 @@ class _Ended(Lost):
     """A value at the end of a text."""
 
 
-def _rows(table: Table, cmdlet: str, place: str) -> list[Row] | None:
+def _rows(table: PrintedTable, cmdlet: str, place: str) -> list[Row] | None:
     """The objects of a table; None where they cannot be told for certain."""
     for lines in table.bodies():
         if not lines or any("\0" in line or _is_rule(line, table) for _number, line in lines):
@@ -140,7 +140,7 @@ def _rows(table: Table, cmdlet: str, place: str) -> list[Row] | None:
     return None
 
 
-def _is_rule(line: str, table: Table) -> bool:
+def _is_rule(line: str, table: PrintedTable) -> bool:
     """Whether a line is one more of dashes: a mail broke the first one."""
     indent, margin = (len(one) - len(one.lstrip()) for one in (line, table.rule))
     return indent <= margin and RULE.fullmatch(line) is not None
@@ -160,12 +160,12 @@ class _Object:
 
     first: int
     cells: dict[str, list[Cell]]
-    evidence: dict[str, Evidence]
+    evidence: dict[str, ConsoleSigns]
     widths: dict[str, int]
     is_last: bool = False
 
 
-def _grids(table: Table, lines: list[str], cmdlet: str) -> Iterator[list[_Object] | None]:
+def _grids(table: PrintedTable, lines: list[str], cmdlet: str) -> Iterator[list[_Object] | None]:
     """The objects of a table in each way in which its lines can be read."""
     yield _by_columns(table, lines, cmdlet)
     if not "".join(lines).isascii():
@@ -181,7 +181,7 @@ def _grids(table: Table, lines: list[str], cmdlet: str) -> Iterator[list[_Object
 
 
 def _by_columns(
-    table: Table, lines: list[str], cmdlet: str, *, wide: bool = True
+    table: PrintedTable, lines: list[str], cmdlet: str, *, wide: bool = True
 ) -> list[_Object] | None:
     columns = columns_of(table.heads, table.rule)
     if columns is None:
@@ -197,7 +197,7 @@ def _by_columns(
     return _objects(widths, cells, groups, cmdlet)
 
 
-def _by_tabs(table: Table, lines: list[str], cmdlet: str) -> list[_Object] | None:
+def _by_tabs(table: PrintedTable, lines: list[str], cmdlet: str) -> list[_Object] | None:
     """The same where a tab stands between two columns, in every line."""
     names = [name.strip() for name in table.heads[-1].split("\t")]
     dashes = [one.strip() for one in table.rule.split("\t")]
@@ -231,7 +231,7 @@ def _objects(
             if form and not (form.fullmatch(text) or _is_cut(text) or None in pieces):
                 return None
     evidence = {
-        name: Evidence.of(
+        name: ConsoleSigns.of(
             [*filter(None, (_pieces(one[name]) for one in each)), _room(widths, name)]
         )
         for name in names
@@ -245,7 +245,7 @@ def _objects(
 # -- Values ----------------------------------------------------------------------------------------
 
 
-def _row(table: Table, one: _Object, numbers: list[int], cmdlet: str, place: str) -> Row:
+def _row(table: PrintedTable, one: _Object, numbers: list[int], cmdlet: str, place: str) -> Row:
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
     computer = ""
@@ -285,7 +285,7 @@ def _value(one: _Object, name: str, kind: Kind) -> Value:
         return _cut(kind, text)
     if len(pieces) == 1:
         return printed_value(kind, text)
-    evidence = Evidence.of([pieces, _room(one.widths, name)]), one.evidence[name]
+    evidence = ConsoleSigns.of([pieces, _room(one.widths, name)]), one.evidence[name]
     value = value_of_pieces(kind, pieces, evidence)
     if isinstance(value, Lost):
         return Lost(value.why, _as_far(pieces, evidence))
@@ -307,7 +307,7 @@ def _pieces(cells: Sequence[Cell]) -> list[str] | None:
     return [found[0].strip(), *found[1:]]
 
 
-def _as_far(pieces: list[str], evidence: Sequence[Evidence]) -> str:
+def _as_far(pieces: list[str], evidence: Sequence[ConsoleSigns]) -> str:
     """The beginning of a value up to the first place at which it cannot be told how it joins."""
     for number in range(len(pieces), 0, -1):
         for known in evidence:

@@ -20,7 +20,7 @@ from mailflow.exchange.causes import explain
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import parse
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import Form
+from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
 from mailflow.steps.queues import stuck_queues
@@ -45,7 +45,7 @@ _ENDS = {
 class CauseQuestion:
     """What is wrong; judged by the findings (contract, section 6)."""
 
-    form: Form = "one"
+    form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -104,7 +104,7 @@ class CauseQuestion:
 class ConclusionQuestion:
     """Which verdict can be given (contract, section 6)."""
 
-    form: Form = "one"
+    form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -153,7 +153,7 @@ class ConclusionQuestion:
 class WhereQuestion:
     """On which servers the fault is."""
 
-    form: Form = "several"
+    form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""

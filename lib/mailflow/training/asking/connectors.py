@@ -13,7 +13,7 @@ from mailflow.exchange.ranges import RangeError, parse_address, parse_range, sin
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Server
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import Form
+from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import same, way, way_that_works
@@ -26,7 +26,7 @@ NO_WAY = "No way between two servers is known at this moment, so there is nothin
 class AcceptingQuestion:
     """Which connector answers a server on another one (S1.10 to S1.18)."""
 
-    form: Form = "one"
+    form: AnswerForm = "one"
 
     def __init__(self, choose: Callable[[Snapshot], MailPath | None] = way) -> None:
         """About the way that `choose` gives when the question is asked."""
@@ -130,7 +130,7 @@ class AcceptingQuestion:
 
 
 class NextAcceptingQuestion(AcceptingQuestion):
-    """Who would answer if the connector that does no longer listed the address (design 1.2)."""
+    """Who would answer if the connector that does no longer listed the address (section 1.2)."""
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -165,7 +165,7 @@ def elsewhere(org: Snapshot) -> MailPath | None:
 class PortQuestion:
     """Where mail from one server lands on another (S4.02 to S4.05)."""
 
-    form: Form = "one"
+    form: AnswerForm = "one"
 
     def __init__(self) -> None:
         """About the way that an engineer would look at first."""
@@ -228,7 +228,7 @@ _PORTS = {
 class CaughtQuestion:
     """Which servers' addresses a custom connector catches and lets not in (C1, C16)."""
 
-    form: Form = "text"
+    form: AnswerForm = "text"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""

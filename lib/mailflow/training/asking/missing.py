@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import Form
+from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.steps.telling import unread_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
@@ -28,7 +28,7 @@ _WHY_READ = {
 class MissingQuestion:
     """What was not read and could change the verdict."""
 
-    form: Form = "several"
+    form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""

@@ -8,7 +8,7 @@ from mailflow.exchange.causes import explain
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import Form
+from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.steps.queues import queues_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
@@ -19,7 +19,7 @@ NONE = "none"
 class StuckQuestion:
     """Which queues are stuck (contract 8.4, S4.42 to S4.44)."""
 
-    form: Form = "several"
+    form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""
@@ -126,9 +126,9 @@ _WHO = {
 
 
 class GaveUpQuestion:
-    """Who ended the conversation, by the error text of the largest stuck queue (S5.01, 6.2)."""
+    """Who ended the conversation, by the error text of the largest stuck queue (S5.01)."""
 
-    form: Form = "one"
+    form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
         """What is asked."""

@@ -16,7 +16,7 @@ from mailflow.exchange.ranges import Address, AddressRange, Family, format_range
 from mailflow.exchange.selection import answer
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import Form
+from mailflow.show.widgets_training import AnswerForm
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.steps.findings import findings
@@ -38,7 +38,7 @@ _NOT_LISTENING = "target-refuses"
 class RepairQuestion:
     """Commands that mend what is wrong, and break nothing else."""
 
-    form: Form = "lines"
+    form: AnswerForm = "lines"
 
     def __init__(self, copy: Callable[[], Practice]) -> None:
         """Tried on what `copy` gives: the practice as it is now, to be spoilt."""
