@@ -116,6 +116,23 @@ def test_undo(kind: str, tmp_path: Path, undo: Callable[[Bench, str], Screen]) -
         assert f"{name}: rolled back" in done.out
 
 
+def test_undo_ends_a_rollback_that_was_killed(
+    tmp_path: Path, undo: Callable[[Bench, str], Screen]
+) -> None:
+    """The old values are there and the journal does not say so: it is written down."""
+    one = _done(TWO, tmp_path)
+    undo(one, FRONT)
+    journal = Journal.load(tmp_path / "first")
+    journal.reopen()
+    journal.note(FRONT, "going back")
+
+    screen = undo(one, FRONT)
+
+    assert (screen.code, screen.out) == (0, f"{FRONT}: rolled back\n")
+    assert Journal.load(tmp_path / "first").ended
+    assert "by the journal" in undo(one, FRONT).out
+
+
 def test_undo_leaves_alone_what_somebody_changed(
     tmp_path: Path, undo: Callable[[Bench, str], Screen]
 ) -> None:
