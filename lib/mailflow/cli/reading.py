@@ -18,7 +18,7 @@ from mailflow.cli.terminal import (
     progress,
 )
 from mailflow.errors import InputError, UsageError
-from mailflow.plain import visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
@@ -83,12 +83,12 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
     for table in ("servers", "addresses", "connectors", "queues"):
         click.echo(f"{len(getattr(org, table)):7,} {table}")
     for one in org.reads:
-        click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
+        click.echo(one_line(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
     for what, place in org.ignored:
-        click.echo(visible(f"ignored  {what}: {place}"))
+        click.echo(one_line(f"ignored  {what}: {place}"))
     for line in missing_in_words(org.unread):
-        click.echo(visible(f"not read  {line}"))
-    click.echo(visible(str(output)))
+        click.echo(one_line(f"not read  {line}"))
+    click.echo(one_line(str(output)))
     raise SystemExit(2 if org.unread else 0)
 
 
