@@ -60,22 +60,23 @@ class Shown:
         return blocks.commands(label, given)
 
 
-def shown(one: Hostile, number: int) -> Shown:
-    """All screens of one organization; the number decides what is asked."""
+def shown(one: Hostile, number: int, *, advising: bool = False) -> Shown:
+    """All screens of one organization; the number decides what is asked.
+
+    Args:
+        one: the organization.
+        number: its number.
+        advising: only those screens on which commands stand.
+    """
     rng = random.Random(f"screens {number}")  # noqa: S311 - test data
     done = Shown()
     with (
         patch.object(whatif_screen, "commands", done.paste),
         patch.object(terminal, "commands", done.paste),
     ):
-        for kind, make in (
-            ("whatif", _whatif),
-            ("diff", _diff),
-            ("which", _which),
-            ("explain", _explain),
-            ("snapshot", _snapshot),
-        ):
-            done.texts += [(kind, text) for text in make(one.org, rng, done)]
+        for kind, make in _SCREENS.items():
+            if kind in _ADVISING or not advising:
+                done.texts += [(kind, text) for text in make(one.org, rng, done)]
     return done
 
 
@@ -134,6 +135,16 @@ def _explain(org: Snapshot, rng: random.Random, done: Shown) -> Iterator[str]:
 
 def _snapshot(org: Snapshot, _: random.Random, __: Shown) -> Iterator[str]:
     yield "\n".join(reading.kept_lines(org, "a.snapshot"))
+
+
+_SCREENS: dict[str, Callable[[Snapshot, random.Random, Shown], Iterator[str]]] = {
+    "whatif": _whatif,
+    "explain": _explain,
+    "diff": _diff,
+    "which": _which,
+    "snapshot": _snapshot,
+}
+_ADVISING = ("whatif", "explain")
 
 
 def _failed(error: MailflowError) -> str:

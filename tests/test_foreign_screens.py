@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from foreign_screens import shown, tables
-from foreign_text import PAYLOADS, Hostile, assert_meant, forged_lines, hostile, many, stored
+from foreign_text import MARK, PAYLOADS, Hostile, assert_meant, forged_lines, hostile, many, stored
 from mailflow.cli.asking import _which_words
 from mailflow.sources.doctor import CAUSES, _bad, words
 from mailflow.steps.explanation import explain_words
@@ -71,36 +71,30 @@ def test_no_line_of_thousands_is(door: str, first: int) -> None:
 
 
 def gate(door: str, numbers: range) -> int:
-    """Paste every command of these screens and tables; returns how many there are."""
+    """Paste every command of these screens; returns how many hold foreign text."""
     lines: dict[str, set[str]] = {}
     for number in numbers:
         one = DOORS[door](number)
-        if isinstance(one, str):
-            continue
-        given = shown(one, number).commands
-        for _, table in tables(one):
-            frame = getattr(table, "frame", None)
-            if frame is not None and "command" in frame:
-                given |= set(frame["command"].dropna())
-        for line in given:
-            lines.setdefault(line, set()).update(one.names)
+        if not isinstance(one, str):
+            for line in shown(one, number, advising=True).commands:
+                lines.setdefault(line, set()).update(one.names)
     # A line for addresses.csv is none for PowerShell.
     lines = {line: names for line, names in lines.items() if re.match(r"[$\w]+[- ]", line)}
     assert_meant(lines)
-    return len(lines)
+    return sum(MARK in line for line in lines)
 
 
 @doors
 def test_each_command_means_its_object(door: str) -> None:
     """A real PowerShell calls what the line says, with the names that are there."""
-    assert gate(door, range(FEW[door])) > 20
+    assert gate(door, range(3 * FEW[door])) > 10
 
 
 @pytest.mark.long
 @doors
 def test_each_command_of_more_of_them_means_its_object(door: str) -> None:
     """The same for more organizations."""
-    assert gate(door, range(MORE[door])) > 50
+    assert gate(door, range(3 * MORE[door])) > 50
 
 
 @pytest.mark.long
