@@ -19,7 +19,9 @@ Door = Callable[[int], Hostile | str]
 DOORS: dict[str, Door] = {"exports": hostile, "snapshot": stored, "many": many}
 RUNBOOKS = ("mail_stuck_in_queue", "connector_audit", "fix_and_verify")
 
-FEW, MORE, ALL, STEP = 4, 60, 5_000, 500
+TICKET = " ".join(PAYLOADS)
+
+FEW, MORE, ALL, STEP = 4, 30, 5_000, 500
 
 runbooks = pytest.mark.parametrize("runbook", RUNBOOKS)
 doors = pytest.mark.parametrize("door", DOORS)
@@ -29,7 +31,7 @@ first = pytest.mark.parametrize("first", range(0, ALL, STEP))
 def _report(runbook: str, one: Hostile, number: int, home: Path) -> Report:
     folder = home / str(number)
     folder.mkdir()
-    return report(runbook, hostile_inputs(one.org), folder, PAYLOADS[number % len(PAYLOADS)])
+    return report(runbook, hostile_inputs(one.org), folder, TICKET)
 
 
 def looked_at(runbook: str, door: str, numbers: range, home: Path) -> int:
@@ -90,14 +92,14 @@ def gate(door: str, numbers: range, home: Path) -> int:
 
 def test_each_command_means_its_object(tmp_path: Path) -> None:
     """A real PowerShell calls what the line says, with the names that are there."""
-    assert gate("exports", range(4 * FEW), tmp_path) > 3
+    assert gate("exports", range(2 * FEW), tmp_path) > 0
 
 
 @pytest.mark.long
 @doors
 def test_each_command_of_more_of_them_means_its_object(door: str, tmp_path: Path) -> None:
     """The same for more organizations, from each door."""
-    assert gate(door, range(MORE), tmp_path) > 20
+    assert gate(door, range(MORE), tmp_path) > 5
 
 
 @pytest.mark.long
@@ -106,20 +108,19 @@ def test_each_command_of_more_of_them_means_its_object(door: str, tmp_path: Path
 @first
 def test_each_command_of_thousands_means_its_object(door: str, first: int, tmp_path: Path) -> None:
     """The same for 5,000 of each."""
-    assert gate(door, range(first, first + STEP), tmp_path) > 20
+    assert gate(door, range(first, first + STEP), tmp_path) > 50
 
 
 def test_a_real_run_leaves_what_the_gate_looks_at(tmp_path: Path) -> None:
     """With a kernel: the same page and the same words, and a screen without a forged line."""
-    number, ticket = 3, PAYLOADS[-1]
-    one = hostile(number)
+    one = hostile(3)
     source = saved(one.org, tmp_path / "source")
 
-    done = run("mail_stuck_in_queue", str(source), ticket=ticket, runs=tmp_path / "runs")
+    done = run("mail_stuck_in_queue", str(source), ticket=TICKET, runs=tmp_path / "runs")
 
     page = Page(done.report.read_text("utf-8"))
     (tmp_path / "made").mkdir()
-    made = report("mail_stuck_in_queue", load(source), tmp_path / "made", ticket)
+    made = report("mail_stuck_in_queue", load(source), tmp_path / "made", TICKET)
     assert page.strange == []
     assert _body(page) == _body(Page(made.html))
     assert all(forged_lines(text, is_table=True) == [] for text in page.texts)
