@@ -84,7 +84,7 @@ def _whatif(org: Snapshot, rng: random.Random, done: Shown) -> Iterator[str]:
     """The repair of the findings, and a change that somebody asks for."""
     try:
         proof, found = changing._proof_of_findings(org)
-        done.commands.update(map(one_line, lines_of(proof.as_json())))
+        done.commands.update(map(one_line, lines_of(proof.as_json(), by_key=True)))
         yield whatif_screen.whatif_screen(proof, found, org.taken)
     except MailflowError as error:
         yield _failed(error)
@@ -94,7 +94,7 @@ def _whatif(org: Snapshot, rng: random.Random, done: Shown) -> Iterator[str]:
         for name in (asked.name, rng.choice(PAYLOADS)):
             try:
                 proof = changing._proof_of(org, asked.server, name, remove, ["10.0.0.11"])
-                done.commands.update(map(one_line, lines_of(proof.as_json())))
+                done.commands.update(map(one_line, lines_of(proof.as_json(), by_key=True)))
                 yield whatif_screen.whatif_screen(proof, None, org.taken)
             except MailflowError as error:
                 yield _failed(error)

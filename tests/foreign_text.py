@@ -143,6 +143,25 @@ def stored(number: int) -> Hostile | str:
     return Hostile(org, frozenset(_names(org)))
 
 
+def named(text: str) -> Hostile:
+    """The article's case as a stranger saved it: servers and connectors called like this text."""
+    org = article()
+    names = {one.name: f"{text} {place}" for place, one in enumerate(org.servers)}
+    org.servers = [replace(one, name=names[one.name], site=text) for one in org.servers]
+    for table in ("addresses", "connectors", "queues", "settings"):
+        rows = [replace(one, server=names[one.server]) for one in getattr(org, table)]
+        setattr(org, table, rows)
+    org.connectors = [
+        replace(one, name=f"{text} {one.name}", comment=text, fqdn=text) for one in org.connectors
+    ]
+    org.queues = [
+        replace(one, identity=f"{one.server}\\{one.identity.partition(chr(92))[2]}")
+        for one in org.queues
+    ]
+    read = from_document(json.loads(json.dumps(org.snapshot().document())), "a.snapshot")
+    return Hostile(read, frozenset(_names(read)))
+
+
 def _made(rng: random.Random) -> Organisation:
     org = rng.choice(
         (article, article, _custom, _custom, _waiting, _rights, _silent, _bare, _tied)
@@ -309,15 +328,21 @@ _COMMANDS = ("command", "commands", "undo", "repair", "rollback", "whatif")
 _BEGINS = re.compile(r"\s*(?:\$|[A-Z][A-Za-z]+-[A-Z]|&)")
 
 
-def lines_of(document: object, *, is_command: bool = False) -> Iterator[str]:
-    """Every line of a document of findings that somebody may paste."""
+def lines_of(document: object, *, is_command: bool = False, by_key: bool = False) -> Iterator[str]:
+    """Every line of a document of findings that somebody may paste.
+
+    Args:
+        document: parsed JSON.
+        is_command: whether it stands behind a key of commands.
+        by_key: only what does; else also what looks like one.
+    """
     if isinstance(document, Mapping):
         for key, value in document.items():
-            yield from lines_of(value, is_command=key in _COMMANDS)
+            yield from lines_of(value, is_command=key in _COMMANDS, by_key=by_key)
     elif isinstance(document, list | tuple):
         for value in document:
-            yield from lines_of(value, is_command=is_command)
-    elif isinstance(document, str):
+            yield from lines_of(value, is_command=is_command, by_key=by_key)
+    elif isinstance(document, str) and (is_command or not by_key):
         for line in document.split("\n"):
             command = line if is_command or _BEGINS.match(line) else commands.split(line)[1]
             if command:

@@ -11,7 +11,17 @@ import pytest
 
 from command_line import saved
 from foreign_reports import Page, Report, hostile_inputs, report
-from foreign_text import MARK, PAYLOADS, Hostile, assert_meant, forged_lines, hostile, many, stored
+from foreign_text import (
+    MARK,
+    PAYLOADS,
+    Hostile,
+    assert_meant,
+    forged_lines,
+    hostile,
+    many,
+    named,
+    stored,
+)
 from mailflow.runs import run
 from mailflow.snapshot import load
 
@@ -21,7 +31,7 @@ RUNBOOKS = ("mail_stuck_in_queue", "connector_audit", "fix_and_verify")
 
 TICKET = " ".join(PAYLOADS)
 
-FEW, MORE, ALL, STEP = 4, 30, 5_000, 500
+FEW, MORE, ALL, STEP = 3, 30, 5_000, 500
 
 runbooks = pytest.mark.parametrize("runbook", RUNBOOKS)
 doors = pytest.mark.parametrize("door", DOORS)
@@ -54,6 +64,15 @@ def looked_at(runbook: str, door: str, numbers: range, home: Path) -> int:
 def test_no_name_is_an_element_or_a_line(runbook: str, tmp_path: Path) -> None:
     """A parser finds in the page only what our templates hold, and no line begun by a name."""
     assert looked_at(runbook, "exports", range(FEW), tmp_path) == FEW
+
+
+@runbooks
+def test_no_name_is_an_element_where_all_are_markup(runbook: str, tmp_path: Path) -> None:
+    """Each server and connector is called like an element."""
+    for number, text in enumerate(one for one in PAYLOADS if one.startswith(("<s", "</", '">'))):
+        page = Page(_report(runbook, named(text), number, tmp_path).html)
+        assert page.strange == [], text
+        assert any(f"{text} 0" in each for each in page.texts)
 
 
 @pytest.mark.long
