@@ -15,8 +15,11 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import psutil
+
+from support import ROOT
 
 PRELOADED = [
     *("winrm", "spnego", "numpy", "hypothesis", "pytest", "psutil"),
@@ -68,7 +71,8 @@ def started(target: Callable[..., None], errand: object) -> BaseProcess:
     context.set_forkserver_preload(PRELOADED)
     begun = context.Event()
     process = context.Process(target=target, args=(errand, begun), daemon=True)
-    process.start()
+    with patch.dict(os.environ, {"PYTHONPATH": str(ROOT / "lib")}):  # what it imports is this clone
+        process.start()
     assert begun.wait(60)
     return process
 
