@@ -12,17 +12,18 @@ import random
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mailflow.errors import InputError
 from mailflow.exchange import commands
 from mailflow.exchange.last_error import parse
-from mailflow.snapshot import Right, Snapshot
+from mailflow.snapshot import Right, Snapshot, Unread, from_document
 from mailflow.sources.row import Reading
 from mailflow.sources.tables import assemble
-from organisations import STUCK, STUCK_2016, Organisation, article, healthy
+from organisations import E2019, STUCK, STUCK_2016, Organisation, article, healthy
 from support import needs_powershell
 
 MARK = "PWNED"
@@ -54,15 +55,40 @@ PAYLOADS = (
     "x\u00a0PWNED",
     "<script>PWNED()</script>",
     "<img src=x onerror=PWNED()>",
+    '"><svg onload=PWNED()>',
+    "</title></style></pre><script>PWNED()",
+    "<!-- PWNED",
+    "{{ PWNED }}",
+    "&lt;script&gt;PWNED()&lt;/script&gt;",
     "[x](javascript:PWNED())",
     r"\input{PWNED}",
     "=cmd|' /c PWNED'!A0",
     "%PWNED%",
     "PWNED,<IP address>",
     "PWNED: Get-Queue",
+    "x\nFORGED: PWNED",
+    "x\r\n\r\nFORGED: PWNED",
 )
 
 LABELS = re.compile(r"^(REPAIR|ROLLBACK|DO NEXT|STUCK|CAUSE FOUND|NOT READ|CLEAR)\b", re.MULTILINE)
+_FORGED = re.compile(r"\s*(?:(?:-|\d+\.)\s+)?(?:FORGED:|(?:REPAIR|PWNED)\s+PWNED)")
+_FORGED_CELL = re.compile(r"\s*FORGED:")  # beside each other two cells may begin with such a word
+
+
+def forged_lines(text: str, *, is_table: bool = False) -> list[str]:
+    """The lines of a text that foreign text began, or that hold characters nobody sees.
+
+    All of it where one of our labels is doubled.
+    """
+    labels = LABELS.findall(text)
+    if len(labels) != len(set(labels)):
+        return [text]
+    begun = _FORGED_CELL if is_table else _FORGED
+    return [
+        line
+        for line in text.split("\n")
+        if begun.match(line) or not line.replace("\u00a0", " ").isprintable()
+    ]
 
 
 @dataclass(frozen=True)
@@ -81,6 +107,62 @@ class Hostile:
 def hostile(number: int) -> Hostile:
     """One of them; the same number gives the same one."""
     rng = random.Random(f"hostile text {number}")  # noqa: S311 - test data
+    return _read(_made(rng), rng)
+
+
+def many(number: int) -> Hostile:
+    """The same with many servers, several of which have a connector of a hostile name."""
+    rng = random.Random(f"many hostile servers {number}")  # noqa: S311 - test data
+    org = _made(rng)
+    for place in range(rng.randrange(8, 16)):
+        name, host = f"EX19{place:02}", f"10.0.0.{100 + place}"
+        org.add_server(name, E2019, host)
+        if rng.random() < 0.5:
+            ranges = rng.choice(("10.0.0.0/24", "10.0.0.11", host, "10.0.6.0/24"))
+            org.add_relay(name, ranges, name=rng.choice(PAYLOADS))
+        if rng.random() < 0.3:
+            org.add_queue(name, 3, name=str(place), error=STUCK, to=rng.choice(PAYLOADS))
+    return _read(org, rng)
+
+
+def stored(number: int) -> Hostile | str:
+    """As a snapshot that a stranger saved, whose names nothing has looked at; or why it is none."""
+    rng = random.Random(f"hostile snapshot {number}")  # noqa: S311 - test data
+    org = _made(rng).snapshot(rng.choice(PAYLOADS))
+    told = rng.choice(PAYLOADS), rng.choice(PAYLOADS)
+    org = replace(
+        org,
+        rights=tuple(_rights_of(org, rng)) if rng.random() < 0.3 else (),
+        unread=(Unread(rng.choice(("", "EX10A", *PAYLOADS)), *told),) if rng.random() < 0.3 else (),
+        ignored=(told,) if rng.random() < 0.3 else (),
+    )
+    try:
+        org = from_document(json.loads(json.dumps(org.document())), "a.snapshot")
+    except InputError as error:
+        return str(error)
+    return Hostile(org, frozenset(_names(org)))
+
+
+def named(text: str) -> Hostile:
+    """The article's case as a stranger saved it: servers and connectors called like this text."""
+    org = article()
+    names = {one.name: f"{text} {place}" for place, one in enumerate(org.servers)}
+    org.servers = [replace(one, name=names[one.name], site=text) for one in org.servers]
+    for table in ("addresses", "connectors", "queues", "settings"):
+        rows = [replace(one, server=names[one.server]) for one in getattr(org, table)]
+        setattr(org, table, rows)
+    org.connectors = [
+        replace(one, name=f"{text} {one.name}", comment=text, fqdn=text) for one in org.connectors
+    ]
+    org.queues = [
+        replace(one, identity=f"{one.server}\\{one.identity.partition(chr(92))[2]}")
+        for one in org.queues
+    ]
+    read = from_document(json.loads(json.dumps(org.snapshot().document())), "a.snapshot")
+    return Hostile(read, frozenset(_names(read)))
+
+
+def _made(rng: random.Random) -> Organisation:
     org = rng.choice(
         (article, article, _custom, _custom, _waiting, _rights, _silent, _bare, _tied)
     )()
@@ -88,6 +170,10 @@ def hostile(number: int) -> Hostile:
     _at_fault(org, rng, rng.choice(PAYLOADS))
     for _ in range(rng.choice((0, 0, 0, 0, 1))):
         rng.choice(_PLACES)(org, rng, rng.choice(PAYLOADS))
+    return org
+
+
+def _read(org: Organisation, rng: random.Random) -> Hostile:
     reading = org.reading()
     for _ in range(rng.choice((0, 0, 0, 0, 1))):
         _anywhere(reading, rng)
@@ -242,15 +328,21 @@ _COMMANDS = ("command", "commands", "undo", "repair", "rollback", "whatif")
 _BEGINS = re.compile(r"\s*(?:\$|[A-Z][A-Za-z]+-[A-Z]|&)")
 
 
-def lines_of(document: object, *, is_command: bool = False) -> Iterator[str]:
-    """Every line of a document of findings that somebody may paste."""
+def lines_of(document: object, *, is_command: bool = False, by_key: bool = False) -> Iterator[str]:
+    """Every line of a document of findings that somebody may paste.
+
+    Args:
+        document: parsed JSON.
+        is_command: whether it stands behind a key of commands.
+        by_key: only what does; else also what looks like one.
+    """
     if isinstance(document, Mapping):
         for key, value in document.items():
-            yield from lines_of(value, is_command=key in _COMMANDS)
+            yield from lines_of(value, is_command=key in _COMMANDS, by_key=by_key)
     elif isinstance(document, list | tuple):
         for value in document:
-            yield from lines_of(value, is_command=is_command)
-    elif isinstance(document, str):
+            yield from lines_of(value, is_command=is_command, by_key=by_key)
+    elif isinstance(document, str) and (is_command or not by_key):
         for line in document.split("\n"):
             command = line if is_command or _BEGINS.match(line) else commands.split(line)[1]
             if command:
@@ -277,7 +369,7 @@ for ($global:number = 0; $global:number -lt $lines.Count; $global:number++) {{
     Set-Content -Encoding utf8 -LiteralPath '{out}'
 """
 
-_TOOLS = ("mailflow", "netstat", "nltest", "nslookup", "setspn", "w32tm", "telnet", MARK)
+_TOOLS = ("mailflow", "findstr", "netstat", "nltest", "nslookup", "setspn", "w32tm", "telnet", MARK)
 _CMDLET = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z]+")
 _OWN = {"New-Object", "Set-Item", "Set-Content", "ConvertTo-Json"}
 
@@ -318,3 +410,19 @@ def pasted(lines: Iterable[str]) -> Pasted:
         tuple((distinct[one["line"]], one["name"], tuple(one["given"])) for one in said["log"]),
         tuple((distinct[one["line"]], one["text"]) for one in said["faults"]),
     )
+
+
+def assert_meant(lines: Mapping[str, Collection[str]]) -> None:
+    """Each line, pasted, calls what it says, with the names that may stand in it.
+
+    Args:
+        lines: each with the names of the objects that are really there.
+    """
+    done = pasted(lines)
+    assert [line for line, name, _ in done.calls if name == MARK] == []
+    for line, _, given in done.calls:
+        # What holds foreign text is one object's name, whole.
+        assert [text for text in given if MARK in text and text not in lines[line]] == [], line
+    # What PowerShell refuses is what the engineer has to fill in.
+    refused = [fault for fault in done.faults if not re.search(r"<[a-z]+>", fault[0])]
+    assert refused == [], refused

@@ -22,13 +22,6 @@ from mailflow.steps.verdict import Diagnosis
 HASTE = 20
 """Time goes by so much faster, on both sides, while it waits for queues."""
 
-PRELOADED = [
-    *("winrm", "spnego", "numpy", "hypothesis", "pytest"),
-    *("mailflow.apply.work", "mailflow.simulated.endpoints", "mailflow.exchange.answer_map"),
-    *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.steps.findings"),
-]
-"""What a process to be killed has imported before it begins, so that it begins at once."""
-
 
 @dataclass(frozen=True)
 class Errand:

@@ -19,6 +19,7 @@ import mailflow.snapshot.files
 from mailflow import budget
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange.servers import Generation
+from mailflow.plain import one_line
 from mailflow.snapshot import (
     TABLES,
     ServerAddress,
@@ -93,30 +94,61 @@ def test_the_limit_of_a_run_is_not_saved(tmp_path: Path) -> None:
     assert load(tmp_path / "snapshot") == whole()
 
 
-@given(st.text(st.characters(codec=None)), st.text(st.characters(codec=None)))
+ANYTHING = st.text(st.characters(codec=None))
+NAMES = st.text(st.characters(codec=None, exclude_categories=("Cc", "Cs", "Zl", "Zp")))
+
+
+@given(ANYTHING, NAMES)
 def test_odd_texts_survive(text: str, other: str) -> None:
-    """Names and errors come from others: quotes, control characters, half characters, anything."""
+    """Errors and names come from others: quotes, hidden characters, half ones in a sentence."""
     org = whole()
     odd = replace(
         org,
         origin=text,
         queues=(replace(org.queues[0], last_error=text, next_hop_domain=other),),
         connectors=(replace(org.connectors[-1], name=other, comment=text),),
-        unread=(Unread(text, other, text),),
+        unread=(Unread(other, text, text),),
     )
 
     document = json.loads(json.dumps(odd.document()))
 
-    assert from_document(document, "memory") == odd
+    told = (Unread(other, one_line(text), one_line(text)),)
+    assert from_document(document, "memory") == replace(odd, unread=told)
 
 
 @pytest.mark.parametrize("text", ["\ud800", 'quo"te\\', "\u202e\x1b[31m", "\0\n\r\u2028", "名前"])
 def test_odd_texts_survive_the_file(tmp_path: Path, text: str) -> None:
     """The same through a file, where a half character has no encoding of its own."""
-    org = replace(Snapshot(), origin=text, unread=(Unread(text, text, text),))
+    org = replace(Snapshot(), origin=text, unread=(Unread("", text, text),))
     org.save(tmp_path / "snapshot")
 
-    assert load(tmp_path / "snapshot") == org
+    told = (Unread("", one_line(text), one_line(text)),)
+    assert load(tmp_path / "snapshot") == replace(org, unread=told)
+
+
+FORGED = "EX10A\n\nREPAIR        Get-Mailbox | Remove-Mailbox"
+
+
+@pytest.mark.parametrize("text", [FORGED, "a\x1b[2Jb", "a\u2028b", "a\ud800b"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(("servers", "server"), ("servers", "fqdn"), ("servers", "site")),
+        *(("servers", "version_text"), ("addresses", "source"), ("connectors", "name")),
+        *(("connectors", "fqdn"), ("queues", "identity"), ("queues", "next_hop_domain")),
+        *(("queues", "status"), ("queues", "last_retry_text"), ("unread", "server")),
+    ],
+    ids=".".join,
+)
+def test_a_name_that_breaks_its_line_is_refused(place: tuple[str, str], text: str) -> None:
+    """A snapshot comes from strangers as exports do, and no snapshot of ours holds such a name."""
+    table, column = place
+    document = json.loads(json.dumps(replace(whole(), unread=(Unread("a", "b", "c"),)).document()))
+    held = document["tables"][table]
+    held["rows"][0][list(held["columns"]).index(column)] = text
+
+    with pytest.raises(InputError, match=rf"table {table}, row 0: {column} holds a line break"):
+        from_document(document, "a.snapshot")
 
 
 def _drop(*path: str | int) -> Callable[[Any], None]:
@@ -197,6 +229,23 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """A name that leads nowhere is an input error, no traceback."""
     with pytest.raises(InputError, match="nowhere"):
         load(tmp_path / "nowhere")
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    """A temporary file that nobody can be writing any more; no other file, and none just begun."""
+    names = [
+        ".kept.mailflow-aaaaaaaa",
+        ".kept.mailflow-new",
+        ".other.mailflow-aaaaaaaa",
+        "kept.old",
+    ]
+    for name in names:
+        (tmp_path / name).write_text("half", encoding="utf-8")
+        os.utime(tmp_path / name, None if name.endswith("new") else (0, 0))
+
+    write_whole(tmp_path / "kept", "whole")
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(["kept", *names[1:]])
 
 
 def test_a_file_is_written_whole_or_not_at_all(

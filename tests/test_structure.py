@@ -26,7 +26,7 @@ BELOW: Mapping[str, set[str]] = {
     "exchange": {"errors"},
     "phrases": {"exchange"},
     "table": LEAVES,
-    "snapshot": {"budget", "errors", "exchange"},
+    "snapshot": {"budget", "errors", "exchange", "plain"},
     "sources": {*LEAVES, "exchange", "phrases", "snapshot"},
     "powershell": set(),
     "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},

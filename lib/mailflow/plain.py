@@ -11,6 +11,9 @@ GAP = "  "
 NARROWEST = 8
 """A column below this width cannot be read; a table then becomes one block per row."""
 
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of characters that break a line, or the file it is written to."""
+
 LONGEST_WORD = 24
 """Words up to this length stay whole where the columns leave room for that."""
 
@@ -24,6 +27,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
+
+
+def keeps_its_line(text: str) -> bool:
+    """Whether a text holds no line break, control character or half character."""
+    return text.isprintable() or not any(unicodedata.category(one) in _BREAKING for one in text)
 
 
 def one_line(text: str, most: int | None = None) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from foreign_reports import ATTRIBUTES, ELEMENTS, report
+from foreign_text import PAYLOADS, named
+from mailflow.plain import keeps_its_line
 from mailflow.show.chart import queue_chart, range_ruler
 from mailflow.show.verdict import verdict_card
 from report_pages import IMAGE, POOR_CONTRAST, SCRIPT, hostile_source, make_report
@@ -14,6 +18,9 @@ from show_cases import HOSTILE, clear, found, queues, ruler, unknown
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+
+WHOLE = [text for text in PAYLOADS if keeps_its_line(text)]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,38 @@ def test_planted_elements_show_as_text(browser: Browser, hostile_report: Path) -
     assert f"{IMAGE}Cannot achieve" in text
     assert f"INC1{SCRIPT}" in text
     assert "\u202e" not in text
+
+
+FOUND = """html => [...new DOMParser().parseFromString(html, "text/html").querySelectorAll("*")]
+    .map(one => [one.localName, one.getAttributeNames()])"""
+
+
+def _strange(browser: Browser, home: Path, texts: Sequence[str]) -> set[str]:
+    """Elements and attributes of reports on such names that no template of ours has."""
+    page = browser.new_page()
+    found = set()
+    for number, text in enumerate(texts):
+        folder = home / str(number)
+        folder.mkdir()
+        html = report("mail_stuck_in_queue", named(text).org, folder, f"{text} {SCRIPT}").html
+        for element, attributes in page.evaluate(FOUND, html):
+            found |= {element} - ELEMENTS
+            found |= {one for one in attributes if not one.startswith("aria-")} - ATTRIBUTES
+    page.close()
+    return {one for one in found if one.lower() not in ATTRIBUTES}
+
+
+def test_a_browser_finds_no_element_in_a_name(browser: Browser, tmp_path: Path) -> None:
+    """The parser of a browser agrees with ours: only what the templates hold."""
+    assert (
+        _strange(browser, tmp_path, [one for one in WHOLE if one.startswith(("<s", "</"))]) == set()
+    )
+
+
+@pytest.mark.long
+def test_a_browser_finds_no_element_in_any_name(browser: Browser, tmp_path: Path) -> None:
+    """The same for every hostile text."""
+    assert _strange(browser, tmp_path, WHOLE) == set()
 
 
 def test_the_first_screen_is_enough(browser: Browser, tmp_path: Path) -> None:

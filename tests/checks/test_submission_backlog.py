@@ -70,6 +70,14 @@ def test_another_error_is_quoted() -> None:
     assert "451 4.4.0 DNS query failed" in said(org, ID)
 
 
+def test_a_quoted_error_is_one_line() -> None:
+    """Several lines of it begin none of the verdict; and it is not endless."""
+    org = waiting(900, last_error="451 4.4.0 x\n\nREPAIR        Get-Mailbox" + "y" * 5_000)
+
+    assert 'LastError: "451 4.4.0 x\\x0a\\x0aREPAIR' in said(org, ID)
+    assert len(said(org, ID)) < 1_000
+
+
 def test_without_a_time_no_age_tells_anything() -> None:
     """A printed time has no zone (S6.03)."""
     org = waiting(3, last_retry=replace(at("09:00:00"), instant=None))

@@ -58,8 +58,8 @@ def test_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_hostile_names_are_not_offered(tmp_path: Path) -> None:
-    """A name with escape sequences would reach the terminal by way of the shell."""
-    org = article().add_relay("EX16A", "10.9.9.9", name="Rex\x1b[31m")
+    """A name with a hidden character would reach the terminal by way of the shell."""
+    org = article().add_relay("EX16A", "10.9.9.9", name="Rex\u202e")
     source = str(saved(org, tmp_path / "org"))
 
     assert offered("whatif", source, "--server", "EX16A", "--connector", "R") == ["Relay"]

@@ -69,6 +69,21 @@ def test_snapshot_gives_the_same_findings(call: Call, tmp_path: Path) -> None:
     assert actual["findings"] == expected["findings"]
 
 
+def test_a_run_that_is_not_complete(call: Call, tmp_path: Path) -> None:
+    """Its snapshot is read and that is said; without one the run's state stands in the error."""
+    said = {"schema": "mailflow.run/1", "complete": False, "reason": "the run has not ended"}
+    (tmp_path / "manifest.json").write_text(json.dumps(said), encoding="utf-8")
+    without = call("diagnose", tmp_path)
+    article().snapshot().save(tmp_path / "snapshot")
+
+    actual = call("diagnose", tmp_path, "--json")
+
+    assert (without.code, actual.code) == (3, 1)
+    assert "This run is not complete: the run has not ended" in without.err
+    assert "not complete (the run has not ended); only its snapshot is read" in actual.err
+    assert json.loads(actual.out)["verdict"] == "found"
+
+
 def test_hostile_names_are_harmless_on_a_terminal(call: Call, tmp_path: Path) -> None:
     """Bidi marks in names are shown, not obeyed; an escape character is damage, and not shown."""
     for name, code in (("x\u202ey", 1), ("x\x1b[31my", 2)):

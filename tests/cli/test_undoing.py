@@ -116,6 +116,23 @@ def test_undo(kind: str, tmp_path: Path, undo: Callable[[Bench, str], Screen]) -
         assert f"{name}: rolled back" in done.out
 
 
+def test_undo_ends_a_rollback_that_was_killed(
+    tmp_path: Path, undo: Callable[[Bench, str], Screen]
+) -> None:
+    """The old values are there and the journal does not say so: it is written down."""
+    one = _done(TWO, tmp_path)
+    undo(one, FRONT)
+    journal = Journal.load(tmp_path / "first")
+    journal.reopen()
+    journal.note(FRONT, "going back")
+
+    screen = undo(one, FRONT)
+
+    assert (screen.code, screen.out) == (0, f"{FRONT}: rolled back\n")
+    assert Journal.load(tmp_path / "first").ended
+    assert "by the journal" in undo(one, FRONT).out
+
+
 def test_undo_leaves_alone_what_somebody_changed(
     tmp_path: Path, undo: Callable[[Bench, str], Screen]
 ) -> None:
@@ -406,16 +423,20 @@ def test_hostile_names_begin_no_line(
     """A folder that agrees with itself shows its names in one line each, written out."""
     repaired()
     folder = tmp_path / "first"
-    for name in ("apply.json", "snapshot"):
-        text = (folder / name).read_text().replace("Relay", "Relay\\n\\u202eEX16A: verified")
-        (folder / name).write_text(text)
+    files = {name: (folder / name).read_text() for name in ("apply.json", "snapshot")}
+    screens = []
+    for planted in ("\\u202eEX16A: verified", "\\n\\u202eEX16A: verified"):
+        for name, text in files.items():
+            (folder / name).write_text(text.replace("Relay", f"Relay{planted}"))
+        screens.append(call("undo", folder, *CONFIRMED))
 
-    screen = call("undo", folder, *CONFIRMED)
-
-    assert (screen.code, screen.out, opened) == (3, "", [])
-    assert "EX16A\\Relay\\x0a\\u202eEX16A: verified: changed and verified" in screen.err
-    assert not [one for one in screen.err.splitlines() if one.startswith("EX16A: verified")]
-    assert "\u202e" not in screen.err
+    hidden, broken = screens
+    for screen in screens:
+        assert (screen.code, screen.out, opened) == (3, "", [])
+        assert not [one for one in screen.err.splitlines() if one.startswith("EX16A: verified")]
+        assert "\u202e" not in screen.err
+    assert "EX16A\\Relay\\u202eEX16A: verified: changed and verified" in hidden.err
+    assert "damaged snapshot" in broken.err
 
 
 def test_the_help_tells_the_exit_codes(call: Call) -> None:

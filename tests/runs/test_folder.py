@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailflow.errors import UsageError
 from mailflow.exchange.servers import Server
-from mailflow.runs.folder import is_complete, make, outcomes, tidy, verdict
+from mailflow.runs.folder import is_complete, make, outcomes, tidy, unfinished, verdict
 from mailflow.runs.kernel import Stop, audit
 from mailflow.snapshot import Read, Snapshot, Unread
 from mailflow.steps.verdict import SCHEMA
@@ -93,6 +93,34 @@ def test_complete_needs_manifest_and_findings(tmp_path: Path) -> None:
     assert not is_complete(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     assert not is_complete(tmp_path)
+
+
+def test_why_a_run_is_not_complete(tmp_path: Path) -> None:
+    """By its manifest, in one short line; of a folder that holds no run nothing is said."""
+    manifest = tmp_path / "manifest.json"
+    said = []
+    for text in (
+        "{}",
+        "[" * 100_000,
+        '{"schema": "mailflow.run/1", "complete": false, "reason": "a cell\\nREPAIR  took long"}',
+        '{"schema": "mailflow.run/1", "complete": false, "reason": {"a": 1}}',
+        '{"schema": "mailflow.run/1", "complete": false}',
+        '{"schema": "mailflow.run/1", "complete": true}',
+    ):
+        manifest.write_text(text, encoding="utf-8")
+        said.append(unfinished(tmp_path))
+    (tmp_path / "findings.json").write_text("{}")
+
+    assert said == [
+        "",
+        "",
+        "a cell\\x0aREPAIR  took long",
+        "{'a': 1}",
+        "its manifest does not say why",
+        "it has no findings",
+    ]
+    assert unfinished(tmp_path) == ""
+    assert unfinished(tmp_path / "nothing") == ""
 
 
 def test_the_outcome_of_each_server_is_told() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.plain import keeps_its_line
 from mailflow.snapshot import Unread
-from mailflow.sources.foreign import BROKEN, admitted, is_server, keeps_its_line
+from mailflow.sources.foreign import BROKEN, admitted, is_server
 from mailflow.sources.row import Complex, Enumeration, Lost, Reading, Row, Value
 from mailflow.sources.tables import assemble
 

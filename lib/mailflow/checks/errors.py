@@ -21,6 +21,7 @@ from mailflow.checks.check import (
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.commands import filled
 from mailflow.phrases import joined
+from mailflow.plain import one_line
 
 INACTIVE = "service-inactive"
 
@@ -76,7 +77,7 @@ def _said(case: QueueCase) -> str:
         error.inner_code or error.outer_code,
         error.inner_enhanced or error.outer_enhanced,
     )
-    words = (error.inner_text or error.text)[:300]
+    words = one_line((error.inner_text or error.text)[:300])
     return f'"{" ".join(filter(None, (*parts, words))).strip()}"'
 
 

@@ -8,6 +8,7 @@ from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.waiting import by_server, messages_in, server_of
 from mailflow.exchange import commands
+from mailflow.plain import one_line
 
 CARD = Card(
     id="submission-backlog",
@@ -44,12 +45,16 @@ def find(waiting: Iterable[Waiting]) -> Iterator[Finding]:
     return by_server(CHECK, waiting, _told, "unknown")
 
 
+_MOST_ERROR = 300
+"""Characters of an error that are quoted."""
+
+
 def _told(cases: Sequence[QueueCase]) -> ConnectorWords:
     server = server_of(cases[0])
     deferred = sum(case.queue.deferred_count or 0 for case in cases)
     counted_too = f", {deferred:,} of them deferred" if deferred else ""
     said = next((case.queue.last_error for case in cases if not case.is_empty), "")
-    error = f' LastError: "{said}".' if said else ""
+    error = f' LastError: "{one_line(said, _MOST_ERROR)}".' if said else ""
     reading = (
         f"On {server}, {messages_in(cases)} wait for the categorizer{counted_too}.{error} The "
         "export does not tell what holds them up: a transport agent, back pressure or Active "

@@ -12,7 +12,7 @@ from mailflow.cli.completion import complete_source
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import decoded, in_json, open_organisation
 from mailflow.errors import UsageError
-from mailflow.plain import visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
@@ -130,4 +130,4 @@ def _which_words(answer: dict[str, Any]) -> str:
         ),
     ]
     lines += [f"  not {one['connector']}: {one['reason']}" for one in answer["others"]]
-    return "\n".join(visible(line) for line in lines)
+    return "\n".join(map(one_line, lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ from mailflow.cli.terminal import (
     progress,
 )
 from mailflow.errors import InputError, UsageError
-from mailflow.plain import visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
+    from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
     from mailflow.steps.verdict import Diagnosis
 
@@ -73,23 +75,29 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
     mailflow snapshot captures/ -o tuesday.snapshot
     mailflow diagnose tuesday.snapshot
     """
-    from mailflow.steps.verdict import missing_in_words
-
     org = open_organisation(source, live=live)
     try:
         org.save(output)
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror})") from error
-    for table in ("servers", "addresses", "connectors", "queues"):
-        click.echo(f"{len(getattr(org, table)):7,} {table}")
-    for one in org.reads:
-        click.echo(visible(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"))
-    for what, place in org.ignored:
-        click.echo(visible(f"ignored  {what}: {place}"))
-    for line in missing_in_words(org.unread):
-        click.echo(visible(f"not read  {line}"))
-    click.echo(visible(str(output)))
+    for line in kept_lines(org, str(output)):
+        click.echo(line)
     raise SystemExit(2 if org.unread else 0)
+
+
+def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
+    """What was kept in a file, and what of it is missing, a line each."""
+    from mailflow.steps.verdict import missing_in_words
+
+    for table in ("servers", "addresses", "connectors", "queues"):
+        yield f"{len(getattr(org, table)):7,} {table}"
+    for one in org.reads:
+        yield one_line(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s")
+    for what, place in org.ignored:
+        yield one_line(f"ignored  {what}: {place}")
+    for line in missing_in_words(org.unread):
+        yield one_line(f"not read  {line}")
+    yield one_line(file)
 
 
 @click.command()

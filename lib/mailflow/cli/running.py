@@ -11,7 +11,7 @@ from mailflow.cli.completion import complete_runbook, complete_source
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, is_terminal, progress
 from mailflow.errors import OutputError, UsageError
-from mailflow.plain import one_line, visible
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.runs import Consent
@@ -155,7 +155,7 @@ def _run(  # noqa: PLR0913 - the options of the command
     progress("")
     try:
         click.echo(done.screen(columns(), colour=is_terminal()))
-        click.echo(visible(str(done.report)))
+        click.echo(one_line(str(done.report)))
     except OutputError as error:  # the run is over and whole: its exit code stays
         click.echo(one_line(f"mailflow: {error}; the report is {done.report}"), err=True)
     raise SystemExit(done.exit_code)

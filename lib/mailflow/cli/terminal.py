@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from mailflow.errors import InputError
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
@@ -15,12 +19,36 @@ if TYPE_CHECKING:
 def open_organisation(
     source: str, servers: tuple[str, ...] = (), live: LiveOptions | None = None
 ) -> Snapshot:
-    """The organisation behind a SOURCE, with progress shown while it is read."""
+    """The organisation behind a SOURCE, with progress shown while it is read.
+
+    Of a run folder whose run is not complete that is said.
+    """
     from mailflow.opening import open_source
 
-    org = open_source(source, servers=servers, tell=progress, live=live)
+    why = incomplete_run(Path(source.strip()))
+    try:
+        org = open_source(source, servers=servers, tell=progress, live=live)
+    except InputError as error:
+        if why:
+            raise InputError(f"{error}. This run is not complete: {why}") from error
+        raise
     progress("")
+    if why:
+        words = f"{source}: this run is not complete ({why}); only its snapshot is read"
+        click.echo(one_line(words), err=True)
     return org
+
+
+def incomplete_run(folder: Path) -> str:
+    """Why the run in a folder is not complete, a clause; empty: it is, or no run is there."""
+    try:
+        if not (folder / "manifest.json").is_file():
+            return ""
+    except (OSError, ValueError):  # a name no file can have
+        return ""
+    from mailflow.runs.folder import unfinished
+
+    return unfinished(folder)
 
 
 def progress(line: str) -> None:

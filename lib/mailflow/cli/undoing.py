@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import progress
-from mailflow.errors import UsageError
+from mailflow.cli.terminal import incomplete_run, progress
+from mailflow.errors import InputError, UsageError
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     from mailflow.apply.witness import proven_from
     from mailflow.cli.consent import is_agreed, is_taken, say
 
-    journal = Journal.load(run)
+    try:
+        journal = Journal.load(run)
+    except InputError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise InputError(_no_journal(run)) from error
+        raise
     if journal.is_being_worked_on:
         raise UsageError(f"{run}: a process is still working on it; end that first")
     before = proven_from(journal)
@@ -80,6 +85,13 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
             _told(one, "not confirmed, not rolled back")
     code = _rolled_back(journal, agreed, before, live) if agreed else 1
     raise SystemExit(_exit_code(code, left_out=len(agreed) < len(todo)) if todo else 0)
+
+
+def _no_journal(run: Path) -> str:
+    """What is to be known of a folder without a journal: none is there before the first change."""
+    why = incomplete_run(run)
+    state = f" This run is not complete: {why}." if why else ""
+    return f"{run}: no apply.json, so nothing to roll back.{state} A run without it changed nothing"
 
 
 def _announced(
@@ -117,11 +129,15 @@ def _rolled_back(
     progress("reading the connectors")
     read = of_server(organisation)
     found = {one.connector: standing(one, read(one)) for one in agreed}
-    names = [name for name, one in found.items() if one.seen is not None and one.state in THERE]
+    # What has its old values already (a rollback was killed) is only written down as such.
+    names = [
+        name for name, one in found.items() if one.seen is not None and one.state in (*THERE, *BACK)
+    ]
     stopped = put_back(organisation, journal, names, tell=progress) if names else ""
     for name in names:
         entry = journal.entry(name)
-        found[name] = standing(entry, read(entry))
+        if found[name].state in THERE:
+            found[name] = standing(entry, read(entry))
     progress("")
     for one in found.values():
         _told(one.entry, _state(one))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import InputError, RunError, UsageError
-from mailflow.plain import visible, wrap
+from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import NotebookParameter, checked, declared
@@ -152,7 +152,7 @@ def run(  # noqa: PLR0913 - the options of the command
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
     manifest = folders.first_manifest(path, org, values, started)
-    manifest["title"] = " - ".join(filter(None, [_title(runbook), visible(ticket or "")]))
+    manifest["title"] = title(runbook, ticket)
     try:
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
@@ -307,8 +307,10 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-def _title(runbook: str) -> str:
-    return runbook.replace("_", " ").capitalize()
+def title(runbook: str, ticket: str | None) -> str:
+    """What a report is headed with; one line, whoever typed the ticket's number."""
+    words = runbook.replace("_", " ").capitalize()
+    return " - ".join(filter(None, [words, one_line(ticket or "")]))
 
 
 def _read(path: Path) -> dict[str, Any]:

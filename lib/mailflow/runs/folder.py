@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mailflow.errors import UsageError
+from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot, write_whole
 from mailflow.steps.verdict import EXIT_CODES
 from mailflow.steps.verdict import SCHEMA as FINDINGS_SCHEMA
@@ -24,6 +25,12 @@ INCOMPLETE_CODE, INTERNAL_CODE = 2, 4
 
 LONGEST_TICKET = 80
 """Characters of a ticket that go into a folder's name; the manifest holds all of it."""
+
+_MOST_MANIFEST = 2**22
+"""Bytes; with the names of all files that may be read it is far smaller."""
+
+_LONGEST_REASON = 200
+"""Characters of a reason in a manifest that are shown."""
 
 _PACKAGES = ("papermill", "nbclient", "nbconvert", "ipykernel", "pandas")
 
@@ -89,6 +96,25 @@ def is_complete(folder: Path) -> bool:
         return False
     whole = isinstance(manifest, dict) and manifest.get("complete") is True
     return whole and verdict(findings_of(folder), "")[0] != INCOMPLETE
+
+
+def unfinished(folder: Path) -> str:
+    """Why the run in a folder is not complete, a clause; empty: it is, or no run is there.
+
+    A folder may come from a stranger: no file is read that is large or never ends.
+    """
+    file = folder / "manifest.json"
+    try:
+        if not file.is_file() or file.stat().st_size > _MOST_MANIFEST:
+            return ""
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        return ""
+    if manifest.get("complete") is True:
+        return "" if (folder / "findings.json").is_file() else "it has no findings"
+    return one_line(str(manifest.get("reason") or "its manifest does not say why"), _LONGEST_REASON)
 
 
 def first_manifest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mailflow.picture import Tone
-from mailflow.plain import visible, width, wrap
+from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, block, commands, verdict
 from mailflow.steps.verdict import Diagnosis, NextStep, missing_in_words
@@ -58,7 +58,7 @@ def _following(steps: Iterable[NextStep], room: int) -> list[str]:
 
 def _head(diagnosis: Diagnosis, room: int) -> str:
     read = words.read_when(diagnosis, short=True)
-    lines = wrap(visible(diagnosis.headline), room)
+    lines = wrap(one_line(diagnosis.headline), room)
     spare = room - width(lines[-1]) - len(read)
     if not read:
         return "\n".join(lines)

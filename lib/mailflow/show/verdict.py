@@ -26,10 +26,12 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
     missing = missing_in_words(diagnosis.untold)
     html = fill(
         "verdict.html.j2",
-        meta=[one for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one],
+        meta=[
+            one_line(one) for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one
+        ],
         verdict=diagnosis.verdict,
         word=word or words.VERDICTS[diagnosis.verdict],
-        headline=diagnosis.headline,
+        headline=one_line(diagnosis.headline),
         summary=_emphasised(diagnosis),
         stuck=words.stuck(diagnosis.stuck) if diagnosis.stuck else "",
         remedies=words.remedies(diagnosis, "found"),

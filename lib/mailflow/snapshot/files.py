@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,7 +18,8 @@ def write_whole(path: Path, text: str) -> None:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as there:
             there.write(text)
         return
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    _clear_away(path)
+    handle, name = tempfile.mkstemp(prefix=_begins(path), dir=path.parent)
     try:
         # Half of a surrogate pair has no UTF-8; its escape is the one JSON reads back.
         with os.fdopen(
@@ -28,6 +31,23 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+_STRAY = 3600.0
+"""Seconds after which nobody is still writing a temporary file."""
+
+
+def _begins(path: Path) -> str:
+    """How its temporary files are called: hidden, so that no reader of a folder takes one."""
+    return f".{path.name}.mailflow-"
+
+
+def _clear_away(path: Path) -> None:
+    """Remove what a process that was killed had begun to write in place of this file."""
+    with suppress(OSError):
+        for one in path.parent.iterdir():
+            if one.name.startswith(_begins(path)) and time.time() - one.stat().st_mtime > _STRAY:
+                one.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -46,12 +46,15 @@ class Column:
         what: what a row of *unread* then names; empty: no verdict rests on the column, or the rest
             of the file tells the same.
         nullable: whether a row may hold null.
+        sentences: whether it holds sentences, over several lines as well; any other text is a name
+            or a value, and a file in which one breaks its line is refused.
     """
 
     kind: str
     absent: str | bool | Without | None = None
     what: str = ""
     nullable: bool = False
+    sentences: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ DECLARED: Mapping[str, Declared] = {
             "fqdn": _text(),
             "require_tls": _maybe("boolean", f"{CONNECTORS} RequireTLS"),
             "protocol_logging": _text(),
-            "comment": _text(),
+            "comment": Column("string", "", sentences=True),
         },
         CONNECTORS,
         CONNECTORS,
@@ -176,7 +179,9 @@ DECLARED: Mapping[str, Declared] = {
             "next_hop_domain": _text(f"{QUEUES} NextHopDomain"),
             "status": _text(f"{QUEUES} Status"),
             "message_count": _maybe("Int64", f"{QUEUES} MessageCount"),
-            "last_error": _maybe("string", f"{QUEUES} LastError"),
+            "last_error": Column(
+                "string", None, f"{QUEUES} LastError", nullable=True, sentences=True
+            ),
             "last_error_complete": Column("boolean", absent=False, what=f"{QUEUES} LastError"),
             "retry_count": _maybe("Int64"),
             "last_retry_text": _maybe("string"),
@@ -227,15 +232,15 @@ DECLARED: Mapping[str, Declared] = {
         {
             "server": _key(),
             "outcome": Column("string", Without.NO_ROWS),
-            "how": _text(),
+            "how": Column("string", "", sentences=True),
             "seconds": Column("Float64", Without.NO_ROWS),
         }
     ),
     "unread": Declared(
         {
             "server": _text(),
-            "what": Column("string", ANYTHING),
-            "why": Column("string", "the snapshot does not say why"),
+            "what": Column("string", ANYTHING, sentences=True),
+            "why": Column("string", "the snapshot does not say why", sentences=True),
         },
         what=ANYTHING,
     ),

@@ -26,6 +26,7 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.exchange.ranges import parse_range
 from mailflow.exchange.servers import Generation, Server
+from mailflow.plain import keeps_its_line, one_line
 from mailflow.snapshot.missing import Lacking, completed
 from mailflow.snapshot.newer import Extra, Newer
 from mailflow.snapshot.rows import WRITERS, TableRow
@@ -182,11 +183,26 @@ def _check(column: str, kind: object, values: TableRow, table: str, place: str) 
     allowed = _KINDS[declared.kind] | (_NONE if declared.nullable else frozenset())
     numbers = declared.kind in ("Int64", "Float64")
     if set(map(type, values)) <= allowed and not (numbers and any(map(_is_beyond, values))):
+        if declared.kind == "string" and not declared.sentences:
+            _check_lines(column, values, table, place)
         return
     number = next(
         number for number, one in enumerate(values) if type(one) not in allowed or _is_beyond(one)
     )
     raise InputError(f"{place}: table {table}, row {number}: {column} is no {declared.kind}")
+
+
+def _check_lines(column: str, values: Row, table: str, place: str) -> None:
+    """Refuse a name or value that breaks its line: it would print a line of its own.
+
+    Exports with one are read without it (`sources/foreign.py`), so no snapshot of ours holds any.
+    """
+    for number, one in enumerate(values):
+        if one is not None and not keeps_its_line(one):
+            raise InputError(
+                f"{place}: damaged snapshot: table {table}, row {number}: {column} holds a line "
+                "break or a control character"
+            )
 
 
 def _is_beyond(value: object) -> bool:
@@ -263,9 +279,17 @@ def _organization(
         components=tuple(ComponentState(*row) for row in rows("components")),
         rights=tuple(Right(*row) for row in rows("rights")),
         kept={name: tuple(map(tuple, rows(name))) for name in CMDLETS if rows(name)},
-        reads=tuple(Read(*row) for row in rows("reads")),
-        unread=tuple(Unread(*row) for row in rows("unread")),
-        ignored=tuple((str(what), str(where)) for what, where in document.get("ignored", ())),
+        reads=tuple(
+            Read(server, outcome, one_line(how), *rest)
+            for server, outcome, how, *rest in rows("reads")
+        ),
+        unread=tuple(
+            Unread(server, one_line(what), one_line(why)) for server, what, why in rows("unread")
+        ),
+        ignored=tuple(
+            (one_line(str(what)), one_line(str(where)))
+            for what, where in document.get("ignored", ())
+        ),
         inputs={str(name): str(digest) for name, digest in document.get("inputs", {}).items()},
         cmdlets=frozenset(map(str, document.get("cmdlets", ()))),
     )

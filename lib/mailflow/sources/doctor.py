@@ -124,7 +124,7 @@ def words(checks: Sequence[DoctorCheck], cells: int = 80) -> str:
             parts += [one.cause] if one.seen else []
             parts += [f"Next: {one.action}"]
         texts = [
-            line for part in parts for line in plain.wrap(plain.visible(part), cells - len(head))
+            line for part in parts for line in plain.wrap(plain.one_line(part), cells - len(head))
         ]
         lines += [f"{blank if number else head}{text}" for number, text in enumerate(texts)]
     return "\n".join(line.rstrip() for line in lines)

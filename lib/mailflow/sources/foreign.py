@@ -9,11 +9,10 @@ out (`plain.visible`), and a name that holds one gets no command (`exchange.comm
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mailflow.plain import one_line
+from mailflow.plain import keeps_its_line, one_line
 from mailflow.snapshot import Unread
 from mailflow.sources.row import Complex, Enumeration, Lost, Reading, Row, Value
 
@@ -22,13 +21,7 @@ FREE_TEXT = frozenset({"LastError", "Comment", "Description"})
 
 BROKEN = "it holds a line break or a control character"
 
-_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _SERVER = re.compile(r"(?!-)[\w.:-]{1,255}")
-
-
-def keeps_its_line(text: str) -> bool:
-    """Whether a text holds no line break, control character or half character."""
-    return text.isprintable() or not any(unicodedata.category(one) in _BREAKING for one in text)
 
 
 def is_server(name: str) -> bool:

@@ -12,9 +12,10 @@ from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.commands import filled
 from mailflow.exchange.last_error import LastError, Level, parse
 from mailflow.exchange.pasted import Pasted, TextKind, recognise
-from mailflow.plain import visible, wrap
+from mailflow.plain import one_line, visible, wrap
 
 _MARGIN = "  "
+_QUOTE = "> "
 _MOST_TEXT = 1_000
 """Characters of a text or level that are shown; a reply of Exchange is far shorter."""
 _MOST_LEVELS = 12
@@ -131,7 +132,7 @@ def told(one: ExplainedText, width: int = 80) -> str:
     shown = pasted.reply if pasted.kind in _CUT and pasted.reply else one.text
     blocks = [
         _section("TEXT", [_kind(pasted)] if pasted.kind in _NAMED else [], width),
-        _section("ERROR TEXT", [_shown(shown.strip()) or "(empty)"], width),
+        _section("ERROR TEXT", _quoted(shown.strip(), width), width),
         _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
         _section("WHERE AND WHEN", _place(one), width),
         _section("WHAT IT MEANS", _meaning(one), width),
@@ -163,7 +164,7 @@ def _kind(pasted: Pasted) -> str:
         name = f"{name}, {pasted.side} side"
     if pasted.event is not None:
         name = f"{name}, number {pasted.event}"
-    host = f", of {_shown(pasted.host)}" if pasted.host else ""
+    host = f", of {_inline(pasted.host)}" if pasted.host else ""
     return f"This is {name}{host}."
 
 
@@ -173,6 +174,19 @@ def _section(heading: str, lines: list[str], width: int) -> str:
     room = width - len(_MARGIN)
     folded = [_MARGIN + piece for line in lines for piece in wrap(line, room)]
     return "\n".join([*wrap(heading, width), *folded])
+
+
+def _quoted(text: str, width: int) -> list[str]:
+    """A text as it was given; each line of several is marked, so that none looks like ours."""
+    shown = _shown(text)
+    if "\n" not in shown:
+        return [shown or "(empty)"]
+    return [f"{_QUOTE}{one}" for one in wrap(shown, width - len(_MARGIN) - len(_QUOTE))]
+
+
+def _inline(text: str) -> str:
+    """A piece of a text in a line of ours."""
+    return one_line(_shown(text))
 
 
 def _shown(text: str) -> str:
@@ -193,7 +207,7 @@ def _levels(error: LastError) -> list[str]:
 
 
 def _level(one: Level) -> str:
-    return " ".join(filter(None, (one.codes, _shown(one.text)))) or "(no words)"
+    return " ".join(filter(None, (one.codes, _inline(one.text)))) or "(no words)"
 
 
 def _place(one: ExplainedText) -> list[str]:
@@ -205,7 +219,7 @@ def _place(one: ExplainedText) -> list[str]:
         ("Socket error", error.winsock),
         ("Last retry, as printed", error.last_retry_time),
     )
-    lines = [f"{label}: {_shown(str(value))}" for label, value in parts if value is not None]
+    lines = [f"{label}: {_inline(str(value))}" for label, value in parts if value is not None]
     if error.last_endpoint and error.ip and error.ip not in error.last_endpoint:
         lines.append("With several targets the first one is quoted and the last one is named here.")
     return lines
