@@ -22,8 +22,8 @@ from killed import Command, call, ended, kill, lasts, moments, started
 from killed_repair import HASTE, Errand, work_on
 from mailflow.apply.journal import FILE, Journal
 from mailflow.apply.unfinished import look_back, of_server
-from mailflow.simulated.endpoints import PASSWORD
 from mailflow.runs.folder import is_complete
+from mailflow.simulated.endpoints import PASSWORD
 from mailflow.snapshot import load
 from organisations import article, healthy
 from serving import Served, served

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -305,10 +304,19 @@ def test_objects_that_lost_their_text_are_told_by_their_members(tmp_path: Path) 
     assert org.settings == expected.settings
 
 
+def test_a_process_that_is_no_kernel_asks_at_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it has loaded; without a terminal nobody is asked."""
+    import ipykernel.kernelapp  # noqa: F401 - loaded, and no kernel runs here
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+
+    assert opening.asking() is None
+
+
 def test_a_notebook_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several cells log on: one question; again where nothing was read with that password."""
     asked: list[str] = []
-    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.initialized", lambda: True)
 
     def typed(question: str) -> str:
         asked.append(question)

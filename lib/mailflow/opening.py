@@ -267,7 +267,13 @@ def asking() -> Callable[[str], str] | None:
     """
     from mailflow.sources.credentials import prompt
 
-    return _ask_once if "ipykernel" in sys.modules else prompt()
+    return _ask_once if _is_kernel() else prompt()
+
+
+def _is_kernel() -> bool:
+    """Whether this process is a kernel: others may have loaded the package as well."""
+    found = sys.modules.get("ipykernel.kernelapp")
+    return found is not None and bool(found.IPKernelApp.initialized())
 
 
 def _ask_once(question: str) -> str:

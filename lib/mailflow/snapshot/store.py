@@ -192,7 +192,7 @@ def _check(column: str, kind: object, values: TableRow, table: str, place: str) 
     raise InputError(f"{place}: table {table}, row {number}: {column} is no {declared.kind}")
 
 
-def _check_lines(column: str, values: Row, table: str, place: str) -> None:
+def _check_lines(column: str, values: TableRow, table: str, place: str) -> None:
     """Refuse a name or value that breaks its line: it would print a line of its own.
 
     Exports with one are read without it (`sources/foreign.py`), so no snapshot of ours holds any.
