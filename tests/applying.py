@@ -21,9 +21,9 @@ from mailflow.repairing import queues_to_retry
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_proposal
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_proposal
+from mailflow.views.verdict import Diagnosis
 
 SOURCE = "winrm://ex16a.contoso.example"
 RELAYS = ("EX16A\\Relay", "EX16B\\Relay")

@@ -7,7 +7,7 @@ from mailflow.analysis.planned import parse_planned
 from mailflow.checks.audit import audit
 from mailflow.checks.check import Finding
 from mailflow.checks.diagnose import diagnose
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import Organisation
 
 FRONT = r"EX16A\Default Frontend EX16A"

@@ -29,8 +29,8 @@ from mailflow.simulated.practice import Practice
 from mailflow.simulated.scenarios import ACCOUNTS, RELAY_RIGHT, Built
 from mailflow.simulated.transport import MailStream, Transport
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 from organisations import E2010, E2013, E2016, E2019, Organisation
 from practice_snapshot import snapshot_of
 from strategies import to_address

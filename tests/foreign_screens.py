@@ -17,13 +17,13 @@ from mailflow.exchange import commands
 from mailflow.plain import one_line, visible
 from mailflow.show import blocks, terminal
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit import audit
-from mailflow.steps.behaviour import compare
-from mailflow.steps.explanation import explained, next_checks, told
-from mailflow.steps.findings import findings
-from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
-from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.which import probe, which
+from mailflow.views.audit import audit
+from mailflow.views.behaviour import compare
+from mailflow.views.explanation import explained, next_checks, told
+from mailflow.views.findings import findings
+from mailflow.views.front_door import diagnosis_of, explained_texts, told_texts
+from mailflow.views.verdict import Diagnosis
+from mailflow.views.which import probe, which
 from organisations import STUCK_2016, healthy
 
 TABLES: tuple[Callable[[Snapshot], Any], ...] = (

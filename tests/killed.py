@@ -24,9 +24,9 @@ from support import ROOT
 PRELOADED = [
     *("winrm", "spnego", "numpy", "hypothesis", "pytest", "psutil"),
     *("mailflow.apply.work", "mailflow.simulated.endpoints", "mailflow.exchange.answer_map"),
-    *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.steps.findings"),
+    *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.views.findings"),
     *("mailflow.cli", "mailflow.cli.consent", "mailflow.apply.unfinished", "mailflow.runs"),
-    *("mailflow.sources.captures.files", "mailflow.simulated.practice"),
+    *("mailflow.sources.exports.files", "mailflow.simulated.practice"),
 ]
 """What a process to be killed has imported before it begins, so that it begins at once."""
 

@@ -15,9 +15,9 @@ from mailflow.apply.work import Work
 from mailflow.opening import live_organisation
 from mailflow.simulated.endpoints import PASSWORD
 from mailflow.sources.credentials import LiveOptions
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_proposal
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_proposal
+from mailflow.views.verdict import Diagnosis
 
 HASTE = 20
 """Time goes by so much faster, on both sides, while it waits for queues."""

@@ -52,7 +52,7 @@ class Printed:
 
 def printed(snapshot: Snapshot) -> Printed:
     """Ask the product: the only place that knows its names."""
-    from mailflow.steps.findings import findings
+    from mailflow.views.findings import findings
 
     said = findings(snapshot)
     open_ones = [one for one in said.findings if one.state in ("found", "unknown")]

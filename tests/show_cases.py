@@ -8,8 +8,8 @@ import pandas as pd
 
 from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span, Tone
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 from mailflow.table import Table
+from mailflow.views.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 
 HOSTILE = (
     '<script>document.title="owned"</script><img src=x onerror="document.title=1">\x1b[31m\u202e'

@@ -17,8 +17,8 @@ from mailflow.analysis import missing
 from mailflow.analysis.missing import Missing
 from mailflow.exchange.cmdlets import PROPERTIES, SPECS
 from mailflow.snapshot import Snapshot
-from mailflow.sources.captures.clixml import read_clixml
-from mailflow.sources.captures.console import read_console
+from mailflow.sources.exports.clixml import read_clixml
+from mailflow.sources.exports.console import read_console
 from mailflow.sources.row import Items, Lost, Reading, Row
 from mailflow.sources.tables import assemble
 from practice_bench import Bench
@@ -99,7 +99,7 @@ def advised() -> tuple[str, ...]:
         "repair",
         "show",
         "sources",
-        "steps",
+        "views",
         "apply",
         "cli",
     )

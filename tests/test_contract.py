@@ -8,9 +8,9 @@ from functools import cache
 from mailflow.checks.registry import CHECKS
 from mailflow.cli import cli
 from mailflow.opening import open_source
-from mailflow.steps.explanation import explain_text
-from mailflow.steps.findings import findings
-from mailflow.steps.which import probe, which
+from mailflow.views.explanation import explain_text
+from mailflow.views.findings import findings
+from mailflow.views.which import probe, which
 from support import ROOT
 
 

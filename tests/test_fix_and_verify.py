@@ -27,7 +27,7 @@ from mailflow.apply.outcome import outcome
 from mailflow.apply.unfinished import look_back, of_server
 from mailflow.apply.work import Work, put_back
 from mailflow.simulated.endpoints import PASSWORD
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.verdict import Diagnosis
 from serving import FEW, TICK, Served, served
 from support import ROOT
 

@@ -22,8 +22,8 @@ from foreign_text import (
 from mailflow.cli.asking import _which_words
 from mailflow.plain import keeps_its_line
 from mailflow.sources.doctor import CAUSES, _bad, words
-from mailflow.steps.explanation import explain_words
-from mailflow.steps.which import probe, which
+from mailflow.views.explanation import explain_words
+from mailflow.views.which import probe, which
 from organisations import healthy
 
 Door = Callable[[int], Hostile | str]

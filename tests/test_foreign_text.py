@@ -11,10 +11,10 @@ from mailflow.checks.registry import CARDS
 from mailflow.plain import one_line
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
-from mailflow.steps.audit import audit
-from mailflow.steps.explanation import explained, next_checks
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.audit import audit
+from mailflow.views.explanation import explained, next_checks
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 from organisations import STUCK_2016
 
 ADDRESS_LINE = re.compile(r"server,address|[\w.:-]+,<IP address>")

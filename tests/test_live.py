@@ -36,7 +36,7 @@ from mailflow.sources.collect import calls_for, connectors_of
 from mailflow.sources.credentials import LiveOptions
 from mailflow.sources.shell import Call
 from mailflow.sources.values import addresses
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from support import ROOT, needs_kerberos, needs_kerberos_server, some_of
 
 TELLING = [name for name in scenarios.names() if not name.startswith("case-")]

@@ -19,7 +19,7 @@ from mailflow.exchange.queues import Moment, Queue
 from mailflow.opening import live_source, open_source, scenarios
 from mailflow.snapshot import Snapshot
 from mailflow.sources.credentials import LiveOptions
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from make_demo import CAPTURES, SCENARIOS, make
 from organisations import Organisation, article, healthy
 

@@ -16,9 +16,9 @@ from broken import broken
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.sources.row import Items, Reading, Row
 from mailflow.sources.tables import assemble
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
-from mailflow.steps.which import probe, which
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
+from mailflow.views.which import probe, which
 from organisations import Organisation, article, healthy
 
 CONNECTORS, QUEUES, SERVERS = "Get-ReceiveConnector", "Get-Queue", "Get-ExchangeServer"

@@ -14,7 +14,7 @@ import pytest
 
 import capture_forms
 from mailflow.opening import open_source
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import Organisation, article, healthy
 from support import needs_powershell
 

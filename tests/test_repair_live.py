@@ -27,9 +27,9 @@ from mailflow.repair.simulation import applied
 from mailflow.repairing import queues_to_retry
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
-from mailflow.steps.behaviour import compare
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_proposal
+from mailflow.views.behaviour import compare
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_proposal
 
 BY_ITSELF = timedelta(minutes=15)
 """Longer than the longest wait for a retry that nobody asks for (section 4.6)."""

@@ -9,7 +9,7 @@ import pytest
 
 import repair_property
 from broken import broken
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import article, healthy
 from repair_property import failing, judged, printed, rollback_violations, violations
 

@@ -26,10 +26,10 @@ from mailflow.snapshot import (
     from_document,
     load,
 )
-from mailflow.steps.audit import audit
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import non_empty_queues
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.audit import audit
+from mailflow.views.findings import findings
+from mailflow.views.queues import non_empty_queues
+from mailflow.views.verdict import Diagnosis
 from organisations import E2016, E2019, STUCK, Organisation, healthy
 from stored_data import scenario_names
 from support import needs_shared

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailflow.errors import InputError
 from mailflow.opening import open_source
 from mailflow.snapshot import SCHEMA, TABLES, Snapshot, Unread, from_document, load
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import article
 from strategies import NAMES, snapshots
 

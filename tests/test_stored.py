@@ -19,7 +19,7 @@ from mailflow.apply.work import put_back
 from mailflow.opening import open_source
 from mailflow.runs.folder import is_complete
 from mailflow.snapshot import TABLES, Snapshot, load
-from mailflow.steps.verdict import from_json
+from mailflow.views.verdict import from_json
 from stored_data import (
     AGAIN,
     FINDINGS,

@@ -32,21 +32,21 @@ BELOW: Mapping[str, set[str]] = {
     "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},
     "checks": {*LEAVES, "analysis", "exchange", "phrases", "snapshot"},
     "repair": {*LEAVES, "analysis", "checks", "exchange", "phrases", "snapshot", "table"},
-    "steps": {
+    "views": {
         *LEAVES,
         *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
     },
     "simulated": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
     "apply": {
         *LEAVES,
-        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "steps", "table"),
+        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table", "views"),
         "user_data",
     },
     "version": set(),
     "this_run": set(),
     "user_data": set(),
-    # Of the steps it knows only the shape of what they found.
-    "show": {*LEAVES, "exchange", "table", "steps.verdict"},
+    # Of the views it knows only the shape of what they found.
+    "show": {*LEAVES, "exchange", "table", "views.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
@@ -172,29 +172,29 @@ def test_no_circle() -> None:
     ("name", "source"),
     [
         ("mailflow.exchange.ranges", "from mailflow.snapshot import Snapshot"),
-        ("mailflow.exchange.ranges", "def late():\n    import mailflow.steps"),
+        ("mailflow.exchange.ranges", "def late():\n    import mailflow.views"),
         ("mailflow.table", "from mailflow import exchange"),
-        ("mailflow.steps.queues", "from mailflow.sources.row import Row"),
-        ("mailflow.steps.queues", "from ..show import words"),
-        ("mailflow.show.words", "from mailflow.steps.queues import non_empty_queues"),
+        ("mailflow.views.queues", "from mailflow.sources.row import Row"),
+        ("mailflow.views.queues", "from ..show import words"),
+        ("mailflow.show.words", "from mailflow.views.queues import non_empty_queues"),
         ("mailflow.analysis.paths", "from mailflow.repair import plan"),
         ("mailflow.analysis.paths", "from mailflow.sources import tables"),
         ("mailflow.analysis.paths", "from mailflow.checks import registry"),
         ("mailflow.checks.diagnose", "from mailflow.repair import plan"),
-        ("mailflow.repair.plan", "from mailflow.steps import findings"),
+        ("mailflow.repair.plan", "from mailflow.views import findings"),
         ("mailflow.repair.plan", "from mailflow.sources import tables"),
         ("mailflow.simulated.clock", "from mailflow.analysis import paths"),
         ("mailflow.simulated.clock", "def late():\n    from mailflow.repair import plan"),
         ("mailflow.sources.row", "from mailflow.analysis import paths"),
         ("mailflow.sources.row", "from mailflow import table"),
-        ("mailflow.simulated.clock", "if TYPE_CHECKING:\n    from mailflow.steps import verdict"),
+        ("mailflow.simulated.clock", "if TYPE_CHECKING:\n    from mailflow.views import verdict"),
         ("mailflow.snapshot", "import mailflow"),
     ],
 )
 def test_arrow_check_can_fail(name: str, source: str) -> None:
     """An import upwards is seen in each way of writing it."""
     known = dict.fromkeys(
-        ["mailflow", "mailflow.exchange", "mailflow.table", "mailflow.steps.verdict"]
+        ["mailflow", "mailflow.exchange", "mailflow.table", "mailflow.views.verdict"]
     )
     targets = imported(ast.parse(source), name, known, is_package=False)
 

@@ -17,8 +17,8 @@ from mailflow.exchange.queues import Moment
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot, load
 from mailflow.sources.doctor import read_greeting
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import non_empty_queues
+from mailflow.views.findings import findings
+from mailflow.views.queues import non_empty_queues
 
 SPOKEN = (
     *("0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"),

@@ -24,27 +24,27 @@ if TYPE_CHECKING:
         what_changed,
     )
     from mailflow.show.chart import queue_chart, range_ruler
-    from mailflow.steps.answering_connectors import answering_connectors
-    from mailflow.steps.audit import audit
-    from mailflow.steps.audit_connectors import audit_connectors
-    from mailflow.steps.audit_names import same_names
-    from mailflow.steps.audit_results import audit_results
-    from mailflow.steps.audit_silence import connector_reach
-    from mailflow.steps.change_request import (
+    from mailflow.training.lab import practice
+    from mailflow.views.answering_connectors import answering_connectors
+    from mailflow.views.audit import audit
+    from mailflow.views.audit_connectors import audit_connectors
+    from mailflow.views.audit_names import same_names
+    from mailflow.views.audit_results import audit_results
+    from mailflow.views.audit_silence import connector_reach
+    from mailflow.views.change_request import (
         change_commands,
         other_ways,
         proposed_change,
         rollback,
     )
-    from mailflow.steps.findings import findings
-    from mailflow.steps.last_errors import last_errors
-    from mailflow.steps.not_read import not_read
-    from mailflow.steps.overlapping_ranges import overlapping_ranges
-    from mailflow.steps.proposal import prove_proposal as prove
-    from mailflow.steps.queues import non_empty_queues
-    from mailflow.steps.receive_connectors import receive_connectors
-    from mailflow.steps.remedy import remedy
-    from mailflow.training.lab import practice
+    from mailflow.views.findings import findings
+    from mailflow.views.last_errors import last_errors
+    from mailflow.views.not_read import not_read
+    from mailflow.views.overlapping_ranges import overlapping_ranges
+    from mailflow.views.proposal import prove_proposal as prove
+    from mailflow.views.queues import non_empty_queues
+    from mailflow.views.receive_connectors import receive_connectors
+    from mailflow.views.remedy import remedy
 
 __all__ = [
     "InputError",
@@ -90,35 +90,35 @@ _HOMES = {
     "MailflowError": "errors",
     "UsageError": "errors",
     "address_explorer": "interactive",
-    "answering_connectors": "steps.answering_connectors",
+    "answering_connectors": "views.answering_connectors",
     "apply_changes": "repairing",
-    "audit": "steps.audit",
-    "audit_connectors": "steps.audit_connectors",
-    "audit_results": "steps.audit_results",
-    "change_commands": "steps.change_request",
+    "audit": "views.audit",
+    "audit_connectors": "views.audit_connectors",
+    "audit_results": "views.audit_results",
+    "change_commands": "views.change_request",
     "choose_queues": "interactive",
     "conclude": "closing",
     "conclude_repair": "repairing",
     "confirm_box": "interactive",
-    "connector_reach": "steps.audit_silence",
-    "findings": "steps.findings",
-    "last_errors": "steps.last_errors",
-    "non_empty_queues": "steps.queues",
-    "not_read": "steps.not_read",
+    "connector_reach": "views.audit_silence",
+    "findings": "views.findings",
+    "last_errors": "views.last_errors",
+    "non_empty_queues": "views.queues",
+    "not_read": "views.not_read",
     "open": "opening",
-    "other_ways": "steps.change_request",
-    "overlapping_ranges": "steps.overlapping_ranges",
+    "other_ways": "views.change_request",
+    "overlapping_ranges": "views.overlapping_ranges",
     "practice": "training.lab",
     "progress": "interactive",
-    "proposed_change": "steps.change_request",
-    "prove": "steps.proposal",
+    "proposed_change": "views.change_request",
+    "prove": "views.proposal",
     "queue_chart": "show.chart",
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
-    "receive_connectors": "steps.receive_connectors",
-    "remedy": "steps.remedy",
-    "rollback": "steps.change_request",
-    "same_names": "steps.audit_names",
+    "receive_connectors": "views.receive_connectors",
+    "remedy": "views.remedy",
+    "rollback": "views.change_request",
+    "same_names": "views.audit_names",
     "unfinished": "repairing",
     "what_changed": "repairing",
 }

@@ -10,8 +10,8 @@ from mailflow.errors import RunError
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import write_whole
-from mailflow.steps.verdict import Diagnosis
 from mailflow.this_run import run_folder
+from mailflow.views.verdict import Diagnosis
 
 
 def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:

@@ -31,10 +31,10 @@ from mailflow.show.widgets.explorer import (
 )
 from mailflow.show.widgets.progress import Progress
 from mailflow.snapshot import Snapshot
-from mailflow.steps.which import Probe, probe
-from mailflow.steps.who_answers import compared, moved, who_answers
 from mailflow.table import Table, text_of
 from mailflow.this_run import run_folder
+from mailflow.views.which import Probe, probe
+from mailflow.views.who_answers import compared, moved, who_answers
 
 MOST_RANGES = 300
 """How many elements of a list are offered to be taken off; more help nobody to pick."""

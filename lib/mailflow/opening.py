@@ -316,7 +316,7 @@ def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Sn
         InputError: nothing could be read, a snapshot and exports lie side by side, or the exports
             come from two organizations.
     """
-    from mailflow.sources.captures.files import read_source
+    from mailflow.sources.exports.files import read_source
     from mailflow.sources.forests import may_be_two, refuse_two_organizations
     from mailflow.sources.tables import assemble
 

@@ -28,9 +28,9 @@ from mailflow.show.widgets.following import Following
 from mailflow.show.widgets.saying import display
 from mailflow.show.widgets.view import MimeBundle
 from mailflow.snapshot import Snapshot
-from mailflow.steps.verdict import Diagnosis
 from mailflow.table import Table
 from mailflow.this_run import run_folder
+from mailflow.views.verdict import Diagnosis
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation

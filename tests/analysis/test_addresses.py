@@ -10,7 +10,7 @@ from mailflow.analysis.addresses import ADAPTERS, known_of
 from mailflow.analysis.analysis import analyze
 from mailflow.exchange.ranges import parse_address
 from mailflow.snapshot import IN_ERROR, ServerAddress, Snapshot
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import STUCK, Organisation, healthy
 
 MAIL = ServerAddress("EX10A", "10.0.0.11", ADAPTERS, True, True, True)  # noqa: FBT003

@@ -19,7 +19,7 @@ from mailflow.exchange.connectors import AuthMechanism, PermissionGroups, Transp
 from mailflow.exchange.ranges import parse_range
 from mailflow.simulated.organisation import EXCHANGE_SERVERS, SUBMIT, AccessEntry
 from mailflow.sources.shell import Call, Reply
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 
 QUEUE = "EX10A\\1001"
 BESIDE = {"Identity", "Confirm", "DomainController"}

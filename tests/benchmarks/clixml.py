@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mailflow.sources.captures.clixml import ClixmlReader, read_clixml
+from mailflow.sources.exports.clixml import ClixmlReader, read_clixml
+
 from support import SHARED, powershell, run_powershell
 
 REAL = SHARED / "captures/receive-connectors-2019.xml"

@@ -23,7 +23,7 @@ from mailflow.exchange.range_columns import RangeColumns
 from mailflow.exchange.ranges import AddressRange, parse_range, subtract
 from mailflow.repair.impact import prove
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import article, healthy
 
 TESTS = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ import sys, time
 sys.path[:0] = [{str(TESTS.parent / "lib")!r}, {str(TESTS)!r}]
 from organisations import article
 from mailflow.repair.impact import prove
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 org = article().snapshot()
 changes = findings(org).plan.edits
 begin = time.perf_counter()

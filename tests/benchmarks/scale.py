@@ -17,7 +17,7 @@ from timing import compare
 
 import capture_forms
 from mailflow.snapshot import Snapshot
-from mailflow.steps.audit import audit
+from mailflow.views.audit import audit
 from organisations import E2010, E2016, STUCK, Organisation
 
 RANGES, QUEUES = 40, 20

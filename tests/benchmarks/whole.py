@@ -23,7 +23,7 @@ from mailflow.snapshot import Unread
 from mailflow.sources import tables
 from mailflow.sources.completeness import Seen, gaps
 from mailflow.sources.row import Reading
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import article
 
 GOAL = 0.05

@@ -14,7 +14,7 @@ import pytest
 from jupyter_pages import NotebookPage
 from mailflow.opening import practice_snapshot
 from mailflow.simulated.practice import Practice
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from support import ROOT
 
 if TYPE_CHECKING:

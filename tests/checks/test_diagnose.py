@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis, FindingRecord
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis, FindingRecord
 from organisations import E2016, STUCK, STUCK_2016, Organisation, article, healthy
 
 CONNECTORS = "Get-ReceiveConnector"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import Organisation, healthy
 
 FULL = "452 4.3.1 Insufficient system resources"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from check_cases import FRONT, commands, found, said, why_none
 from mailflow.snapshot import Right
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import healthy
 
 ID = "exchange-servers-group-missing"

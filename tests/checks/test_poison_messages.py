@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from check_cases import found, said
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import healthy
 
 ID = "poison-messages"

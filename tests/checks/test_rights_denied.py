@@ -8,7 +8,7 @@ import pytest
 
 from check_cases import FRONT
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import STUCK, healthy
 
 ID = "rights-denied"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from check_cases import found, said
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import Organisation, at, healthy
 
 ID = "submission-backlog"

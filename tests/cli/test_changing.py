@@ -14,9 +14,9 @@ from far.endpoints import serve
 from mailflow.opening import open_source
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.behaviour import compare
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_findings
+from mailflow.views.behaviour import compare
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_findings
 from organisations import Organisation, article, healthy
 
 RELAY = ("--server", "EX16A", "--connector", "Relay")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from faulty import ANONYMOUS, ANY_RECIPIENT
 from mailflow.cli.diff_screen import diff_screen
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.behaviour import compare
+from mailflow.views.behaviour import compare
 from organisations import E2019, Organisation, article, healthy
 
 FIRST = ("monday.snapshot", datetime(2026, 11, 23, 14, 2, tzinfo=UTC))

@@ -14,8 +14,8 @@ from mailflow.repair.claim import Proof
 from mailflow.repair.impact import prove
 from mailflow.repair.request import edited
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_findings
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_findings
 from organisations import E2010, E2019, Organisation, article, healthy
 
 SUBMIT = "ms-Exch-SMTP-Submit"

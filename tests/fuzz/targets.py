@@ -24,17 +24,17 @@ from mailflow.exchange.connectors import parse_binding
 from mailflow.show.terminal import screen
 from mailflow.snapshot import from_document
 from mailflow.sources import tables, wire
-from mailflow.sources.captures.clixml import read_clixml
-from mailflow.sources.captures.console import read_console
-from mailflow.sources.captures.csvfile import read_csv
-from mailflow.sources.captures.files import read_source
-from mailflow.sources.captures.ipconfig import read_ipconfig
-from mailflow.sources.captures.jsonfile import read_json
 from mailflow.sources.doctor import read_greeting
+from mailflow.sources.exports.clixml import read_clixml
+from mailflow.sources.exports.console import read_console
+from mailflow.sources.exports.csvfile import read_csv
+from mailflow.sources.exports.files import read_source
+from mailflow.sources.exports.ipconfig import read_ipconfig
+from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
-from mailflow.steps.findings import findings
-from mailflow.steps.front_door import diagnosis_of, explained_texts, told_texts
+from mailflow.views.findings import findings
+from mailflow.views.front_door import diagnosis_of, explained_texts, told_texts
 
 Target = Callable[[bytes], None]
 

@@ -18,7 +18,7 @@ from mailflow.exchange.connectors import setup_default
 from mailflow.opening import open_source
 from mailflow.snapshot import ComponentState, Right, Snapshot, Unread
 from mailflow.sources.asked import asked
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import E2010, E2016, Organisation
 from powershell.rig import Rig, Run
 

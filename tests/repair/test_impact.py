@@ -20,8 +20,8 @@ from mailflow.repair.plan import harm
 from mailflow.repair.request import edited
 from mailflow.repair.simulation import RefusedError, applied
 from mailflow.snapshot import Right, Snapshot, Unread
-from mailflow.steps.findings import findings
-from mailflow.steps.proposal import prove_findings
+from mailflow.views.findings import findings
+from mailflow.views.proposal import prove_findings
 from organisations import E2019, Organisation, article, healthy
 
 SUBMIT = "ms-Exch-SMTP-Submit"

@@ -15,7 +15,7 @@ from mailflow.exchange.refusals import REQUIRE_TLS
 from mailflow.repair.plan import NoOrder, Repair, in_order, repair
 from mailflow.repair.simulation import applied, refuser
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import E2019, STUCK, Organisation, article, healthy
 
 

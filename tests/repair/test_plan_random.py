@@ -11,8 +11,8 @@ from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.ranges import parse_address, parse_range
 from mailflow.exchange.selection import select
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 from organisations import Organisation, healthy
 from repair_property import typed_in
 

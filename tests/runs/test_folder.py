@@ -16,7 +16,7 @@ from mailflow.exchange.servers import Server
 from mailflow.runs.folder import is_complete, make, outcomes, tidy, unfinished, verdict
 from mailflow.runs.kernel import Stop, audit
 from mailflow.snapshot import Read, Snapshot, Unread
-from mailflow.steps.verdict import SCHEMA
+from mailflow.views.verdict import SCHEMA
 
 NOW = datetime(2026, 11, 23, 14, 2, 5, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.show.words import age
 from mailflow.snapshot import Unread
-from mailflow.steps.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
+from mailflow.views.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 from show_cases import HOSTILE, clear, found, unknown
 
 

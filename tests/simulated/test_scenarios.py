@@ -30,8 +30,8 @@ from mailflow.exchange.ranges import parse_range
 from mailflow.simulated import scenarios
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.transport import Transport
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 from organisations import article
 from practice_snapshot import snapshot, snapshot_of
 from support import ROOT

@@ -11,7 +11,7 @@ from mailflow.snapshot import IN_ERROR, ServerAddress, Snapshot
 from mailflow.sources.addresses import ADAPTERS, IPCONFIG, WMI
 from mailflow.sources.row import Items, Lost, Reading, Row, Value
 from mailflow.sources.tables import assemble
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import STUCK_2016, Organisation, healthy
 
 

@@ -10,7 +10,7 @@ import pytest
 from mailflow.snapshot import Snapshot
 from mailflow.sources.row import Items, Reading, Row
 from mailflow.sources.tables import assemble
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import E2010, E2013, E2016, STUCK_2016, Organisation, article, healthy
 
 CONNECTORS, QUEUES, SERVERS = "Get-ReceiveConnector", "Get-Queue", "Get-ExchangeServer"

@@ -11,7 +11,7 @@ from mailflow.errors import InputError
 from mailflow.opening import open_source
 from mailflow.sources.forests import ORGANIZATION, may_be_two, refuse_two_organizations
 from mailflow.sources.row import Row
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 from organisations import E2010, E2013, E2016, E2019, Organisation
 
 SERVERS = "CN=Servers,CN=Exchange Administrative Group,CN=Administrative Groups,CN=Org"

@@ -10,11 +10,11 @@ import pytest
 import mailflow
 from mailflow.errors import UsageError
 from mailflow.simulated import scenarios
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import stuck_queues
 from mailflow.table import Table
 from mailflow.training.asking import KINDS
 from mailflow.training.lab import Lab, practice
+from mailflow.views.findings import findings
+from mailflow.views.queues import stuck_queues
 
 CASES = list(scenarios.difficulties())
 

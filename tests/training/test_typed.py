@@ -161,7 +161,7 @@ def test_every_remedy_can_be_typed(name: str) -> None:
     """The very lines that the findings print."""
     from mailflow.opening import practice_snapshot
     from mailflow.simulated.practice import Practice
-    from mailflow.steps.findings import findings
+    from mailflow.views.findings import findings
 
     found = findings(practice_snapshot(Practice.begin(name), name))
     typed = "\n".join([*found.repair, *found.undo])

@@ -13,10 +13,10 @@ from mailflow.exchange import commands
 from mailflow.phrases import counted, joined
 from mailflow.repair.claim import Proof
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.steps.behaviour import compare
-from mailflow.steps.findings import findings
-from mailflow.steps.verdict import Diagnosis
 from mailflow.table import Table
+from mailflow.views.behaviour import compare
+from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 
 RepairState = Literal[
     "nothing to repair",

@@ -1,7 +1,7 @@
 """Whether the organization is now the one that was proven: nothing but the intended changed.
 
 What was proven is the organization before with the new values in it. It is compared with what was
-read afterwards, by what it does, at every address of both families (`steps/behaviour.py`).
+read afterwards, by what it does, at every address of both families (`views/behaviour.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mailflow.apply.values import in_snapshot
 from mailflow.exchange.connectors import PermissionGroups
 from mailflow.repair.simulation import differences
 from mailflow.snapshot import Right, Snapshot
-from mailflow.steps.behaviour import compare
+from mailflow.views.behaviour import compare
 
 
 def verify(before: Snapshot, after: Snapshot, done: Iterable[ConnectorEntry]) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import counted, joined
 from mailflow.repair.claim import NO_ANSWER, MovedBlock, name_of, ports_in_words
 from mailflow.show.blocks import hang
-from mailflow.steps.comparison import Treated
+from mailflow.views.comparison import Treated
 
 MOST_LINES = 60
 """A screen that shows more than this of one kind is not read; the rest is counted."""

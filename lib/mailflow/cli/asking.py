@@ -32,7 +32,7 @@ def explain(text: str | None, *, as_json: bool) -> None:
     Get-Queue | % LastError | mailflow explain          (one error per line)
     mailflow explain < report.eml
     """
-    from mailflow.steps.explanation import explain_text, explained, told
+    from mailflow.views.explanation import explain_text, explained, told
 
     first, handed_over = True, False
     for one in [text] if text is not None else _texts_of_input():
@@ -73,7 +73,7 @@ def which(  # noqa: PLR0913 - one argument for each option
     mailflow which demo:article --server EX16A --source 10.0.0.11
     mailflow which captures/ --probes questions.csv > answers.jsonl
     """
-    from mailflow.steps.which import probe, probes_from, which
+    from mailflow.views.which import probe, probes_from, which
 
     if probes is not None:
         if server or address or local or port:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mailflow.repair.claim import Proof
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
-    from mailflow.steps.verdict import Diagnosis
+    from mailflow.views.verdict import Diagnosis
 
 EXAMPLE = "mailflow whatif SOURCE --server EX16A --connector Relay --remove 10.0.0.11"
 
@@ -115,7 +115,7 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
     address, who is let in, who gained or lost which rights. Exit code: 0 nobody is answered
     differently, 1 somebody is, 2 something that was not read may change that.
     """
-    from mailflow.steps.behaviour import compare
+    from mailflow.views.behaviour import compare
 
     old, new = open_organisation(before, live=live), open_organisation(after, live=live)
     found = compare(old, new)
@@ -159,8 +159,8 @@ def _proof_of(
 
 def _proof_of_findings(org: Snapshot) -> tuple[Proof, Diagnosis]:
     from mailflow.repair.simulation import RefusedError
-    from mailflow.steps.findings import findings
-    from mailflow.steps.proposal import prove_findings
+    from mailflow.views.findings import findings
+    from mailflow.views.proposal import prove_findings
 
     found = findings(org)
     try:

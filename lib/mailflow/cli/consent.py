@@ -87,8 +87,8 @@ class AskingConsent:
         from mailflow.apply.unfinished import that_can_go_on
         from mailflow.opening import is_live
         from mailflow.repairing import NOT_LIVE
-        from mailflow.steps.findings import findings
-        from mailflow.steps.proposal import prove_proposal
+        from mailflow.views.findings import findings
+        from mailflow.views.proposal import prove_proposal
 
         progress("")
         known = {one.identity.casefold() for one in org.connectors}

@@ -11,7 +11,7 @@ from mailflow.phrases import clock, counted, joined
 from mailflow.picture import Tone
 from mailflow.plain import one_line, width
 from mailflow.show.blocks import LABEL, block, hang, section, verdict
-from mailflow.steps.comparison import Comparison
+from mailflow.views.comparison import Comparison
 
 NamedSource = tuple[str, datetime | None]
 """A source as it was named, and when it was read; None: it does not say."""

@@ -24,7 +24,7 @@ from mailflow.plain import one_line
 if TYPE_CHECKING:
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
-    from mailflow.steps.verdict import Diagnosis
+    from mailflow.views.verdict import Diagnosis
 
 
 @click.command()
@@ -57,7 +57,7 @@ def diagnose(
         if not _explain(source, as_json=as_json):
             raise
         raise SystemExit(2) from None
-    from mailflow.steps.findings import findings
+    from mailflow.views.findings import findings
 
     found = findings(org, min_messages=min_messages)
     _show(found, as_json=as_json)
@@ -87,7 +87,7 @@ def snapshot(source: str, output: Path, live: LiveOptions) -> None:
 
 def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
     """What was kept in a file, and what of it is missing, a line each."""
-    from mailflow.steps.verdict import missing_in_words
+    from mailflow.views.verdict import missing_in_words
 
     for table in ("servers", "addresses", "connectors", "queues"):
         yield f"{len(getattr(org, table)):7,} {table}"
@@ -138,7 +138,7 @@ MOST_TEXT = 4 * 2**20
 
 def _explain(source: str, *, as_json: bool) -> bool:
     """Explain a file that holds no export but a text; False where it holds an export, or none."""
-    from mailflow.steps.front_door import (
+    from mailflow.views.front_door import (
         diagnosis_of,
         diagnosis_of_unknown,
         explained_texts,
@@ -163,7 +163,7 @@ def _explain(source: str, *, as_json: bool) -> bool:
 
 def _text_of(source: str) -> str:
     """The text in a file; empty where it is none, or too long for one that a person pasted."""
-    from mailflow.sources.captures.recognise import HEAD, ExportForm, recognise
+    from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 
     path = Path(source.strip()).expanduser()
     try:

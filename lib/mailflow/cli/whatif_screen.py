@@ -24,7 +24,7 @@ from mailflow.repair.claim import MovedServer, Proof, Refusal, ports_in_words, w
 from mailflow.repair.wording import WHEN_TO_ROLL_BACK, current_and_new, is_long, may_be_refused
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
-from mailflow.steps.verdict import Diagnosis, FindingRecord
+from mailflow.views.verdict import Diagnosis, FindingRecord
 
 MOST_CHANGES = 20
 """More changed connectors than this are counted."""

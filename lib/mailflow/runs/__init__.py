@@ -63,7 +63,7 @@ class RunResult:
     def screen(self, width: int = 80, *, colour: bool = False) -> str:
         """The verdict as one screen of text."""
         from mailflow.show.terminal import screen
-        from mailflow.steps.verdict import from_json
+        from mailflow.views.verdict import from_json
 
         if self.findings:
             word = self.findings.get("apply", {}).get("state", "")

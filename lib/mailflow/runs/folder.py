@@ -15,9 +15,9 @@ from typing import Any
 from mailflow.errors import UsageError
 from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot, write_whole
-from mailflow.steps.verdict import EXIT_CODES
-from mailflow.steps.verdict import SCHEMA as FINDINGS_SCHEMA
 from mailflow.version import __version__
+from mailflow.views.verdict import EXIT_CODES
+from mailflow.views.verdict import SCHEMA as FINDINGS_SCHEMA
 
 SCHEMA = "mailflow.run/1"
 INCOMPLETE = "incomplete"

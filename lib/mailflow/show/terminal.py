@@ -8,7 +8,7 @@ from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, block, commands, verdict
-from mailflow.steps.verdict import Diagnosis, NextStep, missing_in_words
+from mailflow.views.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10
 """More rows than this are counted."""

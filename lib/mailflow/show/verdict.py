@@ -8,7 +8,7 @@ from mailflow.plain import one_line, visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
-from mailflow.steps.verdict import Diagnosis, FindingRecord, missing_in_words
+from mailflow.views.verdict import Diagnosis, FindingRecord, missing_in_words
 
 MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from mailflow.plain import one_line
-from mailflow.steps.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
+from mailflow.views.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
 
 VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
 """The word for each verdict; colour only repeats it."""

@@ -1,6 +1,6 @@
 """Rows as PowerShell writes them: CLIXML as Export-Clixml, and the text of Format-List.
 
-The counterpart of the readers below `mailflow.sources.captures`. How PowerShell escapes, cuts and
+The counterpart of the readers below `mailflow.sources.exports`. How PowerShell escapes, cuts and
 prints was seen in its own output; tests hold both forms against a real PowerShell.
 """
 

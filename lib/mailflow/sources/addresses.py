@@ -19,8 +19,8 @@ from mailflow.exchange.ranges import RangeError, parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
-from mailflow.sources.captures.csvfile import SIGNS
-from mailflow.sources.captures.ipconfig import IPCONFIG
+from mailflow.sources.exports.csvfile import SIGNS
+from mailflow.sources.exports.ipconfig import IPCONFIG
 from mailflow.sources.names import Names, text_of
 from mailflow.sources.row import Reading, Row, Value
 from mailflow.sources.values import UnreadableError

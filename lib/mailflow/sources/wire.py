@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 
 from mailflow.budget import Budget
 from mailflow.errors import InputError
-from mailflow.sources.captures.clixml import ClixmlEntry, ClixmlReader
+from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader
 from mailflow.sources.row import Complex, Items, Row, Value
 from mailflow.sources.shell import Argument, Call, Fault, Reply
 

@@ -10,11 +10,11 @@ from mailflow.phrases import joined
 from mailflow.show.markup import Markup
 from mailflow.show.training import Debrief, debrief_card, still_open
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import stuck_queues
-from mailflow.steps.verdict import Diagnosis
 from mailflow.training import facts
 from mailflow.training.question import Question
+from mailflow.views.findings import findings
+from mailflow.views.queues import stuck_queues
+from mailflow.views.verdict import Diagnosis
 
 DOCUMENTS = "../../docs"
 """From a notebook of the training to the documents."""

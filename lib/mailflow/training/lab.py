@@ -18,7 +18,6 @@ from mailflow.show.widgets.saying import note
 from mailflow.simulated import scenarios
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
 from mailflow.this_run import run_folder
 from mailflow.training import cases, console, debriefing, progress
 from mailflow.training.asking import KINDS
@@ -26,6 +25,7 @@ from mailflow.training.asking.repair import NOTHING
 from mailflow.training.console import Transcript
 from mailflow.training.question import Question
 from mailflow.training.watching import delay, watch
+from mailflow.views.findings import findings
 
 if TYPE_CHECKING:
     from mailflow.table import Table

@@ -13,7 +13,7 @@ from mailflow.analysis.servers import is_custom
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.routing import LEGACY, candidate_targets
 from mailflow.snapshot import Snapshot
-from mailflow.steps.queues import stuck_queues
+from mailflow.views.queues import stuck_queues
 
 
 def way(org: Snapshot) -> MailPath | None:

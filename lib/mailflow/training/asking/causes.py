@@ -22,11 +22,11 @@ from mailflow.exchange.last_error import parse
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import stuck_queues
-from mailflow.steps.verdict import Diagnosis
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import way
+from mailflow.views.findings import findings
+from mailflow.views.queues import stuck_queues
+from mailflow.views.verdict import Diagnosis
 
 NOTHING, NOT_KNOWN = "nothing", "not-known"
 _ALWAYS = (

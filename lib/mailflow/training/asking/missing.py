@@ -5,8 +5,8 @@ from __future__ import annotations
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
-from mailflow.steps.telling import unread_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
+from mailflow.views.telling import unread_of
 
 NOTHING = "nothing"
 _KINDS = {

@@ -10,8 +10,8 @@ from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
-from mailflow.steps.queues import queues_of
 from mailflow.training.question import Judgement, Options, half, right, wrong
+from mailflow.views.queues import queues_of
 
 NONE = "none"
 

@@ -19,13 +19,13 @@ from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
-from mailflow.steps.queues import stuck_queues
-from mailflow.steps.verdict import Diagnosis
 from mailflow.training import console
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.typed import NotTypedError, lines_of
 from mailflow.training.windows import TRANSPORT
+from mailflow.views.findings import findings
+from mailflow.views.queues import stuck_queues
+from mailflow.views.verdict import Diagnosis
 
 LONG_ENOUGH = timedelta(minutes=20)
 """After this each queue has tried again by itself and has drained (S4.62)."""

@@ -1,0 +1,478 @@
+"""A file, a folder or a zip with captures: found, recognised by content, read, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import re
+import stat
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from mailflow import budget as limits
+from mailflow.budget import Budget, BudgetError, json_memory
+from mailflow.errors import InputError
+from mailflow.snapshot import SCHEMA, Unread
+from mailflow.sources.exports.clixml import read_clixml
+from mailflow.sources.exports.console import read_console
+from mailflow.sources.exports.csvfile import read_csv
+from mailflow.sources.exports.damage import mentioned, told
+from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
+from mailflow.sources.exports.jsonfile import read_json
+from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
+from mailflow.sources.row import Reading
+
+MAX_FILES = 10_000
+"""Files of a folder, and members of a zip."""
+
+_ZEROS = re.compile("\0+")
+# UTF-16 read from the wrong byte: line breaks are U+0A00 and U+0D00, letters U+6100 and the like.
+_HALVES = "".join(map(chr, range(0x2000, 0x7F00, 256)))
+_SHIFTED = re.compile(f"[\u0a00\u0d00]|[{_HALVES}]{{3}}")
+# How the beginning of an export looks whose head is torn; a note begins otherwise.
+_TORN = re.compile(r'\s*["{\[<]')
+_CELLS = re.compile(r'\s*"[^"\n]{0,500}"?[,;\t]')
+_OBJECT = re.compile(r'\s*\[?\s*\{\s*"')
+_ENDS = ("}", "]")
+_CHUNK = 2**18
+_BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,  # zipfile: an unknown method or a password
+    zipfile.BadZipFile,
+    UnicodeError,  # a zip names a member in UTF-8, and it is none
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a file, folder or zip held.
+
+    Attributes:
+        reading: the rows of all captures, and what of them could not be read.
+        inputs: SHA-256 of every capture by its name, hexadecimal; a zip's members stand as
+            `captures.zip/queues.xml` beside the zip itself.
+        snapshot: the JSON document of a saved snapshot, for `mailflow.snapshot.from_document`;
+            None where there is none.
+        snapshot_place: what messages call it.
+    """
+
+    reading: Reading
+    inputs: Mapping[str, str]
+    snapshot: object | None = None
+    snapshot_place: str = ""
+
+
+def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captured:
+    """Read captures made by hand, or a saved snapshot.
+
+    Names in messages and in `inputs` are relative to a folder, and the bare name of a file. What
+    cannot be read among what can is a row of *unread*, and so is what would cost more than the
+    budget of all that is read (`sources/budget.py`).
+
+    Args:
+        path: a file, a folder or a zip.
+        tell: is called with a line for people where reading takes more than two seconds.
+
+    Raises:
+        InputError: nothing could be read; two snapshots; too many files. Names file and place.
+    """
+    gathered = _Gathered(Budget(tell=tell))
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+        raise InputError(f"{path}: {_reason(error)}") from error
+    if stat.S_ISDIR(mode):
+        _read_folder(path, gathered)
+    elif stat.S_ISREG(mode):
+        _read_files([(path, _shown(path.name))], gathered)
+    else:  # reading a pipe or a device may never end
+        raise InputError(f"{path}: neither a file nor a folder")
+    return gathered.result(path)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found so far."""
+
+    budget: Budget
+    reading: Reading = field(default_factory=Reading)
+    inputs: dict[str, str] = field(default_factory=dict)
+    failures: list[Unread] = field(default_factory=list)
+    snapshots: list[tuple[object, str]] = field(default_factory=list)
+    understood: bool = False  # at least one capture or snapshot could be read
+
+    def add(self, reading: Reading) -> None:
+        """Take the rows of a capture that could be read."""
+        self.reading.add(reading)
+        if reading.rows or reading.cmdlets or reading.unread:
+            self.understood = True
+
+    def ignore(self, what: str, place: str) -> None:
+        """Name something that is no capture."""
+        self.reading.ignored.append((what, place))
+
+    def fail(self, why: str) -> None:
+        """Name something that could not be read."""
+        self.failures.append(Unread("", "capture", why))
+
+    def result(self, path: Path) -> Captured:
+        """All of it; InputError where there is nothing to go by."""
+        if not self.understood:
+            if self.failures:
+                more = len(self.failures) - 1
+                rest = f" (and {more} more that cannot be read)" if more else ""
+                raise InputError(f"{self.failures[0].why}{rest}")
+            found = ", ".join(f"{place}: {what}" for what, place in self.reading.ignored[:3])
+            raise InputError(f"{path}: no capture that mailflow reads ({found or 'empty'})")
+        if len(self.snapshots) > 1:
+            places = ", ".join(place for _, place in self.snapshots[:3])
+            raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
+        self.reading.unread.extend(self.failures)
+        document, place = self.snapshots[0] if self.snapshots else (None, "")
+        return Captured(self.reading, self.inputs, document, place)
+
+
+def _read_folder(root: Path, gathered: _Gathered) -> None:
+    """Read every file below a folder, in order of names; hidden ones are not looked at."""
+    inside = root.resolve()
+    found: list[tuple[Path, str]] = []
+    count = 0
+
+    def unreadable(error: OSError) -> None:
+        gathered.fail(f"{_shown(str(error.filename))}: {_reason(error)}")
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            count += 1
+            if count > MAX_FILES:
+                raise InputError(f"{root}: more than {MAX_FILES} files; name a smaller folder")
+            path = Path(folder, name)
+            place = _shown(path.relative_to(root).as_posix())
+            try:
+                if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                    gathered.ignore("a link that leads out of the folder", place)
+                elif stat.S_ISREG(path.stat().st_mode):
+                    found.append((path, place))
+                else:
+                    gathered.ignore("no ordinary file", place)
+            except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+                gathered.fail(f"{place}: {_reason(error)}")
+    _read_files(found, gathered)
+
+
+def _read_files(files: list[tuple[Path, str]], gathered: _Gathered) -> None:
+    """Read files one after another, as far as the budget goes."""
+    budget = gathered.budget
+    sizes = [path.stat().st_size for path, _ in files]
+    budget.given = sum(sizes)
+    for number, ((path, place), size) in enumerate(zip(files, sizes, strict=True), 1):
+        if budget.spent:
+            left = len(files) - number + 1
+            gathered.fail(f"{place}: not read, and {left - 1} files behind it: {budget.spent}")
+            return
+        of = f"{number} of {len(files)} files, " if len(files) > 1 else ""
+        budget.where = f"{place} ({of}{size / 1e6:,.1f} MB)"
+        _read_file(path, place, gathered)
+
+
+def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
+    try:
+        with path.open("rb") as stream:
+            is_zip = _read_stream(stream, place, gathered)
+            if is_zip:
+                stream.seek(0)
+                _read_zip(stream, place, gathered)
+    except BudgetError as error:
+        gathered.fail(str(error))
+    except _BROKEN as error:
+        gathered.fail(f"{place}: {_reason(error)}")
+
+
+def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
+    """Read the members of a zip where they are; nothing is ever unpacked to a file."""
+    with zipfile.ZipFile(stream) as archive:
+        members = [one for one in archive.infolist() if not one.is_dir()]
+        if any(one.filename == "[Content_Types].xml" for one in members):
+            gathered.ignore("an Office document", place)
+            return
+        if len(members) > MAX_FILES:
+            gathered.fail(f"{place}: refused: more than {MAX_FILES} members")
+            return
+        gathered.budget.fits(place, sum(one.file_size for one in members))
+        stream.seek(0)
+        gathered.inputs[place] = _Hashed(b"", stream, gathered.budget).digest()
+        for member in members:
+            name = f"{place}/{_shown(member.filename)}"
+            reason = _refusal(member)
+            if reason:
+                gathered.fail(f"{name}: refused: {reason}")
+                continue
+            if _is_hidden(member.filename):
+                continue
+            if gathered.budget.spent:
+                gathered.fail(f"{name}: not read, and all behind it: {gathered.budget.spent}")
+                return
+            try:
+                gathered.budget.admit(name, member.compress_size, member.file_size)
+                with archive.open(member) as content:
+                    if _read_stream(content, name, gathered, is_packed=True):
+                        gathered.fail(f"{name}: a zip inside a zip; unpack it first")
+            except BudgetError as error:
+                gathered.fail(str(error))
+            except _BROKEN as error:
+                gathered.fail(f"{name}: {_reason(error)}")
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") for part in parts) or "__MACOSX" in parts
+
+
+def _refusal(member: zipfile.ZipInfo) -> str:
+    """Why a member of a zip is not read; empty where it is."""
+    name = member.filename.replace("\\", "/")
+    if name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
+        return "its name leads out of the zip"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "a link"
+    if member.flag_bits & 1:
+        return "encrypted; unpack it first"
+    return ""
+
+
+def _read_stream(
+    stream: IO[bytes], place: str, gathered: _Gathered, *, is_packed: bool = False
+) -> bool:
+    """Read one file or member; true where it is a zip, which the caller has to open."""
+    head = stream.read(HEAD)
+    form, encoding = recognise(head)
+    if form is ExportForm.ZIP:
+        return True
+    if form is ExportForm.FOREIGN:
+        gathered.ignore("no capture", place)
+    elif form is ExportForm.BINARY:
+        gathered.fail(f"{place}: neither text nor any other form of a capture")
+    elif form is ExportForm.EMPTY:
+        gathered.fail(f"{place}: empty: it does not say which cmdlet had nothing to answer")
+    else:
+        budget = gathered.budget
+        held = budget.held
+        chunks = _Hashed(head, stream, budget, place if is_packed else "")
+        try:
+            if form is ExportForm.CLIXML:
+                gathered.add(read_clixml(chunks, place, budget))
+            else:
+                _read_text(chunks, form, encoding, place, gathered)
+        except InputError as error:
+            budget.held = held  # nothing of it was kept
+            gathered.fail(str(error))
+        if not budget.spent:
+            try:
+                gathered.inputs[place] = chunks.digest()
+            except BudgetError as error:
+                gathered.fail(str(error))
+    return False
+
+
+class _Hashed:
+    """The chunks of a stream, with the SHA-256 of all of it in the end.
+
+    Each is counted, as unpacked where a place is named.
+    """
+
+    def __init__(self, head: bytes, stream: IO[bytes], budget: Budget, packed: str = "") -> None:
+        self._head = head
+        self._stream = stream
+        self._budget, self._packed = budget, packed
+        self._hash = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunk, self._head = self._head, b""
+        while chunk:
+            self._count(chunk)
+            yield chunk
+            chunk = self._stream.read(_CHUNK)
+
+    def digest(self) -> str:
+        """Hexadecimal; reads what is left first."""
+        for chunk in iter(lambda: self._head or self._stream.read(_CHUNK), b""):
+            self._head = b""
+            self._count(chunk)
+        return self._hash.hexdigest()
+
+    def _count(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        if self._packed:
+            self._budget.unpack(len(chunk), self._packed)
+        else:
+            self._budget.look()
+
+
+def _read_text(
+    chunks: _Hashed, form: ExportForm, encoding: str, place: str, gathered: _Gathered
+) -> None:
+    """Read a form that has to be in memory whole."""
+    budget = gathered.budget
+    limit = limits.MOST_SNAPSHOT if form is ExportForm.SNAPSHOT else limits.MOST_TEXT
+    text, damage = _decoded(_whole(chunks, limit, place, budget), encoding, place)
+    with budget.holding(sys.getsizeof(text), place):
+        _read_decoded(text, damage, form, place, gathered)
+
+
+def _read_decoded(
+    text: str, damage: list[Unread], form: ExportForm, place: str, gathered: _Gathered
+) -> None:
+    budget = gathered.budget
+    if form is ExportForm.SNAPSHOT or (
+        form is ExportForm.JSON and SCHEMA.partition("/")[0] in text
+    ):
+        cost = budget.for_snapshot(text)
+        with budget.holding(cost, place):
+            document = _document(text, place)
+        if isinstance(document, dict) and str(document.get("schema")).startswith(
+            SCHEMA.partition("/")[0] + "/"
+        ):
+            budget.hold(cost, place)
+            gathered.snapshots.append((document, place))
+            gathered.understood = True
+            return
+    reading = _reading_of(text, form, place, budget)
+    # An unread.csv without rows says that nothing failed: that is an answer too.
+    gathered.understood |= form is ExportForm.FAILURES
+    if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
+        if form is ExportForm.FAILURES:
+            damage = []
+        elif "\0" in text:
+            reading.ignored.clear()
+        elif damage or (_TORN.match(text) and not _is_json(text, place, budget)):
+            # A note, a log or a program's settings are no export; the beginning of one is.
+            named = mentioned(text)
+            reading.unread += (
+                told(named, f"{place}: damaged") if named or _CELLS.match(text) else []
+            )
+            damage = []
+        if not (reading.unread or reading.ignored or form is ExportForm.FAILURES):
+            gathered.ignore("text without the output of a cmdlet", place)
+    if not _are_labels(text, reading):
+        reading.unread += damage
+    gathered.add(reading)
+
+
+def _are_labels(text: str, reading: Reading) -> bool:
+    """Whether characters that could not be read stand in labels alone, which nobody reads.
+
+    A console writes them in a code page of its own: `ipconfig /all > file` is not UTF-8.
+    """
+    only = bool(reading.rows) and all(row.cmdlet == IPCONFIG for row in reading.rows)
+    return only and not reading.commands and "\0" not in text
+
+
+def _reading_of(text: str, form: ExportForm, place: str, budget: Budget) -> Reading:
+    """What stands in a text; a broken one that names nothing of ours is no export."""
+    try:
+        if form is ExportForm.JSON or form is ExportForm.SNAPSHOT:
+            return read_json(text, place, budget)
+        if form is ExportForm.CSV or form is ExportForm.FAILURES:
+            return read_csv(text, place, budget)
+    except BudgetError:
+        raise  # whatever it holds was not read
+    except InputError as error:
+        named = mentioned(text)
+        if named:
+            return Reading(unread=told(named, str(error)))
+        if form is ExportForm.JSON and not _OBJECT.match(text):
+            return read_console(text, place, budget)  # `[1] a note`, `[03:11:10] PS C:\\>`
+        if form is ExportForm.SNAPSHOT or _CELLS.match(text) or not text.rstrip().endswith(_ENDS):
+            raise
+        return Reading(ignored=[(f"no export ({error})", place)])
+    reading = read_console(text, place, budget)
+    adapters = read_ipconfig(text, place, budget)
+    if not adapters.rows:
+        return reading
+    if not (reading.rows or reading.unread or reading.commands):
+        return adapters
+    reading.add(adapters)
+    return reading
+
+
+def _whole(chunks: _Hashed, limit: int, place: str, budget: Budget) -> bytes:
+    """All bytes, where they and their text may be in memory together."""
+    pieces = []
+    size, wide = 0, 2
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            why = f"more than {limit} bytes; Export-Clixml has no such limit"
+            raise BudgetError(f"{place}: {why}")
+        # A character beyond Latin letters makes all of a text up to four times as large.
+        wide = wide if chunk.isascii() else 5
+        budget.room(wide * size, place)
+    return b"".join(pieces)
+
+
+def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]:
+    """The text, with U+FFFD for what is no text, and the rows of *unread* that then go with it.
+
+    Another code page is never guessed: a wrong guess would look like a name. Runs of zero bytes,
+    which a disk leaves, become one zero; the readers take no object in which one stands.
+    """
+    whys = []
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        text = data.decode(encoding, "replace")
+        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
+        whys.append(f"line {line}: characters that are not {encoding} show as \ufffd")
+    shifted = _SHIFTED.search(text) if encoding.startswith("utf-16") else None
+    if shifted:
+        line = text.count("\n", 0, shifted.start()) + 1
+        text = text[: shifted.start()] + "\0"
+        whys.append(f"line {line}: a part is missing, and what follows cannot be read")
+    zero = text.find("\0")
+    if zero >= 0 and not shifted:
+        line = text.count("\n", 0, zero) + 1
+        text = _ZEROS.sub("\0", text)
+        whys.append(f"line {line}: zero bytes: a part is missing")
+    return text, [Unread("", "capture", f"{place}, {why}; export again") for why in whys]
+
+
+def _is_json(text: str, place: str, budget: Budget) -> bool:
+    """Whether it is a whole document, of whatever it may be: a run's own findings, say."""
+    try:
+        with budget.holding(json_memory(text), place):
+            json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _document(text: str, place: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: damaged JSON ({error})") from error
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path: that stands before it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or repr(error)
+
+
+def _shown(name: str) -> str:
+    """A file's name as messages may show it: no control characters, no half characters."""
+    whole = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else "\ufffd" for one in whole)

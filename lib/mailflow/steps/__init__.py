@@ -1,1 +1,0 @@
-"""The steps of the article, a file each: snapshot in, table out. Steps never fetch."""

@@ -1,0 +1,1 @@
+"""What people look at, a file each: snapshot in, table or verdict out. Views never fetch."""

@@ -1,0 +1,155 @@
+"""The audit told: what its checks found, as people and machines read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
+from mailflow.analysis.planned import parse_planned
+from mailflow.analysis.queues import as_of
+from mailflow.analysis.servers import ServerView
+from mailflow.checks.audit import audit as audited
+from mailflow.checks.audit import the_rest
+from mailflow.checks.check import Finding as Typed
+from mailflow.checks.registry import CARDS
+from mailflow.exchange.cmdlets import SPECS
+from mailflow.phrases import counted, joined
+from mailflow.repair.plan import repair
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.views.queues import iso
+from mailflow.views.telling import (
+    matters,
+    next_steps,
+    reading_of,
+    told,
+    unless_nothing,
+    unread_of,
+    verdict_of,
+)
+from mailflow.views.verdict import Checked, Diagnosis, Verdict
+
+LOST = frozenset({DEFAULT_LACKS_AUTH, GROUP_MISSING})
+"""What a connector of setup's may have lost although no server is known to arrive there."""
+
+BESIDE_THE_AUDIT = frozenset(
+    {
+        *("Get-Queue", *(spec.name for spec in SPECS.values() if not spec.decides)),
+        # Where it would decide an entry, the entry itself is unknown.
+        *("Get-TransportService", "Get-TransportServer"),
+    }
+)
+"""Cmdlets that a whole audit can do without: unread, they are shown and no more."""
+
+
+def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
+    """What is wrong, or would be one day, in the receive connectors; queues play no part.
+
+    Args:
+        org: the snapshot; nothing is fetched.
+        planned: servers to come, each `ADDRESS` or `NAME=ADDRESS`; several addresses of one server
+            are named one by one.
+
+    Raises:
+        UsageError: a planned server that is neither.
+    """
+    coming = parse_planned(planned)
+    analysis = analyze(org)
+    found = audited(analysis, coming)
+    lost = [
+        each.connector.identity
+        for each in found.findings
+        if each.state == "found" and each.connector and each.id in LOST and not each.paths
+    ]
+    plan = repair(
+        analysis,
+        analysis.paths,
+        [view.name for view in analysis.servers if view.covered and view.role_conflicts],
+        judge=Judge(analysis.servers, (each.address for each in coming)),
+        further=(way.path for way in found.ways if not way.in_use and way.path.state == "found"),
+        lost=lost,
+    )
+    unread = unread_of(org)
+    lacks = any(matters(row, BESIDE_THE_AUDIT) for row in unread) or not found.servers
+    verdict = verdict_of(found.findings, lacks=lacks)
+    complete = not lacks and all(each.state != "unknown" for each in found.findings)
+    entries = [*found.findings, *the_rest(found, complete=complete)]
+    mine = [each for each in entries if each.state == "found"]
+    diagnosis = Diagnosis(
+        verdict=verdict,
+        headline=_headline(verdict, mine),
+        summary=_summary(verdict, entries, found.servers, unread),
+        findings=tuple(told(each, plan, unread) for each in entries),
+        unread=unread,
+        origin=org.origin,
+        repair=plan.commands,
+        undo=plan.rollback,
+        next_steps=next_steps(found.findings, plan),
+        no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
+        checked=Checked(
+            len(found.servers),
+            len(analysis.paths),
+            sum(len(view.connectors) for view in found.servers),
+            0,
+            iso(as_of(org)),
+        ),
+        taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        plan=plan,
+    )
+    return unless_nothing(diagnosis, org)
+
+
+def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
+    """The title of a report."""
+    if verdict == "clear":
+        return "The receive connectors are in order"
+    if not told:
+        return "No weakness in the data available, but data is missing"
+    servers = joined(sorted({one.server.name for one in told if one.server}))
+    causes = {one.id for one in told}
+    what = (
+        CARDS[causes.pop()].title
+        if len(causes) == 1
+        else f"{counted(len(told), 'weakness', 'weaknesses')} in the receive connectors"
+    )
+    return f"{what}: {servers}" if servers else what
+
+
+def _summary(
+    verdict: Verdict,
+    entries: Sequence[Typed],
+    servers: Sequence[ServerView],
+    unread: Sequence[Unread],
+) -> str:
+    """One or two sentences for the ticket."""
+    told = [one for one in entries if one.state == verdict]
+    missing = joined(
+        f"{one.server} {one.what}".strip() for one in unread if matters(one, BESIDE_THE_AUDIT)
+    )
+    if verdict == "clear":
+        meant = sum(one.connector is not None for one in told)
+        looked = counted(sum(len(one.connectors) for one in servers), "receive connector")
+        end = (
+            f" {counted(meant, 'entry says', 'entries say')} what is harmless by design."
+            if meant
+            else ""
+        )
+        return (
+            f"{looked} of {counted(len(servers), 'server')} checked: none intercepts an Exchange "
+            "server that cannot authenticate there, those of the same name are alike, and none "
+            f"relays more widely than it looks.{end}"
+        )
+    if not told:
+        sentences = ["No fault in the data available, but data is missing."]
+    else:
+        sentences = [reading_of(told[:1])]
+        further = [_place(one) for one in told[1:]]
+        sentences += [f"Also: {joined(further)}."] if further else []
+    sentences += [f"Missing data: {missing}."] if missing else []
+    return " ".join(sentences)
+
+
+def _place(one: Typed) -> str:
+    where = one.connector.identity if one.connector else one.server.name if one.server else ""
+    title = CARDS[one.id].title
+    return f"{title} ({where})" if where else title

@@ -1,0 +1,213 @@
+"""Step 1: which queues are not empty, and which of them are stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mailflow.analysis.analysis import analyze
+from mailflow.analysis.queues import Wait, Waiting, as_of, holds, is_stuck, wait_of
+from mailflow.exchange.queues import Moment, Queue
+from mailflow.phrases import clock, counted, joined, span
+from mailflow.picture import Bar, Bars
+from mailflow.snapshot import Snapshot
+from mailflow.table import Table
+from mailflow.views.verdict import StuckRecord, WaitRecord
+
+EXPIRY = timedelta(days=2)
+"""After this time a message that cannot be delivered comes back to its sender (section 4.6)."""
+
+
+def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
+    """Every queue that holds messages, the stuck ones first.
+
+    Columns of the frame: queue, server, delivery_type, next_hop (string), status (string), messages
+    (Int64), first_retry, next_retry (string, as people read them), stuck (boolean).
+
+    A queue counts as stuck by its status, never by an old LastError alone (S4.42, contract 8.4).
+    """
+    import pandas as pd
+
+    shown = sorted(
+        (one for one in queues_of(org) if holds(one, min_messages)),
+        key=lambda one: (not is_stuck(one, min_messages), -(one.message_count or 0), one.identity),
+    )
+    moment = as_of(org)
+    rows = [
+        {
+            "queue": one.identity,
+            "server": one.server,
+            "delivery_type": one.delivery_type,
+            "next_hop": one.next_hop_domain,
+            "status": one.status or None,
+            "messages": one.message_count,
+            "first_retry": _time(one, one.first_retry, moment),
+            "next_retry": _time(one, one.next_retry, moment),
+            "stuck": is_stuck(one, min_messages),
+        }
+        for one in shown
+    ]
+    frame = pd.DataFrame(
+        rows,
+        columns=[
+            "queue",
+            "server",
+            "delivery_type",
+            "next_hop",
+            "status",
+            "messages",
+            "first_retry",
+            "next_retry",
+            "stuck",
+        ],
+    ).astype({"messages": "Int64", "stuck": "boolean"})
+    stuck = [one for one in shown if is_stuck(one, min_messages)]
+    return Table(
+        name="non_empty_queues",
+        frame=frame,
+        caption=_caption(org, shown, stuck),
+        columns={
+            "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
+            "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
+            "next_hop": ("Next hop", "where the messages want to go"),
+            "status": ("Status", "Retry: the last attempt failed and another is planned"),
+            "messages": ("Messages", "messages in the queue"),
+            "first_retry": (
+                "First retry",
+                "since when it fails; as printed where no zone is known",
+            ),
+            "next_retry": ("Next retry", "when the server tries again by itself"),
+        },
+        reading=_reading(shown, stuck, moment),
+        tones={(row, "status"): "bad" for row, one in enumerate(shown) if wait_of(one, moment)},
+        empty="No queue holds messages." if "Get-Queue" in org.cmdlets else "No queue was read.",
+        pictures=(_bars(shown, stuck, moment),),
+    )
+
+
+def queues_of(org: Snapshot) -> list[Queue]:
+    """The queues on servers that the run covers, and those that lead to one of them."""
+    return list(analyze(org).queues)
+
+
+def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
+    """The stuck ones among the queues that the run covers."""
+    return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
+
+
+def how_much_waits(org: Snapshot, waiting: Sequence[Waiting]) -> StuckRecord | None:
+    """Messages, age and expiry of what does not move, and where; None where all moves.
+
+    Ages are given only where FirstRetryTime came with a zone; a printed time stays text.
+    """
+    if not waiting:
+        return None
+    stuck = [one.queue for one in waiting]
+    first = [
+        one.first_retry.instant for one in stuck if one.first_retry and one.first_retry.instant
+    ]
+    following = [
+        one.next_retry.instant for one in stuck if one.next_retry and one.next_retry.instant
+    ]
+    moment = as_of(org)
+    since = min(first, default=None)
+    return StuckRecord(
+        messages=_total(stuck),
+        queues=len(stuck),
+        since=iso(since),
+        as_of=iso(moment),
+        expires=iso(since + EXPIRY if since else None),
+        next_retry=iso(min(following, default=None)),
+        where=_where(waiting),
+    )
+
+
+def _where(waiting: Iterable[Waiting]) -> tuple[WaitRecord, ...]:
+    """Server by server and kind by kind, the most messages first."""
+    groups: dict[tuple[str, Wait], list[Queue]] = {}
+    for one in waiting:
+        server = one.case.sender.name if one.case.sender else one.queue.server
+        groups.setdefault((server, one.why), []).append(one.queue)
+    records = [
+        WaitRecord(server, why, _total(queues), len(queues))
+        for (server, why), queues in groups.items()
+    ]
+    return tuple(sorted(records, key=lambda one: -(one.messages or 0)))
+
+
+def _total(queues: Iterable[Queue]) -> int | None:
+    """Messages in all of them; None where a count was not read."""
+    counts = [one.message_count for one in queues]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def iso(moment: datetime | None) -> str | None:
+    """The instant in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _time(queue: Queue, moment: Moment | None, beside: datetime | None) -> str | None:
+    """A retry time for people; a queue that is not in Retry has none (S4.41)."""
+    if moment is None:
+        return None if queue.status == "Retry" else "-"
+    return clock(moment.instant, beside) if moment.instant else moment.text
+
+
+def _caption(org: Snapshot, shown: Sequence[Queue], stuck: Sequence[Queue]) -> str:
+    moment = as_of(org)
+    seen = "" if moment is None else f" As of {clock(moment)}."
+    if not shown:
+        return f"Queues that hold messages.{seen}"
+    kind = counted(len(shown), "queue holds messages", "queues hold messages")
+    return f"{kind}; {len(stuck) or 'none'} of them stuck.{seen}"
+
+
+_SAID: Mapping[Wait, str] = {
+    "suspended": "Suspended by an administrator: {}; a retry does nothing.",
+    "poison": "Messages that crashed transport: {}; they wait for a decision.",
+    "submission": "Waiting for the categorizer: {}.",
+    "status": "Status not known, so it cannot be told whether they move: {}.",
+}
+
+
+def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> str:
+    sentences = []
+    if stuck:
+        total = _total(stuck)
+        where = f"in {counted(len(stuck), 'queue')} on {joined(one.server for one in stuck)}"
+        verb = "does" if total == 1 else "do"
+        sentences.append(f"{counted(total, 'message')} {where} {verb} not move.")
+    waits = [(one.identity, wait_of(one, moment)) for one in shown]
+    if shown and not any(why for _, why in waits):
+        sentences.append("Everything that holds messages is moving or waits by design.")
+    for why, text in _SAID.items():
+        names = [name for name, each in waits if each == why]
+        if names:
+            sentences.append(text.format(joined(names)))
+    shadows = [one.identity for one in shown if one.is_shadow]
+    if shadows:
+        sentences.append(f"Copies for another server, not stuck: {joined(shadows)}.")
+    return " ".join(sentences)
+
+
+def _bars(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> Bars:
+    bars = tuple(
+        Bar(one.identity, one.message_count, _note(one, moment), "bad" if one in stuck else "")
+        for one in shown
+    )
+    facts = "; ".join(
+        f"{one.identity}: {counted(one.message_count, 'message')}, {_note(one, moment)}"
+        for one in shown[:12]
+    )
+    return Bars("Queues that are not empty, by messages", facts, bars, "No queue holds messages.")
+
+
+def _note(queue: Queue, moment: datetime | None) -> str:
+    first = queue.first_retry.instant if queue.first_retry else None
+    if queue.is_shadow:
+        return "shadow copies"
+    if first and moment and queue.status == "Retry":
+        age = (moment - first).total_seconds()
+        if age >= 0:
+            return f"{queue.status} for {span(age)}"
+    return queue.status or "status not known"
