@@ -147,8 +147,8 @@ def _collect_lists() -> str:
         ("OfSession", CmdletScope.SESSION),
     ):
         of = (spec for spec in SPECS.values() if spec.table and spec.scope is scope)
-        pairs = "; ".join(f"'{spec.name}' = '{spec.file}'" for spec in of)
-        text += f"${name} = @{{ {pairs} }}\n"
+        pairs = "".join(f"    '{spec.name}' = '{spec.file}'\n" for spec in of)
+        text += f"${name} = @{{\n{pairs}}}\n"
     return text
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mailflow.simulated import scenarios
 from mailflow.snapshot import Snapshot
-from mailflow.steps.findings import findings
+from mailflow.views.findings import findings
 
 STORED = Path(__file__).parent / "stored"
 FINDINGS = STORED / "findings.json"

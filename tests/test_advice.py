@@ -15,7 +15,7 @@ import pytest
 from capture_forms import clixml
 from mailflow.analysis import missing
 from mailflow.analysis.missing import Missing
-from mailflow.exchange.cmdlets import PROPERTIES, SPECS
+from mailflow.exchange.cmdlets import PROPERTIES, SPECS, TABLES, CmdletScope
 from mailflow.snapshot import Snapshot
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
@@ -34,9 +34,10 @@ ASKED = {
     "Get-NetworkConnectionInfo": {"Identity": "EX16A"},
     "Get-ServerComponentState": {"Identity": "EX16A"},
     "Get-ADPermission": {"Identity": "EX16A\\Default Frontend EX16A"},
-    "Get-SendConnector": {},
-    "Get-ExchangeCertificate": {"Server": "EX16A"},
-    "Get-TransportAgent": {},
+    **{
+        spec.name: {spec.by: "EX16A"} if spec.scope is CmdletScope.SERVER else {}
+        for spec in TABLES.values()
+    },
 }
 """What plays the answer of each cmdlet."""
 

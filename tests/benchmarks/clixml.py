@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mailflow.sources.exports.clixml import ClixmlReader, read_clixml
-
 from support import SHARED, powershell, run_powershell
 
 REAL = SHARED / "captures/receive-connectors-2019.xml"

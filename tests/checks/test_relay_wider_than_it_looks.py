@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mailflow.sources.exports.files import read_source
-
 from check_cases import FRONT, RELAY, audited
 from mailflow.analysis.analysis import analyze
 from mailflow.checks.audit import audit
+from mailflow.sources.exports.files import read_source
 from mailflow.sources.tables import assemble
 from organisations import healthy
 from support import needs_shared

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mailflow.sources.exports.clixml import read_clixml
-from mailflow.sources.exports.console import read_console
 
 from mailflow.exchange.connectors import AuthMechanism
 from mailflow.exchange.queues import Queue
@@ -22,6 +20,8 @@ from mailflow.simulated.practice import Practice
 from mailflow.simulated.writer import answer_document, clixml, format_list
 from mailflow.snapshot import ServerAddress, Snapshot, TransportSettings
 from mailflow.sources import wire
+from mailflow.sources.exports.clixml import read_clixml
+from mailflow.sources.exports.console import read_console
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.shell import Call, Reply, ShellError
 from mailflow.sources.tables import assemble

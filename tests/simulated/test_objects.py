@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from mailflow.sources.exports.clixml import read_clixml
 
 from mailflow.exchange.connectors import PermissionGroups, TransportRole, flag_names, parse_binding
 from mailflow.exchange.ranges import parse_range
@@ -22,6 +21,7 @@ from mailflow.simulated.organisation import (
 )
 from mailflow.simulated.queue_objects import queue
 from mailflow.simulated.shapes import Shape, Version, byte_size, time_span
+from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.row import Complex, Enumeration, Items, Value
 from practice_bench import NOW, Bench, column, shown
 from support import needs_shared

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.clixml import ClixmlReader, read_clixml
 
 from mailflow.simulated.organisation import AccessEntry
 from mailflow.simulated.writer import (
@@ -22,6 +21,7 @@ from mailflow.simulated.writer import (
     wrap,
 )
 from mailflow.sources import wire
+from mailflow.sources.exports.clixml import ClixmlReader, read_clixml
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Row, Value
 from mailflow.sources.shell import Call, Fault
 from practice_bench import NOW, Bench

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from mailflow.sources.exports.clixml import read_clixml
-from mailflow.sources.exports.files import read_source
 
 from capture_forms import FORMS, Form, write
 from mailflow.exchange.cmdlets import SPECS, TABLES
 from mailflow.opening import open_source
 from mailflow.snapshot import from_document
+from mailflow.sources.exports.clixml import read_clixml
+from mailflow.sources.exports.files import read_source
 from mailflow.sources.row import Items, Reading, Row, Value
 from mailflow.sources.tables import assemble
 from support import needs_shared

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from mailflow.sources.exports.clixml import read_clixml
 
 from mailflow.snapshot import ComponentState, Right, Snapshot, Unread
+from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.row import Enumeration, Items, Reading, Row, Value
 from mailflow.sources.tables import assemble
 from support import needs_shared

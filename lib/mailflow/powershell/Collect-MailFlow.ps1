@@ -22,9 +22,15 @@ $asked = New-Object Collections.ArrayList # lines of commands.txt: calls whose o
 $MostRights = 200 # connectors of one server; more no person has made
 # Made by docs/generate.py from lib/mailflow/exchange/cmdlets.py: change it there.
 # Cmdlet to file: what is kept as it is read.
-$OfAll = @{ 'Get-SendConnector' = 'send-connectors.xml' }
-$OfServer = @{ 'Get-ExchangeCertificate' = 'certificates.xml' }
-$OfSession = @{ 'Get-TransportAgent' = 'transport-agents.xml' }
+$OfAll = @{
+    'Get-SendConnector' = 'send-connectors.xml'
+}
+$OfServer = @{
+    'Get-ExchangeCertificate' = 'certificates.xml'
+}
+$OfSession = @{
+    'Get-TransportAgent' = 'transport-agents.xml'
+}
 # End of what is made.
 
 # What setup calls its receive connectors, with the server's name behind.

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
 
 from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
 from mailflow import budget
 from mailflow.budget import BudgetError
 from mailflow.errors import InputError
 from mailflow.sources.exports import clixml
+from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
 from support import each_of, needs_powershell, needs_shared, shared_files

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from mailflow.sources.exports.cmdlets import cmdlet_of, describe
 
 from mailflow.exchange.cmdlets import PROPERTIES
+from mailflow.sources.exports.cmdlets import cmdlet_of, describe
 
 
 @pytest.mark.parametrize(

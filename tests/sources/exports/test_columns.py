@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.columns import Holds, columns_of, objects, split
 
+from mailflow.sources.exports.columns import Holds, columns_of, objects, split
 from table_model import Shown, cells, table
 
 KINDS = {

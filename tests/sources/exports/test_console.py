@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.console import read_console
 
 from mailflow.budget import BudgetError
+from mailflow.sources.exports.console import read_console
 from mailflow.sources.row import Enumeration, Items, Lost, Reading
 from support import needs_shared
 

@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.pieces import ConsoleSigns, join
-
 from mailflow.sources.row import Items, Lost, Value
 from support import needs_powershell, run_powershell
 

@@ -9,11 +9,11 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.csvfile import read_csv
 
 from mailflow import budget
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
+from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.row import Enumeration, Items, Lost, Reading
 from mailflow.sources.tables import assemble
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from mailflow.sources.exports.damage import odd_ones
-from mailflow.sources.exports.files import read_source
 
 import capture_forms
 from damaging import KINDS, Damage, Kind, any_damage
+from mailflow.sources.exports.damage import odd_ones
+from mailflow.sources.exports.files import read_source
 from mailflow.sources.row import Items, Lost, Reading, Row, Value
 from organisations import Organisation, article, healthy
 

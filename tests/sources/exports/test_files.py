@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.files import Captured, read_source
-from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 
 from mailflow import budget
 from mailflow.errors import InputError
 from mailflow.snapshot import SCHEMA, Snapshot, Unread, from_document
 from mailflow.sources.exports import files
+from mailflow.sources.exports.files import Captured, read_source
+from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.row import Lost
 from support import needs_shared
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
+from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.exports.jsonfile import read_json
-
-from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
 from support import each_of, needs_shared, shared_files
 

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from mailflow.sources.exports.files import read_source
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
-
 from mailflow.sources.row import Reading
 from mailflow.sources.tables import assemble
 from support import needs_shared

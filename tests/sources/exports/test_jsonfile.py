@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.jsonfile import read_json
 
 from mailflow import budget
 from mailflow.errors import InputError
+from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 
 DN = "CN=Re\\\\,lay,CN=SMTP Receive Connectors,CN=Protocols,CN=EX16A,CN=Servers,CN=x"

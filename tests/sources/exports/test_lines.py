@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.lines import each_line
 
 from mailflow.sources.exports import lines
+from mailflow.sources.exports.lines import each_line
 
 
 @given(st.text(st.sampled_from("ab\n\r\x0b"), max_size=60), st.integers(1, 9))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mailflow.sources.exports.console import read_console
 
+from mailflow.sources.exports.console import read_console
 from mailflow.sources.row import Enumeration, Items, Lost, Reading, Row, Value
 from support import needs_shared, run_powershell
 from table_model import Shown, table
