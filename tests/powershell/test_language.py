@@ -17,7 +17,7 @@ from powershell.rig import HERE, Rig
 from support import needs_shared
 
 SCRIPTS = (powershell.INVOKE, powershell.COLLECT)
-MOST_LINES = 345
+MOST_LINES = 360
 """Of a script that somebody still reads before he lets it run."""
 FOLDER = Path(powershell.__file__).parent
 
