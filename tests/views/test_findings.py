@@ -8,10 +8,12 @@ import pytest
 
 from mailflow.analysis.addresses import ADAPTERS
 from mailflow.checks.registry import CARDS as CAUSES
+from mailflow.exchange.cmdlets import TABLES
 from mailflow.exchange.ranges import parse_range, subtract
 from mailflow.snapshot import ComponentState, ServerAddress, Snapshot, Unread
 from mailflow.sources.tables import assemble
 from mailflow.views.findings import findings
+from mailflow.views.not_read import not_read
 from mailflow.views.verdict import Diagnosis, FindingRecord
 from organisations import (
     E2010,
@@ -107,6 +109,15 @@ def test_healthy_is_clear() -> None:
         "no-connector-answers",
         "transport-role-conflict",
     }
+
+
+@pytest.mark.parametrize("cmdlet", [spec.name for spec in TABLES.values() if not spec.decides])
+def test_what_no_check_looks_at_is_no_missing_data_of_a_verdict(cmdlet: str) -> None:
+    """An account that may not read it sees a clean first screen; the table of gaps tells it."""
+    org = replace(healthy().snapshot(), unread=(Unread("EX16A", cmdlet, "no such cmdlet"),))
+
+    assert (findings(org).verdict, findings(org).unread) == ("clear", ())
+    assert cmdlet in repr(not_read(org))
 
 
 def test_every_cause_of_errors_and_configuration_has_a_state() -> None:

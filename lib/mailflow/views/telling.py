@@ -9,6 +9,7 @@ from mailflow.analysis.change import Edit
 from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
+from mailflow.exchange.cmdlets import TABLES
 from mailflow.phrases import capital, either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
@@ -65,8 +66,19 @@ def verdict_of(findings: Iterable[Finding], *, lacks: bool) -> Verdict:
 
 
 def unread_of(org: Snapshot) -> tuple[Unread, ...]:
-    """The rows of missing data that concern the servers the run covers."""
-    return tuple(row for row in org.unread if not row.server or org.covers(row.server))
+    """The rows of missing data that concern the servers the run covers.
+
+    What is only kept in the snapshot, and no check looks at, is no missing data of a verdict:
+    `not_read` shows it.
+    """
+    return tuple(
+        row
+        for row in org.unread
+        if (not row.server or org.covers(row.server)) and row.what.partition(" ")[0] not in _KEPT
+    )
+
+
+_KEPT = frozenset(spec.name for spec in TABLES.values() if not spec.decides)
 
 
 def unless_nothing(diagnosis: Diagnosis, org: Snapshot) -> Diagnosis:
