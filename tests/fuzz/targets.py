@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import capture_forms
+import healthchecker_files
 import organisations
 from mailflow.analysis.change import Change
 from mailflow.analysis.planned import parse_planned
@@ -130,6 +131,7 @@ def _greeting(data: bytes) -> None:
 
 TARGETS: Mapping[str, Target] = {
     "clixml": _reader(lambda data: read_clixml([data], "fuzz")),
+    "healthchecker": _reader(lambda data: read_clixml([data], "fuzz")),
     "json": _reader(lambda data: read_json(_text(data), "fuzz")),
     "csv": _reader(lambda data: read_csv(_text(data), "fuzz")),
     "console": _reader(lambda data: read_console(_text(data), "fuzz")),
@@ -168,6 +170,8 @@ def seeds(name: str) -> tuple[bytes, ...]:
     if name in _FORMS:
         capture_forms.write(org.reading(), folder, _FORMS[name])  # type: ignore[arg-type]
         return tuple(one.read_bytes() for one in sorted(folder.iterdir()))
+    if name == "healthchecker":
+        return (healthchecker_files.saved("EX16A", healthchecker_files.outputs("EX16A")),)
     if name == "file":
         return tuple(one for form in _FORMS for one in seeds(form))
     if name == "snapshot":

@@ -20,6 +20,7 @@ from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
 from mailflow.sources.exports.csvfile import SIGNS
+from mailflow.sources.exports.healthchecker import ADAPTERS as HEALTHCHECKER
 from mailflow.sources.exports.ipconfig import IPCONFIG
 from mailflow.sources.names import Names, text_of
 from mailflow.sources.row import Reading, Row, Value
@@ -143,6 +144,8 @@ def read(reading: Reading, names: Names) -> Addresses:
     for row in reading.of(IPCONFIG):
         server = names.of(text_of(row, "HostName"))
         _take(found, row, server, "IPAddress", IPCONFIG, is_server=False)
+    for row in reading.of(HEALTHCHECKER):
+        _take(found, row, names.of(text_of(row, "HostName")), "IPAddress", HEALTHCHECKER)
     for row in reading.of(DNS):
         _take(found, row, names.of(text_of(row, "server")), "address", DNS)
     return found

@@ -21,6 +21,7 @@ from mailflow.errors import InputError
 from mailflow.snapshot import Unread
 from mailflow.sources.exports.cmdlets import cmdlet_of, describe
 from mailflow.sources.exports.damage import drop_damaged, odd_ones, told
+from mailflow.sources.exports.healthchecker import is_healthchecker, read_healthchecker
 from mailflow.sources.row import (
     ROW,
     VALUE,
@@ -618,6 +619,8 @@ def _add(
         text = value.text if isinstance(value, Complex) else str(value)
         said = (text or "no text").strip()[:_SHOWN]
         reading.unread.append(Unread("", "capture", f"{where}: an error stands there: {said}"))
+    elif is_healthchecker(values):
+        reading.add(read_healthchecker(values, where))
     elif (cmdlet := cmdlet_of(entry.types, values)) is not None:
         computer = values.get("PSComputerName")
         name = computer if isinstance(computer, str) else ""
