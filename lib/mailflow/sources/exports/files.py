@@ -11,7 +11,7 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -27,6 +27,9 @@ from mailflow.sources.exports.damage import mentioned, told
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
+from mailflow.sources.logs import HEAD as HEAD_OF_LOG
+from mailflow.sources.logs import TAIL as TAIL_OF_LOG
+from mailflow.sources.logs import kind_of_log, log_file
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -274,6 +277,8 @@ def _read_stream(
         try:
             if form is ExportForm.CLIXML:
                 gathered.add(read_clixml(chunks, place, budget))
+            elif form is ExportForm.LOG:
+                gathered.ignore(_log_in_words(chunks, encoding), place)
             else:
                 _read_text(chunks, form, encoding, place, gathered)
         except InputError as error:
@@ -319,6 +324,16 @@ class _Hashed:
             self._budget.unpack(len(chunk), self._packed)
         else:
             self._budget.look()
+
+
+def _log_in_words(chunks: Iterable[bytes], encoding: str) -> str:
+    """What a log is, by its beginning and its end: its rows are no output of a cmdlet."""
+    head = tail = b""
+    for chunk in chunks:
+        head += chunk[: max(0, HEAD_OF_LOG - len(head))]
+        tail = (tail + chunk)[-TAIL_OF_LOG:] if len(chunk) < TAIL_OF_LOG else chunk[-TAIL_OF_LOG:]
+    begin, end = (part.decode(encoding, "replace").lstrip("\ufeff") for part in (head, tail))
+    return log_file(kind_of_log(begin.lstrip()), begin, end).told
 
 
 def _read_text(

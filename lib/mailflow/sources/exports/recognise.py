@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from mailflow.sources.logs import kind_of_log
+
 HEAD = 2**16
 """Bytes from the beginning of a file that `recognise` wants to see."""
 
@@ -17,6 +19,7 @@ class ExportForm(Enum):
     SNAPSHOT = auto()  # JSON that `mailflow snapshot` wrote
     CSV = auto()
     FAILURES = auto()  # unread.csv of Collect-MailFlow.ps1
+    LOG = auto()  # a log of Exchange's transport
     TEXT = auto()  # console output, or any other text
     ZIP = auto()
     FOREIGN = auto()  # pictures, documents, web pages: can be no capture
@@ -94,6 +97,8 @@ def recognise(head: bytes) -> tuple[ExportForm, str]:
 
 
 def _form_of_text(text: str) -> ExportForm:
+    if kind_of_log(text):
+        return ExportForm.LOG
     for pattern, form in (
         (_SNAPSHOT, ExportForm.SNAPSHOT),
         (_JSON, ExportForm.JSON),
