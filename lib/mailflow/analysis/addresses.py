@@ -81,9 +81,9 @@ def _is_apart(row: ServerAddress) -> str:
         "no default gateway": row.has_gateway,
         "no registration in DNS": row.registers_in_dns,
     }
-    if any(signs.values()) or all(one is None for one in signs.values()):
+    if any(signs.values()) or all(value is None for value in signs.values()):
         return ""
-    lacks = [name for name, one in signs.items() if one is False]
+    lacks = [name for name, value in signs.items() if value is False]
     return (
         f"the adapter of {row.address} has {' and '.join(lacks)}, as that of a replication network"
     )

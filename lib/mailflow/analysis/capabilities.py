@@ -50,14 +50,14 @@ class Rights:
     def __init__(self, org: Snapshot) -> None:
         """Look at the rights table once."""
         self._entries: dict[tuple[str, str], set[Entry]] = {}
-        for one in org.rights:
-            name = one.connector.rpartition("\\")[2]
-            key = (one.server.casefold(), name.casefold())
-            entry = (one.user.casefold(), one.right.casefold(), one.deny)
+        for right in org.rights:
+            name = right.connector.rpartition("\\")[2]
+            key = (right.server.casefold(), name.casefold())
+            entry = (right.user.casefold(), right.right.casefold(), right.deny)
             self._entries.setdefault(key, set()).add(entry)
-        missing = [one for one in org.unread if one.what.partition(" ")[0] == RIGHTS]
-        self._cut = {one.server.casefold() for one in missing if one.what != OTHER_USERS}
-        self._of_users = {one.server.casefold() for one in missing if one.what == OTHER_USERS}
+        missing = [row for row in org.unread if row.what.partition(" ")[0] == RIGHTS]
+        self._cut = {row.server.casefold() for row in missing if row.what != OTHER_USERS}
+        self._of_users = {row.server.casefold() for row in missing if row.what == OTHER_USERS}
 
     def of(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
         """All its entries; None where they were not read, or not to the end."""
@@ -242,34 +242,34 @@ def _not(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def _trusted(one: ReceiveConnector) -> bool | None:
+def _trusted(connector: ReceiveConnector) -> bool | None:
     """Whether every host counts as a trusted server (section 3.2, S3.31)."""
-    return _all(one.is_externally_secured, one.admits_exchange_servers)
+    return _all(connector.is_externally_secured, connector.admits_exchange_servers)
 
 
-def _submits(one: ReceiveConnector, rights: Rights) -> bool | None:
+def _submits(connector: ReceiveConnector, rights: Rights) -> bool | None:
     """Without logging on: by the groups, unless the access list denies it or grants it alone."""
-    if rights.denies_anonymous(one, SUBMIT):
+    if rights.denies_anonymous(connector, SUBMIT):
         by_list: bool | None = False
-    elif _in(one.groups, PermissionGroups.AnonymousUsers):
+    elif _in(connector.groups, PermissionGroups.AnonymousUsers):
         by_list = True
     else:
-        by_list = rights.anonymous(one, SUBMIT)
-        if by_list is None and _in(one.groups, PermissionGroups.Custom) is False:
+        by_list = rights.anonymous(connector, SUBMIT)
+        if by_list is None and _in(connector.groups, PermissionGroups.Custom) is False:
             by_list = False  # nothing is granted beyond the groups (S3.20)
-    return _any(_trusted(one), by_list)
+    return _any(_trusted(connector), by_list)
 
 
-def _relays(one: ReceiveConnector, rights: Rights) -> bool | None:
+def _relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
     """Whoever may not submit at all can't relay; else only the access list tells.
 
     Anonymous relay is an entry of its own in that list (section 2.6), and such an entry shows as
     the group Custom (S3.20): without Custom among groups that were read, nobody was given it.
     """
-    by_list = rights.anonymous(one, ANY_RECIPIENT)
-    if by_list is None and _in(one.groups, PermissionGroups.Custom) is False:
+    by_list = rights.anonymous(connector, ANY_RECIPIENT)
+    if by_list is None and _in(connector.groups, PermissionGroups.Custom) is False:
         by_list = False
-    return _any(_trusted(one), _all(_submits(one, rights), by_list))
+    return _any(_trusted(connector), _all(_submits(connector, rights), by_list))
 
 
 def relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
@@ -277,8 +277,8 @@ def relays(connector: ReceiveConnector, rights: Rights) -> bool | None:
     return _relays(connector, rights)
 
 
-def _logs_on(one: ReceiveConnector) -> bool | None:
-    return _in(one.auth, AuthMechanism.Integrated | AuthMechanism.BasicAuth)
+def _logs_on(connector: ReceiveConnector) -> bool | None:
+    return _in(connector.auth, AuthMechanism.Integrated | AuthMechanism.BasicAuth)
 
 
 _BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
@@ -286,26 +286,30 @@ _BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
     RELAY: _relays,
 }
 _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
-    "submitting after logging on as a user": lambda one: _all(
-        _logs_on(one), _in(one.groups, PermissionGroups.ExchangeUsers)
+    "submitting after logging on as a user": lambda connector: _all(
+        _logs_on(connector), _in(connector.groups, PermissionGroups.ExchangeUsers)
     ),
     TRUSTED: _trusted,
-    "Exchange Server authentication": lambda one: one.offers_exchange_auth,
-    "submitting as an Exchange server": lambda one: _all(
-        one.offers_exchange_auth, one.admits_exchange_servers
+    "Exchange Server authentication": lambda connector: connector.offers_exchange_auth,
+    "submitting as an Exchange server": lambda connector: _all(
+        connector.offers_exchange_auth, connector.admits_exchange_servers
     ),
-    "X-ANONYMOUSTLS": lambda one: _all(one.offers_exchange_auth, not one.suppress_x_anonymous_tls),
-    "STARTTLS": lambda one: _in(one.auth, AuthMechanism.Tls),
-    "sending without TLS": lambda one: _not(one.require_tls),
-    "log-on by NTLM (Integrated)": lambda one: _in(one.auth, AuthMechanism.Integrated),
-    "log-on by password (BasicAuth)": lambda one: _in(one.auth, AuthMechanism.BasicAuth),
-    "log-on by password without TLS": lambda one: _all(
-        _in(one.auth, AuthMechanism.BasicAuth),
-        _not(_in(one.auth, AuthMechanism.BasicAuthRequireTLS)),
+    "X-ANONYMOUSTLS": lambda connector: _all(
+        connector.offers_exchange_auth, not connector.suppress_x_anonymous_tls
     ),
-    "submitting as a legacy server": lambda one: _in(
-        one.groups, PermissionGroups.ExchangeLegacyServers
+    "STARTTLS": lambda connector: _in(connector.auth, AuthMechanism.Tls),
+    "sending without TLS": lambda connector: _not(connector.require_tls),
+    "log-on by NTLM (Integrated)": lambda connector: _in(connector.auth, AuthMechanism.Integrated),
+    "log-on by password (BasicAuth)": lambda connector: _in(
+        connector.auth, AuthMechanism.BasicAuth
     ),
-    "submitting as a partner": lambda one: _in(one.groups, PermissionGroups.Partners),
+    "log-on by password without TLS": lambda connector: _all(
+        _in(connector.auth, AuthMechanism.BasicAuth),
+        _not(_in(connector.auth, AuthMechanism.BasicAuthRequireTLS)),
+    ),
+    "submitting as a legacy server": lambda connector: _in(
+        connector.groups, PermissionGroups.ExchangeLegacyServers
+    ),
+    "submitting as a partner": lambda connector: _in(connector.groups, PermissionGroups.Partners),
 }
 """What settings alone say."""

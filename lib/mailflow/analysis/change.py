@@ -109,7 +109,7 @@ class Edit:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What it sets."""
+        """What differs, and what was asked for, in the order of PARAMETERS."""
         return tuple(
             name
             for name in PARAMETERS
@@ -118,7 +118,7 @@ class Edit:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Parameter by parameter."""
+        """A change for each parameter; an old value that was not read to the end is None."""
         return tuple(
             Change(
                 self.identity,

@@ -53,8 +53,8 @@ def places_of(connectors: Iterable[ReceiveConnector], ports: Iterable[int]) -> t
     wanted = set(ports)
     found = {
         (binding.port, binding.family, binding.address)
-        for one in connectors
-        for binding in one.bindings
+        for connector in connectors
+        for binding in connector.bindings
         if binding.port in wanted
     }
     return tuple(
@@ -66,9 +66,9 @@ def places_of(connectors: Iterable[ReceiveConnector], ports: Iterable[int]) -> t
 def processes_at(connectors: Iterable[ReceiveConnector], place: Place) -> tuple[TransportRole, ...]:
     """The processes whose connectors listen at a place; of two it can't be said which has it."""
     roles = (
-        one.role
-        for one in connectors
-        if one.enabled and one.role is not None and listens(one, place)
+        connector.role
+        for connector in connectors
+        if connector.enabled and connector.role is not None and listens(connector, place)
     )
     return tuple(dict.fromkeys(roles))
 
@@ -108,24 +108,24 @@ def doubts_at(
     A binding that was not read can't claim the place for another process: Exchange would have
     refused it (S1.30).
     """
-    for one in connectors:
-        seen = listens(one, place)
-        if one.enabled is False or not (seen or not one.bindings_complete):
+    for connector in connectors:
+        seen = listens(connector, place)
+        if connector.enabled is False or not (seen or not connector.bindings_complete):
             continue
-        if one.role not in (process, None):
-            if seen and one.enabled is None:
-                yield f"it was not read whether {one.identity} is enabled"
+        if connector.role not in (process, None):
+            if seen and connector.enabled is None:
+                yield f"it was not read whether {connector.identity} is enabled"
             elif seen:
-                yield f"{one.identity} claims {place} for another process"
+                yield f"{connector.identity} claims {place} for another process"
             continue
-        if one.enabled is None:
-            yield f"it was not read whether {one.identity} is enabled"
-        if one.role is None:
-            yield f"the transport role of {one.identity} was not read"
-        if not one.bindings_complete:
-            yield f"Bindings of {one.identity} are not known in full"
-        if not one.ranges_complete:
-            yield f"RemoteIPRanges of {one.identity} are not known in full"
+        if connector.enabled is None:
+            yield f"it was not read whether {connector.identity} is enabled"
+        if connector.role is None:
+            yield f"the transport role of {connector.identity} was not read"
+        if not connector.bindings_complete:
+            yield f"Bindings of {connector.identity} are not known in full"
+        if not connector.ranges_complete:
+            yield f"RemoteIPRanges of {connector.identity} are not known in full"
 
 
 def ties_at(
@@ -133,10 +133,10 @@ def ties_at(
 ) -> Iterator[tuple[str, str]]:
     """Pairs of identities with equal ranges at one binding: nothing shows which accepts (S1.36)."""
     mine: dict[int, list[ReceiveConnector]] = {}
-    for one in connectors:
-        found = spots(one.bindings, place.family, place.local, place.port)
-        if found and one.enabled and one.role == process:
-            mine.setdefault(min(found), []).append(one)
+    for connector in connectors:
+        found = spots(connector.bindings, place.family, place.local, place.port)
+        if found and connector.enabled and connector.role == process:
+            mine.setdefault(min(found), []).append(connector)
     for some in mine.values():
         yield from sorted(equal_ranges(some, place.family) if len(some) > 1 else ())
 
@@ -162,9 +162,9 @@ def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
         server: a name; what was not read of other servers alone does not hide this one.
     """
     rows = [
-        f"{one.what} of {one.server or 'the organisation'} was not read: {one.why}"
-        for one in org.unread
-        if one.what in (SERVERS, "capture") and one.server.casefold() in ("", server.casefold())
+        f"{row.what} of {row.server or 'the organisation'} was not read: {row.why}"
+        for row in org.unread
+        if row.what in (SERVERS, "capture") and row.server.casefold() in ("", server.casefold())
     ]
     if not rows and SERVERS not in org.cmdlets:
         rows.append(f"no answer of {SERVERS} says which servers there are")

@@ -206,7 +206,7 @@ class Queues:
         ]
 
     def case(self, queue: Queue) -> QueueCase:
-        """A queue with what it means."""
+        """A queue with its targets and its error; an error is parsed once, whoever has it."""
         targets = self._targets(queue)
         text = queue.last_error or ""
         if text not in self._errors:

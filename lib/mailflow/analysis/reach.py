@@ -88,7 +88,7 @@ class WholeMap:
                 number.
         """
         self.members = servers
-        self.connectors = [one for member in servers for one in member.connectors]
+        self.connectors = [connector for member in servers for connector in member.connectors]
         self._first = _running_total(len(member.connectors) for member in servers)
         self._columns = {family: _columns_of_all(self.connectors, family) for family in FAMILIES}
         self._families = {family: self._mapped(family) for family in FAMILIES}
@@ -168,10 +168,10 @@ class WholeMap:
         groups = [np.zeros(0, dtype=np.int64)]
         for number, (spot, taking_part) in enumerate(self._endpoints(family)):
             places[spot] = number
-            for one in taking_part:
-                begin, end = offsets[one], offsets[one + 1]
+            for index in taking_part:
+                begin, end = offsets[index], offsets[index + 1]
                 rows.append(np.arange(begin, end))
-                owners.append(np.full(end - begin, one))
+                owners.append(np.full(end - begin, index))
                 groups.append(np.full(end - begin, number))
         taken = columns.take(np.concatenate(rows))
         owner = np.concatenate(owners)
@@ -184,10 +184,10 @@ class WholeMap:
         """Each endpoint, and who takes part in the order in which they win ties (S1.15, S1.16)."""
         for at, member in enumerate(self.members):
             bound = dict.fromkeys(
-                (one.role, binding.port, binding.address or None)
-                for one in member.connectors
-                if one.enabled and one.role is not None
-                for binding in one.bindings
+                (connector.role, binding.port, binding.address or None)
+                for connector in member.connectors
+                if connector.enabled and connector.role is not None
+                for binding in connector.bindings
                 if binding.family == family
             )
             for role, port, number in bound:
@@ -195,22 +195,22 @@ class WholeMap:
                     continue
                 local = None if number is None else address_of(family, number)
                 turns = sorted(
-                    (min(found), one.name.casefold(), place)
-                    for place, one in enumerate(member.connectors)
-                    if one.enabled and one.role == role
-                    if (found := spots(one.bindings, family, local, port))
+                    (min(found), connector.name.casefold(), place)
+                    for place, connector in enumerate(member.connectors)
+                    if connector.enabled and connector.role == role
+                    if (found := spots(connector.bindings, family, local, port))
                 )
                 spot = Spot(at, role, port, number)
                 yield spot, [self._first[at] + place for _, _, place in turns]
 
     def _spots_of(self, number: int, family: Family) -> list[int]:
         """The maps in which a connector takes part."""
-        one, at = self.connectors[number], self._member(number)
+        connector, at = self.connectors[number], self._member(number)
         return [
             place
             for spot, place in self._families[family].spots.items()
-            if (spot.member, spot.process) == (at, one.role)
-            and spots(one.bindings, family, _local(family, spot), spot.port)
+            if (spot.member, spot.process) == (at, connector.role)
+            and spots(connector.bindings, family, _local(family, spot), spot.port)
         ]
 
     def _blocks(self, family: Family, spot: int) -> tuple[list[int], list[int]]:
@@ -250,8 +250,8 @@ _LOW = (1 << 64) - 1
 
 def _running_total(counts: Iterable[int]) -> list[int]:
     totals = [0]
-    for one in counts:
-        totals.append(totals[-1] + one)
+    for count in counts:
+        totals.append(totals[-1] + count)
     return totals
 
 
@@ -263,7 +263,10 @@ def _columns_of_all(
 
     from mailflow.exchange.range_columns import RangeColumns, columns_of
 
-    parts = [columns_of((), family), *(columns_of(one.ranges, family) for one in connectors)]
+    parts = [
+        columns_of((), family),
+        *(columns_of(connector.ranges, family) for connector in connectors),
+    ]
     names = ("row", "first", "last", "first_high", "last_high")
     joined_up = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
     return RangeColumns(family, *joined_up), _running_total(len(part) for part in parts[1:])

@@ -69,7 +69,7 @@ class ServerView:
 
     @property
     def generation(self) -> Generation | None:
-        """The generation; None: not known."""
+        """By its version, else by what hints at it; None: neither was read."""
         return self.server.generation
 
     @cached_property
@@ -378,14 +378,16 @@ def equal_ranges(connectors: Iterable[ReceiveConnector], family: Family) -> set[
     found: set[tuple[str, str]] = set()
     singles: dict[int, str] = {}
     blocks = []
-    for one in connectors:
-        for block in one.ranges:
+    for connector in connectors:
+        for block in connector.ranges:
             if block.family != family:
                 continue
             if block.size > 1:
-                blocks.append((block.specificity, block.first, block.last, one.identity))
-            elif (other := singles.setdefault(block.first, one.identity)) != one.identity:
-                found.add((min(one.identity, other), max(one.identity, other)))
+                blocks.append((block.specificity, block.first, block.last, connector.identity))
+            elif (
+                other := singles.setdefault(block.first, connector.identity)
+            ) != connector.identity:
+                found.add((min(connector.identity, other), max(connector.identity, other)))
     size, ends = 0, dict[str, int]()
     for specificity, first, last, name in sorted(blocks):
         if specificity != size:

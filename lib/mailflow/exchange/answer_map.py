@@ -456,10 +456,10 @@ def _taking_part(
     if local is not None and local.version != family:
         raise ValueError(f"IPv{family} can't connect to {local}: two address families")
     places = [
-        (min(found), one.identity != first, one.name.casefold(), place)
-        for place, one in enumerate(connectors)
-        if one.enabled and one.role == process
-        if (found := spots(one.bindings, family, local, port))
+        (min(found), connector.identity != first, connector.name.casefold(), place)
+        for place, connector in enumerate(connectors)
+        if connector.enabled and connector.role == process
+        if (found := spots(connector.bindings, family, local, port))
     ]
     return [place for *_, place in sorted(places)]
 
@@ -483,8 +483,8 @@ def _identity(connector: ReceiveConnector | None) -> str | None:
     return None if connector is None else connector.identity.casefold()
 
 
-def _other_identity(one: ReceiveConnector | None, other: ReceiveConnector | None) -> bool:
-    return _identity(one) != _identity(other)
+def _other_identity(before: ReceiveConnector | None, after: ReceiveConnector | None) -> bool:
+    return _identity(before) != _identity(after)
 
 
 def differences(
@@ -511,16 +511,18 @@ def differences(
     low, high = low[order], high[order]
     fresh = _differs(low) | _differs(high)
     low, high = low[fresh], high[fresh]
-    was, will = (np.append(one.owners, -1)[one.maps.look_up(low, high)] for one in (before, after))
+    was, will = (
+        np.append(side.owners, -1)[side.maps.look_up(low, high)] for side in (before, after)
+    )
     wide = len(after.connectors) + 1
     pairs, pair = np.unique((was + 1) * wide + will + 1, return_inverse=True)
     wanted = [
-        differ(_at(before.connectors, one // wide - 1), _at(after.connectors, one % wide - 1))
-        for one in pairs.tolist()
+        differ(_at(before.connectors, code // wide - 1), _at(after.connectors, code % wide - 1))
+        for code in pairs.tolist()
     ]
     where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[pair])
-    for block, one, other in _blocks(before.family, low, high, where, was[where], will[where]):
-        yield block, _at(before.connectors, one), _at(after.connectors, other)
+    for block, old, new in _blocks(before.family, low, high, where, was[where], will[where]):
+        yield block, _at(before.connectors, old), _at(after.connectors, new)
 
 
 def _at(connectors: Sequence[ReceiveConnector], place: int) -> ReceiveConnector | None:
@@ -543,10 +545,10 @@ def _blocks(
     cuts = np.flatnonzero((np.diff(where, prepend=-2) > 1) | _differs(was) | _differs(will))
     begins, ends = where[cuts], where[np.append(cuts, len(where))[1:] - 1] + 1
     kinds = zip(was[cuts].tolist(), will[cuts].tolist(), strict=True)
-    for begin, end, (one, other) in zip(begins.tolist(), ends.tolist(), kinds, strict=True):
+    for begin, end, (old, new) in zip(begins.tolist(), ends.tolist(), kinds, strict=True):
         first = (int(high[begin]) << 64) | int(low[begin])
         past = (int(high[end]) << 64) | int(low[end]) if end < len(low) else 1 << WIDTH[family]
-        yield AddressRange(family, first, past - 1), one, other
+        yield AddressRange(family, first, past - 1), old, new
 
 
 @dataclass(frozen=True, slots=True)
@@ -597,8 +599,8 @@ def contrast(
         ValueError: `after` differs in more than ranges, or the families do.
     """
     if len(before) != len(after) or any(
-        one is not other and replace(one, ranges=()) != replace(other, ranges=())
-        for one, other in zip(before, after, strict=True)
+        old is not new and replace(old, ranges=()) != replace(new, ranges=())
+        for old, new in zip(before, after, strict=True)
     ):
         raise ValueError("the connectors differ in more than their ranges")
     places = _taking_part(before, process=process, local=local, port=port, family=family)
@@ -618,8 +620,8 @@ def contrast(
     chosen = columns.take(np.flatnonzero(near))
     found = _two_covers(chosen, turn_of[near], counts)
     changed = tuple(
-        (block, _at(before, [*places, -1][one]), _at(after, [*places, -1][other]))
-        for block, one, other in _blocks(family, *found)
+        (block, _at(before, [*places, -1][old]), _at(after, [*places, -1][new]))
+        for block, old, new in _blocks(family, *found)
     )
     spot_of = np.array(
         [min(spots(before[at].bindings, family, local, port)) for at in places], dtype=np.uint64
@@ -642,13 +644,13 @@ def _has_equal(columns: RangeColumns, turn: Numbers, spot_of: Numbers) -> bool:
         size, high = columns.last - columns.first, np.zeros(len(columns), dtype=np.uint64)
     spot = spot_of[turn.astype(np.int64)]
     order = np.lexsort((columns.first, columns.first_high, size, high, spot))
-    one, other = order[:-1], order[1:]
-    alike = (spot[one] == spot[other]) & (size[one] == size[other]) & (high[one] == high[other])
-    meet = (columns.first_high[other] < columns.last_high[one]) | (
-        (columns.first_high[other] == columns.last_high[one])
-        & (columns.first[other] <= columns.last[one])
+    left, right = order[:-1], order[1:]
+    alike = (spot[left] == spot[right]) & (size[left] == size[right]) & (high[left] == high[right])
+    meet = (columns.first_high[right] < columns.last_high[left]) | (
+        (columns.first_high[right] == columns.last_high[left])
+        & (columns.first[right] <= columns.last[left])
     )
-    return bool(np.any(alike & meet & (turn[one] != turn[other])))
+    return bool(np.any(alike & meet & (turn[left] != turn[right])))
 
 
 def _number_of_blocks(columns: RangeColumns) -> int:
@@ -686,9 +688,9 @@ def _parted(
     ours = dict.fromkeys(old[head : len(old) - tail])
     theirs = dict.fromkeys(new[head : len(new) - tail])
     return (
-        [*old[:head], *(one for one in ours if one in theirs), *old[len(old) - tail :]],
-        [one for one in ours if one not in theirs],
-        [one for one in theirs if one not in ours],
+        [*old[:head], *(block for block in ours if block in theirs), *old[len(old) - tail :]],
+        [block for block in ours if block not in theirs],
+        [block for block in theirs if block not in ours],
     )
 
 

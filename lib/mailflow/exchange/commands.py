@@ -34,7 +34,7 @@ def quoted(text: str) -> str:
 
 def is_quotable(text: str) -> bool:
     """Whether a text can stand in a command: every character of it is seen as itself."""
-    return not any(unicodedata.category(one) in _HIDDEN for one in text)
+    return not any(unicodedata.category(sign) in _HIDDEN for sign in text)
 
 
 def set_connector(identity: str, arguments: Mapping[str, str]) -> str:

@@ -98,8 +98,9 @@ def _judge(
     first: ReceiveConnector, second: ReceiveConnector, pair: tuple[Binding, Binding]
 ) -> Conflict | None:
     if first.role != second.role and None not in (first.role, second.role):
+        # Each role needs an address and port of its own, whatever the ranges (S1.30).
         text = TEXT_A.format(second.identity)
-        return Conflict("role", first, second, text, pair, None)  # S1.30
+        return Conflict("role", first, second, text, pair, None)
     # On one endpoint equal ranges conflict (S1.31); against the wildcard they don't (S1.33).
     collision = colliding(first.ranges, second.ranges, equal=pair[0] == pair[1])
     if collision is None:

@@ -252,4 +252,7 @@ def setup_default(connector: ReceiveConnector) -> SetupDefault | None:
     """
     name = connector.name.strip().casefold()
     server = connector.server.partition(".")[0].casefold()
-    return next((one for one in SETUP_DEFAULTS if one.name.format(server).casefold() == name), None)
+    return next(
+        (default for default in SETUP_DEFAULTS if default.name.format(server).casefold() == name),
+        None,
+    )

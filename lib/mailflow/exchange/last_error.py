@@ -349,8 +349,8 @@ def _start(found: re.Match[str]) -> _Start:
 def _levels(line: str, starts: list[_Start], inner: _Inner) -> list[Level]:
     """Each level with its own words; the codeless quoted words count as a level of their own."""
     levels = [
-        Level(one.code, one.enhanced, line[one.end : after.at].strip(" :.[{(\"'"))
-        for one, after in pairwise(starts)
+        Level(start.code, start.enhanced, line[start.end : after.at].strip(" :.[{(\"'"))
+        for start, after in pairwise(starts)
     ]
     if starts:
         last = starts[-1]
@@ -377,7 +377,7 @@ def _innermost(line: str, last: _Start | None, starts: list[_Start], closings: _
         if (last or led) and closings.opened and line.rstrip(" ;]").endswith("}"):
             region, closed = line.rstrip(" ;]").rfind("}"), True
         region = max(region, begin)
-    enclosing = next((one for one in reversed(starts) if one.quote), None)
+    enclosing = next((start for start in reversed(starts) if start.quote), None)
     end = region
     if enclosing:
         is_report = (

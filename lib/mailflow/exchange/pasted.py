@@ -244,7 +244,7 @@ def _row(line: str) -> Pasted | None:
     if len(fields) > 7 and fields[6] in _EVENTS and _ENDPOINT.fullmatch(fields[5] or "0:0"):
         return _protocol(fields)
     if len(fields) > 8 and fields[7].casefold() in _TRACKING_SOURCES:
-        status = next((one for one in (*fields[11:15], fields[5]) if _is_reply(one)), "")
+        status = next((field for field in (*fields[11:15], fields[5]) if _is_reply(field)), "")
         return Pasted(TextKind.TRACKING, status, host=fields[4])
     if len(fields) > 5 and fields[4] in _EVENTS:
         return Pasted(TextKind.CONNECTIVITY, ",".join(fields[5:]).strip(), "send", fields[4])

@@ -43,7 +43,7 @@ class RangeColumns:
     last_high: Numbers
 
     def __len__(self) -> int:
-        """How many ranges there are."""
+        """Ranges, not addresses; every column is as long."""
         return len(self.row)
 
     def take(self, chosen: Indices) -> RangeColumns:
@@ -122,10 +122,10 @@ def _parse_plain(texts: Sequence[str]) -> tuple[Flags, Numbers, Numbers]:
     ends = chars[stops]
     length = np.minimum(np.diff(stops, prepend=-1) - 1, 4).astype(np.uint8)
     # The last three digits before each stop; what lies before the number itself does not count.
-    one, two, three = (
+    ones, tens, hundreds = (
         digits.take(stops - back, mode="wrap").astype(np.uint16) for back in (1, 2, 3)
     )
-    value = one + (length > 1) * two * np.uint16(10) + (length > 2) * three * np.uint16(100)
+    value = ones + (length > 1) * tens * np.uint16(10) + (length > 2) * hundreds * np.uint16(100)
     octet = (length > 0) & (value >= _LEAST[length]) & (value <= 255)
     dotted = octet & (ends == _DOT)
     is_address = dotted[:-3] & dotted[1:-2] & dotted[2:-1] & octet[3:]

@@ -47,7 +47,11 @@ class AddressRange:
     form: RangeForm = field(default="dash", compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse bounds that no range can have."""
+        """Refuse bounds in the wrong order or beyond the family.
+
+        Raises:
+            RangeError: they are.
+        """
         if not 0 <= self.first <= self.last < 1 << WIDTH[self.family]:
             msg = f"no range of IPv{self.family}: {self.first} to {self.last}"
             raise RangeError(msg)
@@ -72,7 +76,7 @@ class AddressRange:
         return self.text or format_range(self)
 
     def __contains__(self, address: object) -> bool:
-        """Whether the address (of the same family) lies inside."""
+        """Whether an address lies inside; False for another family, and for what is no address."""
         return (
             isinstance(address, (ipaddress.IPv4Address, ipaddress.IPv6Address))
             and address.version == self.family

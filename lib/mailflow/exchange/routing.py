@@ -78,7 +78,7 @@ def shares_site(sender: Server, target: Server) -> bool | None:
     """
     if not sender.is_edge and not target.is_edge:
         return True
-    sites = [one.site.strip().casefold() for one in (sender, target)]
+    sites = [server.site.strip().casefold() for server in (sender, target)]
     return sites[0] == sites[1] if all(sites) else None
 
 
@@ -91,8 +91,8 @@ def candidate_targets(
     unknown value narrows nothing. Empty for mail that leaves the organisation, for delivery into
     mailboxes and for queues without a next hop.
     """
-    others = [one for one in servers if one is not sender]
-    inside = [one for one in others if _takes_mail_inside(one)]
+    others = [server for server in servers if server is not sender]
+    inside = [server for server in others if _takes_mail_inside(server)]
     hop = queue.next_hop_domain.strip()
     match queue.delivery_type:
         case "SmtpRelayWithinAdSite":
@@ -103,13 +103,13 @@ def candidate_targets(
             return _of_group(inside, hop)
         case "SmtpRelayToServers":
             names = [name for name in re.split(r"[,;\s]+", hop) if name]
-            named = [one for one in others if any(one.is_named(name) for name in names)]
+            named = [server for server in others if any(server.is_named(name) for name in names)]
             return tuple(named or inside)
         case "SmtpRelayWithinAdSiteToEdge":
-            edges = [one for one in others if one.is_edge]
-            return tuple(edges or [one for one in others if one.is_edge is None])
+            edges = [server for server in others if server.is_edge]
+            return tuple(edges or [server for server in others if server.is_edge is None])
         case "SmtpRelayToDag":
-            return tuple(one for one in inside if one.generation is not LEGACY)
+            return tuple(server for server in inside if server.generation is not LEGACY)
         case "SmtpRelayToTiRg" | "SmtpRelayToConnectorSourceServers" | "other":
             return tuple(inside)
         case _:
@@ -193,7 +193,7 @@ def _of_site(servers: Sequence[Server], site: str) -> tuple[Server, ...]:
     wanted = site.strip().casefold()
     if not wanted:
         return tuple(servers)
-    inside = [one for one in servers if not one.site or one.site.casefold() == wanted]
+    inside = [server for server in servers if not server.site or server.site.casefold() == wanted]
     return tuple(inside or servers)
 
 
@@ -204,6 +204,8 @@ def _of_group(servers: Sequence[Server], hop: str) -> tuple[Server, ...]:
     if parts.get("version", "").isdigit():
         modern = int(parts["version"]) >= 15
         inside = tuple(
-            one for one in inside if one.generation is None or one.generation.is_modern is modern
+            server
+            for server in inside
+            if server.generation is None or server.generation.is_modern is modern
         )
     return inside

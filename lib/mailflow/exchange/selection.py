@@ -86,7 +86,10 @@ class Answer:
         if self.local is None or self.range.size > 1:
             return False
         own = (self.remote.version, int(self.local), self.port)
-        return any((one.family, one.address, one.port) == own for one in self.connector.bindings)
+        return any(
+            (binding.family, binding.address, binding.port) == own
+            for binding in self.connector.bindings
+        )
 
 
 def select(
@@ -164,7 +167,9 @@ def spots(
         local: the local address of the connection; None: only the wildcard counts.
         port: the local port.
     """
-    here = {one.address for one in bindings if (one.family, one.port) == (family, port)}
+    here = {
+        binding.address for binding in bindings if (binding.family, binding.port) == (family, port)
+    }
     found = {1} if 0 in here else set()
     if local is not None and int(local) and int(local) in here:
         found.add(0)
@@ -200,7 +205,7 @@ class _Question:
         """The range that stands for its connector (S1.12, S1.14); the first of equal size."""
         family, number = self.family, int(self.remote)
         holding = [r for r in ranges if r.family == family and r.first <= number <= r.last]
-        return min(holding, key=lambda one: one.specificity, default=None)
+        return min(holding, key=lambda block: block.specificity, default=None)
 
 
 class _Entry:
@@ -241,16 +246,18 @@ class _Entry:
 
         Tries with as little hidden as possible, so that only what matters is named.
         """
-        one = self.connector
+        connector = self.connector
         for hide_range, hide_binding in product((False, True), repeat=2):
-            if (hide_range and one.ranges_complete) or (hide_binding and one.bindings_complete):
+            if (hide_range and connector.ranges_complete) or (
+                hide_binding and connector.bindings_complete
+            ):
                 continue
             if self._beats(winner, hide_range=hide_range, hide_binding=hide_binding):
                 doubts = self.doubts_of_membership()
                 if hide_range:
-                    doubts.append(f"RemoteIPRanges of {one.identity} are not known in full")
+                    doubts.append(f"RemoteIPRanges of {connector.identity} are not known in full")
                 if hide_binding:
-                    doubts.append(f"Bindings of {one.identity} are not known in full")
+                    doubts.append(f"Bindings of {connector.identity} are not known in full")
                 return doubts
         return None
 
@@ -299,7 +306,9 @@ class _Case:
             range(len(connectors)), key=lambda place: connectors[place].name.casefold()
         )
         order = {place: rank for rank, place in enumerate(by_name)}
-        self.entries = [_Entry(one, order[place], question) for place, one in enumerate(connectors)]
+        self.entries = [
+            _Entry(connector, order[place], question) for place, connector in enumerate(connectors)
+        ]
 
     def winner(self, process: TransportRole) -> _Entry | None:
         """The best of those that certainly take part (S1.10)."""
@@ -413,7 +422,11 @@ class _Case:
             None,
             others,
             [*doubts, *(doubt for _, some in rivals for doubt in some)],
-            [*(one for one in winners.values() if one), *tied, *(entry for entry, _ in rivals)],
+            [
+                *(winner for winner in winners.values() if winner),
+                *tied,
+                *(entry for entry, _ in rivals),
+            ],
             nobody_possible=None in winners.values(),
         )
 
@@ -451,17 +464,17 @@ class _Case:
 
     def _why_outside(self, entry: _Entry, process: TransportRole | None) -> str:
         """Why it is no match at all; empty: it is one."""
-        one = entry.connector
-        if one.enabled is False:
+        connector = entry.connector
+        if connector.enabled is False:
             return "disabled"
-        if None not in (process, one.role) and one.role != process:
-            theirs, ours = _name(one.role), _name(process)
+        if None not in (process, connector.role) and connector.role != process:
+            theirs, ours = _name(connector.role), _name(process)
             return f"belongs to the {theirs} process; {ours} has the endpoint"
         if entry.spot is None:
-            cut = "" if one.bindings_complete else ", as far as its bindings were read"
+            cut = "" if connector.bindings_complete else ", as far as its bindings were read"
             return f"not bound to {self.question}{cut}"
-        cut = "" if one.ranges_complete else ", as far as they were read"
-        if not any(block.family == self.question.family for block in one.ranges):
+        cut = "" if connector.ranges_complete else ", as far as they were read"
+        if not any(block.family == self.question.family for block in connector.ranges):
             return f"no IPv{self.question.family} address is in its ranges{cut}"
         if entry.range is None:
             return f"{self.question.remote} is not in its ranges{cut}"

@@ -94,7 +94,7 @@ class _Text:
         return bool(self._open) or begins.isspace() or begins == ">" or begins.islower()
 
     def add(self, line: str) -> None:
-        """Take a line."""
+        """Take a line that `takes` lets in; empty ones before the first are left out."""
         if not line.strip():
             self._blank = True
             if self._lines:

@@ -45,9 +45,9 @@ def _begins(path: Path) -> str:
 def _clear_away(path: Path) -> None:
     """Remove what a process that was killed had begun to write in place of this file."""
     with suppress(OSError):
-        for one in path.parent.iterdir():
-            if one.name.startswith(_begins(path)) and time.time() - one.stat().st_mtime > _STRAY:
-                one.unlink(missing_ok=True)
+        for file in path.parent.iterdir():
+            if file.name.startswith(_begins(path)) and time.time() - file.stat().st_mtime > _STRAY:
+                file.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -39,47 +39,49 @@ def completed(org: Snapshot, lacking: Lacking) -> Snapshot:
     org = replace(
         org,
         cmdlets=org.cmdlets - {DECLARED[name].cmdlet for name in gone},
-        connectors=tuple(_connector(one, lacking, org) for one in org.connectors),
-        servers=tuple(_server(one, lacking.get("servers", set()), org) for one in org.servers),
+        connectors=tuple(_connector(connector, lacking, org) for connector in org.connectors),
+        servers=tuple(
+            _server(server, lacking.get("servers", set()), org) for server in org.servers
+        ),
     )
-    told = (one for one in dict.fromkeys(_rows(org, lacking, gone)) if one not in org.unread)
+    told = (row for row in dict.fromkeys(_rows(org, lacking, gone)) if row not in org.unread)
     return replace(org, unread=(*org.unread, *told))
 
 
-def _connector(one: ReceiveConnector, lacking: Lacking, org: Snapshot) -> ReceiveConnector:
+def _connector(connector: ReceiveConnector, lacking: Lacking, org: Snapshot) -> ReceiveConnector:
     """A list that is not there is not known to be whole; 2007 and 2010 have one role (S2.07)."""
     columns = lacking.get("connectors", set())
     if "ranges" in lacking:
-        one = replace(one, ranges_complete=False)
+        connector = replace(connector, ranges_complete=False)
     if "bindings" in columns:
-        one = replace(one, bindings_complete=False)
+        connector = replace(connector, bindings_complete=False)
     if "role" in columns:
-        server = org.server(one.server)
+        server = org.server(connector.server)
         if server and server.generation is Generation.LEGACY:
-            one = replace(one, role=TransportRole.HubTransport)
-    return one
+            connector = replace(connector, role=TransportRole.HubTransport)
+    return connector
 
 
-def _server(one: Server, columns: AbstractSet[str], org: Snapshot) -> Server:
+def _server(server: Server, columns: AbstractSet[str], org: Snapshot) -> Server:
     """Services that follow from the others: 2016 and later have both, but for Edge (S4.02)."""
-    modern = one.generation is Generation.MODERN
+    modern = server.generation is Generation.MODERN
     if "is_edge" in columns:
-        if one.has_frontend:
-            one = replace(one, is_edge=False)
-        elif modern and one.has_frontend is False:
-            one = replace(one, is_edge=True)
+        if server.has_frontend:
+            server = replace(server, is_edge=False)
+        elif modern and server.has_frontend is False:
+            server = replace(server, is_edge=True)
     if "has_frontend" in columns:
-        if one.is_edge or one.generation is Generation.LEGACY:
-            one = replace(one, has_frontend=False)
-        elif modern and one.is_edge is False:
-            one = replace(one, has_frontend=True)
-    if "has_hub" in columns and (one.is_edge or modern or _has_queues(one, org)):
-        one = replace(one, has_hub=True)
-    return one
+        if server.is_edge or server.generation is Generation.LEGACY:
+            server = replace(server, has_frontend=False)
+        elif modern and server.is_edge is False:
+            server = replace(server, has_frontend=True)
+    if "has_hub" in columns and (server.is_edge or modern or _has_queues(server, org)):
+        server = replace(server, has_hub=True)
+    return server
 
 
 def _has_queues(server: Server, org: Snapshot) -> bool:
-    return any(server.is_named(one.server) for one in org.queues)
+    return any(server.is_named(queue.server) for queue in org.queues)
 
 
 def _rows(org: Snapshot, lacking: Lacking, gone: AbstractSet[str]) -> Iterator[Unread]:
@@ -111,25 +113,25 @@ def _always(_: Snapshot) -> bool:
 
 def _suppresses(org: Snapshot) -> bool:
     """UseDowngradedExchangeServerAuth matters where a connector suppresses X-ANONYMOUSTLS (C10)."""
-    return any(one.suppress_x_anonymous_tls is not False for one in org.connectors)
+    return any(connector.suppress_x_anonymous_tls is not False for connector in org.connectors)
 
 
 def _holds_messages(org: Snapshot) -> bool:
     """DeliveryType tells which queue is the unreachable one, whatever its status."""
-    return any(one.message_count != 0 for one in org.queues)
+    return any(queue.message_count != 0 for queue in org.queues)
 
 
 def _waits(org: Snapshot) -> bool:
     """Where a queue waits, its next hop and its error tell why."""
-    return any(one.status in ("Retry", "") and one.message_count != 0 for one in org.queues)
+    return any(queue.status in ("Retry", "") and queue.message_count != 0 for queue in org.queues)
 
 
 def _waits_with_error(org: Snapshot) -> bool:
-    return any(one.status in ("Retry", "") and one.last_error for one in org.queues)
+    return any(queue.status in ("Retry", "") and queue.last_error for queue in org.queues)
 
 
 def _has_no_version(org: Snapshot) -> bool:
-    return any(one.generation is None for one in org.servers)
+    return any(server.generation is None for server in org.servers)
 
 
 _TABLE_MATTERS: Mapping[str, Callable[[Snapshot], bool]] = {
@@ -140,9 +142,11 @@ _COLUMN_MATTERS: Mapping[tuple[str, str], Callable[[Snapshot], bool]] = {
     ("servers", "site"): _waits,
     ("servers", "version"): _has_no_version,
     ("servers", "generation_hint"): _has_no_version,
-    ("servers", "has_frontend"): lambda org: any(one.has_frontend is None for one in org.servers),
-    ("servers", "has_hub"): lambda org: any(one.has_hub is None for one in org.servers),
-    ("servers", "is_edge"): lambda org: any(one.is_edge is None for one in org.servers),
+    ("servers", "has_frontend"): lambda org: any(
+        server.has_frontend is None for server in org.servers
+    ),
+    ("servers", "has_hub"): lambda org: any(server.has_hub is None for server in org.servers),
+    ("servers", "is_edge"): lambda org: any(server.is_edge is None for server in org.servers),
     ("queues", "delivery_type"): _holds_messages,
     ("queues", "next_hop_domain"): _waits,
     ("queues", "last_error"): _waits,

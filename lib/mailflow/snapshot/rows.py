@@ -27,78 +27,86 @@ def _kept(table: str, org: Any) -> list[TableRow]:  # noqa: ANN401 - a snapshot,
 WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
     "servers": lambda org: [
         (
-            one.name,
-            one.fqdn,
-            ".".join(map(str, one.version)) if one.version else None,
-            one.product,
-            one.has_frontend,
-            one.has_hub,
-            one.is_edge,
-            one.site,
-            one.version_text,
-            one.generation_hint.value if one.generation_hint else None,
+            server.name,
+            server.fqdn,
+            ".".join(map(str, server.version)) if server.version else None,
+            server.product,
+            server.has_frontend,
+            server.has_hub,
+            server.is_edge,
+            server.site,
+            server.version_text,
+            server.generation_hint.value if server.generation_hint else None,
         )
-        for one in org.servers
+        for server in org.servers
     ],
     "addresses": lambda org: [
         (
-            one.server,
-            one.address,
-            one.source,
-            one.has_dns_servers,
-            one.has_gateway,
-            one.registers_in_dns,
+            address.server,
+            address.address,
+            address.source,
+            address.has_dns_servers,
+            address.has_gateway,
+            address.registers_in_dns,
         )
-        for one in org.addresses
+        for address in org.addresses
     ],
     "connectors": lambda org: [
         (
-            one.server,
-            one.name,
-            one.enabled,
-            None if one.role is None else int(one.role),
-            ", ".join(map(str, one.bindings)),
-            one.bindings_complete,
-            one.ranges_complete,
-            None if one.auth is None else int(one.auth),
-            None if one.groups is None else int(one.groups),
-            one.suppress_x_anonymous_tls,
-            one.fqdn,
-            one.require_tls,
-            one.protocol_logging,
-            one.comment,
+            connector.server,
+            connector.name,
+            connector.enabled,
+            None if connector.role is None else int(connector.role),
+            ", ".join(map(str, connector.bindings)),
+            connector.bindings_complete,
+            connector.ranges_complete,
+            None if connector.auth is None else int(connector.auth),
+            None if connector.groups is None else int(connector.groups),
+            connector.suppress_x_anonymous_tls,
+            connector.fqdn,
+            connector.require_tls,
+            connector.protocol_logging,
+            connector.comment,
         )
-        for one in org.connectors
+        for connector in org.connectors
     ],
     "ranges": lambda org: [
-        (one.server, one.name, str(block)) for one in org.connectors for block in one.ranges
+        (connector.server, connector.name, str(block))
+        for connector in org.connectors
+        for block in connector.ranges
     ],
     "queues": lambda org: [
         (
-            one.identity,
-            one.server,
-            one.delivery_type,
-            one.next_hop_domain,
-            one.status,
-            one.message_count,
-            one.last_error,
-            one.last_error_complete,
-            one.retry_count,
-            *_moments(one.last_retry, one.next_retry, one.first_retry),
-            one.next_hop_connector,
-            one.next_hop_category,
-            one.deferred_count,
-            one.velocity,
+            queue.identity,
+            queue.server,
+            queue.delivery_type,
+            queue.next_hop_domain,
+            queue.status,
+            queue.message_count,
+            queue.last_error,
+            queue.last_error_complete,
+            queue.retry_count,
+            *_moments(queue.last_retry, queue.next_retry, queue.first_retry),
+            queue.next_hop_connector,
+            queue.next_hop_category,
+            queue.deferred_count,
+            queue.velocity,
         )
-        for one in org.queues
+        for queue in org.queues
     ],
-    "settings": lambda org: [(one.server, one.use_downgraded_auth) for one in org.settings],
-    "components": lambda org: [(one.server, one.component, one.state) for one in org.components],
+    "settings": lambda org: [
+        (settings.server, settings.use_downgraded_auth) for settings in org.settings
+    ],
+    "components": lambda org: [
+        (state.server, state.component, state.state) for state in org.components
+    ],
     "rights": lambda org: [
-        (one.server, one.connector, one.user, one.right, one.deny) for one in org.rights
+        (right.server, right.connector, right.user, right.right, right.deny) for right in org.rights
     ],
     **{table: partial(_kept, table) for table in TABLES},
-    "reads": lambda org: [(one.server, one.outcome, one.how, one.seconds) for one in org.reads],
-    "unread": lambda org: [(one.server, one.what, one.why) for one in org.unread],
+    "reads": lambda org: [
+        (read.server, read.outcome, read.how, read.seconds) for read in org.reads
+    ],
+    "unread": lambda org: [(row.server, row.what, row.why) for row in org.unread],
 }
 """Table to what makes its rows of a snapshot."""

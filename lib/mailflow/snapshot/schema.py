@@ -248,7 +248,7 @@ DECLARED: Mapping[str, Declared] = {
 """Every table that this version knows."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    name: {column: one.kind for column, one in table.columns.items()}
+    name: {column: declared.kind for column, declared in table.columns.items()}
     for name, table in DECLARED.items()
 }
 """Table to column to pandas type. Missing is null in the file."""

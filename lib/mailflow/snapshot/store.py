@@ -74,7 +74,7 @@ def from_document(document: object, place: str) -> Snapshot:
     _check_schema(document.get("schema"), place)
     try:
         tables = _tables(document["tables"], place)
-        org = _organization(document, {name: one.rows for name, one in tables.items()})
+        org = _organization(document, {name: table.rows for name, table in tables.items()})
         org = completed(org, _lacking(tables))
         return replace(org, newer=_newer(document, tables, org))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -143,15 +143,17 @@ def _table(held: Any, name: str, place: str) -> _Table:  # noqa: ANN401 - parsed
     for column in known.keys() & columns.keys():
         _check(column, columns[column], cells[column], name, place)
     lacking = frozenset(known.keys() - columns.keys())
-    damage = [one for one in known if one in lacking and known[one].absent is Without.DAMAGED]
+    damage = [
+        column for column in known if column in lacking and known[column].absent is Without.DAMAGED
+    ]
     if damage:
         raise InputError(f"{place}: damaged snapshot: table {name} has no column {damage[0]}")
-    extra = {one: kind for one, kind in columns.items() if one not in known}
+    extra = {column: kind for column, kind in columns.items() if column not in known}
     if list(columns) != list(known):
         rows = _in_order(cells, known, len(rows))
-    if any(known[one].absent is Without.NO_ROWS for one in lacking):
+    if any(known[column].absent is Without.NO_ROWS for column in lacking):
         rows = []
-    beside = list(zip(*(cells[one] for one in extra), strict=True)) if extra else []
+    beside = list(zip(*(cells[column] for column in extra), strict=True)) if extra else []
     return _Table(rows, lacking, extra, beside)
 
 
@@ -159,7 +161,7 @@ def _in_order(
     cells: Mapping[str, TableRow], known: Mapping[str, Any], count: int
 ) -> list[TableRow]:
     """Rows in this version's order of columns; one that is not there says "not known"."""
-    ordered = (cells.get(one, (column.absent,) * count) for one, column in known.items())
+    ordered = (cells.get(name, (column.absent,) * count) for name, column in known.items())
     return list(zip(*ordered, strict=True))
 
 
@@ -187,7 +189,9 @@ def _check(column: str, kind: object, values: TableRow, table: str, place: str) 
             _check_lines(column, values, table, place)
         return
     number = next(
-        number for number, one in enumerate(values) if type(one) not in allowed or _is_beyond(one)
+        number
+        for number, value in enumerate(values)
+        if type(value) not in allowed or _is_beyond(value)
     )
     raise InputError(f"{place}: table {table}, row {number}: {column} is no {declared.kind}")
 
@@ -197,8 +201,8 @@ def _check_lines(column: str, values: TableRow, table: str, place: str) -> None:
 
     Exports with one are read without it (`sources/foreign.py`), so no snapshot of ours holds any.
     """
-    for number, one in enumerate(values):
-        if one is not None and not keeps_its_line(one):
+    for number, value in enumerate(values):
+        if value is not None and not keeps_its_line(value):
             raise InputError(
                 f"{place}: damaged snapshot: table {table}, row {number}: {column} holds a line "
                 "break or a control character"
@@ -217,19 +221,19 @@ def _is_beyond(value: object) -> bool:
 
 def _lacking(tables: Mapping[str, _Table]) -> Lacking:
     gone = {name: frozenset(TABLES[name]) for name in TABLES if name not in tables}
-    return gone | {name: one.lacking for name, one in tables.items() if one.lacking}
+    return gone | {name: table.lacking for name, table in tables.items() if table.lacking}
 
 
 def _newer(document: Mapping[str, Any], tables: Mapping[str, _Table], org: Snapshot) -> Newer:
     return Newer(
         keys={name: value for name, value in document.items() if name not in _KEYS},
-        tables={name: one for name, one in document["tables"].items() if name not in TABLES},
+        tables={name: table for name, table in document["tables"].items() if name not in TABLES},
         extras={
             name: Extra(
-                one.extra, list(zip(WRITERS[name](org), _beside(name, tables), strict=False))
+                table.extra, list(zip(WRITERS[name](org), _beside(name, tables), strict=False))
             )
-            for name, one in tables.items()
-            if one.extra
+            for name, table in tables.items()
+            if table.extra
         },
     )
 
@@ -241,7 +245,7 @@ def _beside(name: str, tables: Mapping[str, _Table]) -> Sequence[TableRow]:
         return table.beside if table.rows else ()
     order = {(row[0], row[1]): place for place, row in enumerate(owners.rows)}
     pairs = zip(table.rows, table.beside, strict=True)
-    return [one for _, one in sorted(pairs, key=lambda pair: order[pair[0][0], pair[0][1]])]
+    return [values for _, values in sorted(pairs, key=lambda pair: order[pair[0][0], pair[0][1]])]
 
 
 # -- Rows to objects -------------------------------------------------------------------------------

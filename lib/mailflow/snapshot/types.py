@@ -163,7 +163,7 @@ class Snapshot:
 
     def server(self, name: str) -> Server | None:
         """The server with this short or full name, in any case (S4.32)."""
-        return next((one for one in self.servers if one.is_named(name)), None)
+        return next((server for server in self.servers if server.is_named(name)), None)
 
     def objects(self, table: str) -> list[dict[str, Any]]:
         """The objects of a table that are kept as they were read, each by its columns.
@@ -182,14 +182,14 @@ class Snapshot:
         """
         unknown = [name for name in names if self.server(name) is None]
         if unknown:
-            known = ", ".join(sorted(one.name for one in self.servers)) or "none"
+            known = ", ".join(sorted(server.name for server in self.servers)) or "none"
             raise UsageError(f"no server is called {', '.join(unknown)}; known: {known}")
         found = (self.server(name) for name in names)
-        return replace(self, only=frozenset(one.name for one in found if one))
+        return replace(self, only=frozenset(server.name for server in found if server))
 
     def covers(self, *names: str) -> bool:
         """Whether one of these servers is among those the run is limited to."""
-        return not self.only or any(one.casefold() in _folded(self.only) for one in names)
+        return not self.only or any(name.casefold() in _folded(self.only) for name in names)
 
     def frame(self, table: str) -> pd.DataFrame:
         """One table as a pandas frame with the columns and types of `TABLES`.
@@ -217,7 +217,7 @@ class Snapshot:
             "taken": self.taken.isoformat() if self.taken else None,
             "cmdlets": sorted(self.cmdlets),
             "inputs": dict(self.inputs),
-            "ignored": [list(one) for one in self.ignored],
+            "ignored": [list(pair) for pair in self.ignored],
             "tables": {
                 **{name: self.newer.extended(name, WRITERS[name](self)) for name in TABLES},
                 **self.newer.tables,

@@ -64,14 +64,14 @@ class Addresses:
         """
         return list(self.names)
 
-    def add(self, one: ServerAddress) -> None:
+    def add(self, address: ServerAddress) -> None:
         """Take an address, or what tells about the adapter of one that is known."""
-        known = self.by_key.setdefault((one.server, one.address), one)
-        self.by_key[one.server, one.address] = replace(
+        known = self.by_key.setdefault((address.server, address.address), address)
+        self.by_key[address.server, address.address] = replace(
             known,
-            has_dns_servers=_agreed(known.has_dns_servers, one.has_dns_servers),
-            has_gateway=_agreed(known.has_gateway, one.has_gateway),
-            registers_in_dns=_agreed(known.registers_in_dns, one.registers_in_dns),
+            has_dns_servers=_agreed(known.has_dns_servers, address.has_dns_servers),
+            has_gateway=_agreed(known.has_gateway, address.has_gateway),
+            registers_in_dns=_agreed(known.registers_in_dns, address.registers_in_dns),
         )
 
     def add_errors(self, queues: Iterable[Queue], servers: Sequence[Server]) -> None:
@@ -87,24 +87,24 @@ class Addresses:
             name, text = target_of(queue.last_error)
             if not name or parse(queue.last_error).winsock is not None:
                 continue
-            server = next((one for one in servers if one.is_named(name)), None)
-            if server is None:
+            target = next((server for server in servers if server.is_named(name)), None)
+            if target is None:
                 continue
             try:
                 address = str(parse_address(text))
             except RangeError:
                 continue
-            if not _is_usable(address) or (server.name, address) in self.by_key:
+            if not _is_usable(address) or (target.name, address) in self.by_key:
                 continue
-            others = [one for one, held in self.by_key if held == address]
+            others = [owner for owner, held in self.by_key if held == address]
             if others:
                 why = (
                     f"the error of {queue.identity} names {name} at {address}, which is an address "
                     f"of {others[0]}: does the name resolve to the right address?"
                 )
-                self.unread.append(Unread(server.name, ADDRESSES, why))
+                self.unread.append(Unread(target.name, ADDRESSES, why))
             else:
-                self.add(ServerAddress(server.name, address, IN_ERROR))
+                self.add(ServerAddress(target.name, address, IN_ERROR))
 
     def lacking(self, servers: Sequence[Server], *, is_whole: bool) -> Iterator[Unread]:
         """A row for each server that may send and of which no address is known (contract 2).
@@ -118,8 +118,8 @@ class Addresses:
         """
         if len(servers) == 1 and is_whole:
             return
-        stated = {one.server for one in self.by_key.values() if one.source != IN_ERROR}
-        in_error = {one.server for one in self.by_key.values()} - stated
+        stated = {address.server for address in self.by_key.values() if address.source != IN_ERROR}
+        in_error = {address.server for address in self.by_key.values()} - stated
         for server in servers:
             if server.has_hub is not False and server.name not in stated:
                 why = FROM_ERRORS if server.name in in_error else NOBODY_KNOWS
@@ -232,7 +232,7 @@ def _is_usable(text: str) -> bool:
 
 def _lists(row: Row, *properties: str) -> bool | None:
     """Whether an adapter has an address in one of these properties; None: not known."""
-    name = next((one for one in properties if one in row.values), None)
+    name = next((key for key in properties if key in row.values), None)
     if name is None:
         return None
     value = row.values[name]
@@ -242,7 +242,7 @@ def _lists(row: Row, *properties: str) -> bool | None:
         read = values.addresses(value)
     except UnreadableError as error:
         return True if error.visible else None
-    return any(ipaddress.ip_address(one) not in values.NO_DNS_SERVERS for one in read)
+    return any(ipaddress.ip_address(address) not in values.NO_DNS_SERVERS for address in read)
 
 
 def _truth(row: Row, name: str) -> bool | None:
@@ -252,8 +252,8 @@ def _truth(row: Row, name: str) -> bool | None:
         return None
 
 
-def _agreed(one: bool | None, other: bool | None) -> bool | None:
+def _agreed(first: bool | None, second: bool | None) -> bool | None:
     """What two places say of an adapter together; None: not known, or they disagree."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one if one == other else None
+    if first is None or second is None:
+        return second if first is None else first
+    return first if first == second else None

@@ -268,7 +268,7 @@ _PARAMETERS = (
 
 def _full(name: str) -> str:
     """A parameter's whole name from its first letters."""
-    fits = [one for one in _PARAMETERS if one.startswith(name)]
+    fits = [parameter for parameter in _PARAMETERS if parameter.startswith(name)]
     return fits[0] if len(fits) == 1 else name
 
 
@@ -346,7 +346,7 @@ def _scan(text: str) -> Iterator[tuple[int, str, int | None]]:
 def _split(text: str, separators: str) -> list[str]:
     """The parts of a text between separators that stand outside quotes and brackets."""
     found = (place for place, sign, depth in _scan(text) if depth == 0 and sign in separators)
-    return [text[one + 1 : other] for one, other in pairwise([-1, *found, len(text)])]
+    return [text[start + 1 : end] for start, end in pairwise([-1, *found, len(text)])]
 
 
 def _words(text: str) -> list[str]:
@@ -363,12 +363,12 @@ def _words(text: str) -> list[str]:
             word += sign
     words.append(word)
     joined: list[str] = []
-    for one in filter(None, words):  # EX10A, EX10B: a list with blanks
-        if joined and joined[-1].endswith(",") and not one.startswith("-"):
-            joined[-1] += one
+    for piece in filter(None, words):  # EX10A, EX10B: a list with blanks
+        if joined and joined[-1].endswith(",") and not piece.startswith("-"):
+            joined[-1] += piece
         else:
-            joined.append(one)
-    return [one if "," in one else _bare(one) for one in joined]
+            joined.append(piece)
+    return [item if "," in item else _bare(item) for item in joined]
 
 
 def _bare(word: str) -> str:

@@ -46,7 +46,7 @@ def at_once(
             while True:
                 yield from _taken(running, ended.get_nowait())
         now = time.monotonic()
-        for name in [one for one, due in running.items() if now >= due]:
+        for name in [job for job, due in running.items() if now >= due]:
             del running[name]
             yield name, Late()
         while waiting and (now >= until or len(running) < most):
@@ -74,9 +74,9 @@ def in_time(job: Callable[[], T], seconds: float) -> T | Late[T]:
 
 
 def _taken(
-    running: dict[str, float], one: tuple[str, T | None, BaseException | None]
+    running: dict[str, float], ending: tuple[str, T | None, BaseException | None]
 ) -> Iterator[tuple[str, T]]:
-    name, result, error = one
+    name, result, error = ending
     if running.pop(name, None) is None:
         return  # it was given up already
     if error is not None:

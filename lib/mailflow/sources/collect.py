@@ -131,7 +131,7 @@ def dns(name: str) -> list[str]:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found))
+    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
 # -- Which calls -----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def door_name(server: Server, first: str) -> str:
 
 def introduce(doors: Doors, servers: Iterable[Server], first: str) -> None:
     """Tell doors that look at domains the full name of the server to enter at."""
-    entered = next((one.fqdn for one in servers if one.is_named(first)), "")
+    entered = next((server.fqdn for server in servers if server.is_named(first)), "")
     if entered and isinstance(doors, Wary):
         doors.entered(entered)
 
@@ -189,14 +189,14 @@ def has_transport(server: Server) -> bool:
     return bool(server.is_edge) or not (server.has_hub is False and server.has_frontend is False)
 
 
-def at_least_as_new(one: Server, other: Server) -> bool:
-    """Whether a shell of `one` shows what `other` has (S8.41 to S8.43); not known is no.
+def at_least_as_new(server: Server, other: Server) -> bool:
+    """Whether a shell of `server` shows what `other` has (S8.41 to S8.43); not known is no.
 
     Builds of one product do not count: an update brings no new kind of object.
     """
-    if one.version is None or other.version is None:
+    if server.version is None or other.version is None:
         return False
-    return one.version[:2] >= other.version[:2]
+    return server.version[:2] >= other.version[:2]
 
 
 def connectors_of(rows: Iterable[Row]) -> list[str]:
@@ -257,11 +257,15 @@ class _Collection:
     def run(self) -> Collected:
         servers = self._name_servers()
         introduce(self._doors, servers, self._first)
-        asked = [one for one in servers if has_transport(one) and not self._is_apart(one)]
-        self._skip(one for one in servers if has_transport(one) and self._is_apart(one))
+        asked = [
+            server for server in servers if has_transport(server) and not self._is_apart(server)
+        ]
+        self._skip(server for server in servers if has_transport(server) and self._is_apart(server))
         newest = self._newer_than_first(servers)
-        turns = self._turns({one.name: self._job(one, one, also=one is newest) for one in asked})
-        by_name = {one.name: one for one in asked}
+        turns = self._turns(
+            {server.name: self._job(server, server, also=server is newest) for server in asked}
+        )
+        by_name = {server.name: server for server in asked}
         lost: list[tuple[Server, Fault]] = []
         reachable: list[Server] = []
         for name, turn in turns:
@@ -281,12 +285,12 @@ class _Collection:
 
     def _put_in_order(self, servers: Sequence[Server]) -> None:
         """By server and not by who answered first: the same organisation gives the same result."""
-        order = {one.name: place for place, one in enumerate(servers)}
+        order = {server.name: place for place, server in enumerate(servers)}
         found = self._found
-        found.reading.rows.sort(key=lambda one: order.get(one.named_server, -1))
-        found.reading.unread.sort(key=lambda one: order.get(one.server, -1))
-        found.outcomes.sort(key=lambda one: order.get(one.server, -1))
-        found.warnings.sort(key=lambda one: order.get(one[0], -1))
+        found.reading.rows.sort(key=lambda row: order.get(row.named_server, -1))
+        found.reading.unread.sort(key=lambda row: order.get(row.server, -1))
+        found.outcomes.sort(key=lambda outcome: order.get(outcome.server, -1))
+        found.warnings.sort(key=lambda warning: order.get(warning[0], -1))
 
     # -- The first server ------------------------------------------------------------------------
 
@@ -327,9 +331,13 @@ class _Collection:
 
     def _newer_than_first(self, servers: Sequence[Server]) -> Server | None:
         """The newest server, where the first one is older: its list of servers is the better."""
-        first = next((one for one in servers if self._is_first(one)), None)
-        known = [one for one in servers if one.version and not one.is_edge and has_transport(one)]
-        newest = max(known, key=lambda one: one.version or (), default=None)
+        first = next((server for server in servers if self._is_first(server)), None)
+        known = [
+            server
+            for server in servers
+            if server.version and not server.is_edge and has_transport(server)
+        ]
+        newest = max(known, key=lambda server: server.version or (), default=None)
         if first is None or newest is None or at_least_as_new(first, newest):
             return None
         return newest
@@ -359,7 +367,7 @@ class _Collection:
         """The turn of one server: its own calls, then the rights on its custom connectors."""
         calls = [*(OF_ALL if also else ()), *calls_for(server)]
         if through is not server:  # these would answer for the other one
-            calls = [one for one in calls if one.cmdlet not in _OF_SESSION]
+            calls = [call for call in calls if call.cmdlet not in _OF_SESSION]
 
         def run(until: float) -> _Turn:
             turn = self._ask(
@@ -411,8 +419,8 @@ class _Collection:
         self, lost: Sequence[tuple[Server, Fault]], reachable: Sequence[Server]
     ) -> None:
         """Ask the newest server that can be reached about those that cannot."""
-        known = [one for one in reachable if one.version]
-        newest = max(known, key=lambda one: one.version or (), default=None)
+        known = [server for server in reachable if server.version]
+        newest = max(known, key=lambda server: server.version or (), default=None)
         jobs: dict[str, Callable[[float], _Turn]] = {}
         faults = {server.name: (server, why) for server, why in lost}
         for server, why in lost:
@@ -451,10 +459,12 @@ class _Collection:
                 self._rows_of(reply, server.name)
         self._take_addresses(server, turn.addresses)
         failed = self._found.reading.unread[before:]
-        read = len(turn.replies) - len({one.what for one in failed})
+        read = len(turn.replies) - len({row.what for row in failed})
         why = failed[0].why if failed else ""
         state = "failed" if failed else "ok"
-        if failed and all(one.fault and one.fault.kind == "timed-out" for one in turn.replies):
+        if failed and all(
+            reply.fault and reply.fault.kind == "timed-out" for reply in turn.replies
+        ):
             state = "timed-out"
         self._found.outcomes.append(
             CollectOutcome(server.name, state, how, turn.way, turn.seconds, why)
@@ -480,8 +490,8 @@ class _Collection:
             self._keep_first_list(server, problem)
             return
         if not problem:
-            reading.rows = [one for one in reading.rows if one.cmdlet != cmdlet]
-            reading.unread = [one for one in reading.unread if one.what != cmdlet]
+            reading.rows = [row for row in reading.rows if row.cmdlet != cmdlet]
+            reading.unread = [row for row in reading.unread if row.what != cmdlet]
         self._rows_of(reply, "")
 
     def _keep_first_list(self, newer: Server, problem: Fault | None) -> None:
@@ -498,13 +508,13 @@ class _Collection:
         """Rows, *unread* and warnings of one reply."""
         what, call = _what(reply.call), reply.call
         reading = self._found.reading
-        reading.rows += [replace(one, cmdlet=what, named_server=server) for one in reply.rows]
+        reading.rows += [replace(row, cmdlet=what, named_server=server) for row in reply.rows]
         if reply.fault is None:
             reading.cmdlets.add(what)
-        for one in (*reply.errors, *([reply.fault] if reply.fault else [])):
-            is_own = call.cmdlet == PERMISSIONS and one.kind not in WAY
+        for fault in (*reply.errors, *([reply.fault] if reply.fault else [])):
+            is_own = call.cmdlet == PERMISSIONS and fault.kind not in WAY
             about = f" of {call.parameters['Identity']}" if is_own else ""
-            self._unread(server, what, f"{call.cmdlet}{about}: {_one_line(one.message)}")
+            self._unread(server, what, f"{call.cmdlet}{about}: {_one_line(fault.message)}")
         for text in reply.warnings:
             self._found.warnings.append((server, call.cmdlet, text))
             if "ResultSize" in text:  # the parameter's name stands in every language
@@ -513,7 +523,7 @@ class _Collection:
     def _take_addresses(self, server: Server, addresses: Iterable[str]) -> None:
         rows = self._found.reading.of(DNS)
         known = {row.values["address"] for row in rows if row.named_server == server.name}
-        for address in (one for one in addresses if one not in known):
+        for address in (text for text in addresses if text not in known):
             values = {"server": server.name, "address": address}
             place = f"DNS, {server.fqdn}"
             self._found.reading.rows.append(Row(DNS, values, place, named_server=server.name))
@@ -524,19 +534,19 @@ class _Collection:
 
 def _rights(shell: Shell, replies: Sequence[Reply], until: float) -> list[Reply]:
     """The rights on all connectors (S3.20, S3.21), asked in the same shell."""
-    rows = [row for one in replies for row in one.rows]
-    calls = [Call(PERMISSIONS, {"Identity": one}) for one in connectors_of(rows)]
+    rows = [row for reply in replies for row in reply.rows]
+    calls = [Call(PERMISSIONS, {"Identity": identity}) for identity in connectors_of(rows)]
     found = shell.ask(calls[:MOST_RIGHTS], seconds=_left(until)) if calls else []
     why = Fault("refused", "", f"not read of more than {MOST_RIGHTS} connectors")
-    return found + [Reply(one, fault=why) for one in calls[MOST_RIGHTS:][:1]]
+    return found + [Reply(call, fault=why) for call in calls[MOST_RIGHTS:][:1]]
 
 
 def _way_fault(replies: Sequence[Reply]) -> Fault | None:
     """The fault that kept all calls from being answered, where it lies on the way."""
-    faults = [one.fault for one in replies]
+    faults = [reply.fault for reply in replies]
     if not faults or not all(faults):
         return None
-    return next((one for one in faults if one and one.kind in WAY), None)
+    return next((fault for fault in faults if fault and fault.kind in WAY), None)
 
 
 WAY = frozenset(

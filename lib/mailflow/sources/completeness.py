@@ -81,7 +81,7 @@ class _Found:
     calls: dict[str, list[Asked]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Read the command lines."""
+        """Sort by cmdlet what the command lines asked for; a line may hold several calls."""
         for command, place in self.reading.commands:
             for call in asked(command, place):
                 self.calls.setdefault(call.cmdlet, []).append(call)
@@ -90,7 +90,7 @@ class _Found:
         """Cmdlets whose output is not there at all."""
         for cmdlet in (QUEUES, CONNECTORS):
             told = {row.server.casefold() for row in self.reading.unread if row.what == cmdlet}
-            open_ = [one for one in self.seen.servers if one.name.casefold() not in told]
+            open_ = [server for server in self.seen.servers if server.name.casefold() not in told]
             if cmdlet not in self.reading.cmdlets and (open_ or not self.seen.servers):
                 yield Unread("", cmdlet, f"no output of {cmdlet} is in the export")
 

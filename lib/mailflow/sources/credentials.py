@@ -81,7 +81,7 @@ class LiveOptions:
         """The same options as a command line has them, in pairs of name and value."""
         single = [name for name in _names() if name not in (*_SEVERAL, "way")]
         pairs = [(_option(name), getattr(self, name)) for name in single if getattr(self, name)]
-        pairs += [(_option(name), one) for name in _SEVERAL for one in getattr(self, name)]
+        pairs += [(_option(name), value) for name in _SEVERAL for value in getattr(self, name)]
         return [part for pair in pairs for part in pair]
 
     def over(self, other: LiveOptions) -> LiveOptions:
@@ -97,7 +97,7 @@ class LiveOptions:
             rest |= {"cert": "", "key": ""}
         for name in _SEVERAL:
             own = getattr(self, name)
-            given[name] = (*(one for one in rest[name] if one not in own), *own)
+            given[name] = (*(value for value in rest[name] if value not in own), *own)
         return LiveOptions(**{**rest, **given})
 
 
@@ -110,7 +110,7 @@ def _option(name: str) -> str:
 
 
 def _names() -> list[str]:
-    return [one.name for one in fields(LiveOptions)]
+    return [field.name for field in fields(LiveOptions)]
 
 
 def _variable(name: str) -> str:
@@ -150,13 +150,13 @@ def find_ticket() -> Ticket | None:
         return _ticket_of_klist()
     try:
         context = krb5.init_context()
-        for one in krb5.cc_default(context):
-            server = one.server.name or b""
+        for credential in krb5.cc_default(context):
+            server = credential.server.name or b""
             if server.startswith(b"krbtgt/"):
                 return Ticket(
-                    (one.client.name or b"").decode("utf-8", "replace"),
-                    datetime.fromtimestamp(one.times.endtime, UTC),
-                    bool(one.ticket_flags_raw & _FORWARDABLE),
+                    (credential.client.name or b"").decode("utf-8", "replace"),
+                    datetime.fromtimestamp(credential.times.endtime, UTC),
+                    bool(credential.ticket_flags_raw & _FORWARDABLE),
                 )
     except krb5.Krb5Error:
         pass
@@ -199,9 +199,9 @@ def _ticket_of_klist() -> Ticket | None:
 def _on_path(name: str) -> str | None:
     """A program in a folder that PATH names in full: never one of the current directory."""
     file = f"{name}.exe" if os.name == "nt" else name
-    folders = (Path(one.strip('"')) for one in os.environ.get("PATH", "").split(os.pathsep))
-    paths = (one / file for one in folders if one.is_absolute())
-    return next((str(one) for one in paths if one.is_file() and os.access(one, os.X_OK)), None)
+    folders = (Path(folder.strip('"')) for folder in os.environ.get("PATH", "").split(os.pathsep))
+    paths = (folder / file for folder in folders if folder.is_absolute())
+    return next((str(path) for path in paths if path.is_file() and os.access(path, os.X_OK)), None)
 
 
 def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
@@ -369,7 +369,7 @@ def _check(options: LiveOptions) -> None:
         path = getattr(options, name)
         if path and not Path(path).is_file():
             raise UsageError(f"--{name} {path}: no such file")
-    wrong = next((one for one in options.trust if not suffix_of(one)), "")
+    wrong = next((value for value in options.trust if not suffix_of(value)), "")
     if wrong:
         raise UsageError(f"--trust {wrong}: expected a domain, a host name or an address")
     if options.ca:

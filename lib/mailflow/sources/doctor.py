@@ -98,14 +98,14 @@ def doctor(
         why_not: without doors, what is missing.
     """
     done = list(_until_fault(_steps(doors, target, host, why_not)))
-    made = {one.step for one in done}
-    skipped = [one for one in TITLES if one not in made]
-    return [*done, *(DoctorCheck(one, "skipped", "not reached") for one in skipped)]
+    made = {check.step for check in done}
+    skipped = [step for step in TITLES if step not in made]
+    return [*done, *(DoctorCheck(step, "skipped", "not reached") for step in skipped)]
 
 
 def exit_code(checks: Sequence[DoctorCheck]) -> int:
     """0 all works, 1 a fault found, 2 could not be decided (contract, section 4)."""
-    states = {one.state for one in checks}
+    states = {check.state for check in checks}
     if "fault" in states:
         return 1
     return 2 if "unknown" in states else 0
@@ -115,14 +115,14 @@ def words(checks: Sequence[DoctorCheck], cells: int = 80) -> str:
     """The checks for a terminal: a line each, and under a fault its cause and the next action."""
     lines: list[str] = []
     wide = max(map(len, TITLES.values()))
-    for one in checks:
-        head = f"{_MARKS[one.state]:7}  {one.title:{wide}}  "
+    for check in checks:
+        head = f"{_MARKS[check.state]:7}  {check.title:{wide}}  "
         blank = " " * len(head)
-        name = f"{one.id}: " if one.id else ""
-        parts = [f"{name}{one.seen or one.cause}"]
-        if one.id:
-            parts += [one.cause] if one.seen else []
-            parts += [f"Next: {one.action}"]
+        name = f"{check.id}: " if check.id else ""
+        parts = [f"{name}{check.seen or check.cause}"]
+        if check.id:
+            parts += [check.cause] if check.seen else []
+            parts += [f"Next: {check.action}"]
         texts = [
             line for part in parts for line in plain.wrap(plain.one_line(part), cells - len(head))
         ]
@@ -134,9 +134,9 @@ _MARKS = {"ok": "ok", "note": "note", "fault": "FAULT", "skipped": "skipped", "u
 
 
 def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
-    for one in checks:
-        yield one
-        if one.state == "fault" and one.step not in ("clock", "rights", "others"):
+    for check in checks:
+        yield check
+        if check.state == "fault" and check.step not in ("clock", "rights", "others"):
             return
 
 
@@ -283,7 +283,7 @@ def read_certificate(der: bytes) -> Certificate | None:
             names += map(str, alternative.value.get_values_for_type(x509.IPAddress))
         except x509.ExtensionNotFound:
             common = read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            names += [str(one.value) for one in common]
+            names += [str(attribute.value) for attribute in common]
         issuer = read.issuer.rfc4514_string()
         begins, ends = read.not_valid_before_utc, read.not_valid_after_utc
     except ValueError:
@@ -407,7 +407,7 @@ def read_greeting(head: bytes) -> Greeting:
         elif name.casefold() == "date":
             date = _date(value)
         elif name.casefold() == "www-authenticate":
-            offers |= {one.split()[0].casefold() for one in value.split(",") if one.strip()}
+            offers |= {offer.split()[0].casefold() for offer in value.split(",") if offer.strip()}
     return Greeting(int(parts[1]), server, date, frozenset(offers))
 
 
@@ -486,7 +486,7 @@ def _with_shell(shell: Shell, host: str) -> Iterator[DoctorCheck]:
     replies = shell.ask([Call(tables.SERVERS)], seconds=CALLS_SECONDS)
     yield of_powershell(replies, shell.powershell)
     servers = tables.assemble(Reading(rows=_rows(replies)), origin="").servers
-    here = next((one for one in servers if one.is_named(host)), None)
+    here = next((server for server in servers if server.is_named(host)), None)
     yield of_exchange(replies, shell.way, here)
     if here is not None:
         replies += shell.ask(probes(here), seconds=CALLS_SECONDS)
@@ -499,15 +499,15 @@ def _with_shell(shell: Shell, host: str) -> Iterator[DoctorCheck]:
 
 
 def _rows(replies: Sequence[Reply]) -> list[Row]:
-    return [row for one in replies for row in one.rows]
+    return [row for reply in replies for row in reply.rows]
 
 
 def probes(server: Server) -> list[Call]:
     """The calls of a collection about one server, with as little to read as they can have."""
     small = {"ResultSize": 1}
     return [
-        Call(one.cmdlet, {**one.parameters, **small}) if "ResultSize" in one.parameters else one
-        for one in collect.calls_for(server)
+        Call(call.cmdlet, {**call.parameters, **small}) if "ResultSize" in call.parameters else call
+        for call in collect.calls_for(server)
     ]
 
 
@@ -516,7 +516,7 @@ _NO_POWERSHELL = frozenset({"no-powershell", "script-blocked"})
 
 def of_powershell(replies: Sequence[Reply], version: str) -> DoctorCheck:
     """Whether PowerShell ran our script, and its version."""
-    found = next((one.fault for one in replies if one.fault), None)
+    found = next((reply.fault for reply in replies if reply.fault), None)
     if version:
         is_old = version.partition(".")[0] in ("1", "2")
         seen = f"version {version}"
@@ -534,7 +534,7 @@ def of_powershell(replies: Sequence[Reply], version: str) -> DoctorCheck:
 
 def of_exchange(replies: Sequence[Reply], way: str, here: Server | None) -> DoctorCheck:
     """Whether Exchange answered there, how it was reached, and which version it is."""
-    found = next((one.fault for one in replies if one.fault), None)
+    found = next((reply.fault for reply in replies if reply.fault), None)
     if found is None or found.kind in ("no-such-cmdlet", "no-such-parameter"):
         product = f"Exchange {here.product}, " if here and here.product else ""
         return DoctorCheck("exchange", "ok", f"{product}{way}" if way or product else "it answers")
@@ -558,18 +558,18 @@ def _detail(found: Fault) -> str:
 def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
     """Which cmdlets the account lacks: no role of it holds them (section 8.8)."""
     missing = [
-        one.call.cmdlet
-        for one in replies
-        if one.fault and one.fault.kind in ("no-such-cmdlet", "denied")
+        reply.call.cmdlet
+        for reply in replies
+        if reply.fault and reply.fault.kind in ("no-such-cmdlet", "denied")
     ]
     if missing:
         return _bad("rights", "rights-missing", ", ".join(dict.fromkeys(missing)))
-    failed = [one for one in replies if one.fault or one.errors]
+    failed = [reply for reply in replies if reply.fault or reply.errors]
     if failed:
-        one = failed[0]
-        why = one.fault or one.errors[0]
-        return DoctorCheck("rights", "unknown", _line(f"{one.call.cmdlet}: {why.message}"))
-    asked = dict.fromkeys(one.call.cmdlet for one in replies)
+        first = failed[0]
+        why = first.fault or first.errors[0]
+        return DoctorCheck("rights", "unknown", _line(f"{first.call.cmdlet}: {why.message}"))
+    asked = dict.fromkeys(reply.call.cmdlet for reply in replies)
     if len(asked) < 2:
         return DoctorCheck("rights", "unknown", "the server is not in the list that it gave")
     return DoctorCheck("rights", "ok", f"{len(asked)} cmdlets: {', '.join(asked)}")
@@ -580,12 +580,12 @@ def of_others(here: Server | None, servers: Sequence[Server]) -> DoctorCheck:
 
     Only where it cannot be reached is it missing (S8.43).
     """
-    known = [one for one in servers if one.version and not one.is_edge]
+    known = [server for server in servers if server.version and not server.is_edge]
     if here is None or here.version is None:
         return DoctorCheck("others", "unknown", "the version of this server was not read")
-    newer = [one for one in known if not collect.at_least_as_new(here, one)]
+    newer = [server for server in known if not collect.at_least_as_new(here, server)]
     if newer:
-        names = ", ".join(f"{one.name} ({one.product})" for one in newer[:5])
+        names = ", ".join(f"{server.name} ({server.product})" for server in newer[:5])
         return _bad("others", "older-than-others", f"newer: {names}", "note")
     return DoctorCheck("others", "ok", f"{len(servers)} servers, none newer than this one")
 

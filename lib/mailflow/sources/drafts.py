@@ -19,7 +19,7 @@ from mailflow.sources.values import UnreadableError
 
 
 class FieldState(Enum):
-    """What is known of a field."""
+    """Whether the value of a field can be relied on, and if not, why."""
 
     KNOWN = auto()
     ABSENT = auto()  # the form does not hold the property
@@ -80,11 +80,11 @@ class Draft:
         return self.facts[name].value
 
     def knows(self, name: str) -> bool:
-        """Whether a field is known, wholly."""
+        """Whether it was read to the end: False where it is absent, lost or disputed."""
         return self.facts[name].state is FieldState.KNOWN
 
     def needs(self, name: str) -> Need:
-        """How much a field is needed here."""
+        """When messages tell that it is not known, as its declaration says."""
         return self.fields[name].need
 
     def lay_over(self, other: Draft) -> None:
@@ -106,46 +106,46 @@ class Draft:
             yield Unread(self.server, what, f"{fact.place}: {self.label}: {fact.why}")
 
 
-def read_field(row: Row, one: Field) -> FieldFact:
-    """What a row says of a field."""
-    if one.property not in row.values:
+def read_field(row: Row, field: Field) -> FieldFact:
+    """The value in a row; one that is absent or lost is told in the fact, and nothing is raised."""
+    if field.property not in row.values:
         return FieldFact(
             None, FieldState.ABSENT, "the export does not contain this property", row.place
         )
     try:
-        return FieldFact(one.read(row.values[one.property]), place=row.place)
+        return FieldFact(field.read(row.values[field.property]), place=row.place)
     except UnreadableError as error:
-        return FieldFact(one.kept(error.visible), FieldState.LOST, str(error), row.place)
+        return FieldFact(field.kept(error.visible), FieldState.LOST, str(error), row.place)
 
 
-def _agreed(kind: Field, one: FieldFact, other: FieldFact) -> FieldFact:
+def _agreed(kind: Field, first: FieldFact, second: FieldFact) -> FieldFact:
     """What two captures say together: the known one where the other fits, or that they disagree."""
-    if FieldState.DISPUTED in (one.state, other.state):
-        sure, further = (one, other) if one.state is FieldState.DISPUTED else (other, one)
+    if FieldState.DISPUTED in (first.state, second.state):
+        sure, further = (first, second) if first.state is FieldState.DISPUTED else (second, first)
         if further.state is not FieldState.ABSENT:
             sure = replace(sure, value=kind.kept(_common(sure.value, further.value)))
         return sure
-    if one.state is not FieldState.KNOWN and other.state is not FieldState.KNOWN:
-        return other if one.state is FieldState.ABSENT or not one.value else one
-    partial, whole = (one, other) if other.state is FieldState.KNOWN else (other, one)
+    if first.state is not FieldState.KNOWN and second.state is not FieldState.KNOWN:
+        return second if first.state is FieldState.ABSENT or not first.value else first
+    partial, whole = (first, second) if second.state is FieldState.KNOWN else (second, first)
     if partial.state is not FieldState.KNOWN:
         if _fits(partial.value, whole.value):
             return whole
-    elif _same(one.value, other.value):
+    elif _same(first.value, second.value):
         # An instant says more than the same time as text, which has no zone.
-        return other if _is_instant(other.value) and not _is_instant(one.value) else one
-    where = "; ".join(sorted({one.place, other.place}))
+        return second if _is_instant(second.value) and not _is_instant(first.value) else first
+    where = "; ".join(sorted({first.place, second.place}))
     why = "two exports disagree; keep the newer one"
-    return FieldFact(kind.kept(_common(one.value, other.value)), FieldState.DISPUTED, why, where)
+    return FieldFact(kind.kept(_common(first.value, second.value)), FieldState.DISPUTED, why, where)
 
 
-def _common(one: object, other: object) -> object:
+def _common(first: object, second: object) -> object:
     """What both of two values hold, whichever came first; None where that is nothing.
 
     Either of them may be true, and the order of files says nothing (contract, 9).
     """
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return tuple(sorted((each for each in one if each in other), key=repr))
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return tuple(sorted((each for each in first if each in second), key=repr))
     return None
 
 
@@ -157,15 +157,15 @@ def _fits(visible: object, whole: object) -> bool:
     return visible is None
 
 
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, Moment) and isinstance(other, Moment):
-        both = one.instant and other.instant
-        return one.instant == other.instant if both else True  # a text without a zone: S6.03
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return set(one) == set(other)  # the order of values is not fixed (section 1.4)
-    if isinstance(one, str) and isinstance(other, str):
-        return one.split() == other.split()
-    return one == other
+def _same(first: object, second: object) -> bool:
+    if isinstance(first, Moment) and isinstance(second, Moment):
+        both = first.instant and second.instant
+        return first.instant == second.instant if both else True  # a text without a zone: S6.03
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return set(first) == set(second)  # the order of values is not fixed (section 1.4)
+    if isinstance(first, str) and isinstance(second, str):
+        return first.split() == second.split()
+    return first == second
 
 
 def _is_instant(value: object) -> bool:
@@ -190,7 +190,7 @@ def drafts_of(
 
 
 def draft_of(row: Row, server: str, label: str, fields: Mapping[str, Field]) -> Draft:
-    """An object as one row shows it."""
+    """An object out of one row, each field beside the others; `label` is its name in messages."""
     return Draft(
-        server, label, fields, {name: read_field(row, one) for name, one in fields.items()}
+        server, label, fields, {name: read_field(row, field) for name, field in fields.items()}
     )

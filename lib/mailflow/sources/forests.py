@@ -61,15 +61,17 @@ def may_be_two(servers: Iterable[Server]) -> Iterator[Unread]:
     Servers that were removed badly look the same, so this is no proof. Edge servers stand in no
     organization.
     """
-    inside = [one for one in servers if one.version and not one.is_edge]
-    old = _first(one for one in inside if one.version and one.version[0] < 15)
-    of_2013 = _first(one for one in inside if one.version and one.version[:2] == (15, 0))
-    newest = _first(one for one in inside if one.version and one.version[:2] >= (15, 2))
-    edition = _first(one for one in inside if one.version and one.version[:3] >= _SE)
-    for one, other, name in ((old, newest, "2019/SE"), (of_2013, edition, "SE")):
-        if one and other:
+    inside = [server for server in servers if server.version and not server.is_edge]
+    old = _first(server for server in inside if server.version and server.version[0] < 15)
+    of_2013 = _first(
+        server for server in inside if server.version and server.version[:2] == (15, 0)
+    )
+    newest = _first(server for server in inside if server.version and server.version[:2] >= (15, 2))
+    edition = _first(server for server in inside if server.version and server.version[:3] >= _SE)
+    for older, newer, name in ((old, newest, "2019/SE"), (of_2013, edition, "SE")):
+        if older and newer:
             why = (
-                f"{one.name} is a server of {one.product} and {other.name} one of {name}, and "
+                f"{older.name} is a server of {older.product} and {newer.name} one of {name}, and "
                 "setup does not let both into one organization: were exports of two organizations "
                 "mixed?"
             )

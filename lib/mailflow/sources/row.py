@@ -111,7 +111,7 @@ class Reading:
     is_whole: bool = False
 
     def add(self, other: Reading) -> None:
-        """Put another reading behind this one."""
+        """Put all of another reading behind this one; `is_whole` stays as it is here."""
         self.rows.extend(other.rows)
         self.unread.extend(other.unread)
         self.ignored.extend(other.ignored)

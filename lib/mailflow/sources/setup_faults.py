@@ -362,10 +362,10 @@ def fault(identity: str, detail: str = "") -> Fault:
     return Fault(known.kind, identity, message)
 
 
-def with_remedy(one: Fault) -> str:
+def with_remedy(problem: Fault) -> str:
     """Its message, and the next action where the fault is one of the set-up."""
-    known = CAUSES.get(one.id)
-    return f"{one.message.rstrip('.')}. {known.action}" if known else one.message
+    known = CAUSES.get(problem.id)
+    return f"{problem.message.rstrip('.')}. {known.action}" if known else problem.message
 
 
 def classify(
@@ -386,7 +386,7 @@ def classify(
         scheme: https or http.
     """
     chain = list(_chain(error))
-    names = {base.__name__ for one in chain for base in type(one).__mro__}
+    names = {base.__name__ for link in chain for base in type(link).__mro__}
     return (
         _of_tls(chain)
         or _of_soap(chain, names, scheme)
@@ -397,9 +397,9 @@ def classify(
     )
 
 
-def is_lost(one: Fault) -> bool:
+def is_lost(problem: Fault) -> bool:
     """Whether the answer was lost on its way, so that asking again in a new shell may help."""
-    return one.id in _LOST
+    return problem.id in _LOST
 
 
 _LOST = frozenset(
@@ -415,12 +415,12 @@ _LOST = frozenset(
 
 
 def _of_tls(chain: list[BaseException]) -> Fault | None:
-    for one in chain:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return fault(_VERIFY.get(one.verify_code, "tls-failed"), one.verify_message)
-    for one in chain:
-        if isinstance(one, ssl.SSLError):
-            reason = (one.reason or "").upper()
+    for error in chain:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return fault(_VERIFY.get(error.verify_code, "tls-failed"), error.verify_message)
+    for error in chain:
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or "").upper()
             found = next((to for part, to in _TLS_REASONS.items() if part in reason), "tls-failed")
             return fault(found, reason.replace("_", " ").lower())
     return None
@@ -455,10 +455,10 @@ _TLS_REASONS = {
 def _of_soap(chain: list[BaseException], names: set[str], scheme: str) -> Fault | None:
     if "WSManFaultError" not in names:
         return None
-    one = next(one for one in chain if type(one).__name__ == "WSManFaultError")
-    code = getattr(one, "wsman_fault_code", None) or 0
-    subcode = str(getattr(one, "fault_subcode", "") or "")
-    reason = str(getattr(one, "reason", "") or "")
+    error = next(link for link in chain if type(link).__name__ == "WSManFaultError")
+    code = getattr(error, "wsman_fault_code", None) or 0
+    subcode = str(getattr(error, "fault_subcode", "") or "")
+    reason = str(getattr(error, "reason", "") or "")
     if "QuotaLimit" in subcode or "uota" in reason:
         return fault("shell-quota")
     if code == _SHELL_GONE:
@@ -482,10 +482,10 @@ def _of_log_on(
     token: bytes,
 ) -> Fault | None:
     if "NTStatusException" in names:
-        one = next(one for one in chain if type(one).__name__ == "NTStatusException")
-        return fault(_STATUS.get(one.args[0] & 0xFFFFFFFF, "log-on-failed"), str(one))
+        error = next(link for link in chain if type(link).__name__ == "NTStatusException")
+        return fault(_STATUS.get(error.args[0] & 0xFFFFFFFF, "log-on-failed"), str(error))
     if "KerberosExchangeError" in names or "MutualAuthenticationError" in names:
-        text = " ".join(str(one) for one in chain).casefold()
+        text = " ".join(str(link) for link in chain).casefold()
         found = next((to for part, to in _KERBEROS.items() if part in text), "kerberos-failed")
         if found == "kerberos-failed" and "MutualAuthenticationError" in names:
             return fault(found, "the server did not prove that it is the one")
@@ -499,7 +499,7 @@ def _of_log_on(
         }
         return fault(refused.get(auth, "wrong-password"))
     if "AuthenticationException" in names:  # of requests_credssp
-        text = " ".join(str(one) for one in chain)
+        text = " ".join(str(link) for link in chain)
         is_missing = "being an available authentication" in text
         return fault("auth-not-offered" if is_missing else "wrong-password")
     if "NoCredentialError" in names:
@@ -513,13 +513,15 @@ def _of_log_on(
 
 def _of_lost_log_on(chain: list[BaseException]) -> Fault | None:
     """What requests_ntlm makes of a 401 in the middle of the work, and of a strange answer."""
-    for one in chain:
-        if isinstance(one, KeyError) and "authenticate" in str(one).casefold():
+    for error in chain:
+        if isinstance(error, KeyError) and "authenticate" in str(error).casefold():
             return fault("log-on-lost")
-        if isinstance(one, PermissionError) and "NTLM" in str(one):
+        if isinstance(error, PermissionError) and "NTLM" in str(error):
             return fault("ntlm-refused")
-        if type(one).__name__ == "WinRMError" and "not installed" in str(one):
-            return fault("kerberos-missing" if "erberos" in str(one) else "log-on-failed", str(one))
+        if type(error).__name__ == "WinRMError" and "not installed" in str(error):
+            return fault(
+                "kerberos-missing" if "erberos" in str(error) else "log-on-failed", str(error)
+            )
     return None
 
 
@@ -590,14 +592,14 @@ def _minor(text: str) -> str:
 
 
 def _of_network(chain: list[BaseException], names: set[str]) -> Fault | None:
-    if any(isinstance(one, socket.gaierror) for one in chain):
+    if any(isinstance(link, socket.gaierror) for link in chain):
         return fault("no-such-name")
-    if any(isinstance(one, ConnectionRefusedError) for one in chain):
+    if any(isinstance(link, ConnectionRefusedError) for link in chain):
         return fault("port-closed")
-    numbers = {one.errno for one in chain if isinstance(one, OSError)}
+    numbers = {link.errno for link in chain if isinstance(link, OSError)}
     if numbers & {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}:
         return fault("no-route")
-    if {type(one).__name__ for one in chain} & {"ConnectTimeout", "ConnectTimeoutError"}:
+    if {type(link).__name__ for link in chain} & {"ConnectTimeout", "ConnectTimeoutError"}:
         return fault("port-silent")
     if names & {"ReadTimeout", "ReadTimeoutError"}:
         return fault("silent")
@@ -615,24 +617,24 @@ def _is_http(names: set[str]) -> bool:
 
 
 def _os_text(chain: list[BaseException]) -> str:
-    texts = (one.strerror for one in chain if isinstance(one, OSError))
+    texts = (link.strerror for link in chain if isinstance(link, OSError))
     return next((text for text in texts if text), "")
 
 
 def _of_http(chain: list[BaseException], names: set[str]) -> Fault | None:
     if "WinRMTransportError" in names:
-        one = next(one for one in chain if type(one).__name__ == "WinRMTransportError")
-        code = one.args[1] if len(one.args) > 1 else 0
+        error = next(link for link in chain if type(link).__name__ == "WinRMTransportError")
+        code = error.args[1] if len(error.args) > 1 else 0
         by_code = {403: "forbidden", 502: "server-busy", 503: "server-busy"}
         return fault(by_code.get(code, "not-winrm"), f"HTTP {code}")
     if "TooManyRedirects" in names:
         return fault("not-winrm", "it redirects to another address")
     if "InTheClearError" in names:
-        one = next(one for one in chain if type(one).__name__ == "InTheClearError")
-        return fault("answer-in-the-clear", str(one))
+        error = next(link for link in chain if type(link).__name__ == "InTheClearError")
+        return fault("answer-in-the-clear", str(error))
     if "PackedError" in names:
-        one = next(one for one in chain if type(one).__name__ == "PackedError")
-        return fault("packed-answer", str(one))
+        error = next(link for link in chain if type(link).__name__ == "PackedError")
+        return fault("packed-answer", str(error))
     if "UnencryptedError" in names:
         return fault("unencrypted-refused")
     return None
@@ -643,12 +645,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < 40:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        link = waiting.pop(0)
+        if not isinstance(link, BaseException) or id(link) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+        seen.add(id(link))
+        yield link
+        waiting += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
 
 
 def _one_line(text: str) -> str:

@@ -174,7 +174,7 @@ class ShellError(Exception):
     """A server could not be reached or logged on to; never meets the user as an exception."""
 
     def __init__(self, fault: Fault) -> None:
-        """Carry the fault."""
+        """Print as the message of the fault; its kind and id are asked of `fault`."""
         super().__init__(fault.message)
         self.fault = fault
 

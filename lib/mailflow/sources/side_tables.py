@@ -33,14 +33,14 @@ def component_states(
     """
     found, unread = _each(reading, COMPONENTS, names, _component)
     by_key: dict[tuple[str, str], set[str]] = {}
-    for one in found:
-        by_key.setdefault((one.server, one.component), set()).add(one.state)
+    for state in found:
+        by_key.setdefault((state.server, state.component), set()).add(state.state)
     disputed = {key for key, states in by_key.items() if len(states) > 1}
     unread += [
         Unread(server, f"{COMPONENTS} State", f"{component}: two exports disagree")
         for server, component in sorted(disputed)
     ]
-    sure = (one for one in found if (one.server, one.component) not in disputed)
+    sure = (state for state in found if (state.server, state.component) not in disputed)
     return tuple(dict.fromkeys(sure)), unread
 
 

@@ -99,8 +99,8 @@ def assemble(
         connectors=connectors,
         queues=queues,
         settings=tuple(
-            TransportSettings(one.server, one["use_downgraded_auth"])
-            for one in drafts[SETTINGS].values()
+            TransportSettings(draft.server, draft["use_downgraded_auth"])
+            for draft in drafts[SETTINGS].values()
         ),
         components=components,
         rights=rights,
@@ -163,17 +163,17 @@ def _servers(drafts: Mapping[str, dict[str, Draft]], named: Iterable[str]) -> li
     """The servers of Get-ExchangeServer, then those that other captures name (contract, 2)."""
     connectors, queues = drafts[CONNECTORS].values(), drafts[QUEUES].values()
     others = (
-        one.server for part in (CONNECTORS, QUEUES, SETTINGS) for one in drafts[part].values()
+        draft.server for part in (CONNECTORS, QUEUES, SETTINGS) for draft in drafts[part].values()
     )
     found = {name: _server(draft) for name, draft in drafts[SERVERS].items()}
     for name in (*others, *named):
         if name:
             found.setdefault(name, Server(name))
-    roles = {(one.server, one["role"]) for one in connectors}
+    roles = {(draft.server, draft["role"]) for draft in connectors}
     fronts = {name for name, role in roles if role is TransportRole.FrontendTransport}
     hubs = {name for name, role in roles if role is TransportRole.HubTransport}
-    hubs |= {one.server for one in (*queues, *drafts[SETTINGS].values())}
-    legacy = {one.server for one in queues if one["delivery_type"] == "SmtpRelayWithinAdSite"}
+    hubs |= {draft.server for draft in (*queues, *drafts[SETTINGS].values())}
+    legacy = {draft.server for draft in queues if draft["delivery_type"] == "SmtpRelayWithinAdSite"}
     return [
         _with_roles(
             _hinted(server, frontend=name in fronts, legacy=name in legacy),
@@ -301,7 +301,7 @@ def _connector_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
 
 def _settle_roles(drafts: Mapping[str, Draft], servers: Iterable[Server]) -> None:
     """Connectors of 2007/2010 have no role and count as HubTransport, whatever stands (S2.07)."""
-    legacy = {one.name for one in servers if one.generation is Generation.LEGACY}
+    legacy = {server.name for server in servers if server.generation is Generation.LEGACY}
     for draft in drafts.values():
         if draft.server in legacy:
             draft.facts["role"] = FieldFact(TransportRole.HubTransport)

@@ -78,8 +78,8 @@ class Trust:
             further: suffixes, names and addresses that the user trusts besides (`--trust`).
         """
         self._given, self._entry = entry, suffix_of(entry)
-        named = {one for one in map(suffix_of, further) if one}
-        self._named = named | {one for one in (domain_of(host_name(entry)),) if one}
+        named = {suffix for suffix in map(suffix_of, further) if suffix}
+        self._named = named | {domain for domain in (domain_of(host_name(entry)),) if domain}
 
     def entered(self, fqdn: str) -> None:
         """The full name that the server to enter at reports of itself.
@@ -104,8 +104,8 @@ class Trust:
         if not name:
             raise ShellError(fault("no-host-name", visible(server)))
         is_address = bool(address_of(name))
-        for one in self._named:
-            if name == one or (not is_address and name.endswith(f".{one}")):
+        for trusted in self._named:
+            if name == trusted or (not is_address and name.endswith(f".{trusted}")):
                 return name
         suffix = name if is_address else domain_of(name) or name
         raise ShellError(

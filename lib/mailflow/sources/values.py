@@ -34,7 +34,7 @@ class UnreadableError(ValueError):
     """
 
     def __init__(self, why: str, visible: object = None) -> None:
-        """Say why, and what is left."""
+        """`why` ends a sentence about a place and a property; without `visible` nothing is left."""
         super().__init__(why)
         self.visible = visible
 
@@ -60,14 +60,16 @@ def text(value: Value) -> str:
     if isinstance(value, Items):
         if value.cut:
             raise UnreadableError("the capture cut the list")
-        return ", ".join(text(one) for one in value.values)
+        return ", ".join(text(element) for element in value.values)
     if isinstance(value, Enumeration):
         return text(value.text if value.text is not None else value.number)
     if isinstance(value, Complex):
         if value.text is not None:
             return clean(value.text)
         members = (value.properties.get(name) for name in _SPEAKING)
-        found = next((one for one in members if isinstance(one, str) and one.strip()), None)
+        found = next(
+            (member for member in members if isinstance(member, str) and member.strip()), None
+        )
         if found is None:
             raise UnreadableError("the capture holds an object without its text")
         return clean(found)
@@ -214,7 +216,7 @@ def version(value: Value) -> tuple[tuple[int, ...], str]:
     if isinstance(value, Complex) and value.text is None:
         names = ("Major", "Minor", "Build", "Revision")
         parts = [value.properties.get(name) for name in names]
-        numbers = tuple(count(one) for one in parts if one is not None)
+        numbers = tuple(count(part) for part in parts if part is not None)
         if len(numbers) < 2:
             raise UnreadableError("the capture holds no version number")
         build = f" (Build {'.'.join(map(str, numbers[2:]))})" if numbers[2:] else ""
@@ -264,7 +266,7 @@ def addresses(value: Value) -> tuple[str, ...]:
     Raises:
         UnreadableError: cut, or some of it is none; `visible` are those that could be read.
     """
-    return _each(value, lambda one: str(parse_address(filled(one))))
+    return _each(value, lambda element: str(parse_address(filled(element))))
 
 
 def dn_parts(text: str) -> list[str]:

@@ -612,7 +612,7 @@ _BLOCKED = (
 def _unframed(run: _Run) -> Fault:
     """Why no answer came from a process that ended: told by its standard error."""
     text = run.errors.decode("utf-8", "replace")
-    if any(one in text for one in _BLOCKED):
+    if any(phrase in text for phrase in _BLOCKED):
         return fault("script-blocked")
     if "is not recognized as an internal" in text or "powershell.exe" in text:
         return fault("no-powershell")
@@ -626,5 +626,5 @@ def _first_error(text: str) -> str:
     pieces = re.findall(r'<S S="Error">([^<]{0,4000})</S>', text[:100_000])
     if not pieces:
         return next((line for line in text.splitlines() if line.strip()), "")[:300]
-    joined = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda one: chr(int(one[1], 16)), "".join(pieces))
+    joined = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda escape: chr(int(escape[1], 16)), "".join(pieces))
     return visible(" ".join(unescape(joined).split()))

@@ -228,8 +228,8 @@ class HttpAdapter(HTTPAdapter):
         return answer
 
     def _note(self, offered: str) -> None:
-        for one in offered.split(","):
-            scheme, _, value = one.strip().partition(" ")
+        for offer in offered.split(","):
+            scheme, _, value = offer.strip().partition(" ")
             if scheme:
                 self.offers.add(scheme.casefold())
             with contextlib.suppress(binascii.Error):

@@ -99,7 +99,7 @@ def request(script: str, settings: CallSettings, calls: Sequence[Call]) -> bytes
     if settings.writing:
         own["Writing"] = True
     lines = [f"{len(script)} {digest}", f"{script}", _line(Call(SETTINGS, own))]
-    lines += [_line(one) for one in calls]
+    lines += [_line(call) for call in calls]
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
@@ -147,8 +147,8 @@ def head_values(
     """The properties of a frame's first object, beside those of `Hello`."""
     return {
         "Warnings": Items(tuple(warnings)),
-        "Errors": Items(tuple(one.message for one in errors)),
-        "ErrorIds": Items(tuple(one.id for one in errors)),
+        "Errors": Items(tuple(error.message for error in errors)),
+        "ErrorIds": Items(tuple(error.id for error in errors)),
         "FaultKind": fault.kind if fault else "",
         "FaultId": fault.id if fault else "",
         "Fault": fault.message if fault else "",
@@ -216,7 +216,7 @@ def read_answers(output: bytes, budget: Budget | None = None) -> Answers:
         at += size
         found.documents[number] = body
     found.damaged -= found.documents.keys()
-    ending = [int(one[1]) for one in _DONE.finditer(output)][-1:]
+    ending = [int(mark[1]) for mark in _DONE.finditer(output)][-1:]
     answered = {number for number in found.documents if number}
     found.ended = bool(ending) and answered == set(range(1, ending[0] + 1))
     if 0 in found.documents:
@@ -258,7 +258,7 @@ def reply(call: Call, document: bytes, place: str, budget: Budget | None = None)
         call,
         tuple(rows),
         _texts(head, "Warnings"),
-        tuple(Fault("failed", one, message) for one, message in errors),
+        tuple(Fault("failed", error_id, message) for error_id, message in errors),
         _fault(head),
     )
 
@@ -317,7 +317,7 @@ def _text(head: Mapping[str, Value], name: str) -> str:
 def _texts(head: Mapping[str, Value], name: str) -> tuple[str, ...]:
     value = head.get(name)
     if isinstance(value, Items):
-        return tuple(str(one) for one in value.values)
+        return tuple(str(element) for element in value.values)
     return (str(value),) if value not in (None, "") else ()
 
 
@@ -338,7 +338,7 @@ def _marked(value: Argument) -> str:
     if isinstance(value, str):
         return "s" + _b64(value)
     if isinstance(value, Mapping):
-        return "h" + ";".join(f"{_b64(name)}:{_list(one)}" for name, one in value.items())
+        return "h" + ";".join(f"{_b64(name)}:{_list(values)}" for name, values in value.items())
     return "l" + _list(value)
 
 
@@ -361,7 +361,7 @@ def _call(line: str) -> Call:
 def _argument(field: str) -> Argument:
     mark, body = field[:1], field[1:]
     if mark == "h":
-        pairs = (one.split(":") for one in body.split(";") if one)
+        pairs = (pair.split(":") for pair in body.split(";") if pair)
         return {_plain(name): _plain_list(values) for name, values in pairs}
     if mark == "l":
         return _plain_list(body)

@@ -546,7 +546,11 @@ def read_clixml(chunks: Iterable[bytes], place: str, budget: Budget | None = Non
             # Where numbers are missing the object before may have lost its end as well.
             if entry.gap:
                 first_gap = first_gap or before or entry
-                of_gaps |= {found for one in (before, entry) if one and (found := _cmdlet(one))}
+                of_gaps |= {
+                    found
+                    for neighbor in (before, entry)
+                    if neighbor and (found := _cmdlet(neighbor))
+                }
             elif before and not before.gap:
                 budget.hold(_add(reading, before, place, ignored), place)
             before = entry

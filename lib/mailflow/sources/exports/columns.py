@@ -90,7 +90,7 @@ def _names(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[tuple
         while pieces and not pieces[-1]:
             pieces.pop()
         name = "".join(pieces).replace(_HALF, "")
-        full = all(width_of(one.replace(_HALF, "")) == end - start for one in pieces[:-1])
+        full = all(width_of(piece.replace(_HALF, "")) == end - start for piece in pieces[:-1])
         if not pieces or not full or (len(pieces) == 1 and len(pieces[0]) != end - start):
             return None
         found.append((name, len(pieces)))
@@ -123,8 +123,8 @@ def split(
     if _Side.BROKEN in sides or (before and sides[0] is _Side.LEFT):
         return None
     borders: list[range] = []
-    for one, other in pairwise(zip(columns, sides, holds, strict=True)):
-        border = _border(one, other, texts)
+    for left, right in pairwise(zip(columns, sides, holds, strict=True)):
+        border = _border(left, right, texts)
         if border is None:
             return None
         borders.append(border)
@@ -176,18 +176,18 @@ def _aligned(column: PrintedColumn, kind: Holds, texts: Iterable[str]) -> _Side:
 
 
 def _border(
-    one: tuple[PrintedColumn, _Side, Holds],
-    other: tuple[PrintedColumn, _Side, Holds],
+    before: tuple[PrintedColumn, _Side, Holds],
+    after: tuple[PrintedColumn, _Side, Holds],
     texts: Sequence[str],
 ) -> range | None:
     """Where two columns part: the blank between them, or all that may be; None: nowhere.
 
     Args:
-        one: the column on the left, its side, and what it holds.
-        other: the same of the column on the right.
+        before: the column on the left, its side, and what it holds.
+        after: the same of the column on the right.
         texts: all lines, in cells.
     """
-    (left, ends, first), (right, begins, second) = one, other
+    (left, ends, first), (right, begins, second) = before, after
     free = [
         at
         for at in range(left.end, right.start)

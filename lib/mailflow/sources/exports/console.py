@@ -98,11 +98,11 @@ class _Block:
     @property
     def may_be_collapsed(self) -> bool:
         """Whether each name touches its colon: names of one length, or blanks that collapsed."""
-        return all(_touches(one.name, self.margin, self.column) for one in self.properties)
+        return all(_touches(member.name, self.margin, self.column) for member in self.properties)
 
     def layout(self) -> tuple[int, tuple[str, ...]]:
         """What two objects out of one command have in common."""
-        return self.column, tuple(one.name for one in self.properties)
+        return self.column, tuple(member.name for member in self.properties)
 
 
 def read_console(text: str, place: str, budget: Budget | None = None) -> Reading:
@@ -178,7 +178,7 @@ def _looking_ahead(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
     window = deque(islice(lines, 3))
     while window:
         line = window.popleft()
-        yield line, next((one for one in window if one.strip()), "")
+        yield line, next((text for text in window if text.strip()), "")
         window.extend(islice(lines, 1))
 
 
@@ -315,7 +315,7 @@ class _Walker:
         known, self.command = self.command, typed[:_LONGEST_COMMAND]
         if self.command_line in self.commands and self.command == known:
             return  # already as long as it may be
-        if any(BY_NAME.get(one.casefold()) for one in GET.findall(self.command)):
+        if any(BY_NAME.get(name.casefold()) for name in GET.findall(self.command)):
             self.budget.hold(ROW, self.place)
             self.commands[self.command_line] = self.command
 
@@ -483,13 +483,15 @@ def _breaks_off(blocks: list[_Block]) -> bool:
     """
     if len(blocks) < 2 or blocks[-1].command != blocks[-2].command:
         return False
-    names, whole = ([one.name for one in block.properties] for block in (blocks[-1], blocks[-2]))
+    names, whole = (
+        [member.name for member in block.properties] for block in (blocks[-1], blocks[-2])
+    )
     return len(names) < len(whole) and whole[: len(names)] == names
 
 
 def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     """Take no value that may be cut, and say that the end is missing: objects may stand there."""
-    broken, names = blocks[-1], [one.name for one in blocks[-2].properties]
+    broken, names = blocks[-1], [member.name for member in blocks[-2].properties]
     lost = broken.properties.pop()
     cmdlet = cmdlet_in(broken.command, names)
     left = names[: len(broken.properties)]
@@ -510,12 +512,12 @@ def _doubt_end(blocks: list[_Block], reading: Reading, place: str) -> None:
     known = kinds_of(cmdlet) if cmdlet else {}
     name = value.name.casefold()
     text = "".join(value.pieces)
-    names = [one.name for one in block.properties]
-    alone = all([one.name for one in other.properties] != names for other in blocks[:-1])
+    names = [member.name for member in block.properties]
+    alone = all([member.name for member in other.properties] != names for other in blocks[:-1])
     elsewhere = any(
-        one.name == value.name and one.pieces == value.pieces
+        member.name == value.name and member.pieces == value.pieces
         for other in blocks[:-1]
-        for one in other.properties
+        for member in other.properties
     )
     value.cut = name in known and not (elsewhere or is_whole(known[name][1], text))
     if cmdlet and (value.cut or (alone and name != _LAST)):
@@ -526,31 +528,31 @@ def _doubt_end(blocks: list[_Block], reading: Reading, place: str) -> None:
 def _whole_blocks(blocks: list[_Block], reading: Reading, place: str) -> list[_Block]:
     """The objects without those that are damaged: joined out of two, or pieces of one."""
     kept: list[_Block] = []
-    for _command, some in groupby(blocks, key=lambda one: one.command):
+    for _command, some in groupby(blocks, key=lambda block: block.command):
         together = list(some)
-        cmdlets = [_cmdlet(one) for one in together]
+        cmdlets = [_cmdlet(block) for block in together]
         odd = {
             number: cmdlets[number] or ""
-            for number, one in enumerate(together)
-            if one.damaged and cmdlets[number]
+            for number, block in enumerate(together)
+            if block.damaged and cmdlets[number]
         }
-        for cmdlet in sorted({one for one in cmdlets if one}):
-            own = [number for number, one in enumerate(cmdlets) if one == cmdlet]
-            names = [[one.name for one in together[number].properties] for number in own]
+        for cmdlet in sorted({name for name in cmdlets if name}):
+            own = [number for number, name in enumerate(cmdlets) if name == cmdlet]
+            names = [[member.name for member in together[number].properties] for number in own]
             lines = [together[number] for number in own]
             odd_here = odd_ones(cmdlet, names)
             for which in odd_here:
                 if len(odd_here) > _LOOKED_AT or not _is_another_export(lines[which], lines):
                     odd[own[which]] = cmdlet
-            usual = {name.casefold() for one in names for name in one}
-            for number, one in enumerate(together):
-                if cmdlets[number] is None and 2 * len(one.names & usual) > len(one.names):
+            usual = {name.casefold() for shape in names for name in shape}
+            for number, block in enumerate(together):
+                if cmdlets[number] is None and 2 * len(block.names & usual) > len(block.names):
                     odd[number] = cmdlet
         for number, cmdlet in sorted(odd.items()):
             why = f"{place}, line {together[number].line}: the object is damaged: its properties"
             reading.unread += told([cmdlet], f"{why} are not those of the others of this export")
             reading.cmdlets.add(cmdlet)
-        kept += [one for number, one in enumerate(together) if number not in odd]
+        kept += [block for number, block in enumerate(together) if number not in odd]
     return kept
 
 
@@ -560,26 +562,26 @@ def _is_another_export(block: _Block, others: list[_Block]) -> bool:
     Format-List sets its colons behind the longest name: lines that are missing leave them where
     they were, chosen properties move them.
     """
-    longest = max((len(one.name) for one in block.properties), default=0)
-    known = {name for one in others if one is not block for name in one.names}
+    longest = max((len(member.name) for member in block.properties), default=0)
+    known = {name for other in others if other is not block for name in other.names}
     return (
         block.aligned
         and block.column == block.margin + longest + 1
         and block.names <= known
-        and not any(_runs_in(block, one) for one in others if one is not block)
-        and all(one.column != block.column for one in others if one is not block)
+        and not any(_runs_in(block, other) for other in others if other is not block)
+        and all(other.column != block.column for other in others if other is not block)
     )
 
 
 def _runs_in(block: _Block, other: _Block) -> bool:
     """Whether properties stand in another object side by side: a piece of one like that."""
-    some, names = ([one.name for one in each.properties] for each in (block, other))
+    some, names = ([member.name for member in each.properties] for each in (block, other))
     at = names.index(some[0]) if some[0] in names else 0
     return names[at : at + len(some)] == some
 
 
 def _cmdlet(block: _Block) -> str | None:
-    return cmdlet_in(block.command, [one.name for one in block.properties])
+    return cmdlet_in(block.command, [member.name for member in block.properties])
 
 
 def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
@@ -596,16 +598,16 @@ def _groups(blocks: list[_Block]) -> Iterator[list[_Block]]:
 
 def _read_group(group: list[_Block], reading: Reading, place: str, budget: Budget) -> None:
     """Put the objects of one command where they belong; all have the same properties."""
-    names = [one.name for one in group[0].properties]
+    names = [member.name for member in group[0].properties]
     cmdlet = cmdlet_in(group[0].command, names)
     if cmdlet is None:
         budget.hold(ROW, place)
         reading.ignored.append((describe([], names), place))
         return
     reading.cmdlets.add(cmdlet)
-    together = ConsoleSigns.of([one.pieces for block in group for one in block.properties])
+    together = ConsoleSigns.of([member.pieces for block in group for member in block.properties])
     for block in group:
-        alone = ConsoleSigns.of([one.pieces for one in block.properties])
+        alone = ConsoleSigns.of([member.pieces for member in block.properties])
         row = _row(block, cmdlet, (alone, together), place)
         budget.hold(size_of(row.values), place)
         reading.rows.append(row)
@@ -617,25 +619,25 @@ def _row(
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
     computer = ""
-    for one in block.properties:
-        folded = one.name.casefold()
+    for member in block.properties:
+        folded = member.name.casefold()
         if folded == "pscomputername":
-            computer = "".join(one.pieces).strip()
+            computer = "".join(member.pieces).strip()
         if folded in known:
             name, kind = known[folded]
-            values[name] = _value(one, kind, evidence)
+            values[name] = _value(member, kind, evidence)
     return row_below(block.command, cmdlet, values, f"{place}, line {block.line}", computer)
 
 
-def _value(one: _Property, kind: Kind, evidence: tuple[ConsoleSigns, ConsoleSigns]) -> Value:
-    together = "".join(piece.strip() for piece in one.pieces)
+def _value(member: _Property, kind: Kind, evidence: tuple[ConsoleSigns, ConsoleSigns]) -> Value:
+    together = "".join(piece.strip() for piece in member.pieces)
     braced = kind is Kind.LIST and together.startswith("{")
     whole = braced and together.endswith("}")
-    if one.cut:
+    if member.cut:
         return Lost("the text ends without a line break: the value may be cut", together)
-    if one.torn and not whole:
+    if member.torn and not whole:
         return Lost("its lines lost their indent: where it ends can't be told", together)
-    return value_of_pieces(kind, one.pieces, evidence)
+    return value_of_pieces(kind, member.pieces, evidence)
 
 
 def _bare_header(line: str) -> bool:

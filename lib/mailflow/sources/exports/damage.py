@@ -118,7 +118,8 @@ def _without_lost_characters(row: Row, faults: dict[str, list[str]]) -> Row:
     bad = [
         name
         for name, value in row.values.items()
-        if name in PROPERTIES.get(row.cmdlet, {}) and any("\ufffd" in one for one in _texts(value))
+        if name in PROPERTIES.get(row.cmdlet, {})
+        and any("\ufffd" in text for text in _texts(value))
     ]
     if not bad:
         return row
@@ -138,10 +139,10 @@ def _texts(value: Value) -> Iterator[str]:
         yield value.text or ""
     elif isinstance(value, Complex):
         yield value.text or ""
-        yield from (one for one in value.properties.values() if isinstance(one, str))
+        yield from (member for member in value.properties.values() if isinstance(member, str))
     elif isinstance(value, Items):
-        for one in value.values:
-            yield from _texts(one)
+        for element in value.values:
+            yield from _texts(element)
 
 
 # -- Values and their types ------------------------------------------------------------------------
@@ -163,8 +164,8 @@ def _is_fit(name: str, kind: Kind, value: Value) -> bool:
         return "  :" not in value and not (name == "Fqdn" and " " in value.strip())
     if kind is Kind.LIST and isinstance(value, Items):
         return all(
-            not isinstance(one, str) or _HIDDEN.search(one) or _is_element(name, one)
-            for one in value.values
+            not isinstance(element, str) or _HIDDEN.search(element) or _is_element(name, element)
+            for element in value.values
         )
     return True
 
@@ -287,7 +288,7 @@ def _lacks(
         return False
     if cmdlet != _QUEUES or len(usual) > _MOST_SHAPES:
         return True
-    return any(one - shape and not _is_older(shape, one) for one in usual)
+    return any(other - shape and not _is_older(shape, other) for other in usual)
 
 
 def _is_older(older: frozenset[str], newer: frozenset[str]) -> bool:

@@ -207,14 +207,14 @@ def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
 def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
     """Read the members of a zip where they are; nothing is ever unpacked to a file."""
     with zipfile.ZipFile(stream) as archive:
-        members = [one for one in archive.infolist() if not one.is_dir()]
-        if any(one.filename == "[Content_Types].xml" for one in members):
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if any(member.filename == "[Content_Types].xml" for member in members):
             gathered.ignore("an Office document", place)
             return
         if len(members) > MAX_FILES:
             gathered.fail(f"{place}: refused: more than {MAX_FILES} members")
             return
-        gathered.budget.fits(place, sum(one.file_size for one in members))
+        gathered.budget.fits(place, sum(member.file_size for member in members))
         stream.seek(0)
         gathered.inputs[place] = _Hashed(b"", stream, gathered.budget).digest()
         for member in members:
@@ -490,4 +490,4 @@ def _reason(error: Exception) -> str:
 def _shown(name: str) -> str:
     """A file's name as messages may show it: no control characters, no half characters."""
     whole = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(one if one.isprintable() else "\ufffd" for one in whole)
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in whole)

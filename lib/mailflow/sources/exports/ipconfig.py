@@ -75,18 +75,18 @@ def read_ipconfig(text: str, place: str, budget: Budget | None = None) -> Readin
         budget.hold(ROW + 2 * ELEMENT * len(found.values), place)
         adapters.append(found)
     usual = _usual(adapters)
-    for one in adapters:
+    for adapter in adapters:
         budget.step()
-        where = f"{place}, line {one.line}"
-        own = _lasting(_own(one))
+        where = f"{place}, line {adapter.line}"
+        own = _lasting(_own(adapter))
         for each in own:
-            if each.state not in usual[one.host] and not each.address.is_link_local:
+            if each.state not in usual[adapter.host] and not each.address.is_link_local:
                 why = f"{where}: {each.address} is in another state ({each.state}) than the others"
-                reading.unread.append(Unread(one.host, "addresses", why))
-        kept = tuple(str(each.address) for each in own if each.state in usual[one.host])
+                reading.unread.append(Unread(adapter.host, "addresses", why))
+        kept = tuple(str(each.address) for each in own if each.state in usual[adapter.host])
         if kept:
-            values: dict[str, Value] = {"HostName": one.host, "IPAddress": Items(kept)}
-            if _is_alone(one):
+            values: dict[str, Value] = {"HostName": adapter.host, "IPAddress": Items(kept)}
+            if _is_alone(adapter):
                 values |= {"DNSServerSearchOrder": Items(()), "DefaultIPGateway": Items(())}
             reading.rows.append(Row(IPCONFIG, values, where))
     return reading
@@ -95,8 +95,8 @@ def read_ipconfig(text: str, place: str, budget: Budget | None = None) -> Readin
 def _usual(adapters: Iterable[_Adapter]) -> dict[str, set[str]]:
     """The state that most addresses of a host have: each language has a word of its own for it."""
     states: dict[str, Counter[str]] = {}
-    for one in adapters:
-        states.setdefault(one.host, Counter()).update(own.state for own in _own(one))
+    for adapter in adapters:
+        states.setdefault(adapter.host, Counter()).update(own.state for own in _own(adapter))
     usual: dict[str, set[str]] = {}
     for host, of in states.items():
         most = max(of.values(), default=0)
@@ -149,14 +149,14 @@ def _parted(line: str) -> tuple[str, str]:
     return head.rstrip(". "), value.strip()
 
 
-def _own(one: _Adapter) -> list[_Own]:
+def _own(adapter: _Adapter) -> list[_Own]:
     """The addresses of an adapter's own."""
     found = []
-    for place, (label, value) in enumerate(one.values):
+    for place, (label, value) in enumerate(adapter.values):
         marked = _OWN.fullmatch(value)
         if marked and (address := _address(marked[1])):
             found.append(_Own(address, label.casefold(), marked[2].strip().casefold()))
-        elif _is_mask(one, place + 1) and (address := _address(value)):
+        elif _is_mask(adapter, place + 1) and (address := _address(value)):
             found.append(_Own(address, label.casefold(), ""))
     return found
 
@@ -166,33 +166,35 @@ def _lasting(own: list[_Own]) -> list[_Own]:
 
     Such a one's label is that of an ordinary one with a word more, in every language.
     """
-    labels = {one.label for one in own if one.address.version == 6}
+    labels = {entry.label for entry in own if entry.address.version == 6}
     if len(labels) > _MOST_LABELS:
         return own
-    temporary = {one for one in labels if any(two != one and two in one for two in labels)}
-    return [one for one in own if one.address.version != 6 or one.label not in temporary]
+    temporary = {
+        label for label in labels if any(other != label and other in label for other in labels)
+    }
+    return [entry for entry in own if entry.address.version != 6 or entry.label not in temporary]
 
 
-def _is_alone(one: _Adapter) -> bool:
+def _is_alone(adapter: _Adapter) -> bool:
     """Whether an adapter has neither a gateway nor DNS servers.
 
     It is known to be whole where a line follows the last one of its addresses: the gateway's.
     """
-    masks = {place for place in range(len(one.values)) if _is_mask(one, place)}
+    masks = {place for place in range(len(adapter.values)) if _is_mask(adapter, place)}
     further = [
         address
-        for place, (_, value) in enumerate(one.values)
+        for place, (_, value) in enumerate(adapter.values)
         if not masks & {place, place + 1} and (address := _address(value))
     ]
-    is_whole = bool(masks) and max(masks) + 1 < len(one.values)
+    is_whole = bool(masks) and max(masks) + 1 < len(adapter.values)
     return is_whole and all(each in NO_DNS_SERVERS for each in further)
 
 
-def _is_mask(one: _Adapter, place: int) -> bool:
+def _is_mask(adapter: _Adapter, place: int) -> bool:
     """Whether a value is a subnet mask: ones, then zeros, below an address over IPv4."""
-    if not 0 < place < len(one.values):
+    if not 0 < place < len(adapter.values):
         return False
-    above, mask = one.values[place - 1][1], _address(one.values[place][1])
+    above, mask = adapter.values[place - 1][1], _address(adapter.values[place][1])
     held = _address(above.partition("(")[0])
     if mask is None or held is None or not mask.version == held.version == 4:
         return False

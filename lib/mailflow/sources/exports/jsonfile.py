@@ -91,10 +91,10 @@ def read_json(text: str, place: str, budget: Budget | None = None) -> Reading:
     apart = _Apart()
     seen = 0
     try:
-        for one, where in _found(text, place):
+        for entry, where in _found(text, place):
             seen += 1
             budget.step()
-            _add(reading, one, where, place, apart, budget)
+            _add(reading, entry, where, place, apart, budget)
     except InputError as error:
         if not seen:
             raise
@@ -136,9 +136,9 @@ def _found(text: str, place: str) -> Iterator[tuple[Any, str]]:
             at = _behind_blanks(bare, at + 1)
         while not (in_list and bare[at : at + 1] == "]"):
             document, at = _document(decoder, bare, at, place)
-            for one in _objects(document):
+            for entry in _objects(document):
                 number += 1
-                yield one, f"{place}, object {number} from line {line}"
+                yield entry, f"{place}, object {number} from line {line}"
             if not in_list:
                 break
             at = _behind_blanks(bare, at)
@@ -195,8 +195,8 @@ def _whole(digits: str) -> int:
 def _objects(document: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed JSON
     """The members of a list; Windows PowerShell 5.1 may wrap one as `{"value": [...], "Count"}`."""
     if isinstance(document, list):
-        for one in document:
-            yield from _objects(one) if isinstance(one, list) else [one]
+        for member in document:
+            yield from _objects(member) if isinstance(member, list) else [member]
     elif isinstance(document, _Object) and {n.casefold() for n in document.names()} == {
         "value",
         "count",
@@ -216,16 +216,16 @@ class _Apart:
 
 def _add(
     reading: Reading,
-    one: Any,  # noqa: ANN401 - parsed JSON
+    entry: Any,  # noqa: ANN401 - parsed JSON
     where: str,
     place: str,
     apart: _Apart,
     budget: Budget,
 ) -> None:
-    names = tuple(one.names()) if isinstance(one, _Object) else ()
+    names = tuple(entry.names()) if isinstance(entry, _Object) else ()
     cmdlet = cmdlet_of([], names)
-    if not isinstance(one, _Object) or cmdlet is None:
-        is_object = isinstance(one, _Object)
+    if not isinstance(entry, _Object) or cmdlet is None:
+        is_object = isinstance(entry, _Object)
         what = describe([], names) if is_object else "JSON values that are no objects"
         if (what, place) not in apart.ignored:
             budget.hold(ROW, place)
@@ -233,13 +233,13 @@ def _add(
         return
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
-    for raw, value in one.pairs:
+    for raw, value in entry.pairs:
         if raw.casefold() in known:
             name, kind = known[raw.casefold()]
-            values[name] = _value(kind, value, one)
+            values[name] = _value(kind, value, entry)
     if "Identity" in values:
-        values["Identity"] = _identity(cmdlet, values["Identity"], one)
-    computer = one.get("PSComputerName")
+        values["Identity"] = _identity(cmdlet, values["Identity"], entry)
+    computer = entry.get("PSComputerName")
     budget.hold(size_of(values), place)
     reading.rows.append(Row(cmdlet, values, where, computer if isinstance(computer, str) else ""))
     reading.cmdlets.add(cmdlet)
@@ -253,8 +253,8 @@ def _value(kind: Kind, value: Any, owner: _Object) -> Value:  # noqa: ANN401 - p
         return _object_value(kind, value)
     if isinstance(value, list):
         if kind is Kind.LIST:
-            return Items(tuple(_element(one) for one in value))
-        return Items(tuple(_value(Kind.TEXT, one, owner) for one in value))
+            return Items(tuple(_element(element) for element in value))
+        return Items(tuple(_value(Kind.TEXT, element, owner) for element in value))
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
@@ -286,9 +286,11 @@ def _object_value(kind: Kind, value: _Object) -> Value:
 
 def _enumeration(value: _Object) -> Value:
     """`{"value": 3, "Value": "Retry"}`: told apart by type, whatever their case and order."""
-    members = [one for name, one in value.pairs if name.casefold() == "value"]
-    numbers = [one for one in members if isinstance(one, int) and not isinstance(one, bool)]
-    texts = [one for one in members if isinstance(one, str)]
+    members = [member for name, member in value.pairs if name.casefold() == "value"]
+    numbers = [
+        member for member in members if isinstance(member, int) and not isinstance(member, bool)
+    ]
+    texts = [member for member in members if isinstance(member, str)]
     if len(numbers) > 1 or len(texts) > 1 or not (numbers or texts):
         return Lost(_NO_TEXT)
     return Enumeration(texts[0] if texts else None, numbers[0] if numbers else None)
@@ -298,13 +300,13 @@ def _members(value: _Object) -> Mapping[str, Value]:
     """Members as far as they are plain; what lies deeper is of no use for a text."""
     return {
         name: (
-            _enumeration(one)
-            if isinstance(one, _Object)
+            _enumeration(member)
+            if isinstance(member, _Object)
             else Lost(_DEPTH)
-            if isinstance(one, list)
-            else one
+            if isinstance(member, list)
+            else member
         )
-        for name, one in value.pairs
+        for name, member in value.pairs
     }
 
 

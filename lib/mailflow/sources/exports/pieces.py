@@ -75,15 +75,16 @@ class ConsoleSigns:
     def of(cls, values: Sequence[Sequence[str]]) -> ConsoleSigns:
         """The evidence in the values of one object, or of several out of one console."""
         cut = [pieces for pieces in values if len(pieces) > 1]
-        kept = any(piece.endswith(" ") and piece.strip() for one in cut for piece in one[:-1])
+        kept = any(piece.endswith(" ") and piece.strip() for pieces in cut for piece in pieces[:-1])
         widest = max(
-            (cells(piece if kept else piece.rstrip()) for one in values for piece in one), default=0
+            (cells(piece if kept else piece.rstrip()) for pieces in values for piece in pieces),
+            default=0,
         )
         if kept or not cut:
             return cls(widest, kept, at_blanks=False, hard=False, words=frozenset())
         words = frozenset(_inner_words(cut)) | _COMMON
         # Where several blanks stand together, how many a cut took away can't be told.
-        seams = [seam for one in cut if not _is_spaced_out(one) for seam in _seams(one)]
+        seams = [seam for pieces in cut if not _is_spaced_out(pieces) for seam in _seams(pieces)]
         short = sum(
             cells(left + " " + right[:1]) <= widest and not _fits(left + " ", right, widest)
             for left, right in seams

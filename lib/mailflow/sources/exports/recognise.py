@@ -141,4 +141,4 @@ _FEW = 100
 _LEAST_TEXT = 32  # bytes beside zeros by which a text is known
 
 
-_STRANGE = tuple(bytes([one]) for one in range(32) if one not in b"\a\b\t\n\v\f\r\x1b")
+_STRANGE = tuple(bytes([code]) for code in range(32) if code not in b"\a\b\t\n\v\f\r\x1b")

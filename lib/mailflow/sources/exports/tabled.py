@@ -94,7 +94,7 @@ class PrintedTable:
         """The names of its columns, as far as the heading shows them."""
         columns = columns_of(self.heads, self.rule) if self.rule else None
         if columns:
-            return [one.name for one in columns]
+            return [column.name for column in columns]
         return " ".join(self.heads).replace("|", " ").split()
 
     @property
@@ -117,7 +117,7 @@ def read_table(table: PrintedTable, place: str) -> Reading:
         return reading
     reading.rows = found
     reading.cmdlets.add(cmdlet)
-    if table.ends and any(isinstance(one, _Ended) for one in found[-1].values.values()):
+    if table.ends and any(isinstance(value, _Ended) for value in found[-1].values.values()):
         why = f"{place}, line {table.line}: the text ends without a line break in this table"
         reading.unread += told([cmdlet], f"{why}, and may be cut there")
     return reading
@@ -133,16 +133,16 @@ def _rows(table: PrintedTable, cmdlet: str, place: str) -> list[Row] | None:
     for lines in table.bodies():
         if not lines or any("\0" in line or _is_rule(line, table) for _number, line in lines):
             continue
-        grids = [one for one in _grids(table, [line for _, line in lines], cmdlet) if one]
-        if grids and all(one == grids[0] for one in grids):
+        grids = [grid for grid in _grids(table, [line for _, line in lines], cmdlet) if grid]
+        if grids and all(grid == grids[0] for grid in grids):
             numbers = [number for number, _ in lines]
-            return [_row(table, one, numbers, cmdlet, place) for one in grids[0]]
+            return [_row(table, entry, numbers, cmdlet, place) for entry in grids[0]]
     return None
 
 
 def _is_rule(line: str, table: PrintedTable) -> bool:
     """Whether a line is one more of dashes: a mail broke the first one."""
-    indent, margin = (len(one) - len(one.lstrip()) for one in (line, table.rule))
+    indent, margin = (len(text) - len(text.lstrip()) for text in (line, table.rule))
     return indent <= margin and RULE.fullmatch(line) is not None
 
 
@@ -187,24 +187,24 @@ def _by_columns(
     if columns is None:
         return None
     known = kinds_of(cmdlet)
-    kinds = [known.get(one.name.casefold(), ("", Kind.TEXT))[1] for one in columns]
+    kinds = [known.get(column.name.casefold(), ("", Kind.TEXT))[1] for column in columns]
     holds = [_HOLDS.get(kind, Holds.TEXT) for kind in kinds]
     cells = split(columns, holds, lines, wide=wide)
     groups = objects(columns, holds, cells, wraps(table.command)) if cells else None
     if cells is None or groups is None:
         return None
-    widths = {one.name: one.end - one.start for one in columns}
+    widths = {column.name: column.end - column.start for column in columns}
     return _objects(widths, cells, groups, cmdlet)
 
 
 def _by_tabs(table: PrintedTable, lines: list[str], cmdlet: str) -> list[_Object] | None:
     """The same where a tab stands between two columns, in every line."""
     names = [name.strip() for name in table.heads[-1].split("\t")]
-    dashes = [one.strip() for one in table.rule.split("\t")]
-    cells = [[one.strip() for one in line.split("\t")] for line in lines]
-    if [len(name) for name in names] != [len(one) for one in dashes]:
+    dashes = [dash.strip() for dash in table.rule.split("\t")]
+    cells = [[cell.strip() for cell in line.split("\t")] for line in lines]
+    if [len(name) for name in names] != [len(dash) for dash in dashes]:
         return None
-    if any(one.strip("-") for one in dashes) or any(len(one) != len(names) for one in cells):
+    if any(dash.strip("-") for dash in dashes) or any(len(parts) != len(names) for parts in cells):
         return None
     groups = [[number] for number in range(len(cells))]
     return _objects({name: len(name) for name in names}, cells, groups, cmdlet)
@@ -224,68 +224,70 @@ def _objects(
         {name: [cells[number][at] for number in group] for at, name in enumerate(names)}
         for group in groups
     ]
-    for one in each:
-        for name, pieces in one.items():
+    for by_name in each:
+        for name, pieces in by_name.items():
             text = "".join(piece or "" for piece in pieces).strip()
             form = _IDENTITIES.get(cmdlet) if name.casefold() == "identity" else None
             if form and not (form.fullmatch(text) or _is_cut(text) or None in pieces):
                 return None
     evidence = {
         name: ConsoleSigns.of(
-            [*filter(None, (_pieces(one[name]) for one in each)), _room(widths, name)]
+            [*filter(None, (_pieces(by_name[name]) for by_name in each)), _room(widths, name)]
         )
         for name in names
     }
     return [
-        _Object(group[0], one, evidence, widths, is_last=group is groups[-1])
-        for group, one in zip(groups, each, strict=True)
+        _Object(group[0], by_name, evidence, widths, is_last=group is groups[-1])
+        for group, by_name in zip(groups, each, strict=True)
     ]
 
 
 # -- Values ----------------------------------------------------------------------------------------
 
 
-def _row(table: PrintedTable, one: _Object, numbers: list[int], cmdlet: str, place: str) -> Row:
+def _row(table: PrintedTable, entry: _Object, numbers: list[int], cmdlet: str, place: str) -> Row:
     known = kinds_of(cmdlet)
     values: dict[str, Value] = {}
     computer = ""
     if table.group and table.group[0].casefold() in known:
         name, kind = known[table.group[0].casefold()]
         values[name] = printed_value(kind, table.group[1])
-    ended = _last_filled(one) if table.ends and one.is_last else ""
-    for shown, pieces in one.cells.items():
+    ended = _last_filled(entry) if table.ends and entry.is_last else ""
+    for shown, pieces in entry.cells.items():
         folded = shown.casefold()
         if folded == "pscomputername":
             computer = "".join(piece or "" for piece in pieces).strip()
         if folded in known:
             name, kind = known[folded]
-            value = _value(one, shown, kind)
+            value = _value(entry, shown, kind)
             if shown == ended and not is_whole(kind, pieces[-1] or ""):
                 value = _Ended(
                     "the text ends without a line break: the value may be cut",
                     "".join(piece or "" for piece in pieces),
                 )
             values[name] = value
-    return row_below(table.command, cmdlet, values, f"{place}, line {numbers[one.first]}", computer)
+    return row_below(
+        table.command, cmdlet, values, f"{place}, line {numbers[entry.first]}", computer
+    )
 
 
-def _last_filled(one: _Object) -> str:
+def _last_filled(entry: _Object) -> str:
     """The last column in which something stands in the last line."""
-    return next((name for name in reversed(one.cells) if one.cells[name][-1] != ""), "")
+    return next((name for name in reversed(entry.cells) if entry.cells[name][-1] != ""), "")
 
 
-def _value(one: _Object, name: str, kind: Kind) -> Value:
-    pieces = _pieces(one.cells[name])
+def _value(entry: _Object, name: str, kind: Kind) -> Value:
+    pieces = _pieces(entry.cells[name])
     if pieces is None:
         return Lost("where it ends in the table can't be told")
     text = "".join(pieces).strip()
-    if text and one.widths[name] <= _NARROW:
+    if text and entry.widths[name] <= _NARROW:
         return Lost("its column in the table is too narrow to hold it", text)
     if _is_cut(text):
         return _cut(kind, text)
     if len(pieces) == 1:
         return printed_value(kind, text)
-    evidence = ConsoleSigns.of([pieces, _room(one.widths, name)]), one.evidence[name]
+    evidence = ConsoleSigns.of([pieces, _room(entry.widths, name)]), entry.evidence[name]
     value = value_of_pieces(kind, pieces, evidence)
     if isinstance(value, Lost):
         return Lost(value.why, _as_far(pieces, evidence))
