@@ -54,17 +54,20 @@ def drain(
         limit: seconds to wait at most.
         watched: is called after each look.
     """
-    turns = {one.queue: _Turn() for one in journal.queues}
+    turns = {queue_entry.queue: _Turn() for queue_entry in journal.queues}
     waited = 0.0
     while journal.queues:
-        open_ = sorted((one for one in journal.queues if one.state not in OVER), key=_server)
+        open_ = sorted(
+            (queue_entry for queue_entry in journal.queues if queue_entry.state not in OVER),
+            key=_server,
+        )
         for server, entries in groupby(open_, key=_server):
             found = _queues(live, server)
             for entry in entries:
                 _look(live, entry, found, turns[entry.queue], waited)
         journal.keep()
         watched(journal.queues)
-        if waited >= limit or all(one.state in OVER for one in journal.queues):
+        if waited >= limit or all(queue_entry.state in OVER for queue_entry in journal.queues):
             return
         live.wait(EACH)
         waited += EACH
@@ -82,7 +85,7 @@ def _look(
         entry.state, entry.why = "not known", queues
         return
     wanted = entry.queue.casefold()
-    found = next((one for one in queues if one.identity.casefold() == wanted), None)
+    found = next((queue for queue in queues if queue.identity.casefold() == wanted), None)
     entry.left = found.message_count if found else 0  # an empty queue leaves the list after a while
     if entry.before is None:
         entry.before = entry.left
@@ -123,7 +126,7 @@ def _queues(live: LiveOrganisation, server: str) -> Sequence[Queue] | str:
     fault = failure(reply)
     if fault:
         return one_line(fault.message)
-    rows = [replace(one, cmdlet=tables.QUEUES, named_server=server) for one in reply.rows]
+    rows = [replace(row, cmdlet=tables.QUEUES, named_server=server) for row in reply.rows]
     reading = Reading(rows=rows, cmdlets={tables.QUEUES})
     return tables.assemble(reading, origin=live.source).queues
 

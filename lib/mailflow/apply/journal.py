@@ -106,13 +106,13 @@ class ConnectorEntry:
 
     @property
     def old(self) -> Mapping[Parameter, SettingValue]:
-        """The values before."""
+        """The values before, by parameter."""
         # A command is given only where every old value was read.
         return {change.parameter: cast("SettingValue", change.old) for change in self.changes}
 
     @property
     def new(self) -> Mapping[Parameter, SettingValue]:
-        """The values that were proven."""
+        """The values that were proven, by parameter."""
         return {change.parameter: change.new for change in self.changes}
 
     @property
@@ -219,7 +219,7 @@ class Journal:
                 )
                 for edit in edits
             ],
-            [QueueEntry(one) for one in dict.fromkeys(queues)],
+            [QueueEntry(queue) for queue in dict.fromkeys(queues)],
             snapshot=_hash(folder / SNAPSHOT),
         )
         made.keep()
@@ -244,13 +244,13 @@ class Journal:
             why = one_line(why, _LONGEST_REASON)
             raise InputError(f"{file}: cannot be read as a journal ({why})") from error
         if journal.foreign:
-            for one in journal.connectors:
-                one.controller = ""  # a host that somebody else named is asked for nothing
+            for entry in journal.connectors:
+                entry.controller = ""  # a host that somebody else named is asked for nothing
         return journal
 
     @property
     def file(self) -> Path:
-        """Where it is."""
+        """`apply.json` in the run folder, whether it was written yet or not."""
         return self.folder / FILE
 
     def confirmation(self, entry: ConnectorEntry) -> str:
@@ -265,23 +265,27 @@ class Journal:
         return hashlib.sha256(f"foreign {entry.connector} {text}".encode("ascii")).hexdigest()
 
     def entry(self, connector: str) -> ConnectorEntry:
-        """The entry of a connector of this journal."""
-        return next(one for one in self.connectors if one.connector == connector)
+        """The entry of a connector, by its identity.
+
+        Raises:
+            StopIteration: the journal has none of it.
+        """
+        return next(entry for entry in self.connectors if entry.connector == connector)
 
     def note(
         self, connector: str, note: Note, why: str = "", *, controller: str | None = None
     ) -> None:
         """Write down what became of a connector, or what is about to."""
-        one = self.entry(connector)
-        was = one.note, one.why, one.controller
-        one.note, one.why = note, why
+        entry = self.entry(connector)
+        was = entry.note, entry.why, entry.controller
+        entry.note, entry.why = note, why
         if controller is not None:
-            one.controller = controller
+            entry.controller = controller
         try:
             self.keep()
         except UnwrittenError:
             if note in _ABOUT_TO:  # what was not written down is not sent
-                one.note, one.why, one.controller = was
+                entry.note, entry.why, entry.controller = was
             raise
 
     def end(self, now: datetime) -> None:
@@ -297,12 +301,12 @@ class Journal:
     @property
     def line(self) -> str:
         """How far it is, in a line for people who wait."""
-        waiting = [one for one in self.queues if one.state != "waiting"]
+        waiting = [entry for entry in self.queues if entry.state != "waiting"]
         if not waiting:
-            return "; ".join(f"{one.connector}: {one.note}" for one in self.connectors)
+            return "; ".join(f"{entry.connector}: {entry.note}" for entry in self.connectors)
         return "; ".join(
-            f"{one.queue}: {one.state}" + (f", {one.left:,} left" if one.left else "")
-            for one in waiting
+            f"{entry.queue}: {entry.state}" + (f", {entry.left:,} left" if entry.left else "")
+            for entry in waiting
         )
 
     def keep(self) -> None:
@@ -329,8 +333,8 @@ class Journal:
             "started": self.started,
             "ended": self.ended,
             "process": {"id": self.owner[0], "began": self.owner[1]},
-            "connectors": [_connector_document(one) for one in self.connectors],
-            "queues": [_queue_document(one) for one in self.queues],
+            "connectors": [_connector_document(entry) for entry in self.connectors],
+            "queues": [_queue_document(entry) for entry in self.queues],
             "snapshot": self.snapshot,
             **self.newer,
         }
@@ -388,25 +392,25 @@ def journals(runs: Path) -> Iterator[Journal | DamagedError]:
 # -- A journal to a document -----------------------------------------------------------------------
 
 
-def _connector_document(one: ConnectorEntry) -> dict[str, Any]:
-    changes = [change.as_json() for change in one.changes]
+def _connector_document(entry: ConnectorEntry) -> dict[str, Any]:
+    changes = [change.as_json() for change in entry.changes]
     return {
-        "connector": one.connector,
-        "server": one.server,
+        "connector": entry.connector,
+        "server": entry.server,
         "changes": [{name: each[name] for name in ("parameter", "old", "new")} for each in changes],
-        "command": one.command,
-        "undo": one.undo,
-        "controller": one.controller,
-        "note": one.note,
-        "why": one.why,
-        "old_sha256": one.old_sha256,
-        "new_sha256": one.new_sha256,
-        **one.newer,
+        "command": entry.command,
+        "undo": entry.undo,
+        "controller": entry.controller,
+        "note": entry.note,
+        "why": entry.why,
+        "old_sha256": entry.old_sha256,
+        "new_sha256": entry.new_sha256,
+        **entry.newer,
     }
 
 
-def _queue_document(one: QueueEntry) -> dict[str, Any]:
-    known = asdict(one)
+def _queue_document(entry: QueueEntry) -> dict[str, Any]:
+    known = asdict(entry)
     newer: dict[str, Any] = known.pop("newer")
     return known | newer
 
@@ -478,8 +482,8 @@ def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - pars
         _is(str, document.get("ticket", ""), "ticket"),
         _is(str, document.get("started", ""), "started"),
         (_is(int, process["id"], "process id"), float(process["began"])),
-        [_connector_entry(one, number) for one in document["connectors"]],
-        [_queue_entry(one) for one in document.get("queues", ())],
+        [_connector_entry(connector, number) for connector in document["connectors"]],
+        [_queue_entry(queue) for queue in document.get("queues", ())],
         _is(str, document.get("ended"), "ended", maybe=True),
         _is(str, document.get("snapshot", ""), "snapshot"),
         newer=_others(document, _KEYS),
@@ -499,48 +503,50 @@ def _number(found: object) -> int:
     raise ValueError(f"expected schema {SCHEMA}, found {found!r}")
 
 
-def _connector_entry(one: Any, number: int) -> ConnectorEntry:  # noqa: ANN401 - parsed JSON
-    if one["note"] not in get_args(Note):
-        raise ValueError(f"{one['connector']}: no such note: {one['note']!r}")
-    identity = _is(str, one["connector"], "connector")
+def _connector_entry(document: Any, number: int) -> ConnectorEntry:  # noqa: ANN401 - parsed JSON
+    if document["note"] not in get_args(Note):
+        raise ValueError(f"{document['connector']}: no such note: {document['note']!r}")
+    identity = _is(str, document["connector"], "connector")
     if number == 1:
         changes: Iterable[Any] = [
-            {"parameter": "RemoteIPRanges", "old": one["old"], "new": one["new"]}
+            {"parameter": "RemoteIPRanges", "old": document["old"], "new": document["new"]}
         ]
     else:
-        changes = one["changes"]
+        changes = document["changes"]
     entry = ConnectorEntry(
         connector=identity,
-        server=_is(str, one["server"], "server"),
+        server=_is(str, document["server"], "server"),
         changes=tuple(_change(identity, each) for each in changes),
-        has_rollback=bool(_is(str, one.get("undo", ""), "undo")),
-        controller=_is(str, one.get("controller", ""), "controller"),
-        note=one["note"],
-        why=_is(str, one.get("why", ""), "why"),
-        newer=_others(one, _OF_CONNECTOR | {"old", "new"} if number == 1 else _OF_CONNECTOR),
+        has_rollback=bool(_is(str, document.get("undo", ""), "undo")),
+        controller=_is(str, document.get("controller", ""), "controller"),
+        note=document["note"],
+        why=_is(str, document.get("why", ""), "why"),
+        newer=_others(document, _OF_CONNECTOR | {"old", "new"} if number == 1 else _OF_CONNECTOR),
     )
     if not entry.changes:
         raise ValueError(f"{identity}: no changes")
-    if [entry.old_sha256, entry.new_sha256] != [one[name] for name in _HASHES]:
+    if [entry.old_sha256, entry.new_sha256] != [document[name] for name in _HASHES]:
         raise ValueError(f"the values of {identity} are not those of its hashes")
     return entry
 
 
-def _change(identity: str, one: Any) -> Change:  # noqa: ANN401 - parsed JSON
-    parameter = one["parameter"]
+def _change(identity: str, document: Any) -> Change:  # noqa: ANN401 - parsed JSON
+    parameter = document["parameter"]
     if parameter not in PARAMETERS:
         raise ValueError(f"{identity}: no such parameter: {parameter!r}")
-    return Change(identity, parameter, parsed(parameter, one["old"]), parsed(parameter, one["new"]))
+    return Change(
+        identity, parameter, parsed(parameter, document["old"]), parsed(parameter, document["new"])
+    )
 
 
-def _queue_entry(one: Any) -> QueueEntry:  # noqa: ANN401 - parsed JSON
+def _queue_entry(document: Any) -> QueueEntry:  # noqa: ANN401 - parsed JSON
     return QueueEntry(
-        queue=_is(str, one["queue"], "queue"),
-        before=_is(int, one.get("before"), "before", maybe=True),
-        left=_is(int, one.get("left"), "left", maybe=True),
-        state=_is(str, one.get("state", "waiting"), "state"),
-        why=_is(str, one.get("why", ""), "why"),
-        newer=_others(one, {"queue", "before", "left", "state", "why"}),
+        queue=_is(str, document["queue"], "queue"),
+        before=_is(int, document.get("before"), "before", maybe=True),
+        left=_is(int, document.get("left"), "left", maybe=True),
+        state=_is(str, document.get("state", "waiting"), "state"),
+        why=_is(str, document.get("why", ""), "why"),
+        newer=_others(document, {"queue", "before", "left", "state", "why"}),
     )
 
 

@@ -43,14 +43,14 @@ class LiveOrganisation:
 
     def server(self, name: str) -> Server:
         """The server of this name; one of which no more is known, where it is not among them."""
-        return next((one for one in self.servers if one.is_named(name)), Server(name))
+        return next((server for server in self.servers if server.is_named(name)), Server(name))
 
     def ask(self, server: str, call: Call) -> Reply:
         """One call in a session of its own on a server; raises nothing for what fails there.
 
         Where the servers are known, no other host is ever logged on to.
         """
-        if self.servers and not any(one.is_named(server) for one in self.servers):
+        if self.servers and not any(known_server.is_named(server) for known_server in self.servers):
             why = f"{server} is no server of this organization: nothing was sent to it"
             return Reply(call, fault=Fault("refused", "", why))
         introduce(self.doors, self.servers, self.entry)

@@ -79,21 +79,21 @@ class Outcome:
 
     @property
     def watched(self) -> Sequence[QueueEntry]:
-        """What became of each queue."""
+        """What became of each queue; empty where nothing was begun."""
         journal = self.carried.journal if self.carried else None
         return journal.queues if journal else ()
 
     @property
     def state(self) -> RepairState:
         """Where it stands as a whole."""
-        notes = {one.note for one in self.connectors}
+        notes = {entry.note for entry in self.connectors}
         if not self.proof.changes and not self.connectors:
             is_clear = self.found.verdict == "clear" and not self.proof.refused
             return "nothing to repair" if is_clear else "no change proposed"
         if not notes - {"not begun", "refused"}:
             tried = self.carried is not None and (self.carried.refused or self.carried.stopped)
             return "refused" if tried else "proposed"
-        stuck = any(one.state not in ("drained", "moving") for one in self.watched)
+        stuck = any(entry.state not in ("drained", "moving") for entry in self.watched)
         if self._left_out or notes & {"not begun", "refused"}:
             return "done in part"
         return "verified" if notes == {"verified"} and not stuck else "done, not verified"
@@ -147,26 +147,30 @@ class Outcome:
     @property
     def repair(self) -> tuple[str, ...]:
         """The commands that are still to be run."""
-        standing = {one.connector: one.note for one in self.connectors}
+        standing = {entry.connector: entry.note for entry in self.connectors}
         todo = [
-            one.command
-            for one in self.proof.changes
-            if standing.get(one.identity, "not begun") in ("not begun", "refused", "begun")
+            edit.command
+            for edit in self.proof.changes
+            if standing.get(edit.identity, "not begun") in ("not begun", "refused", "begun")
         ]
         retry = self.queues
         if self.watched:
-            retry = tuple(one.queue for one in self.watched if one.state in ("stuck", "waiting"))
+            retry = tuple(
+                entry.queue for entry in self.watched if entry.state in ("stuck", "waiting")
+            )
         return (*filter(None, todo), *map(commands.retry, retry))
 
     @property
     def undo(self) -> tuple[str, ...]:
         """The commands of the rollback, the last change first."""
         if not self.connectors:
-            return tuple(one.undo for one in reversed(self.proof.changes) if one.undo)
+            return tuple(edit.undo for edit in reversed(self.proof.changes) if edit.undo)
         done = [
-            one for one in self.connectors if one.note not in ("not begun", "refused", "put back")
+            entry
+            for entry in self.connectors
+            if entry.note not in ("not begun", "refused", "put back")
         ]
-        return tuple(one.undo for one in reversed(done) if one.undo)
+        return tuple(entry.undo for entry in reversed(done) if entry.undo)
 
     def table(self) -> Table:
         r"""Each connector and each queue, and where it stands.
@@ -214,17 +218,17 @@ class Outcome:
                 "exit_code": self.exit_code,
                 "why": self._reason or None,
                 "connectors": [
-                    {"connector": one.connector, "state": one.note, "why": one.why or None}
-                    for one in self.connectors
+                    {"connector": entry.connector, "state": entry.note, "why": entry.why or None}
+                    for entry in self.connectors
                 ],
                 "queues": [
                     {
-                        "queue": one.queue,
-                        "state": one.state,
-                        "messages": one.left,
-                        "why": one.why or None,
+                        "queue": entry.queue,
+                        "state": entry.state,
+                        "messages": entry.left,
+                        "why": entry.why or None,
                     }
-                    for one in self.watched
+                    for entry in self.watched
                 ],
             }
         }
@@ -240,43 +244,43 @@ class Outcome:
         """What keeps it from being verified."""
         if self.carried is None or self.state in ("proposed", "refused", "verified"):
             return []
-        connectors = [f"{one.connector}: {one.why}" for one in self.connectors if one.why]
+        connectors = [f"{entry.connector}: {entry.why}" for entry in self.connectors if entry.why]
         queues = [
-            f"{one.queue} {_LEFT[one.state]}{f': {one.why}' if one.why else ''}"
-            for one in self.watched
-            if one.state not in ("drained", "moving")
+            f"{entry.queue} {_LEFT[entry.state]}{f': {entry.why}' if entry.why else ''}"
+            for entry in self.watched
+            if entry.state not in ("drained", "moving")
         ]
-        left = [f"{one} was not confirmed" for one in self._left_out]
+        left = [f"{name} was not confirmed" for name in self._left_out]
         return [*filter(None, [self.carried.stopped]), *connectors, *left, *queues]
 
     @property
     def _names(self) -> list[str]:
         """The connectors that are proposed, or were changed by a repair that went on."""
         known = [
-            *(one.identity for one in self.proof.changes),
-            *(one.connector for one in self.connectors),
+            *(edit.identity for edit in self.proof.changes),
+            *(entry.connector for entry in self.connectors),
         ]
         return list(dict.fromkeys(known))
 
     @property
     def _left_out(self) -> list[str]:
         """The connectors that are proposed, and were not confirmed."""
-        begun = {one.connector for one in self.connectors}
-        return [one.identity for one in self.proof.changes if one.identity not in begun]
+        begun = {entry.connector for entry in self.connectors}
+        return [edit.identity for edit in self.proof.changes if edit.identity not in begun]
 
     def _sentences(self) -> Sequence[str]:
         if not self._names:
-            refused = [f"Not proposed: {one.words}" for one in self.proof.refused]
+            refused = [f"Not proposed: {refusal.words}" for refusal in self.proof.refused]
             other = "" if refused or self.state == "nothing to repair" else "No change is proposed."
             return [self.found.summary, *refused, other]
         if self.state in ("proposed", "refused"):
             reason = f": {self._reason}" if self._reason else ""
             return [_sentence(f"Nothing was changed{reason}"), self.proof.summary]
         done = [
-            f"{one.connector}: {_WORDS[one.note]}{f' ({one.why})' if one.why else ''}."
-            for one in self.connectors
+            f"{entry.connector}: {_WORDS[entry.note]}{f' ({entry.why})' if entry.why else ''}."
+            for entry in self.connectors
         ]
-        queues = [f"{one.queue} {_LEFT[one.state]}{_count(one)}." for one in self.watched]
+        queues = [f"{entry.queue} {_LEFT[entry.state]}{_count(entry)}." for entry in self.watched]
         stopped = _sentence(self._reason)
         claim = ""
         if self.state == "verified":
@@ -327,15 +331,15 @@ def outcome(  # noqa: PLR0913 - all that came of it
     return Outcome(org, found, proof, carried, tuple(queues), now, why_not)
 
 
-def _connector_row(one: ConnectorEntry) -> dict[str, str]:
-    now = one.new if one.note in ("done", "verified") else one.old
-    state = {"done": "done, not verified", "put back": "rolled back"}.get(one.note, one.note)
+def _connector_row(entry: ConnectorEntry) -> dict[str, str]:
+    now = entry.new if entry.note in ("done", "verified") else entry.old
+    state = {"done": "done, not verified", "put back": "rolled back"}.get(entry.note, entry.note)
     return {
-        "what": one.connector,
+        "what": entry.connector,
         "state": state,
-        "before": _values(one.old),
-        "now": "not known" if one.note in ("begun", "going back") else _values(now),
-        "note": one.why,
+        "before": _values(entry.old),
+        "now": "not known" if entry.note in ("begun", "going back") else _values(now),
+        "note": entry.why,
     }
 
 
@@ -343,19 +347,19 @@ def _values(values: Mapping[Parameter, SettingValue]) -> str:
     return "; ".join(f"{name}: {in_words(value)}" for name, value in values.items())
 
 
-def _queue_row(one: QueueEntry) -> dict[str, str]:
+def _queue_row(entry: QueueEntry) -> dict[str, str]:
     return {
-        "what": one.queue,
-        "state": one.state,
-        "before": "" if one.before is None else counted(one.before, "message"),
-        "now": "not known" if one.left is None else counted(one.left, "message"),
-        "note": one.why,
+        "what": entry.queue,
+        "state": entry.state,
+        "before": "" if entry.before is None else counted(entry.before, "message"),
+        "now": "not known" if entry.left is None else counted(entry.left, "message"),
+        "note": entry.why,
     }
 
 
-def _count(one: QueueEntry) -> str:
-    said = [f"{counted(one.left, 'message')} left"] if one.left else []
-    said += [one.why] if one.state in ("denied", "suspended", "not known") and one.why else []
+def _count(entry: QueueEntry) -> str:
+    said = [f"{counted(entry.left, 'message')} left"] if entry.left else []
+    said += [entry.why] if entry.state in ("denied", "suspended", "not known") and entry.why else []
     return f" ({'; '.join(said)})" if said else ""
 
 

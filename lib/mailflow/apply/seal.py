@@ -30,7 +30,7 @@ _LABEL = b"mailflow.apply\n"
 
 
 def key_file() -> Path:
-    """Where the key is kept."""
+    """In the user's data folder; it is there once a journal was sealed."""
     return data_folder() / FILE
 
 

@@ -50,13 +50,13 @@ class Unfinished:
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers of its connectors, and of the queues that wait."""
-        names = [one.entry.server for one in self.standings]
-        return tuple(dict.fromkeys([*names, *(one.partition("\\")[0] for one in self.queues)]))
+        names = [position.entry.server for position in self.standings]
+        return tuple(dict.fromkeys([*names, *(queue.partition("\\")[0] for queue in self.queues)]))
 
     @property
     def there(self) -> tuple[ConnectorEntry, ...]:
         """The connectors whose new values are there."""
-        return tuple(one.entry for one in self.standings if one.state in THERE)
+        return tuple(position.entry for position in self.standings if position.state in THERE)
 
     @property
     def can_go_on(self) -> bool:
@@ -90,16 +90,16 @@ def peek(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
     """The same by the connectors of a snapshot, without verifying or writing anything."""
     read = of_snapshot(org)
     return tuple(
-        _unreadable(one)
-        if isinstance(one, DamagedError)
-        else _held_up(one) or _as_it_stands(one, org, read)[0]
-        for one in _open(runs, org)
+        _unreadable(journal)
+        if isinstance(journal, DamagedError)
+        else _held_up(journal) or _as_it_stands(journal, org, read)[0]
+        for journal in _open(runs, org)
     )
 
 
 def that_can_go_on(runs: Path, org: Snapshot) -> tuple[Unfinished, ...]:
     """Those whose new values are there, and whose queues are still to be tried."""
-    return tuple(one for one in peek(runs, org) if one.can_go_on)
+    return tuple(repair for repair in peek(runs, org) if repair.can_go_on)
 
 
 def of_snapshot(org: Snapshot) -> ReadValues:
@@ -122,7 +122,7 @@ def table(found: Iterable[Unfinished]) -> Table:
     import pandas as pd
 
     repairs = tuple(found)
-    rows = [row for one in repairs for row in _rows(one)]
+    rows = [row for repair in repairs for row in _rows(repair)]
     tones = {"verified": "good", "not begun": "good", "rolled back": "good"}
     return Table(
         name="unfinished",
@@ -145,7 +145,7 @@ def _reading(repairs: Sequence[Unfinished]) -> Iterator[str]:
             "each connector, also one that has its new values: its queues are then retried. To "
             "roll back, run the command, or `mailflow undo RUN`. Both are safe to repeat."
         )
-    if any(one.foreign for one in repairs):
+    if any(repair.foreign for repair in repairs):
         yield (
             "A journal that somebody else, another machine or an earlier version wrote is used "
             "only when you say so: both commands ask, or take --foreign."
@@ -171,13 +171,15 @@ _MEANING = {
 
 def _open(runs: Path, org: Snapshot) -> Iterator[Journal | DamagedError]:
     """Journals of this organization that were not ended, and those that can't be read."""
-    for one in journals(runs):
-        if isinstance(one, DamagedError) or (one.source == org.origin and one.ended is None):
-            yield one
+    for journal in journals(runs):
+        if isinstance(journal, DamagedError) or (
+            journal.source == org.origin and journal.ended is None
+        ):
+            yield journal
 
 
-def _unreadable(one: DamagedError) -> Unfinished:
-    return Unfinished(one.folder, problem=str(one))
+def _unreadable(error: DamagedError) -> Unfinished:
+    return Unfinished(error.folder, problem=str(error))
 
 
 def _held_up(journal: Journal) -> Unfinished | None:
@@ -190,11 +192,11 @@ def _held_up(journal: Journal) -> Unfinished | None:
 
 
 def _looked_at(runs: Path, org: Snapshot, read: ReadValues, now: datetime) -> Iterator[Unfinished]:
-    for one in _open(runs, org):
-        if isinstance(one, DamagedError):
-            yield _unreadable(one)
+    for journal in _open(runs, org):
+        if isinstance(journal, DamagedError):
+            yield _unreadable(journal)
         else:
-            yield _held_up(one) or _told(one, org, read, now)
+            yield _held_up(journal) or _told(journal, org, read, now)
 
 
 def _told(journal: Journal, org: Snapshot, read: ReadValues, now: datetime) -> Unfinished:
@@ -211,13 +213,18 @@ def _brought_up_to_date(
     found: Unfinished, journal: Journal, before: Snapshot, org: Snapshot, now: datetime
 ) -> Unfinished:
     """Verify what is there, and end a journal of which nothing is open any more."""
-    done = [one.entry for one in found.standings if one.state == "done, not verified"]
+    done = [
+        position.entry for position in found.standings if position.state == "done, not verified"
+    ]
     for connector, why in verify(before, replace(org, only=before.only), done).items():
         journal.note(connector, "done" if why else "verified", why)
     found = replace(
-        found, standings=tuple(standing(one.entry, one.seen) for one in found.standings)
+        found,
+        standings=tuple(standing(position.entry, position.seen) for position in found.standings),
     )
-    settled = all(one.state in ("not begun", "verified", "rolled back") for one in found.standings)
+    settled = all(
+        position.state in ("not begun", "verified", "rolled back") for position in found.standings
+    )
     if settled and not found.queues:
         journal.end(now)
     return found
@@ -232,60 +239,60 @@ def _as_it_stands(
     except InputError as error:
         return Unfinished(journal.folder, started=journal.started, problem=str(error)), None
     if journal.foreign:
-        found = tuple(_by_what_was_read(one, org) for one in journal.connectors)
+        found = tuple(_by_what_was_read(entry, org) for entry in journal.connectors)
     else:
-        found = tuple(standing(one, read(one)) for one in journal.connectors)
-    is_there = any(one.state in THERE for one in found)
+        found = tuple(standing(entry, read(entry)) for entry in journal.connectors)
+    is_there = any(position.state in THERE for position in found)
     waiting = _waiting(journal, org) if is_there else ()
     return Unfinished(journal.folder, found, journal.started, "", waiting, journal), before
 
 
 def _by_what_was_read(entry: ConnectorEntry, org: Snapshot) -> Standing:
     """Where a connector of a foreign journal stands; what that journal vouches for is not known."""
-    one = standing(entry, of_snapshot(org)(entry))
-    if one.seen is None:
-        return replace(one, state="not known")
-    return replace(one, state="done, not verified") if one.state == "verified" else one
+    found = standing(entry, of_snapshot(org)(entry))
+    if found.seen is None:
+        return replace(found, state="not known")
+    return replace(found, state="done, not verified") if found.state == "verified" else found
 
 
 def _waiting(journal: Journal, org: Snapshot) -> tuple[str, ...]:
     """The queues of a journal that were not seen to drain and are in Retry now."""
-    stuck = {one.identity.casefold() for one in org.queues if is_stuck(one)}
-    open_ = (one.queue for one in journal.queues if one.state != "drained")
-    return tuple(one for one in open_ if one.casefold() in stuck)
+    stuck = {queue.identity.casefold() for queue in org.queues if is_stuck(queue)}
+    open_ = (entry.queue for entry in journal.queues if entry.state != "drained")
+    return tuple(queue for queue in open_ if queue.casefold() in stuck)
 
 
-def _rows(one: Unfinished) -> Iterator[dict[str, str]]:
+def _rows(repair: Unfinished) -> Iterator[dict[str, str]]:
     """The rows of one repair, each text in one line: some of it comes from a file."""
-    for row in _texts(one):
+    for row in _texts(repair):
         yield {name: one_line(text) for name, text in row.items()}
 
 
-def _texts(one: Unfinished) -> Iterator[dict[str, str]]:
-    if one.problem:
+def _texts(repair: Unfinished) -> Iterator[dict[str, str]]:
+    if repair.problem:
         yield {
-            "run": one.folder.name,
+            "run": repair.folder.name,
             "what": "",
             "state": "not known",
-            "then": one.problem,
+            "then": repair.problem,
             "command": "",
         }
-    for each in one.standings:
+    for each in repair.standings:
         words = _MEANING[each.state]
         why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
-        if one.foreign:  # neither its words nor its values stand in a report as ours
-            why = f"; {one.foreign}"
+        if repair.foreign:  # neither its words nor its values stand in a report as ours
+            why = f"; {repair.foreign}"
         has_way_back = each.state in (*THERE, "changed since", "not known")
         yield {
-            "run": one.folder.name,
+            "run": repair.folder.name,
             "what": each.entry.connector,
             "state": each.state,
             "then": f"{words}{why}",
-            "command": each.entry.undo if has_way_back and not one.foreign else "",
+            "command": each.entry.undo if has_way_back and not repair.foreign else "",
         }
-    for queue in one.queues:
+    for queue in repair.queues:
         yield {
-            "run": one.folder.name,
+            "run": repair.folder.name,
             "what": queue,
             "state": "waits in Retry",
             "then": "it was not seen to drain; its error may be older than the repair",

@@ -44,7 +44,9 @@ def in_snapshot(
 ) -> ReceiveConnector | None:
     """A connector in a snapshot; None where not all of these values were read, to the end."""
     wanted = identity.casefold()
-    found = next((one for one in org.connectors if one.identity.casefold() == wanted), None)
+    found = next(
+        (connector for connector in org.connectors if connector.identity.casefold() == wanted), None
+    )
     return None if found is None or _unread(found, parameters) else found
 
 
@@ -70,7 +72,7 @@ def read(
         Reading(rows=rows, cmdlets={tables.CONNECTORS}), origin=live.source
     ).connectors
     if len(found) != 1 or found[0].identity.casefold() != identity.casefold():
-        named = ", ".join(one.identity for one in found) or "nothing"
+        named = ", ".join(connector.identity for connector in found) or "nothing"
         return LiveConnector(None, controller, f"asked for {identity}, Exchange gave {named}")
     unread = _unread(found[0], parameters)
     if unread:

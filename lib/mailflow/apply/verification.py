@@ -33,14 +33,16 @@ def verify(before: Snapshot, after: Snapshot, done: Iterable[ConnectorEntry]) ->
     expected = with_their_rights(with_new_values(before, entries), after, entries)
     against = {
         name: _against(expected, after, name)
-        for name in dict.fromkeys(one.server for one in entries)
+        for name in dict.fromkeys(entry.server for entry in entries)
     }
-    return {one.connector: _values_against(after, one) or against[one.server] for one in entries}
+    return {
+        entry.connector: _values_against(after, entry) or against[entry.server] for entry in entries
+    }
 
 
 def with_new_values(org: Snapshot, entries: Iterable[ConnectorEntry]) -> Snapshot:
     """The organization with the new values of these entries."""
-    wanted = {one.connector.casefold(): one.new for one in entries}
+    wanted = {entry.connector.casefold(): entry.new for entry in entries}
     connectors = []
     for connector in org.connectors:
         for parameter, value in wanted.get(connector.identity.casefold(), {}).items():
@@ -58,9 +60,9 @@ def with_their_rights(
     the legacy servers': a new one is somebody's change.
     """
     followed = {
-        (one.server.casefold(), one.connector.partition("\\")[2].casefold()): _touched(one)
-        for one in entries
-        if "PermissionGroups" in one.parameters
+        (entry.server.casefold(), entry.connector.partition("\\")[2].casefold()): _touched(entry)
+        for entry in entries
+        if "PermissionGroups" in entry.parameters
     }
 
     def follows(right: Right) -> bool:
@@ -103,10 +105,10 @@ def _values_against(after: Snapshot, entry: ConnectorEntry) -> str:
     return f"{entry.connector} is not as it was proven: {said}" if said else ""
 
 
-def _against(expected: Snapshot, after: Snapshot, server: str) -> str:
+def _against(expected: Snapshot, after: Snapshot, name: str) -> str:
     """What differs on one server, or is not known there."""
-    if after.server(server) is None:
-        return f"{server} was not read afterwards"
-    only = tuple(one for one in expected.servers if one.is_named(server))
+    if after.server(name) is None:
+        return f"{name} was not read afterwards"
+    only = tuple(server for server in expected.servers if server.is_named(name))
     found = compare(replace(expected, servers=only), after)
     return "" if found.state == "same" else found.summary

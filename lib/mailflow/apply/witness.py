@@ -44,7 +44,7 @@ def contradiction(journal: Journal, org: Snapshot) -> str:
 def _contradictions(journal: Journal, org: Snapshot) -> Iterator[str]:
     if journal.source != org.origin:
         yield f"it is of {_short(journal.source)}, and the snapshot is of {_short(org.origin)}"
-    names = [one.connector.casefold() for one in journal.connectors]
+    names = [connector_entry.connector.casefold() for connector_entry in journal.connectors]
     for entry in journal.connectors:
         if names.count(entry.connector.casefold()) > 1:
             yield f"it holds {_short(entry.connector)} twice"

@@ -97,8 +97,8 @@ class Work:
             watched: is called with the queues each time they were looked at.
         """
         self.live = replace(self.live, servers=self.org.servers)
-        chosen = [one for one in self.proof.changes if one.identity in confirmed]
-        left = [one for one in self.earlier if _is_named(one, confirmed)]
+        chosen = [edit for edit in self.proof.changes if edit.identity in confirmed]
+        left = [repair for repair in self.earlier if _is_named(repair, confirmed)]
         if left and not chosen:
             return self._go_on(left[0], tell, watched)
         refused = self._against(chosen, confirmed)
@@ -144,8 +144,8 @@ class Work:
             return Carried(refused=str(error))
         try:
             journal.reopen()
-            for one in journal.queues:
-                one.state = "waiting" if one.state != "drained" else one.state
+            for entry in journal.queues:
+                entry.state = "waiting" if entry.state != "drained" else entry.state
             return self._deliver(journal, replace(before, only=self.org.only), tell, watched)
         except KeyboardInterrupt:
             return Carried(journal, stopped="it was interrupted")
@@ -154,14 +154,18 @@ class Work:
 
     def _settle(self, done: Journal) -> None:
         """End earlier repairs of which nothing is left, now that the queues are empty."""
-        drained = {one.queue for one in done.queues if one.state == "drained"}
+        drained = {
+            queue_entry.queue for queue_entry in done.queues if queue_entry.state == "drained"
+        }
         for journal in self.earlier:
             if journal.foreign:
                 continue
-            for one in journal.queues:
-                one.state = "drained" if one.queue in drained else one.state
-            left = any(one.state != "drained" for one in journal.queues)
-            if not left and all(one.note != "done" for one in journal.connectors):
+            for entry in journal.queues:
+                entry.state = "drained" if entry.queue in drained else entry.state
+            left = any(queue_entry.state != "drained" for queue_entry in journal.queues)
+            if not left and all(
+                connector_entry.note != "done" for connector_entry in journal.connectors
+            ):
                 with suppress(UnwrittenError):  # the next start tells of it once more
                     journal.end(self.live.now())
 
@@ -186,7 +190,7 @@ class Work:
         return self._deliver(journal, self.org, tell, watched)
 
     def _deliver(self, journal: Journal, before: Snapshot, tell: Tell, watched: Watched) -> Carried:
-        """Retry and watch the queues, then verify."""
+        """Retry and watch the queues, at most `limit` seconds, then verify."""
         tell("retrying the queues" if journal.queues else "no queue waits")
         drain(self.live, journal, limit=self.limit, watched=watched)
         return Carried(journal, after=self._verified(journal, before, tell))
@@ -197,18 +201,20 @@ class Work:
         while True:
             tell("reading everything again")
             after = replace(self.live.collect(tell), only=self.org.only)
-            lagging = [one for one in journal.connectors if _is_old(after, one)]
+            lagging = [entry for entry in journal.connectors if _is_old(after, entry)]
             pause = next(pauses, None)
             if not lagging or pause is None:
                 break
-            names = joined(one.connector for one in lagging)
+            names = joined(entry.connector for entry in lagging)
             tell(f"{names}: still the old values where they are read")
             self.live.wait(pause)
-        done = [one for one in journal.connectors if one.note in ("begun", "done", "verified")]
+        done = [
+            entry for entry in journal.connectors if entry.note in ("begun", "done", "verified")
+        ]
         for connector, why in verify(before, after, done).items():
             journal.note(connector, "done" if why else "verified", why)
-        is_over = all(one.state in ("drained", "moving") for one in journal.queues)
-        if is_over and all(one.note in ("verified", "put back") for one in journal.connectors):
+        is_over = all(entry.state in ("drained", "moving") for entry in journal.queues)
+        if is_over and all(entry.note in ("verified", "put back") for entry in journal.connectors):
             journal.end(self.live.now())
         return after
 
@@ -216,13 +222,16 @@ class Work:
         """Why these changes must not be made; empty: nothing is known against them."""
         if not chosen:
             return "none of the connectors that were named is to be changed"
-        for one in chosen:
-            if not one.both_sha256 or one.both_sha256 != confirmed[one.identity]:
-                return f"the change of {one.identity} is not the one that was proven and confirmed"
-            cannot = _cannot_leave(one)
+        for edit in chosen:
+            if not edit.both_sha256 or edit.both_sha256 != confirmed[edit.identity]:
+                return f"the change of {edit.identity} is not the one that was proven and confirmed"
+            cannot = _cannot_leave(edit)
             if cannot:
-                return f"{one.identity}: {cannot}"
-        busy = next((one for one in journals(self.runs) if _is_busy(one, self.live.source)), None)
+                return f"{edit.identity}: {cannot}"
+        busy = next(
+            (journal for journal in journals(self.runs) if _is_busy(journal, self.live.source)),
+            None,
+        )
         if isinstance(busy, Journal):
             return f"another repair of {busy.source} is under way: {busy.file}"
         try:
@@ -242,9 +251,9 @@ def unwritten(journal: Journal, error: UnwrittenError) -> str:
 def touched(journal: Journal) -> Sequence[str]:
     """Each connector of a journal that may have been changed, its server, and what is known."""
     return [
-        f"{one.connector} on {one.server} is {SAID[one.note]}"
-        for one in journal.connectors
-        if one.note in SAID
+        f"{entry.connector} on {entry.server} is {SAID[entry.note]}"
+        for entry in journal.connectors
+        if entry.note in SAID
     ]
 
 
@@ -338,13 +347,13 @@ def _not_certain(proof: Proof) -> str:
     """Why a proof is not enough to change anything; empty: it is."""
     if proof.doubts:
         return f"not all was read that could change the claim: {joined(proof.doubts)}"
-    worse = [one for one in proof.reached if one.in_use and one.will != "clear"]
+    worse = [server for server in proof.reached if server.in_use and server.will != "clear"]
     if worse:
-        one = worse[0]
-        who = one.after.identity if one.after else "nobody"
+        first = worse[0]
+        who = first.after.identity if first.after else "nobody"
         return (
-            f"with these changes alone {who} would accept {one.sender} ({one.address}) on "
-            f"{one.target}, and it is not known to let it submit; confirm the others as well"
+            f"with these changes alone {who} would accept {first.sender} ({first.address}) on "
+            f"{first.target}, and it is not known to let it submit; confirm the others as well"
         )
     harmed = next(harm(proof), None)
     return f"{harmed.text} Confirm the others as well" if harmed else ""
@@ -353,12 +362,13 @@ def _not_certain(proof: Proof) -> str:
 def _is_named(journal: Journal, confirmed: Mapping[str, str]) -> bool:
     """Whether values that an earlier repair has set were confirmed as such."""
     return any(
-        confirmed.get(one.connector) == journal.confirmation(one) for one in journal.connectors
+        confirmed.get(entry.connector) == journal.confirmation(entry)
+        for entry in journal.connectors
     )
 
 
-def _is_busy(one: object, source: str) -> bool:
-    return isinstance(one, Journal) and one.source == source and one.is_being_worked_on
+def _is_busy(journal: object, source: str) -> bool:
+    return isinstance(journal, Journal) and journal.source == source and journal.is_being_worked_on
 
 
 def _is_old(org: Snapshot, entry: ConnectorEntry) -> bool:
@@ -409,6 +419,9 @@ def _put_back(
         stopped = set_values(live, journal, entry, entry.controller, back=True)
         if stopped:
             return stopped
-    if not any(one.note in ("begun", "done", "going back") for one in journal.connectors):
+    if not any(
+        connector_entry.note in ("begun", "done", "going back")
+        for connector_entry in journal.connectors
+    ):
         journal.end(live.now())  # of the others the next start tells
     return ""

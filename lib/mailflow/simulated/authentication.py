@@ -60,14 +60,14 @@ class Accounts:
             ValueError: a colon or a line end in a name or password.
         """
         self.domain = domain
-        self._passwords = {bare(name): one for name, one in passwords.items()}
+        self._passwords = {bare(name): secret for name, secret in passwords.items()}
         lines = []
         for user, password in self._passwords.items():
             if re.search(r"[:\r\n]", user + password):
                 raise ValueError(f"account {user}: no colon and no line end, please")
             # As clients spell them: with domain, bare, as UPN.
             spelled = (f"{domain}:{user}", f":{user}", f":{user}@{domain.lower()}.example")
-            lines += [f"{one}:{password}\n" for one in spelled]
+            lines += [f"{spelling}:{password}\n" for spelling in spelled]
         self._text = "".join(lines)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Accounts:
         return Accounts({user: secrets.token_urlsafe(12) for user in self._passwords})
 
     def knows(self, user: str) -> bool:
-        """Whether there is such an account."""
+        """Whether there is an account of this name; a domain in it does not count."""
         return bare(user) in self._passwords
 
     def holds(self, user: str, password: bytes) -> bool:
@@ -106,7 +106,7 @@ class Accounts:
         if known is None:
             return False
         forms = [known.encode(), known.encode("latin-1", "replace")]
-        return any([hmac.compare_digest(one, password) for one in forms])  # noqa: C419 - even time
+        return any([hmac.compare_digest(form, password) for form in forms])  # noqa: C419 - even time
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class LogOnConnection:
             # Clients begin each sign-in like this: what a former one left half done is void.
             return self.refused("no Authorization header")
         scheme, _, value = header.partition(" ")
-        offered = {one.casefold(): one for one in self.offer}
+        offered = {offered_scheme.casefold(): offered_scheme for offered_scheme in self.offer}
         if scheme.casefold() not in offered:
             return self.refused(f"{scheme} is not offered")
         try:
@@ -235,7 +235,7 @@ class LogOnConnection:
 
         if self._context is None or not self._context.complete:
             raise MessageError("encrypted, but nobody is logged on")
-        parts = [one for one in _BOUNDARY.split(body) if one.strip(b"\r\n")]
+        parts = [part for part in _BOUNDARY.split(body) if part.strip(b"\r\n")]
         plain = []
         for head, sealed in zip(parts[::2], parts[1::2], strict=False):
             length = _LENGTH.search(head)

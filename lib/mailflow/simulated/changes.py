@@ -72,62 +72,62 @@ SINCE: Mapping[str, Version] = {
 """Those that older shells do not know, as they do not know the properties."""
 
 
-def set_receive_connector(one: Invocation) -> None:
+def set_receive_connector(invocation: Invocation) -> None:
     """Change one receive connector at one domain controller (S8.60 to S8.68)."""
-    one.mandatory("Identity")
-    allowed = one.confirmed()
-    controller = one.controller()
-    old = find_connector(one, one.text("Identity"), controller)
-    server = one.named_server(old.server)
-    new = _changed(one, old)
+    invocation.mandatory("Identity")
+    allowed = invocation.confirmed()
+    controller = invocation.controller()
+    old = find_connector(invocation, invocation.text("Identity"), controller)
+    server = invocation.named_server(old.server)
+    new = _changed(invocation, old)
     for reason in _refusals(new, server):
         raise CmdletRefusal(reason)
-    moment = one.practice.clock.now
-    others = one.organisation.directory.connectors(moment, controller)
+    moment = invocation.practice.clock.now
+    others = invocation.organisation.directory.connectors(moment, controller)
     own = old.server.casefold()
     conflict = check(new, [other for other in others if other.server.casefold() == own])
     if conflict:
         kind = {"role": "Role", "mapping": "Mapping"}[conflict.kind]
         raise CmdletRefusal(conflict.text, f"ReceiveConnector{kind}ConflictException")
     if allowed and new != old:
-        one.organisation.directory.write(new, moment, controller)
+        invocation.organisation.directory.write(new, moment, controller)
 
 
-def find_connector(one: Invocation, identity: str, controller: str) -> ReceiveConnector:
+def find_connector(invocation: Invocation, identity: str, controller: str) -> ReceiveConnector:
     r"""The connector of an identity: `SERVER\Name`, its distinguished name, or the name alone.
 
     Raises:
-        Refusal: there is none, or the name alone fits several.
+        CmdletRefusal: there is none, or the name alone fits several.
     """
     found = [
         connector
-        for connector in visible_connectors(one, controller)
-        if is_identity(one, connector, identity)
+        for connector in visible_connectors(invocation, controller)
+        if is_identity(invocation, connector, identity)
     ]
     if len(found) != 1:
         raise CmdletRefusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
     return found[0]
 
 
-def visible_connectors(one: Invocation, controller: str) -> list[ReceiveConnector]:
+def visible_connectors(invocation: Invocation, controller: str) -> list[ReceiveConnector]:
     """The connectors that the session's directory holds, with their own groups.
 
     An Edge server keeps its own in a directory of its own: from inside there are none of it, and it
     has no others (S8.25; that they are not copied is not sourced).
     """
-    edges = {server.name for server in one.organisation.servers if server.exchange.is_edge}
-    found = one.organisation.directory.connectors(one.practice.clock.now, controller)
-    if one.host.exchange.is_edge:
-        return [connector for connector in found if connector.server == one.host.name]
+    edges = {server.name for server in invocation.organisation.servers if server.exchange.is_edge}
+    found = invocation.organisation.directory.connectors(invocation.practice.clock.now, controller)
+    if invocation.host.exchange.is_edge:
+        return [connector for connector in found if connector.server == invocation.host.name]
     return [connector for connector in found if connector.server not in edges]
 
 
-def is_identity(one: Invocation, connector: ReceiveConnector, identity: str) -> bool:
+def is_identity(invocation: Invocation, connector: ReceiveConnector, identity: str) -> bool:
     """Whether a text names this connector."""
     wanted = identity.casefold()
     head, slash, name = wanted.partition("\\")
     if slash:
-        server = one.organisation.server(head)
+        server = invocation.organisation.server(head)
         same = server is not None and server.name.casefold() == connector.server.casefold()
         return same and name == connector.name.casefold()
     if wanted.startswith("cn="):
@@ -138,94 +138,96 @@ def is_identity(one: Invocation, connector: ReceiveConnector, identity: str) -> 
 # -- What it would be ------------------------------------------------------------------------------
 
 
-def _changed(one: Invocation, old: ReceiveConnector) -> ReceiveConnector:
+def _changed(invocation: Invocation, old: ReceiveConnector) -> ReceiveConnector:
     """The connector with the values given.
 
     Raises:
         BindingError: a value that the parameter can't take.
-        Refusal: one that the cmdlet refuses by itself.
+        CmdletRefusal: one that the cmdlet refuses by itself.
     """
     values: dict[str, Any] = {}
     for name, attribute in SETTINGS.items():
-        if name in one.parameters:
-            values[attribute] = _value(one, name, old)
+        if name in invocation.parameters:
+            values[attribute] = _value(invocation, name, old)
     extra = values.keys() - ReceiveConnector.__dataclass_fields__.keys()
     return replace(detailed(old) if extra else old, **values)
 
 
-def _value(one: Invocation, name: str, old: ReceiveConnector) -> object:
+def _value(invocation: Invocation, name: str, old: ReceiveConnector) -> object:
     if name == "RemoteIPRanges":
-        return _list(one, name, old.ranges, parse_range)
+        return _list(invocation, name, old.ranges, parse_range)
     if name == "Bindings":
-        return _list(one, name, old.bindings, parse_binding)
+        return _list(invocation, name, old.bindings, parse_binding)
     if name == "AuthMechanism":
-        return _flags(one, name, AuthMechanism)
+        return _flags(invocation, name, AuthMechanism)
     if name == "PermissionGroups":
-        groups = _flags(one, name, PermissionGroups)
+        groups = _flags(invocation, name, PermissionGroups)
         if PermissionGroups.Custom in groups:
-            raise CmdletRefusal(CUSTOM)  # S3.22
+            raise CmdletRefusal(CUSTOM)  # shown, never set by hand (S3.22)
         return groups
     if name == "TransportRole":
         roles = (TransportRole.FrontendTransport, TransportRole.HubTransport)
-        return TransportRole[_one_of(one, name, tuple(role.name or "" for role in roles))]
+        return TransportRole[_one_of(invocation, name, tuple(role.name or "" for role in roles))]
     if name in ("ExtendedProtectionPolicy", "ProtocolLoggingLevel"):
-        return _one_of(one, name, PROTECTION if name.startswith("Ext") else ("None", "Verbose"))
+        return _one_of(
+            invocation, name, PROTECTION if name.startswith("Ext") else ("None", "Verbose")
+        )
     if name.endswith("Timeout"):
-        return _time_span(one, name)
+        return _time_span(invocation, name)
     if name in ("Banner", "Comment", "Fqdn"):
-        return "" if one.parameters[name] is None else one.text(name)
-    return one.truth(name)
+        return "" if invocation.parameters[name] is None else invocation.text(name)
+    return invocation.truth(name)
 
 
 def _list(
-    one: Invocation, name: str, old: tuple[T, ...], parse: Callable[[str], T]
+    invocation: Invocation, name: str, old: tuple[T, ...], parse: Callable[[str], T]
 ) -> tuple[T, ...]:
     """The list that a plain value puts in place of the old one, or a hashtable makes of it (S8.60).
 
     Elements are the same by their bounds, however written (S8.62). What the facts leave open: to
     remove what is no element, or to add what is one, changes nothing.
     """
-    value = one.parameters[name]
+    value = invocation.parameters[name]
     if not isinstance(value, Mapping):
-        return tuple(dict.fromkeys(_parsed(one, one.texts(name), parse)))
-    if not one.shape.knows(E2010):
-        raise one.unfit(name, value, "Microsoft.Exchange.Data.MultiValuedPropertyBase")  # S8.61
+        return tuple(dict.fromkeys(_parsed(invocation, invocation.texts(name), parse)))
+    if not invocation.shape.knows(E2010):  # nothing says that 2007 takes a hashtable (S8.61)
+        raise invocation.unfit(name, value, "Microsoft.Exchange.Data.MultiValuedPropertyBase")
     changes: dict[str, list[T]] = {"add": [], "remove": []}
     for verb, texts in value.items():
         if verb.casefold() not in changes:
-            raise one.transformation(name, f'The key "{verb}" is neither Add nor Remove.')
-        changes[verb.casefold()] += _parsed(one, texts, parse)
+            raise invocation.transformation(name, f'The key "{verb}" is neither Add nor Remove.')
+        changes[verb.casefold()] += _parsed(invocation, texts, parse)
     gone = set(changes["remove"])
     left = [element for element in old if element not in gone]
     return tuple(dict.fromkeys([*left, *changes["add"]]))
 
 
-def _parsed(one: Invocation, texts: Iterable[str], parse: Callable[[str], T]) -> list[T]:
+def _parsed(invocation: Invocation, texts: Iterable[str], parse: Callable[[str], T]) -> list[T]:
     """The elements of a list, each parsed.
 
     Raises:
         BindingError: with the words of section 1.4.
     """
-    identifier = f"ParameterArgumentTransformationError,{one.call.cmdlet}"
+    identifier = f"ParameterArgumentTransformationError,{invocation.call.cmdlet}"
     try:
         return [parse(text) for text in texts if text]
     except RangeError as error:
         raise BindingError(Fault("failed", identifier, str(error))) from error
 
 
-def _flags(one: Invocation, name: str, kind: type[F]) -> F:
+def _flags(invocation: Invocation, name: str, kind: type[F]) -> F:
     """The whole new value: it replaces the old one (S3.23).
 
     Raises:
         BindingError: a word that is none.
-        Refusal: None beside something else (section 3.4).
+        CmdletRefusal: None beside something else (section 3.4).
     """
-    text = ", ".join(one.texts(name))
+    text = ", ".join(invocation.texts(name))
     try:
         flags = parse_flags(kind, text)
     except ValueError:
         possible = ",".join(["None", *flag_names(~kind(0)).split(", ")])
-        raise one.transformation(
+        raise invocation.transformation(
             name,
             f'Cannot convert value "{text}" to type "Microsoft.Exchange.Data.{kind.__name__}" due '
             "to enumeration values that are not valid. Specify one of the following enumeration "
@@ -236,20 +238,22 @@ def _flags(one: Invocation, name: str, kind: type[F]) -> F:
     return flags
 
 
-def _one_of(one: Invocation, name: str, words: tuple[str, ...]) -> str:
-    text = one.text(name)
+def _one_of(invocation: Invocation, name: str, words: tuple[str, ...]) -> str:
+    text = invocation.text(name)
     found = next((word for word in words if word.casefold() == text.casefold()), None)
     if found is None:
-        raise one.transformation(name, f'Cannot convert value "{text}": one of {", ".join(words)}.')
+        raise invocation.transformation(
+            name, f'Cannot convert value "{text}": one of {", ".join(words)}.'
+        )
     return found
 
 
-def _time_span(one: Invocation, name: str) -> timedelta:
-    text = one.text(name)
+def _time_span(invocation: Invocation, name: str) -> timedelta:
+    text = invocation.text(name)
     match = re.fullmatch(r"(?:(\d{1,5})\.)?(\d{1,2}):(\d{1,2}):(\d{1,2})", text)
     if match is None:
         kind = "Microsoft.Exchange.Data.EnhancedTimeSpan"
-        raise one.transformation(name, f'Cannot convert value "{text}" to type "{kind}".')
+        raise invocation.transformation(name, f'Cannot convert value "{text}" to type "{kind}".')
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 

@@ -86,9 +86,9 @@ class Cmdlet:
         wanted = name.casefold()
         return next(
             (
-                one
-                for one in (*self.parameters, *_COMMON)
-                if one.casefold() == wanted and shape.knows(self.newer.get(one, ()))
+                parameter
+                for parameter in (*self.parameters, *_COMMON)
+                if parameter.casefold() == wanted and shape.knows(self.newer.get(parameter, ()))
             ),
             None,
         )
@@ -110,7 +110,14 @@ def run(
         call: cmdlet and parameters, in any case as PowerShell takes them.
         shape: of the session.
     """
-    found = next((one for one in CMDLETS if one.casefold() == call.cmdlet.casefold()), "")
+    found = next(
+        (
+            cmdlet_name
+            for cmdlet_name in CMDLETS
+            if cmdlet_name.casefold() == call.cmdlet.casefold()
+        ),
+        "",
+    )
     if not found or not is_there(found, account, shape):
         message = NO_CMDLET.format(call.cmdlet)
         return Reply(call, fault=Fault("no-such-cmdlet", "CommandNotFoundException", message))
@@ -122,19 +129,19 @@ def run(
             message, identifier = NO_PARAMETER.format(name), f"NamedParameterNotFound,{found}"
             return Reply(call, fault=Fault("no-such-parameter", identifier, message))
         parameters[spelled] = value
-    one = Invocation(practice, host, Call(found, call.parameters), parameters, shape)
+    invocation = Invocation(practice, host, Call(found, call.parameters), parameters, shape)
     fault: Fault | None = None
     try:
-        cmdlet.run(one)
+        cmdlet.run(invocation)
     except BindingError as error:
         fault = error.fault
     except CmdletRefusal as refusal:
-        one.report(refusal)
+        invocation.report(refusal)
     rows = tuple(
         Row(call.cmdlet, values, f"{call.cmdlet} on {host.name}, object {number}")
-        for number, values in enumerate(one.objects, 1)
+        for number, values in enumerate(invocation.objects, 1)
     )
-    return Reply(call, rows, errors=tuple(one.errors), fault=fault)
+    return Reply(call, rows, errors=tuple(invocation.errors), fault=fault)
 
 
 def is_there(name: str, account: Account | None, shape: Shape) -> bool:
@@ -155,106 +162,118 @@ def is_there(name: str, account: Account | None, shape: Shape) -> bool:
 # -- Reading the directory -------------------------------------------------------------------------
 
 
-def get_exchange_server(one: Invocation) -> None:
+def get_exchange_server(invocation: Invocation) -> None:
     """Servers of every kind, Edge too (S8.54)."""
-    one.controller()
-    one.emit(objects.exchange_server(server, one.shape) for server in _servers(one))
-
-
-def get_transport_service(one: Invocation) -> None:
-    """Servers with the Transport service (S8.54)."""
-    one.controller()
-    one.emit(
-        objects.transport_service(server) for server in _servers(one) if server.exchange.has_hub
+    invocation.controller()
+    invocation.emit(
+        objects.exchange_server(server, invocation.shape) for server in _servers(invocation)
     )
 
 
-def get_receive_connector(one: Invocation) -> None:
+def get_transport_service(invocation: Invocation) -> None:
+    """Servers with the Transport service (S8.54)."""
+    invocation.controller()
+    invocation.emit(
+        objects.transport_service(server)
+        for server in _servers(invocation)
+        if server.exchange.has_hub
+    )
+
+
+def get_receive_connector(invocation: Invocation) -> None:
     """Receive connectors as one domain controller sees them (S8.66)."""
-    one.exclusive("Identity", "Server")
-    controller = one.controller()
-    found = visible_connectors(one, controller)
-    if one.has("Identity"):
-        identity = one.text("Identity")
-        found = [connector for connector in found if is_identity(one, connector, identity)]
+    invocation.exclusive("Identity", "Server")
+    controller = invocation.controller()
+    found = visible_connectors(invocation, controller)
+    if invocation.has("Identity"):
+        identity = invocation.text("Identity")
+        found = [connector for connector in found if is_identity(invocation, connector, identity)]
         if not found:
             raise CmdletRefusal(NOT_FOUND.format(identity), "ManagementObjectNotFoundException")
-    elif one.has("Server"):
-        name = one.named_server(one.text("Server")).name
+    elif invocation.has("Server"):
+        name = invocation.named_server(invocation.text("Server")).name
         found = [connector for connector in found if connector.server == name]
-    owners = {server.name: server for server in one.organisation.servers}
-    shown = map(one.organisation.with_shown_groups, found)
-    one.emit(
-        connector_objects.receive_connector(connector, owners[connector.server], one.shape)
+    owners = {server.name: server for server in invocation.organisation.servers}
+    shown = map(invocation.organisation.with_shown_groups, found)
+    invocation.emit(
+        connector_objects.receive_connector(connector, owners[connector.server], invocation.shape)
         for connector in shown
     )
 
 
-def get_ad_permission(one: Invocation) -> None:
+def get_ad_permission(invocation: Invocation) -> None:
     """Who may do what on a receive connector (S3.21); of other objects nothing is known here."""
-    one.mandatory("Identity")
-    connector = find_connector(one, one.text("Identity"), one.controller())
-    more = one.organisation.access.get(connector.identity.casefold(), [])
-    one.emit(connector_objects.permissions(connector, tuple(more)))
+    invocation.mandatory("Identity")
+    connector = find_connector(invocation, invocation.text("Identity"), invocation.controller())
+    more = invocation.organisation.access.get(connector.identity.casefold(), [])
+    invocation.emit(connector_objects.permissions(connector, tuple(more)))
 
 
-def get_network_connection_info(one: Invocation) -> None:
+def get_network_connection_info(invocation: Invocation) -> None:
     """Adapters of a server, through WMI of that server (section 9)."""
-    one.controller()
-    server = one.named_server(one.text("Identity"))
-    if not one.reads_adapters(server):
+    invocation.controller()
+    server = invocation.named_server(invocation.text("Identity"))
+    if not invocation.reads_adapters(server):
         raise CmdletRefusal(NO_ADAPTERS, "COMException")
-    one.emit(objects.adapters(server, shape=one.shape))
+    invocation.emit(objects.adapters(server, shape=invocation.shape))
 
 
-def get_send_connector(one: Invocation) -> None:
+def get_send_connector(invocation: Invocation) -> None:
     """The connector to the internet; its sources are the newest servers with a hub."""
-    one.controller()
-    hubs = [server for server in one.organisation.servers if server.exchange.has_hub]
+    invocation.controller()
+    hubs = [server for server in invocation.organisation.servers if server.exchange.has_hub]
     newest = max((server.exchange.version or () for server in hubs), default=())
     sources = [server for server in hubs if server.exchange.version == newest]
-    one.emit([objects.send_connector(sources, one.shape)])
+    invocation.emit([objects.send_connector(sources, invocation.shape)])
 
 
-def get_exchange_certificate(one: Invocation) -> None:
+def get_exchange_certificate(invocation: Invocation) -> None:
     """Certificates of one server, of the session's where none is named (S8.85)."""
-    one.controller()
-    server = one.named_server(one.text("Server")) if one.has("Server") else one.host
-    wanted = one.text("Thumbprint").casefold()
-    one.emit(
+    invocation.controller()
+    server = (
+        invocation.named_server(invocation.text("Server"))
+        if invocation.has("Server")
+        else invocation.host
+    )
+    wanted = invocation.text("Thumbprint").casefold()
+    invocation.emit(
         values
-        for values in objects.certificates(server, one.practice.clock.now)
+        for values in objects.certificates(server, invocation.practice.clock.now)
         if wanted in ("", str(values["Thumbprint"]).casefold())
     )
 
 
-def get_transport_agent(one: Invocation) -> None:
+def get_transport_agent(invocation: Invocation) -> None:
     """Agents of the server that hosts the session: no parameter names another one."""
-    one.controller()
-    wanted = one.text("Identity").casefold()
-    one.emit(
+    invocation.controller()
+    wanted = invocation.text("Identity").casefold()
+    invocation.emit(
         values
-        for values in objects.transport_agents(one.host)
+        for values in objects.transport_agents(invocation.host)
         if wanted in ("", str(values["Identity"]).casefold())
     )
 
 
-def get_server_component_state(one: Invocation) -> None:
+def get_server_component_state(invocation: Invocation) -> None:
     """Components of one server; a server before 2013 has none."""
-    one.mandatory("Identity")
-    one.controller()
-    server = one.named_server(one.text("Identity"))
-    wanted = {name.casefold() for name in one.texts("Component") if name}
-    one.emit(
+    invocation.mandatory("Identity")
+    invocation.controller()
+    server = invocation.named_server(invocation.text("Identity"))
+    wanted = {name.casefold() for name in invocation.texts("Component") if name}
+    invocation.emit(
         values
         for values in objects.component_states(server)
         if not wanted or str(values["Component"]).casefold() in wanted
     )
 
 
-def _servers(one: Invocation) -> list[PracticeServer]:
+def _servers(invocation: Invocation) -> list[PracticeServer]:
     """The one named, or all (S8.59)."""
-    return [one.named_server(one.text("Identity"))] if one.has("Identity") else one.servers()
+    return (
+        [invocation.named_server(invocation.text("Identity"))]
+        if invocation.has("Identity")
+        else invocation.servers()
+    )
 
 
 _VIEW = "View-Only Configuration"

@@ -107,7 +107,7 @@ PROPERTIES_SINCE: Mapping[str, Version] = {
 
 
 def connector_dn(connector: ReceiveConnector) -> str:
-    """The distinguished name of a receive connector (section 1.6)."""
+    """Where a receive connector stands in the directory: below its server (section 1.6)."""
     return (
         f"CN={connector.name},CN=SMTP Receive Connectors,CN=Protocols,{server_dn(connector.server)}"
     )
@@ -266,13 +266,13 @@ def _size_text(number: int) -> str:
     return str(ipaddress.IPv6Address(number))
 
 
-def _binding(one: Binding) -> Complex:
+def _binding(binding: Binding) -> Complex:
     return Complex(
-        str(one),
+        str(binding),
         {
-            "Port": one.port,
-            "AddressFamily": FAMILIES[one.family],
-            "Address": address_object(_ip_text(one.family, one.address)),
+            "Port": binding.port,
+            "AddressFamily": FAMILIES[binding.family],
+            "Address": address_object(_ip_text(binding.family, binding.address)),
         },
     )
 
@@ -314,7 +314,7 @@ _RIGHTS: Mapping[str, str] = {
 
 _HEADERS = ("AcceptForestHeaders", "AcceptOrganizationHeaders")
 _ALL = tuple(_RIGHTS)
-_WITHOUT_HEADERS = tuple(one for one in _ALL if one not in _HEADERS)
+_WITHOUT_HEADERS = tuple(name for name in _ALL if name not in _HEADERS)
 _SERVERS = (EXCHANGE_SERVERS, r"MS Exchange\Hub Transport Servers")
 _LEGACY = rf"{EXCHANGE_SERVERS.partition(chr(92))[0]}\ExchangeLegacyInterop"
 
@@ -362,12 +362,14 @@ def permissions(connector: ReceiveConnector, more: tuple[AccessEntry, ...]) -> I
         if connector.groups is None or group not in connector.groups:
             continue
         entries += [
-            AccessEntry(user, tuple(_RIGHTS[one] for one in names)) for user, names in grants
+            AccessEntry(user, tuple(_RIGHTS[name] for name in names)) for user, names in grants
         ]
         if group is PermissionGroups.ExchangeLegacyServers:
-            entries.append(AccessEntry(_LEGACY, tuple(_RIGHTS[one] for one in _HEADERS), deny=True))
+            entries.append(
+                AccessEntry(_LEGACY, tuple(_RIGHTS[name] for name in _HEADERS), deny=True)
+            )
     identity = directory_id(connector.identity, connector_dn(connector))
-    for entry in sorted(entries, key=lambda one: not one.deny):
+    for entry in sorted(entries, key=lambda access_entry: not access_entry.deny):
         for right in entry.rights:
             yield {
                 "Deny": entry.deny,

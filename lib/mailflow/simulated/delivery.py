@@ -94,11 +94,11 @@ def try_server(
         seen = target.seen_as.get(str(source), str(source))
         remote = type(local)(seen)
         got = answer(connectors, local=local, port=place.port, remote=remote)
-        one = DeliveryOutcome(host=host, address=str(local), port=place.port)
+        outcome = DeliveryOutcome(host=host, address=str(local), port=place.port)
         winsock = _socket_error(target, got)
         if not winsock:
-            return replace(one, reply=_session(org, sender, target, got, moment))
-        tried.append(replace(one, winsock=winsock))
+            return replace(outcome, reply=_session(org, sender, target, got, moment))
+        tried.append(replace(outcome, winsock=winsock))
     return (tried[1:] or tried)[0]
 
 
@@ -113,12 +113,12 @@ def try_mailbox(sender: PracticeServer, owner: PracticeServer) -> DeliveryOutcom
         return DeliveryOutcome(STORE_AWAY if away or owner.dismounted else "", host=host)
     if not owner.addresses:
         return unresolved(sender, host)
-    one = DeliveryOutcome(host=host, address=owner.addresses[0], port=MAILBOX_DELIVERY)
+    outcome = DeliveryOutcome(host=host, address=owner.addresses[0], port=MAILBOX_DELIVERY)
     network = "open" if owner is sender else owner.network
     winsock = _SOCKETS.get(network, 0 if owner.services else REFUSED)
     if winsock:
-        return replace(one, winsock=winsock)
-    return replace(one, reply=NOT_MOUNTED if owner.dismounted else "")
+        return replace(outcome, winsock=winsock)
+    return replace(outcome, reply=NOT_MOUNTED if owner.dismounted else "")
 
 
 def try_outside(sender: PracticeServer, domain: str, trouble: str) -> DeliveryOutcome:
@@ -127,8 +127,10 @@ def try_outside(sender: PracticeServer, domain: str, trouble: str) -> DeliveryOu
         return unresolved(sender, domain)
     # Documentation addresses, so that nobody is meant.
     address = f"203.0.113.{1 + zlib.crc32(domain.casefold().encode()) % 254}"
-    one = DeliveryOutcome(host=domain, address=address, port=SMTP)
-    return replace(one, winsock=_SOCKETS.get(trouble, 0), reply=FULL if trouble == "full" else "")
+    outcome = DeliveryOutcome(host=domain, address=address, port=SMTP)
+    return replace(
+        outcome, winsock=_SOCKETS.get(trouble, 0), reply=FULL if trouble == "full" else ""
+    )
 
 
 def unresolved(sender: PracticeServer, host: str) -> DeliveryOutcome:
@@ -157,7 +159,7 @@ def _session(
     if target.inactive & {"ServerWideOffline", got.process.name}:
         return NOT_ACTIVE
     if got.connector is None:
-        return NO_MATCH_REPLY  # S1.18
+        return NO_MATCH_REPLY  # nothing fits: said, and closed (S1.18)
     refused = _log_on(sender, target, got.connector) or _submit(org, sender, target, got.connector)
     if refused:
         return refused
@@ -174,7 +176,7 @@ def _log_on(sender: PracticeServer, target: PracticeServer, connector: ReceiveCo
         return NO_EXCHANGE_AUTH
     to_edge = sender.exchange.is_edge or target.exchange.is_edge
     if to_edge and sender.certificate_lost:
-        return NO_OWN_CERTIFICATE  # S5.05
+        return NO_OWN_CERTIFICATE  # the sender's own is what lacks (S5.05)
     # C8, C10: X-EXPS GSSAPI is there alone, which does for the downgraded mode (S5.03) and not on
     # Edge (section 3.6). Between the services of one machine a lost certificate costs nothing [I].
     lost = target.certificate_lost and sender is not target
@@ -191,9 +193,9 @@ def _submit(
     to_edge = sender.exchange.is_edge or target.exchange.is_edge
     kerberos = sender is not target and not to_edge
     if kerberos and (sender.clock_off or target.clock_off):
-        return NOT_LOGGED_ON  # L1
+        return NOT_LOGGED_ON  # Kerberos fails with a clock that is off (L1)
     if not connector.admits_exchange_servers or org.denies_submit(connector):
-        return NOT_LOGGED_ON  # L2, S3.21 [I]
+        return NOT_LOGGED_ON  # logged on, and not let submit (L2, S3.21 [I])
     return ""
 
 
@@ -208,8 +210,8 @@ def _pass_on(
     if sender is front:
         return NO_MATCH_REPLY  # it met itself on the port of the service behind it
     hubs = [front] if front.exchange.has_hub else _hubs_of_site(org, front)
-    outcomes = [try_server(org, front, one, moment) for one in hubs]
-    if any(one.taken for one in outcomes):
+    outcomes = [try_server(org, front, hub, moment) for hub in hubs]
+    if any(outcome.taken for outcome in outcomes):
         return ""
     if not outcomes:
         return PROXY_FAILED.format(1)
@@ -220,10 +222,10 @@ def _pass_on(
 
 def _hubs_of_site(org: Organisation, front: PracticeServer) -> list[PracticeServer]:
     return [
-        one
-        for one in org.servers
-        if one.exchange.has_hub
-        and not one.exchange.is_edge
-        and not one.is_legacy
-        and one.exchange.site == front.exchange.site
+        server
+        for server in org.servers
+        if server.exchange.has_hub
+        and not server.exchange.is_edge
+        and not server.is_legacy
+        and server.exchange.site == front.exchange.site
     ]

@@ -61,7 +61,7 @@ class Session:
         )
 
     def has(self, cmdlet: str) -> bool:
-        """Whether the session has a cmdlet (section 8.8)."""
+        """Whether version and roles give it a cmdlet, spelled as in CMDLETS (section 8.8)."""
         known = cmdlet in cmdlets.CMDLETS
         return known and cmdlets.is_there(cmdlet, self._account, self._shape)
 

@@ -313,9 +313,9 @@ class _Listener(ThreadingHTTPServer):
     def end(self, seconds: float) -> None:
         """Close all connections, and wait for their threads."""
         live = self.live()
-        for one in live.values():
+        for connection in live.values():
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(one, socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         end = time.monotonic() + seconds
         for thread in live:
             thread.join(max(0.0, end - time.monotonic()))
@@ -376,7 +376,7 @@ class _Handler(BaseHTTPRequestHandler):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
             *([f"Content-Type: {kind}"] if size else []),
             "Server: Microsoft-HTTPAPI/2.0",
-            *(f"WWW-Authenticate: {one}" for one in challenges),
+            *(f"WWW-Authenticate: {challenge}" for challenge in challenges),
             f"Date: {format_datetime(now, usegmt=True)}",
             f"Content-Length: {size}",
             *(["Connection: close"] if self.close_connection else []),

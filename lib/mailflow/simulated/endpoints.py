@@ -61,14 +61,16 @@ class Endpoints:
         """
         self.practice = practice
         people = (ENGINEER, COLLECTOR, *practice.organisation.accounts.values())
-        self._people = {bare(one.name): one for one in people}
-        given = {bare(name): one for name, one in (passwords or {}).items()}
+        self._people = {bare(account.name): account for account in people}
+        given = {bare(name): password for name, password in (passwords or {}).items()}
         self.passwords: Mapping[str, str] = {
             name: given.get(name, secrets.token_urlsafe(12)) for name in self._people
         }
         self.accounts = Accounts(self.passwords)
         servers = practice.organisation.servers
-        self.entrance = Entrance([one.exchange for one in servers], self.accounts, self._session)
+        self.entrance = Entrance(
+            [server.exchange for server in servers], self.accounts, self._session
+        )
         self.addresses: Mapping[str, str] = {
             server.name: f"127.0.1.{number}" for number, server in enumerate(servers, start=1)
         }
@@ -102,8 +104,8 @@ class Endpoints:
             ca=str(self.ca) if self.authority else "",
             password_env=PASSWORD,
             resolve=tuple(
-                f"{one.exchange.fqdn}={self.addresses[one.name]}:{self.port}"
-                for one in self.practice.organisation.servers
+                f"{server.exchange.fqdn}={self.addresses[server.name]}:{self.port}"
+                for server in self.practice.organisation.servers
             ),
         )
 
@@ -125,7 +127,11 @@ class Endpoints:
     def __getitem__(self, name: str) -> PracticeEndpoint:
         """The endpoint of a server, by its short or full name; KeyError: nothing listens there."""
         server = self.practice.organisation.server(name)
-        found = (one for one in self.all if server and one.server == server.name)
+        found = (
+            practice_endpoint
+            for practice_endpoint in self.all
+            if server and practice_endpoint.server == server.name
+        )
         endpoint = next(found, None)
         if endpoint is None:
             raise KeyError(name)
@@ -133,15 +139,15 @@ class Endpoints:
 
     def start(self) -> None:
         """Begin to answer."""
-        for one in self.all:
-            one.start()
+        for endpoint in self.all:
+            endpoint.start()
 
     def stop(self) -> None:
         """Stop answering, and leave no thread, process or file."""
-        for one in self.all:
-            one.stopping.set()
-        for one in self.all:
-            one.stop()
+        for endpoint in self.all:
+            endpoint.stopping.set()
+        for endpoint in self.all:
+            endpoint.stop()
         self.accounts.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -177,8 +183,8 @@ class Endpoints:
                     if server.shell and server.network != "refuses":
                         bound.append(self._endpoint(server, bound[0].port if bound else 0))
             except OSError as error:
-                for one in bound:
-                    one.stop()
+                for endpoint in bound:
+                    endpoint.stop()
                 if error.errno != errno.EADDRINUSE:
                     raise
             else:

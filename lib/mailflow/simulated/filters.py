@@ -150,7 +150,7 @@ def _enumerated(name: str, value: str) -> str:
     names = _NAMES[name]
     if value.isdigit() and int(value) in names:
         return names[int(value)]
-    found = next((one for one in names.values() if one.casefold() == value.casefold()), None)
+    found = next((word for word in names.values() if word.casefold() == value.casefold()), None)
     if found is None:
         raise FilterError(f'"{value}" is no value of {name}.')
     return found

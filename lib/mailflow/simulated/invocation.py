@@ -70,7 +70,7 @@ class BindingError(Exception):
     """PowerShell can't call the cmdlet with these parameters; ends the call."""
 
     def __init__(self, fault: Fault) -> None:
-        """Carry the fault."""
+        """Carry the fault; its message is the text of the error."""
         super().__init__(fault.message)
         self.fault = fault
 
@@ -108,11 +108,11 @@ class Invocation:
 
     @property
     def organisation(self) -> Organisation:
-        """The organisation."""
+        """The servers, the directory and the queues of the practice."""
         return self.practice.organisation
 
     def emit(self, values: Iterable[Values]) -> None:
-        """Return objects."""
+        """Return these objects, behind those that were returned before."""
         self.objects.extend(values)
 
     def report(self, refusal: CmdletRefusal) -> None:
@@ -221,7 +221,7 @@ class Invocation:
         """The domain controller that is asked or written to (S8.66).
 
         Raises:
-            Refusal: there is none of that name.
+            CmdletRefusal: there is none of that name.
         """
         if not self.has("DomainController"):
             return self.organisation.directory.controllers[0]
@@ -237,13 +237,13 @@ class Invocation:
 
     def servers(self) -> list[PracticeServer]:
         """The servers that the session's directory holds."""
-        return [one for one in self.organisation.servers if self.knows(one)]
+        return [server for server in self.organisation.servers if self.knows(server)]
 
     def named_server(self, name: str) -> PracticeServer:
         """The server of a name, the host where it is empty (S8.50).
 
         Raises:
-            Refusal: there is none (S8.55).
+            CmdletRefusal: there is none (S8.55).
         """
         if not name:
             return self.host
@@ -256,7 +256,7 @@ class Invocation:
         """Reach the Transport service of a server as the queue cmdlets do (S8.41, S8.44, S8.55).
 
         Raises:
-            Refusal: it can't be reached, does not run, is not there or too old.
+            CmdletRefusal: it can't be reached, does not run, is not there or too old.
         """
         full = server.exchange.fqdn
         remote = server is not self.host

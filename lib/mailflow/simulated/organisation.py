@@ -239,7 +239,7 @@ class Directory:
 
     def __init__(self, controllers: tuple[str, ...] = ("dc1", "dc2")) -> None:
         """Begin without connectors; the first controller is the one that everybody asks."""
-        self.controllers = tuple(f"{one}.{DOMAIN}" for one in controllers)
+        self.controllers = tuple(f"{controller}.{DOMAIN}" for controller in controllers)
         self._setup: dict[str, ReceiveConnector] = {}
         self._changes: list[ConnectorWrite] = []
 
@@ -247,7 +247,12 @@ class Directory:
         """The full name of a domain controller, from that or its short one; None: there is none."""
         wanted = name.casefold()
         return next(
-            (one for one in self.controllers if wanted in (one, one.partition(".")[0])), None
+            (
+                controller
+                for controller in self.controllers
+                if wanted in (controller, controller.partition(".")[0])
+            ),
+            None,
         )
 
     def install(self, connector: ReceiveConnector) -> None:
@@ -274,9 +279,9 @@ class Directory:
         wanted = identity.casefold()
         return next(
             (
-                one
-                for one in self.connectors(moment, controller)
-                if one.identity.casefold() == wanted
+                connector
+                for connector in self.connectors(moment, controller)
+                if connector.identity.casefold() == wanted
             ),
             None,
         )
@@ -336,10 +341,13 @@ class Organisation:
 
     def server(self, name: str) -> PracticeServer | None:
         """The server with this short or full name, in any case (S4.32)."""
-        for one in self.servers:
-            if one.exchange.name == name:  # as nearly always
-                return one
-        return next((one for one in self.servers if one.exchange.is_named(name)), None)
+        for server in self.servers:
+            if server.exchange.name == name:  # as nearly always
+                return server
+        return next(
+            (known_server for known_server in self.servers if known_server.exchange.is_named(name)),
+            None,
+        )
 
     def connectors_of(
         self, server: str, moment: datetime, controller: str = ""
@@ -347,7 +355,11 @@ class Organisation:
         """The receive connectors of one server, as a domain controller sees them."""
         name = server.casefold()
         seen = self.directory.connectors(moment, controller)
-        return [self.with_shown_groups(one) for one in seen if one.server.casefold() == name]
+        return [
+            self.with_shown_groups(connector)
+            for connector in seen
+            if connector.server.casefold() == name
+        ]
 
     def with_shown_groups(self, connector: ReceiveConnector) -> ReceiveConnector:
         """PermissionGroups as shown: computed from the rights, so that more adds Custom (S3.20)."""
@@ -359,14 +371,14 @@ class Organisation:
     def denies_submit(self, connector: ReceiveConnector) -> bool:
         """Whether an entry takes the right to submit from Exchange servers (S3.21, L2)."""
         return any(
-            one.deny and one.user == EXCHANGE_SERVERS and SUBMIT in one.rights
-            for one in self.access.get(connector.identity.casefold(), ())
+            entry.deny and entry.user == EXCHANGE_SERVERS and SUBMIT in entry.rights
+            for entry in self.access.get(connector.identity.casefold(), ())
         )
 
     def queues_of(self, server: str) -> list[PracticeQueue]:
-        """The queues of one server."""
+        """Those of the server with this short name, in any case; none where nobody has the name."""
         wanted = server.casefold()
-        return [one for one in self.queues if one.server.casefold() == wanted]
+        return [queue for queue in self.queues if queue.server.casefold() == wanted]
 
     def new_queue_number(self, server: PracticeServer) -> str:
         """A number that no queue of the server ever had, as rows of a database have (S4.31)."""
@@ -392,7 +404,7 @@ def _with_roles(server: Server, roles: set[str]) -> Server:
 
 def setup_connectors(server: Server) -> Iterator[ReceiveConnector]:
     """The connectors that setup makes on a server (section 2)."""
-    by_name = {one.name: one for one in SETUP_DEFAULTS}
+    by_name = {default.name: default for default in SETUP_DEFAULTS}
     if server.is_edge:
         yield _default(server, by_name["Default internal receive connector {}"])
         return
@@ -405,7 +417,9 @@ def setup_connectors(server: Server) -> Iterator[ReceiveConnector]:
         for name in ("Default Frontend {}", "Outbound Proxy Frontend {}", "Client Frontend {}"):
             yield _default(server, by_name[name])
     if server.has_hub:
-        port = 2525 if server.has_frontend else 25  # S2.05
+        port = (
+            2525 if server.has_frontend else 25
+        )  # 25 belongs to a Front End where there is one (S2.05)
         yield _default(server, replace(by_name["Default {}"], port=port))
         yield _default(server, by_name["Client Proxy {}"])
 
@@ -419,8 +433,10 @@ def _default(server: Server, default: SetupDefault) -> ReceiveConnector:
         name=default.name.format(server.name),
         enabled=True,
         role=default.role,
-        bindings=tuple(parse_binding(f"{hosts[one]}:{default.port}") for one in reversed(families)),
-        ranges=tuple(EVERYTHING[4 if one == 4 else 6] for one in families),
+        bindings=tuple(
+            parse_binding(f"{hosts[family]}:{default.port}") for family in reversed(families)
+        ),
+        ranges=tuple(EVERYTHING[4 if family == 4 else 6] for family in families),
         auth=default.auth,
         groups=default.groups,
         suppress_x_anonymous_tls=False,
@@ -443,12 +459,12 @@ def address_pairs(sender: PracticeServer, target: PracticeServer) -> list[tuple[
     to itself uses one address for both ends.
     """
     if sender is target:
-        return [(one, one) for one in map(ipaddress.ip_address, target.addresses)]
-    mine = [ipaddress.ip_address(one) for one in sender.addresses]
+        return [(address, address) for address in map(ipaddress.ip_address, target.addresses)]
+    mine = [ipaddress.ip_address(address) for address in sender.addresses]
     pairs = []
     for text in target.addresses:
         there = ipaddress.ip_address(text)
-        here = next((one for one in mine if one.version == there.version), None)
+        here = next((address for address in mine if address.version == there.version), None)
         if here:
             pairs.append((here, there))
     return pairs

@@ -17,14 +17,14 @@ RESULT_SIZE = 1000
 """How many objects come where nothing is said; the rest is cut off silently (S8.52)."""
 
 NOT_FOUND = "The object with identity {0} wasn't found."
-"""S8.75."""
+"""Of a queue or message that is gone, or never was (S8.75)."""
 NOT_DONE = "The requested operation can't be performed for the object with identity {0}."
-"""S8.74."""
+"""Of a queue that is never retried, or only with -Resubmit (S8.74)."""
 BUSY = (
     "System is handling another queue resubmit request. This request can not be performed at this "
     "time."
 )
-"""S8.76."""
+"""Of a second retry while the first is under way on that server (S8.76)."""
 RESUBMITTING = timedelta(seconds=10)
 """How long a server is busy with a resubmission; how long a real one is depends on the messages."""
 
@@ -32,37 +32,39 @@ _busy: WeakKeyDictionary[PracticeServer, datetime] = WeakKeyDictionary()
 """Until when a server resubmits."""
 
 
-def get_queue(one: Invocation) -> None:
+def get_queue(invocation: Invocation) -> None:
     """Queues of one server, which is the session's where none is named (S8.50 to S8.53)."""
-    one.exclusive("Identity", "Server")
-    one.exclusive("Identity", "Filter")
-    most = _result_size(one)
-    if one.has("Identity"):
-        found = _identified(one, one.text("Identity"))
+    invocation.exclusive("Identity", "Server")
+    invocation.exclusive("Identity", "Filter")
+    most = _result_size(invocation)
+    if invocation.has("Identity"):
+        found = _identified(invocation, invocation.text("Identity"))
     else:
-        server = one.named_server(one.text("Server"))
-        one.queue_viewer(server)
-        found = [(queue, server) for queue in _visible(one, server)]
-    now = one.practice.clock.now
-    shown = [queue_objects.queue(queue, server, one.shape, now) for queue, server in found]
-    meets = _conditions(one, QUEUE_FILTERS)
-    one.emit([values for values in shown if meets(values) and _included(one, values)][:most])
+        server = invocation.named_server(invocation.text("Server"))
+        invocation.queue_viewer(server)
+        found = [(queue, server) for queue in _visible(invocation, server)]
+    now = invocation.practice.clock.now
+    shown = [queue_objects.queue(queue, server, invocation.shape, now) for queue, server in found]
+    meets = _conditions(invocation, QUEUE_FILTERS)
+    invocation.emit(
+        [values for values in shown if meets(values) and _included(invocation, values)][:most]
+    )
 
 
-def get_message(one: Invocation) -> None:
+def get_message(invocation: Invocation) -> None:
     """Messages of one queue, or of one server."""
-    one.exclusive("Identity", "Queue", "Server")
-    one.exclusive("Identity", "Filter")
-    most = _result_size(one)
-    wanted = one.text("Identity")
-    if one.has("Queue"):
-        queues = _identified(one, one.text("Queue"))
+    invocation.exclusive("Identity", "Queue", "Server")
+    invocation.exclusive("Identity", "Filter")
+    most = _result_size(invocation)
+    wanted = invocation.text("Identity")
+    if invocation.has("Queue"):
+        queues = _identified(invocation, invocation.text("Queue"))
     else:
         name = wanted.partition("\\")[0] if "\\" in wanted else ""
-        server = one.named_server(name or one.text("Server"))
-        one.queue_viewer(server)
-        queues = [(queue, server) for queue in _visible(one, server)]
-    meets = _conditions(one, MESSAGE_FILTERS)
+        server = invocation.named_server(name or invocation.text("Server"))
+        invocation.queue_viewer(server)
+        queues = [(queue, server) for queue in _visible(invocation, server)]
+    meets = _conditions(invocation, MESSAGE_FILTERS)
     shown = (
         queue_objects.message(message, queue, server)
         for queue, server in queues
@@ -71,82 +73,86 @@ def get_message(one: Invocation) -> None:
     found = [values for values in shown if meets(values) and _is_message(values, wanted)]
     if wanted and not found:
         raise CmdletRefusal(NOT_FOUND.format(wanted), "QueueViewerException")
-    one.emit(found[:most])
+    invocation.emit(found[:most])
 
 
-def retry_queue(one: Invocation) -> None:
+def retry_queue(invocation: Invocation) -> None:
     """Try to deliver now what waits in Retry (S8.70 to S8.78)."""
-    one.mandatory("Identity", "Filter")
-    one.exclusive("Identity", "Filter")
-    one.exclusive("Identity", "Server")
-    allowed = one.confirmed()
-    resubmit = one.truth("Resubmit")
-    if one.has("Identity"):
-        found = _identified(one, one.text("Identity"))
+    invocation.mandatory("Identity", "Filter")
+    invocation.exclusive("Identity", "Filter")
+    invocation.exclusive("Identity", "Server")
+    allowed = invocation.confirmed()
+    resubmit = invocation.truth("Resubmit")
+    if invocation.has("Identity"):
+        found = _identified(invocation, invocation.text("Identity"))
     else:
-        server = one.named_server(one.text("Server"))
-        one.queue_viewer(server)
-        meets = _conditions(one, QUEUE_FILTERS)
+        server = invocation.named_server(invocation.text("Server"))
+        invocation.queue_viewer(server)
+        meets = _conditions(invocation, QUEUE_FILTERS)
         found = [
             (queue, server)
-            for queue in _visible(one, server)
-            if meets(queue_objects.queue(queue, server, one.shape, one.practice.clock.now))
+            for queue in _visible(invocation, server)
+            if meets(
+                queue_objects.queue(queue, server, invocation.shape, invocation.practice.clock.now)
+            )
         ]
     for queue, server in found:
         try:
-            _check_retry(one, queue, server, resubmit=resubmit)
+            _check_retry(invocation, queue, server, resubmit=resubmit)
         except CmdletRefusal as refusal:
-            one.report(refusal)
+            invocation.report(refusal)
             continue
         if allowed:
-            _retry(one, queue, server, resubmit=resubmit)
+            _retry(invocation, queue, server, resubmit=resubmit)
 
 
 def _check_retry(
-    one: Invocation, queue: PracticeQueue, server: PracticeServer, *, resubmit: bool
+    invocation: Invocation, queue: PracticeQueue, server: PracticeServer, *, resubmit: bool
 ) -> None:
     """Refuse what can't be retried.
 
     Raises:
-        Refusal: Submission and Poison never, Unreachable only to be resubmitted (S8.74); nothing
-            while the server resubmits (S8.76).
+        CmdletRefusal: Submission and Poison never, Unreachable only to be resubmitted (S8.74);
+            nothing while the server resubmits (S8.76).
     """
     never = queue.name in ("Submission", "Poison")
     if never or (queue.name == "Unreachable" and not resubmit):
         raise CmdletRefusal(NOT_DONE.format(queue.identity), "QueueViewerException")
     until = _busy.get(server)
-    if until is not None and one.practice.clock.now < until:
+    if until is not None and invocation.practice.clock.now < until:
         raise CmdletRefusal(BUSY, "QueueViewerException")
 
 
 def _retry(
-    one: Invocation, queue: PracticeQueue, server: PracticeServer, *, resubmit: bool
+    invocation: Invocation, queue: PracticeQueue, server: PracticeServer, *, resubmit: bool
 ) -> None:
     """Retry a queue; nothing happens to one that is not in Retry, or suspended (S8.71).
 
     What is resubmitted goes through Submission and the categorizer; its queue may be gone (S8.72).
     """
     if not resubmit:
-        one.practice.retry(queue)
+        invocation.practice.retry(queue)
         return
     waiting = len(queue.messages)
-    one.practice.resubmit(queue)
+    invocation.practice.resubmit(queue)
     if len(queue.messages) < waiting:
-        _busy[server] = one.practice.clock.now + RESUBMITTING
+        _busy[server] = invocation.practice.clock.now + RESUBMITTING
 
 
 # -- Which queues ----------------------------------------------------------------------------------
 
 
-def _identified(one: Invocation, identity: str) -> list[tuple[PracticeQueue, PracticeServer]]:
+def _identified(
+    invocation: Invocation, identity: str
+) -> list[tuple[PracticeQueue, PracticeServer]]:
     """The queues of an identity in any of its forms (section 4.3).
 
     Raises:
-        Refusal: the server can't be asked (S8.55), or has no such queue (S8.75).
+        CmdletRefusal: the server can't be asked (S8.55), or has no such queue (S8.75).
     """
-    server, name = _split(one, identity)
-    one.queue_viewer(server)
-    own = _visible(one, server)
+    server, name = _split(invocation, identity)
+    invocation.queue_viewer(server)
+    own = _visible(invocation, server)
     wanted = name.casefold()
     found = own if wanted == "*" else [queue for queue in own if queue.name.casefold() == wanted]
     found = found or [queue for queue in own if queue.next_hop.casefold() == wanted]
@@ -155,17 +161,17 @@ def _identified(one: Invocation, identity: str) -> list[tuple[PracticeQueue, Pra
     return [(queue, server) for queue in found]
 
 
-def _split(one: Invocation, identity: str) -> tuple[PracticeServer, str]:
+def _split(invocation: Invocation, identity: str) -> tuple[PracticeServer, str]:
     r"""Server and rest; without a server the host: `Shadow\7` is a queue, not a server's."""
     head, slash, rest = identity.partition("\\")
     if not slash or head.casefold() == "shadow":
-        return one.host, identity
-    return one.named_server(head), rest
+        return invocation.host, identity
+    return invocation.named_server(head), rest
 
 
-def _visible(one: Invocation, server: PracticeServer) -> list[PracticeQueue]:
+def _visible(invocation: Invocation, server: PracticeServer) -> list[PracticeQueue]:
     """The queues of a server; Poison is hidden while it is empty (section 4.3)."""
-    queues = one.organisation.queues_of(server.name)
+    queues = invocation.organisation.queues_of(server.name)
     return [queue for queue in queues if queue.messages or queue.name != "Poison"]
 
 
@@ -175,21 +181,23 @@ def _is_message(values: Values, wanted: str) -> bool:
     return not wanted or text == wanted.casefold() or text.rpartition("\\")[2] == wanted
 
 
-def _conditions(one: Invocation, allowed: Mapping[str, frozenset[str]]) -> Callable[[Values], bool]:
-    if not one.has("Filter"):
+def _conditions(
+    invocation: Invocation, allowed: Mapping[str, frozenset[str]]
+) -> Callable[[Values], bool]:
+    if not invocation.has("Filter"):
         return lambda _: True
     try:
-        conditions = parse_filter(one.text("Filter"), allowed)
+        conditions = parse_filter(invocation.text("Filter"), allowed)
     except FilterError as error:
         raise CmdletRefusal(str(error), "QueueViewerException") from error
     return lambda values: all(condition.holds(values) for condition in conditions)
 
 
-def _included(one: Invocation, values: Values) -> bool:
+def _included(invocation: Invocation, values: Values) -> bool:
     """-Include and -Exclude: Internal, External, Empty or a delivery type (S8.53)."""
     signs = set(_signs(values))
     wanted, unwanted = (
-        {word.casefold() for text in one.texts(name) for word in _parts(text)}
+        {word.casefold() for text in invocation.texts(name) for word in _parts(text)}
         for name in ("Include", "Exclude")
     )
     return (not wanted or bool(signs & wanted)) and not signs & unwanted
@@ -208,18 +216,20 @@ def _signs(values: Values) -> Iterator[str]:
         yield "empty"
 
 
-def _result_size(one: Invocation) -> int | None:
+def _result_size(invocation: Invocation) -> int | None:
     """How many objects may come; None for all of them (S8.52).
 
     Raises:
         BindingError: neither a number nor Unlimited.
     """
-    if not one.has("ResultSize"):
+    if not invocation.has("ResultSize"):
         return RESULT_SIZE
-    text = one.text("ResultSize")
+    text = invocation.text("ResultSize")
     if text.casefold() == "unlimited":
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         kind = "Microsoft.Exchange.Data.Unlimited`1[System.UInt32]"
-        raise one.transformation("ResultSize", f'Cannot convert value "{text}" to type "{kind}".')
+        raise invocation.transformation(
+            "ResultSize", f'Cannot convert value "{text}" to type "{kind}".'
+        )
     return int(text)

@@ -67,31 +67,35 @@ _SINCE_2013 = frozenset(
 """What 2010 lacks (S4.52)."""
 
 
-def queue(one: PracticeQueue, server: PracticeServer, shape: Shape, now: datetime) -> Values:
+def queue(
+    practice_queue: PracticeQueue, server: PracticeServer, shape: Shape, now: datetime
+) -> Values:
     """What Get-Queue shows of a queue (section 4.5).
 
     The schema is that of the older one of the shell and the server: what the server does not send
     the shell can't show, and what the shell does not know it does not show either.
     """
     version = min(shape.version, server.exchange.version or shape.version)
-    waits = one.shown_status == "Retry"
-    count = len(one.messages)
-    external = one.delivery_type in _EXTERNAL
-    identity = queue_identity(one, server)
-    coming, going = one.incoming_rate(now), one.outgoing_rate(now)
-    own_hop = one.delivery_type in _WITHOUT_CONNECTOR
+    waits = practice_queue.shown_status == "Retry"
+    count = len(practice_queue.messages)
+    external = practice_queue.delivery_type in _EXTERNAL
+    identity = queue_identity(practice_queue, server)
+    coming, going = practice_queue.incoming_rate(now), practice_queue.outgoing_rate(now)
+    own_hop = practice_queue.delivery_type in _WITHOUT_CONNECTOR
     values: Values = {
-        "DeliveryType": _one_of(DELIVERY_TYPES, one.delivery_type),
-        "NextHopDomain": one.next_hop,
+        "DeliveryType": _one_of(DELIVERY_TYPES, practice_queue.delivery_type),
+        "NextHopDomain": practice_queue.next_hop,
         "TlsDomain": "",
-        "NextHopConnector": NO_GUID if own_hop else guid_of(one.next_hop),
-        "Status": _one_of(STATUSES, one.shown_status),
+        "NextHopConnector": NO_GUID if own_hop else guid_of(practice_queue.next_hop),
+        "Status": _one_of(STATUSES, practice_queue.shown_status),
         "MessageCount": count,
-        "LastError": one.error,
-        "RetryCount": one.retries,
-        "LastRetryTime": one.last_retry,
-        "NextRetryTime": one.next_retry if waits else None,  # S4.41
-        "FirstRetryTime": one.first_retry,
+        "LastError": practice_queue.error,
+        "RetryCount": practice_queue.retries,
+        "LastRetryTime": practice_queue.last_retry,
+        "NextRetryTime": practice_queue.next_retry
+        if waits
+        else None,  # there only in Retry (S4.41)
+        "FirstRetryTime": practice_queue.first_retry,
         "DeferredMessageCount": 0,
         "LockedMessageCount": 0,
         "MessageCountsPerPriority": Items((0, count, 0, 0)),
@@ -115,34 +119,38 @@ def queue(one: PracticeQueue, server: PracticeServer, shape: Shape, now: datetim
     return values
 
 
-def queue_identity(one: PracticeQueue, server: PracticeServer) -> Complex:
+def queue_identity(practice_queue: PracticeQueue, server: PracticeServer) -> Complex:
     r"""`SERVER\1187`, as an object (section 4.3)."""
     members: Values = {"Server": server.exchange.fqdn, "IsFullySpecified": True, "IsEmpty": False}
-    return Complex(one.identity, members)
+    return Complex(practice_queue.identity, members)
 
 
-def message(one: Message, at: PracticeQueue, server: PracticeServer) -> Values:
+def message(practice_message: Message, at: PracticeQueue, server: PracticeServer) -> Values:
     """What Get-Message shows of a message, as far as the practice organisation knows it."""
     waits = "Suspended" if at.suspended else "Retry" if at.status == "Retry" else "Ready"
     return {
-        "Subject": f"Practice message {one.number}",
-        "InternetMessageId": f"<{one.number}@{DOMAIN}>",
-        "FromAddress": f"sender{one.number % 7}@{DOMAIN}",
+        "Subject": f"Practice message {practice_message.number}",
+        "InternetMessageId": f"<{practice_message.number}@{DOMAIN}>",
+        "FromAddress": f"sender{practice_message.number % 7}@{DOMAIN}",
         "Status": _one_of(STATUSES, waits),
         "MessageSourceName": "SMTP:Practice",
-        "DateReceived": one.received,
-        "ExpirationTime": one.expires,
+        "DateReceived": practice_message.received,
+        "ExpirationTime": practice_message.expires,
         "LastError": at.error,
         "Queue": queue_identity(at, server),
-        "Recipients": Items((one.to,)),
+        "Recipients": Items((practice_message.to,)),
         "Identity": Complex(
-            f"{at.identity}\\{one.number}",
-            {"InternalId": one.number, "QueueIdentity": at.identity, "IsFullySpecified": True},
+            f"{at.identity}\\{practice_message.number}",
+            {
+                "InternalId": practice_message.number,
+                "QueueIdentity": at.identity,
+                "IsFullySpecified": True,
+            },
         ),
         **CONFIGURABLE,
     }
 
 
 def _one_of(names: Mapping[int, str], name: str) -> Value:
-    number = next((number for number, one in names.items() if one == name), None)
+    number = next((number for number, word in names.items() if word == name), None)
     return Enumeration(name, number)

@@ -43,7 +43,7 @@ def mailbox_owner(org: Organisation, queue: PracticeQueue) -> PracticeServer | N
     """The server whose mailboxes a mailbox delivery queue leads to."""
     if queue.delivery_type == "MapiDelivery":
         return org.server(queue.next_hop)
-    return next((one for one in org.servers if one.database == queue.next_hop), None)
+    return next((server for server in org.servers if server.database == queue.next_hop), None)
 
 
 def _same_group(sender: PracticeServer, target: PracticeServer) -> bool:
@@ -61,15 +61,17 @@ def _inside(org: Organisation, sender: PracticeServer, target: PracticeServer) -
     """To another server's Transport service. Its fellows take the mail as well."""
     site, version = target.exchange.site, (target.exchange.version or (15,))[0]
     if sender.exchange.is_edge:
-        hubs = _servers(org, sender, lambda one: one.exchange.site == site)
+        hubs = _servers(org, sender, lambda server: server.exchange.site == site)
         return Route("SmartHostConnectorDelivery", f"edgesync - inbound to {site.lower()}", hubs)
     if target.dag and not sender.is_legacy:
-        fellows = _servers(org, sender, lambda one: one.dag == target.dag)
+        fellows = _servers(org, sender, lambda server: server.dag == target.dag)
         return Route("SmtpRelayToDag", target.dag, fellows)
     fellows = _servers(
         org,
         sender,
-        lambda one: one.exchange.site == site and (one.exchange.version or (15,))[0] == version,
+        lambda server: (
+            server.exchange.site == site and (server.exchange.version or (15,))[0] == version
+        ),
     )
     if site != sender.exchange.site:
         return Route("SmtpRelayToRemoteAdSite", site, fellows)
@@ -97,19 +99,19 @@ def _servers(
 ) -> tuple[str, ...]:
     """Servers with a Transport service that the sender may hand mail to."""
     return tuple(
-        one.name
-        for one in org.servers
-        if one is not sender
-        and one.exchange.has_hub
-        and not one.exchange.is_edge
-        and fits(one)
-        and endpoints(sender.exchange, one.exchange)
+        server.name
+        for server in org.servers
+        if server is not sender
+        and server.exchange.has_hub
+        and not server.exchange.is_edge
+        and fits(server)
+        and endpoints(sender.exchange, server.exchange)
     )
 
 
 def _edges(org: Organisation, sender: PracticeServer) -> tuple[str, ...]:
     return tuple(
-        one.name
-        for one in org.servers
-        if one.exchange.is_edge and one.exchange.site == sender.exchange.site
+        server.name
+        for server in org.servers
+        if server.exchange.is_edge and server.exchange.site == sender.exchange.site
     )

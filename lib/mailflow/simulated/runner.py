@@ -97,7 +97,7 @@ class Entrance:
 
     def server(self, name: str) -> Server:
         """A server by one of its names; one that is not known is taken for a new one."""
-        return next((one for one in self._servers if one.is_named(name)), Server(name))
+        return next((server for server in self._servers if server.is_named(name)), Server(name))
 
     def delay(self, name: str) -> float:
         """Seconds that each call takes on a server."""

@@ -120,7 +120,7 @@ class Seeded:
 
 def names() -> tuple[str, ...]:
     """The scenarios: the article's, the others with telling names, the neutral ones by number."""
-    telling = sorted((one for one in _files() if not one.startswith("_")), key=_first)
+    telling = sorted((name for name in _files() if not name.startswith("_")), key=_first)
     neutral = sorted(_neutral(), key=_number)
     return (*telling, *neutral)
 
@@ -189,15 +189,15 @@ def _number(neutral: str) -> int:
 @cache
 def _files() -> Mapping[str, _Data]:
     return {
-        one.stem: json.loads(one.read_text(encoding="utf-8"))
-        for one in sorted(_FOLDER.glob("*.json"))
+        file.stem: json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(_FOLDER.glob("*.json"))
     }
 
 
 @cache
 def _neutral() -> Mapping[str, str]:
     """Neutral name to telling name."""
-    return {f"case-{one['case']}": name for name, one in _files().items() if "case" in one}
+    return {f"case-{file['case']}": name for name, file in _files().items() if "case" in file}
 
 
 def _telling(name: str) -> str:
@@ -240,17 +240,17 @@ def _built(data: _Data, wanted: datetime | None = None) -> Built:
         return _time(text, written) + (now - written)
 
     org = Organisation(
-        accounts={one.name: one for one in ACCOUNTS}, outside=data.get("outside", {})
+        accounts={account.name: account for account in ACCOUNTS}, outside=data.get("outside", {})
     )
     for name, values in data["servers"].items():
         _install(org, name, values)
     for identity, values in data.get("connectors", {}).items():
         org.directory.install(_connector(org, identity, values, now))
-    streams = [_stream(one, at) for one in data.get("mail", [])]
-    begin = min((one.since for one in streams), default=now)
+    streams = [_stream(mail, at) for mail in data.get("mail", [])]
+    begin = min((mail_stream.since for mail_stream in streams), default=now)
     transport = Transport(org, Clock(min(begin, now)))
-    for one in data.get("shadow", []):
-        _shadow(transport, one, begin)
+    for shadow in data.get("shadow", []):
+        _shadow(transport, shadow, begin)
     for event in data.get("events", []):
         transport.at(at(event["at"]), _happening(transport, event))
     for stream in streams:
@@ -285,9 +285,9 @@ def _connector(org: Organisation, identity: str, values: _Data, now: datetime) -
     known = org.directory.find(identity, now)
     if values.pop("relays", known is None):
         org.access[identity.casefold()] = [RELAY_RIGHT]
-    for one in values.pop("deny", ()):
+    for denial in values.pop("deny", ()):
         org.access.setdefault(identity.casefold(), []).append(
-            AccessEntry(one["user"], tuple(one["rights"]), deny=True)
+            AccessEntry(denial["user"], tuple(denial["rights"]), deny=True)
         )
     return replace(known or _relay(org, server, name), **_typed(values))
 
@@ -314,8 +314,8 @@ def _relay(org: Organisation, server: str, name: str) -> ReceiveConnector:
 
 
 _TYPES: Mapping[str, Callable[[Any], object]] = {
-    "ranges": lambda texts: tuple(parse_range(one) for one in texts),
-    "bindings": lambda texts: tuple(parse_binding(one) for one in texts),
+    "ranges": lambda texts: tuple(parse_range(text) for text in texts),
+    "bindings": lambda texts: tuple(parse_binding(text) for text in texts),
     "auth": partial(parse_flags, AuthMechanism),
     "groups": partial(parse_flags, PermissionGroups),
     "role": partial(parse_flags, TransportRole),
@@ -323,29 +323,29 @@ _TYPES: Mapping[str, Callable[[Any], object]] = {
 
 
 def _typed(values: _Data) -> _Data:
-    return {key: _TYPES[key](one) if key in _TYPES else one for key, one in values.items()}
+    return {key: _TYPES[key](value) if key in _TYPES else value for key, value in values.items()}
 
 
-def _stream(one: _Data, at: Callable[[str], datetime]) -> MailStream:
+def _stream(mail: _Data, at: Callable[[str], datetime]) -> MailStream:
     return MailStream(
-        sender=one["from"],
-        to=one["to"],
-        since=at(one["since"]),
-        every=timedelta(seconds=one["every"]),
-        burst=one.get("burst", 1),
-        until=at(one["until"]) if "until" in one else None,
+        sender=mail["from"],
+        to=mail["to"],
+        since=at(mail["since"]),
+        every=timedelta(seconds=mail["every"]),
+        burst=mail.get("burst", 1),
+        until=at(mail["until"]) if "until" in mail else None,
     )
 
 
-def _shadow(transport: Transport, one: _Data, begin: datetime) -> None:
+def _shadow(transport: Transport, shadow: _Data, begin: datetime) -> None:
     org = transport.organisation
-    primary = org.server(one["of"])
+    primary = org.server(shadow["of"])
     if primary is None:
-        raise ValueError(f"shadow of {one['of']}: no such server")
-    name = f"Shadow\\{one['number']}"
-    queue = PracticeQueue(one["server"], name, "ShadowRedundancy", primary.exchange.fqdn)
+        raise ValueError(f"shadow of {shadow['of']}: no such server")
+    name = f"Shadow\\{shadow['number']}"
+    queue = PracticeQueue(shadow["server"], name, "ShadowRedundancy", primary.exchange.fqdn)
     org.queues.append(queue)
-    transport.hold(queue, one["messages"], begin)
+    transport.hold(queue, shadow["messages"], begin)
 
 
 def _happening(transport: Transport, event: _Data) -> Callable[[], None]:
@@ -400,8 +400,8 @@ def _disguised(data: _Data, dice: random.Random) -> _Data:
     new, old = dice.choice(_STYLES)
     numbers = iter(dice.sample(range(1, 90), len(data["servers"])))
     renamed = {
-        name: f"{new if int(one['product']) > 2010 else old}{next(numbers):02}"
-        for name, one in data["servers"].items()
+        name: f"{new if int(values['product']) > 2010 else old}{next(numbers):02}"
+        for name, values in data["servers"].items()
     }
     text = json.dumps(data)
     pattern = "|".join(sorted(map(re.escape, renamed), key=len, reverse=True))
@@ -412,7 +412,7 @@ def _disguised(data: _Data, dice: random.Random) -> _Data:
     changed: _Data = json.loads(text)
     servers = list(changed["servers"].items())
     dice.shuffle(servers)
-    for _, one in servers:
-        one["queue_number"] = dice.randint(100, 9000)
+    for _, server in servers:
+        server["queue_number"] = dice.randint(100, 9000)
     changed["servers"] = dict(servers)
     return changed

@@ -63,7 +63,7 @@ EXCHANGE_VERSION = Complex(
 
 
 def server_dn(name: str) -> str:
-    """The distinguished name of a server."""
+    """Where a server, by its short name, stands in the directory of the organisation."""
     return f"CN={name},CN=Servers,{_GROUPS}"
 
 
@@ -91,7 +91,7 @@ def site_id(name: str) -> Complex:
 
 @cache
 def schema_id(name: str) -> Complex:
-    """A class of the directory's schema."""
+    """A class of the directory's schema, by its name, as an object that names it."""
     dn = f"CN={name},CN=Schema,CN=Configuration,{_DN}"
     return Complex(f"{DOMAIN}/Configuration/Schema/{name}", {"DistinguishedName": dn, "Name": name})
 
@@ -137,7 +137,7 @@ def guid_of(text: str) -> str:
 
 def known_to(values: Values, since: Mapping[str, Version], shape: Shape) -> Values:
     """The properties that a shell knows; `since` says of some in which version they came."""
-    return {name: one for name, one in values.items() if shape.knows(since.get(name, ()))}
+    return {name: value for name, value in values.items() if shape.knows(since.get(name, ()))}
 
 
 def address_object(text: str) -> Complex:

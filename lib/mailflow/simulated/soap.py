@@ -105,8 +105,8 @@ def parse(data: bytes) -> Request:
     def text(namespace: str, name: str) -> str:
         return (header.findtext(f"{{{namespace}}}{name}") or "").strip()
 
-    def pairs(group: str, one: str) -> dict[str, str]:
-        found = header.iterfind(f"{{{WSMAN}}}{group}/{{{WSMAN}}}{one}")
+    def pairs(group: str, tag: str) -> dict[str, str]:
+        found = header.iterfind(f"{{{WSMAN}}}{group}/{{{WSMAN}}}{tag}")
         return {item.get("Name", ""): (item.text or "").strip() for item in found}
 
     size = text(WSMAN, "MaxEnvelopeSize")
@@ -129,7 +129,7 @@ def seconds(duration: str, default: float) -> float:
     found = _DURATION.fullmatch(duration)
     if found is None or not any(found.groups()):
         return default
-    days, hours, minutes, rest = (float(one or 0) for one in found.groups())
+    days, hours, minutes, rest = (float(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
@@ -189,7 +189,7 @@ def _tree(data: bytes) -> Element:
         level += 1
         if level > DEEPEST:
             raise EnvelopeError(f"nested deeper than {DEEPEST} levels")
-        builder.start(_braced(tag), {_braced(name): one for name, one in attributes.items()})
+        builder.start(_braced(tag), {_braced(name): value for name, value in attributes.items()})
 
     def end(tag: str) -> None:
         nonlocal level

@@ -101,11 +101,17 @@ class Transport:
         """Let something happen when the clock is there; what is past happens with the next move."""
         heapq.heappush(self._agenda, (max(moment, self.clock.now), next(self._order), happen))
 
-    def stream(self, one: MailStream) -> None:
-        """Let mail come."""
-        if one.every <= timedelta(0):
-            raise ValueError(f"mail from {one.sender} to {one.to}: no time between two messages")
-        self.at(one.since, partial(self._flow, one, one.since))
+    def stream(self, stream: MailStream) -> None:
+        """Let mail come, from the stream's first moment on.
+
+        Raises:
+            ValueError: no time lies between two messages.
+        """
+        if stream.every <= timedelta(0):
+            raise ValueError(
+                f"mail from {stream.sender} to {stream.to}: no time between two messages"
+            )
+        self.at(stream.since, partial(self._flow, stream, stream.since))
 
     def send(self, sender: str, to: str) -> Message | None:
         """Accept a message now and bring it on its way.
@@ -120,7 +126,7 @@ class Transport:
             return None
         message = Message(next(self._numbers), server.name, to, self.clock.now)
         queues = self.organisation.queues_of(server.name)
-        asleep = [one for one in queues if one.name == "Submission" and one.suspended]
+        asleep = [queue for queue in queues if queue.name == "Submission" and queue.suspended]
         self._enter(asleep[0] if asleep else self._queue_for(server, to), message)
         return message
 
@@ -168,12 +174,12 @@ class Transport:
         elif queue.status == "Ready" and queue.messages:
             self._attempt(queue)
 
-    def _flow(self, one: MailStream, moment: datetime) -> None:
-        for _ in range(one.burst):
-            self.send(one.sender, one.to)
-        following = moment + one.every
-        if one.until is None or following <= one.until:
-            self.at(following, partial(self._flow, one, following))
+    def _flow(self, stream: MailStream, moment: datetime) -> None:
+        for _ in range(stream.burst):
+            self.send(stream.sender, stream.to)
+        following = moment + stream.every
+        if stream.until is None or following <= stream.until:
+            self.at(following, partial(self._flow, stream, following))
 
     def _enter(self, queue: PracticeQueue, message: Message) -> None:
         """A message comes into a queue; a queue that was at rest tries at once."""
@@ -297,8 +303,8 @@ class Transport:
         """Messages go back to their senders after two days; copies just vanish (section 4.6)."""
         self._watched.discard(queue)
         now = self.clock.now
-        gone = [one for one in queue.messages if one.expires <= now]
-        queue.messages = [one for one in queue.messages if one.expires > now]
+        gone = [message for message in queue.messages if message.expires <= now]
+        queue.messages = [message for message in queue.messages if message.expires > now]
         if queue.delivery_type != "ShadowRedundancy":
             self.returned += gone
         if gone and not queue.messages:
@@ -308,9 +314,9 @@ class Transport:
     def _queue_for(self, server: PracticeServer, to: str) -> PracticeQueue:
         """The queue of a message's next hop; a new one where there is none."""
         way = route(self.organisation, server, to)
-        for one in self.organisation.queues_of(server.name):
-            if (one.delivery_type, one.next_hop) == (way.delivery_type, way.next_hop):
-                return one
+        for queue in self.organisation.queues_of(server.name):
+            if (queue.delivery_type, queue.next_hop) == (way.delivery_type, way.next_hop):
+                return queue
         return self._new_queue(server, way)
 
     def _new_queue(self, server: PracticeServer, way: Route) -> PracticeQueue:

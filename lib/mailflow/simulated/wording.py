@@ -34,7 +34,7 @@ def last_error(
         moment: of the attempt. Servers of a practice keep UTC and print as in the United States.
     """
     if not first.address:
-        return first.reply  # S6.04
+        return first.reply  # no connection came about: not wrapped (S6.04)
     time = us_time(moment)
     if sender.generation is Generation.LEGACY:
         return _plain_legacy(first)
@@ -47,41 +47,41 @@ def last_error(
 
 def us_time(moment: datetime) -> str:
     """A time in the culture en-US: `11/23/2026 1:59:17 PM` (S6.03)."""
-    one = moment.astimezone(UTC)
-    half = "PM" if one.hour >= 12 else "AM"
-    clock = f"{one.hour % 12 or 12}:{one:%M:%S}"
-    return f"{one.month}/{one.day}/{one.year} {clock} {half}"
+    time = moment.astimezone(UTC)
+    half = "PM" if time.hour >= 12 else "AM"
+    clock = f"{time.hour % 12 or 12}:{time:%M:%S}"
+    return f"{time.month}/{time.day}/{time.year} {clock} {half}"
 
 
-def _plain_legacy(one: DeliveryOutcome) -> str:
-    """S6.01; a socket error has no number here (section 6.2, 421 4.2.1)."""
-    inner = "421 4.2.1 Unable to connect" if one.winsock else one.reply
+def _plain_legacy(outcome: DeliveryOutcome) -> str:
+    """As 2007 and 2010 say it (S6.01); a socket error has no number (section 6.2, 421 4.2.1)."""
+    inner = "421 4.2.1 Unable to connect" if outcome.winsock else outcome.reply
     return f'451 4.4.0 Primary target IP address responded with: "{inner}."{_FAILOVER}'
 
 
-def _plain_2013(one: DeliveryOutcome) -> str:
-    """S6.02, without the endpoint at its end."""
-    if not one.winsock:
-        return f'451 4.4.0 Primary target IP address responded with: "{one.reply}."{_FAILOVER}'
+def _plain_2013(outcome: DeliveryOutcome) -> str:
+    """As 2013 says it, without the endpoint at its end (S6.02)."""
+    if not outcome.winsock:
+        return f'451 4.4.0 Primary target IP address responded with: "{outcome.reply}."{_FAILOVER}'
     return (
         "441 4.4.1 Error encountered while communicating with primary target IP address: "
-        f'"{_WINSOCK.format(one.winsock)}."{_FAILOVER}'
+        f'"{_WINSOCK.format(outcome.winsock)}."{_FAILOVER}'
     )
 
 
-def _chain(one: DeliveryOutcome) -> str:
-    """S6.06."""
-    if not one.winsock:
-        return f"451 4.4.395 Target host responded with error. -> {one.reply}"
-    words = _SOCKETS.get(one.winsock, f"SocketError: {_WINSOCK.format(one.winsock)}")
+def _chain(outcome: DeliveryOutcome) -> str:
+    """As 2016 and later say it: a chain joined by arrows (S6.06)."""
+    if not outcome.winsock:
+        return f"451 4.4.395 Target host responded with error. -> {outcome.reply}"
+    words = _SOCKETS.get(outcome.winsock, f"SocketError: {_WINSOCK.format(outcome.winsock)}")
     return (
         "451 4.4.397 Error communicating with target host. -> 421 4.2.1 Unable to connect -> "
         f"{words}"
     )
 
 
-def _endpoint(one: DeliveryOutcome) -> str:
-    if not one.address:
-        return one.host
-    address = ipaddress.ip_address(one.address)
-    return f"[{address}]:{one.port}" if address.version == 6 else f"{address}:{one.port}"
+def _endpoint(outcome: DeliveryOutcome) -> str:
+    if not outcome.address:
+        return outcome.host
+    address = ipaddress.ip_address(outcome.address)
+    return f"[{address}]:{outcome.port}" if address.version == 6 else f"{address}:{outcome.port}"

@@ -58,7 +58,7 @@ def answer_document(head: Mapping[str, Value], rows: Sequence[Row]) -> bytes:
     document = _Document()
     parts = [f"{_OPENING}>".encode(), document.custom(head).encode()]
     # Row by row, so that a large answer stands in memory once and not three times.
-    parts += [document.row(one).encode() for one in rows]
+    parts += [document.row(row).encode() for row in rows]
     return b"\n".join([*parts, b"</Objs>"])
 
 
@@ -75,7 +75,7 @@ class _Document:
         notes = {name: values[name] for name in NOTES if name in values}
         if row.computer and not notes:
             notes = {"PSComputerName": row.computer}
-        own = {name: one for name, one in values.items() if name not in notes}
+        own = {name: value for name, value in values.items() if name not in notes}
         kind = TYPE_OF.get(row.cmdlet, f"Microsoft.Exchange.Data.{row.cmdlet}")
         lines = [f'{_STEP}<Obj RefId="{self._next()}">']
         lines += self._type_names((kind, *_ROW_BASES), _STEP * 2)
@@ -109,7 +109,7 @@ class _Document:
         if known is not None:
             return [f'{blank}<TNRef RefId="{known}" />']
         number = self._types[names] = len(self._types)
-        shown = [f"{blank}{_STEP}<T>{_xml(one)}</T>" for one in names]
+        shown = [f"{blank}{_STEP}<T>{_xml(name)}</T>" for name in names]
         return [f'{blank}<TN RefId="{number}">', *shown, f"{blank}</TN>"]
 
     def _members(self, tag: str, values: Mapping[str, Value], blank: str) -> list[str]:
@@ -167,11 +167,11 @@ class _Document:
         lines.append(f"{blank}<LST>")
         element = f"{name}[]"
         deeper = blank + _STEP
-        for one in value.values:
-            if isinstance(one, Enumeration | Complex | Items):
-                self._object(lines, element, one, deeper, "")
+        for item in value.values:
+            if isinstance(item, Enumeration | Complex | Items):
+                self._object(lines, element, item, deeper, "")
             else:
-                lines.append(_plain(element, one, deeper, ""))
+                lines.append(_plain(element, item, deeper, ""))
         lines.append(f"{blank}</LST>")
 
 
@@ -372,7 +372,7 @@ def _in_print_order(row: Row) -> dict[str, Value]:
     notes = {name: row.values[name] for name in NOTES if name in row.values}
     if row.computer and not notes:
         notes = {"PSComputerName": row.computer}
-    return notes | {name: one for name, one in row.values.items() if name not in notes}
+    return notes | {name: value for name, value in row.values.items() if name not in notes}
 
 
 def printed(value: Value, limit: int = -1, mark: str = "...") -> str:
@@ -384,7 +384,7 @@ def printed(value: Value, limit: int = -1, mark: str = "...") -> str:
     if isinstance(value, Items):
         shown = value.values if limit < 0 else value.values[:limit]
         cut = mark if len(shown) < len(value.values) else ""
-        return "{" + ", ".join(printed(one) for one in shown) + cut + "}"
+        return "{" + ", ".join(printed(item) for item in shown) + cut + "}"
     if isinstance(value, datetime):
         half = "AM" if value.hour < 12 else "PM"
         clock = f"{value.hour % 12 or 12}:{value:%M:%S} {half}"
@@ -421,7 +421,7 @@ def cells(text: str) -> int:
     """How many cells of a console a text takes: wide characters take two."""
     if text.isascii():
         return len(text)
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _words(text: str) -> Iterator[str]:

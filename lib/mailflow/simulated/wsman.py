@@ -282,9 +282,9 @@ class WsmanService:
         now = self._clock()
         with self._lock:
             late = [
-                one
-                for one in self._shells.values()
-                if not one.busy and now - one.used > one.idle_seconds
+                open_shell
+                for open_shell in self._shells.values()
+                if not open_shell.busy and now - open_shell.used > open_shell.idle_seconds
             ]
         for shell in late:
             self._close(shell)
@@ -373,12 +373,12 @@ class WsmanService:
             identity=(body.get("ShellId") or str(uuid.uuid4())).upper(),
             user=logon.user,
             codepage=int(codepage) if codepage.isdecimal() and len(codepage) < 6 else CONSOLE,
-            environment={one.get("Name", ""): one.text or "" for one in variables},
+            environment={variable.get("Name", ""): variable.text or "" for variable in variables},
             idle_seconds=soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", 7200.0),
             used=self._clock(),
         )
         with self._lock:
-            mine = sum(one.user == logon.user for one in self._shells.values())
+            mine = sum(open_shell.user == logon.user for open_shell in self._shells.values())
             if mine >= self.quotas.shells:
                 raise TroubleError(TOO_MANY_SHELLS)
             if shell.identity in self._shells:
@@ -411,7 +411,7 @@ class WsmanService:
         if body is None:
             raise TroubleError(NO_COMMAND)
         words = [body.findtext(f"{{{soap.SHELL}}}Command") or ""]
-        words += [one.text or "" for one in body.iterfind(f"{{{soap.SHELL}}}Arguments")]
+        words += [argument.text or "" for argument in body.iterfind(f"{{{soap.SHELL}}}Arguments")]
         job = Job(
             line=" ".join(word for word in words if word),
             server=self.server,
@@ -434,7 +434,7 @@ class WsmanService:
             thread = threading.Thread(target=self._run, args=(job, through_cmd), name=name)
             thread.daemon = True
             thread.start()
-            self._threads = {thread, *(one for one in self._threads if one.is_alive())}
+            self._threads = {thread, *(running for running in self._threads if running.is_alive())}
         return soap.answer(
             f"{soap.SHELL}/CommandResponse",
             request.message,

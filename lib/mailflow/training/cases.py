@@ -81,5 +81,5 @@ def after(case: str) -> str:
 
 
 def folder() -> Path:
-    """Where the notebooks of the training are."""
+    """Where the notebooks of the training are; in a clone if neither folder is there."""
     return next((home for home in _HOMES if home.is_dir()), _HOMES[0])

@@ -71,12 +71,14 @@ class Transcript:
     @property
     def refused(self) -> tuple[str, ...]:
         """All that was refused."""
-        return tuple(text for one in self.said for text in one.refused)
+        return tuple(text for entry in self.said for text in entry.refused)
 
     @property
     def markup(self) -> Markup:
         """Each line with what it said."""
-        return transcript([(one.line, one.refused, one.remark, one.rows) for one in self.said])
+        return transcript(
+            [(entry.line, entry.refused, entry.remark, entry.rows) for entry in self.said]
+        )
 
     def _repr_html_(self) -> str:
         return self.markup.html
@@ -101,7 +103,7 @@ def run(practice: Practice, typed: str) -> Transcript:
         return Transcript(
             (Said("", remark=f"Nothing was typed. {what_can_be_typed()}"),), begun=False
         )
-    return Transcript(tuple(_said(one, _reply(practice, one)) for one in lines))
+    return Transcript(tuple(_said(line, _reply(practice, line)) for line in lines))
 
 
 def _reply(practice: Practice, line: TypedLine) -> Reply:
@@ -117,10 +119,13 @@ def _reply(practice: Practice, line: TypedLine) -> Reply:
 def _of_windows(practice: Practice, line: TypedLine) -> Reply:
     """A command of Windows on the machine that the line names."""
     parameters = dict(line.call.parameters)
-    named = next((one for one in parameters if one.casefold() == "computername"), "")
+    named = next(
+        (parameter for parameter in parameters if parameter.casefold() == "computername"), ""
+    )
     where = line.server or str(parameters.pop(named, "") or practice.entry)
     parameters = {
-        ("Name" if one.casefold() == "name" else one): parameters[one] for one in parameters
+        ("Name" if parameter.casefold() == "name" else parameter): parameters[parameter]
+        for parameter in parameters
     }
     call = Call(line.call.cmdlet, parameters)
     server = practice.organisation.server(where)
@@ -137,7 +142,7 @@ def _of_windows(practice: Practice, line: TypedLine) -> Reply:
 
 
 def _said(line: TypedLine, reply: Reply) -> Said:
-    refused = tuple(one.message for one in (*reply.errors, *filter(None, [reply.fault])))
+    refused = tuple(fault.message for fault in (*reply.errors, *filter(None, [reply.fault])))
     if reply.fault is not None and reply.fault.kind == "no-such-cmdlet":
         return Said(line.text, refused=refused, remark=what_can_be_typed())
     if reply.rows:

@@ -25,11 +25,11 @@ def open_points(began: Diagnosis, now: Snapshot, questions: Iterable[Question]) 
 
     Nothing has to be repaired where nothing was found at the beginning.
     """
-    for one in questions:
-        if not one.solved:
-            state = "without a right answer" if one.tries else "not answered"
-            asked = one.asked().prompt.rpartition("\n")[2]
-            yield f'The question "{one.name}" is {state}: {asked}'
+    for question in questions:
+        if not question.solved:
+            state = "without a right answer" if question.tries else "not answered"
+            asked = question.asked().prompt.rpartition("\n")[2]
+            yield f'The question "{question.name}" is {state}: {asked}'
     if began.verdict != "found":
         return
     found = findings(now)
@@ -38,15 +38,16 @@ def open_points(began: Diagnosis, now: Snapshot, questions: Iterable[Question]) 
         yield f"Something is still at fault: {found.headline}."
     if waiting:
         yield (
-            f"{joined(one.identity for one in waiting)} still wait. Once repaired they try again "
-            "by themselves, or at once with Retry-Queue: lab.run(...), then lab.wait(minutes=15)."
+            f"{joined(queue.identity for queue in waiting)} still wait. Once repaired they try "
+            "again by themselves, or at once with Retry-Queue: lab.run(...), then "
+            "lab.wait(minutes=15)."
         )
     elif found.verdict == "unknown":
         yield "Not all can be read yet: mailflow.not_read(lab.open()) says what."
 
 
 def unfinished(points: Sequence[str]) -> Markup:
-    """The points that are left."""
+    """A card that says that the case is not solved yet, with each point on it."""
     return still_open("Not solved yet. What is left:", points)
 
 
@@ -66,7 +67,7 @@ def debrief(
         notes: what else there is to say.
         after: the notebook of the next case; empty: it was the last.
     """
-    named = [one.cause for one in began.findings if one.state == began.verdict]
+    named = [finding.cause for finding in began.findings if finding.state == began.verdict]
     card = CAUSES[named[0]] if named and began.verdict == "found" else None
     heads = {
         "clear": "Nothing was wrong",
@@ -79,8 +80,8 @@ def debrief(
     if after:
         links.append(("the next case", after))
     asked = list(questions)
-    hints = sum(one.hints_used for one in asked)
-    tries = sum(one.tries for one in asked)
+    hints = sum(question.hints_used for question in asked)
+    tries = sum(question.tries for question in asked)
     effort = f"{len(asked)} questions, {tries} answers, {hints} hints."
     return debrief_card(
         Debrief(

@@ -17,8 +17,8 @@ _ROW = re.compile(r"^\| (\S+) \| (.*?) \|", re.MULTILINE)
 def named_in(texts: Iterable[str]) -> list[tuple[str, str]]:
     """Id and words of each fact that the texts name, in order, each once."""
     known = _known()
-    ids = dict.fromkeys(one for text in texts for one in _ID.findall(text))
-    return [(one, known[one]) for one in ids if one in known]
+    ids = dict.fromkeys(fact for text in texts for fact in _ID.findall(text))
+    return [(fact, known[fact]) for fact in ids if fact in known]
 
 
 @cache
@@ -27,4 +27,4 @@ def _known() -> dict[str, str]:
         text = FILE.read_text(encoding="utf-8")
     except OSError:
         return {}
-    return {one: words.replace("`", "") for one, words in _ROW.findall(text)}
+    return {fact: words.replace("`", "") for fact, words in _ROW.findall(text)}

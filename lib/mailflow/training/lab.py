@@ -53,9 +53,8 @@ class Lab:
     @property
     def story(self) -> Markup:
         """What the ticket tells."""
-        one = self._practice
-        now = f"It is {clock(one.clock.now)} there."
-        return story_card(one.title, one.story, now, _NOTES)
+        now = f"It is {clock(self._practice.clock.now)} there."
+        return story_card(self._practice.title, self._practice.story, now, _NOTES)
 
     def open(self) -> Snapshot:
         """The organisation as it is now, read from all its servers as a live one is."""
@@ -97,10 +96,10 @@ class Lab:
         if name not in KINDS:
             raise UsageError(f"no question is called {name!r}; known: {', '.join(KINDS)}")
         if name not in self._questions:
-            one = Question(name, KINDS[name](self.copy), self.open, live=self._live)
-            self._questions[name] = one
+            question = Question(name, KINDS[name](self.copy), self.open, live=self._live)
+            self._questions[name] = question
             if self._answers:
-                one.solve()
+                question.solve()
         return self._questions[name]
 
     def undo(self) -> Markup:
@@ -147,8 +146,8 @@ class Lab:
 
     def _kept(self) -> str:
         questions = self._questions.values()
-        tries = sum(one.tries for one in questions)
-        hints = sum(one.hints_used for one in questions)
+        tries = sum(question.tries for question in questions)
+        hints = sum(question.hints_used for question in questions)
         trouble = progress.keep(self._name, self._seed, tries, hints)
         return (
             trouble

@@ -54,7 +54,7 @@ class TrainingProgress:
 
 
 def file() -> Path:
-    """Where it is kept."""
+    """`training.json` in the user's data folder; it is there once a case was solved."""
     return data_folder() / "training.json"
 
 
@@ -65,7 +65,7 @@ def read() -> TrainingProgress:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
             return TrainingProgress({}, f"{path}: expected schema {SCHEMA}")
-        solved = {str(name): Solved(**one) for name, one in document["solved"].items()}
+        solved = {str(name): Solved(**entry) for name, entry in document["solved"].items()}
     except FileNotFoundError:
         return TrainingProgress({})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -80,20 +80,20 @@ def keep(case: str, seed: int, tries: int, hints: int) -> str:
         return f"Not written down: {known.trouble}. Move that file away, then solve it again."
     before = known.solved.get(case)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    one = Solved(now, seed, tries, hints, before.times + 1 if before else 1)
+    entry = Solved(now, seed, tries, hints, before.times + 1 if before else 1)
     path = file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, _text({**known.solved, case: one}))
+        write_whole(path, _text({**known.solved, case: entry}))
     except OSError as error:
         return f"Not written down: {path}: {error.strerror}."
     return ""
 
 
 def _text(solved: Mapping[str, Solved]) -> str:
-    listed = {name: _as_json(one) for name, one in sorted(solved.items())}
+    listed = {name: _as_json(entry) for name, entry in sorted(solved.items())}
     return json.dumps({"schema": SCHEMA, "solved": listed}, indent=2) + "\n"
 
 
-def _as_json(one: Solved) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__slots__}
+def _as_json(entry: Solved) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in entry.__slots__}

@@ -34,17 +34,17 @@ class Judgement:
 
 
 def right(reason: str) -> Judgement:
-    """The answer is right."""
+    """Accepts the answer: the question is solved from then on."""
     return Judgement("right", reason)
 
 
 def half(reason: str) -> Judgement:
-    """Something of it is right."""
+    """Something of the answer is right; the question stays open."""
     return Judgement("half", reason)
 
 
 def wrong(reason: str) -> Judgement:
-    """It is not."""
+    """Nothing of the answer is right; the question stays open."""
     return Judgement("wrong", reason)
 
 
@@ -53,10 +53,10 @@ class QuestionKind(Protocol):
 
     @property
     def form(self) -> AnswerForm:
-        """How it is answered."""
+        """How it is answered: `one`, `several`, `text` or `lines`."""
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """What is asked, in the last line; lines before it quote what it is about."""
 
     def options(self, org: Snapshot) -> Options:
         """What can be chosen; empty where the answer is typed."""
@@ -173,7 +173,7 @@ class Question:
         """The question as it stands."""
         options = self._kind.options(self._read())
         words = dict(options)
-        given = "\n".join(words.get(one, one) for one in self._given)
+        given = "\n".join(words.get(key, key) for key in self._given)
         judged = self._judged
         return QuestionAsked(
             prompt=self._prompt,
@@ -187,7 +187,7 @@ class Question:
         )
 
     def chosen(self) -> tuple[str, ...]:
-        """The answer so far."""
+        """The last answer: keys of options, or the texts that were typed; empty before."""
         return self._given
 
     def hints_left(self) -> int:
@@ -203,7 +203,7 @@ def _texts(given: object, *, whole: bool) -> tuple[str, ...]:
         parts = given.replace(";", ",").replace("\n", ",").split(",")
         return tuple(filter(None, (part.strip() for part in parts)))
     if isinstance(given, Iterable) and not isinstance(given, bytes):
-        found = (text for one in given for text in _texts(str(one), whole=True))
+        found = (text for item in given for text in _texts(str(item), whole=True))
         return ("\n".join(found),) if whole else tuple(found)
     return () if given is None else (str(given),)
 
@@ -216,8 +216,8 @@ def _keys(texts: Sequence[str], options: Options) -> tuple[list[str], list[str]]
     if whole:
         return [whole], []
     return (
-        [by_text[one.casefold()] for one in texts if one.casefold() in by_text],
-        [one for one in texts if one.casefold() not in by_text],
+        [by_text[text.casefold()] for text in texts if text.casefold() in by_text],
+        [text for text in texts if text.casefold() not in by_text],
     )
 
 

@@ -50,8 +50,8 @@ class UnsolvedError(Exception):
 
 
 def notebooks() -> list[Path]:
-    """The notebooks that have a solved run."""
-    return [one for one in sorted(cases.folder().glob("*.ipynb")) if one.name != TEMPLATE]
+    """The notebooks that have a solved run, sorted: all but the template."""
+    return [path for path in sorted(cases.folder().glob("*.ipynb")) if path.name != TEMPLATE]
 
 
 def make(paths: list[Path]) -> dict[str, Notebook]:
@@ -65,7 +65,7 @@ def make(paths: list[Path]) -> dict[str, Notebook]:
         ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool,
     ):
         runs = [pool.submit(_run, path, Path(folder) / path.stem) for path in paths]
-        return {path.name: one.result() for path, one in zip(paths, runs, strict=True)}
+        return {path.name: run.result() for path, run in zip(paths, runs, strict=True)}
 
 
 def _run(path: Path, folder: Path) -> Notebook:
@@ -82,8 +82,8 @@ def _run(path: Path, folder: Path) -> Notebook:
 def clean(notebook: Notebook) -> Notebook:
     """The notebook without what a run leaves beside its results; each style once."""
     notebook["metadata"] = {
-        key: one
-        for key, one in notebook["metadata"].items()
+        key: value
+        for key, value in notebook["metadata"].items()
         if key in ("kernelspec", "language_info")
     }
     notebook["metadata"]["language_info"] = {"name": "python"}
@@ -104,7 +104,7 @@ def _clean_output(output: dict[str, Any], seen: set[str]) -> None:
         output["text"] = masked(_text(output["text"]))
         return
     data = output["data"]
-    kind = next(one for one in _KEPT if one in data)
+    kind = next(form for form in _KEPT if form in data)
     output |= {"data": {kind: _once(masked(_text(data[kind])), seen)}, "metadata": {}}
 
 
@@ -137,13 +137,13 @@ def differences(made: Notebook, kept: Notebook) -> list[str]:
 
 
 def folder() -> Path:
-    """Where the solved runs are kept."""
+    """`solved`, in the folder of the notebooks; it may not be there."""
     return cases.folder() / "solved"
 
 
 def check(made: dict[str, Notebook]) -> list[str]:
     """What is not as it is kept: by notebook and cell; a run without a notebook, too."""
-    kept = {one.name: one for one in folder().glob("*.ipynb")}
+    kept = {path.name: path for path in folder().glob("*.ipynb")}
     found = [
         f"solved/{name}: no such notebook any more" for name in sorted(kept.keys() - made.keys())
     ]
@@ -152,16 +152,16 @@ def check(made: dict[str, Notebook]) -> list[str]:
             found.append(f"solved/{name}: not made yet")
             continue
         old = json.loads(kept[name].read_text("utf-8"))
-        found += [f"solved/{name}, {one}" for one in differences(notebook, old)]
+        found += [f"solved/{name}, {difference}" for difference in differences(notebook, old)]
     return found
 
 
 def keep(made: dict[str, Notebook], where: Path) -> None:
     """Write all runs into a folder, and take away those whose notebook is gone."""
     where.mkdir(exist_ok=True)
-    for one in where.glob("*.ipynb"):
-        if one.name not in made:
-            one.unlink()
+    for path in where.glob("*.ipynb"):
+        if path.name not in made:
+            path.unlink()
     for name, notebook in made.items():
         write_whole(where / name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
@@ -194,7 +194,7 @@ def _once(text: str, seen: set[str]) -> str:
 def _first_difference(old: str, new: str) -> str:
     """Both texts from shortly before they part."""
     place = next(
-        (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other),
+        (at for at, (left, right) in enumerate(zip(old, new, strict=False)) if left != right),
         min(len(old), len(new)),
     )
     start = max(0, place - 40)
@@ -214,7 +214,7 @@ def main() -> int:
         return 1
     if asked.check:
         found = check(made)
-        sys.stderr.write("".join(f"{one}\n" for one in found))
+        sys.stderr.write("".join(f"{line}\n" for line in found))
         return 1 if found else 0
     keep(made, asked.to)
     return 0

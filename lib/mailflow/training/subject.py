@@ -32,7 +32,7 @@ def way(org: Snapshot) -> MailPath | None:
         lambda path: path.sender.generation is LEGACY is not path.target.generation,
         lambda _: True,
     )
-    asked = [one for one in analyze(org).paths if one.answer and one.endpoint and one.address]
+    asked = [path for path in analyze(org).paths if path.answer and path.endpoint and path.address]
     return next((path for rank in ranks for path in asked if rank(path)), None)
 
 
@@ -40,13 +40,13 @@ def way_that_works(org: Snapshot, beside: MailPath) -> MailPath | None:
     """A way of the same sender to another server of the target's kind that works; None: none."""
     return next(
         (
-            one
-            for one in analyze(org).paths
-            if one.state == "clear"
-            and one.sender is beside.sender
-            and one.target is not beside.target
-            and one.target.generation is beside.target.generation
-            and one.answer
+            path
+            for path in analyze(org).paths
+            if path.state == "clear"
+            and path.sender is beside.sender
+            and path.target is not beside.target
+            and path.target.generation is beside.target.generation
+            and path.answer
         ),
         None,
     )
@@ -56,10 +56,11 @@ def same(org: Snapshot, path: MailPath) -> MailPath | None:
     """The same way in an organisation that was read again; None where it is gone."""
     return next(
         (
-            one
-            for one in analyze(org).paths
-            if (one.sender.name, one.target.name) == (path.sender.name, path.target.name)
-            and (one.address, one.endpoint) == (path.address, path.endpoint)
+            mail_path
+            for mail_path in analyze(org).paths
+            if (mail_path.sender.name, mail_path.target.name)
+            == (path.sender.name, path.target.name)
+            and (mail_path.address, mail_path.endpoint) == (path.address, path.endpoint)
         ),
         None,
     )

@@ -52,7 +52,7 @@ class NotTypedError(ValueError):
     """A line that can't be typed here; the text says why, and what can be."""
 
     def __init__(self, why: str, line: str) -> None:
-        """Why, and the line."""
+        """The text of the error is `why`, and what can be typed; the line stays beside it."""
         super().__init__(f"{why} {what_can_be_typed()}")
         self.line = line
 
@@ -80,7 +80,7 @@ def lines_of(text: str) -> list[TypedLine]:
     Raises:
         NotTypedError: one of them is no call that can be typed here; nothing is to be run then.
     """
-    return [_Statement(one).line() for one in _statements(_PROMPT.sub("", text))]
+    return [_Statement(statement).line() for statement in _statements(_PROMPT.sub("", text))]
 
 
 # -- Words and marks -------------------------------------------------------------------------------
@@ -116,17 +116,17 @@ class _Reader:
         """The tokens up to the end of the line, or up to a semicolon."""
         begin, last = self.at, ""
         while self.at < len(self.text):
-            one = self.text[self.at]
-            if one in "\n;" and not self._open:
+            character = self.text[self.at]
+            if character in "\n;" and not self._open:
                 self.at += 1
-                if one == "\n" and last in (",", "|"):
+                if character == "\n" and last in (",", "|"):
                     continue  # the statement goes on below
                 return
-            if one.isspace() or (one == ";" and self._open):
+            if character.isspace() or (character == ";" and self._open):
                 self.at += 1
             elif self.text.startswith(("`\n", "`\r\n"), self.at):
                 self.at = self.text.index("\n", self.at) + 1
-            elif one == "#":
+            elif character == "#":
                 end = self.text.find("\n", self.at)
                 self.at = len(self.text) if end < 0 else end
             else:
@@ -160,36 +160,36 @@ class _Reader:
         self.at += 1
         found: list[str] = []
         while self.at < len(self.text):
-            one = self.text[self.at]
+            character = self.text[self.at]
             self.at += 1
-            if one in _QUOTES[kind]:
+            if character in _QUOTES[kind]:
                 if self.text[self.at : self.at + 1] not in _QUOTES[kind] or self.at == len(
                     self.text
                 ):
                     return "".join(found)
                 self.at += 1
-            elif one == "`" and kind == '"' and self.at < len(self.text):
-                one = self.text[self.at]
+            elif character == "`" and kind == '"' and self.at < len(self.text):
+                character = self.text[self.at]
                 self.at += 1
-                one = _ESCAPES.get(one, one)
-            elif one == "$" and kind == '"':
+                character = _ESCAPES.get(character, character)
+            elif character == "$" and kind == '"':
                 raise NotTypedError(
                     "Variables are not known here, so $ can't stand in double quotes.",
                     self.text[begin : self.at],
                 )
-            found.append(one)
+            found.append(character)
         raise NotTypedError("A quotation mark is not closed.", self.text[begin:])
 
     def _block(self, begin: int) -> str:
         """What stands between braces, as typed."""
         deep, start = 0, self.at + 1
         while self.at < len(self.text):
-            one = self.text[self.at]
+            character = self.text[self.at]
             quote = self._quote()
             if quote:
                 self._quoted(quote, begin)
                 continue
-            deep += (one == "{") - (one == "}")
+            deep += (character == "{") - (character == "}")
             self.at += 1
             if not deep:
                 return self.text[start : self.at - 1]
@@ -258,7 +258,7 @@ class _Statement:
                     raise self._refused(f"-{name} lacks its value.")
             elif first in found:
                 raise self._refused(f"It is not clear which parameter {token.text!r} is for.")
-            if any(name.casefold() == one.casefold() for one in found):
+            if any(name.casefold() == parameter.casefold() for parameter in found):
                 raise self._refused(f"-{name} is given twice.")
             found[name] = self._value()
         return found
@@ -327,7 +327,7 @@ class _Statement:
                     self._take()  # -AutoSize and its like: there is one form of table here
                     continue
                 chosen = self._texts(self._value())
-        return () if any("*" in one for one in chosen) else chosen
+        return () if any("*" in name for name in chosen) else chosen
 
     def _elsewhere(self) -> TypedLine:
         """`Invoke-Command -ComputerName X { ... }`: one command of Windows on another machine."""

@@ -48,8 +48,8 @@ def watch(practice: Practice, length: timedelta) -> Table:
         times.append(practice.clock.now)
         begun |= _interesting(practice)
         counts.append(_messages(begun))
-    there = {one.identity: one for one in practice.organisation.queues}
-    heads = [f"{one:%H:%M:%S}" for one in times]
+    there = {queue.identity: queue for queue in practice.organisation.queues}
+    heads = [f"{moment:%H:%M:%S}" for moment in times]
     rows = [
         {
             "queue": name,
@@ -83,14 +83,18 @@ def _interesting(practice: Practice) -> dict[str, PracticeQueue]:
     Those of servers that do not answer are not seen here either.
     """
     org = practice.organisation
-    seen = {one.name for one in org.servers if one.rpc and one.services and one.network == "open"}
-    mine = [one for one in org.queues if one.is_delivery and one.server in seen]
-    failed = [one for one in mine if one.error]
-    return {one.identity: one for one in failed or mine if one.messages or one.error}
+    seen = {
+        server.name
+        for server in org.servers
+        if server.rpc and server.services and server.network == "open"
+    }
+    mine = [queue for queue in org.queues if queue.is_delivery and queue.server in seen]
+    failed = [queue for queue in mine if queue.error]
+    return {queue.identity: queue for queue in failed or mine if queue.messages or queue.error}
 
 
 def _messages(queues: Mapping[str, PracticeQueue]) -> dict[str, int]:
-    return {name: len(one.messages) for name, one in queues.items()}
+    return {name: len(queue.messages) for name, queue in queues.items()}
 
 
 def _reading(practice: Practice, rows: list[dict[str, object]], delivered: int) -> str:

@@ -32,7 +32,7 @@ def run(server: PracticeServer, call: Call) -> Reply:
     if unknown or not isinstance(names, str | tuple):
         message = NO_SERVICE.format(unknown[0] if unknown else names)
         return Reply(call, fault=Fault("failed", "NoServiceFoundForGivenName", message))
-    found = [one for name in wanted for one in _matching(server, name)]
+    found = [service for name in wanted for service in _matching(server, name)]
     return COMMANDS[_spelled(call.cmdlet)](server, call, list(dict.fromkeys(found)))
 
 
@@ -42,7 +42,7 @@ def is_known(cmdlet: str) -> bool:
 
 
 def _spelled(cmdlet: str) -> str:
-    return next((one for one in COMMANDS if one.casefold() == cmdlet.casefold()), "")
+    return next((command for command in COMMANDS if command.casefold() == cmdlet.casefold()), "")
 
 
 def _services(server: PracticeServer) -> list[str]:
@@ -52,15 +52,19 @@ def _services(server: PracticeServer) -> list[str]:
 
 def _matching(server: PracticeServer, name: str) -> list[str]:
     return [
-        one for one in _services(server) if fnmatch.fnmatchcase(one.casefold(), name.casefold())
+        service
+        for service in _services(server)
+        if fnmatch.fnmatchcase(service.casefold(), name.casefold())
     ]
 
 
 def _get(server: PracticeServer, call: Call, names: list[str]) -> Reply:
     state = Enumeration("Running", 4) if server.services else Enumeration("Stopped", 1)
     rows = tuple(
-        Row("Get-Service", {"Status": state, "Name": one, "DisplayName": _SHOWN[one]}, server.name)
-        for one in names
+        Row(
+            "Get-Service", {"Status": state, "Name": name, "DisplayName": _SHOWN[name]}, server.name
+        )
+        for name in names
     )
     return Reply(call, rows)
 

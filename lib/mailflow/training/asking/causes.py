@@ -48,7 +48,7 @@ class CauseQuestion:
     form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return "What is the cause?"
 
@@ -57,7 +57,7 @@ class CauseQuestion:
         found = findings(org)
         wanted = {*_ALWAYS, *_admitted(org), *_causes(found)}
         return (
-            *((one, card.title) for one, card in CAUSES.items() if one in wanted),
+            *((cause, card.title) for cause, card in CAUSES.items() if cause in wanted),
             *_ENDS.items(),
         )
 
@@ -78,9 +78,11 @@ class CauseQuestion:
     def hints(self, org: Snapshot) -> tuple[str, ...]:
         """From the error to the table that decides."""
         found = findings(org)
-        best = next((one for one in found.findings if one.state in ("found", "unknown")), None)
+        best = next(
+            (finding for finding in found.findings if finding.state in ("found", "unknown")), None
+        )
         texts = dict.fromkeys(
-            explain(parse(one.last_error or "")).says for one in stuck_queues(org)
+            explain(parse(queue.last_error or "")).says for queue in stuck_queues(org)
         )
         said = " ".join(filter(None, texts))
         card = CAUSES[best.cause] if best else None
@@ -97,7 +99,7 @@ class CauseQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The first one."""
+        """The first cause of the findings, or one of the two ends."""
         return (_expected(findings(org))[0],)
 
 
@@ -107,7 +109,7 @@ class ConclusionQuestion:
     form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return "Somebody waits for one word from you. Which one is true?"
 
@@ -146,7 +148,7 @@ class ConclusionQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The verdict."""
+        """How the findings end: found, clear or unknown."""
         return (findings(org).verdict,)
 
 
@@ -156,14 +158,17 @@ class WhereQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return "On which servers does something have to be mended?"
 
     def options(self, org: Snapshot) -> Options:
         """All servers, and none."""
         return (
-            *((one.name, f"{one.name} (Exchange {one.product})") for one in org.servers),
+            *(
+                (server.name, f"{server.name} (Exchange {server.product})")
+                for server in org.servers
+            ),
             (NOTHING, "on none of them"),
         )
 
@@ -194,7 +199,7 @@ class WhereQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The servers."""
+        """The servers of all findings, sorted; NOTHING where there is none."""
         return tuple(sorted(_servers(findings(org)))) or (NOTHING,)
 
 
@@ -204,7 +209,7 @@ class WhereQuestion:
 def _causes(found: Diagnosis) -> tuple[str, ...]:
     """The causes that are open in the state of the verdict, best first."""
     return tuple(
-        dict.fromkeys(one.cause for one in found.findings if one.state == found.verdict)
+        dict.fromkeys(finding.cause for finding in found.findings if finding.state == found.verdict)
         if found.verdict != "clear"
         else ()
     )
@@ -218,12 +223,14 @@ def _expected(found: Diagnosis) -> tuple[str, ...]:
 
 def _admitted(org: Snapshot) -> set[str]:
     """All that the texts of stuck queues may come from."""
-    texts = (one.last_error or "" for one in stuck_queues(org))
+    texts = (queue.last_error or "" for queue in stuck_queues(org))
     return {cause for text in texts for cause in explain(parse(text)).candidates}
 
 
 def _servers(found: Diagnosis) -> set[str]:
-    return {one.server for one in found.findings if one.state == "found" and one.server}
+    return {
+        finding.server for finding in found.findings if finding.state == "found" and finding.server
+    }
 
 
 def _on_none(*, is_any: bool) -> str:
@@ -234,8 +241,8 @@ def _on_none(*, is_any: bool) -> str:
 
 def _what_is_there(found: Diagnosis) -> str:
     """The connectors to mend, or the servers where it is none; without the cause."""
-    told = [one for one in found.findings if one.state == "found" and one.server]
-    return joined(one.connector or f"{one.server} itself" for one in told)
+    told = [finding for finding in found.findings if finding.state == "found" and finding.server]
+    return joined(finding.connector or f"{finding.server} itself" for finding in told)
 
 
 def _confirmed(found: Diagnosis) -> str:
@@ -245,14 +252,14 @@ def _confirmed(found: Diagnosis) -> str:
 def _not_nothing(org: Snapshot, found: Diagnosis) -> str:
     stuck = stuck_queues(org)
     if stuck:
-        messages = sum(one.message_count or 0 for one in stuck)
+        messages = sum(queue.message_count or 0 for queue in stuck)
         return (
-            f"{counted(messages, 'message')} wait in {joined(one.identity for one in stuck)}, "
-            f"status {joined(one.status for one in stuck)}: that does not mend itself."
+            f"{counted(messages, 'message')} wait in {joined(queue.identity for queue in stuck)}, "
+            f"status {joined(queue.status for queue in stuck)}: that does not mend itself."
         )
     if found.verdict == "found":
         return "No queue is stuck, and still one way between two servers cannot work."
-    lacking = joined(f"{one.what} of {one.server}".strip() for one in found.unread)
+    lacking = joined(f"{row.what} of {row.server}".strip() for row in found.unread)
     return (
         f"Nothing that was read is at fault, but not all was read: {lacking}. Each of these could "
         "have shown a fault, so clear is more than you know."
@@ -290,7 +297,7 @@ def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
     says = joined(
         dict.fromkeys(
             f'"{error.inner_text or error.text}"'
-            for error in (parse(one.last_error or "") for one in stuck_queues(org))
+            for error in (parse(queue.last_error or "") for queue in stuck_queues(org))
         ),
         most=2,
     )
@@ -299,22 +306,24 @@ def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
 
 def _answerers(org: Snapshot) -> list[ReceiveConnector]:
     """Who answers Exchange servers, each once."""
-    found = (one.answer.connector for one in analyze(org).paths if one.answer)
-    return list({one.identity: one for one in found if one}.values())
+    found = (path.answer.connector for path in analyze(org).paths if path.answer)
+    return list({connector.identity: connector for connector in found if connector}.values())
 
 
 def _no_shadow(org: Snapshot) -> str:
     catching = [
-        one
-        for one in _answerers(org)
-        if is_custom(one, [each for each in org.connectors if each.server == one.server])
+        connector
+        for connector in _answerers(org)
+        if is_custom(
+            connector, [each for each in org.connectors if each.server == connector.server]
+        )
     ]
     if catching:
-        names = joined(one.identity for one in catching)
+        names = joined(connector.identity for connector in catching)
         return f"{names} does answer servers, but offers what they need, so it is no fault."
     return (
         "But on every way between servers that was read a connector of setup answers: "
-        f"{joined(one.name for one in _answerers(org))}."
+        f"{joined(connector.name for connector in _answerers(org))}."
     )
 
 
@@ -341,7 +350,9 @@ def _group_is_there(org: Snapshot) -> str:
     if meant is None or meant.groups is None:
         return "But that was not read."
     groups = f"PermissionGroups of {meant.identity} are {flag_names(meant.groups)}"
-    if any(EXCHANGE_AUTH_TEXT in (one.last_error or "").casefold() for one in stuck_queues(org)):
+    if any(
+        EXCHANGE_AUTH_TEXT in (queue.last_error or "").casefold() for queue in stuck_queues(org)
+    ):
         return f"But {groups}, and with 5.7.3 no log-on was ever tried (S5.01)."
     return f"But {groups}."
 
@@ -352,12 +363,12 @@ def _not_suppressed(org: Snapshot) -> str:
 
 
 def _somebody_answers(org: Snapshot) -> str:
-    names = joined(one.identity for one in _answerers(org))
+    names = joined(connector.identity for connector in _answerers(org))
     return f"But on every way that was read somebody answers: {names}."
 
 
 def _no_conflict(org: Snapshot) -> str:
-    claims = [one.name for one in org.servers if analyze(org).of(one).role_conflicts]
+    claims = [server.name for server in org.servers if analyze(org).of(server).role_conflicts]
     if claims:
         return "Two services do claim a port, but not on this way."
     return "But on no server two services claim one port."
@@ -375,7 +386,7 @@ _LACKING: Mapping[str, Callable[[Snapshot], str]] = {
 
 def _no_fault(org: Snapshot) -> str:
     ways = analyze(org).paths
-    sound = sum(one.state == "clear" for one in ways)
+    sound = sum(path.state == "clear" for path in ways)
     return (
         f"{sound} of {counted(len(ways), 'way')} between servers are known to work, none to fail."
     )
@@ -383,9 +394,11 @@ def _no_fault(org: Snapshot) -> str:
 
 def _sound(org: Snapshot, name: str) -> str:
     """Why nothing is to be mended on a server."""
-    ways = [one for one in analyze(org).paths if one.target.name == name]
-    names = joined(one.answer.connector.name for one in ways if one.answer and one.answer.connector)
-    queues = [one.identity for one in stuck_queues(org) if one.server == name]
+    ways = [path for path in analyze(org).paths if path.target.name == name]
+    names = joined(
+        path.answer.connector.name for path in ways if path.answer and path.answer.connector
+    )
+    queues = [queue.identity for queue in stuck_queues(org) if queue.server == name]
     if queues:
         return f"{name} only holds {joined(queues)}; what keeps the mail there is at the target."
     return f"On {name} {names or 'nobody'} answers other servers, as it should."

@@ -34,14 +34,14 @@ class AcceptingQuestion:
         self._path: MailPath | None = None
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """About the path that is chosen at the first call; NO_WAY where none is known."""
         self._path = self._path or self._choose(org)
         if self._path is None or self._path.endpoint is None:
             return NO_WAY
-        one = self._path
+        path = self._path
         return (
-            f"{one.sender.name} connects from {one.address} to port {self._path.endpoint.port} of "
-            f"{one.target.name}. Which receive connector answers?"
+            f"{path.sender.name} connects from {path.address} to port "
+            f"{self._path.endpoint.port} of {path.target.name}. Which receive connector answers?"
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -49,7 +49,7 @@ class AcceptingQuestion:
         del org
         if self._path is None:
             return ()
-        names = [one.identity for one in self._path.target.connectors]
+        names = [connector.identity for connector in self._path.target.connectors]
         return (
             *((name, name) for name in names),
             (NOBODY, "none of them"),
@@ -75,7 +75,8 @@ class AcceptingQuestion:
                 f"connector on port {got.port} with a range that holds {got.remote}."
             )
         reason = next(
-            (one.reason for one in got.others if one.connector.identity == chosen), "it does not"
+            (loser.reason for loser in got.others if loser.connector.identity == chosen),
+            "it does not",
         )
         return wrong(f"{chosen.rpartition(chr(92))[2]} does not answer here: {reason}.")
 
@@ -87,10 +88,10 @@ class AcceptingQuestion:
         left = sorted(
             (
                 block.size,
-                f"{block} of {one.name} ({counted(block.size, 'address', 'addresses')})",
+                f"{block} of {connector.name} ({counted(block.size, 'address', 'addresses')})",
             )
-            for one in _listening(self._path.target.connectors, got)
-            for block in one.ranges
+            for connector in _listening(self._path.target.connectors, got)
+            for block in connector.ranges
             if got.remote in block
         )
         return (
@@ -103,7 +104,7 @@ class AcceptingQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """Who answers."""
+        """The connector's identity, NOBODY or NOT_KNOWN; NOBODY also where no path is known."""
         got = self._ask(org)
         return (_key(got) if got else NOBODY,)
 
@@ -133,7 +134,7 @@ class NextAcceptingQuestion(AcceptingQuestion):
     """Who would answer if the connector that does no longer listed the address (section 1.2)."""
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """About the same path; NO_WAY where none is known."""
         super().prompt(org)
         if self._path is None:
             return NO_WAY
@@ -148,10 +149,10 @@ class NextAcceptingQuestion(AcceptingQuestion):
             return now
         gone = [single(now.remote)]
         others = [
-            replace(one, ranges=tuple(subtract(one.ranges, gone)))
-            if one.identity == now.connector.identity
-            else one
-            for one in self._path.target.connectors
+            replace(connector, ranges=tuple(subtract(connector.ranges, gone)))
+            if connector.identity == now.connector.identity
+            else connector
+            for connector in self._path.target.connectors
         ]
         return answer(others, local=now.local, port=now.port, remote=now.remote)
 
@@ -172,14 +173,14 @@ class PortQuestion:
         self._path: MailPath | None = None
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """About the path of the first call; NO_WAY where none is known."""
         self._path = self._path or way(org)
         if self._path is None:
             return NO_WAY
-        one = self._path
+        path = self._path
         return (
-            f"{one.sender.name} (Exchange {one.sender.server.product}) hands mail to "
-            f"{one.target.name} (Exchange {one.target.server.product}). To which port does it "
+            f"{path.sender.name} (Exchange {path.sender.server.product}) hands mail to "
+            f"{path.target.name} (Exchange {path.target.server.product}). To which port does it "
             "connect?"
         )
 
@@ -211,7 +212,7 @@ class PortQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The port."""
+        """The endpoint's port as a text; 25 where no path is known."""
         path = same(org, self._path) if self._path else None
         return (str(path.endpoint.port) if path and path.endpoint else "25",)
 
@@ -231,7 +232,7 @@ class CaughtQuestion:
     form: AnswerForm = "text"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return (
             "Which addresses of Exchange servers are answered by a custom connector that does not "
@@ -246,7 +247,7 @@ class CaughtQuestion:
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
         """By the way that each address takes."""
         caught = _caught(org)
-        if [one.casefold() for one in given] == ["none"]:
+        if [word.casefold() for word in given] == ["none"]:
             if not caught:
                 return right("No custom connector stands in a server's way.")
             return wrong("There is one at least. Look for ranges that hold an address of a server.")
@@ -256,11 +257,11 @@ class CaughtQuestion:
                 chosen.append(str(parse_address(text)))
             except RangeError:
                 problems.append(_no_address(text))
-        problems += [_not_caught(org, one) for one in chosen if one not in caught]
-        hits = [one for one in chosen if one in caught]
-        lacking = [one for one in caught if one not in hits]
+        problems += [_not_caught(org, address) for address in chosen if address not in caught]
+        hits = [address for address in chosen if address in caught]
+        lacking = [address for address in caught if address not in hits]
         if not problems and not lacking:
-            return right(f"{joined(f'{one} ({owner})' for one, owner in caught.items())}.")
+            return right(f"{joined(f'{address} ({owner})' for address, owner in caught.items())}.")
         if hits and lacking:
             problems.append(f"{counted(len(lacking), 'address', 'addresses')} more.")
         text = " ".join(problems)
@@ -282,7 +283,7 @@ class CaughtQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The addresses."""
+        """Each address that is caught, as a text; `none` where none is."""
         return tuple(_caught(org)) or ("none",)
 
 
@@ -294,13 +295,13 @@ def _key(got: Answer) -> str:
 
 def _listening(connectors: Sequence[ReceiveConnector], got: Answer) -> list[ReceiveConnector]:
     return [
-        one
-        for one in connectors
-        if one.enabled is not False
-        and one.role == got.process
+        connector
+        for connector in connectors
+        if connector.enabled is not False
+        and connector.role == got.process
         and any(
             binding.port == got.port and binding.family == got.remote.version
-            for binding in one.bindings
+            for binding in connector.bindings
         )
     ]
 
@@ -308,9 +309,9 @@ def _listening(connectors: Sequence[ReceiveConnector], got: Answer) -> list[Rece
 def _caught(org: Snapshot) -> dict[str, str]:
     """Address to its server, for all that a custom connector keeps out."""
     return {
-        str(one.address): one.sender.name
-        for one in analyze(org).paths
-        if one.state == "found" and one.cause == SHADOWED and one.address
+        str(path.address): path.sender.name
+        for path in analyze(org).paths
+        if path.state == "found" and path.cause == SHADOWED and path.address
     }
 
 
@@ -326,13 +327,13 @@ def _not_caught(org: Snapshot, text: str) -> str:
     owner = _owner(org, text)
     if owner is None:
         return f"No Exchange server has {text}."
-    mine = [one for one in analyze(org).paths if str(one.address) == text and one.answer]
+    mine = [path for path in analyze(org).paths if str(path.address) == text and path.answer]
     who = joined(
-        f"{one.answer.connector.name} on {one.target.name}"
-        for one in mine
-        if one.answer and one.answer.connector
+        f"{path.answer.connector.name} on {path.target.name}"
+        for path in mine
+        if path.answer and path.answer.connector
     )
-    if any(_custom(one) for one in mine):
+    if any(_custom(path) for path in mine):
         return f"{text} ({owner.name}) meets {who}, and is let in."
     return f"{text} ({owner.name}) is answered by {who}: no custom connector stands in its way."
 
@@ -343,4 +344,6 @@ def _custom(path: MailPath) -> bool:
 
 
 def _owner(org: Snapshot, text: str) -> Server | None:
-    return next((one for one in org.servers if text in map(str, addresses_of(org, one))), None)
+    return next(
+        (server for server in org.servers if text in map(str, addresses_of(org, server))), None
+    )

@@ -31,15 +31,15 @@ class MissingQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return "What do you have to ask for, because it was not read?"
 
     def options(self, org: Snapshot) -> Options:
         """Each kind of thing, of each server, and nothing."""
-        things = [f"{kind} of {one.name}" for one in org.servers for kind in _KINDS]
+        things = [f"{kind} of {server.name}" for server in org.servers for kind in _KINDS]
         return (
-            *((one, f"the {one}") for one in things),
+            *((thing, f"the {thing}") for thing in things),
             (NOTHING, "nothing: all of this was read"),
         )
 
@@ -52,9 +52,9 @@ class MissingQuestion:
             return wrong("mailflow.not_read(org) has rows: a server did not answer.")
         if NOTHING in given:
             return wrong("Either nothing is missing, or what you ticked is.")
-        too_many = [one for one in given if one not in lacking]
-        hits = [one for one in given if one in lacking]
-        said = " ".join(_was_read(one) for one in too_many)
+        too_many = [key for key in given if key not in lacking]
+        hits = [key for key in given if key in lacking]
+        said = " ".join(_was_read(key) for key in too_many)
         missed = len(lacking) - len(hits)
         if not too_many and not missed:
             why = joined(dict.fromkeys(lacking.values()), most=2)
@@ -72,18 +72,18 @@ class MissingQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """All that is missing."""
+        """The keys of all that was not read; NOTHING where all was."""
         return tuple(_lacking(org)) or (NOTHING,)
 
 
 def _lacking(org: Snapshot) -> dict[str, str]:
     """Key of an option to why it was not read."""
     return {
-        f"{kind} of {one.name}": row.why
-        for one in org.servers
+        f"{kind} of {server.name}": row.why
+        for server in org.servers
         for kind, reads in _KINDS.items()
         for row in reversed(unread_of(org))
-        if one.is_named(row.server) and row.what.partition(" ")[0] in reads
+        if server.is_named(row.server) and row.what.partition(" ")[0] in reads
     }
 
 

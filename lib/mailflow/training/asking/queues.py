@@ -22,29 +22,29 @@ class StuckQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return "Which queues are stuck? Tick all that are."
 
     def options(self, org: Snapshot) -> Options:
         """The queues that hold messages or an error text."""
-        shown = [one for one in queues_of(org) if one.message_count or one.last_error]
+        shown = [queue for queue in queues_of(org) if queue.message_count or queue.last_error]
         return (
-            *((one.identity, _in_words(one)) for one in sorted(shown, key=_identity)),
+            *((queue.identity, _in_words(queue)) for queue in sorted(shown, key=_identity)),
             (NONE, "none of them"),
         )
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
         """By status and kind of each queue."""
-        stuck = {one.identity for one in queues_of(org) if is_stuck(one)}
+        stuck = {queue.identity for queue in queues_of(org) if is_stuck(queue)}
         chosen = set(given) - {NONE}
         if NONE in given and chosen:
             return wrong("Either none of them is stuck, or those you ticked are.")
-        too_many = [one for one in queues_of(org) if one.identity in chosen - stuck]
+        too_many = [queue for queue in queues_of(org) if queue.identity in chosen - stuck]
         lacking = stuck - chosen
-        said = " ".join(_why_not_stuck(one) for one in too_many)
+        said = " ".join(_why_not_stuck(queue) for queue in too_many)
         if not too_many and not lacking:
-            return right(_why_stuck([one for one in queues_of(org) if one.identity in stuck]))
+            return right(_why_stuck([queue for queue in queues_of(org) if queue.identity in stuck]))
         if chosen & stuck:
             more = f"{counted(len(lacking), 'queue')} more cannot move. " if lacking else ""
             return half(f"{more}{said}".strip())
@@ -68,8 +68,8 @@ class StuckQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """The stuck ones."""
-        return tuple(one.identity for one in queues_of(org) if is_stuck(one)) or (NONE,)
+        """Identities of the stuck queues; NONE where no queue is stuck."""
+        return tuple(queue.identity for queue in queues_of(org) if is_stuck(queue)) or (NONE,)
 
 
 def _identity(queue: Queue) -> str:
@@ -89,9 +89,10 @@ def _why_stuck(stuck: list[Queue]) -> str:
             "No queue is in Retry: what holds messages is on its way, or keeps copies by design "
             "(S4.42, S4.43)."
         )
-    messages = sum(one.message_count or 0 for one in stuck)
+    messages = sum(queue.message_count or 0 for queue in stuck)
     return (
-        f"{joined(one.identity for one in stuck)}: status {joined(one.status for one in stuck)}, "
+        f"{joined(queue.identity for queue in stuck)}: "
+        f"status {joined(queue.status for queue in stuck)}, "
         f"{counted(messages, 'message')} in all. Nothing moves there until something is mended."
     )
 
@@ -131,7 +132,7 @@ class GaveUpQuestion:
     form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """With the error text on a line of its own, where a queue holds one."""
         queue = _loudest(org)
         if queue is None:
             return "Who gave up, by LastError of the queues?"
@@ -186,16 +187,18 @@ class GaveUpQuestion:
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
-        """Who it was."""
+        """A key of `_WHO`; NONE where no queue holds an error text."""
         queue = _loudest(org)
         return (_who(queue) if queue else NONE,)
 
 
 def _loudest(org: Snapshot) -> Queue | None:
     """The stuck queue with most messages; else any queue with an error text."""
-    told = [one for one in queues_of(org) if (one.last_error or "").strip()]
+    told = [queue for queue in queues_of(org) if (queue.last_error or "").strip()]
     return max(
-        told, key=lambda one: (is_stuck(one), one.message_count or 0, one.identity), default=None
+        told,
+        key=lambda queue: (is_stuck(queue), queue.message_count or 0, queue.identity),
+        default=None,
     )
 
 

@@ -45,7 +45,7 @@ class RepairQuestion:
         self._copy = copy
 
     def prompt(self, org: Snapshot) -> str:
-        """What is asked."""
+        """The same for every organisation."""
         del org
         return (
             "Which commands repair it? They are tried on a copy; nothing is run yet. If nothing is "
@@ -82,7 +82,11 @@ class RepairQuestion:
     def hints(self, org: Snapshot) -> tuple[str, ...]:
         """From what to change to the command itself."""
         found = findings(org)
-        where = joined(one.server for one in found.findings if one.state == "found" and one.server)
+        where = joined(
+            finding.server
+            for finding in found.findings
+            if finding.state == "found" and finding.server
+        )
         first = next(iter(self.solution(org)), "").partition("\n")[0]
         return (
             (
@@ -101,9 +105,9 @@ class RepairQuestion:
         found = findings(org)
         stopped = sorted(
             {
-                one.server
-                for one in found.findings
-                if one.state == "found" and one.cause == _NOT_LISTENING and one.server
+                finding.server
+                for finding in found.findings
+                if finding.state == "found" and finding.cause == _NOT_LISTENING and finding.server
             }
         )
         lines = [
@@ -114,7 +118,7 @@ class RepairQuestion:
             ),
         ]
         if stopped:
-            lines += [f'Retry-Queue -Identity "{one.identity}"' for one in stuck_queues(org)]
+            lines += [f'Retry-Queue -Identity "{queue.identity}"' for queue in stuck_queues(org)]
         return ("\n".join(lines) or NOTHING,)
 
 
@@ -148,7 +152,7 @@ def _not_enough(before: Snapshot, later: Snapshot, then: Diagnosis, *, changed: 
     """What is still wrong on the copy after everything has had time to drain."""
     waiting = stuck_queues(later)
     queues = (
-        f" {joined(one.identity for one in waiting)} still wait on the copy, 20 minutes later."
+        f" {joined(queue.identity for queue in waiting)} still wait on the copy, 20 minutes later."
         if waiting
         else ""
     )
@@ -157,7 +161,7 @@ def _not_enough(before: Snapshot, later: Snapshot, then: Diagnosis, *, changed: 
             f"Nothing that keeps the mail back is changed by that.{queues} To try a queue again "
             "makes it meet the same answer again."
         )
-    left = " ".join(one.reading for one in then.findings if one.state == "found")
+    left = " ".join(finding.reading for finding in then.findings if finding.state == "found")
     gone = stuck_queues(before) and len(waiting) < len(stuck_queues(before))
     text = f"It is not the whole repair.{queues} {left}"
     return half(text) if gone or _faults(then) != _faults(findings(before)) else wrong(text)
@@ -165,12 +169,14 @@ def _not_enough(before: Snapshot, later: Snapshot, then: Diagnosis, *, changed: 
 
 def _faults(found: Diagnosis) -> set[tuple[str, str | None, str | None]]:
     return {
-        (one.cause, one.server, one.connector) for one in found.findings if one.state == "found"
+        (finding.cause, finding.server, finding.connector)
+        for finding in found.findings
+        if finding.state == "found"
     }
 
 
 def _proven(before: Snapshot, after: Snapshot, later: Snapshot) -> str:
-    moved = sum(one.message_count or 0 for one in stuck_queues(before))
+    moved = sum(queue.message_count or 0 for queue in stuck_queues(before))
     text = (
         f"On the copy {counted(moved, 'message')} were delivered within 20 minutes, no server is "
         "kept out, and nobody else loses anything."
@@ -187,12 +193,15 @@ def _proven(before: Snapshot, after: Snapshot, later: Snapshot) -> str:
 def _shares(before: Snapshot, after: Snapshot) -> bool:
     """Whether a custom connector that caught servers was given what they need."""
     caught = {
-        one.connector
-        for one in findings(before).findings
-        if one.cause == SHADOWED and one.state == "found"
+        finding.connector
+        for finding in findings(before).findings
+        if finding.cause == SHADOWED and finding.state == "found"
     }
-    old = {one.identity: one.auth for one in before.connectors}
-    return any(one.identity in caught and one.auth != old[one.identity] for one in after.connectors)
+    old = {connector.identity: connector.auth for connector in before.connectors}
+    return any(
+        connector.identity in caught and connector.auth != old[connector.identity]
+        for connector in after.connectors
+    )
 
 
 # -- Whom it costs something -----------------------------------------------------------------------
@@ -215,14 +224,16 @@ def _harm(before: Snapshot, after: Snapshot) -> Iterator[_Loss]:
     Between two bounds of ranges the same connectors answer, so one address stands for its block.
     """
     rights, rights_after = Rights(before), Rights(after)
-    known = [single(address) for one in before.servers for address in addresses_of(before, one)]
+    known = [single(address) for owner in before.servers for address in addresses_of(before, owner)]
     for server in before.servers:
         old, new = connectors_of(before, server), connectors_of(after, server)
         if old == new:
             continue
         for port, family in _places([*old, *new]):
             for block in _blocks([*old, *new], family):
-                for rest in subtract([block], [one for one in known if one.family == family]):
+                for rest in subtract(
+                    [block], [address for address in known if address.family == family]
+                ):
                     remote = address_of(family, rest.first)
                     was, will = (_answering(some, port, remote) for some in (old, new))
                     cost = effect(was, will, rights, rights_after)
@@ -235,14 +246,20 @@ def _harm(before: Snapshot, after: Snapshot) -> Iterator[_Loss]:
 
 def _places(connectors: list[ReceiveConnector]) -> list[tuple[int, Family]]:
     return sorted(
-        {(binding.port, binding.family) for one in connectors for binding in one.bindings}
+        {
+            (binding.port, binding.family)
+            for connector in connectors
+            for binding in connector.bindings
+        }
     )
 
 
 def _blocks(connectors: list[ReceiveConnector], family: Family) -> Iterator[AddressRange]:
     """The address space of custom and default lists, cut at each bound."""
-    ranges = [block for one in connectors for block in one.ranges if block.family == family]
-    bounds = sorted({one.first for one in ranges} | {one.last + 1 for one in ranges})
+    ranges = [
+        block for connector in connectors for block in connector.ranges if block.family == family
+    ]
+    bounds = sorted({block.first for block in ranges} | {block.last + 1 for block in ranges})
     for first, past in itertools.pairwise(bounds):
         yield AddressRange(family, first, past - 1)
 
@@ -259,12 +276,12 @@ def _name(connector: ReceiveConnector | None) -> str:
 
 def _harm_in_words(harm: list[_Loss]) -> str:
     first = harm[0]
-    alike = [one for one in harm if (one.was, one.will) == (first.was, first.will)]
-    number = sum(one.block.size for one in alike if one.server == first.server)
+    alike = [loss for loss in harm if (loss.was, loss.will) == (first.was, first.will)]
+    number = sum(loss.block.size for loss in alike if loss.server == first.server)
     blocks = joined(
-        (format_range(one.block) for one in alike if one.server == first.server), most=3
+        (format_range(loss.block) for loss in alike if loss.server == first.server), most=3
     )
-    where = joined(dict.fromkeys(one.server for one in alike))
+    where = joined(dict.fromkeys(loss.server for loss in alike))
     lost = joined(text.partition(" (")[0] for text in first.lost[:2])
     others = f"{counted(number, 'other address', 'other addresses')} ({blocks})"
     if first.was == first.will:
