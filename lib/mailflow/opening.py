@@ -80,7 +80,7 @@ def open_source(
 
 
 def is_live(source: str) -> bool:
-    """Whether a SOURCE is a live organisation."""
+    """By how it begins alone: `live_source` says whether the rest can be read."""
     return source.strip().startswith(tuple(_SCHEMES))
 
 

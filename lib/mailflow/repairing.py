@@ -134,7 +134,7 @@ class RepairUnderWay:
 
     @property
     def can_be_asked_for(self) -> bool:
-        """Whether there is something to confirm."""
+        """Whether servers are within reach, and a change or an interrupted repair waits."""
         return self.live is not None and bool(self.proof.changes or self._earlier)
 
     def carry_out(

@@ -299,7 +299,7 @@ def _template(connector: ReceiveConnector) -> str:
 
 
 def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> ConnectorWords:
-    """What is told of a connector that differs."""
+    """Each setting that differs, what the others have there, and what to do."""
     connector = group.connectors[place][1]
     sentences = []
     for setting in wrong:
@@ -326,7 +326,7 @@ def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> Connec
 
 
 def _unknown(group: PeerGroup, place: int, open_ones: Sequence[PeerSetting]) -> ConnectorWords:
-    """What is told of a connector that cannot be compared."""
+    """Which settings were not read in full, and the command that exports them."""
     connector = group.connectors[place][1]
     what = joined(setting.what for setting in open_ones)
     reading = (

@@ -93,7 +93,7 @@ class Refusal:
     command: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """An element of `refused` in `mailflow whatif --json`; `text` ends with the command."""
         return {
             "server": self.server,
             "connector": self.connector,
@@ -103,7 +103,7 @@ class Refusal:
 
     @property
     def words(self) -> str:
-        """The text with its command."""
+        """The text, and behind it what to type where that is known."""
         return f"{self.text} {self.command}".strip()
 
 

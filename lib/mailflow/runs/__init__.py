@@ -61,7 +61,7 @@ class RunResult:
         return self.folder / "report.html"
 
     def screen(self, width: int = 80, *, colour: bool = False) -> str:
-        """The verdict as one screen of text."""
+        """The verdict as text in `width` cells; INCOMPLETE where the run left no findings."""
         from mailflow.show.terminal import screen
         from mailflow.views.verdict import from_json
 

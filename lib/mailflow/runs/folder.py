@@ -140,7 +140,7 @@ def first_manifest(
 
 
 def sha256(file: Path) -> str:
-    """The hash of a file, hexadecimal."""
+    """Hexadecimal; the file is read whole."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

@@ -43,7 +43,7 @@ class Stop:
     is_bug: bool = False
 
     def __bool__(self) -> bool:
-        """Whether it stopped."""
+        """False: the run came to its end."""
         return bool(self.reason)
 
 

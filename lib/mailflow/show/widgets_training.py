@@ -80,7 +80,7 @@ class QuestionBox(View):
         self._question.hint()
 
     def _given(self) -> tuple[str, ...] | str:
-        """What is chosen or typed."""
+        """Keys of the ticked options; of a single control its value, empty where it has none."""
         if self._question.form == "several":
             keys = [key for key, _ in self._question.asked().options]
             return tuple(key for key, box in zip(keys, self._inputs, strict=False) if box.value)

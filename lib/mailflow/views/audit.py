@@ -100,7 +100,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
 
 
 def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
-    """The title of a report."""
+    """The title of a report: the cause where all have one, else how many; and the servers."""
     if verdict == "clear":
         return "The receive connectors are in order"
     if not told:

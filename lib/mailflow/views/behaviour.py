@@ -188,7 +188,7 @@ class _Sides:
         self._treated[key] = replace(found, places=(*found.places, place))
 
     def treated(self) -> tuple[Treated, ...]:
-        """Blocks that are treated differently."""
+        """In the order found; a block that differs alike at several places is there once."""
         return tuple(self._treated.values())
 
     def access(self) -> Iterator[AccessChange]:

@@ -115,7 +115,7 @@ def explain_words(text: str, width: int = 80) -> str:
 
 
 def told(text: ExplainedText, width: int = 80) -> str:
-    """An explained text for a person."""
+    """Sections under headings, for a person; `width` in cells, never taken below 20."""
     width = max(width, 20)
     error, says, pasted = text.error, text.says, text.pasted
     if text.is_export:

@@ -95,7 +95,7 @@ def queues_of(org: Snapshot) -> list[Queue]:
 
 
 def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
-    """The stuck ones among the queues that the run covers."""
+    """Of those that `queues_of` gives; with fewer than `min_messages` none is stuck."""
     return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
 
 
