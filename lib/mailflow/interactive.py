@@ -62,8 +62,8 @@ def confirm_box(
     asked = {
         each.identity: Confirmation(each.identity, _told(each), each.command) for each in changes
     }
-    for one in further:
-        asked.setdefault(one.identity, one)
+    for confirmation in further:
+        asked.setdefault(confirmation.identity, confirmation)
     return ConfirmBox(tuple(asked.values()), on_confirm, live=_is_live(), otherwise=HOW_TO_CONFIRM)
 
 
@@ -101,7 +101,7 @@ def choose_queues(queues: Table, default: Iterable[str] | None = None) -> Choice
     chosen = [name for name, row in known.items() if row["stuck"] is True]
     if default is not None:
         by_name = {name.casefold(): name for name in known}
-        chosen = [_queue(one, by_name) for one in default]
+        chosen = [_queue(name, by_name) for name in default]
     options = [(_queue_in_words(row), name) for name, row in known.items()]
     return Choice("Queues", options, chosen, live=_is_live(), empty=queues.empty)
 
@@ -142,11 +142,11 @@ def _first_question(org: Snapshot, server: str, source: str) -> AddressQuestion:
     """The first way that cannot work, as far as nothing else is asked for."""
     named = org.server(server) if server else None
     ways = [
-        one
-        for one in analyze(org).paths
-        if one.address and one.endpoint and (not server or one.target.server is named)
+        path
+        for path in analyze(org).paths
+        if path.address and path.endpoint and (not server or path.target.server is named)
     ]
-    way = next((one for one in ways if one.state == "found"), next(iter(ways), None))
+    way = next((path for path in ways if path.state == "found"), next(iter(ways), None))
     first = way.target if way else next(iter(org.servers), None)
     target = named if server else first
     choices = _choices(org, AddressQuestion(server=target.name if target else server))
@@ -173,23 +173,26 @@ def _caught_by(way: MailPath | None) -> str:
 def _choices(org: Snapshot, question: AddressQuestion) -> Choices:
     target = org.server(question.server)
     connectors = connectors_of(org, target) if target else ()
-    ports = sorted({binding.port for one in connectors for binding in one.bindings})
-    custom = [one for one in connectors if is_custom(one, connectors)]
-    picked = next((one for one in custom if one.name == question.connector), None)
-    names = [one.name for one in org.servers]
+    ports = sorted({binding.port for connector in connectors for binding in connector.bindings})
+    custom = [connector for connector in connectors if is_custom(connector, connectors)]
+    picked = next((connector for connector in custom if connector.name == question.connector), None)
+    names = [server.name for server in org.servers]
     return Choices(
         servers=tuple((name, name) for name in names),
-        ports=tuple((str(one), str(one)) for one in ports),
+        ports=tuple((str(port), str(port)) for port in ports),
         locals=(
             ("every known address", ""),
-            *((str(one), str(one)) for one in (addresses_of(org, target) if target else ())),
+            *(
+                (str(address), str(address))
+                for address in (addresses_of(org, target) if target else ())
+            ),
         ),
         sources=tuple(
-            _source(str(address), one.name)
-            for one in org.servers
-            for address in addresses_of(org, one)
+            _source(str(address), server.name)
+            for server in org.servers
+            for address in addresses_of(org, server)
         ),
-        connectors=tuple((one.name, one.name) for one in custom)
+        connectors=tuple((connector.name, connector.name) for connector in custom)
         or (("none: it has no custom connector", ""),),
         ranges=tuple(_ranges(org, picked)) if picked else (),
     )
@@ -199,9 +202,9 @@ def _ranges(org: Snapshot, connector: ReceiveConnector) -> list[str]:
     """The elements of its list; of a very long one those that hold a server first."""
     ranges = list(connector.ranges)
     if len(ranges) > MOST_RANGES:
-        known = [address for one in org.servers for address in addresses_of(org, one)]
+        known = [address for server in org.servers for address in addresses_of(org, server)]
         ranges.sort(key=lambda block: not any(address in block for address in known))
-    return [str(one) for one in ranges[:MOST_RANGES]]
+    return [str(block) for block in ranges[:MOST_RANGES]]
 
 
 def _reply(org: Snapshot, question: AddressQuestion) -> AddressReply:
@@ -234,7 +237,7 @@ def _probe(org: Snapshot, question: AddressQuestion) -> Probe:
         UsageError: it is none; in one sentence.
     """
     if org.server(question.server) is None:
-        known = joined(one.name for one in org.servers)
+        known = joined(server.name for server in org.servers)
         called = f" called {question.server}" if question.server else ""
         raise UsageError(f"no server{called} was read{f'; read were {known}' if known else ''}")
     text = question.source.strip()

@@ -80,7 +80,7 @@ def open_source(
 
 
 def is_live(source: str) -> bool:
-    """Whether a SOURCE is a live organisation."""
+    """By how it begins alone: `live_source` says whether the rest can be read."""
     return source.strip().startswith(tuple(_SCHEMES))
 
 
@@ -91,7 +91,7 @@ def live_source(source: str) -> LiveSource:
         UsageError: it is none; says what is expected.
     """
     bare = source.strip()
-    start = next((one for one in _SCHEMES if bare.startswith(one)), "")
+    start = next((scheme for scheme in _SCHEMES if bare.startswith(scheme)), "")
     rest = bare.removeprefix(start).removesuffix("/")
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]{1,253})(?::(\d{1,5}))?", rest)
     port = int(found[2] or 0) if found else 0
@@ -249,14 +249,17 @@ def _collected(
     from mailflow.sources.tables import assemble
 
     found = collect(doors, entry, tell=tell, plan=plan)
-    reads = [Read(one.server, one.state, _how(one), one.seconds) for one in found.outcomes]
+    reads = [
+        Read(outcome.server, outcome.state, _how(outcome), outcome.seconds)
+        for outcome in found.outcomes
+    ]
     return assemble(found.reading, origin=source, taken=found.taken, reads=reads)
 
 
-def _how(one: CollectOutcome) -> str:
+def _how(outcome: CollectOutcome) -> str:
     """`itself, by session http://...`, `through EX16A, by ...`, or why not."""
-    way = f", by {one.way}" if one.way else ""
-    return " - ".join(filter(None, (f"{one.how}{way}", one.why)))
+    way = f", by {outcome.way}" if outcome.way else ""
+    return " - ".join(filter(None, (f"{outcome.how}{way}", outcome.why)))
 
 
 def asking() -> Callable[[str], str] | None:

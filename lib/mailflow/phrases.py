@@ -34,12 +34,12 @@ def capital(text: str) -> str:
     return text if is_name else text[:1].upper() + text[1:]
 
 
-def counted(number: int | None, one: str, many: str = "") -> str:
+def counted(number: int | None, singular: str, many: str = "") -> str:
     """`1 message`, `214 messages`; `an unknown number of messages` where it was not read."""
-    plural = many or f"{one}s"
+    plural = many or f"{singular}s"
     if number is None:
         return f"an unknown number of {plural}"
-    return f"{number:,} {one if number == 1 else plural}"
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def span(seconds: float) -> str:

@@ -26,12 +26,14 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(_shown(one) for one in text.replace("\r\n", "\n"))
+    return "".join(_shown(character) for character in text.replace("\r\n", "\n"))
 
 
 def keeps_its_line(text: str) -> bool:
     """Whether a text holds no line break, control character or half character."""
-    return text.isprintable() or not any(unicodedata.category(one) in _BREAKING for one in text)
+    return text.isprintable() or not any(
+        unicodedata.category(character) in _BREAKING for character in text
+    )
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -92,33 +94,33 @@ def grid(
     if widths is None:
         return _blocks(head, rows, cells)
     lines = _lines(head, widths, right)
-    lines.append(GAP.join("-" * one for one in widths))
+    lines.append(GAP.join("-" * size for size in widths))
     for row in rows:
         lines.extend(_lines(row, widths, right))
     return "\n".join(lines)
 
 
-def _shown(one: str) -> str:
-    if one == "\n" or one.isprintable() or unicodedata.category(one) == "Zs":
-        return one
-    if one == "\t":
+def _shown(character: str) -> str:
+    if character == "\n" or character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    if character == "\t":
         return "    "
-    number = ord(one)
+    number = ord(character)
     if number < 0x100:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _cells(one: str) -> int:
-    if unicodedata.combining(one):
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
         return 0
-    return 2 if unicodedata.east_asian_width(one) in "WF" else 1
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _pieces(word: str, cells: int) -> list[str]:
     pieces, start, used = [], 0, 0
-    for place, one in enumerate(word):
-        taken = _cells(one)
+    for place, character in enumerate(word):
+        taken = _cells(character)
         if used + taken > cells and place > start:
             pieces.append(word[start:place])
             start, used = place, 0
@@ -135,15 +137,15 @@ def _fit(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[
     columns = list(zip(head, *rows, strict=True))
     natural = [min(max(_natural(column), 1), room) for column in columns]
     words = [max(map(width, " ".join(column).split()), default=1) for column in columns]
-    least = [min(one, LONGEST_WORD) for one in words]
+    least = [min(size, LONGEST_WORD) for size in words]
     if sum(least) > room:
-        least = [min(one, NARROWEST) for one in natural]
+        least = [min(size, NARROWEST) for size in natural]
     if sum(least) > room:
         return None
     widths = natural
     for _ in range(sum(widths) - room):
         widest = max(
-            (place for place, one in enumerate(widths) if one > least[place]),
+            (place for place, size in enumerate(widths) if size > least[place]),
             key=lambda place: widths[place],
         )
         widths[widest] -= 1

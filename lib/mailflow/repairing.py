@@ -134,7 +134,7 @@ class RepairUnderWay:
 
     @property
     def can_be_asked_for(self) -> bool:
-        """Whether there is something to confirm."""
+        """Whether servers are within reach, and a change or an interrupted repair waits."""
         return self.live is not None and bool(self.proof.changes or self._earlier)
 
     def carry_out(
@@ -158,7 +158,7 @@ class RepairUnderWay:
         given = (
             confirmed
             if isinstance(confirmed, Mapping)
-            else {one: own.get(one, "") for one in confirmed}
+            else {identity: own.get(identity, "") for identity in confirmed}
         )
         queues = tuple(self.queues())
         work = Work(
@@ -170,7 +170,7 @@ class RepairUnderWay:
             queues,
             self.ticket,
             self.limit,
-            [one.journal for one in self._earlier if one.journal],
+            [interrupted.journal for interrupted in self._earlier if interrupted.journal],
         )
         carried = work.carry_out(given, tell=tell, watched=watched)
         self.outcome = self._outcome(carried)
@@ -217,12 +217,12 @@ class RepairUnderWay:
     def _hashes(self) -> dict[str, str]:
         """What may be confirmed: each connector to the hash of its change, or of what is there."""
         there = {
-            entry.connector: one.journal.confirmation(entry)
-            for one in self._earlier
-            if one.journal
-            for entry in one.there
+            entry.connector: interrupted.journal.confirmation(entry)
+            for interrupted in self._earlier
+            if interrupted.journal
+            for entry in interrupted.there
         }
-        return there | {one.identity: one.both_sha256 for one in self.proof.changes}
+        return there | {edit.identity: edit.both_sha256 for edit in self.proof.changes}
 
     @cached_property
     def _earlier(self) -> tuple[earlier.Unfinished, ...]:
@@ -233,9 +233,13 @@ class RepairUnderWay:
     def box(self) -> ConfirmBox:
         """The question, connector by connector."""
         going = [
-            Confirmation(entry.connector, going_on(one), "; ".join(map(commands.retry, one.queues)))
-            for one in self._earlier
-            for entry in one.there
+            Confirmation(
+                entry.connector,
+                going_on(interrupted),
+                "; ".join(map(commands.retry, interrupted.queues)),
+            )
+            for interrupted in self._earlier
+            for entry in interrupted.there
         ]
         return confirm_box(self.proof.changes, self._confirmed, going)
 
@@ -244,9 +248,9 @@ class RepairUnderWay:
         bar = progress("Repair")
 
         def watched(queues: Sequence[QueueEntry]) -> None:
-            total = sum(one.before or 0 for one in queues)
-            left = sum(one.left or 0 for one in queues)
-            words = ", ".join(f"{one.queue} {one.state}" for one in queues)
+            total = sum(entry.before or 0 for entry in queues)
+            left = sum(entry.left or 0 for entry in queues)
+            words = ", ".join(f"{entry.queue} {entry.state}" for entry in queues)
             bar.step(max(0, total - left), total, f"{left:,} of {total:,} messages wait: {words}")
 
         done = self.carry_out(names, tell=lambda line: bar.step(0, 0, line), watched=watched)
@@ -309,7 +313,7 @@ def apply_changes(  # noqa: PLR0913 - the parameters of the notebook
         min_messages=min_messages,
     )
     if made.can_be_asked_for and confirmed:
-        made.carry_out(dict(_pair(one) for one in confirmed))
+        made.carry_out(dict(_pair(confirmation) for confirmation in confirmed))
     return made
 
 
@@ -351,9 +355,9 @@ def _followed(work: RepairUnderWay, make: Callable[[], T]) -> T | Following:
     return Following(make, work.follow) if work.is_asking else make()
 
 
-def repair_card(one: Outcome, ticket: str = "") -> Markup:
+def repair_card(result: Outcome, ticket: str = "") -> Markup:
     """Where a repair stands, as the card that stands over a report."""
-    return verdict_card(one.diagnosis, ticket=ticket, word=one.state)
+    return verdict_card(result.diagnosis, ticket=ticket, word=result.state)
 
 
 def _pair(text: str) -> tuple[str, str]:

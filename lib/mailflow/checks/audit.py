@@ -162,15 +162,19 @@ def _lost_defaults(servers: Iterable[ServerView], told: Iterable[Finding]) -> It
     """
     known = {(each.id, each.connector.identity) for each in told if each.connector}
     for member in servers:
-        for one in member.connectors if member.covered else ():
-            default = setup_default(one)
+        for connector in member.connectors if member.covered else ():
+            default = setup_default(connector)
             if default is None or AuthMechanism.ExchangeServer not in default.auth:
                 continue
-            if one.enabled is False:
+            if connector.enabled is False:
                 continue
-            said = assess_connector(one, member.connectors, downgraded=True)
-            if said.state != "clear" and said.cause and (said.cause, one.identity) not in known:
-                yield _lost(member, one, said)
+            said = assess_connector(connector, member.connectors, downgraded=True)
+            if (
+                said.state != "clear"
+                and said.cause
+                and (said.cause, connector.identity) not in known
+            ):
+                yield _lost(member, connector, said)
 
 
 def _lost(view: ServerView, connector: ReceiveConnector, said: Assessment) -> Finding:
@@ -205,20 +209,20 @@ def _conflicts(servers: Iterable[ServerView], ways: Sequence[Way]) -> Iterator[F
 
     Named is the one that setup did not make (contract 8.3).
     """
-    met = {one.path.target.name for one in ways if one.path.cause == ROLE_CONFLICT}
+    met = {way.path.target.name for way in ways if way.path.cause == ROLE_CONFLICT}
     for member in servers:
         if not (member.covered or member.server.name in met):
             continue
         by_odd: dict[str, list[Conflict]] = {}
         # Of these conflicts ranges say nothing (S1.30), and looking at them takes long.
-        for one in find_conflicts([replace(each, ranges=()) for each in member.connectors]):
-            odd = out_of_place(one.first, one.second, one.bindings[0].port)
-            by_odd.setdefault(odd.identity, []).append(one)
+        for conflict in find_conflicts([replace(each, ranges=()) for each in member.connectors]):
+            odd = out_of_place(conflict.first, conflict.second, conflict.bindings[0].port)
+            by_odd.setdefault(odd.identity, []).append(conflict)
         for identity, some in by_odd.items():
             yield _conflict(member, identity, some, ways)
         open_ones = [] if by_odd else _without_role(member.connectors)
         if open_ones:
-            names = joined(one.name for one in open_ones)
+            names = joined(connector.name for connector in open_ones)
             yield Finding(
                 check=CHECKS[ROLE_CONFLICT],
                 state="unknown",
@@ -238,24 +242,27 @@ def _conflict(
     some: Sequence[Conflict],
     ways: Sequence[Way],
 ) -> Finding:
-    odd = next(one for one in member.connectors if one.identity == identity)
-    others = [one.second if one.first.identity == identity else one.first for one in some]
-    met = [
-        one.path
-        for one in ways
-        if one.path.cause == ROLE_CONFLICT
-        and one.path.connector
-        and one.path.connector.identity == identity
+    odd = next(connector for connector in member.connectors if connector.identity == identity)
+    others = [
+        conflict.second if conflict.first.identity == identity else conflict.first
+        for conflict in some
     ]
-    off = joined(one.name for one in (odd, *others) if one.enabled is False)
+    met = [
+        way.path
+        for way in ways
+        if way.path.cause == ROLE_CONFLICT
+        and way.path.connector
+        and way.path.connector.identity == identity
+    ]
+    off = joined(connector.name for connector in (odd, *others) if connector.enabled is False)
     today = (
         f"{off} is disabled, so nothing fails today"
         if off
         else "which of the two services gets the endpoint is chance"
     )
     reading = (
-        f"{odd.name} and {joined(one.name for one in others)} on {member.name} belong to different "
-        "transport services and claim the same local endpoint "
+        f"{odd.name} and {joined(connector.name for connector in others)} on {member.name} belong "
+        "to different transport services and claim the same local endpoint "
         f"({joined(_endpoints(some))}); {today}. Exchange refuses such a pair, which can stop a "
         f'cumulative update half-way: "{TEXT_A.format(others[0].identity)}"'
     )
@@ -272,20 +279,20 @@ def _conflict(
 
 def _endpoints(some: Iterable[Conflict]) -> list[str]:
     """The more specific one of each pair of bindings that meet."""
-    return [str(max(one.bindings, key=lambda binding: binding.address)) for one in some]
+    return [str(max(conflict.bindings, key=lambda binding: binding.address)) for conflict in some]
 
 
 def _without_role(connectors: Sequence[ReceiveConnector]) -> list[ReceiveConnector]:
     """Connectors whose role was not read and that share an endpoint with another one."""
     return [
-        one
-        for one in connectors
-        if one.role is None
+        connector
+        for connector in connectors
+        if connector.role is None
         and any(
             mine.meets(theirs)
             for other in connectors
-            if other is not one
-            for mine in one.bindings
+            if other is not connector
+            for mine in connector.bindings
             for theirs in other.bindings
         )
     ]

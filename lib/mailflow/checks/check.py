@@ -117,14 +117,14 @@ class ConnectorWords:
 
 
 def in_own_words(findings: Sequence[Finding]) -> str:
-    """The reading of each."""
+    """The reading of each in a row; nothing of those whose evidence is none of a connector."""
     return " ".join(
         each.evidence.reading for each in findings if isinstance(each.evidence, ConnectorWords)
     )
 
 
 def own_advice(finding: Finding) -> str:
-    """What to do about it."""
+    """Empty: nothing is to be done, or its evidence is none of a connector."""
     return finding.evidence.advice if isinstance(finding.evidence, ConnectorWords) else ""
 
 

@@ -38,28 +38,29 @@ CARD = Card(
 
 def find(whole: WholeMap) -> Iterator[Finding]:
     """An entry for each connector that no address reaches, or of which that is not known."""
-    for number, one, reach in covered(whole):
+    for number, connector, reach in covered(whole):
         if not reach.answers_nobody:
-            yield from _bound_elsewhere(whole.member_of(number), one)
+            yield from _bound_elsewhere(whole.member_of(number), connector)
             continue
-        doubt = doubt_of(one)
+        doubt = doubt_of(connector)
         if doubt:
             words = ConnectorWords(
-                f"Could not determine whether {one.name} on {one.server} accepts any host: "
-                f"{doubt}.",
+                f"Could not determine whether {connector.name} on {connector.server} accepts any "
+                f"host: {doubt}.",
                 f"{capital(doubt)}. Export it in full, then rerun:\n"
-                f"{Missing(one.server, CONNECTORS).command}",
+                f"{Missing(connector.server, CONNECTORS).command}",
             )
         else:
             words = ConnectorWords(
-                f"No address reaches {one.name} on {one.server}: {why_nobody(whole, number)}.",
-                _remedy(one),
+                f"No address reaches {connector.name} on {connector.server}: "
+                f"{why_nobody(whole, number)}.",
+                _remedy(connector),
             )
         yield Finding(
             check=CHECK,
             state="unknown" if doubt else "found",
             server=whole.member_of(number),
-            connector=one,
+            connector=connector,
             evidence=words,
         )
 
@@ -67,19 +68,19 @@ def find(whole: WholeMap) -> Iterator[Finding]:
 _WHOSE = {True: "no adapter of this server has", False: "is no known address of this server"}
 
 
-def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Finding]:
+def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[Finding]:
     """A connector that is bound to addresses alone that the server does not have (S1.04).
 
     Found where its adapters were read; other lists of addresses may lack one.
     """
-    local = [address_of(each.family, each.address) for each in one.bindings]
-    if not one.bindings_complete or view.lacks_addresses or not view.addresses or not local:
+    local = [address_of(each.family, each.address) for each in connector.bindings]
+    if not connector.bindings_complete or view.lacks_addresses or not view.addresses or not local:
         return
-    if any(each.is_wildcard for each in one.bindings) or set(local) & set(view.addresses):
+    if any(each.is_wildcard for each in connector.bindings) or set(local) & set(view.addresses):
         return
     addresses = joined(dict.fromkeys(local))
     words = ConnectorWords(
-        f"{one.name} on {one.server} is bound to {addresses} alone, which "
+        f"{connector.name} on {connector.server} is bound to {addresses} alone, which "
         f"{_WHOSE[view.has_all_addresses]}, so no host can reach it.",
         "Compare with the addresses of the server:\n"
         f"{Missing(view.name, ADDRESSES_FILE).shows}\n"
@@ -89,23 +90,23 @@ def _bound_elsewhere(view: ServerView, one: ReceiveConnector) -> Iterator[Findin
         check=CHECK,
         state="found" if view.has_all_addresses else "unknown",
         server=view,
-        connector=one,
+        connector=connector,
         evidence=words,
     )
 
 
 def why_nobody(whole: WholeMap, number: int) -> str:
     """Why a connector that was read in full accepts no host."""
-    one = whole.connectors[number]
-    if one.enabled is False:
+    connector = whole.connectors[number]
+    if connector.enabled is False:
         return "it is disabled"
-    if not one.bindings:
+    if not connector.bindings:
         return "it is bound to no local address and port"
-    if not one.ranges:
+    if not connector.ranges:
         return "its list of remote ranges is empty"
-    bound = {binding.family for binding in one.bindings}
-    if not bound & {block.family for block in one.ranges}:
-        mine, theirs = _families(bound), _families({block.family for block in one.ranges})
+    bound = {binding.family for binding in connector.bindings}
+    if not bound & {block.family for block in connector.ranges}:
+        mine, theirs = _families(bound), _families({block.family for block in connector.ranges})
         return f"it is bound to {mine} and lists {theirs} ranges alone (S1.12)"
     takers = joined(other.name for other in whole.takers(number))
     return f"all of its addresses are accepted by {takers}, whose ranges are more specific"
@@ -113,19 +114,21 @@ def why_nobody(whole: WholeMap, number: int) -> str:
 
 def covered(whole: WholeMap) -> Iterator[tuple[int, ReceiveConnector, Reach]]:
     """The connectors of servers that the run covers, with their numbers in the map."""
-    for number, (one, reach) in enumerate(zip(whole.connectors, whole.reaches(), strict=True)):
+    for number, (connector, reach) in enumerate(
+        zip(whole.connectors, whole.reaches(), strict=True)
+    ):
         if whole.member_of(number).covered:
-            yield number, one, reach
+            yield number, connector, reach
 
 
-def _remedy(one: ReceiveConnector) -> str:
-    if setup_default(one) and one.enabled is False:
+def _remedy(connector: ReceiveConnector) -> str:
+    if setup_default(connector) and connector.enabled is False:
         return (
-            f"Setup made {one.identity} and expects it: enable it, unless it was switched off on "
-            "purpose; then note that in its Comment."
+            f"Setup made {connector.identity} and expects it: enable it, unless it was switched "
+            "off on purpose; then note that in its Comment."
         )
     return (
-        f"Remove {one.identity} if nothing needs it, or give it what it lacks. "
+        f"Remove {connector.identity} if nothing needs it, or give it what it lacks. "
         "Even disabled it counts when Exchange checks other connectors for conflicts (S1.31)."
     )
 

@@ -51,7 +51,7 @@ def find(rights: Rights, servers: Sequence[ServerView]) -> Iterator[Finding]:
     """
     groups = groups_of(rights, servers)
     for group in groups:
-        for place, (member, one) in enumerate(group.connectors):
+        for place, (member, connector) in enumerate(group.connectors):
             wrong = [each for each in group.settings if place in each.deviating]
             open_ones = [each for each in group.settings if place in each.not_known]
             if not member.covered or len(group.connectors) < 2 or not (wrong or open_ones):
@@ -61,7 +61,7 @@ def find(rights: Rights, servers: Sequence[ServerView]) -> Iterator[Finding]:
                 check=CHECK,
                 state="found" if wrong and group.is_certain else "unknown",
                 server=member,
-                connector=one,
+                connector=connector,
                 evidence=words,
             )
     yield from _between_sites(groups)
@@ -76,12 +76,14 @@ def _between_sites(groups: Sequence[PeerGroup]) -> Iterator[Finding]:
         some
         for some in by_name.values()
         if len(some) > 1
-        and not any(one.deviating for group in some for one in group.settings)
-        and any(one.deviating for one in _joined_up(some).settings)
+        and not any(setting.deviating for group in some for setting in group.settings)
+        and any(setting.deviating for setting in _joined_up(some).settings)
     ]
     if different:
         names = joined(some[0].name for some in different)
-        sites = joined(sorted({group.site or "(not known)" for one in different for group in one}))
+        sites = joined(
+            sorted({group.site or "(not known)" for alike in different for group in alike})
+        )
         words = ConnectorWords(
             f"{names}: alike within each site, but not between {sites}. By design, where the sites "
             "have hosts of their own."
@@ -139,11 +141,11 @@ class _Aspect:
     always: bool = True
 
 
-def _bindings(one: ReceiveConnector) -> Hashable:
+def _bindings(connector: ReceiveConnector) -> Hashable:
     """Each server has addresses of its own (S1.04): all specific ones count as one."""
-    if not one.bindings_complete:
+    if not connector.bindings_complete:
         return None
-    return tuple(sorted((b.family, b.port, b.is_wildcard) for b in one.bindings))
+    return tuple(sorted((b.family, b.port, b.is_wildcard) for b in connector.bindings))
 
 
 def _truth(value: bool | None) -> str:
@@ -155,22 +157,35 @@ _RANGES = "remote ranges"
 _ASPECTS = (
     _Aspect(
         _RANGES,
-        lambda one: frozenset(one.ranges) if one.ranges_complete else None,
+        lambda connector: frozenset(connector.ranges) if connector.ranges_complete else None,
         ranges_in_words,
     ),
-    _Aspect("AuthMechanism", lambda one: one.auth, lambda one: _flags(one.auth)),
-    _Aspect("PermissionGroups", lambda one: one.groups, lambda one: _flags(one.groups)),
-    _Aspect("TransportRole", lambda one: one.role, lambda one: _flags(one.role)),
-    _Aspect("bindings", _bindings, lambda one: joined(one.bindings) or "none"),
-    _Aspect("Enabled", lambda one: one.enabled, lambda one: _truth(one.enabled)),
+    _Aspect(
+        "AuthMechanism", lambda connector: connector.auth, lambda connector: _flags(connector.auth)
+    ),
+    _Aspect(
+        "PermissionGroups",
+        lambda connector: connector.groups,
+        lambda connector: _flags(connector.groups),
+    ),
+    _Aspect(
+        "TransportRole", lambda connector: connector.role, lambda connector: _flags(connector.role)
+    ),
+    _Aspect("bindings", _bindings, lambda connector: joined(connector.bindings) or "none"),
+    _Aspect(
+        "Enabled", lambda connector: connector.enabled, lambda connector: _truth(connector.enabled)
+    ),
     _Aspect(
         "SuppressXAnonymousTls",
-        lambda one: one.suppress_x_anonymous_tls,
-        lambda one: _truth(one.suppress_x_anonymous_tls),
+        lambda connector: connector.suppress_x_anonymous_tls,
+        lambda connector: _truth(connector.suppress_x_anonymous_tls),
         always=False,
     ),
     _Aspect(
-        "RequireTLS", lambda one: one.require_tls, lambda one: _truth(one.require_tls), always=False
+        "RequireTLS",
+        lambda connector: connector.require_tls,
+        lambda connector: _truth(connector.require_tls),
+        always=False,
     ),
 )
 """What decides how a host is treated: whom it meets (S1.11), and what that one lets it do."""
@@ -184,16 +199,16 @@ def groups_of(rights: Rights, servers: Sequence[ServerView]) -> list[PeerGroup]:
     """The connectors by kind of server, site and name."""
     relaying = _Aspect(
         "relay without authentication",
-        lambda one: relays(one, rights),
-        lambda one: _truth(relays(one, rights)),
+        lambda connector: relays(connector, rights),
+        lambda connector: _truth(relays(connector, rights)),
         always=False,
     )
     found: dict[tuple[Hashable, str, str], list[tuple[ServerView, ReceiveConnector]]] = {}
     for member in servers:
         kind, site = _kind(member.server), member.server.site
-        for one in member.connectors:
-            key = (kind, site.casefold(), _template(one).casefold())
-            found.setdefault(key, []).append((member, one))
+        for connector in member.connectors:
+            key = (kind, site.casefold(), _template(connector).casefold())
+            found.setdefault(key, []).append((member, connector))
     return [
         _grouped(kind, alike, [*_ASPECTS, relaying])
         for (kind, _, _), alike in found.items()
@@ -206,13 +221,13 @@ def _grouped(
     alike: Sequence[tuple[ServerView, ReceiveConnector]],
     aspects: Sequence[_Aspect],
 ) -> PeerGroup:
-    connectors = [one for _, one in alike]
+    connectors = [connector for _, connector in alike]
     return PeerGroup(
         name=_template(connectors[0]),
         kind=kind,
         site=alike[0][0].server.site,
         connectors=tuple(alike),
-        settings=tuple(_compared(one, connectors) for one in aspects),
+        settings=tuple(_compared(aspect, connectors) for aspect in aspects),
     )
 
 
@@ -223,7 +238,7 @@ def _joined_up(groups: Sequence[PeerGroup]) -> PeerGroup:
 
 
 def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> PeerSetting:
-    values = [aspect.value(one) for one in connectors]
+    values = [aspect.value(connector) for connector in connectors]
     known = Counter(value for value in values if value is not None)
     open_ones = {place for place, value in enumerate(values) if value is None}
     if not known:
@@ -232,8 +247,8 @@ def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> PeerSe
     value, count = known.most_common(1)[0]  # of equally frequent ones the first
     first = connectors[values.index(value)]
     deviating = {
-        place: _difference(aspect, one, first)
-        for place, one in enumerate(connectors)
+        place: _difference(aspect, connector, first)
+        for place, connector in enumerate(connectors)
         if values[place] not in (None, value)
     }
     if isinstance(value, frozenset):
@@ -250,13 +265,15 @@ def _compared(aspect: _Aspect, connectors: Sequence[ReceiveConnector]) -> PeerSe
     )
 
 
-def _difference(aspect: _Aspect, one: ReceiveConnector, first: ReceiveConnector) -> str:
+def _difference(aspect: _Aspect, connector: ReceiveConnector, first: ReceiveConnector) -> str:
     """What a connector has in place of the first one's value; of a list what it has or lacks."""
     if aspect.what != _RANGES:
-        return aspect.text(one)
-    mine, theirs = set(one.ranges), set(first.ranges)
-    more = [block for block in one.ranges if block not in theirs]
-    fewer = [block for block in first.ranges if block not in mine] if one.ranges_complete else []
+        return aspect.text(connector)
+    mine, theirs = set(connector.ranges), set(first.ranges)
+    more = [block for block in connector.ranges if block not in theirs]
+    fewer = (
+        [block for block in first.ranges if block not in mine] if connector.ranges_complete else []
+    )
     return " and ".join(
         f"{verb} {joined(blocks)}" for verb, blocks in (("has", more), ("lacks", fewer)) if blocks
     )
@@ -275,15 +292,15 @@ def _kind(server: Server) -> Hashable:
     return server.has_frontend, server.has_hub
 
 
-def _template(one: ReceiveConnector) -> str:
+def _template(connector: ReceiveConnector) -> str:
     """The name with `{}` for the server's: `Default Frontend {}`, `Relay`."""
-    server = re.escape(one.server.partition(".")[0])
-    return re.sub(rf"(?<!\w){server}(?!\w)", "{}", one.name.strip(), flags=re.IGNORECASE)
+    server = re.escape(connector.server.partition(".")[0])
+    return re.sub(rf"(?<!\w){server}(?!\w)", "{}", connector.name.strip(), flags=re.IGNORECASE)
 
 
 def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> ConnectorWords:
-    """What is told of a connector that differs."""
-    one = group.connectors[place][1]
+    """Each setting that differs, what the others have there, and what to do."""
+    connector = group.connectors[place][1]
     sentences = []
     for setting in wrong:
         others = joined(
@@ -294,27 +311,29 @@ def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> Connec
         theirs = others if setting.is_list else f"{others}: {setting.first}"
         sentences.append(f"{setting.what}: {setting.deviating[place]} (unlike {theirs})")
     said = "; ".join(sentences)
-    reading = f"{one.name} on {one.server} differs from connectors of the same name: {said}."
+    reading = (
+        f"{connector.name} on {connector.server} differs from connectors of the same name: {said}."
+    )
     if not all(setting.usual for setting in wrong):
         reading += " The configuration alone does not say which of them is correct."
     if not group.is_certain:
         reading += " Their sites are not known: between sites it may be by design."
     remedy = (
-        f"Decide which setting of {one.name} is correct and apply it to all servers behind the "
-        "same load balancer or DNS name."
+        f"Decide which setting of {connector.name} is correct and apply it to all servers behind "
+        "the same load balancer or DNS name."
     )
     return ConnectorWords(reading, remedy)
 
 
 def _unknown(group: PeerGroup, place: int, open_ones: Sequence[PeerSetting]) -> ConnectorWords:
-    """What is told of a connector that cannot be compared."""
-    one = group.connectors[place][1]
+    """Which settings were not read in full, and the command that exports them."""
+    connector = group.connectors[place][1]
     what = joined(setting.what for setting in open_ones)
     reading = (
-        f"Could not determine whether {one.name} on {one.server} differs from connectors of the "
-        f"same name: {what} missing, or not complete."
+        f"Could not determine whether {connector.name} on {connector.server} differs from "
+        f"connectors of the same name: {what} missing, or not complete."
     )
-    command = Missing(one.server, CONNECTORS).command
+    command = Missing(connector.server, CONNECTORS).command
     return ConnectorWords(reading, f"Export {what} in full, then rerun:\n{command}")
 
 

@@ -122,7 +122,7 @@ class _Suspect:
 
     @property
     def finding(self) -> Finding:
-        """What it comes to."""
+        """What it comes to, with only those paths that carry its state."""
         return Finding(
             check=CHECKS[self.cause],
             state=self.state,

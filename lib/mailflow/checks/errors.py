@@ -60,7 +60,7 @@ def advise(finding: Finding) -> str:
         dict.fromkeys(
             filled(line, known | target)
             for line in lines
-            for target in [{"target": one.name} for one in targets] or [{}]
+            for target in [{"target": server.name} for server in targets] or [{}]
         )
     )
 

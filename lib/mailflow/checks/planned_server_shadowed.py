@@ -72,16 +72,16 @@ def harmless(
     about = [each for each in told if each.id in _ABOUT_SERVERS]
     named = {each.connector.identity for each in about if each.connector}
     doubtful = {each.server for each in about if each.state == "unknown"}
-    hosts = [(one.server.name, address) for one in servers for address in one.addresses]
-    hosts += [(one.name or one.label, one.address) for one in planned]
+    hosts = [(view.server.name, address) for view in servers for address in view.addresses]
+    hosts += [(newcomer.name or newcomer.label, newcomer.address) for newcomer in planned]
     asked = SortedAddresses(address for _, address in hosts)
     for member in servers:
         if not member.covered or member in doubtful:
             continue
         short = asked.lean(member.connectors)
         for place in sorted(member.custom):
-            one = member.connectors[place]
-            if one.identity in named or one.enabled is False or not is_whole(one):
+            connector = member.connectors[place]
+            if connector.identity in named or connector.enabled is False or not is_whole(connector):
                 continue
             inside = [
                 (name, address)
@@ -92,10 +92,10 @@ def harmless(
                 check=CHECK,
                 state="clear",
                 server=member,
-                connector=one,
+                connector=connector,
                 named=tuple(dict.fromkeys(name for name, _ in inside)),
                 evidence=ConnectorWords(
-                    _why_harmless(one, [name for name, _ in inside]),
+                    _why_harmless(connector, [name for name, _ in inside]),
                     addresses=tuple(dict.fromkeys(str(address) for _, address in inside)),
                 ),
             )
@@ -112,20 +112,20 @@ def welcome(
     }
     hidden = any(
         True
-        for one in servers
-        if one.covered and (one.server.has_hub or one.server.has_frontend is not False)
-        for _ in hidden_connectors(one, one.connectors)
+        for member in servers
+        if member.covered and (member.server.has_hub or member.server.has_frontend is not False)
+        for _ in hidden_connectors(member, member.connectors)
     )
-    let_in = [one for one in planned if str(one.address) not in named]
+    let_in = [newcomer for newcomer in planned if str(newcomer.address) not in named]
     if let_in and not hidden:
-        who = joined(f"{one.label} {one.address}" for one in let_in)
+        who = joined(f"{newcomer.label} {newcomer.address}" for newcomer in let_in)
         yield Finding(
             check=CHECK,
             state="clear",
-            named=tuple(dict.fromkeys(one.name for one in let_in if one.name)),
+            named=tuple(dict.fromkeys(newcomer.name for newcomer in let_in if newcomer.name)),
             evidence=ConnectorWords(
                 f"Every server that was checked would accept {who}.",
-                addresses=tuple(str(one.address) for one in let_in),
+                addresses=tuple(str(newcomer.address) for newcomer in let_in),
             ),
         )
 
@@ -139,25 +139,26 @@ _ABOUT_SERVERS = frozenset(
 """Causes under which a custom connector is told of already."""
 
 
-def _why_harmless(one: ReceiveConnector, inside: Sequence[str]) -> str:
-    name = f"{one.name} on {one.server}"
+def _why_harmless(connector: ReceiveConnector, inside: Sequence[str]) -> str:
+    name = f"{connector.name} on {connector.server}"
     if not inside:
         return (
             f"No known address of an Exchange server is in RemoteIPRanges of {name} "
-            f"({ranges_in_words(one)}): it serves other hosts and intercepts no Exchange server."
+            f"({ranges_in_words(connector)}): it serves other hosts and intercepts no Exchange "
+            "server."
         )
     held = f"{name} contains addresses of {joined(inside)}"
-    if one.offers_exchange_auth:
+    if connector.offers_exchange_auth:
         hides = (
             " It hides X-ANONYMOUSTLS, as a WAN device needs it, and the senders are set for that."
-            if one.suppress_x_anonymous_tls
+            if connector.suppress_x_anonymous_tls
             else ""
         )
         return (
             f"{held}, and offers Exchange Server authentication: servers are accepted. Such "
             f"connectors are made on purpose (S3.42); leave it as it is.{hides}"
         )
-    ports = {binding.port for binding in one.bindings}
+    ports = {binding.port for binding in connector.bindings}
     if not ports & SERVER_PORTS:
         return (
             f"{held}, but listens on port {joined(sorted(ports))} alone, where servers do not "

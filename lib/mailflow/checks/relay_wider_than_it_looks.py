@@ -57,18 +57,18 @@ def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
     that relays for a wide range. Clear: a custom one that relays for few.
     """
     reaches = whole.reaches()
-    for number, one in enumerate(whole.connectors):
+    for number, connector in enumerate(whole.connectors):
         member = whole.member_of(number)
-        if not member.covered or one.enabled is False:
+        if not member.covered or connector.enabled is False:
             continue
-        case = _Case(one, reaches[number], whole.is_custom(number), relays(one, rights))
+        case = _Case(connector, reaches[number], whole.is_custom(number), relays(connector, rights))
         state = case.state
         if state:
             yield Finding(
                 check=CHECK,
                 state=state,
                 server=member,
-                connector=one,
+                connector=connector,
                 evidence=ConnectorWords(case.reading(state), case.remedy(state)),
             )
 
@@ -90,27 +90,29 @@ class _Case:
         """
         return any(
             self.reach.answered[family] >= wide
-            and any(one.family == family and one.size >= wide for one in self.connector.ranges)
+            and any(
+                block.family == family and block.size >= wide for block in self.connector.ranges
+            )
             for family, wide in _WIDE.items()
         )
 
     @property
     def state(self) -> State | None:
         """None: it does not relay, or for few if at all, or answers nobody."""
-        one = self.connector
-        if self.relays is False or (self.reach.answers_nobody and is_whole(one)):
+        connector = self.connector
+        if self.relays is False or (self.reach.answers_nobody and is_whole(connector)):
             return None
         if self.custom and not self.is_wide:
-            if not is_whole(one):
+            if not is_whole(connector):
                 return "unknown"
             return "clear" if self.relays else None
-        return "found" if self.relays and one.enabled else "unknown"
+        return "found" if self.relays and connector.enabled else "unknown"
 
     def reading(self, state: State) -> str:
         """What was read, and what it means."""
-        one, why = self.connector, self._why
-        here = f"{one.name} on {one.server}"
-        answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(one)})"
+        connector, why = self.connector, self._why
+        here = f"{connector.name} on {connector.server}"
+        answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(connector)})"
         if state == "unknown":
             return (
                 f"Could not determine whether {here} relays more widely than it looks: "
@@ -175,9 +177,9 @@ class _Case:
 
     @property
     def _doubt(self) -> str:
-        one = self.connector
-        doubts = [doubt_of(one)]
-        if one.auth is None:
+        connector = self.connector
+        doubts = [doubt_of(connector)]
+        if connector.auth is None:
             doubts.append("its AuthMechanism was not read")
         if self._rights_decide:
             doubts.append(f"its extended rights ({RIGHTS}) were not read to the end")

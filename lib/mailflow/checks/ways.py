@@ -43,7 +43,7 @@ from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Generation, Server
 
 SERVER_PORTS = frozenset(
-    one.port for one in SETUP_DEFAULTS if AuthMechanism.ExchangeServer in one.auth
+    default.port for default in SETUP_DEFAULTS if AuthMechanism.ExchangeServer in default.auth
 )
 """Where setup makes connectors at which Exchange servers log on: 25, 465, 717, 2525 (S2.01)."""
 
@@ -136,17 +136,19 @@ class _OtherWays:
 
     def judged(self) -> list[Way]:
         """Those on which something is wrong or not known."""
-        questions = [one for at in range(len(self._servers)) for one in self._questions(at)]
+        questions = [
+            question for at in range(len(self._servers)) for question in self._questions(at)
+        ]
         wrong: dict[tuple[int, int, int, Address], dict[tuple[object, ...], Way]] = {}
         answered = set()
-        for one, got in self._answers(questions):
-            key = (one.target, one.port, id(one.sender), one.address)
-            path = self._judged(one, got)
+        for question, got in self._answers(questions):
+            key = (question.target, question.port, id(question.sender), question.address)
+            path = self._judged(question, got)
             if path is None or path.cause != NOBODY:
                 answered.add(key)
             if path is not None:
                 name = path.connector.identity if path.connector else None
-                way = Way(path, in_use=False, planned=one.sender.planned)
+                way = Way(path, in_use=False, planned=question.sender.planned)
                 wrong.setdefault(key, {}).setdefault((path.state, path.cause, name), way)
         # A local address on which nobody listens is none that servers reach, if another one is.
         return [
@@ -193,7 +195,7 @@ class _OtherWays:
         key = (sender.kind, target.kind, sender is target)
         if key not in self._ports_in_use:
             places = endpoints(sender.server, target.server)
-            self._ports_in_use[key] = frozenset(one.port for one in places)
+            self._ports_in_use[key] = frozenset(place.port for place in places)
         return self._ports_in_use[key]
 
     def _answers(self, questions: Iterable[_Question]) -> Iterator[tuple[_Question, Answer]]:
@@ -202,32 +204,37 @@ class _OtherWays:
         Where two processes claim a place it is a finding of its own, and who answers is chance.
         """
         by_map: dict[Family, list[tuple[_Question, TransportRole, int]]] = {4: [], 6: []}
-        for one in questions:
-            member = self._servers[one.target]
+        for question in questions:
+            member = self._servers[question.target]
             if not member.is_whole or member.has_ties:
-                lean = self._lean[one.target]
-                yield one, answer(lean, local=one.local, port=one.port, remote=one.address)
+                lean = self._lean[question.target]
+                yield (
+                    question,
+                    answer(lean, local=question.local, port=question.port, remote=question.address),
+                )
                 continue
-            maps = self._maps_at(one)
+            maps = self._maps_at(question)
             if not maps:
-                yield one, _answer_of(one, None, None)
+                yield question, _answer_of(question, None, None)
             elif len(maps) == 1:
-                by_map[one.family].append((one, *maps[0]))
+                by_map[question.family].append((question, *maps[0]))
         for family, asked in by_map.items():
-            addresses = [int(one.address) for one, *_ in asked]
+            addresses = [int(question.address) for question, *_ in asked]
             winners = self._whole.winners(family, [spot for *_, spot in asked], addresses)
-            for (one, role, _), won in zip(asked, winners, strict=True):
-                yield one, _answer_of(one, role, won)
+            for (question, role, _), won in zip(asked, winners, strict=True):
+                yield question, _answer_of(question, role, won)
 
-    def _maps_at(self, one: _Question) -> list[tuple[TransportRole, int]]:
+    def _maps_at(self, question: _Question) -> list[tuple[TransportRole, int]]:
         """The processes that listen where a question arrives, each with its map."""
-        key = (one.target, one.family, one.port, one.local)
+        key = (question.target, question.family, question.port, question.local)
         if key not in self._maps:
-            number = None if one.local is None else int(one.local)
+            number = None if question.local is None else int(question.local)
             self._maps[key] = []
             for role in _PROCESSES:
                 very, other = (
-                    self._whole.find(Spot(one.target, role, one.port, local), one.family)
+                    self._whole.find(
+                        Spot(question.target, role, question.port, local), question.family
+                    )
                     for local in (number, None)
                 )
                 at = other if very is None else very
@@ -235,18 +242,18 @@ class _OtherWays:
                     self._maps[key].append((role, at))
         return self._maps[key]
 
-    def _judged(self, one: _Question, got: Answer) -> MailPath | None:
+    def _judged(self, question: _Question, got: Answer) -> MailPath | None:
         """What is wrong or not known there; None where the sender can submit."""
-        outcomes = [self._verdict(one, each) for each in got.possible]
+        outcomes = [self._verdict(question, each) for each in got.possible]
         wrong = next((each for each in outcomes if each.state != "clear"), None)
         if wrong is None and not got.nobody_possible:
             return None
         if wrong is None:
-            return self._silence(one, got)
+            return self._silence(question, got)
         # A connector that was not read may accept it instead (S1.38).
-        if self._servers[one.target].hidden and not got.is_exact:
+        if self._servers[question.target].hidden and not got.is_exact:
             return self._path(
-                one, got, Assessment("unknown", wrong.cause, wrong.connector, PARTIAL)
+                question, got, Assessment("unknown", wrong.cause, wrong.connector, PARTIAL)
             )
         certain = got.unknown is None or (
             not got.nobody_possible
@@ -254,50 +261,50 @@ class _OtherWays:
             and all(each.state == "found" for each in outcomes)
         )
         if certain:
-            return self._path(one, got, wrong)
+            return self._path(question, got, wrong)
         unknown = Assessment("unknown", wrong.cause, wrong.connector, got.unknown or "")
-        return self._path(one, got, unknown)
+        return self._path(question, got, unknown)
 
-    def _silence(self, one: _Question, got: Answer) -> MailPath | None:
+    def _silence(self, question: _Question, got: Answer) -> MailPath | None:
         """No connector accepts it: a fault only where one of setup's is there to be repaired."""
-        target = self._servers[one.target]
-        default = target.intended(_role_by_setup(target.server, one.port), one.port)
+        target = self._servers[question.target]
+        default = target.intended(_role_by_setup(target.server, question.port), question.port)
         if default is None:
             return None
         why = PARTIAL if target.hidden else got.unknown or ""
         state: PathState = "unknown" if why else "found"
-        return self._path(one, got, Assessment(state, NOBODY, default, why))
+        return self._path(question, got, Assessment(state, NOBODY, default, why))
 
-    def _path(self, one: _Question, got: Answer, assessment: Assessment) -> MailPath:
-        target = self._servers[one.target]
-        process = got.process or _role_by_setup(target.server, one.port)
-        place = Endpoint(one.port, process, _FACTS[one.port])
+    def _path(self, question: _Question, got: Answer, assessment: Assessment) -> MailPath:
+        target = self._servers[question.target]
+        process = got.process or _role_by_setup(target.server, question.port)
+        place = Endpoint(question.port, process, _FACTS[question.port])
         return MailPath(
-            one.sender.view,
+            question.sender.view,
             target,
-            one.address,
+            question.address,
             place,
             assessment,
-            one.local,
-            None if got.connector is None else self._real(one, got.connector),
+            question.local,
+            None if got.connector is None else self._real(question, got.connector),
             got.range,
             was_asked=True,
         )
 
-    def _real(self, one: _Question, short: ReceiveConnector) -> ReceiveConnector:
-        target = self._servers[one.target]
+    def _real(self, question: _Question, short: ReceiveConnector) -> ReceiveConnector:
+        target = self._servers[question.target]
         place = next(
             place for place, each in enumerate(target.connectors) if each.identity == short.identity
         )
         return target.connectors[place]
 
-    def _verdict(self, one: _Question, connector: ReceiveConnector) -> Assessment:
-        downgraded = one.sender.view.downgraded
-        key = (one.target, connector.identity, downgraded)
+    def _verdict(self, question: _Question, connector: ReceiveConnector) -> Assessment:
+        downgraded = question.sender.view.downgraded
+        key = (question.target, connector.identity, downgraded)
         if key not in self._verdicts:
-            connectors = self._servers[one.target].connectors
+            connectors = self._servers[question.target].connectors
             self._verdicts[key] = assess_connector(
-                self._real(one, connector), connectors, downgraded
+                self._real(question, connector), connectors, downgraded
             )
         return self._verdicts[key]
 
@@ -311,15 +318,17 @@ _FACTS = {25: "S4.03", 465: "S4.06", 717: "S4.08", 2525: "S4.02"}
 
 
 def _answer_of(
-    one: _Question, role: TransportRole | None, won: tuple[ReceiveConnector, AddressRange] | None
+    question: _Question,
+    role: TransportRole | None,
+    won: tuple[ReceiveConnector, AddressRange] | None,
 ) -> Answer:
     """What the map says, as the answer to a single question; without the losers."""
     connector, block = won or (None, None)
     return Answer(
         process=role,
-        local=one.local,
-        port=one.port,
-        remote=one.address,
+        local=question.local,
+        port=question.port,
+        remote=question.address,
         connector=connector,
         range=block,
         others=(),
@@ -331,9 +340,9 @@ def _answer_of(
 
 def _ports(member: ServerView) -> set[int]:
     """The ports of servers at which it answers, or did when setup was done with it."""
-    bound = {binding.port for one in member.connectors for binding in one.bindings}
+    bound = {binding.port for connector in member.connectors for binding in connector.bindings}
     defaults = filter(None, map(setup_default, member.connectors))
-    made = {setup_port(one, member.server) for one in defaults}
+    made = {setup_port(default, member.server) for default in defaults}
     return {port for port in bound | made if port in SERVER_PORTS}
 
 
@@ -349,5 +358,7 @@ def _locals(member: ServerView, family: Family, port: int) -> tuple[Address | No
     known = member.of_family(family)
     if not member.has_all_addresses and (member.lacks_addresses or not known):
         return member.local_addresses(family, port)
-    by_map = {int(one) if int(one) in bound else None: one for one in reversed(known)}
+    by_map = {
+        int(address) if int(address) in bound else None: address for address in reversed(known)
+    }
     return tuple(by_map.values())

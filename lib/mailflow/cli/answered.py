@@ -52,12 +52,12 @@ def hosts_of(rows: Iterable[MovedBlock | Treated]) -> list[Hosts]:
     """What is alike put together; those that lose something first, then what is not known."""
     alike: dict[tuple[object, ...], Hosts] = {}
     for row in rows:
-        one = _hosts(row)
-        key = (one.where, one.answer, one.effect, one.is_certain)
+        group = _hosts(row)
+        key = (group.where, group.answer, group.effect, group.is_certain)
         known = alike.get(key)
-        alike[key] = replace(known, blocks=(*known.blocks, *one.blocks)) if known else one
+        alike[key] = replace(known, blocks=(*known.blocks, *group.blocks)) if known else group
     found = list(alike.values())
-    return sorted(found, key=lambda one: (not one.effect.loses, not one.effect.not_known))
+    return sorted(found, key=lambda group: (not group.effect.loses, not group.effect.not_known))
 
 
 def instead(before: ReceiveConnector | None, after: ReceiveConnector | None) -> str:
@@ -75,16 +75,16 @@ def hosts_lines(found: Sequence[Hosts], cells: int) -> list[str]:
     """The groups as lines, each with what its hosts lose, gain, and what is not known of it."""
     lines: list[str] = []
     told: Sequence[tuple[str, str]] = ()
-    for place, one in enumerate(found):
+    for place, group in enumerate(found):
         if len(lines) > MOST_LINES:
             hidden = len(found) - place
             lines.append(f"and {hidden} more such groups; `--json` names them all")
             break
-        lines += hang("", f"{one.where}: {one.answer}", cells)
-        size = sum(each.size for each in one.blocks)
-        many = f"{joined(map(format_range, one.blocks))} ({counted_addresses(size)})"
-        lines += hang("  ", many if one.is_certain else f"{many}, as far as was read", cells)
-        last, told = told, [*_told(one)]
+        lines += hang("", f"{group.where}: {group.answer}", cells)
+        size = sum(each.size for each in group.blocks)
+        many = f"{joined(map(format_range, group.blocks))} ({counted_addresses(size)})"
+        lines += hang("  ", many if group.is_certain else f"{many}, as far as was read", cells)
+        last, told = told, [*_told(group)]
         if told and told == last:
             lines += hang("    ", "the same as above", cells)
             continue
@@ -104,12 +104,12 @@ def hosts_sentences(
         would: of something that is not done yet.
     """
     kinds: dict[tuple[object, ...], list[Hosts]] = {}
-    for one in found:
-        key = (one.was_answered, one.is_answered, one.effect.loses, one.effect.not_known)
-        kinds.setdefault(key, []).append(one)
+    for group in found:
+        key = (group.was_answered, group.is_answered, group.effect.loses, group.effect.not_known)
+        kinds.setdefault(key, []).append(group)
     for some in kinds.values():
         # The same hosts may be told of at several servers.
-        size = sum({block: block.size for one in some for block in one.blocks}.values())
+        size = sum({block: block.size for group in some for block in group.blocks}.values())
         many = counted_addresses(size, other)
         yield f"{many[0].upper()}{many[1:]} {_fate(some[0], is_one=size == 1, would=would)}."
 
@@ -139,7 +139,7 @@ def way_sentences(
 
 def counted_addresses(number: int, other: str = "") -> str:
     """`256 addresses`, `1 other address`; roughly where nobody reads the digits."""
-    noun, nouns = (" ".join(filter(None, (other, one))) for one in ("address", "addresses"))
+    noun, nouns = (" ".join(filter(None, (other, form))) for form in ("address", "addresses"))
     if number < _LARGEST:
         return counted(number, noun, nouns)
     return f"about 10^{len(str(number)) - 1} {nouns}"
@@ -150,41 +150,41 @@ def short(ability: str) -> str:
     return ability.partition(" (")[0]
 
 
-def _fate(one: Hosts, *, is_one: bool, would: bool) -> str:
+def _fate(group: Hosts, *, is_one: bool, would: bool) -> str:
     be, lose = ("is", "loses") if is_one else ("are", "lose")
     was = f"{be} not now" if would else f"{'was' if is_one else 'were'} not before"
     if would:
         be, lose = "would be", "would lose"
-    if not one.is_answered:
+    if not group.is_answered:
         return f"{be} answered by nobody any more"
     lost, unknown = (
-        joined(map(short, some), most=3) for some in (one.effect.loses, one.effect.not_known)
+        joined(map(short, some), most=3) for some in (group.effect.loses, group.effect.not_known)
     )
     open_ = f"; what becomes of {unknown} is not known" if unknown else ""
     if lost:
         return f"{lose} {lost}{open_}"
-    if not one.was_answered:
+    if not group.was_answered:
         return f"{be} answered, and {was}{open_}"
     return f"{be} answered differently{open_ or f' and {lose.split()[-1]} nothing'}"
 
 
-def _hosts(one: MovedBlock | Treated) -> Hosts:
-    server = one.target if isinstance(one, MovedBlock) else one.server
+def _hosts(row: MovedBlock | Treated) -> Hosts:
+    server = row.target if isinstance(row, MovedBlock) else row.server
     return Hosts(
-        where=f"{server}, {ports_in_words(one.places)}",
-        answer=instead(one.before, one.after),
-        was_answered=one.before is not None,
-        is_answered=one.after is not None,
-        blocks=(one.block,),
-        effect=one.effect,
-        is_certain=not isinstance(one, Treated) or one.is_certain,
+        where=f"{server}, {ports_in_words(row.places)}",
+        answer=instead(row.before, row.after),
+        was_answered=row.before is not None,
+        is_answered=row.after is not None,
+        blocks=(row.block,),
+        effect=row.effect,
+        is_certain=not isinstance(row, Treated) or row.is_certain,
     )
 
 
-def _told(one: Hosts) -> Iterator[tuple[str, str]]:
+def _told(group: Hosts) -> Iterator[tuple[str, str]]:
     """Losses first: they are what breaks. Of who is not answered at all, nothing more is told."""
-    effect = one.effect
-    if not one.is_answered:
+    effect = group.effect
+    if not group.is_answered:
         return
     if not (effect or effect.not_known):
         yield "loses", "nothing"

@@ -35,11 +35,11 @@ def explain(text: str | None, *, as_json: bool) -> None:
     from mailflow.views.explanation import explain_text, explained, told
 
     first, handed_over = True, False
-    for one in [text] if text is not None else _texts_of_input():
+    for pasted_text in [text] if text is not None else _texts_of_input():
         if as_json:
-            click.echo(in_json(explain_text(one)))
+            click.echo(in_json(explain_text(pasted_text)))
             continue
-        answer = explained(one)
+        answer = explained(pasted_text)
         if answer.is_export and handed_over:
             continue  # the parts of one export
         handed_over = answer.is_export
@@ -80,11 +80,11 @@ def which(  # noqa: PLR0913 - one argument for each option
             raise UsageError("--probes asks its own questions; leave out the other options")
         questions = probes_from(_read_text(probes), str(probes))
         org = open_organisation(source, live=live)
-        answers = [which(org, one) for one in questions]
-        for one in answers:
-            one.pop("schema")
-            click.echo(in_json(one))
-        raise SystemExit(2 if any(one["unknown"] for one in answers) else 0)
+        answers = [which(org, question) for question in questions]
+        for document in answers:
+            document.pop("schema")
+            click.echo(in_json(document))
+        raise SystemExit(2 if any(document["unknown"] for document in answers) else 0)
     if not server or not address:
         raise UsageError("name a server and an address: --server EX16A --source 10.0.0.11")
     answer = which(open_organisation(source, live=live), probe(server, address, local, port))
@@ -125,9 +125,9 @@ def _which_words(answer: dict[str, Any]) -> str:
     lines = [
         f"{head}.",
         *(
-            f"  on {one['local']}: {one['connector'] or 'not known, or none'}"
-            for one in answer.get("differs", ())
+            f"  on {way['local']}: {way['connector'] or 'not known, or none'}"
+            for way in answer.get("differs", ())
         ),
     ]
-    lines += [f"  not {one['connector']}: {one['reason']}" for one in answer["others"]]
+    lines += [f"  not {loser['connector']}: {loser['reason']}" for loser in answer["others"]]
     return "\n".join(map(one_line, lines))

@@ -32,16 +32,16 @@ class _WithRanges(click.Command):
         """Repeat the option before each further range."""
         repeated: list[str] = []
         option = ""
-        for place, one in enumerate(args):
+        for place, argument in enumerate(args):
             if place and args[place - 1] in _LISTS:
                 option = args[place - 1]
-            elif one.startswith(_LISTS):
-                option = one.partition("=")[0]
-            elif option and _is_range(one):
+            elif argument.startswith(_LISTS):
+                option = argument.partition("=")[0]
+            elif option and _is_range(argument):
                 repeated.append(option)
             else:
                 option = ""
-            repeated.append(one)
+            repeated.append(argument)
         return super().parse_args(ctx, repeated)
 
 
@@ -133,14 +133,14 @@ def _is_range(text: str) -> bool:
     from mailflow.exchange.ranges import RangeError, parse_range
 
     try:
-        return all(parse_range(one) for one in text.split(","))
+        return all(parse_range(part) for part in text.split(","))
     except RangeError:
         return False
 
 
 def _split(texts: tuple[str, ...]) -> list[str]:
     """Each range of its own: a list may be written with commas, as PowerShell writes it."""
-    return [one.strip() for text in texts for one in text.split(",")]
+    return [part.strip() for text in texts for part in text.split(",")]
 
 
 def _proof_of(
@@ -179,6 +179,6 @@ def _hiding(org: Snapshot, server: str, connector: str) -> list[str]:
         return hidden_servers(org, server)
     view = analyze(org).of(target)
     wanted = connector.rpartition("\\")[2].strip().casefold()
-    if any(one.name.casefold() == wanted for one in view.connectors):
+    if any(existing.name.casefold() == wanted for existing in view.connectors):
         return []
     return list(dict.fromkeys(hidden_connectors(view, view.connectors)))

@@ -69,7 +69,7 @@ def complete_server(
 ) -> list[CompletionItem]:
     """The servers of the source that was named before, where it is quick to read."""
     org = _at_hand(ctx)
-    return _beginning(incomplete, [one.name for one in org.servers] if org else [])
+    return _beginning(incomplete, [server.name for server in org.servers] if org else [])
 
 
 def complete_connector(
@@ -79,9 +79,9 @@ def complete_connector(
     org = _at_hand(ctx)
     target = org.server(ctx.params.get("server") or "") if org else None
     names = [
-        one.name
-        for one in (org.connectors if org else ())
-        if target is None or target.is_named(one.server)
+        connector.name
+        for connector in (org.connectors if org else ())
+        if target is None or target.is_named(connector.server)
     ]
     return _beginning(incomplete, names)
 
@@ -90,7 +90,7 @@ def _beginning(incomplete: str, names: list[str]) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
     wanted = incomplete.casefold()
-    known = dict.fromkeys(one for one in names if one.isprintable())
+    known = dict.fromkeys(name for name in names if name.isprintable())
     return [CompletionItem(name) for name in known if name.casefold().startswith(wanted)]
 
 
@@ -114,4 +114,4 @@ def _at_hand(ctx: click.Context) -> Snapshot | None:
 
 def _sizes(path: Path) -> Iterator[int]:
     """Bytes of a file, or of the files of a folder."""
-    return (one.stat().st_size for one in (path.iterdir() if path.is_dir() else [path]))
+    return (file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))

@@ -91,8 +91,8 @@ class AskingConsent:
         from mailflow.views.proposal import prove_proposal
 
         progress("")
-        known = {one.identity.casefold() for one in org.connectors}
-        wrong = [one for one in self.named if known and one.casefold() not in known]
+        known = {connector.identity.casefold() for connector in org.connectors}
+        wrong = [name for name in self.named if known and name.casefold() not in known]
         if wrong:
             raise UsageError(f"--confirm {wrong[0]}: no connector is called this")
         least = values.get("min_messages", 1)
@@ -107,36 +107,36 @@ class AskingConsent:
             return []
         say([proof.summary])
         agreed = [
-            f"{one.identity}={one.both_sha256}"
-            for one in proof.changes
-            if is_agreed(one.identity, _facts(one), self.named, "apply the change")
+            f"{edit.identity}={edit.both_sha256}"
+            for edit in proof.changes
+            if is_agreed(edit.identity, _facts(edit), self.named, "apply the change")
         ]
-        return agreed + [each for one in left for each in self._going_on(one, org)]
+        return agreed + [each for unfinished in left for each in self._going_on(unfinished, org)]
 
-    def _going_on(self, one: Unfinished, org: Snapshot) -> Iterator[str]:
+    def _going_on(self, unfinished: Unfinished, org: Snapshot) -> Iterator[str]:
         """The connectors with which an interrupted repair is to go on."""
         from mailflow.repairing import going_on
         from mailflow.sources.credentials import LiveOptions
 
-        if one.journal is None:
+        if unfinished.journal is None:
             return
-        servers = [each for each in org.servers if any(map(each.is_named, one.servers))]
-        say([*destination(org.origin, servers, LiveOptions()), going_on(one)])
-        for entry in one.there:
+        servers = [each for each in org.servers if any(map(each.is_named, unfinished.servers))]
+        say([*destination(org.origin, servers, LiveOptions()), going_on(unfinished)])
+        for entry in unfinished.there:
             say([f"Already set: {change}" for change in entry.changes])
-        if one.foreign and not self._takes(one):
+        if unfinished.foreign and not self._takes(unfinished):
             return
-        for entry in one.there:
+        for entry in unfinished.there:
             if is_agreed(entry.connector, (), self.named, "continue"):
-                yield f"{entry.connector}={one.journal.confirmation(entry)}"
+                yield f"{entry.connector}={unfinished.journal.confirmation(entry)}"
 
-    def _takes(self, one: Unfinished) -> bool:
+    def _takes(self, unfinished: Unfinished) -> bool:
         """Whether a foreign journal is taken; where nobody can be asked that is said, and it isn't.
 
         The rest of the run does not depend on it.
         """
         try:
-            return is_taken(f"{one.folder.name}: {one.foreign}", foreign=self.foreign)
+            return is_taken(f"{unfinished.folder.name}: {unfinished.foreign}", foreign=self.foreign)
         except UsageError as error:
             say([f"{error}."])
             return False
@@ -145,12 +145,12 @@ class AskingConsent:
         """What an earlier run left, as far as its journal and this reading tell."""
         from mailflow.apply.unfinished import peek
 
-        for one in peek(self.runs, org):
-            if one.problem:
-                yield f"Interrupted repair in {one.folder.name}: {one.problem}."
-            for each in one.standings:
+        for unfinished in peek(self.runs, org):
+            if unfinished.problem:
+                yield f"Interrupted repair in {unfinished.folder.name}: {unfinished.problem}."
+            for each in unfinished.standings:
                 name = each.entry.connector
-                yield f"Interrupted repair in {one.folder.name}: {name}: {each.state}."
+                yield f"Interrupted repair in {unfinished.folder.name}: {name}: {each.state}."
 
 
 def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: str) -> bool:
@@ -162,7 +162,7 @@ def is_agreed(connector: str, facts: Iterable[str], named: Iterable[str], what: 
         named: identities given as options.
         what: the same in a few words, `apply the change`.
     """
-    if connector.casefold() in {one.casefold() for one in named}:
+    if connector.casefold() in {identity.casefold() for identity in named}:
         return True
     if not _is_somebody_there():
         return False

@@ -41,7 +41,7 @@ def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> It
         ask=lambda _: _STAND_IN,
         ticket=lambda: ticket,
     )
-    names = [where.host, *(door_name(one, where.host) for one in servers)]
+    names = [where.host, *(door_name(server, where.host) for server in servers)]
     for name in dict.fromkeys(names):
         yield f"Connects to: {_host(name, way)}"
     yield f"Account: {_account(way, ticket)}"

@@ -52,10 +52,10 @@ def _label(found: Comparison) -> tuple[str, Tone]:
         return "NO DIFFERENCE", "good"
     if found.state == "unknown":
         return "NOT CERTAIN", "unknown"
-    loses = any(one.is_certain and one.effect.loses for one in found.treated)
-    broken = any(one.will == "found" for one in found.ways)
+    loses = any(hosts.is_certain and hosts.effect.loses for hosts in found.treated)
+    broken = any(way.will == "found" for way in found.ways)
     only_better = not (found.treated or found.access or found.gone)
-    if only_better and all(one.will == "clear" for one in found.ways):
+    if only_better and all(way.will == "clear" for way in found.ways):
         return "DIFFERENT", "good"
     return "DIFFERENT", "bad" if broken or loses or found.gone else "unknown"
 
@@ -82,16 +82,16 @@ _BECOMES: Mapping[tuple[PathState, PathState], str] = {
 def _head(found: Comparison) -> Iterator[str]:
     if found.state == "same":
         yield "Nobody is answered differently."
-    ways = (((one.was, one.will), one.sender, one.target) for one in found.ways)
+    ways = (((way.was, way.will), way.sender, way.target) for way in found.ways)
     yield from way_sentences(ways, _BECOMES)
     hosts = hosts_of(found.treated)
-    yield from hosts_sentences([one for one in hosts if one.is_certain])
-    maybe = [one for one in hosts if not one.is_certain]
+    yield from hosts_sentences([group for group in hosts if group.is_certain])
+    maybe = [group for group in hosts if not group.is_certain]
     if maybe:
         yield "As far as was read: " + " ".join(hosts_sentences(maybe))
     if found.access:
-        users = joined(dict.fromkeys(one.user for one in found.access))
-        where = counted(len({one.connector for one in found.access}), "connector")
+        users = joined(dict.fromkeys(access.user for access in found.access))
+        where = counted(len({access.connector for access in found.access}), "connector")
         yield f"Other extended rights on {where}: {users}."
     if found.gone:
         yield f"No longer there: {joined(found.gone)}."
@@ -117,26 +117,26 @@ _JUDGED: Mapping[PathState, str] = {
 
 def _ways(found: Comparison, cells: int) -> Iterator[str]:
     order = list(_BECOMES)
-    for one in sorted(found.ways, key=lambda way: order.index((way.was, way.will))):
-        yield from hang("", f"{one.sender} to {one.target}", cells)
-        for head, state, who in (("first", one.was, one.before), ("second", one.will, one.after)):
+    for way in sorted(found.ways, key=lambda way: order.index((way.was, way.will))):
+        yield from hang("", f"{way.sender} to {way.target}", cells)
+        for head, state, who in (("first", way.was, way.before), ("second", way.will, way.after)):
             text = f"{_JUDGED[state]} {who}" if who else "not known who answers"
             yield from hang(f"  {head:8}", text, cells)
 
 
 def _rights(found: Comparison, cells: int) -> Iterator[str]:
-    for one in found.access:
-        yield from hang("", f"{one.user} on {one.connector}", cells)
-        for head, rights in (("loses", one.loses), ("gains", one.gains)):
+    for access in found.access:
+        yield from hang("", f"{access.user} on {access.connector}", cells)
+        for head, rights in (("loses", access.loses), ("gains", access.gains)):
             if rights:
                 yield from hang(f"  {head:8}", joined(rights, most=99), cells)
 
 
 def _also(found: Comparison) -> Iterator[str]:
-    for one in found.addresses:
-        parts = [f"no longer has {joined(one.gone)}"] if one.gone else []
-        parts += [f"has {joined(one.new)} now"] if one.new else []
-        yield f"{one.server} {' and '.join(parts)}"
+    for addresses in found.addresses:
+        parts = [f"no longer has {joined(addresses.gone)}"] if addresses.gone else []
+        parts += [f"has {joined(addresses.new)} now"] if addresses.new else []
+        yield f"{addresses.server} {' and '.join(parts)}"
     for name in found.new:
         yield f"{name} is new"
     for name, old, new in found.versions:
@@ -166,6 +166,6 @@ def _not_known(found: Comparison) -> list[str]:
     if found.rights_not_read:
         names = joined(found.rights_not_read)
         texts.append(f"whether extended rights differ on {names}: they were not read in both")
-    if any(one.effect.not_known for one in found.treated):
+    if any(hosts.effect.not_known for hosts in found.treated):
         texts.append("what is marked so above: rights or settings there were not read")
     return texts or ["nothing"]

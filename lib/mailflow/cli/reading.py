@@ -91,8 +91,8 @@ def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
 
     for table in ("servers", "addresses", "connectors", "queues"):
         yield f"{len(getattr(org, table)):7,} {table}"
-    for one in org.reads:
-        yield one_line(f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s")
+    for read in org.reads:
+        yield one_line(f"{read.server}: {read.outcome}, {read.how}, {read.seconds:.1f} s")
     for what, place in org.ignored:
         yield one_line(f"ignored  {what}: {place}")
     for line in missing_in_words(org.unread):

@@ -35,7 +35,7 @@ def training(*, as_json: bool) -> None:
     if trouble:
         click.echo(visible(f"what was solved is not known: {trouble}"), err=True)
     if as_json:
-        document = {"schema": SCHEMA, "cases": [one.as_json() for one in found]}
+        document = {"schema": SCHEMA, "cases": [case.as_json() for case in found]}
         click.echo(in_json({**document, "trouble": trouble or None}, indent=2))
         return
     click.echo(_words(found, is_known=not trouble))
@@ -43,21 +43,21 @@ def training(*, as_json: bool) -> None:
 
 def _words(found: Sequence[Case], *, is_known: bool) -> str:
     rows = [
-        (one.name, _state(one, is_known=is_known), one.difficulty, one.title, one.notebook)
-        for one in found
+        (case.name, _state(case, is_known=is_known), case.difficulty, case.title, case.notebook)
+        for case in found
     ]
     table = grid(("case", "solved", "level", "ticket", "notebook"), rows, (False,) * 5, columns())
-    solved = sum(one.solved is not None for one in found)
+    solved = sum(case.solved is not None for case in found)
     lines = [table, ""]
     if is_known:
         lines.append(f"{solved} of {len(found)} solved.")
-    following = next((one.name for one in found if one.solved is None), "")
+    following = next((case.name for case in found if case.solved is None), "")
     first = "" if solved else "Begin with the first tour: mailflow lab training. "
     lines.append(f"{first}Open a case: mailflow lab {following or found[0].name}")
     return "\n".join(lines)
 
 
-def _state(one: Case, *, is_known: bool) -> str:
+def _state(case: Case, *, is_known: bool) -> str:
     if not is_known:
         return "?"
-    return one.solved.at.partition("T")[0] if one.solved else ""
+    return case.solved.at.partition("T")[0] if case.solved else ""

@@ -71,18 +71,18 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     if journal.is_being_worked_on:
         raise UsageError(f"{run}: a process is still working on it; end that first")
     before = proven_from(journal)
-    todo = [one for one in journal.connectors if one.note in OPEN]
+    todo = [entry for entry in journal.connectors if entry.note in OPEN]
     if todo:
         say(_announced(journal, todo, before, live))
     if journal.foreign and not is_taken(f"{run}: {journal.foreign}", foreign=foreign):
         raise SystemExit(1)
-    agreed = [one for one in todo if is_agreed(one.connector, (), confirmed, "roll it back")]
-    for one in journal.connectors:
-        if one not in todo:
-            state = "rolled back" if one.note == "put back" else "not begun"
-            _told(one, f"{state} (by the journal; not read again)")
-        elif one not in agreed:
-            _told(one, "not confirmed, not rolled back")
+    agreed = [entry for entry in todo if is_agreed(entry.connector, (), confirmed, "roll it back")]
+    for entry in journal.connectors:
+        if entry not in todo:
+            state = "rolled back" if entry.note == "put back" else "not begun"
+            _told(entry, f"{state} (by the journal; not read again)")
+        elif entry not in agreed:
+            _told(entry, "not confirmed, not rolled back")
     code = _rolled_back(journal, agreed, before, live) if agreed else 1
     raise SystemExit(_exit_code(code, left_out=len(agreed) < len(todo)) if todo else 0)
 
@@ -100,11 +100,13 @@ def _announced(
     """Where it would log on, as whom, and what it would change there."""
     from mailflow.cli.destination import destination
 
-    servers = [one for one in before.servers if any(one.is_named(each.server) for each in todo)]
+    servers = [
+        server for server in before.servers if any(server.is_named(each.server) for each in todo)
+    ]
     yield from destination(journal.source, servers, live)
-    for one in todo:
-        yield f"{one.connector}: {_SAID[one.note]}"
-        yield from _facts(one)
+    for entry in todo:
+        yield f"{entry.connector}: {_SAID[entry.note]}"
+        yield from _facts(entry)
 
 
 _SAID: dict[Note, str] = {
@@ -128,10 +130,15 @@ def _rolled_back(
     organisation = replace(organisation, servers=before.servers)
     progress("reading the connectors")
     read = of_server(organisation)
-    found = {one.connector: standing(one, read(one)) for one in agreed}
+    found = {
+        agreed_entry.connector: standing(agreed_entry, read(agreed_entry))
+        for agreed_entry in agreed
+    }
     # What has its old values already (a rollback was killed) is only written down as such.
     names = [
-        name for name, one in found.items() if one.seen is not None and one.state in (*THERE, *BACK)
+        name
+        for name, position in found.items()
+        if position.seen is not None and position.state in (*THERE, *BACK)
     ]
     stopped = put_back(organisation, journal, names, tell=progress) if names else ""
     for name in names:
@@ -139,21 +146,21 @@ def _rolled_back(
         if found[name].state in THERE:
             found[name] = standing(entry, read(entry))
     progress("")
-    for one in found.values():
-        _told(one.entry, _state(one))
+    for position in found.values():
+        _told(position.entry, _state(position))
     if stopped:
         click.echo(one_line(f"stopped: {stopped}"))
-    if stopped or any(one.seen is None for one in found.values()):
+    if stopped or any(position.seen is None for position in found.values()):
         return 2
-    left = [one for one in found.values() if one.state not in BACK]
+    left = [position for position in found.values() if position.state not in BACK]
     return 0 if not left else 2 if len(left) < len(found) else 1
 
 
-def _state(one: Standing) -> str:
+def _state(position: Standing) -> str:
     """Where a connector stands: by what was read just now, and by nothing else."""
-    if one.seen is None:
+    if position.seen is None:
         return "could not be read: not verified"
-    return "not rolled back" if one.state in THERE else one.state
+    return "not rolled back" if position.state in THERE else position.state
 
 
 def _told(entry: ConnectorEntry, state: str) -> None:

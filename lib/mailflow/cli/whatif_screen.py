@@ -74,7 +74,7 @@ def whatif_screen(
 
 
 def _title(proof: Proof, taken: datetime | None, room: int) -> str:
-    names = [one.identity for one in proof.changes]
+    names = [edit.identity for edit in proof.changes]
     read = f"read {clock(taken)}" if taken else ""
     text = f"What changing {joined(map(one_line, names))} would do"
     if not names or width(text) + 2 > room - width(read):
@@ -86,12 +86,14 @@ def _title(proof: Proof, taken: datetime | None, room: int) -> str:
 def _head(proof: Proof, found: Diagnosis | None) -> Head:
     if not proof.changes:
         return _without_a_change(proof, found)
-    in_use = [one for one in proof.reached if one.in_use]
+    in_use = [server for server in proof.reached if server.in_use]
     hosts = hosts_of(proof.moved)
     sentences = [
-        *way_sentences((((one.was, one.will), one.sender, one.target) for one in in_use), _FATES)
+        *way_sentences(
+            (((server.was, server.will), server.sender, server.target) for server in in_use), _FATES
+        )
     ]
-    aside = len({one.sender for one in proof.reached if not one.in_use})
+    aside = len({server.sender for server in proof.reached if not server.in_use})
     if aside:
         sentences.append(
             f"{counted(aside, 'server')} would be answered differently where no mail from "
@@ -112,14 +114,14 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
 
 
 def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
-    breaks = any(one.was == "clear" and one.will == "found" for one in in_use)
+    breaks = any(server.was == "clear" and server.will == "found" for server in in_use)
     if proof.exit_code == 2:
         return "NOT CERTAIN", "bad" if breaks else "unknown"
     if breaks:
         return "BREAKS MAIL", "bad"
     if proof.exit_code == 0:
         return "NO EFFECT", "good"
-    loses = any(one.effect.loses or one.effect.not_known for one in proof.moved)
+    loses = any(hosts.effect.loses or hosts.effect.not_known for hosts in proof.moved)
     if proof.repaired and proof.holds:
         return "REPAIRS", "unknown" if loses else "good"
     return "CHANGES", "unknown"
@@ -208,34 +210,34 @@ def _listed(ranges: Iterable[AddressRange]) -> str:
 def _servers(proof: Proof, cells: int) -> list[str]:
     """Who reaches whom then; what breaks stands first, what no mail takes last."""
     groups: dict[tuple[str, str], list[MovedServer]] = {}
-    rows = sorted(proof.reached, key=lambda one: (not one.in_use, _WORST.index(one.will)))
-    for one in rows:
-        where = f"{one.target}, {ports_in_words(one.places)}"
-        groups.setdefault((where, instead(one.before, one.after)), []).append(one)
+    rows = sorted(proof.reached, key=lambda server: (not server.in_use, _WORST.index(server.will)))
+    for server in rows:
+        where = f"{server.target}, {ports_in_words(server.places)}"
+        groups.setdefault((where, instead(server.before, server.after)), []).append(server)
     lines: list[str] = []
     told = 0
     for (where, answer), some in groups.items():
         if len(lines) > MOST_LINES:
             break
         lines += hang("", f"{where}: {answer}", cells)
-        names = max(width(one_line(one.sender)) for one in some)
-        numbers = max(len(str(one.address)) for one in some)
-        for one in some[:MOST_LINES]:
+        names = max(width(one_line(server.sender)) for server in some)
+        numbers = max(len(str(server.address)) for server in some)
+        for server in some[:MOST_LINES]:
             told += 1
-            blanks = " " * (names - width(one_line(one.sender)))
-            head = f"  {one.sender}{blanks}  {one.address!s:{numbers}}  "
-            lines += hang(head, way_in_words(one), cells)
+            blanks = " " * (names - width(one_line(server.sender)))
+            head = f"  {server.sender}{blanks}  {server.address!s:{numbers}}  "
+            lines += hang(head, way_in_words(server), cells)
     hidden = len(rows) - told
     return [*lines, f"and {hidden} more; `--json` names them all"] if hidden else lines
 
 
 def _compared(proof: Proof) -> str:
-    places = {(one.target, one.place) for one in proof.compared}
+    places = {(comparison.target, comparison.place) for comparison in proof.compared}
     if not places:
         return "nothing: the changed connectors are bound to no place that was read"
-    servers = joined(dict.fromkeys(one.target for one in proof.compared))
-    families = joined(sorted({f"IPv{one.place.family}" for one in proof.compared}))
-    blocks = counted(sum(one.blocks for one in proof.compared), "block")
+    servers = joined(dict.fromkeys(comparison.target for comparison in proof.compared))
+    families = joined(sorted({f"IPv{comparison.place.family}" for comparison in proof.compared}))
+    blocks = counted(sum(comparison.blocks for comparison in proof.compared), "block")
     text = f"every {families} address at {counted(len(places), 'endpoint')} of {servers} ({blocks})"
     return text if proof.doubts else f"{text}; whoever is not named here is answered as before"
 
@@ -288,9 +290,9 @@ def _rollback(edits: Sequence[Edit], room: int) -> list[str]:
 def _by_other_means(found: Diagnosis | None) -> list[FindingRecord]:
     """What else was found and needs something other than these commands."""
     return [
-        one
-        for one in (found.findings if found else ())
-        if one.state == "found" and not one.commands
+        finding
+        for finding in (found.findings if found else ())
+        if finding.state == "found" and not finding.commands
     ]
 
 
@@ -313,11 +315,11 @@ def _remedies(label: str, others: Sequence[FindingRecord], proof: Proof, room: i
     return block(label, texts, room) + commands("", [*changes, *retries])
 
 
-def refusal_words(one: Refusal) -> str:
+def refusal_words(refusal: Refusal) -> str:
     """Why a change is not proposed, with the connector or the server it is about."""
-    name = one.connector or one.server
-    text = one.text.removeprefix(f"{name}: ")
-    return f"{name}: {'Exchange would refuse it: ' if one.kind == 'refused' else ''}{text}"
+    name = refusal.connector or refusal.server
+    text = refusal.text.removeprefix(f"{name}: ")
+    return f"{name}: {'Exchange would refuse it: ' if refusal.kind == 'refused' else ''}{text}"
 
 
 def _not_known(proof: Proof) -> list[str]:

@@ -93,7 +93,7 @@ class Refusal:
     command: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """An element of `refused` in `mailflow whatif --json`; `text` ends with the command."""
         return {
             "server": self.server,
             "connector": self.connector,
@@ -103,7 +103,7 @@ class Refusal:
 
     @property
     def words(self) -> str:
-        """The text with its command."""
+        """The text, and behind it what to type where that is known."""
         return f"{self.text} {self.command}".strip()
 
 
@@ -156,25 +156,37 @@ class Proof:
     @property
     def repaired(self) -> tuple[MovedServer, ...]:
         """Ways in use on which a server was not known to be let in, and is now."""
-        return tuple(one for one in self.reached if one.in_use and one.was != "clear" == one.will)
+        return tuple(
+            server
+            for server in self.reached
+            if server.in_use and server.was != "clear" == server.will
+        )
 
     @property
     def broken(self) -> tuple[MovedServer, ...]:
         """Ways in use on which a server was let in, and is not, or is not known to be."""
-        return tuple(one for one in self.reached if one.in_use and one.was == "clear" != one.will)
+        return tuple(
+            server
+            for server in self.reached
+            if server.in_use and server.was == "clear" != server.will
+        )
 
     @property
     def holds(self) -> bool:
         """Whether it is certain that every server which is answered differently is let in."""
-        in_use = [one for one in self.reached if one.in_use]
-        return self.state == "known" and all(one.will == "clear" for one in in_use)
+        in_use = [server for server in self.reached if server.in_use]
+        return self.state == "known" and all(server.will == "clear" for server in in_use)
 
     @property
     def exit_code(self) -> int:
         """0 nobody is answered differently, 1 somebody is, 2 something unread might change that."""
-        doubtful = {(one.target, one.place) for one in self.compared if one.doubts}
+        doubtful = {
+            (comparison.target, comparison.place)
+            for comparison in self.compared
+            if comparison.doubts
+        }
         rows: Sequence[MovedServer | MovedBlock] = (*self.reached, *self.moved)
-        if any((one.target, place) not in doubtful for one in rows for place in one.places):
+        if any((row.target, place) not in doubtful for row in rows for place in row.places):
             return 1
         return 2 if self.doubts else 0
 
@@ -192,9 +204,15 @@ class Proof:
         import pandas as pd
 
         alike: dict[tuple[object, ...], list[MovedBlock]] = {}
-        for one in self.moved:
-            key = (one.target, one.places, name_of(one.before), name_of(one.after), one.effect)
-            alike.setdefault(key, []).append(one)
+        for hosts in self.moved:
+            key = (
+                hosts.target,
+                hosts.places,
+                name_of(hosts.before),
+                name_of(hosts.after),
+                hosts.effect,
+            )
+            alike.setdefault(key, []).append(hosts)
         rows = [*map(_server_row, self.reached), *map(_hosts_row, alike.values())]
         tones = {"clear": "good", "found": "bad", "unknown": "unknown"}
         return Table(
@@ -218,21 +236,23 @@ class Proof:
             "state": self.state,
             "holds": self.holds,
             "summary": self.summary,
-            "changes": [one.as_json() for one in self.changes],
-            "servers": [_server_json(one) for one in self.reached],
-            "others": [_hosts_json(one) for one in self.moved],
+            "changes": [edit.as_json() for edit in self.changes],
+            "servers": [_server_json(server) for server in self.reached],
+            "others": [_hosts_json(hosts) for hosts in self.moved],
             "compared": [
                 {
-                    "server": one.target,
-                    **one.place.as_json(),
-                    "process": None if one.process is None else flag_names(one.process),
-                    "blocks": one.blocks,
-                    "unknown": list(one.doubts),
+                    "server": comparison.target,
+                    **comparison.place.as_json(),
+                    "process": None
+                    if comparison.process is None
+                    else flag_names(comparison.process),
+                    "blocks": comparison.blocks,
+                    "unknown": list(comparison.doubts),
                 }
-                for one in self.compared
+                for comparison in self.compared
             ],
             "unknown": list(self.doubts),
-            "refused": [one.as_json() for one in self.refused],
+            "refused": [refusal.as_json() for refusal in self.refused],
         }
 
 
@@ -244,8 +264,8 @@ def name_of(connector: ReceiveConnector | None) -> str:
 def ports_in_words(places: Sequence[Place]) -> str:
     """`port 25`; with the local addresses where it is not the same at all of them."""
     port = places[0].port
-    named = [str(one.local) for one in places if one.local is not None]
-    others = any(one.local is None for one in places)
+    named = [str(place.local) for place in places if place.local is not None]
+    others = any(place.local is None for place in places)
     if not named:
         return f"port {port}"
     return f"port {port} of {joined([*named, *(['other local addresses'] if others else [])])}"
@@ -261,95 +281,97 @@ _COLUMNS = {
 }
 
 
-def _server_row(one: MovedServer) -> dict[str, object]:
+def _server_row(server: MovedServer) -> dict[str, object]:
     return {
-        "hosts": one.sender,
-        "on": f"{one.target}, {ports_in_words(one.places)}",
-        "addresses": str(one.address),
-        "before": name_of(one.before),
-        "after": name_of(one.after),
-        "effect": way_in_words(one),
+        "hosts": server.sender,
+        "on": f"{server.target}, {ports_in_words(server.places)}",
+        "addresses": str(server.address),
+        "before": name_of(server.before),
+        "after": name_of(server.after),
+        "effect": way_in_words(server),
         "kind": "server",
-        "state": one.will if one.in_use else "",
+        "state": server.will if server.in_use else "",
     }
 
 
-def way_in_words(one: MovedServer) -> str:
+def way_in_words(server: MovedServer) -> str:
     """Whether the server is let in then, and whether it was."""
     words = {
-        "clear": "is let in" if one.was == "clear" else "is let in, and was not before",
-        "found": "is not let in" if one.was == "found" else "is no longer let in",
-        "unknown": f"not known whether it is let in: {one.why}",
-    }[one.will]
-    if one.was == "unknown" and one.will == "clear":
+        "clear": "is let in" if server.was == "clear" else "is let in, and was not before",
+        "found": "is not let in" if server.was == "found" else "is no longer let in",
+        "unknown": f"not known whether it is let in: {server.why}",
+    }[server.will]
+    if server.was == "unknown" and server.will == "clear":
         words = "is let in; not known whether it was"
-    return words if one.in_use else f"{words}; no mail takes this way"
+    return words if server.in_use else f"{words}; no mail takes this way"
 
 
 def _hosts_row(alike: Sequence[MovedBlock]) -> dict[str, object]:
-    one = alike[0]
+    first = alike[0]
     return {
         "hosts": counted(sum(each.block.size for each in alike), "address", "addresses"),
-        "on": f"{one.target}, {ports_in_words(one.places)}",
+        "on": f"{first.target}, {ports_in_words(first.places)}",
         "addresses": joined(format_range(each.block) for each in alike),
-        "before": name_of(one.before),
-        "after": name_of(one.after),
-        "effect": _fate(one),
+        "before": name_of(first.before),
+        "after": name_of(first.after),
+        "effect": _fate(first),
         "kind": "hosts",
-        "state": "found" if one.effect.loses else "unknown" if one.effect.not_known else "",
+        "state": "found" if first.effect.loses else "unknown" if first.effect.not_known else "",
     }
 
 
-def _fate(one: MovedBlock) -> str:
-    if one.after is None:
+def _fate(hosts: MovedBlock) -> str:
+    if hosts.after is None:
         return "is no longer answered"
-    return f"is answered, and was not: {one.effect}" if one.before is None else str(one.effect)
+    return (
+        f"is answered, and was not: {hosts.effect}" if hosts.before is None else str(hosts.effect)
+    )
 
 
 def _identity(connector: ReceiveConnector | None) -> str | None:
     return None if connector is None else connector.identity
 
 
-def _server_json(one: MovedServer) -> dict[str, Any]:
+def _server_json(server: MovedServer) -> dict[str, Any]:
     lets_in: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
     return {
-        "server": one.sender,
-        "address": str(one.address),
-        "target": one.target,
-        "places": [place.as_json() for place in one.places],
-        "before": _identity(one.before),
-        "after": _identity(one.after),
-        "let_in_before": lets_in[one.was],
-        "let_in_after": lets_in[one.will],
-        "in_use": one.in_use,
-        "reading": way_in_words(one),
+        "server": server.sender,
+        "address": str(server.address),
+        "target": server.target,
+        "places": [place.as_json() for place in server.places],
+        "before": _identity(server.before),
+        "after": _identity(server.after),
+        "let_in_before": lets_in[server.was],
+        "let_in_after": lets_in[server.will],
+        "in_use": server.in_use,
+        "reading": way_in_words(server),
     }
 
 
-def _hosts_json(one: MovedBlock) -> dict[str, Any]:
+def _hosts_json(hosts: MovedBlock) -> dict[str, Any]:
     return {
-        "target": one.target,
-        "places": [place.as_json() for place in one.places],
-        "addresses": format_range(one.block),
-        "size": one.block.size,
-        "before": _identity(one.before),
-        "after": _identity(one.after),
-        "gains": list(one.effect.gains),
-        "loses": list(one.effect.loses),
-        "not_known": list(one.effect.not_known),
+        "target": hosts.target,
+        "places": [place.as_json() for place in hosts.places],
+        "addresses": format_range(hosts.block),
+        "size": hosts.block.size,
+        "before": _identity(hosts.before),
+        "after": _identity(hosts.after),
+        "gains": list(hosts.effect.gains),
+        "loses": list(hosts.effect.loses),
+        "not_known": list(hosts.effect.not_known),
     }
 
 
 def _summary(proof: Proof) -> Iterator[str]:
-    for one in proof.refused:
-        yield f"Not proposed: {one.text}"
+    for refusal in proof.refused:
+        yield f"Not proposed: {refusal.text}"
     if not proof.changes:
         yield " ".join(filter(None, ["There is no change to make.", proof.remark]))
     elif not proof.reached and not proof.moved:
         yield "Nobody is answered differently."
     yield from _of_servers(proof.reached)
     if proof.moved:
-        blocks = {one.block: one.block.size for one in proof.moved}
+        blocks = {hosts.block: hosts.block.size for hosts in proof.moved}
         yield (
             f"Answered differently {'too' if proof.reached else 'are'}: "
             f"{counted(sum(blocks.values()), 'other address', 'other addresses')} "
@@ -358,12 +380,14 @@ def _summary(proof: Proof) -> Iterator[str]:
     elif proof.reached:
         yield "Nobody else is answered differently."
     if proof.compared:
-        families = joined(sorted({f"IPv{one.place.family}" for one in proof.compared}))
-        places = {(one.target, one.place) for one in proof.compared}
+        families = joined(
+            sorted({f"IPv{comparison.place.family}" for comparison in proof.compared})
+        )
+        places = {(comparison.target, comparison.place) for comparison in proof.compared}
         yield (
             f"Compared was every {families} address at {counted(len(places), 'endpoint')} of "
-            f"{joined(dict.fromkeys(one.target for one in proof.compared))}, in "
-            f"{counted(sum(one.blocks for one in proof.compared), 'block')}."
+            f"{joined(dict.fromkeys(comparison.target for comparison in proof.compared))}, in "
+            f"{counted(sum(comparison.blocks for comparison in proof.compared), 'block')}."
         )
     if proof.doubts:
         yield f"Not certain, because not all was read: {joined(proof.doubts)}."
@@ -371,9 +395,9 @@ def _summary(proof: Proof) -> Iterator[str]:
 
 def _of_servers(reached: Iterable[MovedServer]) -> Iterator[str]:
     groups: dict[tuple[str, str, str, str], list[MovedServer]] = {}
-    for one in reached:
-        key = (one.target, name_of(one.before), name_of(one.after), way_in_words(one))
-        groups.setdefault(key, []).append(one)
+    for server in reached:
+        key = (server.target, name_of(server.before), name_of(server.after), way_in_words(server))
+        groups.setdefault(key, []).append(server)
     for (target, before, after, way), some in groups.items():
-        who = joined(f"{one.sender} ({one.address})" for one in some)
+        who = joined(f"{server.sender} ({server.address})" for server in some)
         yield f"On {target} {after} instead of {before} then answers {who}: each {way}."

@@ -63,7 +63,9 @@ class Contrasted:
         """The ties that matter to what changes, in words."""
         for some in (each for block in self.changed for each in (block.was, block.will)):
             if self.is_tied and len(some) > 1:
-                yield tie_in_words((one.identity for one in some if one), self.place)
+                yield tie_in_words(
+                    (connector.identity for connector in some if connector), self.place
+                )
 
 
 def lists_compared(

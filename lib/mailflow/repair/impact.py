@@ -226,7 +226,7 @@ class _Rows:
 
     def reached(self) -> tuple[MovedServer, ...]:
         """Servers that are answered differently; those on ways in use first."""
-        return tuple(sorted(self._reached.values(), key=lambda one: not one.in_use))
+        return tuple(sorted(self._reached.values(), key=lambda server: not server.in_use))
 
     def moved(self) -> tuple[MovedBlock, ...]:
         """Other addresses that are."""

@@ -95,7 +95,7 @@ def applied(org: Snapshot, edits: Iterable[Edit]) -> Snapshot:
 
 
 def set_values(connector: ReceiveConnector, edit: Edit) -> ReceiveConnector:
-    """A connector with the new values of an edit."""
+    """The connector as an edit leaves it; a value that is not known afterwards stays as it was."""
     for name in edit.parameters:
         value = value_of(edit.after, name)
         if value is not None:

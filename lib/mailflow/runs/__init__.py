@@ -61,7 +61,7 @@ class RunResult:
         return self.folder / "report.html"
 
     def screen(self, width: int = 80, *, colour: bool = False) -> str:
-        """The verdict as one screen of text."""
+        """The verdict as text in `width` cells; INCOMPLETE where the run left no findings."""
         from mailflow.show.terminal import screen
         from mailflow.views.verdict import from_json
 
@@ -203,8 +203,10 @@ def _unkept(folder: Path, error: OSError, stop: Stop) -> RunError:
         changed = touched(journal)
         if not changed:
             return told
-        further += [f"{one}." for one in changed]
-        undo = [one.undo for one in reversed(journal.connectors) if one.note in OPEN]
+        further += [f"{sentence}." for sentence in changed]
+        undo = [
+            connector.undo for connector in reversed(journal.connectors) if connector.note in OPEN
+        ]
         further += ["Rollback by hand:", *filter(None, undo)] if any(undo) else []
     told.further = (*further, "Rollback:", f"mailflow undo {shlex.quote(str(folder))}")
     return told
@@ -299,8 +301,8 @@ def _put_aside(folder: Path) -> None:
 
 def _facts(findings: Mapping[str, Any]) -> list[str]:
     entries = findings.get("findings", ())
-    shown = [one for one in entries if one.get("state") in ("found", "unknown")]
-    return sorted({str(fact) for one in shown for fact in one.get("facts", ())})
+    shown = [entry for entry in entries if entry.get("state") in ("found", "unknown")]
+    return sorted({str(fact) for entry in shown for fact in entry.get("facts", ())})
 
 
 def _names(value: object) -> tuple[str, ...]:

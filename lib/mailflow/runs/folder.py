@@ -140,7 +140,7 @@ def first_manifest(
 
 
 def sha256(file: Path) -> str:
-    """The hash of a file, hexadecimal."""
+    """Hexadecimal; the file is read whole."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -150,9 +150,9 @@ def outcomes(org: Snapshot) -> list[dict[str, object]]:
     Of a live organisation also how it was read and in how many seconds.
     """
     rows: list[dict[str, object]] = []
-    reads = {one.server: one for one in org.reads}
+    reads = {attempt.server: attempt for attempt in org.reads}
     for server in org.servers:
-        lacking = [one.what for one in org.unread if server.is_named(one.server)]
+        lacking = [unread.what for unread in org.unread if server.is_named(unread.server)]
         row: dict[str, object] = {
             "server": server.name,
             "outcome": "incomplete" if lacking else "ok",
@@ -164,9 +164,10 @@ def outcomes(org: Snapshot) -> list[dict[str, object]]:
             row |= {"how": read.how, "seconds": round(read.seconds, 3)}
             row["outcome"] = read.outcome if whole else "incomplete"
         rows.append(row)
-    others = [one for one in org.unread if org.server(one.server) is None]
+    others = [unread for unread in org.unread if org.server(unread.server) is None]
     rows += [
-        {"server": one.server or None, "outcome": "failed", "unread": [one.what]} for one in others
+        {"server": unread.server or None, "outcome": "failed", "unread": [unread.what]}
+        for unread in others
     ]
     return rows
 

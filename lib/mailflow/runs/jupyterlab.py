@@ -41,8 +41,8 @@ def command(notebook: Path, *further: str) -> list[str]:
 
 def _root(notebook: Path) -> Path:
     """What its file browser shows: the clone, so that links to its documents lead somewhere."""
-    homes = [one.parent for one in notebook.parents if one.name == "notebooks"]
-    return next((one for one in homes if (one / "docs").is_dir()), notebook.parent)
+    homes = [folder.parent for folder in notebook.parents if folder.name == "notebooks"]
+    return next((home for home in homes if (home / "docs").is_dir()), notebook.parent)
 
 
 def environment(runs: Path) -> dict[str, str]:

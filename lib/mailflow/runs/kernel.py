@@ -43,7 +43,7 @@ class Stop:
     is_bug: bool = False
 
     def __bool__(self) -> bool:
-        """Whether it stopped."""
+        """False: the run came to its end."""
         return bool(self.reason)
 
 
@@ -177,20 +177,22 @@ def audit(cells: list[dict[str, Any]], stop: Stop) -> Stop:
     papermill calls every cell completed after a time-out or the death of a kernel; only counts and
     error outputs tell the truth.
     """
-    code = [one for one in cells if one["cell_type"] == "code" and "".join(one["source"]).strip()]
-    failed = [one for one in code if any(_is_error(output) for output in one["outputs"])]
-    never_ran = [one for one in code if one["execution_count"] is None]
+    code = [
+        cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+    failed = [cell for cell in code if any(_is_error(output) for output in cell["outputs"])]
+    never_ran = [cell for cell in code if cell["execution_count"] is None]
     suspects = failed or never_ran
     if not suspects:
         return stop
-    cell = str(suspects[0].get("id", ""))
+    cell_id = str(suspects[0].get("id", ""))
     if stop:
-        return Stop(stop.reason, cell, stop.is_bug)
+        return Stop(stop.reason, cell_id, stop.is_bug)
     if failed:
         error = next(output for output in failed[0]["outputs"] if _is_error(output))
         told = _of_cell(str(error.get("ename", "")), str(error.get("evalue", "")))
-        return Stop(told.reason, cell, told.is_bug)
-    return Stop(f"{len(never_ran)} cells never ran", cell)
+        return Stop(told.reason, cell_id, told.is_bug)
+    return Stop(f"{len(never_ran)} cells never ran", cell_id)
 
 
 def is_foreseen(name: str) -> bool:

@@ -61,7 +61,7 @@ def _value(known: Mapping[str, NotebookParameter], name: str, text: str) -> obje
     if name in OWN_WAYS:
         raise UsageError(f"{name} is no option of -p; use {OWN_WAYS[name]}")
     if name not in known:
-        names = ", ".join(one for one in known if one not in OWN_WAYS) or "none"
+        names = ", ".join(parameter for parameter in known if parameter not in OWN_WAYS) or "none"
         raise UsageError(f"the runbook has no parameter {name!r}; known: {names}")
     kind = known[name].kind
     try:

@@ -68,14 +68,16 @@ def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop)
 
 
 def _report_cells(notebook: Mapping[str, Any], stop: Stop) -> list[dict[str, Any]]:
-    cells = [copy.deepcopy(one) for one in notebook["cells"] if not _tags(one) & LEFT_OUT]
+    cells = [
+        copy.deepcopy(original) for original in notebook["cells"] if not _tags(original) & LEFT_OUT
+    ]
     for cell in cells:
         cell["metadata"] = {"tags": sorted(_tags(cell))}
         cell["source"] = _text(cell["source"])
         if cell["cell_type"] == "code":
             cell["source"] = ""  # a report hides the code
             cell["outputs"] = [
-                shown for one in cell["outputs"] if (shown := _shown(one, stop)) is not None
+                shown for output in cell["outputs"] if (shown := _shown(output, stop)) is not None
             ]
     return cells
 
@@ -105,8 +107,8 @@ def _error_of(output: Mapping[str, Any]) -> str:
 
 def _taken_out(cells: list[dict[str, Any]], tag: str) -> str:
     """The HTML of the outputs of the cells with this tag."""
-    outputs = [out for one in cells if tag in _tags(one) for out in one.get("outputs", ())]
-    return "\n".join(one.get("data", {}).get("text/html", "") for one in outputs)
+    outputs = [out for cell in cells if tag in _tags(cell) for out in cell.get("outputs", ())]
+    return "\n".join(output.get("data", {}).get("text/html", "") for output in outputs)
 
 
 def _without_styles(html: str, styles: list[str]) -> str:

@@ -17,7 +17,7 @@ _PLAIN = "\x1b[0m"
 def section(label: str, lines: Iterable[str]) -> list[str]:
     """A label before the first of some lines that are short enough already; none without lines."""
     heads = [label.ljust(LABEL)]
-    return [((heads.pop() if heads else " " * LABEL) + one).rstrip() for one in lines]
+    return [((heads.pop() if heads else " " * LABEL) + line).rstrip() for line in lines]
 
 
 def block(label: str, texts: Iterable[str], room: int) -> list[str]:

@@ -48,7 +48,7 @@ def queue_chart(table: Table | Bars) -> Markup:
         table: what `non_empty_queues` returned, or the chart's own data.
     """
     charts = [table] if isinstance(table, Bars) else _of(table, Bars)
-    return _joined([_bars(one) for one in charts], "No queue holds a message.")
+    return _joined([_bars(chart) for chart in charts], "No queue holds a message.")
 
 
 def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
@@ -64,8 +64,8 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
         rulers = _of(table, Ruler)
     else:
         rulers = [table] if isinstance(table, Ruler) else list(table)
-    rulers.sort(key=lambda one: -sum(pin.tone in ("bad", "unknown") for pin in one.pins))
-    drawn = [_ruler(one) for one in rulers[:MOST_RULERS]]
+    rulers.sort(key=lambda ruler: -sum(pin.tone in ("bad", "unknown") for pin in ruler.pins))
+    drawn = [_ruler(ruler) for ruler in rulers[:MOST_RULERS]]
     hidden = len(rulers) - MOST_RULERS
     if hidden > 0:
         text = f"{hidden} more endpoints are not drawn; the table holds them."
@@ -79,13 +79,15 @@ T = TypeVar("T", Bars, Ruler)
 
 
 def _of(table: Table, kind: type[T]) -> list[T]:
-    return [one for one in table.pictures if isinstance(one, kind)]
+    return [picture for picture in table.pictures if isinstance(picture, kind)]
 
 
 def _joined(figures: Sequence[Markup], empty: str) -> Markup:
     if not figures:
         return Markup(fill("note.html.j2", text=empty), empty)
-    return Markup("\n".join(one.html for one in figures), "\n".join(one.text for one in figures))
+    return Markup(
+        "\n".join(figure.html for figure in figures), "\n".join(figure.text for figure in figures)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,11 @@ def _bars(chart: Bars) -> Markup:
     if not chart.bars:
         return Markup(fill("note.html.j2", text=chart.empty), chart.empty)
     shown, hidden = chart.bars[:MOST_BARS], chart.bars[MOST_BARS:]
-    labels = [_short(one.label, 30) for one in shown]
-    notes = [_short(_note(one), 60) for one in shown]
+    labels = [_short(bar.label, 30) for bar in shown]
+    notes = [_short(_note(bar), 60) for bar in shown]
     left = 14 + 7.9 * max(map(width, labels))
     room = max(80.0, WIDE - left - 16 - 7.4 * max(map(width, notes)))
-    most = max((one.value or 0 for one in shown), default=0) or 1
+    most = max((bar.value or 0 for bar in shown), default=0) or 1
     return _figure(
         "bars.svg.j2",
         chart.title,
@@ -118,14 +120,14 @@ def _bars(chart: Bars) -> Markup:
         bars=[
             _DrawnBar(
                 label,
-                visible(one.label),
+                visible(bar.label),
                 place * 33 + 6,
-                max(3.0, (one.value or 0) / most * room),
+                max(3.0, (bar.value or 0) / most * room),
                 note,
-                _STRONG[one.tone] if one.tone else _LIGHT[""],
-                one.value is not None,
+                _STRONG[bar.tone] if bar.tone else _LIGHT[""],
+                bar.value is not None,
             )
-            for place, (one, label, note) in enumerate(zip(shown, labels, notes, strict=True))
+            for place, (bar, label, note) in enumerate(zip(shown, labels, notes, strict=True))
         ],
         more=_more_bars(hidden),
     )
@@ -139,8 +141,8 @@ def _note(bar: Bar) -> str:
 def _more_bars(hidden: Sequence[Bar]) -> str:
     if not hidden:
         return ""
-    total = sum(one.value or 0 for one in hidden)
-    least = "at least " if any(one.value is None for one in hidden) else ""
+    total = sum(bar.value or 0 for bar in hidden)
+    least = "at least " if any(bar.value is None for bar in hidden) else ""
     return f"{len(hidden)} more queues hold {least}{total} messages"
 
 
@@ -196,8 +198,8 @@ _LANE = 50.0
 
 def _ruler(ruler: Ruler) -> Markup:
     every_pin = _at_one_place(ruler.pins)
-    pins = sorted(every_pin, key=lambda one: one.tone not in ("bad", "unknown"))[:MOST_PINS]
-    pins.sort(key=lambda one: one.address)
+    pins = sorted(every_pin, key=lambda pin: pin.tone not in ("bad", "unknown"))[:MOST_PINS]
+    pins.sort(key=lambda pin: pin.address)
     landing = [_lands_on(pin, ruler.lanes) for pin in pins]
     lanes, spans = _lanes_to_draw(ruler.lanes, pins, landing)
     slots = _slots([span for of_lane in spans for span in of_lane], pins, ruler.family)
@@ -293,13 +295,13 @@ def _slots(spans: Sequence[Span], pins: Sequence[Pin], family: int) -> list[_Slo
     """Columns between all bounds: named where they are a range or a server, else narrow."""
     whole = (1 << (32 if family == 4 else 128)) - 1
     points = {0, whole + 1}
-    for first, last in [(one.first, one.last) for one in spans] + [
+    for first, last in [(span.first, span.last) for span in spans] + [
         (pin.address, pin.address) for pin in pins
     ]:
         points |= {first, last + 1}
     ordered = sorted(points)
     blocks = [(first, after - 1) for first, after in itertools.pairwise(ordered)]
-    whole_ranges = {(one.first, one.last) for one in spans if one.size <= whole}
+    whole_ranges = {(span.first, span.last) for span in spans if span.size <= whole}
     addresses = {(pin.address, pin.address) for pin in pins}
     named = [block in whole_ranges | addresses for block in blocks]
     shares = [1.0 if is_named else 0.45 for is_named in named]
@@ -350,7 +352,7 @@ def _draw_lane(
     lane: Lane, kept: Sequence[Span], slots: Sequence[_Slot], y: float, answered: Sequence[int]
 ) -> _DrawnLane:
     pieces = []
-    for span in sorted(kept, key=lambda one: -one.size):
+    for span in sorted(kept, key=lambda kept_span: -kept_span.size):
         inside = [slot for slot in slots if span.first <= slot.first and slot.last <= span.last]
         x, end = inside[0].x, inside[-1].x + inside[-1].wide
         wins = any(span.first <= address <= span.last for address in answered)

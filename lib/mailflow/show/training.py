@@ -67,38 +67,46 @@ def transcript(said: Iterable[tuple[str, Sequence[str], str, Table | None]]) -> 
     return Markup("\n".join(html), "\n".join(filter(None, words)))
 
 
-def question_card(one: QuestionAsked) -> Markup:
+def question_card(question: QuestionAsked) -> Markup:
     """A question with everything that was said to it, for where nothing can be operated."""
-    html = fill("training/question.html.j2", one=one, tone=TONES.get(one.grade, ""), still=True)
+    html = fill(
+        "training/question.html.j2",
+        question=question,
+        tone=TONES.get(question.grade, ""),
+        still=True,
+    )
     words = [
-        one.prompt,
-        *(f"  - {visible(text)}" for _, text in one.options),
-        f"Answer: {one.given}" if one.given else one.how,
-        f"{one.word} {one.reason}".strip(),
-        *(f"Hint: {hint}" for hint in one.hints),
+        question.prompt,
+        *(f"  - {visible(text)}" for _, text in question.options),
+        f"Answer: {question.given}" if question.given else question.how,
+        f"{question.word} {question.reason}".strip(),
+        *(f"Hint: {hint}" for hint in question.hints),
     ]
     return Markup(html, "\n".join(visible(text) for text in words if text))
 
 
-def question_head(one: QuestionAsked) -> Markup:
+def question_head(question: QuestionAsked) -> Markup:
     """What is asked, to stand over the controls."""
-    html = fill("training/question.html.j2", one=one, tone="", still=False)
-    return Markup(html, visible(one.prompt))
+    html = fill("training/question.html.j2", question=question, tone="", still=False)
+    return Markup(html, visible(question.prompt))
 
 
-def judgement(one: QuestionAsked) -> Markup:
+def judgement(question: QuestionAsked) -> Markup:
     """What is said to an answer, and the hints so far; empty where there is nothing yet."""
-    if not (one.grade or one.reason or one.hints):
+    if not (question.grade or question.reason or question.hints):
         return Markup("", "")
-    html = fill("training/judgement.html.j2", one=one, tone=TONES.get(one.grade, ""))
-    words = [f"{one.word} {one.reason}".strip(), *(f"Hint: {hint}" for hint in one.hints)]
+    html = fill("training/judgement.html.j2", question=question, tone=TONES.get(question.grade, ""))
+    words = [
+        f"{question.word} {question.reason}".strip(),
+        *(f"Hint: {hint}" for hint in question.hints),
+    ]
     return Markup(html, "\n".join(visible(text) for text in words if text))
 
 
 def still_open(heading: str, lines: Sequence[str]) -> Markup:
     """What is left to do before a case is solved."""
     html = fill("training/open.html.j2", heading=heading, lines=lines)
-    return Markup(html, "\n".join(map(visible, [heading, *(f"  - {one}" for one in lines)])))
+    return Markup(html, "\n".join(map(visible, [heading, *(f"  - {line}" for line in lines)])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +130,10 @@ class Debrief:
     notes: tuple[str, ...] = ()
 
 
-def debrief_card(one: Debrief) -> Markup:
+def debrief_card(debrief: Debrief) -> Markup:
     """What a solved case has taught, with links to the documents; details are folded."""
-    html = fill("training/debrief.html.j2", one=one)
-    parts = [one.title, *(f"  - {lesson}" for lesson in one.lessons), *one.notes]
-    parts += [f"{fact}: {words}" for fact, words in one.facts]
-    parts += [f"{words}: {address}" for words, address in one.links]
+    html = fill("training/debrief.html.j2", debrief=debrief)
+    parts = [debrief.title, *(f"  - {lesson}" for lesson in debrief.lessons), *debrief.notes]
+    parts += [f"{fact}: {words}" for fact, words in debrief.facts]
+    parts += [f"{words}: {address}" for words, address in debrief.links]
     return Markup(html, "\n".join(map(visible, parts)))

@@ -27,7 +27,9 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
     html = fill(
         "verdict.html.j2",
         meta=[
-            one_line(one) for one in (ticket, words.read_when(diagnosis), _origin(diagnosis)) if one
+            one_line(part)
+            for part in (ticket, words.read_when(diagnosis), _origin(diagnosis))
+            if part
         ],
         verdict=diagnosis.verdict,
         word=word or words.VERDICTS[diagnosis.verdict],
@@ -38,8 +40,8 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         changes=changes,
         retries=retries,
         deliver=words.deliver(diagnosis.stuck),
-        undo=[one_line(one) for one in diagnosis.undo],
-        undecided=[_entry(one) for one in words.of_state(diagnosis, "unknown")],
+        undo=[one_line(command) for command in diagnosis.undo],
+        undecided=[_entry(finding) for finding in words.of_state(diagnosis, "unknown")],
         steps=[(each.text, one_line(each.command)) for each in diagnosis.next_steps],
         unread=missing[:MOST_UNREAD],
         unread_more=max(0, len(missing) - MOST_UNREAD),
@@ -60,9 +62,9 @@ def _entry(finding: FindingRecord) -> tuple[str, str]:
 def _emphasised(diagnosis: Diagnosis) -> list[tuple[str, bool]]:
     """The summary in pieces, and which of them are names of connectors at fault."""
     names = {
-        visible(one.connector.rpartition("\\")[2])
-        for one in diagnosis.findings
-        if one.state == "found" and one.connector
+        visible(finding.connector.rpartition("\\")[2])
+        for finding in diagnosis.findings
+        if finding.state == "found" and finding.connector
     }
     text = visible(diagnosis.summary)
     long = sorted((re.escape(name) for name in names if len(name) > 2), key=len, reverse=True)

@@ -44,15 +44,15 @@ class Asking(Protocol):
 class QuestionBox(View):
     """The question, its controls, and what was said to the last answer."""
 
-    def __init__(self, one: Asking, *, live: bool) -> None:
+    def __init__(self, question: Asking, *, live: bool) -> None:
         """A question, and whether somebody may operate it."""
         super().__init__(live=live)
-        self._one = one
+        self._question = question
         self._built = False
 
     def static(self) -> Markup:
         """The question with its options, the answer and the reason."""
-        return question_card(self._one.asked())
+        return question_card(self._question.asked())
 
     def refresh(self) -> None:
         """Show what was said since, for answers that did not come from here."""
@@ -60,13 +60,13 @@ class QuestionBox(View):
             self._look()
 
     def _build(self) -> Control:
-        asked = self._one.asked()
-        self._inputs = _inputs(self._one.form, asked.options, self._one.chosen())
+        asked = self._question.asked()
+        self._inputs = _inputs(self._question.form, asked.options, self._question.chosen())
         self.check = controls.button(CHECK, self._check)
         self.more = controls.button("Hint", self._hint)
         self._said = controls.html()
-        for one in (self.check, self.more):
-            one.layout.margin = "4px 8px 4px 0"
+        for button in (self.check, self.more):
+            button.layout.margin = "4px 8px 4px 0"
         buttons = _kit().HBox([self.check, self.more])
         self._built = True
         self._look()
@@ -74,24 +74,24 @@ class QuestionBox(View):
         return controls.column(head, *self._inputs, buttons, self._said)
 
     def _check(self) -> None:
-        self._one.answer(self._given())
+        self._question.answer(self._given())
 
     def _hint(self) -> None:
-        self._one.hint()
+        self._question.hint()
 
     def _given(self) -> tuple[str, ...] | str:
-        """What is chosen or typed."""
-        if self._one.form == "several":
-            keys = [key for key, _ in self._one.asked().options]
+        """Keys of the ticked options; of a single control its value, empty where it has none."""
+        if self._question.form == "several":
+            keys = [key for key, _ in self._question.asked().options]
             return tuple(key for key, box in zip(keys, self._inputs, strict=False) if box.value)
         (field,) = self._inputs
         return field.value or ""
 
     def _look(self) -> None:
-        left = self._one.hints_left()
+        left = self._question.hints_left()
         self.more.description = f"Hint ({left} left)" if left else "No more hints"
         self.more.disabled = not left
-        controls.put(self._said, judgement(self._one.asked()))
+        controls.put(self._said, judgement(self._question.asked()))
 
 
 def _inputs(

@@ -81,19 +81,21 @@ def read_when(diagnosis: Diagnosis, *, short: bool = False) -> str:
 
 def repairs(commands: Iterable[str]) -> tuple[list[str], list[str]]:
     """Commands that change something, and those that only make a queue try again."""
-    shown = [one_line(one) for one in commands]
-    retries = [one for one in shown if one.startswith("Retry-Queue")]
-    return [one for one in shown if one not in retries], retries
+    shown = [one_line(command) for command in commands]
+    retries = [command for command in shown if command.startswith("Retry-Queue")]
+    return [command for command in shown if command not in retries], retries
 
 
 def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
     """What to do, in words, for all entries of a state, each once."""
-    return list(dict.fromkeys(one.remedy for one in of_state(diagnosis, state) if one.remedy))
+    return list(
+        dict.fromkeys(finding.remedy for finding in of_state(diagnosis, state) if finding.remedy)
+    )
 
 
 def of_state(diagnosis: Diagnosis, state: str) -> list[FindingRecord]:
     """The entries in this state, best first."""
-    return [one for one in diagnosis.findings if one.state == state]
+    return [finding for finding in diagnosis.findings if finding.state == state]
 
 
 def deliver(waiting: StuckRecord | None) -> str:

@@ -34,8 +34,8 @@ def answering_connectors(org: Snapshot) -> Table:
     import pandas as pd
 
     order = {"found": 0, "unknown": 1, "clear": 2}
-    paths = sorted(analyze(org).paths, key=lambda one: order[one.state])
-    rows = [_row(one) for one in paths]
+    paths = sorted(analyze(org).paths, key=lambda path: order[path.state])
+    rows = [_row(path) for path in paths]
     tones = {"found": "bad", "unknown": "unknown", "clear": "good"}
     return Table(
         name="answering_connectors",
@@ -45,7 +45,7 @@ def answering_connectors(org: Snapshot) -> Table:
         caption="The receive connector that answers, by sender's address and target.",
         columns=_COLUMNS,
         reading=_reading(paths),
-        tones={(place, "works"): tones[one.state] for place, one in enumerate(paths)},
+        tones={(place, "works"): tones[path.state] for place, path in enumerate(paths)},
         empty="No way between two servers is known; see what could not be read.",
     )
 
@@ -54,7 +54,7 @@ def why_others_lose(path: MailPath) -> str:
     """Every other connector of the target with the reason why it does not answer."""
     if path.answer is None:
         return ""
-    return "; ".join(f"{one.connector.name}: {one.reason}" for one in path.answer.others)
+    return "; ".join(f"{loser.connector.name}: {loser.reason}" for loser in path.answer.others)
 
 
 def _row(path: MailPath) -> dict[str, object]:
@@ -104,11 +104,11 @@ def _why_it_wins(path: MailPath) -> list[str]:
     if not got or not got.connector or not got.range or not path.endpoint:
         return []
     rivals = [
-        f"{one.connector.name} ({counted(one.range.size, 'address', 'addresses')})"
-        for one in got.others
-        if one.range is not None
-        and one.connector.role == got.process
-        and any(binding.port == path.endpoint.port for binding in one.connector.bindings)
+        f"{rival.connector.name} ({counted(rival.range.size, 'address', 'addresses')})"
+        for rival in got.others
+        if rival.range is not None
+        and rival.connector.role == got.process
+        and any(binding.port == path.endpoint.port for binding in rival.connector.bindings)
     ]
     if not rivals:
         return []
@@ -122,11 +122,11 @@ def _why_it_wins(path: MailPath) -> list[str]:
 
 
 def _reading(paths: Sequence[MailPath]) -> str:
-    wrong = [one for one in paths if one.state == "found"]
-    open_ones = [one for one in paths if one.state == "unknown"]
+    wrong = [path for path in paths if path.state == "found"]
+    open_ones = [path for path in paths if path.state == "unknown"]
     sentences = []
     if wrong:
-        ways = joined(dict.fromkeys(f"{one.sender.name} to {one.target.name}" for one in wrong))
+        ways = joined(dict.fromkeys(f"{path.sender.name} to {path.target.name}" for path in wrong))
         sentences.append(f"{counted(len(wrong), 'way')} of {len(paths)} cannot work: {ways}.")
         sentences += _why_it_wins(wrong[0])
     elif paths and not open_ones:

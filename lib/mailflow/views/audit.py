@@ -100,13 +100,13 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
 
 
 def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
-    """The title of a report."""
+    """The title of a report: the cause where all have one, else how many; and the servers."""
     if verdict == "clear":
         return "The receive connectors are in order"
     if not told:
         return "No weakness in the data available, but data is missing"
-    servers = joined(sorted({one.server.name for one in told if one.server}))
-    causes = {one.id for one in told}
+    servers = joined(sorted({entry.server.name for entry in told if entry.server}))
+    causes = {entry.id for entry in told}
     what = (
         CARDS[causes.pop()].title
         if len(causes) == 1
@@ -122,13 +122,13 @@ def _summary(
     unread: Sequence[Unread],
 ) -> str:
     """One or two sentences for the ticket."""
-    told = [one for one in entries if one.state == verdict]
+    told = [entry for entry in entries if entry.state == verdict]
     missing = joined(
-        f"{one.server} {one.what}".strip() for one in unread if matters(one, BESIDE_THE_AUDIT)
+        f"{row.server} {row.what}".strip() for row in unread if matters(row, BESIDE_THE_AUDIT)
     )
     if verdict == "clear":
-        meant = sum(one.connector is not None for one in told)
-        looked = counted(sum(len(one.connectors) for one in servers), "receive connector")
+        meant = sum(entry.connector is not None for entry in told)
+        looked = counted(sum(len(server.connectors) for server in servers), "receive connector")
         end = (
             f" {counted(meant, 'entry says', 'entries say')} what is harmless by design."
             if meant
@@ -143,13 +143,15 @@ def _summary(
         sentences = ["No fault in the data available, but data is missing."]
     else:
         sentences = [reading_of(told[:1])]
-        further = [_place(one) for one in told[1:]]
+        further = [_place(entry) for entry in told[1:]]
         sentences += [f"Also: {joined(further)}."] if further else []
     sentences += [f"Missing data: {missing}."] if missing else []
     return " ".join(sentences)
 
 
-def _place(one: Typed) -> str:
-    where = one.connector.identity if one.connector else one.server.name if one.server else ""
-    title = CARDS[one.id].title
+def _place(entry: Typed) -> str:
+    where = (
+        entry.connector.identity if entry.connector else entry.server.name if entry.server else ""
+    )
+    title = CARDS[entry.id].title
     return f"{title} ({where})" if where else title

@@ -33,10 +33,10 @@ def audit_connectors(org: Snapshot) -> Table:
 
     rights = Rights(org)
     rows = [
-        _row(member, place, one, rights)
+        _row(member, place, connector, rights)
         for member in analyze(org).servers
         if member.covered
-        for place, one in enumerate(member.connectors)
+        for place, connector in enumerate(member.connectors)
     ]
     rows.sort(key=_order)
     tones = {
@@ -60,20 +60,22 @@ def audit_connectors(org: Snapshot) -> Table:
 
 
 def _row(
-    member: ServerView, place: int, one: ReceiveConnector, rights: Rights
+    member: ServerView, place: int, connector: ReceiveConnector, rights: Rights
 ) -> dict[str, object]:
-    name = one.identity if one.enabled is not False else f"{one.identity} (disabled)"
+    name = (
+        connector.identity if connector.enabled is not False else f"{connector.identity} (disabled)"
+    )
     return {
         "connector": name,
-        "listens_on": ", ".join(map(str, one.bindings)) or None,
-        "process": None if one.role is None else flag_names(one.role),
-        "ranges": ranges_in_words(one),
-        "exchange_auth": _said(one.offers_exchange_auth, "offered"),
-        "relay": {True: "yes", False: "no", None: None}[relays(one, rights)],
-        "differs": joined(differences(one, member.server)) or "no",
+        "listens_on": ", ".join(map(str, connector.bindings)) or None,
+        "process": None if connector.role is None else flag_names(connector.role),
+        "ranges": ranges_in_words(connector),
+        "exchange_auth": _said(connector.offers_exchange_auth, "offered"),
+        "relay": {True: "yes", False: "no", None: None}[relays(connector, rights)],
+        "differs": joined(differences(connector, member.server)) or "no",
         "server": member.server.name,
         "custom": place in member.custom,
-        "enabled": one.enabled,
+        "enabled": connector.enabled,
     }
 
 

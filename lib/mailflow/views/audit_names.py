@@ -60,15 +60,15 @@ def _rows(group: PeerGroup) -> Iterator[dict[str, object]]:
         "site": group.site,
         "count": len(servers),
     }
-    open_ones = [one for one in group.settings if one.deviating or one.not_known]
-    for one in open_ones:
-        differ = [f"{servers[place]}: {told}" for place, told in one.deviating.items()]
-        differ += [f"{servers[place]}: not known" for place in sorted(one.not_known)]
+    open_ones = [setting for setting in group.settings if setting.deviating or setting.not_known]
+    for setting in open_ones:
+        differ = [f"{servers[place]}: {told}" for place, told in setting.deviating.items()]
+        differ += [f"{servers[place]}: not known" for place in sorted(setting.not_known)]
         yield base | {
-            "what": one.what,
-            "most": one.first if one.usual else "no value has most of them",
+            "what": setting.what,
+            "most": setting.first if setting.usual else "no value has most of them",
             "differs": "\n".join(differ),
-            "state": "found" if one.deviating and group.is_certain else "unknown",
+            "state": "found" if setting.deviating and group.is_certain else "unknown",
         }
     if not open_ones:
         yield base | {"what": "nothing", "most": "the same", "differs": "none", "state": "clear"}

@@ -26,32 +26,36 @@ def audit_results(found: Diagnosis) -> Table:
     """
     import pandas as pd
 
-    clear = [one for one in found.findings if one.state == "clear"]
-    general = [one for one in clear if not (one.connector or one.addresses)]
-    shown = [one for one in found.findings if one.state in _WORDS and one not in general]
+    clear = [finding for finding in found.findings if finding.state == "clear"]
+    general = [finding for finding in clear if not (finding.connector or finding.addresses)]
+    shown = [
+        finding for finding in found.findings if finding.state in _WORDS and finding not in general
+    ]
     rows = [
         {
-            "result": _WORDS[one.state],
-            "where": one.connector or one.server or "everywhere",
-            "what": CAUSES[one.cause].title,
-            "evidence": one.reading,
-            "state": one.state,
-            "cause": one.cause,
-            "server": one.server,
-            "connector": one.connector,
+            "result": _WORDS[finding.state],
+            "where": finding.connector or finding.server or "everywhere",
+            "what": CAUSES[finding.cause].title,
+            "evidence": finding.reading,
+            "state": finding.state,
+            "cause": finding.cause,
+            "server": finding.server,
+            "connector": finding.connector,
         }
-        for one in shown
+        for finding in shown
     ]
-    counts = Counter[str](one.state for one in shown)
+    counts = Counter[str](finding.state for finding in shown)
     words = (("Found", "found"), ("Not known", "unknown"), ("Harmless by design", "clear"))
     sentences = [" ".join(f"{word}: {counts[state]}." for word, state in words)]
-    sentences += [f"Looked for and not there: {CAUSES[one.cause].title}." for one in general]
+    sentences += [
+        f"Looked for and not there: {CAUSES[finding.cause].title}." for finding in general
+    ]
     return Table(
         name="audit_results",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "cause", "server", "connector"]),
         caption="What the audit found, what it could not tell, and what is harmless.",
         columns=_COLUMNS,
         reading="\n".join(sentences),
-        tones={(place, "result"): _TONES[one.state] for place, one in enumerate(shown)},
+        tones={(place, "result"): _TONES[finding.state] for place, finding in enumerate(shown)},
         empty="Nothing that is worth a line.",
     )

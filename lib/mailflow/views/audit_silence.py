@@ -30,12 +30,12 @@ def connector_reach(org: Snapshot) -> Table:
     whole = analyze(org).reach
     rows: list[dict[str, object]] = []
     tones: dict[tuple[int, str], str] = {}
-    for number, one, reach in covered(whole):
+    for number, connector, reach in covered(whole):
         if reach.answers_nobody:
-            tones[len(rows), "answers"] = "bad" if is_whole(one) else "unknown"
-        elif not is_whole(one):
+            tones[len(rows), "answers"] = "bad" if is_whole(connector) else "unknown"
+        elif not is_whole(connector):
             tones[len(rows), "answers"] = "unknown"
-        rows.append(_row(whole, number, one, reach))
+        rows.append(_row(whole, number, connector, reach))
     extra = ["server", "enabled", "listed_v4", "answers_v4", "listed_v6", "answers_v6"]
     return Table(
         name="connector_reach",
@@ -50,8 +50,10 @@ def connector_reach(org: Snapshot) -> Table:
     )
 
 
-def _row(whole: WholeMap, number: int, one: ReceiveConnector, reach: Reach) -> dict[str, object]:
-    doubt = doubt_of(one)
+def _row(
+    whole: WholeMap, number: int, connector: ReceiveConnector, reach: Reach
+) -> dict[str, object]:
+    doubt = doubt_of(connector)
     why = ""
     if doubt:
         why = f"not known: {doubt}"
@@ -60,7 +62,7 @@ def _row(whole: WholeMap, number: int, one: ReceiveConnector, reach: Reach) -> d
     elif reach.answered != reach.listed:
         why = joined(other.name for other in whole.takers(number)) or "nobody listens there"
     others = any(
-        doubt_of(other) for other in whole.member_of(number).connectors if other is not one
+        doubt_of(other) for other in whole.member_of(number).connectors if other is not connector
     )
     limits = {
         (True, False): " or more",
@@ -68,12 +70,12 @@ def _row(whole: WholeMap, number: int, one: ReceiveConnector, reach: Reach) -> d
         (True, True): ", as far as it was read",
     }
     return {
-        "connector": one.identity,
-        "listed": count_in_words(reach.listed) + ("" if one.ranges_complete else " or more"),
+        "connector": connector.identity,
+        "listed": count_in_words(reach.listed) + ("" if connector.ranges_complete else " or more"),
         "answers": count_in_words(reach.answered) + limits.get((bool(doubt), others), ""),
         "why": why or "nobody",
         "server": whole.member_of(number).server.name,
-        "enabled": one.enabled,
+        "enabled": connector.enabled,
         "listed_v4": reach.listed[4],
         "answers_v4": reach.answered[4],
         "listed_v6": reach.listed[6],

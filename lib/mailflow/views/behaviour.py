@@ -38,7 +38,9 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
 
     Looks at all servers, whatever the run is limited to.
     """
-    pairs = [(one, other) for one in before.servers if (other := after.server(one.name))]
+    pairs = [
+        (earlier, later) for earlier in before.servers if (later := after.server(earlier.name))
+    ]
     sides = _Sides(before, after)
     for server, same in pairs:
         sides.compare(server, same)
@@ -55,9 +57,9 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
         gone=() if hidden_servers(after) else gone,
         new=() if hidden_servers(before) else new,
         versions=tuple(
-            (one.name, one.version_text, other.version_text)
-            for one, other in pairs
-            if one.version_text and other.version_text and one.version != other.version
+            (earlier.name, earlier.version_text, later.version_text)
+            for earlier, later in pairs
+            if earlier.version_text and later.version_text and earlier.version != later.version
         ),
         places=sides.places,
         rights_not_read=sides.rights_not_read(),
@@ -66,7 +68,7 @@ def compare(before: Snapshot, after: Snapshot) -> Comparison:
 
 
 def _only_in(org: Snapshot, other: Snapshot) -> tuple[str, ...]:
-    return tuple(one.name for one in org.servers if not other.server(one.name))
+    return tuple(server.name for server in org.servers if not other.server(server.name))
 
 
 _Pair = tuple[ReceiveConnector | None, ReceiveConnector | None]
@@ -91,18 +93,20 @@ class _Sides:
             connectors_of(self._orgs[0], server),
             connectors_of(self._orgs[1], same),
         )
-        by_name = {one.name.casefold(): one for one in sides[1]}
-        for one in sides[0]:
-            twin = by_name.get(one.name.casefold())
+        by_name = {connector.name.casefold(): connector for connector in sides[1]}
+        for connector in sides[0]:
+            twin = by_name.get(connector.name.casefold())
             if twin:
-                self._twins[one.identity, twin.identity] = (one, twin)
+                self._twins[connector.identity, twin.identity] = (connector, twin)
         doubtful = False
         for org, mine, connectors in zip(self._orgs, (server, same), sides, strict=True):
             if mine.has_hub is not False or mine.has_frontend is not False:
                 hidden = dict.fromkeys(hidden_connectors(analyze(org).of(mine), connectors))
                 self.doubts |= hidden
                 doubtful |= bool(hidden)
-        ports = {binding.port for side in sides for one in side for binding in one.bindings}
+        ports = {
+            binding.port for side in sides for connector in side for binding in connector.bindings
+        }
         for place in places_of((*sides[0], *sides[1]), ports):
             self._compare_at(server, place, sides, doubtful=doubtful)
 
@@ -157,7 +161,8 @@ class _Sides:
             return "differs"
         unread = [name for name in found.not_known if name != RELAY]
         custom = [
-            one.groups is not None and PermissionGroups.Custom in one.groups for one in (was, will)
+            connector.groups is not None and PermissionGroups.Custom in connector.groups
+            for connector in (was, will)
         ]
         if custom[0] != custom[1] and found.not_known:
             unread.append("extended rights, which the group Custom stands for")
@@ -183,13 +188,13 @@ class _Sides:
         self._treated[key] = replace(found, places=(*found.places, place))
 
     def treated(self) -> tuple[Treated, ...]:
-        """Blocks that are treated differently."""
+        """In the order found; a block that differs alike at several places is there once."""
         return tuple(self._treated.values())
 
     def access(self) -> Iterator[AccessChange]:
         """Users whose rights differ on connectors that correspond to each other."""
-        for one, twin in self._twins.values():
-            old, new = self._rights[0].of(one), self._rights[1].of(twin)
+        for connector, twin in self._twins.values():
+            old, new = self._rights[0].of(connector), self._rights[1].of(twin)
             if old is not None and new is not None:
                 yield from access_changes(twin.identity, old, new)
 
@@ -198,8 +203,8 @@ class _Sides:
         return tuple(
             dict.fromkeys(
                 twin.identity
-                for one, twin in self._twins.values()
-                if None in (self._rights[0].of(one), self._rights[1].of(twin))
+                for connector, twin in self._twins.values()
+                if None in (self._rights[0].of(connector), self._rights[1].of(twin))
             )
         )
 
@@ -220,20 +225,22 @@ def _ways(before: Snapshot, after: Snapshot) -> Iterator[ChangedPath]:
 
 def _by_way(org: Snapshot) -> Mapping[tuple[str, str], list[MailPath]]:
     found: dict[tuple[str, str], list[MailPath]] = {}
-    for one in analyze(org).paths:
-        key = (one.sender.name.casefold(), one.target.name.casefold())
-        found.setdefault(key, []).append(one)
+    for path in analyze(org).paths:
+        key = (path.sender.name.casefold(), path.target.name.casefold())
+        found.setdefault(key, []).append(path)
     return found
 
 
 def _worst(paths: Iterable[MailPath]) -> PathState:
-    states = {one.state for one in paths}
+    states = {path.state for path in paths}
     return next(state for state in ("found", "unknown", "clear") if state in states)
 
 
 def _answered(paths: Iterable[MailPath]) -> str:
     """`Relay (10.0.0.11)`: the connector, and the sender's address that it answers."""
-    return joined(f"{name_of(one.accepted_by)} ({one.address})" for one in paths if one.was_asked)
+    return joined(
+        f"{name_of(path.accepted_by)} ({path.address})" for path in paths if path.was_asked
+    )
 
 
 def _addresses(
@@ -249,4 +256,4 @@ def _addresses(
 
 def _but(some: Iterable[Address], others: Iterable[Address]) -> tuple[str, ...]:
     left_out = set(others)
-    return tuple(str(one) for one in some if one not in left_out)
+    return tuple(str(address) for address in some if address not in left_out)

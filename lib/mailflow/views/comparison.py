@@ -120,8 +120,8 @@ class Comparison:
     def state(self) -> Literal["same", "different", "unknown"]:
         """Whether somebody is answered differently; unknown where what was not read decides."""
         known = (
-            any(one.is_certain for one in self.treated)
-            or any("unknown" not in (one.was, one.will) for one in self.ways)
+            any(hosts.is_certain for hosts in self.treated)
+            or any("unknown" not in (way.was, way.will) for way in self.ways)
             or bool(self.access or self.gone)
         )
         if known:
@@ -170,34 +170,38 @@ class Comparison:
             "schema": SCHEMA,
             "state": self.state,
             "summary": self.summary,
-            "hosts": [_treated_json(one) for one in self.treated],
+            "hosts": [_treated_json(hosts) for hosts in self.treated],
             "ways": [
                 {
-                    "sender": one.sender,
-                    "target": one.target,
-                    "let_in_before": _LETS_IN[one.was],
-                    "let_in_after": _LETS_IN[one.will],
-                    "before": one.before,
-                    "after": one.after,
+                    "sender": way.sender,
+                    "target": way.target,
+                    "let_in_before": _LETS_IN[way.was],
+                    "let_in_after": _LETS_IN[way.will],
+                    "before": way.before,
+                    "after": way.after,
                 }
-                for one in self.ways
+                for way in self.ways
             ],
             "rights": [
                 {
-                    "connector": one.connector,
-                    "user": one.user,
-                    "gains": list(one.gains),
-                    "loses": list(one.loses),
+                    "connector": access.connector,
+                    "user": access.user,
+                    "gains": list(access.gains),
+                    "loses": list(access.loses),
                 }
-                for one in self.access
+                for access in self.access
             ],
             "renamed": [
-                {"before": one.before, "after": one.after, "not_known": list(one.not_known)}
-                for one in self.renamed
+                {"before": pair.before, "after": pair.after, "not_known": list(pair.not_known)}
+                for pair in self.renamed
             ],
             "addresses": [
-                {"server": one.server, "gone": list(one.gone), "new": list(one.new)}
-                for one in self.addresses
+                {
+                    "server": addresses.server,
+                    "gone": list(addresses.gone),
+                    "new": list(addresses.new),
+                }
+                for addresses in self.addresses
             ],
             "servers": {
                 "gone": list(self.gone),
@@ -244,9 +248,15 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
         words = [f"gains {joined(user.gains)}"] if user.gains else []
         words += [f"loses {joined(user.loses)}"] if user.loses else []
         yield _row("rights", user.user, user.connector, "", "", "", "; ".join(words))
-    for one in found.addresses:
+    for addresses in found.addresses:
         yield _row(
-            "addresses", one.server, "", "", joined(one.gone), joined(one.new), "own addresses"
+            "addresses",
+            addresses.server,
+            "",
+            "",
+            joined(addresses.gone),
+            joined(addresses.new),
+            "own addresses",
         )
     for name in found.gone:
         yield _row("server", name, "", "", "there", "not there", "answers nobody any more")
@@ -264,45 +274,53 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
 
 def _host_rows(treated: Iterable[Treated]) -> Iterator[dict[str, object]]:
     alike: dict[tuple[object, ...], list[Treated]] = {}
-    for one in treated:
-        key = (one.server, one.places, name_of(one.before), name_of(one.after), one.effect)
-        alike.setdefault((*key, one.is_certain), []).append(one)
+    for hosts in treated:
+        key = (
+            hosts.server,
+            hosts.places,
+            name_of(hosts.before),
+            name_of(hosts.after),
+            hosts.effect,
+        )
+        alike.setdefault((*key, hosts.is_certain), []).append(hosts)
     for some in alike.values():
-        one = some[0]
+        first = some[0]
         yield _row(
             "hosts",
             counted(sum(each.block.size for each in some), "address", "addresses"),
-            f"{one.server}, {ports_in_words(one.places)}",
+            f"{first.server}, {ports_in_words(first.places)}",
             joined(format_range(each.block) for each in some),
-            name_of(one.before),
-            name_of(one.after),
-            _fate(one),
-            certain=one.is_certain,
+            name_of(first.before),
+            name_of(first.after),
+            _fate(first),
+            certain=first.is_certain,
         )
 
 
-def _fate(one: Treated) -> str:
-    if one.after is None:
+def _fate(hosts: Treated) -> str:
+    if hosts.after is None:
         return "is no longer answered"
-    return f"is answered, and was not: {one.effect}" if one.before is None else str(one.effect)
+    return (
+        f"is answered, and was not: {hosts.effect}" if hosts.before is None else str(hosts.effect)
+    )
 
 
 def _row(kind: str, *cells: str, certain: bool = True) -> dict[str, object]:
     return dict(zip(_COLUMNS, cells, strict=True)) | {"kind": kind, "certain": certain}
 
 
-def _treated_json(one: Treated) -> dict[str, Any]:
+def _treated_json(hosts: Treated) -> dict[str, Any]:
     return {
-        "server": one.server,
-        "places": [place.as_json() for place in one.places],
-        "addresses": format_range(one.block),
-        "size": one.block.size,
-        "before": one.before.identity if one.before else None,
-        "after": one.after.identity if one.after else None,
-        "gains": list(one.effect.gains),
-        "loses": list(one.effect.loses),
-        "not_known": list(one.effect.not_known),
-        "certain": one.is_certain,
+        "server": hosts.server,
+        "places": [place.as_json() for place in hosts.places],
+        "addresses": format_range(hosts.block),
+        "size": hosts.block.size,
+        "before": hosts.before.identity if hosts.before else None,
+        "after": hosts.after.identity if hosts.after else None,
+        "gains": list(hosts.effect.gains),
+        "loses": list(hosts.effect.loses),
+        "not_known": list(hosts.effect.not_known),
+        "certain": hosts.is_certain,
     }
 
 
@@ -310,19 +328,19 @@ def _summary(found: Comparison) -> Iterator[str]:
     if found.state == "same":
         yield "Nobody is answered differently."
     for kind, ways in _ways_by_kind(found.ways).items():
-        yield f"{joined(f'{one.sender} to {one.target}' for one in ways)}: {kind}."
+        yield f"{joined(f'{way.sender} to {way.target}' for way in ways)}: {kind}."
     if found.treated:
-        servers = joined(dict.fromkeys(one.server for one in found.treated))
-        blocks = joined(dict.fromkeys(format_range(one.block) for one in found.treated))
-        maybe = "" if any(one.is_certain for one in found.treated) else ", as far as was read"
+        servers = joined(dict.fromkeys(hosts.server for hosts in found.treated))
+        blocks = joined(dict.fromkeys(format_range(hosts.block) for hosts in found.treated))
+        maybe = "" if any(hosts.is_certain for hosts in found.treated) else ", as far as was read"
         yield f"On {servers} these are treated differently{maybe}: {blocks}."
     named = {
-        "Other rights": [f"{one.user} on {one.connector}" for one in found.access],
-        "Own addresses differ": [one.server for one in found.addresses],
+        "Other rights": [f"{access.user} on {access.connector}" for access in found.access],
+        "Own addresses differ": [addresses.server for addresses in found.addresses],
         "Gone": found.gone,
         "New": found.new,
         "Another name, no other treatment": [
-            f"{one.before} is {one.after} now" for one in found.renamed
+            f"{pair.before} is {pair.after} now" for pair in found.renamed
         ],
     }
     yield from (f"{head}: {joined(names)}." for head, names in named.items() if names)
@@ -338,6 +356,6 @@ def _summary(found: Comparison) -> Iterator[str]:
 
 def _ways_by_kind(ways: Iterable[ChangedPath]) -> Mapping[str, list[ChangedPath]]:
     kinds: dict[str, list[ChangedPath]] = {}
-    for one in ways:
-        kinds.setdefault(_JUDGED[one.was, one.will], []).append(one)
+    for way in ways:
+        kinds.setdefault(_JUDGED[way.was, way.will], []).append(way)
     return kinds

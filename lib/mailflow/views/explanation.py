@@ -81,11 +81,11 @@ def explain_text(text: str) -> dict[str, Any]:
     What the text does not hold is None; `cause` is None where several causes share the text, and
     `candidates` then names them, best first. An export has neither: `mailflow diagnose` reads it.
     """
-    one = explained(text)
-    error, says = one.error, one.says
+    explained_text = explained(text)
+    error, says = explained_text.error, explained_text.says
     ip, port = error.ip, error.port
-    if one.pasted.kind is TextKind.PROTOCOL and not (error.fqdn or ip or port):
-        ip, port = one.pasted.far_end
+    if explained_text.pasted.kind is TextKind.PROTOCOL and not (error.fqdn or ip or port):
+        ip, port = explained_text.pasted.far_end
     return {
         "text": text,
         "outer_code": error.outer_code,
@@ -114,11 +114,11 @@ def explain_words(text: str, width: int = 80) -> str:
     return told(explained(text), width)
 
 
-def told(one: ExplainedText, width: int = 80) -> str:
-    """An explained text for a person."""
+def told(text: ExplainedText, width: int = 80) -> str:
+    """Sections under headings, for a person; `width` in cells, never taken below 20."""
     width = max(width, 20)
-    error, says, pasted = one.error, one.says, one.pasted
-    if one.is_export:
+    error, says, pasted = text.error, text.says, text.pasted
+    if text.is_export:
         return "\n\n".join(
             (
                 _section("TEXT", [_kind(pasted)], width),
@@ -129,15 +129,15 @@ def told(one: ExplainedText, width: int = 80) -> str:
                 ),
             )
         )
-    shown = pasted.reply if pasted.kind in _CUT and pasted.reply else one.text
+    shown = pasted.reply if pasted.kind in _CUT and pasted.reply else text.text
     blocks = [
         _section("TEXT", [_kind(pasted)] if pasted.kind in _NAMED else [], width),
         _section("ERROR TEXT", _quoted(shown.strip(), width), width),
         _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
-        _section("WHERE AND WHEN", _place(one), width),
-        _section("WHAT IT MEANS", _meaning(one), width),
+        _section("WHERE AND WHEN", _place(text), width),
+        _section("WHAT IT MEANS", _meaning(text), width),
         _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
-        _section("LOOK AT NEXT", _next(one), width),
+        _section("LOOK AT NEXT", _next(text), width),
     ]
     return "\n\n".join(filter(None, blocks))
 
@@ -181,7 +181,7 @@ def _quoted(text: str, width: int) -> list[str]:
     shown = _shown(text)
     if "\n" not in shown:
         return [shown or "(empty)"]
-    return [f"{_QUOTE}{one}" for one in wrap(shown, width - len(_MARGIN) - len(_QUOTE))]
+    return [f"{_QUOTE}{line}" for line in wrap(shown, width - len(_MARGIN) - len(_QUOTE))]
 
 
 def _inline(text: str) -> str:
@@ -203,15 +203,15 @@ def _levels(error: LastError) -> list[str]:
         half = _MOST_LEVELS // 2
         shown = [*map(_level, levels[:half]), f"[{skipped} more levels]"]
         return [*shown, *map(_level, levels[-half:])]
-    return [_level(one) for one in levels]
+    return [_level(level) for level in levels]
 
 
-def _level(one: Level) -> str:
-    return " ".join(filter(None, (one.codes, _inline(one.text)))) or "(no words)"
+def _level(level: Level) -> str:
+    return " ".join(filter(None, (level.codes, _inline(level.text)))) or "(no words)"
 
 
-def _place(one: ExplainedText) -> list[str]:
-    error = one.error
+def _place(text: ExplainedText) -> list[str]:
+    error = text.error
     parts = (
         ("Host", error.fqdn),
         ("Address", error.ip),
@@ -225,9 +225,9 @@ def _place(one: ExplainedText) -> list[str]:
     return lines
 
 
-def _meaning(one: ExplainedText) -> list[str]:
-    says = one.says
-    lines = [says.says] if says.says else [_unknown(one)]
+def _meaning(text: ExplainedText) -> list[str]:
+    says = text.says
+    lines = [says.says] if says.says else [_unknown(text)]
     if says.speaker:
         lines.append(f"Said by: {says.speaker}.")
     if says.is_exchange_auth:
@@ -235,33 +235,33 @@ def _meaning(one: ExplainedText) -> list[str]:
             "The target did not reject the sender. The sender found neither X-ANONYMOUSTLS nor "
             "X-EXPS in the EHLO response and gave up."
         )
-    if not one.error.complete:
+    if not text.error.complete:
         lines.append("The text is cut off: what is missing may say something else.")
-    if one.pasted.is_export:
+    if text.pasted.is_export:
         lines.append(f"It was cut from an export, which {HAND_OVER} judges as a whole.")
     return lines
 
 
-def _unknown(one: ExplainedText) -> str:
+def _unknown(text: ExplainedText) -> str:
     """Why a text points at nothing."""
-    if one.pasted.reply or one.pasted.kind is TextKind.NOTHING:
+    if text.pasted.reply or text.pasted.kind is TextKind.NOTHING:
         return CAUSES["unrecognised-error"].meaning
     return "It holds no reply that reports an error, so no cause is suggested."
 
 
 def _causes(says: Explanation) -> list[str]:
-    cards = [CAUSES[one] for one in says.candidates]
+    cards = [CAUSES[cause] for cause in says.candidates]
     if not cards or not says.says:
         return []
     if says.cause:
         first, *others = cards
         lines = [_card(first)]
         if others:
-            lines.append("Behind it may stand: " + ", ".join(one.id for one in others) + ".")
+            lines.append("Behind it may stand: " + ", ".join(card.id for card in others) + ".")
         return lines
     return [
-        f"{place}. {_card(one) if place <= _IN_FULL else _headline(one)}"
-        for place, one in enumerate(cards, 1)
+        f"{place}. {_card(card) if place <= _IN_FULL else _headline(card)}"
+        for place, card in enumerate(cards, 1)
     ]
 
 
@@ -273,16 +273,16 @@ def _headline(card: Card) -> str:
     return f"{card.title} ({card.id})"
 
 
-def _next(one: ExplainedText) -> list[str]:
+def _next(text: ExplainedText) -> list[str]:
     """What decides between the candidates; of the likeliest one where they are many."""
-    says = one.says
-    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, one)]
+    says = text.says
+    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, text)]
     if says.cause is None and len(says.candidates) > 1:
         lines.append("- mailflow diagnose SOURCE: asks all servers, and tells the causes apart.")
     return lines
 
 
-def next_checks(cause: str, one: ExplainedText) -> list[str]:
+def next_checks(cause: str, text: ExplainedText) -> list[str]:
     """What decides about a cause, a line each; what the text does not tell is left to fill in."""
-    known = {"target": one.host, "sender": one.sender}
+    known = {"target": text.host, "sender": text.sender}
     return [filled(step, known) for step in CAUSES[cause].confirm]

@@ -40,7 +40,7 @@ class _Judged:
     """
 
     def __init__(self, paths: Iterable[MailPath]) -> None:
-        """Take all paths."""
+        """Names of servers are kept without case; `paths` are all that were judged."""
         self._targets = set[str]()
         self._senders = set[str]()
         for path in paths:

@@ -26,10 +26,10 @@ def explained_texts(document: str) -> tuple[ExplainedText, ...]:
     then there is nothing to explain.
     """
     texts = [explained(text) for text in texts_of(document)]
-    if any(one.is_export for one in texts):
+    if any(text.is_export for text in texts):
         return ()
-    known = [one for one in texts if one.pasted.kind not in _PLAIN or _points(one)]
-    telling = [one for one in known if _points(one)]
+    known = [text for text in texts if text.pasted.kind not in _PLAIN or _points(text)]
+    telling = [text for text in known if _points(text)]
     return tuple(telling or known)
 
 
@@ -90,8 +90,8 @@ def _steps(diagnosis: Diagnosis) -> list[str]:
     return [f"  {part}" for part in parts if part]
 
 
-def _points(one: ExplainedText) -> bool:
-    return bool(one.says.says) and one.says.cause != UNRECOGNISED
+def _points(text: ExplainedText) -> bool:
+    return bool(text.says.says) and text.says.cause != UNRECOGNISED
 
 
 def diagnosis_of(texts: Sequence[ExplainedText], origin: str) -> Diagnosis:
@@ -100,8 +100,8 @@ def diagnosis_of(texts: Sequence[ExplainedText], origin: str) -> Diagnosis:
     A text says what one server met, not how the organization is configured.
     """
     records: dict[str, FindingRecord] = {}
-    for one in texts:
-        for record in _records(one):
+    for text in texts:
+        for record in _records(text):
             records.setdefault(record.cause, record)
     return Diagnosis(
         verdict="unknown",
@@ -115,7 +115,7 @@ def diagnosis_of(texts: Sequence[ExplainedText], origin: str) -> Diagnosis:
 
 def told_texts(texts: Sequence[ExplainedText], diagnosis: Diagnosis, width: int) -> str:
     """The same for a person: the explanation of each text, and what is still missing."""
-    parts = [told(one, width) for one in texts[:MOST]]
+    parts = [told(text, width) for text in texts[:MOST]]
     if len(texts) > MOST:
         parts.append(f"{len(texts) - MOST} more texts are not shown.")
     parts.append(
@@ -130,28 +130,28 @@ def told_texts(texts: Sequence[ExplainedText], diagnosis: Diagnosis, width: int)
     return "\n\n".join(parts)
 
 
-def _records(one: ExplainedText) -> Iterable[FindingRecord]:
+def _records(text: ExplainedText) -> Iterable[FindingRecord]:
     """A record for each cause that the text may come from."""
-    causes = (one.says.cause,) if one.says.cause else one.says.candidates
+    causes = (text.says.cause,) if text.says.cause else text.says.candidates
     for cause in causes or (UNRECOGNISED,):
         yield FindingRecord(
             cause=cause,
             state="unknown",
-            reading=one.says.says or "The text holds no error that is in the catalog.",
-            remedy="\n".join(next_checks(cause, one)),
-            facts=one.says.facts,
+            reading=text.says.says or "The text holds no error that is in the catalog.",
+            remedy="\n".join(next_checks(cause, text)),
+            facts=text.says.facts,
         )
 
 
 def _what(texts: Sequence[ExplainedText]) -> str:
-    kinds = {one.pasted.kind for one in texts}
+    kinds = {text.pasted.kind for text in texts}
     if len(texts) > 1:
         return f"This is a document of {len(texts)} texts"
     return f"This is {next(iter(kinds)).value}"
 
 
 def _said(texts: Sequence[ExplainedText]) -> str:
-    says = dict.fromkeys(one.says.says for one in texts if one.says.says)
+    says = dict.fromkeys(text.says.says for text in texts if text.says.says)
     return " ".join(list(says)[:3]) or "The text holds no error that is in the catalog."
 
 

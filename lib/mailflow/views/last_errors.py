@@ -34,9 +34,9 @@ def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
     """
     import pandas as pd
 
-    stuck = [one for one in queues_of(org) if is_stuck(one, min_messages)]
-    stuck.sort(key=lambda one: (-(one.message_count or 0), one.identity))
-    rows = [_row(one) for one in stuck]
+    stuck = [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
+    stuck.sort(key=lambda queue: (-(queue.message_count or 0), queue.identity))
+    rows = [_row(queue) for queue in stuck]
     extra = ["chain", "cause", "candidates", "text"]
     return Table(
         name="last_errors",
@@ -67,7 +67,7 @@ def _row(queue: Queue) -> dict[str, object]:
         "code": _code(error) or None,
         "message": message,
         "said_by": who_said_it(error) or None,
-        "points_to": joined((CAUSES[one].title for one in causes), most=3) or None,
+        "points_to": joined((CAUSES[cause].title for cause in causes), most=3) or None,
         "host": error.fqdn or error.ip or error.last_endpoint or "not named",
         "chain": " | ".join(error.chain),
         "cause": says.cause,

@@ -20,7 +20,7 @@ def not_read(org: Snapshot) -> Table:
     """
     import pandas as pd
 
-    rows = [(one.server or "any", one.what, one.why) for one in org.unread]
+    rows = [(row.server or "any", row.what, row.why) for row in org.unread]
     ignored = joined(f"{what} ({place})" for what, place in org.ignored)
     notes = [f"Captures of other cmdlets, not needed here: {ignored}."] if ignored else []
     if org.reads:
@@ -36,6 +36,6 @@ def not_read(org: Snapshot) -> Table:
     )
 
 
-def _line(one: Read) -> str:
+def _line(read: Read) -> str:
     """`EX10A: ok, asked itself (session http://ex10a.contoso.example/PowerShell/), 1.2 s`."""
-    return f"{one.server}: {one.outcome}, {one.how}, {one.seconds:.1f} s"
+    return f"{read.server}: {read.outcome}, {read.how}, {read.seconds:.1f} s"

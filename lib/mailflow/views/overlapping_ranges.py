@@ -62,18 +62,18 @@ def overlapping_ranges(org: Snapshot) -> Table:
 def rulers(org: Snapshot) -> tuple[Ruler, ...]:
     """A ruler for each endpoint with a fault; without faults one for the first endpoint in use."""
     paths = analyze(org).paths
-    asked = [one for one in paths if one.endpoint and one.was_asked and one.address]
-    wrong = [one for one in asked if one.state == "found"]
+    asked = [path for path in paths if path.endpoint and path.was_asked and path.address]
+    wrong = [path for path in asked if path.state == "found"]
     places: dict[tuple[str, int, int], MailPath] = {}
-    for one in wrong or asked[:1]:
-        if one.endpoint and one.address:
-            places.setdefault((one.target.name, one.endpoint.port, one.address.version), one)
-    return tuple(_ruler(one, paths) for one in places.values())
+    for path in wrong or asked[:1]:
+        if path.endpoint and path.address:
+            places.setdefault((path.target.name, path.endpoint.port, path.address.version), path)
+    return tuple(_ruler(path, paths) for path in places.values())
 
 
 def _custom(org: Snapshot, target: Server) -> list[ReceiveConnector]:
     connectors = connectors_of(org, target)
-    return [one for one in connectors if is_custom(one, connectors)]
+    return [connector for connector in connectors if is_custom(connector, connectors)]
 
 
 def _smallest(connector: ReceiveConnector, address: Address) -> AddressRange | None:
@@ -89,12 +89,12 @@ def _row(
     address: Address,
     paths: Sequence[MailPath],
 ) -> dict[str, object]:
-    mine = [one for one in paths if one.target.server is target and one.address == address]
-    caught = [one for one in mine if one.accepted_by is connector]
-    fault = any(one.state == "found" and one.connector is connector for one in caught)
+    mine = [path for path in paths if path.target.server is target and path.address == address]
+    caught = [path for path in mine if path.accepted_by is connector]
+    fault = any(path.state == "found" and path.connector is connector for path in caught)
     if fault:
         effect = "answers this server and offers it no way in"
-    elif caught and all(one.state == "clear" for one in caught):
+    elif caught and all(path.state == "clear" for path in caught):
         effect = "answers this server and lets it in: harmless"
     elif caught:
         effect = "answers this server; whether it lets it in is not known"
@@ -124,7 +124,7 @@ def _reading(org: Snapshot, rows: Sequence[dict[str, object]]) -> str:
         sentences.append(f"{entries} who answers a server: {which} on {where}.")
     elif rows:
         sentences.append("No overlap changes how a server is treated.")
-    cut = [one.identity for one in org.connectors if not one.ranges_complete]
+    cut = [connector.identity for connector in org.connectors if not connector.ranges_complete]
     if cut:
         sentences.append(f"Not all ranges were read: {joined(cut)}; an address may hide there.")
     return " ".join(sentences)
@@ -136,17 +136,17 @@ def _ruler(path: MailPath, paths: Sequence[MailPath]) -> Ruler:
     port, family = path.endpoint.port, path.address.version
     pins = [
         Pin(
-            label=one.sender.name,
-            address_label=str(one.address),
-            address=int(one.address),
-            tone=_TONE[one.state],
-            answered_by=one.accepted_by.name if one.accepted_by else "",
+            label=arrival.sender.name,
+            address_label=str(arrival.address),
+            address=int(arrival.address),
+            tone=_TONE[arrival.state],
+            answered_by=arrival.accepted_by.name if arrival.accepted_by else "",
         )
-        for one in paths
-        if one.target is path.target
-        and one.endpoint == path.endpoint
-        and one.address is not None
-        and one.address.version == family
+        for arrival in paths
+        if arrival.target is path.target
+        and arrival.endpoint == path.endpoint
+        and arrival.address is not None
+        and arrival.address.version == family
     ]
     return ruler_of(
         path.target.server,

@@ -29,23 +29,27 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     import pandas as pd
 
     shown = sorted(
-        (one for one in queues_of(org) if holds(one, min_messages)),
-        key=lambda one: (not is_stuck(one, min_messages), -(one.message_count or 0), one.identity),
+        (queue for queue in queues_of(org) if holds(queue, min_messages)),
+        key=lambda queue: (
+            not is_stuck(queue, min_messages),
+            -(queue.message_count or 0),
+            queue.identity,
+        ),
     )
     moment = as_of(org)
     rows = [
         {
-            "queue": one.identity,
-            "server": one.server,
-            "delivery_type": one.delivery_type,
-            "next_hop": one.next_hop_domain,
-            "status": one.status or None,
-            "messages": one.message_count,
-            "first_retry": _time(one, one.first_retry, moment),
-            "next_retry": _time(one, one.next_retry, moment),
-            "stuck": is_stuck(one, min_messages),
+            "queue": queue.identity,
+            "server": queue.server,
+            "delivery_type": queue.delivery_type,
+            "next_hop": queue.next_hop_domain,
+            "status": queue.status or None,
+            "messages": queue.message_count,
+            "first_retry": _time(queue, queue.first_retry, moment),
+            "next_retry": _time(queue, queue.next_retry, moment),
+            "stuck": is_stuck(queue, min_messages),
         }
-        for one in shown
+        for queue in shown
     ]
     frame = pd.DataFrame(
         rows,
@@ -61,7 +65,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "stuck",
         ],
     ).astype({"messages": "Int64", "stuck": "boolean"})
-    stuck = [one for one in shown if is_stuck(one, min_messages)]
+    stuck = [queue for queue in shown if is_stuck(queue, min_messages)]
     return Table(
         name="non_empty_queues",
         frame=frame,
@@ -79,7 +83,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "next_retry": ("Next retry", "when the server tries again by itself"),
         },
         reading=_reading(shown, stuck, moment),
-        tones={(row, "status"): "bad" for row, one in enumerate(shown) if wait_of(one, moment)},
+        tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
         empty="No queue holds messages." if "Get-Queue" in org.cmdlets else "No queue was read.",
         pictures=(_bars(shown, stuck, moment),),
     )
@@ -91,7 +95,7 @@ def queues_of(org: Snapshot) -> list[Queue]:
 
 
 def stuck_queues(org: Snapshot, min_messages: int = 1) -> list[Queue]:
-    """The stuck ones among the queues that the run covers."""
+    """Of those that `queues_of` gives; with fewer than `min_messages` none is stuck."""
     return [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
 
 
@@ -102,12 +106,14 @@ def how_much_waits(org: Snapshot, waiting: Sequence[Waiting]) -> StuckRecord | N
     """
     if not waiting:
         return None
-    stuck = [one.queue for one in waiting]
+    stuck = [entry.queue for entry in waiting]
     first = [
-        one.first_retry.instant for one in stuck if one.first_retry and one.first_retry.instant
+        queue.first_retry.instant
+        for queue in stuck
+        if queue.first_retry and queue.first_retry.instant
     ]
     following = [
-        one.next_retry.instant for one in stuck if one.next_retry and one.next_retry.instant
+        queue.next_retry.instant for queue in stuck if queue.next_retry and queue.next_retry.instant
     ]
     moment = as_of(org)
     since = min(first, default=None)
@@ -125,19 +131,19 @@ def how_much_waits(org: Snapshot, waiting: Sequence[Waiting]) -> StuckRecord | N
 def _where(waiting: Iterable[Waiting]) -> tuple[WaitRecord, ...]:
     """Server by server and kind by kind, the most messages first."""
     groups: dict[tuple[str, Wait], list[Queue]] = {}
-    for one in waiting:
-        server = one.case.sender.name if one.case.sender else one.queue.server
-        groups.setdefault((server, one.why), []).append(one.queue)
+    for entry in waiting:
+        server = entry.case.sender.name if entry.case.sender else entry.queue.server
+        groups.setdefault((server, entry.why), []).append(entry.queue)
     records = [
         WaitRecord(server, why, _total(queues), len(queues))
         for (server, why), queues in groups.items()
     ]
-    return tuple(sorted(records, key=lambda one: -(one.messages or 0)))
+    return tuple(sorted(records, key=lambda record: -(record.messages or 0)))
 
 
 def _total(queues: Iterable[Queue]) -> int | None:
     """Messages in all of them; None where a count was not read."""
-    counts = [one.message_count for one in queues]
+    counts = [queue.message_count for queue in queues]
     return None if None in counts else sum(count or 0 for count in counts)
 
 
@@ -174,17 +180,17 @@ def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | 
     sentences = []
     if stuck:
         total = _total(stuck)
-        where = f"in {counted(len(stuck), 'queue')} on {joined(one.server for one in stuck)}"
+        where = f"in {counted(len(stuck), 'queue')} on {joined(queue.server for queue in stuck)}"
         verb = "does" if total == 1 else "do"
         sentences.append(f"{counted(total, 'message')} {where} {verb} not move.")
-    waits = [(one.identity, wait_of(one, moment)) for one in shown]
+    waits = [(queue.identity, wait_of(queue, moment)) for queue in shown]
     if shown and not any(why for _, why in waits):
         sentences.append("Everything that holds messages is moving or waits by design.")
     for why, text in _SAID.items():
         names = [name for name, each in waits if each == why]
         if names:
             sentences.append(text.format(joined(names)))
-    shadows = [one.identity for one in shown if one.is_shadow]
+    shadows = [queue.identity for queue in shown if queue.is_shadow]
     if shadows:
         sentences.append(f"Copies for another server, not stuck: {joined(shadows)}.")
     return " ".join(sentences)
@@ -192,12 +198,17 @@ def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | 
 
 def _bars(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> Bars:
     bars = tuple(
-        Bar(one.identity, one.message_count, _note(one, moment), "bad" if one in stuck else "")
-        for one in shown
+        Bar(
+            queue.identity,
+            queue.message_count,
+            _note(queue, moment),
+            "bad" if queue in stuck else "",
+        )
+        for queue in shown
     )
     facts = "; ".join(
-        f"{one.identity}: {counted(one.message_count, 'message')}, {_note(one, moment)}"
-        for one in shown[:12]
+        f"{queue.identity}: {counted(queue.message_count, 'message')}, {_note(queue, moment)}"
+        for queue in shown[:12]
     )
     return Bars("Queues that are not empty, by messages", facts, bars, "No queue holds messages.")
 

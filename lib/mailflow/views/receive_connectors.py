@@ -42,10 +42,12 @@ def receive_connectors(org: Snapshot) -> Table:
         if not org.covers(server.name):
             continue
         connectors = connectors_of(org, server)
-        wanted = [one for one in connectors if _uses(one, ports.get(server.name, set()))]
-        wanted.sort(key=lambda one: is_custom(one, connectors))
-        for one in wanted:
-            row = _row(server, one, connectors)
+        wanted = [
+            connector for connector in connectors if _uses(connector, ports.get(server.name, set()))
+        ]
+        wanted.sort(key=lambda connector: is_custom(connector, connectors))
+        for connector in wanted:
+            row = _row(server, connector, connectors)
             for column in ("exchange_auth", "exchange_group"):
                 tones[len(rows), column] = _TONES[str(row[column])]
             if row["enabled"] is False:
@@ -93,14 +95,16 @@ def differences(connector: ReceiveConnector, server: Server | None = None) -> li
 
 def _narrowed(connector: ReceiveConnector, default: SetupDefault, *, modern: bool) -> list[str]:
     found = []
-    if connector.ranges_complete and not any(one.is_everything for one in connector.ranges):
+    if connector.ranges_complete and not any(block.is_everything for block in connector.ranges):
         found.append("not for all remote addresses")
     # 2010, and a 2013 server with the Mailbox role alone, listen on 25 (section 2.2, S2.05).
     ports = {default.port} | ({25} if default.name == "Default {}" or not modern else set())
-    bound = {one.port for one in connector.bindings}
+    bound = {binding.port for binding in connector.bindings}
     if connector.bindings_complete and bound and not bound & ports:
         found.append(f"other port ({joined(sorted(bound))})")
-    if connector.bindings_complete and not any(one.is_wildcard for one in connector.bindings):
+    if connector.bindings_complete and not any(
+        binding.is_wildcard for binding in connector.bindings
+    ):
         found.append("not on all local addresses")
     return found
 
@@ -114,23 +118,25 @@ def _ports_in_use(org: Snapshot) -> dict[str, set[int]]:
 
 
 def _uses(connector: ReceiveConnector, ports: set[int]) -> bool:
-    return not connector.bindings_complete or any(one.port in ports for one in connector.bindings)
+    return not connector.bindings_complete or any(
+        binding.port in ports for binding in connector.bindings
+    )
 
 
 def _row(
-    server: Server, one: ReceiveConnector, connectors: Sequence[ReceiveConnector]
+    server: Server, connector: ReceiveConnector, connectors: Sequence[ReceiveConnector]
 ) -> dict[str, object]:
     return {
-        "connector": one.identity,
-        "listens_on": ", ".join(map(str, one.bindings)) or None,
-        "ranges": ranges_in_words(one),
-        "exchange_auth": _said(one.offers_exchange_auth, "offered"),
-        "exchange_group": _said(one.admits_exchange_servers, "allowed"),
-        "differs": joined(differences(one, server)) or "no",
+        "connector": connector.identity,
+        "listens_on": ", ".join(map(str, connector.bindings)) or None,
+        "ranges": ranges_in_words(connector),
+        "exchange_auth": _said(connector.offers_exchange_auth, "offered"),
+        "exchange_group": _said(connector.admits_exchange_servers, "allowed"),
+        "differs": joined(differences(connector, server)) or "no",
         "server": server.name,
-        "custom": is_custom(one, connectors),
-        "enabled": one.enabled,
-        "process": None if one.role is None else flag_names(one.role),
+        "custom": is_custom(connector, connectors),
+        "enabled": connector.enabled,
+        "process": None if connector.role is None else flag_names(connector.role),
     }
 
 

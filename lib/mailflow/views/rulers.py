@@ -39,11 +39,11 @@ def ruler_of(
         process: which has the endpoint; None: not known, so every connector there may answer.
     """
     lanes = [
-        _lane(one, family)
-        for one in connectors
-        if one.enabled is not False
-        and (process is None or one.role in (process, None))
-        and any((each.port, each.family) == (port, family) for each in one.bindings)
+        _lane(connector, family)
+        for connector in connectors
+        if connector.enabled is not False
+        and (process is None or connector.role in (process, None))
+        and any((each.port, each.family) == (port, family) for each in connector.bindings)
     ]
     return Ruler(
         server=target.name,
@@ -71,6 +71,6 @@ def _span(block: AddressRange) -> Span:
 
 def _falls(pins: Sequence[Pin]) -> str:
     by_connector: dict[str, list[str]] = {}
-    for one in pins:
-        by_connector.setdefault(one.answered_by or "nobody", []).append(one.label)
+    for pin in pins:
+        by_connector.setdefault(pin.answered_by or "nobody", []).append(pin.label)
     return "; ".join(f"{joined(names)}: {name}" for name, names in by_connector.items())

@@ -213,7 +213,7 @@ class Diagnosis:
             "verdict": self.verdict,
             "headline": self.headline,
             "summary": self.summary,
-            "findings": [one.as_json() for one in self.findings],
+            "findings": [finding.as_json() for finding in self.findings],
             "unread": [_unread(row) for row in self.unread],
             "stuck": stuck,
             "origin": self.origin,
@@ -258,9 +258,9 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         verdict=document["verdict"],
         headline=document["headline"],
         summary=document["summary"],
-        findings=tuple(_entry(one) for one in document["findings"]),
+        findings=tuple(_entry(record) for record in document["findings"]),
         unread=tuple(
-            Unread(one["server"] or "", one["what"], one["why"]) for one in document["unread"]
+            Unread(row["server"] or "", row["what"], row["why"]) for row in document["unread"]
         ),
         stuck=_stuck(stuck) if stuck else None,
         origin=document["origin"],
@@ -290,9 +290,9 @@ def _unread(row: Unread) -> dict[str, Any]:
     }
 
 
-def _entry(one: Mapping[str, Any]) -> FindingRecord:
+def _entry(record: Mapping[str, Any]) -> FindingRecord:
     values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in one.items()
+        key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
     }
-    values["changes"] = tuple(ChangeRecord(**each) for each in one.get("changes", ()))
+    values["changes"] = tuple(ChangeRecord(**each) for each in record.get("changes", ()))
     return FindingRecord(**values)

@@ -84,7 +84,7 @@ def which(org: Snapshot, question: Probe) -> dict[str, Any]:
     """The answer with the keys of the contract, section 3."""
     server = org.server(question.server)
     if server is None:
-        known = ", ".join(sorted(one.name for one in org.servers)) or "none"
+        known = ", ".join(sorted(other.name for other in org.servers)) or "none"
         why = f"no server called {question.server} was read; read were: {known}"
         return _document(Server(question.server), question, None, None, why)
     view = analyze(org).of(server)
@@ -99,7 +99,7 @@ def which(org: Snapshot, question: Probe) -> dict[str, Any]:
     if not locals_:
         got = _ask(view, question, None)
         return _document(server, question, None, got, _doubt(view, got))
-    answers = [(one, _ask(view, question, one)) for one in locals_]
+    answers = [(address, _ask(view, question, address)) for address in locals_]
     differs = len({_outcome(view, got) for _, got in answers}) > 1
     local, got = answers[0]
     if not differs:
@@ -109,12 +109,12 @@ def which(org: Snapshot, question: Probe) -> dict[str, Any]:
     )
     document["differs"] = [
         {
-            "local": str(one),
+            "local": str(address),
             "connector": each.connector.identity
             if each.connector and not _doubt(view, each)
             else None,
         }
-        for one, each in answers
+        for address, each in answers
     ]
     return document
 
@@ -162,11 +162,11 @@ def _document(
         "reply": NO_MATCH_REPLY if certain and winner is None else None,
         "others": [
             {
-                "connector": one.connector.identity,
-                "range": str(one.range) if one.range else None,
-                "reason": one.reason,
+                "connector": loser.connector.identity,
+                "range": str(loser.range) if loser.range else None,
+                "reason": loser.reason,
             }
-            for one in (got.others if got else ())
+            for loser in (got.others if got else ())
         ],
         "unknown": unknown,
     }

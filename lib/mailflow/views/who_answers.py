@@ -72,13 +72,13 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
     import pandas as pd
 
     sides = {"now": now} | ({"trial": trial} if trial else {})
-    names = list(dict.fromkeys(name for one in sides.values() for name in one.reasons))
+    names = list(dict.fromkeys(name for side in sides.values() for name in side.reasons))
     columns = {
         "connector": ("Connector", ""),
         "now": ("Now" if trial else "Answers, or why not", ""),
         "trial": ("With the trial", ""),
     }
-    rows = [[name, *(one.reasons.get(name) for one in sides.values())] for name in names]
+    rows = [[name, *(side.reasons.get(name) for side in sides.values())] for name in names]
     return Table(
         name="who_answers",
         frame=pd.DataFrame(rows, columns=["connector", *sides]),
@@ -86,9 +86,9 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
         columns={key: columns[key] for key in ("connector", *sides)},
         reading="",
         tones={
-            (names.index(one.winner), key): one.tone
-            for key, one in sides.items()
-            if one.winner and one.tone
+            (names.index(side.winner), key): side.tone
+            for key, side in sides.items()
+            if side.winner and side.tone
         },
         empty="No connector was read.",
     )
@@ -96,9 +96,9 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
 
 def moved(now: WhoAnswers, trial: WhoAnswers) -> str:
     """Which of the servers over the ruler another connector answers with the trial."""
-    before = {(one.label, one.address): one for one in now.ruler.pins} if now.ruler else {}
+    before = {(pin.label, pin.address): pin for pin in now.ruler.pins} if now.ruler else {}
     after = trial.ruler.pins if trial.ruler else ()
-    pairs = [(before.get((one.label, one.address)), one) for one in after]
+    pairs = [(before.get((pin.label, pin.address)), pin) for pin in after]
     changed = [(old, new) for old, new in pairs if old and old.answered_by != new.answered_by]
     if not changed:
         return "The trial changes nothing for the servers that send here, nor for this address."
@@ -129,7 +129,11 @@ class _Case:
     @property
     def local(self) -> Address | None:
         """The local address asked for, else the first that is known."""
-        mine = (one for one in addresses_of(self.org, self.target) if one.version == self.family)
+        mine = (
+            address
+            for address in addresses_of(self.org, self.target)
+            if address.version == self.family
+        )
         return self.question.local or next(mine, None)
 
     @property
@@ -140,19 +144,19 @@ class _Case:
     @property
     def source(self) -> str:
         """`10.0.0.11 (EX10A)`; the address alone where it is no server's."""
-        names = joined(one.name for one in self._owners())
+        names = joined(owner.name for owner in self._owners())
         return f"{self.question.source} ({names})" if names else str(self.question.source)
 
     def judged(self) -> tuple[Tone, str]:
         """Whether the answer is right for the source, where that is a server that sends here."""
-        senders = [one for one in self._owners() if self._sends_here(one)]
+        senders = [owner for owner in self._owners() if self._sends_here(owner)]
         return self._verdict(self.answer, senders[0]) if senders else ("", "")
 
     def ruler(self) -> Ruler:
         """The source, and the servers that send to this endpoint, over the ranges."""
         pins = list(self._pins())
-        if int(self.question.source) not in {one.address for one in pins}:
-            label = joined(one.name for one in self._owners()) or str(self.question.source)
+        if int(self.question.source) not in {pin.address for pin in pins}:
+            label = joined(owner.name for owner in self._owners()) or str(self.question.source)
             pins.insert(0, self._pin(label, self.question.source, None))
         return ruler_of(
             self.target,
@@ -183,7 +187,7 @@ class _Case:
 
     def _owners(self) -> list[Server]:
         source = self.question.source
-        return [one for one in self.org.servers if source in addresses_of(self.org, one)]
+        return [server for server in self.org.servers if source in addresses_of(self.org, server)]
 
     def _sends_here(self, sender: Server) -> bool:
         places = endpoints(sender, self.target)
@@ -210,8 +214,10 @@ class _Case:
 def _reasons(document: Mapping[str, Any], case: _Case, winner: str) -> dict[str, str]:
     """Each connector in the order read, and why it does or does not answer."""
     otherwise = "that depends on the local address" if "differs" in document else NOT_KNOWN
-    reasons = {one.name: otherwise for one in case.connectors}
-    reasons |= {_name(one["connector"]): one["reason"] or NOT_KNOWN for one in document["others"]}
+    reasons = {connector.name: otherwise for connector in case.connectors}
+    reasons |= {
+        _name(loser["connector"]): loser["reason"] or NOT_KNOWN for loser in document["others"]
+    }
     first = case.answer.connector
     if winner:
         size = counted(document["size"], "address", "addresses")
@@ -227,7 +233,7 @@ def _words(document: Mapping[str, Any], source: str) -> str:
     where = f"on {document['server']}, port {document['port']}"
     if "differs" in document:
         ways = (
-            f"{one['local']}: {one['connector'] or 'none known'}" for one in document["differs"]
+            f"{way['local']}: {way['connector'] or 'none known'}" for way in document["differs"]
         )
         return (
             f"Who answers {source} {where} depends on the local address of the connection: "

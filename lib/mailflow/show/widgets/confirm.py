@@ -71,7 +71,7 @@ class ConfirmBox(View):
 
     def static(self) -> Markup:
         """The changes, and how to confirm them."""
-        changes = [_filled(number, one) for number, one in self._numbered()]
+        changes = [_filled(number, confirmation) for number, confirmation in self._numbered()]
         if not changes:
             return note("There is nothing to confirm.")
         end = f"Confirmed: {_names(self._confirmed)}." if self._used else self._otherwise
@@ -85,12 +85,12 @@ class ConfirmBox(View):
             return controls.html(self.static())
         rows: list[Control] = []
         self._states: dict[str, Control] = {}
-        for number, one in self._numbered():
-            rows.append(controls.html(_filled(number, one, ask=True)))
-            if not one.command:
+        for number, confirmation in self._numbered():
+            rows.append(controls.html(_filled(number, confirmation, ask=True)))
+            if not confirmation.command:
                 continue
-            field = self.fields[one.identity] = controls.text(f"Confirm change {number}")
-            state = self._states[one.identity] = controls.html(beside_fields=True)
+            field = self.fields[confirmation.identity] = controls.text(f"Confirm change {number}")
+            state = self._states[confirmation.identity] = controls.html(beside_fields=True)
             controls.watch(field, self._look)
             rows += [field, state]
         self.button = controls.button(BUTTON, self._click, enabled=False)
@@ -137,7 +137,11 @@ class ConfirmBox(View):
     def _sum_of(self, typed: Sequence[str]) -> Markup:
         if self._used:
             return saying("Confirmed.", _names(self._confirmed), "good")
-        left = [one.identity for one in self._asked if one.identity not in typed]
+        left = [
+            confirmation.identity
+            for confirmation in self._asked
+            if confirmation.identity not in typed
+        ]
         if not typed:
             return saying("", "Nothing will be changed: no name is typed yet.", "")
         words = f"Selected for change: {_names(typed)}."
@@ -160,17 +164,21 @@ class ConfirmBox(View):
                 display(saying("Stopped.", str(error), "bad"))
 
 
-def _filled(number: int, one: Confirmation, *, ask: bool = False) -> Markup:
-    identity, command = controls.line(one.identity), controls.line(one.command)
+def _filled(number: int, confirmation: Confirmation, *, ask: bool = False) -> Markup:
+    identity, command = controls.line(confirmation.identity), controls.line(confirmation.command)
     html = fill(
         "widgets/confirm.html.j2",
         number=number,
         identity=identity,
-        words=one.words,
+        words=confirmation.words,
         command=command,
         ask=ask,
     )
-    lines = [identity, visible(one.words), command or "No command can be generated for it safely."]
+    lines = [
+        identity,
+        visible(confirmation.words),
+        command or "No command can be generated for it safely.",
+    ]
     return Markup(html, f"{number}. " + "\n   ".join(lines))
 
 

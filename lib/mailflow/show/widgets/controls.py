@@ -67,7 +67,7 @@ def pick(label: str, options: Sequence[Option], value: object = None) -> Control
 
 def offer(control: Control, options: Sequence[Option], value: object = None) -> None:
     """Other options for a control made by `pick`, and what is picked of them."""
-    is_known = any(value == one for _, one in options)
+    is_known = any(value == choice for _, choice in options)
     control.options = _options(options)
     control.value = value if is_known else None
 
@@ -110,8 +110,8 @@ def column(*controls: Control) -> Control:
 
 def row(*controls: Control) -> Control:
     """Controls beside each other, below each other where the page is narrow."""
-    for one in controls:
-        one.layout.flex, one.layout.width = f"1 1 {_NARROW}", "auto"
+    for control in controls:
+        control.layout.flex, control.layout.width = f"1 1 {_NARROW}", "auto"
     return _kit().HBox(controls, layout=_kit().Layout(flex_flow="row wrap", grid_gap="0 2rem"))
 
 

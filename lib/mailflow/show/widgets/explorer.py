@@ -135,8 +135,8 @@ class AddressExplorer(View):
         self.add = controls.text("Put on", first.add, "10.0.9.7, 10.0.8.0/24")
         self.forget = controls.button(FORGET, self._forget)
         self._words, self._ruler, self._table = (controls.html() for _ in range(3))
-        for one in (self.port, self.local, self.source, self.remove, self.add):
-            controls.watch(one, self._look)
+        for control in (self.port, self.local, self.source, self.remove, self.add):
+            controls.watch(control, self._look)
         controls.watch(self.server, self._other_server)
         controls.watch(self.connector, self._other_connector)
         self._show()
@@ -209,7 +209,7 @@ class AddressExplorer(View):
 
 def _answer(reply: AddressReply) -> Markup:
     html = fill("widgets/answer.html.j2", sides=reply.sides, reply=reply)
-    words = [f"{one.heading}: {one.words}" for one in reply.sides]
+    words = [f"{side.heading}: {side.words}" for side in reply.sides]
     words += filter(None, [reply.moved, reply.trouble])
     words += [f"No such trial: {reply.refused}"] if reply.refused else []
     return Markup(html, visible("\n".join(words)))
@@ -223,8 +223,8 @@ def _table(reply: AddressReply) -> Markup | None:
 def _rulers(reply: AddressReply) -> Markup | None:
     """A ruler for each side; its title says which, also where the runbook draws the same."""
     drawn = [
-        replace(one.ruler, server=f"{one.heading}: {one.ruler.server}")
-        for one in reply.sides
-        if one.ruler
+        replace(side.ruler, server=f"{side.heading}: {side.ruler.server}")
+        for side in reply.sides
+        if side.ruler
     ]
     return below(*map(range_ruler, drawn)) if drawn else None

@@ -26,5 +26,5 @@ class Following:
         self._follow(lambda: shown.update(self._make()))
 
     def __repr__(self) -> str:
-        """What it is now."""
+        """In words, made anew at each look."""
         return repr(self._make())

@@ -83,7 +83,7 @@ class Progress(View):
         word = {None: "", True: "Done.", False: "Stopped."}[self._ok]
         # What came to its end is not "4 of 5", which is where its last step began.
         count = f"{self._done} of {self._total}" if self._total > 0 and not self._ok else ""
-        lines = [visible(one) for one in self._lines]
+        lines = [visible(line) for line in self._lines]
         earlier = f"{self._hidden} earlier lines" if self._hidden > 1 else "1 earlier line"
         html = fill(
             "widgets/progress.html.j2",
@@ -100,4 +100,6 @@ class Progress(View):
         )
         last = " ".join(filter(None, [word, *lines[-1:]]))
         head = f"{visible(self._title)}: {count}".removesuffix(": ")
-        return Markup(html, "\n".join([head, *(f"  {one}" for one in [*lines[:-1], last] if one)]))
+        return Markup(
+            html, "\n".join([head, *(f"  {line}" for line in [*lines[:-1], last] if line)])
+        )

@@ -34,7 +34,7 @@ def heading(text: str, remark: str = "") -> Markup:
 
 def below(*parts: Markup) -> Markup:
     """Several pieces as one, one below the other."""
-    return Markup("\n".join(one.html for one in parts), "\n".join(one.text for one in parts))
+    return Markup("\n".join(part.html for part in parts), "\n".join(part.text for part in parts))
 
 
 def display(shown: object) -> Any:  # noqa: ANN401 - a handle of IPython's

@@ -33,7 +33,7 @@ class View(ABC):
 
     @cached_property
     def widget(self) -> Control:
-        """The live form."""
+        """Made once: every look at the object shows the same controls."""
         return self._build()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> MimeBundle:
