@@ -89,6 +89,23 @@ def test_the_same_name_on_two_servers_is_two() -> None:
     assert [one["server"] for one in found] == ["EX16A", "EX16B", ""]
 
 
+def test_texts_of_strangers_are_saved_and_names_keep_their_line() -> None:
+    """A comment may have several lines; a name that would begin a line of its own is no name."""
+    good = {**CONNECTOR, "Comment": "first line\r\nREPAIR second"}
+    org = assemble(
+        Reading(
+            rows=[
+                row("Get-SendConnector", good),
+                row("Get-SendConnector", {"Name": "x\nREPAIR", "Enabled": True}, place="y"),
+            ]
+        ),
+        origin="x",
+    )
+
+    assert from_document(org.document(), "x").kept == org.kept
+    assert [found["name"] for found in org.objects("send_connectors")] == ["To Internet"]
+
+
 def test_an_object_without_a_name_is_missing_data() -> None:
     """Which one it is cannot be told; it is no row."""
     org = assemble(Reading(rows=[row("Get-SendConnector", {"Enabled": True})]), origin="x")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector, TransportRole
@@ -963,6 +963,7 @@ PROPERTIES = sorted({name for row in article().reading().rows for name in row.va
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from(PROPERTIES), VALUES), max_size=8))
+@example([(0, "RemoteIPRanges", Lost("\x1f", ""))])
 def test_any_value_in_any_property_gives_a_snapshot_that_can_be_saved(
     changes: list[tuple[int, str, Value]],
 ) -> None:

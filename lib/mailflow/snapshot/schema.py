@@ -101,7 +101,8 @@ def _kept(spec: CmdletSpec) -> Declared:
         kind = _KINDS.get(spec.properties[property_name], "string")
         what = f"{spec.name} {property_name}" if spec.decides else ""
         is_first = name == next(iter(spec.table.columns))
-        columns[name] = _key() if is_first else _maybe(kind, what)
+        held = Column(kind, None, what, nullable=True, sentences=kind == "string")
+        columns[name] = _key() if is_first else held
     return Declared(columns, spec.name, spec.name if spec.decides else "")
 
 

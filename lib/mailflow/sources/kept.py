@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mailflow.exchange.cmdlets import TABLES, CmdletScope, CmdletSpec, Kind
+from mailflow.plain import keeps_its_line
 from mailflow.snapshot import Unread
 from mailflow.sources import values
 from mailflow.sources.drafts import Draft, Field, Need, draft_of, drafts_of
@@ -56,7 +57,7 @@ def _maker(
     def make(row: Row) -> tuple[str, Draft] | None:
         name = values.clean(_name(row, known_by))
         server = "" if spec.scope is CmdletScope.ORGANIZATION else _server(row)
-        if not name:
+        if not name or not keeps_its_line(name):
             lost.append(row)
             return None
         short = names.of(server) if server else ""

@@ -18,6 +18,7 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.queues import OTHER, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
+from mailflow.plain import one_line
 from mailflow.snapshot import Read, Snapshot, TransportSettings, Unread
 from mailflow.sources import addresses as known_addresses
 from mailflow.sources import values
@@ -106,7 +107,10 @@ def assemble(
         rights=rights,
         kept=kept,
         reads=tuple(reads),
-        unread=tuple(dict.fromkeys(unread)),
+        # A value that could not be read may stand in its reason.
+        unread=tuple(
+            dict.fromkeys(Unread(row.server, row.what, one_line(row.why)) for row in unread)
+        ),
         ignored=tuple(reading.ignored),
         inputs=dict(inputs or {}),
         cmdlets=frozenset(reading.cmdlets),

@@ -52,10 +52,10 @@ def read_healthchecker(values: Mapping[str, Value], place: str) -> Reading:
         why = f"{place}: the file of HealthChecker does not name its server"
         reading.unread.append(Unread("", "capture", why))
         return reading
-    found = dict(_outputs(inside))
+    outputs = dict(_outputs(inside))
     for name, typed in _OUTPUTS.items():
         cmdlet, command = typed.split()[0], typed.format(server)
-        objects = found.get(name)
+        objects = outputs.get(name)
         if objects is None:
             if name != "GetServerComponentState":  # only newer versions of the script keep it
                 why = f"{place}: the file of HealthChecker holds no {name}"
@@ -64,7 +64,8 @@ def read_healthchecker(values: Mapping[str, Value], place: str) -> Reading:
         reading.cmdlets.add(cmdlet)
         reading.commands.append((command, place))
         reading.rows += (
-            Row(cmdlet, one.properties, f"{place}, {name}", "", server, command) for one in objects
+            Row(cmdlet, found.properties, f"{place}, {name}", "", server, command)
+            for found in objects
         )
     reading.rows += _adapters(inside, server, place)
     return reading
@@ -86,7 +87,7 @@ def _objects(value: Value) -> list[Complex] | None:
     if isinstance(value, Complex):
         return [value]
     if isinstance(value, Items) and not value.cut:
-        objects = [one for one in value.values if isinstance(one, Complex)]
+        objects = [element for element in value.values if isinstance(element, Complex)]
         return objects if len(objects) == len(value.values) else None
     return None
 
@@ -97,14 +98,14 @@ def _adapters(inside: Complex, server: str, place: str) -> Iterator[Row]:
     adapters = network.properties.get("NetworkAdapters") if network else None
     for adapter in _objects(adapters) or () if adapters is not None else ():
         own = [
-            one
+            address
             for name in ("IPv4Addresses", "IPv6Addresses")
-            for one in _objects(adapter.properties.get(name)) or ()
+            for address in _objects(adapter.properties.get(name)) or ()
         ]
-        gateways = tuple(filter(None, (_text(one, "DefaultGateway") for one in own)))
+        gateways = tuple(filter(None, (_text(address, "DefaultGateway") for address in own)))
         values: dict[str, Value] = {
             "HostName": server,
-            "IPAddress": Items(tuple(filter(None, (_text(one, "Address") for one in own)))),
+            "IPAddress": Items(tuple(filter(None, (_text(address, "Address") for address in own)))),
             "DefaultIPGateway": Items(gateways),
         }
         for name, known in (
