@@ -89,9 +89,9 @@ def _instant(value: Value) -> str | None:
 
 
 READERS: Mapping[Kind, Callable[[Value], Any]] = {
-    Kind.TEXT: values.text,
-    Kind.LIST: values.text,
-    Kind.ENUM: values.text,
+    Kind.TEXT: values.prose,
+    Kind.LIST: values.prose,
+    Kind.ENUM: values.prose,
     Kind.INTEGER: values.count,
     Kind.REAL: values.real,
     Kind.BOOLEAN: values.truth,

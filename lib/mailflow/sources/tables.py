@@ -290,7 +290,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "fqdn": Field("Fqdn", values.text, Need.NEVER),
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
-    "comment": Field("Comment", values.text, Need.NEVER),
+    "comment": Field("Comment", values.prose, Need.NEVER),
 }
 
 
@@ -338,7 +338,7 @@ _QUEUE: Mapping[str, Field] = {
     "next_hop_domain": Field("NextHopDomain", values.text),
     "status": Field("Status", values.named(status), Need.ALWAYS),
     "message_count": Field("MessageCount", values.count, Need.ALWAYS),
-    "last_error": Field("LastError", values.text, partly=str),
+    "last_error": Field("LastError", values.prose, partly=str),
     "retry_count": Field("RetryCount", values.count, Need.NEVER),
     "last_retry": Field("LastRetryTime", values.moment, Need.NEVER),
     "next_retry": Field("NextRetryTime", values.moment, Need.NEVER),

@@ -18,6 +18,7 @@ from mailflow.exchange.connectors import Binding, F, TransportRole, parse_bindin
 from mailflow.exchange.queues import OTHER, Moment
 from mailflow.exchange.ranges import AddressRange, RangeError, parse_address, parse_range
 from mailflow.exchange.servers import parse_version
+from mailflow.plain import keeps_its_line
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 
 T = TypeVar("T")
@@ -47,7 +48,21 @@ def clean(text: str) -> str:
 
 
 def text(value: Value) -> str:
-    """What the value prints as; "" where it is there and empty.
+    """What the value prints as, on one line; "" where it is there and empty.
+
+    Raises:
+        UnreadableError: as for `prose`, and where it holds a line break or a control character: no
+            name and no setting does, and as a line of its own it would look like one of ours.
+    """
+    found = prose(value)
+    bare = found if keeps_its_line(found) else found.strip()
+    if not keeps_its_line(bare):
+        raise UnreadableError("the value holds a line break or a control character")
+    return bare
+
+
+def prose(value: Value) -> str:
+    """What the value prints as, over several lines too; "" where it is there and empty.
 
     An object that lost its text gives the member that says the same (its Name, a range's
     Expression, a full name's Domain).
@@ -60,9 +75,9 @@ def text(value: Value) -> str:
     if isinstance(value, Items):
         if value.cut:
             raise UnreadableError("the capture cut the list")
-        return ", ".join(text(element) for element in value.values)
+        return ", ".join(prose(element) for element in value.values)
     if isinstance(value, Enumeration):
-        return text(value.text if value.text is not None else value.number)
+        return prose(value.text if value.text is not None else value.number)
     if isinstance(value, Complex):
         if value.text is not None:
             return clean(value.text)
@@ -303,7 +318,7 @@ def _elements(value: Value) -> tuple[list[Value], list[str]]:
     if isinstance(value, Complex) and value.text is None:
         return [value], []  # a list of one, which JSON may give without the list
     # Below the depth of JSON and in CSV a list is one text, its values joined with blanks (S10.22).
-    words = re.split(r"[\s,;]+", text(value).strip(" \t\r\n{},;"))
+    words = re.split(r"[\s,;]+", prose(value).strip(" \t\r\n{},;"))
     return ([*words], []) if words != [""] else ([], ["the value is empty"])
 
 
