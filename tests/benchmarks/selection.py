@@ -2,20 +2,15 @@
 
     python tests/benchmarks selection
 
-Prints a Markdown table of ratios, all of one run. Uses the library as it stands: `cover`,
-`Maps.look_up` and `parse_many`. `E` marks what was measured on a sample and multiplied.
+Prints a Markdown table of ratios, all of one run. Uses the library as it stands: `cover` and
+`Maps.look_up`. `E` marks what was measured on a sample and multiplied.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import heapq
-import ipaddress
-import json
-import tempfile
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
 
 import intervaltree
 import netaddr
@@ -23,7 +18,7 @@ import numpy as np
 from timing import Timing, compare, table
 
 from mailflow.exchange.answer_map import cover
-from mailflow.exchange.range_columns import Indices, Numbers, RangeColumns, columns_of, parse_many
+from mailflow.exchange.range_columns import Indices, Numbers, RangeColumns, columns_of
 
 DICE = np.random.default_rng(20)
 TOP = (1 << 32) - 1
@@ -241,81 +236,6 @@ def whole_fleet() -> list[tuple[str, ...]]:
     ]
 
 
-def from_texts() -> list[tuple[str, ...]]:
-    """Row 5: from 600,000 distinct texts to winners."""
-    columns, group = fleet(200, 600_000)
-    spread = DICE.permutation(1 << 24)[: len(columns)].astype(np.uint64)
-    first = (np.uint64(10) << np.uint64(24)) + spread
-    texts = spell(first, DICE.random(len(first)))
-    assert len(set(texts)) == len(texts)
-    address, where = questions(columns, group, 80_000)
-    part = texts[:30_000]
-
-    def winners_of(given: list[str]) -> Indices:
-        read = parse_many(given)
-        cover(read.v6, group[read.v6.row], 200)
-        return cover(read.v4, group[read.v4.row], 200).look_up(address, group=where)
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ranges.json"
-        path.write_text(json.dumps(texts), encoding="utf-8")
-
-        def load() -> Any:  # noqa: ANN401, json's own word
-            with path.open(encoding="utf-8") as file:
-                return json.load(file)
-
-        found = compare(
-            {
-                "floor": load,
-                "ours": lambda: winners_of(texts),
-                "with the load": lambda: winners_of(load()),
-                "parsing": lambda: parse_many(texts),
-                "ipaddress": lambda: [by_ipaddress(text) for text in part],
-            },
-            scale={"ipaddress": len(texts) / len(part)},
-        )
-    title = "600,000 distinct texts to winners"
-    gain = found["ipaddress"].over(found["parsing"])
-    return [
-        verdict(title, "x json.load", found["ours"].ratio, 8),
-        verdict(title, "x json.load, load included", found["with the load"].ratio, 8),
-        (title, "parsing faster than ipaddress (E)", f"{gain:.3g}", ">= 6", says(gain >= 6)),
-    ]
-
-
-def spell(first: Numbers, kind: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
-    """Texts as servers have them: hosts, dash ranges, CIDR, some netmasks, few IPv6."""
-    texts = []
-    for number, draw in zip(first.tolist(), kind.tolist(), strict=True):
-        name = str(ipaddress.IPv4Address(number))
-        if draw < 0.5:
-            texts.append(name)
-        elif draw < 0.75:
-            texts.append(f"{name}-{ipaddress.IPv4Address(number + 40)}")
-        elif draw < 0.95:
-            texts.append(f"{name}/24")
-        elif draw < 0.98:
-            texts.append(f"{name}(255.255.255.0)")
-        else:
-            texts.append(f"2001:db8::{number:x}"[:-4] + f":{number & 0xFFFF:x}")
-    return texts
-
-
-def by_ipaddress(text: str) -> tuple[int, int]:
-    """First and last address with the standard library, as one would write it."""
-    if "-" in text:
-        low, _, high = text.partition("-")
-        first, last = ipaddress.ip_address(low), ipaddress.ip_address(high)
-        if first.version != last.version or int(first) > int(last):
-            raise ValueError(text)
-        return int(first), int(last)
-    if "/" in text or "(" in text:
-        network = ipaddress.ip_network(text.replace("(", "/").rstrip(")"), strict=False)
-        return int(network.network_address), int(network.broadcast_address)
-    one = int(ipaddress.ip_address(text))
-    return one, one
-
-
 def rows_of(
     title: str, floor: str, found: dict[str, Timing], limit: float, peers: dict[str, float]
 ) -> list[tuple[str, ...]]:
@@ -343,7 +263,7 @@ def says(reached: bool) -> str:
 
 def main() -> int:
     """Run all five, print, and say whether all goals are met."""
-    parts = [one_map, one_map_v6, many_servers, whole_fleet, from_texts]
+    parts = [one_map, one_map_v6, many_servers, whole_fleet]
     rows = [row for part in parts for row in part()]
     print(table(("work", "measured", "ratio", "goal", "reached"), rows))
     return 0 if all(row[-1] == "yes" for row in rows) else 1
