@@ -7,6 +7,7 @@ import io
 import os
 import tracemalloc
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -358,18 +359,45 @@ def test_zip_damaged(tmp_path: Path) -> None:
                 assert captured.inputs
 
 
+def packed(members: Mapping[str, str | bytes]) -> bytes:
+    """A zip of these members."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
 def test_zip_in_zip(tmp_path: Path) -> None:
-    """A zip inside a zip is not unpacked; a document of Office is no capture."""
-    inner = io.BytesIO()
-    with zipfile.ZipFile(inner, "w") as archive:
-        archive.writestr("[Content_Types].xml", "<x/>")
-    zipped(tmp_path / "c.zip", {"i.zip": inner.getvalue(), "q.xml": CLIXML})
-    (tmp_path / "d.docx").write_bytes(inner.getvalue())
+    """One for each server inside one is read (S8.84); deeper ones and Office's are not."""
+    office = packed({"[Content_Types].xml": "<x/>"})
+    inner = packed({"q.xml": CLIXML, "deep.zip": packed({"q.xml": CLIXML}), "d.docx": office})
+    zipped(tmp_path / "c.zip", {"EX16A.zip": inner, "d.docx": office})
 
     captured = read_source(tmp_path)
 
-    assert why(captured) == ["c.zip/i.zip: a zip inside a zip; unpack it first"]
-    assert captured.reading.ignored == [("an Office document", "d.docx")]
+    assert why(captured) == [
+        "c.zip/EX16A.zip/deep.zip: a zip inside a zip inside a zip; unpack it first",
+        "c.zip/EX16A.zip/d.docx: a zip inside a zip inside a zip; unpack it first",
+    ]
+    assert captured.reading.ignored == [("an Office document", "c.zip/d.docx")]
+    assert {row.place.partition(",")[0] for row in captured.reading.rows} == {
+        "c.zip/EX16A.zip/q.xml"
+    }
+    assert "c.zip/EX16A.zip" in captured.inputs
+
+
+def test_zips_in_a_zip_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members and bytes of all count together: a bomb of bombs ends as one bomb does."""
+    inner = packed({f"{number}.txt": "x" for number in range(6)})
+    zipped(tmp_path / "c.zip", {f"{number}.zip": inner for number in range(5)} | {"q.xml": CLIXML})
+    monkeypatch.setattr(files, "MAX_FILES", 20)
+
+    assert any("more than 20 members" in each for each in why(read_source(tmp_path)))
+    bomb = packed({"a.txt": "\0" * 10**6})
+    zipped(tmp_path / "c.zip", {"b.zip": bomb, "q.xml": CLIXML})
+
+    assert any("times its size" in each for each in why(read_source(tmp_path)))
 
 
 def test_too_large_for_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

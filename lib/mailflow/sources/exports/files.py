@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -112,6 +113,7 @@ class _Gathered:
     inputs: dict[str, str] = field(default_factory=dict)
     failures: list[Unread] = field(default_factory=list)
     snapshots: list[tuple[object, str]] = field(default_factory=list)
+    members: int = 0  # of the zip that is open, with those of zips inside it
     understood: bool = False  # at least one capture or snapshot could be read
 
     def add(self, reading: Reading) -> None:
@@ -204,19 +206,27 @@ def _read_file(path: Path, place: str, gathered: _Gathered) -> None:
         gathered.fail(f"{place}: {_reason(error)}")
 
 
-def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
-    """Read the members of a zip where they are; nothing is ever unpacked to a file."""
+def _read_zip(
+    stream: IO[bytes], place: str, gathered: _Gathered, *, is_inside: bool = False
+) -> None:
+    """Read the members of a zip where they are; nothing is ever unpacked to a file.
+
+    A zip inside it, as collectors make one for each server, is opened as well; one inside that is
+    not.
+    """
     with zipfile.ZipFile(stream) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if any(member.filename == "[Content_Types].xml" for member in members):
             gathered.ignore("an Office document", place)
             return
-        if len(members) > MAX_FILES:
+        gathered.members = len(members) + (gathered.members if is_inside else 0)
+        if gathered.members > MAX_FILES:
             gathered.fail(f"{place}: refused: more than {MAX_FILES} members")
             return
         gathered.budget.fits(place, sum(member.file_size for member in members))
         stream.seek(0)
-        gathered.inputs[place] = _Hashed(b"", stream, gathered.budget).digest()
+        if not is_inside:
+            gathered.inputs[place] = _Hashed(b"", stream, gathered.budget).digest()
         for member in members:
             name = f"{place}/{_shown(member.filename)}"
             reason = _refusal(member)
@@ -228,15 +238,45 @@ def _read_zip(stream: IO[bytes], place: str, gathered: _Gathered) -> None:
             if gathered.budget.spent:
                 gathered.fail(f"{name}: not read, and all behind it: {gathered.budget.spent}")
                 return
-            try:
-                gathered.budget.admit(name, member.compress_size, member.file_size)
-                with archive.open(member) as content:
-                    if _read_stream(content, name, gathered, is_packed=True):
-                        gathered.fail(f"{name}: a zip inside a zip; unpack it first")
-            except BudgetError as error:
-                gathered.fail(str(error))
-            except _BROKEN as error:
-                gathered.fail(f"{name}: {_reason(error)}")
+            _read_member(archive, member, name, gathered, is_inside=is_inside)
+
+
+def _read_member(
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    name: str,
+    gathered: _Gathered,
+    *,
+    is_inside: bool,
+) -> None:
+    """Read one member of a zip, which may be a zip itself."""
+    try:
+        gathered.budget.admit(name, member.compress_size, member.file_size)
+        with archive.open(member) as content:
+            is_zip = _read_stream(content, name, gathered, is_packed=True)
+        if is_zip and is_inside:
+            gathered.fail(f"{name}: a zip inside a zip inside a zip; unpack it first")
+        elif is_zip:
+            _read_inner_zip(archive, member, name, gathered)
+    except BudgetError as error:
+        gathered.fail(str(error))
+    except _BROKEN as error:
+        gathered.fail(f"{name}: {_reason(error)}")
+
+
+def _read_inner_zip(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, gathered: _Gathered
+) -> None:
+    """Read a zip inside a zip, which has to be in memory whole: its list stands at its end."""
+    budget = gathered.budget
+    if member.file_size > limits.MOST_TEXT:
+        gathered.fail(f"{name}: more than {limits.MOST_TEXT} bytes; unpack it first")
+        return
+    with budget.holding(member.file_size, name):
+        data = archive.read(member)
+        budget.unpack(len(data), name)
+        gathered.inputs[name] = hashlib.sha256(data).hexdigest()
+        _read_zip(io.BytesIO(data), name, gathered, is_inside=True)
 
 
 def _is_hidden(name: str) -> bool:
