@@ -19,6 +19,7 @@ from mailflow.exchange.ranges import EVERYTHING, WIDTH, Address, AddressRange, F
 from mailflow.exchange.servers import Generation, Server
 from mailflow.snapshot import (
     ComponentState,
+    ObservedSessions,
     Read,
     Right,
     ServerAddress,
@@ -230,6 +231,13 @@ def snapshots() -> st.SearchStrategy[Snapshot]:
         settings=_rows(st.builds(TransportSettings, NAMES, MAYBE), lambda one: one.server),
         components=_rows(st.builds(ComponentState, NAMES, NAMES, NAMES)),
         rights=_rows(st.builds(Right, NAMES, NAMES, NAMES, NAMES, st.booleans())),
+        observed=_rows(
+            st.builds(
+                ObservedSessions,
+                *(NAMES, NAMES, NAMES, st.integers(0, 65535), NAMES, NAMES, NAMES, st.booleans()),
+                *(st.booleans(), st.integers(1, 9), NAMES, NAMES),
+            )
+        ),
         reads=_rows(st.builds(Read, NAMES, NAMES, NAMES, st.integers(0, 9))),
         unread=_rows(st.builds(Unread, NAMES, NAMES, NAMES)),
         ignored=_rows(st.tuples(NAMES, NAMES)),

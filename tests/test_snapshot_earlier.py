@@ -65,6 +65,8 @@ WITHOUT_A_VERDICT = {
     ("servers", "site"),
     # Matter where a connector suppresses X-ANONYMOUSTLS, and none does.
     *(("settings", one) for one in ("use_downgraded_auth", "")),
+    # Shown beside a prediction, and decides nothing.
+    *(("observed", column) for column in ("", *TABLES["observed"])),
     # Kept as it was read; no check looks at it.
     *(
         (table, column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mailflow.cli.completion import complete_source
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import decoded, in_json, open_organisation
 from mailflow.errors import UsageError
+from mailflow.phrases import counted
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
@@ -130,4 +132,22 @@ def _which_words(answer: dict[str, Any]) -> str:
         ),
     ]
     lines += [f"  not {loser['connector']}: {loser['reason']}" for loser in answer["others"]]
+    lines += _observed_words(answer)
     return "\n".join(map(one_line, lines))
+
+
+def _observed_words(answer: dict[str, Any]) -> Iterator[str]:
+    """What receive logs show of the same client, and that it differs where it does."""
+    for seen in answer["observed"]:
+        times = [seen[key][:16].replace("T", " ") for key in ("first", "last")]
+        period = times[0] if times[0] == times[1] else " to ".join(times)
+        name = f", EHLO {', '.join(seen['hello'][:3])}" if seen["hello"] else ""
+        count = counted(seen["sessions"], "session")
+        yield f"  observed {seen['connector']}: {count}, {period} UTC (receive log{name})"
+    predicted = answer["connector"]
+    others = [seen for seen in answer["observed"] if seen["connector"] != predicted]
+    if predicted and others:
+        yield (
+            f"  {others[0]['connector']} accepted it then: compare the time with the last change "
+            "of the connectors"
+        )

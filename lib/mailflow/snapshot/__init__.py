@@ -18,6 +18,7 @@ from mailflow.snapshot.store import from_document, load
 from mailflow.snapshot.types import (
     IN_ERROR,
     ComponentState,
+    ObservedSessions,
     Read,
     Right,
     ServerAddress,
@@ -31,6 +32,7 @@ __all__ = [
     "SCHEMA",
     "TABLES",
     "ComponentState",
+    "ObservedSessions",
     "Read",
     "Right",
     "ServerAddress",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -104,6 +105,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
         (right.server, right.connector, right.user, right.right, right.deny) for right in org.rights
     ],
     **{table: partial(_kept, table) for table in TABLES},
+    "observed": lambda org: [astuple(sessions) for sessions in org.observed],
     "reads": lambda org: [
         (read.server, read.outcome, read.how, read.seconds) for read in org.reads
     ],

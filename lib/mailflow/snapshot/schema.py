@@ -229,6 +229,21 @@ DECLARED: Mapping[str, Declared] = {
         RIGHTS,
     ),
     **{table: _kept(spec) for table, spec in CMDLETS.items()},
+    # What was seen in logs; a file without it saw nothing, and no verdict rests on that.
+    "observed": Declared(
+        {
+            **{name: _key() for name in ("server", "connector", "local")},
+            "port": _key("Int64"),
+            "client": _key(),
+            "hello": _text(),
+            "offered": _text(),
+            "tls": Column("boolean", Without.NO_ROWS),
+            "exchange_auth": Column("boolean", Without.NO_ROWS),
+            "sessions": Column("Int64", Without.NO_ROWS),
+            "first": _text(),
+            "last": _text(),
+        }
+    ),
     "reads": Declared(
         {
             "server": _key(),

@@ -33,6 +33,7 @@ from mailflow.snapshot.rows import WRITERS, TableRow
 from mailflow.snapshot.schema import DECLARED, NAME, NUMBER, SCHEMA, TABLES, Without
 from mailflow.snapshot.types import (
     ComponentState,
+    ObservedSessions,
     Read,
     Right,
     ServerAddress,
@@ -282,6 +283,7 @@ def _organization(
         settings=tuple(TransportSettings(*row) for row in rows("settings")),
         components=tuple(ComponentState(*row) for row in rows("components")),
         rights=tuple(Right(*row) for row in rows("rights")),
+        observed=tuple(ObservedSessions(*row) for row in rows("observed")),
         kept={name: tuple(map(tuple, rows(name))) for name in CMDLETS if rows(name)},
         reads=tuple(
             Read(server, outcome, one_line(how), *rest)

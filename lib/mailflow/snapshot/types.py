@@ -83,6 +83,37 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedSessions:
+    """Sessions of one client with one connector, alike in all that is kept of them (S7.26).
+
+    Attributes:
+        server: short name of the server that wrote the log.
+        connector: name of the receive connector that accepted them.
+        local, port: the server's own address and port.
+        client: address that connected.
+        hello: the name in EHLO; empty: not seen.
+        offered: keywords before TLS of those that let a client in, with blanks; empty: not seen.
+        tls: whether TLS came about.
+        exchange_auth: whether the client used X-EXPS.
+        sessions: how many.
+        first, last: times of the first and the last row, as the log has them, in UTC.
+    """
+
+    server: str
+    connector: str
+    local: str
+    port: int
+    client: str
+    hello: str
+    offered: str
+    tls: bool
+    exchange_auth: bool
+    sessions: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """How a server of a live organisation was read.
 
@@ -124,6 +155,7 @@ class Snapshot:
         servers, addresses, connectors, queues, settings, components, rights: what was read.
         kept: of the cmdlets whose objects are kept as they are read, table to rows in the order of
             its columns (`TABLES`); `objects` gives them by column.
+        observed: sessions that receive logs show; what is not there was not seen.
         reads: how each server was read; empty for captures, which do not say.
         unread: what was not.
         ignored: captures of other cmdlets, (what, place).
@@ -144,6 +176,7 @@ class Snapshot:
     components: tuple[ComponentState, ...] = ()
     rights: tuple[Right, ...] = ()
     kept: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
+    observed: tuple[ObservedSessions, ...] = ()
     reads: tuple[Read, ...] = ()
     unread: tuple[Unread, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()

@@ -1,7 +1,7 @@
 """Logs of Exchange's transport, known by how they begin: which kind, of which server, of what time.
 
-Their rows are read by other commands; among exports they are named and passed over, for a log is no
-output of a cmdlet, and reading it as one would find words in it that nobody printed (S7.22, S7.23).
+A log is no output of a cmdlet: reading it as one would find words in it that nobody printed. So it
+is named, and what its rows show is summed up (`receive_log.py`) or passed over (S7.22, S7.23).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 HEAD, TAIL = 2**14, 2**13
 """Bytes from the beginning and from the end of a log that tell all that is told of it."""
 
+RECEIVE = "SMTP receive log"
+
 _KINDS: Mapping[str, str] = {
-    "smtp receive protocol log": "SMTP receive log",
+    "smtp receive protocol log": RECEIVE,
     "smtp send protocol log": "SMTP send log",
     "transport connectivity log": "connectivity log",
     "message tracking log": "message tracking log",
@@ -109,7 +111,7 @@ def _kind_of_row(row: str) -> str:
     """The kind by a row alone; only shapes that no other file has."""
     found = _PROTOCOL.match(row)
     if found:
-        return "SMTP receive log" if "\\" in found[1] else "SMTP send log"
+        return RECEIVE if "\\" in found[1] else "SMTP send log"
     return "connectivity log" if _CONNECTIVITY.match(row) else ""
 
 
@@ -128,7 +130,7 @@ def log_file(kind: str, head: str, tail: str) -> LogFile:
 
 def _server(kind: str, text: str) -> str:
     """Who wrote it, where a row tells (S7.26)."""
-    if kind == "SMTP receive log":
+    if kind == RECEIVE:
         for line in text.splitlines():
             found = _PROTOCOL.match(line)
             if found and "\\" in found[1]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailflow.snapshot import Unread
+from mailflow.snapshot import ObservedSessions, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ class Reading:
         cmdlets: cmdlets of which a capture was there, also one without any object (`<Objs/>`).
         commands: command lines that call a cmdlet mailflow reads, as typed: (command line, place),
             also one that printed nothing.
+        observed: what receive logs show.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -108,6 +109,7 @@ class Reading:
     ignored: list[tuple[str, str]] = field(default_factory=list)
     cmdlets: set[str] = field(default_factory=set)
     commands: list[tuple[str, str]] = field(default_factory=list)
+    observed: list[ObservedSessions] = field(default_factory=list)
     is_whole: bool = False
 
     def add(self, other: Reading) -> None:
@@ -117,6 +119,7 @@ class Reading:
         self.ignored.extend(other.ignored)
         self.cmdlets |= other.cmdlets
         self.commands.extend(other.commands)
+        self.observed.extend(other.observed)
 
     def of(self, cmdlet: str) -> Iterator[Row]:
         """The rows of one cmdlet, in the order read."""

@@ -105,6 +105,9 @@ def assemble(
         ),
         components=components,
         rights=rights,
+        observed=tuple(
+            replace(sessions, server=names.of(sessions.server)) for sessions in reading.observed
+        ),
         kept=kept,
         reads=tuple(reads),
         # A value that could not be read may stand in its reason.

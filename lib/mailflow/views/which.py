@@ -81,7 +81,46 @@ def probes_from(text: str, place: str) -> list[Probe]:
 
 
 def which(org: Snapshot, question: Probe) -> dict[str, Any]:
-    """The answer with the keys of the contract, section 3."""
+    """The answer with the keys of the contract, section 3.
+
+    Beside what configuration predicts stands what receive logs show; that decides nothing here, for
+    a connector may have been changed since.
+    """
+    document = _predicted(org, question)
+    return {**document, "observed": _observed(org, question)}
+
+
+def _observed(org: Snapshot, question: Probe) -> list[dict[str, Any]]:
+    """Each connector that receive logs show for this client, the one seen last first (S7.26)."""
+    server = org.server(question.server)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for seen in org.observed:
+        if (
+            server is None
+            or not server.is_named(seen.server)
+            or (seen.port, seen.client) != (question.port, str(question.source))
+            or question.local not in (None, parse_address(seen.local))
+        ):
+            continue
+        known = found.setdefault(
+            (seen.connector, seen.local),
+            {
+                "connector": f"{server.name}\\{seen.connector}",
+                "local": seen.local,
+                "sessions": 0,
+                "first": seen.first,
+                "last": seen.last,
+                "hello": [],
+            },
+        )
+        known["sessions"] += seen.sessions
+        known["first"] = min(known["first"], seen.first)
+        known["last"] = max(known["last"], seen.last)
+        known["hello"] += [seen.hello] if seen.hello and seen.hello not in known["hello"] else []
+    return sorted(found.values(), key=lambda row: str(row["last"]), reverse=True)
+
+
+def _predicted(org: Snapshot, question: Probe) -> dict[str, Any]:
     server = org.server(question.server)
     if server is None:
         known = ", ".join(sorted(other.name for other in org.servers)) or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ from typing import IO
 from mailflow import budget as limits
 from mailflow.budget import Budget, BudgetError, json_memory
 from mailflow.errors import InputError
+from mailflow.phrases import counted
 from mailflow.snapshot import SCHEMA, Unread
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
@@ -29,8 +31,9 @@ from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.logs import HEAD as HEAD_OF_LOG
+from mailflow.sources.logs import RECEIVE, kind_of_log, log_file
 from mailflow.sources.logs import TAIL as TAIL_OF_LOG
-from mailflow.sources.logs import kind_of_log, log_file
+from mailflow.sources.receive_log import ReceiveLog
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -45,6 +48,8 @@ _TORN = re.compile(r'\s*["{\[<]')
 _CELLS = re.compile(r'\s*"[^"\n]{0,500}"?[,;\t]')
 _OBJECT = re.compile(r'\s*\[?\s*\{\s*"')
 _ENDS = ("}", "]")
+OBSERVED = 600
+"""Bytes of memory, about, that sessions of a log take which are alike."""
 _CHUNK = 2**18
 _BROKEN = (
     OSError,
@@ -113,6 +118,7 @@ class _Gathered:
     inputs: dict[str, str] = field(default_factory=dict)
     failures: list[Unread] = field(default_factory=list)
     snapshots: list[tuple[object, str]] = field(default_factory=list)
+    log: ReceiveLog = field(default_factory=ReceiveLog)
     members: int = 0  # of the zip that is open, with those of zips inside it
     understood: bool = False  # at least one capture or snapshot could be read
 
@@ -143,6 +149,7 @@ class _Gathered:
             places = ", ".join(place for _, place in self.snapshots[:3])
             raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
         self.reading.unread.extend(self.failures)
+        self.reading.observed.extend(self.log.sessions())
         document, place = self.snapshots[0] if self.snapshots else (None, "")
         return Captured(self.reading, self.inputs, document, place)
 
@@ -318,7 +325,7 @@ def _read_stream(
             if form is ExportForm.CLIXML:
                 gathered.add(read_clixml(chunks, place, budget))
             elif form is ExportForm.LOG:
-                gathered.ignore(_log_in_words(chunks, encoding), place)
+                _read_log(chunks, encoding, place, gathered)
             else:
                 _read_text(chunks, form, encoding, place, gathered)
         except InputError as error:
@@ -366,14 +373,27 @@ class _Hashed:
             self._budget.look()
 
 
-def _log_in_words(chunks: Iterable[bytes], encoding: str) -> str:
-    """What a log is, by its beginning and its end: its rows are no output of a cmdlet."""
+def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gathered) -> None:
+    """Take what a receive log shows; of any log say what it is: it is no output of a cmdlet."""
     head = tail = b""
+    kind = ""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    rest = ""
+    before, kept = gathered.log.lost, gathered.log.kept
     for chunk in chunks:
         head += chunk[: max(0, HEAD_OF_LOG - len(head))]
         tail = (tail + chunk)[-TAIL_OF_LOG:] if len(chunk) < TAIL_OF_LOG else chunk[-TAIL_OF_LOG:]
+        kind = kind or kind_of_log(head.decode(encoding, "replace").lstrip("\ufeff \t\r\n"))
+        if kind == RECEIVE:
+            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+            gathered.log.read(lines)
+    if kind == RECEIVE:
+        gathered.log.read([rest])
     begin, end = (part.decode(encoding, "replace").lstrip("\ufeff") for part in (head, tail))
-    return log_file(kind_of_log(begin.lstrip()), begin, end).told
+    lost = gathered.log.lost - before
+    more = f", {counted(lost, 'line')} of it not read" if lost else ""
+    gathered.ignore(log_file(kind, begin, end).told + more, place)
+    gathered.budget.hold(OBSERVED * max(0, gathered.log.kept - kept), place)
 
 
 def _read_text(
