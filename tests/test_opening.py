@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -304,10 +305,15 @@ def test_objects_that_lost_their_text_are_told_by_their_members(tmp_path: Path) 
     assert org.settings == expected.settings
 
 
+def kernel(monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> None:
+    """The package of kernels is loaded, and one runs here or not; the real one changes too much."""
+    loaded = SimpleNamespace(IPKernelApp=SimpleNamespace(initialized=lambda: runs))
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", loaded)  # type: ignore[arg-type]
+
+
 def test_a_process_that_is_no_kernel_asks_at_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it has loaded; without a terminal nobody is asked."""
-    import ipykernel.kernelapp  # noqa: F401 - loaded, and no kernel runs here
-
+    kernel(monkeypatch, runs=False)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
 
     assert opening.asking() is None
@@ -316,7 +322,7 @@ def test_a_process_that_is_no_kernel_asks_at_its_terminal(monkeypatch: pytest.Mo
 def test_a_notebook_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several cells log on: one question; again where nothing was read with that password."""
     asked: list[str] = []
-    monkeypatch.setattr("ipykernel.kernelapp.IPKernelApp.initialized", lambda: True)
+    kernel(monkeypatch, runs=True)
 
     def typed(question: str) -> str:
         asked.append(question)
