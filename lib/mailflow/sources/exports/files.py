@@ -30,10 +30,10 @@ from mailflow.sources.exports.damage import mentioned, told
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
-from mailflow.sources.logs import HEAD as HEAD_OF_LOG
-from mailflow.sources.logs import RECEIVE, kind_of_log, log_file
-from mailflow.sources.logs import TAIL as TAIL_OF_LOG
-from mailflow.sources.receive_log import ReceiveLog
+from mailflow.sources.logs.kinds import HEAD as HEAD_OF_LOG
+from mailflow.sources.logs.kinds import RECEIVE, kind_of_log, log_file
+from mailflow.sources.logs.kinds import TAIL as TAIL_OF_LOG
+from mailflow.sources.logs.receive import ReceiveLog
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000

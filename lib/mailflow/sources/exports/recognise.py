@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from mailflow.sources.logs import kind_of_log
+from mailflow.sources.logs.kinds import kind_of_log
 
 HEAD = 2**16
 """Bytes from the beginning of a file that `recognise` wants to see."""

@@ -1,7 +1,7 @@
 """Logs of Exchange's transport, known by how they begin: which kind, of which server, of what time.
 
 A log is no output of a cmdlet: reading it as one would find words in it that nobody printed. So it
-is named, and what its rows show is summed up (`receive_log.py`) or passed over (S7.22, S7.23).
+is named, and what its rows show is summed up (`receive.py`) or passed over (S7.22, S7.23).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from mailflow.errors import InputError
 from mailflow.sources.exports.files import read_source
-from mailflow.sources.logs import kind_of_log, log_file
+from mailflow.sources.logs.kinds import kind_of_log, log_file
 from organisations import article
 from support import needs_shared
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capture_forms import write
 from mailflow.opening import open_source
 from mailflow.snapshot import ObservedSessions, Snapshot, from_document
-from mailflow.sources.receive_log import FIELDS, ReceiveLog
+from mailflow.sources.logs.receive import FIELDS, ReceiveLog
 from mailflow.views.which import probe, which
 from organisations import article
 from support import needs_shared

@@ -1,0 +1,1 @@
+"""Logs of Exchange's transport: what they are, and what they show of who accepted whom."""
