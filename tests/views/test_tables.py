@@ -10,7 +10,7 @@ import pytest
 
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.picture import Bars, Ruler
-from mailflow.snapshot import Read, Snapshot
+from mailflow.snapshot import Read, Snapshot, Unread
 from mailflow.table import Table
 from mailflow.views.answering_connectors import answering_connectors
 from mailflow.views.findings import findings
@@ -222,3 +222,19 @@ def test_how_it_was_read_is_said() -> None:
     org = Snapshot(reads=(Read("EX16A", "ok", "asked itself (session x)", 1.24),))
 
     assert "EX16A: ok, asked itself (session x), 1.2 s" in not_read(org).reading
+
+
+def test_an_empty_table_of_queues_claims_nothing_of_what_was_not_read() -> None:
+    """That none waits is said where all were read; else of those that were, or that none was."""
+    org = healthy().snapshot()
+    quiet = replace(org, queues=tuple(replace(each, message_count=0) for each in org.queues))
+    part = replace(quiet, unread=(Unread("EX10A", "Get-Queue", "not reached"),))
+    none = replace(quiet, queues=(), cmdlets=org.cmdlets - {"Get-Queue"})
+    said = [(non_empty_queues(each).empty, last_errors(each).empty) for each in (quiet, part, none)]
+
+    assert said == [
+        ("No queue holds messages.", "No queue is stuck."),
+        ("No queue that was read holds messages.", "No queue that was read is stuck."),
+        ("No queue was read.", "No queue was read."),
+    ]
+    assert non_empty_queues(none).pictures[0].empty == "No queue was read."

@@ -10,7 +10,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
-from mailflow.views.queues import queues_of
+from mailflow.views.queues import none_of_the_queues, queues_of
 
 _COLUMNS = {
     "queue": ("Queue", "server and number"),
@@ -49,7 +49,7 @@ def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
             for place, row in enumerate(rows)
             if row["cause"] is None or row["cause"] == "unrecognised-error"
         },
-        empty="No queue is stuck, so no error counts.",
+        empty=none_of_the_queues(org, "is stuck"),
     )
 
 

@@ -84,9 +84,23 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         },
         reading=_reading(shown, stuck, moment),
         tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
-        empty="No queue holds messages." if "Get-Queue" in org.cmdlets else "No queue was read.",
-        pictures=(_bars(shown, stuck, moment),),
+        empty=none_of_the_queues(org, "holds messages"),
+        pictures=(_bars(shown, stuck, moment, empty=none_of_the_queues(org, "holds messages")),),
     )
+
+
+def none_of_the_queues(org: Snapshot, does: str) -> str:
+    """A sentence for an empty table of queues, which claims nothing of those that were not read.
+
+    Args:
+        org: the snapshot.
+        does: what none of them does: `holds messages`.
+    """
+    if "Get-Queue" not in org.cmdlets:
+        return "No queue was read."
+    if any(row.what.partition(" ")[0] in ("Get-Queue", "capture") for row in org.unread):
+        return f"No queue that was read {does}."
+    return f"No queue {does}."
 
 
 def queues_of(org: Snapshot) -> list[Queue]:
@@ -196,7 +210,9 @@ def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | 
     return " ".join(sentences)
 
 
-def _bars(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> Bars:
+def _bars(
+    shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None, *, empty: str
+) -> Bars:
     bars = tuple(
         Bar(
             queue.identity,
@@ -210,7 +226,7 @@ def _bars(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | Non
         f"{queue.identity}: {counted(queue.message_count, 'message')}, {_note(queue, moment)}"
         for queue in shown[:12]
     )
-    return Bars("Queues that are not empty, by messages", facts, bars, "No queue holds messages.")
+    return Bars("Queues that are not empty, by messages", facts, bars, empty)
 
 
 def _note(queue: Queue, moment: datetime | None) -> str:
