@@ -49,6 +49,11 @@ def one_line(text: str, most: int | None = None) -> str:
     return line if most is None or len(line) <= most else f"{line[: most - 3]}..."
 
 
+def unbroken(text: str) -> str:
+    """A message over several lines as one, with single blanks between its words."""
+    return " ".join(text.split())
+
+
 def width(text: str) -> int:
     """How many terminal cells a line takes: two for wide characters, none for combining ones."""
     if text.isascii():

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from mailflow.apply.journal import Journal, QueueEntry
 from mailflow.apply.live import LiveOrganisation, failure
-from mailflow.apply.values import one_line
 from mailflow.exchange.queues import Queue
+from mailflow.plain import unbroken
 from mailflow.sources import tables
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
@@ -98,7 +98,7 @@ def _look(
     elif found.status != "Retry":
         entry.state = "moving"
     else:
-        entry.state, entry.why = "stuck", one_line(found.last_error or "")
+        entry.state, entry.why = "stuck", unbroken(found.last_error or "")
         if waited >= turn.due:
             turn.due = waited + PAUSES[min(turn.tries, len(PAUSES) - 1)]
             turn.tries += 1
@@ -109,9 +109,9 @@ def _retry(live: LiveOrganisation, entry: QueueEntry) -> None:
     call = Call(RETRY, {"Identity": entry.queue, "Confirm": False})
     fault = failure(live.ask_about(_server(entry), call))
     if fault and fault.kind in DENIED:
-        entry.state, entry.why = "denied", one_line(fault.message)
+        entry.state, entry.why = "denied", unbroken(fault.message)
     elif fault:  # another retry may be under way there (S8.76): ours comes again after the pause
-        entry.why = one_line(fault.message)
+        entry.why = unbroken(fault.message)
     else:
         entry.state = "retried"
 
@@ -125,7 +125,7 @@ def _queues(live: LiveOrganisation, server: str) -> Sequence[Queue] | str:
     reply = live.ask_about(server, call)
     fault = failure(reply)
     if fault:
-        return one_line(fault.message)
+        return unbroken(fault.message)
     rows = [replace(row, cmdlet=tables.QUEUES, named_server=server) for row in reply.rows]
     reading = Reading(rows=rows, cmdlets={tables.QUEUES})
     return tables.assemble(reading, origin=live.source).queues

@@ -16,6 +16,7 @@ from mailflow.analysis.change import Parameter, SettingValue, is_read, printed
 from mailflow.apply.live import LiveOrganisation, failure
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import joined
+from mailflow.plain import unbroken
 from mailflow.snapshot import Snapshot
 from mailflow.sources import tables
 from mailflow.sources.row import Reading
@@ -66,7 +67,7 @@ def read(
     reply = live.ask(server, Call(tables.CONNECTORS, given))
     fault = failure(reply)
     if fault:
-        return LiveConnector(None, controller, one_line(fault.message))
+        return LiveConnector(None, controller, unbroken(fault.message))
     rows = [replace(row, cmdlet=tables.CONNECTORS, named_server=server) for row in reply.rows]
     found = tables.assemble(
         Reading(rows=rows, cmdlets={tables.CONNECTORS}), origin=live.source
@@ -102,7 +103,7 @@ def write(
     """
     call = setting(identity, values, controller)
     fault = failure(live.ask(identity.partition("\\")[0], call))
-    return one_line(fault.message) if fault else ""
+    return unbroken(fault.message) if fault else ""
 
 
 def argument(parameter: Parameter, value: SettingValue) -> Argument:
@@ -111,11 +112,6 @@ def argument(parameter: Parameter, value: SettingValue) -> Argument:
     if isinstance(form, list):
         return tuple(form)
     return None if parameter == "Fqdn" and form == "" else form
-
-
-def one_line(text: str) -> str:
-    """A message of the far side without its line breaks."""
-    return " ".join(text.split())
 
 
 def _unread(connector: ReceiveConnector, parameters: Iterable[Parameter]) -> list[Parameter]:

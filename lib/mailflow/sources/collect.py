@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from mailflow.exchange.cmdlets import SPECS, CmdletScope
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.servers import Server
+from mailflow.plain import unbroken
 from mailflow.snapshot import Unread
 from mailflow.sources import tables
 from mailflow.sources.addresses import DNS
@@ -306,7 +307,7 @@ class _Collection:
                 self._rows_of(each, "")
             return list(found)
         problem = reply.fault or next(iter(reply.errors), None)
-        why = _one_line(with_remedy(problem)) if problem else "it names no server"
+        why = unbroken(with_remedy(problem)) if problem else "it names no server"
         for cmdlet in (tables.SERVERS, tables.CONNECTORS, tables.QUEUES):
             self._unread("", cmdlet, f"{self._first}: {why}")
         state = "timed-out" if reply.fault and reply.fault.kind == "timed-out" else "failed"
@@ -496,7 +497,7 @@ class _Collection:
 
     def _keep_first_list(self, newer: Server, problem: Fault | None) -> None:
         """Servers that only a newer server shows may be missing (S8.43): the list is not whole."""
-        why = _one_line(with_remedy(problem)) if problem else "it names no server"
+        why = unbroken(with_remedy(problem)) if problem else "it names no server"
         self._unread(
             "",
             tables.SERVERS,
@@ -514,11 +515,11 @@ class _Collection:
         for fault in (*reply.errors, *([reply.fault] if reply.fault else [])):
             is_own = call.cmdlet == PERMISSIONS and fault.kind not in WAY
             about = f" of {call.parameters['Identity']}" if is_own else ""
-            self._unread(server, what, f"{call.cmdlet}{about}: {_one_line(fault.message)}")
+            self._unread(server, what, f"{call.cmdlet}{about}: {unbroken(fault.message)}")
         for text in reply.warnings:
             self._found.warnings.append((server, call.cmdlet, text))
             if "ResultSize" in text:  # the parameter's name stands in every language
-                self._unread(server, what, f"{call.cmdlet} was cut: {_one_line(text)}")
+                self._unread(server, what, f"{call.cmdlet} was cut: {unbroken(text)}")
 
     def _take_addresses(self, server: Server, addresses: Iterable[str]) -> None:
         rows = self._found.reading.of(DNS)
@@ -562,7 +563,3 @@ def _what(call: Call) -> str:
 
 def _left(until: float) -> float:
     return max(0.1, until - time.monotonic() - _SETTLING)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

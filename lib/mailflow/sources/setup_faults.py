@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mailflow.plain import unbroken
 from mailflow.sources.shell import Fault
 
 
@@ -357,7 +358,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
 def fault(identity: str, detail: str = "") -> Fault:
     """The fault of this id; `detail`, where it says more, becomes part of the one-line message."""
     known = CAUSES[identity]
-    shown = _one_line(detail)
+    shown = _shortened(detail)
     message = known.cause if not shown else f"{known.cause.rstrip('.')}: {shown}"
     return Fault(known.kind, identity, message)
 
@@ -653,6 +654,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
 
 
-def _one_line(text: str) -> str:
-    shown = " ".join(text.split()).rstrip(". ")
+def _shortened(text: str) -> str:
+    shown = unbroken(text).rstrip(". ")
     return shown if len(shown) <= 300 else f"{shown[:297]}..."
