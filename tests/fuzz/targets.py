@@ -23,7 +23,7 @@ from mailflow.errors import InputError, UsageError
 from mailflow.exchange import ehlo, last_error, pasted, ranges
 from mailflow.exchange.connectors import parse_binding
 from mailflow.show.terminal import screen
-from mailflow.snapshot import from_document
+from mailflow.snapshot import Snapshot, from_document
 from mailflow.sources import tables, wire
 from mailflow.sources.doctor import read_greeting
 from mailflow.sources.exports.clixml import read_clixml
@@ -32,6 +32,7 @@ from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.exports.files import read_source
 from mailflow.sources.exports.ipconfig import read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
+from mailflow.sources.logs.receive import ReceiveLog
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.views.findings import findings
@@ -67,6 +68,14 @@ def _file(data: bytes) -> None:
             from_document(found.snapshot, found.snapshot_place)
         else:
             _judged(found.reading)
+
+
+def _receive_log(data: bytes) -> None:
+    """What is seen in a log is saved, and comes back."""
+    log = ReceiveLog()
+    log.read(data.decode("utf-8", "replace").split("\n"))
+    org = Snapshot(observed=log.sessions())
+    assert from_document(org.document(), "fuzz") == org
 
 
 def _snapshot(data: bytes) -> None:
@@ -137,6 +146,7 @@ TARGETS: Mapping[str, Target] = {
     "console": _reader(lambda data: read_console(_text(data), "fuzz")),
     "ipconfig": _reader(lambda data: read_ipconfig(_text(data), "fuzz")),
     "file": _file,
+    "receivelog": _receive_log,
     "snapshot": _snapshot,
     "journal": _journal,
     "pasted": _pasted,
@@ -144,6 +154,16 @@ TARGETS: Mapping[str, Target] = {
     "wire": _wire,
     "greeting": _greeting,
 }
+
+_RECEIVE_LOG = """\
+#Software: Microsoft Exchange Server
+#Log-type: SMTP Receive Protocol Log
+2026-11-24T03:11:10.000Z,S\\R,08DE2B0000000002,0,10.0.0.21:25,10.0.0.11:50001,+,,
+2026-11-24T03:11:10.037Z,S\\R,08DE2B0000000002,1,10.0.0.21:25,10.0.0.11:50001,>,"220 x, y",
+2026-11-24T03:11:10.074Z,S\\R,08DE2B0000000002,2,10.0.0.21:25,[fe80::1]:50001,<,EHLO a.example,
+2026-11-24T03:11:10.111Z,S\\R,08DE2B0000000002,3,10.0.0.21:25,10.0.0.11:50001,>,250  STARTTLS,
+2026-11-24T03:11:10.148Z,S\\R,08DE2B0000000002,4,10.0.0.21:25,10.0.0.11:50001,-,,Local
+"""
 
 _FORMS = {"clixml": "clixml", "json": "json", "csv": "csv", "console": "list"}
 _TEXTS = (
@@ -161,48 +181,50 @@ _TEXTS = (
 )
 
 
+_WRITTEN: Mapping[str, tuple[bytes, ...]] = {
+    "ranges": (b"10.0.0.1-10.0.0.9", b"10.0.0.0/24", b"fe80::1%3/64", b"0.0.0.0:25", b"[::]:25"),
+    "receivelog": (_RECEIVE_LOG.encode(),),
+    "greeting": (
+        (
+            b"HTTP/1.1 405 No\r\nServer: Microsoft-HTTPAPI/2.0\r\n"
+            b"WWW-Authenticate: Negotiate\r\n"
+            b"Date: Tue, 24 Nov 2026 13:59:02 GMT\r\n\r\n"
+        ),
+    ),
+    "ipconfig": (
+        (
+            b"Ethernet adapter LAN:\r\n\r\n   IPv4 Address. . . . : 10.0.0.21(Preferred)\r\n"
+            b"   Subnet Mask . . . . : 255.255.255.0\r\n   DNS Servers . . . . : 10.0.0.1\r\n"
+        ),
+    ),
+    "pasted": _TEXTS,
+}
+"""Examples that are written here."""
+
+
 @cache
 def seeds(name: str) -> tuple[bytes, ...]:
     """Good examples of what a target reads."""
     folder = _folder() / f"seeds-{name}"
     folder.mkdir(exist_ok=True)
     org = organisations.article()
+    if name in _WRITTEN:
+        return _WRITTEN[name]
     if name in _FORMS:
         capture_forms.write(org.reading(), folder, _FORMS[name])  # type: ignore[arg-type]
-        return tuple(one.read_bytes() for one in sorted(folder.iterdir()))
+        return tuple(path.read_bytes() for path in sorted(folder.iterdir()))
     if name == "healthchecker":
         return (healthchecker_files.saved("EX16A", healthchecker_files.outputs("EX16A")),)
     if name == "file":
-        return tuple(one for form in _FORMS for one in seeds(form))
+        return (*_WRITTEN["receivelog"], *(data for form in _FORMS for data in seeds(form)))
     if name == "snapshot":
         org.snapshot().save(folder / name)
         return ((folder / name).read_bytes(),)
     if name == "journal":
         return (_journal_seed(),)
-    if name == "ranges":
-        return (b"10.0.0.1-10.0.0.9", b"10.0.0.0/24", b"fe80::1%3/64", b"0.0.0.0:25", b"[::]:25")
-    if name == "wire":
-        documents = [wire.frame(number, one) for number, one in enumerate(seeds("clixml"))]
-        request = wire.request(
-            "'script'\n", wire.CallSettings(), [Call("Get-Queue", {"Server": "A"})]
-        )
-        return (b"".join(documents) + wire.closing(len(documents) - 1), request)
-    if name == "greeting":
-        return (
-            (
-                b"HTTP/1.1 405 No\r\nServer: Microsoft-HTTPAPI/2.0\r\n"
-                b"WWW-Authenticate: Negotiate\r\n"
-                b"Date: Tue, 24 Nov 2026 13:59:02 GMT\r\n\r\n"
-            ),
-        )
-    if name == "ipconfig":
-        return (
-            (
-                b"Ethernet adapter LAN:\r\n\r\n   IPv4 Address. . . . : 10.0.0.21(Preferred)\r\n"
-                b"   Subnet Mask . . . . : 255.255.255.0\r\n   DNS Servers . . . . : 10.0.0.1\r\n"
-            ),
-        )
-    return _TEXTS
+    documents = [wire.frame(number, data) for number, data in enumerate(seeds("clixml"))]
+    request = wire.request("'script'\n", wire.CallSettings(), [Call("Get-Queue", {"Server": "A"})])
+    return (b"".join(documents) + wire.closing(len(documents) - 1), request)
 
 
 def _journal_seed() -> bytes:

@@ -119,6 +119,7 @@ def test_a_session_behind_a_proxy_shows_no_client() -> None:
         '2026-11-24T03:11:10.000Z,EX16A\\Relay,09,0,10.0.0.21:25,10.0.0.9:1,>,"open,',
         "1," * 30_000,
         "2026,x,y,0,10.0.0.21:25,10.0.0.9:1,+,,",
+        "2026-11-24T03:\x1b1:10.000Z,EX16A\\Relay,09,0,10.0.0.21:25,10.0.0.9:1,+,,",
     ],
 )
 def test_a_broken_line_is_counted_and_costs_nothing_else(line: str) -> None:
@@ -134,6 +135,8 @@ def test_a_broken_line_is_counted_and_costs_nothing_else(line: str) -> None:
     [
         ("EX16A\\Relay", "Relay"),
         ("EX16A\\Relay", "EX16A$(x)\\Relay"),
+        ("EX16A\\Relay", "EX16A\\Relay\x1b[2J"),
+        ("EX16A\\Relay", "EX16A\\"),
         ("10.0.0.21:25", ""),
         ("10.0.0.11:5000", "somewhere:5000"),
         ("10.0.0.11:5000", "10.0.0.11"),

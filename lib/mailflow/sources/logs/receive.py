@@ -12,10 +12,12 @@ end anywhere: what is not there was not seen, and says nothing.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from mailflow.exchange.ranges import RangeError, parse_address
+from mailflow.plain import keeps_its_line
 from mailflow.snapshot import ObservedSessions
 from mailflow.sources.foreign import is_server
 
@@ -30,6 +32,7 @@ KEYWORDS = ("X-ANONYMOUSTLS", "X-EXPS", "STARTTLS", "AUTH")
 
 MOST_OPEN = 20_000
 """Sessions that are open at one time; a log cut apart leaves open ones behind."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z?", re.ASCII)
 _LONGEST = 20_000
 """Characters of a line that is read; no row is longer."""
 
@@ -107,7 +110,7 @@ class ReceiveLog:
             cells[columns[name]].strip() for name in FIELDS[:8]
         )
         context = cells[columns["context"]] if "context" in columns else ""
-        if len(when) < len("2026-11-24T03:11:10") or when[4:5] != "-" or not session_id:
+        if not _TIME.fullmatch(when) or not session_id:
             self.lost += 1
             return
         self.rows += 1
@@ -189,7 +192,8 @@ def _observed(session: _Session) -> ObservedSessions | None:
     """One session, ready to be summed up; None where it does not tell who accepted whom."""
     server, slash, name = session.connector.partition("\\")
     local, client = _endpoint(session.local), _endpoint(session.client)
-    if session.proxied or not slash or not is_server(server) or not local or not client:
+    is_named = slash and is_server(server) and name.strip() and keeps_its_line(name)
+    if session.proxied or not is_named or not local or not client:
         return None
     return ObservedSessions(
         server=server.partition(".")[0],
