@@ -243,7 +243,13 @@ def test_nothing_to_repair_is_nothing_to_wait_for() -> None:
 @pytest.mark.parametrize(
     "seed", [77, *(pytest.param(one, marks=pytest.mark.long) for one in range(3))]
 )
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if place % 3 else [])
+        for place, name in enumerate(CASES)
+    ],
+)
 def test_each_case_can_be_solved_with_any_seed(name: str, seed: int) -> None:
     """Every kind of question that has a subject answers itself; then the debrief comes."""
     lab = practice(name, seed=seed, answers=True)

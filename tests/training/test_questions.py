@@ -434,7 +434,13 @@ def test_whatever_is_answered_something_is_said(kind: str, answer: object) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["case-1", "case-9", "case-10", "case-11"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("case-1", "case-11"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("case-9", "case-10")),
+    ],
+)
 def test_hints_unfold_one_by_one(name: str, kind: str) -> None:
     """Each once, in order; then there are no more, and asking on does no harm."""
     one = practice(name).ask(kind)
