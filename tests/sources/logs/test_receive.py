@@ -170,10 +170,40 @@ def test_however_it_is_mixed_and_cut_it_shows_the_same(seed: int, count: int, fi
     assert read(*(HEAD + "\n".join(part) for part in parts)) == read("\n".join(straight))
 
 
-def organization(folder: Path, *rows: str) -> Snapshot:
+def test_a_header_holds_for_all_of_its_log(tmp_path: Path) -> None:
+    """Also far behind it: whoever wrote columns in another order is never misread."""
+    order = ["date-time", "session-id", "connector-id", *FIELDS[3:]]
+    rows = []
+    for number in range(2_000):
+        for row in session(number, "10.0.0.11:5000"):
+            when, connector, key, *rest = row.split(",", 3)
+            rows.append(",".join([when, key, connector, *rest]))
+    head = "#Log-type: SMTP Receive Protocol Log\n" + HEAD.replace(
+        ",".join(FIELDS), ",".join(order)
+    )
+    text = head + "\n".join(rows)
+    org = organization(tmp_path, text=text)
+
+    assert len(text) > 2**20
+    assert [(seen.connector, seen.sessions) for seen in org.observed] == [("Relay", 2_000)]
+    assert not any("not read" in what for what, _ in org.ignored)
+
+
+def test_a_line_without_an_end_is_one_lost_line(tmp_path: Path) -> None:
+    """It is passed over piece by piece, and what stands behind it is read."""
+    text = "\n".join([HEAD, *session(1, "10.0.0.11:5000"), "1," * 10**6])
+    org = organization(tmp_path, text="\n".join([text, *session(2, "10.0.0.11:5001")]))
+
+    assert [seen.sessions for seen in org.observed] == [2]
+    assert [what.rpartition(", ")[2] for what, _ in org.ignored] == ["1 line of it not read"]
+
+
+def organization(folder: Path, *rows: str, text: str = "") -> Snapshot:
     """The article's exports with a log beside them."""
     write(article().reading(), folder, "clixml")
-    (folder / "RECV2026112403-1.LOG").write_text(HEAD + "\n".join(rows), encoding="utf-8-sig")
+    (folder / "RECV2026112403-1.LOG").write_text(
+        text or HEAD + "\n".join(rows), encoding="utf-8-sig"
+    )
     return open_source(str(folder))
 
 

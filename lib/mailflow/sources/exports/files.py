@@ -13,8 +13,10 @@ import stat
 import sys
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -33,7 +35,7 @@ from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.logs.kinds import HEAD as HEAD_OF_LOG
 from mailflow.sources.logs.kinds import RECEIVE, kind_of_log, log_file
 from mailflow.sources.logs.kinds import TAIL as TAIL_OF_LOG
-from mailflow.sources.logs.receive import ReceiveLog
+from mailflow.sources.logs.receive import LONGEST, ReceiveLog
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -376,24 +378,39 @@ class _Hashed:
 def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gathered) -> None:
     """Take what a receive log shows; of any log say what it is: it is no output of a cmdlet."""
     head = tail = b""
-    kind = ""
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    rest = ""
     before, kept = gathered.log.lost, gathered.log.kept
-    for chunk in chunks:
-        head += chunk[: max(0, HEAD_OF_LOG - len(head))]
-        tail = (tail + chunk)[-TAIL_OF_LOG:] if len(chunk) < TAIL_OF_LOG else chunk[-TAIL_OF_LOG:]
-        kind = kind or kind_of_log(head.decode(encoding, "replace").lstrip("\ufeff \t\r\n"))
-        if kind == RECEIVE:
-            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
-            gathered.log.read(lines)
+
+    def passed() -> Iterator[bytes]:
+        nonlocal head, tail
+        for chunk in chunks:
+            head = head or chunk[:HEAD_OF_LOG]
+            tail = (tail + chunk)[-TAIL_OF_LOG:] if len(chunk) < TAIL_OF_LOG else chunk
+            yield chunk
+
+    rest = passed()
+    first = next(rest, b"")
+    begin = first[:HEAD_OF_LOG].decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    kind = kind_of_log(begin)
     if kind == RECEIVE:
-        gathered.log.read([rest])
-    begin, end = (part.decode(encoding, "replace").lstrip("\ufeff") for part in (head, tail))
+        gathered.log.read(_lines(chain([first], rest), encoding))
+    else:
+        deque(rest, maxlen=0)
+    end = tail[-TAIL_OF_LOG:].decode(encoding, "replace")
     lost = gathered.log.lost - before
     more = f", {counted(lost, 'line')} of it not read" if lost else ""
     gathered.ignore(log_file(kind, begin, end).told + more, place)
     gathered.budget.hold(OBSERVED * max(0, gathered.log.kept - kept), place)
+
+
+def _lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    """The lines of a text that is read piece by piece; of an endless one its beginning."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        yield from lines
+        rest = rest[: LONGEST + 1]
+    yield rest
 
 
 def _read_text(

@@ -33,7 +33,7 @@ KEYWORDS = ("X-ANONYMOUSTLS", "X-EXPS", "STARTTLS", "AUTH")
 MOST_OPEN = 20_000
 """Sessions that are open at one time; a log cut apart leaves open ones behind."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z?", re.ASCII)
-_LONGEST = 20_000
+LONGEST = 20_000
 """Characters of a line that is read; no row is longer."""
 
 
@@ -58,19 +58,15 @@ class ReceiveLog:
     """What the rows of one or several logs add up to.
 
     Attributes:
-        rows: how many were read.
         lost: how many lines could not be read.
-        times: the first and the last time in it, as written; empty where no row was read.
     """
 
-    rows: int = 0
     lost: int = 0
-    times: tuple[str, str] = ("", "")
     _open: dict[tuple[str, str], _Session] = field(default_factory=dict)
     _summed: dict[tuple[object, ...], ObservedSessions] = field(default_factory=dict)
 
     def read(self, lines: Iterable[str]) -> None:
-        """Take the lines of a log, headers among them."""
+        """Take the lines of one log, all of them: a header says what the rows below it hold."""
         columns = {name: place for place, name in enumerate(FIELDS)}
         for line in lines:
             bare = line.strip().lstrip("\ufeff")
@@ -113,9 +109,6 @@ class ReceiveLog:
         if not _TIME.fullmatch(when) or not session_id:
             self.lost += 1
             return
-        self.rows += 1
-        first, last = self.times
-        self.times = (min(first, when) if first else when, max(last, when))
         key = (connector, session_id)
         session = self._open.get(key)
         if session is None:
@@ -152,7 +145,7 @@ class ReceiveLog:
 
 def _cells(line: str, count: int) -> list[str] | None:
     """The columns of a row; None where it is none. Quotes stand around few (S7.24)."""
-    if len(line) > _LONGEST:
+    if len(line) > LONGEST:
         return None
     if '"' not in line:
         cells = line.split(",")
