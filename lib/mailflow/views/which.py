@@ -99,7 +99,7 @@ def _observed(org: Snapshot, question: Probe) -> list[dict[str, Any]]:
             server is None
             or not server.is_named(seen.server)
             or (seen.port, seen.client) != (question.port, str(question.source))
-            or question.local not in (None, parse_address(seen.local))
+            or (question.local is not None and str(question.local) != seen.local)
         ):
             continue
         known = found.setdefault(

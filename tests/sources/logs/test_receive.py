@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -239,6 +240,17 @@ def test_beside_the_prediction_stands_what_was_observed(tmp_path: Path) -> None:
     assert answer["observed"][1]["hello"] == ["ex10a.contoso.example"]
     assert which(org, probe("EX16A", "10.0.0.11", "10.0.0.22"))["observed"] == []
     assert which(org, probe("EX16A", "10.0.0.99"))["observed"] == []
+
+
+def test_an_observation_of_a_stranger_is_a_text() -> None:
+    """A saved snapshot may hold anything for an address: it is compared, and not read."""
+    seen = ObservedSessions(
+        *("EX16A", "Relay", "nowhere", 25, "10.0.0.11", "", ""), *(False, False, 1, "x", "y")
+    )
+    org = replace(article().snapshot(), observed=(seen,))
+
+    assert len(which(org, probe("EX16A", "10.0.0.11"))["observed"]) == 1
+    assert which(org, probe("EX16A", "10.0.0.11", "10.0.0.21"))["observed"] == []
 
 
 def test_the_reference_logs() -> None:
