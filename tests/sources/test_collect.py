@@ -675,6 +675,23 @@ def test_the_practice_organisation_is_read_whole() -> None:
     assert states(again)["EX10B"][1] == "through EX16A"
 
 
+@pytest.mark.parametrize("slow", ["EX16A", "EX16B"])
+def test_of_two_as_new_the_first_is_asked_whoever_answers_first(
+    slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same organization is read by the same way each time."""
+    monkeypatch.setitem(VERSIONS, "EX16B", VERSIONS["EX16A"])
+
+    def late(call: Call) -> Reply:
+        time.sleep(0.2)
+        return org.answer(call)
+
+    org = Organisation(["EX10A", "EX16A", "EX16B"], closed={"EX10A": UNREACHABLE})
+    org.special = {(slow, "Get-Queue"): late}
+
+    assert states(read(org))["EX10A"] == ("ok", "through EX16A")
+
+
 @pytest.mark.parametrize("identity", ["host-not-trusted", "no-host-name"])
 def test_a_host_that_gets_no_credentials_is_asked_about_nowhere(identity: str) -> None:
     """Its name goes to no other server either; the rows say which option lets it be read."""

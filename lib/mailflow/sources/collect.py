@@ -280,6 +280,8 @@ class _Collection:
                 if server is newest:
                     self._keep_first_list(server, turn.why)
                 self._take_addresses(server, turn.addresses)
+        # Of two as new the one that is listed first is asked, whichever came back first.
+        reachable.sort(key=list(by_name.values()).index)
         self._ask_through(lost, reachable)
         self._put_in_order(servers)
         return self._found
