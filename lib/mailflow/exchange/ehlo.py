@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
@@ -68,6 +70,44 @@ def offer(reply: str) -> Offer:
     if "X-EXPS" in words:
         return _BOTH if "X-ANONYMOUSTLS" in words else _EXPS_ALONE
     return _ANONYMOUSTLS_ALONE if "X-ANONYMOUSTLS" in words else _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class EhloObservation:
+    """One reply to EHLO, as a client read it. All texts are from outside, escaped where needed.
+
+    Attributes:
+        sender: the Exchange server that asked; "" where it is not told, as in a telnet session.
+        target: the server that was asked, as whoever asked named it; "" not told.
+        address: where it was asked, as text; "" not told.
+        port: likewise; None not told.
+        written: when, aware: by the file's own header, else by the banner, which has the time of
+            the target; None not told.
+        hello: the name behind EHLO; "" not told.
+        banner: the first line of the greeting, without its code; "" not there.
+        announced: the name that the reply begins with: the Fqdn of the connector (section 3.6).
+        seen_as: the address in `Hello [...]`: the client as the target saw it (S5.30); "" not told.
+        keywords: with their parameters, `X-EXPS GSSAPI NTLM`, in the order of the reply.
+        offered_before_tls: whether this is the reply before TLS, the one that counts (S5.31); None:
+            the session does not tell.
+        complete: whether the reply came to its end and nothing else is in it. Of any other reply
+            what lacks says nothing.
+        lines: the whole reply, a line each.
+    """
+
+    sender: str = ""
+    target: str = ""
+    address: str = ""
+    port: int | None = None
+    written: datetime | None = None
+    hello: str = ""
+    banner: str = ""
+    announced: str = ""
+    seen_as: str = ""
+    keywords: tuple[str, ...] = ()
+    offered_before_tls: bool | None = None
+    complete: bool = False
+    lines: tuple[str, ...] = ()
 
 
 class Offered(NamedTuple):
