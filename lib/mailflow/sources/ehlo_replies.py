@@ -244,7 +244,8 @@ def _said(dialog: _Dialog, said: re.Match[str], *, cut: bool) -> Iterator[EhloOb
         dialog.damaged = True
         return
     dialog.lines.append(text)
-    dialog.damaged |= cut or text != raw.rstrip() or not text.isascii()
+    # A file of the probe holds what is not shown as itself as \\x1b.
+    dialog.damaged |= cut or text != raw.rstrip() or not text.isascii() or "\\x" in text
     if said["more"] != "-":
         yield from dialog.finish(whole=True)
 
