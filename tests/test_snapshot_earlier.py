@@ -66,7 +66,7 @@ WITHOUT_A_VERDICT = {
     ("servers", "site"),
     # Matter where a connector suppresses X-ANONYMOUSTLS, and none does.
     *(("settings", one) for one in ("use_downgraded_auth", "")),
-    # Shown beside a prediction, and decides nothing.
+    # Decide what configuration leaves open, and nothing is open here.
     *((table, column) for table in ("observed", "offers") for column in ("", *TABLES[table])),
     # Kept as it was read; no check looks at it.
     *(

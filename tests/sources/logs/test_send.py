@@ -1,4 +1,4 @@
-"""A send log shows what reached the sender, and how it ended (sections 7.3 and 7.4)."""
+"""A send log shows what reached the sender, and how it ended (S7.27)."""
 
 from __future__ import annotations
 

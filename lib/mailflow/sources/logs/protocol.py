@@ -1,4 +1,4 @@
-"""SMTP protocol logs, send and receive: their rows, and the sessions that rows make (section 7.1).
+"""SMTP protocol logs, send and receive: their rows, and what sessions they make (S7.22 to S7.27).
 
 Sessions are mixed in a log, one may begin in one file and end in another, and a file may begin or
 end anywhere. So of a session counts what was seen, and what follows from a row that is not there
@@ -50,7 +50,7 @@ class LogRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Session:
+class ProtocolSession:
     """A session as far as it was seen.
 
     Attributes:
@@ -177,7 +177,7 @@ class ProtocolLog(ABC, Generic[Summed]):
     """
 
     lost: int = 0
-    _open: dict[tuple[str, str], Session] = field(default_factory=dict)
+    _open: dict[tuple[str, str], ProtocolSession] = field(default_factory=dict)
     _summed: dict[Summed, Summed] = field(default_factory=dict)
 
     @property
@@ -186,7 +186,7 @@ class ProtocolLog(ABC, Generic[Summed]):
         """The event of what the server says."""
 
     @abstractmethod
-    def observed(self, session: Session) -> Summed | None:
+    def observed(self, session: ProtocolSession) -> Summed | None:
         """One session, ready to be summed up; None where it tells nothing."""
 
     def read(self, lines: Iterable[str]) -> None:
@@ -226,13 +226,15 @@ class ProtocolLog(ABC, Generic[Summed]):
         if session is None:
             if len(self._open) >= MOST_OPEN:
                 self._sum(self._open.pop(next(iter(self._open))))
-            session = self._open[key] = Session(row.connector, row.local, row.remote, row.when)
+            session = self._open[key] = ProtocolSession(
+                row.connector, row.local, row.remote, row.when
+            )
         session.take(row, self.server_sign)
         if row.event == "-":
             session.ended = row.context or row.data or "-"
             self._sum(self._open.pop(key))
 
-    def _sum(self, session: Session) -> None:
+    def _sum(self, session: ProtocolSession) -> None:
         """Add a session to those that are alike."""
         found = self.observed(session)
         if found is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from mailflow.plain import keeps_its_line
 from mailflow.snapshot import ObservedSessions
 from mailflow.sources.foreign import is_server
-from mailflow.sources.logs.protocol import ProtocolLog, Session, endpoint_of
+from mailflow.sources.logs.protocol import ProtocolLog, ProtocolSession, endpoint_of
 
 
 class ReceiveLog(ProtocolLog[ObservedSessions]):
@@ -22,7 +22,7 @@ class ReceiveLog(ProtocolLog[ObservedSessions]):
         """It sends what it says itself."""
         return ">"
 
-    def observed(self, session: Session) -> ObservedSessions | None:
+    def observed(self, session: ProtocolSession) -> ObservedSessions | None:
         """One session; None where it does not tell who accepted whom."""
         server, slash, name = session.connector.partition("\\")
         local, client = endpoint_of(session.local), endpoint_of(session.remote)

@@ -1,4 +1,4 @@
-"""SMTP send logs: what a target offered this server, and how it ended (sections 7.3 and 7.4).
+"""SMTP send logs: what a target offered this server, and how it ended (S7.27).
 
 The sender sees what reaches it: keywords that a device on the way takes out are not there, and the
 reply to its EHLO holds its own address as the target saw it (S5.30).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from mailflow.snapshot import ObservedOffer
 from mailflow.sources.foreign import is_server
 from mailflow.sources.logs.kinds import SEND
-from mailflow.sources.logs.protocol import ProtocolLog, Session, endpoint_of
+from mailflow.sources.logs.protocol import ProtocolLog, ProtocolSession, endpoint_of
 
 DROPPED = "dropped"
 NOT_AUTHENTICATED = "authentication failed"
@@ -25,7 +25,7 @@ class SendLog(ProtocolLog[ObservedOffer]):
         """It receives what the target says."""
         return "<"
 
-    def observed(self, session: Session) -> ObservedOffer | None:
+    def observed(self, session: ProtocolSession) -> ObservedOffer | None:
         """One session; None where neither a reply nor a failure was seen."""
         remote, local = endpoint_of(session.remote), endpoint_of(session.local)
         ended = _ended(session)
@@ -50,7 +50,7 @@ class SendLog(ProtocolLog[ObservedOffer]):
         )
 
 
-def _ended(session: Session) -> str:
+def _ended(session: ProtocolSession) -> str:
     """Number of the socket error, how else it failed; empty: it did not, or that was not seen."""
     if session.winsock:
         return str(session.winsock)
