@@ -23,6 +23,7 @@ from mailflow.checks.check import ADDRESSES, ConnectorWords, Finding, State
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import ObservedOffer, ObservedSessions
 
@@ -31,7 +32,6 @@ TRANSLATED = "source-address-translated"
 INSPECTED = "smtp-inspection"
 CERTIFICATE = "internal-transport-certificate"
 
-_ANONYMOUSTLS, _EXPS = "X-ANONYMOUSTLS", "X-EXPS"
 _ENDED = {
     "10061": "target-refuses",
     "10060": "target-unreachable",
@@ -176,7 +176,7 @@ def _inspected(
     replies = [seen for seen in sent if seen.offered]
     lost = [
         word
-        for word in (_ANONYMOUSTLS, _EXPS)
+        for word in (ANONYMOUSTLS, EXPS)
         if offer.offered and word not in offer.offered.split()
         if replies and all(word in seen.offered.split() for seen in replies)
     ]
@@ -199,7 +199,7 @@ def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
     """
     words = offer.offered.split()
     connector = path.accepted_by
-    if _EXPS not in words or _ANONYMOUSTLS in words or connector is None:
+    if EXPS not in words or ANONYMOUSTLS in words or connector is None:
         return None
     if path.state != "clear" or offer.seen_as not in ("", str(path.address)):
         return None
@@ -232,7 +232,7 @@ _SEE_CERTIFICATE = (
 
 def _another_host(path: MailPath, offer: ObservedOffer) -> Decision | None:
     """C6, C7: the configuration offers what the sender did not receive, and no log says why."""
-    lacks = offer.offered and _EXPS not in offer.offered.split()
+    lacks = offer.offered and EXPS not in offer.offered.split()
     if path.state != "clear" or not (lacks or offer.banner == "other"):
         return None
     host = " The banner is not that of Exchange." if offer.banner == "other" else ""
@@ -263,7 +263,7 @@ def _renamed(analysis: Analysis, path: MailPath, moment: datetime | None) -> Ite
         if connector is None:
             continue
         said = assess_connector(connector, path.target.connectors, path.sender.downgraded)
-        if said.state != "found" or _EXPS in seen.offered.split():
+        if said.state != "found" or EXPS in seen.offered.split():
             continue
         certain = path.sender.has_all_addresses and not analysis.observed.accepted(path, moment)
         reading = (
@@ -332,7 +332,7 @@ def _on_log(analysis: Analysis, path: MailPath, cases: Sequence[QueueCase]) -> M
             continue  # none, or now this connector and now that
         last = max(sessions, key=lambda seen: seen.last)
         connector = target.connector(f"{target.name}\\{last.connector}")
-        if connector is None or any(_EXPS in seen.offered.split() for seen in sessions):
+        if connector is None or any(EXPS in seen.offered.split() for seen in sessions):
             continue
         said = assess_connector(connector, target.connectors, path.sender.downgraded)
         if said.state == "found":
