@@ -129,10 +129,10 @@ def test_evidence_of_another_time_or_port_decides_nothing(kind: str, other: str)
     "other",
     [
         {"sender": "EX10B"},
-        {"sender": "", "address": ""},
+        {"sender": "", "address": "", "seen_as": ""},
         {"sender": "STRANGER"},
         {"remote": "10.0.0.99"},
-        {"remote": ""},
+        {"remote": "", "target": ""},
     ],
     ids=str,
 )
@@ -157,6 +157,28 @@ def test_evidence_before_a_change_of_a_connector_decides_nothing(kind: str, when
     )
 
     assert told(replace(org, connectors=connectors)) == {OUTSIDE}
+
+
+@pytest.mark.parametrize(
+    ("offer", "expected"),
+    [
+        (replace(MET, address="", seen_as="10.0.5.1"), "found"),
+        (replace(MET, address="", seen_as="10.0.5.1", remote=""), "found"),
+        (replace(MET, address="", seen_as="10.0.5.1", sender=""), None),
+        (replace(MET, address="", sender="", seen_as="10.0.0.12"), None),
+    ],
+    ids=["by name", "target by name", "nobody's", "another server's"],
+)
+def test_an_ehlo_reply_without_the_senders_own_address(
+    offer: ObservedOffer, expected: str | None
+) -> None:
+    """S5.30: certain where all addresses of the sender were read, and the greeted one is none."""
+    org = observed("address-translated", (replace(offer, source="EHLO reply", offered="STARTTLS"),))
+    files = tuple(replace(each, source="addresses.csv") for each in org.addresses)
+    cause = "source-address-translated"
+
+    assert told(org) == ({(cause, expected)} if expected else {OUTSIDE})
+    assert (cause, "found") not in told(replace(org, addresses=files))
 
 
 def test_the_sender_as_it_is_known_by_address() -> None:

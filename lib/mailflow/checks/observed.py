@@ -127,20 +127,29 @@ def _translated(analysis: Analysis, path: MailPath, offer: ObservedOffer) -> Dec
 
     It is the cause where the connector that accepts that address lacks what a server needs.
     """
-    seen = address_of(offer.seen_as)
-    if seen is None or not offer.address or offer.seen_as == offer.address:
+    seen, sender = address_of(offer.seen_as), path.sender
+    if seen is None or offer.seen_as == offer.address:
         return None
+    if not offer.address and seen in sender.addresses:
+        return None
+    certain = bool(offer.address) or sender.has_all_addresses
     local = address_of(offer.remote)
     there = Judge(analysis.servers, [seen]).again(
         path.target, [replace(path, address=seen, local=local)]
     )
     wrong = next((each for each in there if each.state == "found" and each.connector), None)
+    own = offer.address or joined(map(str, sender.addresses)) or "its own address"
     reading = (
-        f"{path.sender.name} connected from {offer.address} to {path.target.name}, which saw "
-        f"{offer.seen_as} ({_named(offer)}): the address was translated on the way."
+        f"{sender.name} connected from {own} to {path.target.name}, which saw {offer.seen_as} "
+        f"({_named(offer)})"
+    )
+    reading += (
+        ": the address was translated on the way."
+        if certain
+        else f". The address was translated on the way, or {sender.name} has further addresses."
     )
     if wrong is None or wrong.connector is None:
-        advice = f"Find the device that translates {offer.address} to {offer.seen_as}."
+        advice = f"Find the device that translates {own} to {offer.seen_as}."
         return Decision(TRANSLATED, "unknown", path.target, None, ConnectorWords(reading, advice))
     name = f"{wrong.connector.name} on {path.target.name}"
     reading += (
@@ -148,12 +157,15 @@ def _translated(analysis: Analysis, path: MailPath, offer: ObservedOffer) -> Dec
         "authenticate there."
     )
     advice = (
-        f"Let traffic between {path.sender.name} and {path.target.name} bypass the device that "
-        f"translates {offer.address} to {offer.seen_as}, or remove {offer.seen_as} from the "
+        f"Let traffic between {sender.name} and {path.target.name} bypass the device that "
+        f"translates {own} to {offer.seen_as}, or remove {offer.seen_as} from the "
         f"RemoteIPRanges of {name}, if no other host needs it."
     )
+    if not certain:
+        advice = _whose(offer.seen_as, sender)
     words = ConnectorWords(reading, advice, (offer.seen_as,))
-    return Decision(TRANSLATED, "found", path.target, wrong.connector, words)
+    state: State = "found" if certain else "unknown"
+    return Decision(TRANSLATED, state, path.target, wrong.connector, words)
 
 
 def _inspected(
@@ -275,12 +287,18 @@ def _renamed(analysis: Analysis, path: MailPath, moment: datetime | None) -> Ite
         advice = (
             f"Let traffic between the servers bypass the device that has the address {seen.client}."
             if certain
-            else f"See whether {seen.client} is an address of {path.sender.name}:\n"
-            + filled(ADDRESSES, {"sender": path.sender.name})
+            else _whose(seen.client, path.sender)
         )
         words = ConnectorWords(reading, advice, (seen.client,))
         state: State = "found" if certain else "unknown"
         yield Decision(TRANSLATED, state, path.target, connector, words)
+
+
+def _whose(address: str, sender: ServerView) -> str:
+    """What tells whether an address is the sender's own."""
+    return f"See whether {address} is an address of {sender.name}:\n" + filled(
+        ADDRESSES, {"sender": sender.name}
+    )
 
 
 def _ending(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> Iterator[Decision]:

@@ -29,6 +29,7 @@ from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.exports.damage import mentioned, told
+from mailflow.sources.exports.ehlo import read_offers
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
@@ -453,6 +454,7 @@ def _read_decoded(
             gathered.understood = True
             return
     reading = _reading_of(text, form, place, budget)
+    _add_offers(reading, text if form is ExportForm.TEXT else "", place)
     # An unread.csv without rows says that nothing failed: that is an answer too.
     gathered.understood |= form is ExportForm.FAILURES
     if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
@@ -472,6 +474,14 @@ def _read_decoded(
     if not _are_labels(text, reading):
         reading.unread += damage
     gathered.add(reading)
+
+
+def _add_offers(reading: Reading, text: str, place: str) -> None:
+    """Take the EHLO replies in a text, and name them among what is no export."""
+    reading.offers += read_offers(text)
+    if reading.offers and not reading.rows:
+        replies = counted(len(reading.offers), "EHLO reply", "EHLO replies")
+        reading.ignored[:] = [(replies, place)]
 
 
 def _are_labels(text: str, reading: Reading) -> bool:
