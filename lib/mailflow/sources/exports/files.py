@@ -100,6 +100,11 @@ def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captur
     Raises:
         InputError: nothing could be read; two snapshots; too many files. Names file and place.
     """
+    return _read(path, tell).result(path)
+
+
+def _read(path: Path, tell: Callable[[str], None] | None) -> _Gathered:
+    """Everything below a path, as far as it can be read."""
     gathered = _Gathered(Budget(tell=tell))
     try:
         mode = path.stat().st_mode
@@ -111,7 +116,32 @@ def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captur
         _read_files([(path, _shown(path.name))], gathered)
     else:  # reading a pipe or a device may never end
         raise InputError(f"{path}: neither a file nor a folder")
-    return gathered.result(path)
+    return gathered
+
+
+def read_evidence(path: Path, tell: Callable[[str], None] | None = None) -> Captured:
+    """Read logs and EHLO replies that are given beside a SOURCE.
+
+    Args:
+        path: a file, a folder or a zip.
+        tell: as for `read_source`.
+
+    Raises:
+        InputError: it holds none that mailflow reads, or exports; names file and place.
+    """
+    gathered = _read(path, tell)
+    reading = gathered.observed()
+    if reading.rows or gathered.snapshots:
+        place = reading.rows[0].place if reading.rows else gathered.snapshots[0][1]
+        raise InputError(f"{path}: holds an export ({place}); name it as SOURCE, not as evidence")
+    if not (reading.observed or reading.offers):
+        found = ", ".join(f"{place}: {what}" for what, place in reading.ignored[:3])
+        raise InputError(
+            f"{path}: no receive log, send log or EHLO reply that mailflow reads "
+            f"({found or 'empty'})"
+        )
+    reading.unread.extend(gathered.failures)
+    return Captured(reading, gathered.inputs)
 
 
 @dataclass(slots=True)
@@ -148,6 +178,12 @@ class _Gathered:
         """Name something that could not be read."""
         self.failures.append(Unread("", "capture", why))
 
+    def observed(self) -> Reading:
+        """The rows with what the logs add up to; to be asked once."""
+        self.reading.observed.extend(self.received.sessions())
+        self.reading.offers.extend(self.sent.sessions())
+        return self.reading
+
     def result(self, path: Path) -> Captured:
         """All of it; InputError where there is nothing to go by."""
         if not self.understood:
@@ -161,8 +197,7 @@ class _Gathered:
             places = ", ".join(place for _, place in self.snapshots[:3])
             raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
         self.reading.unread.extend(self.failures)
-        self.reading.observed.extend(self.received.sessions())
-        self.reading.offers.extend(self.sent.sessions())
+        self.observed()
         document, place = self.snapshots[0] if self.snapshots else (None, "")
         return Captured(self.reading, self.inputs, document, place)
 
