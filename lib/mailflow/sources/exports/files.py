@@ -134,7 +134,7 @@ def read_evidence(path: Path, tell: Callable[[str], None] | None = None) -> Capt
     if reading.rows or gathered.snapshots:
         place = reading.rows[0].place if reading.rows else gathered.snapshots[0][1]
         raise InputError(f"{path}: holds an export ({place}); name it as SOURCE, not as evidence")
-    if not (reading.observed or reading.offers):
+    if not (reading.offers or gathered.has_logs):
         found = ", ".join(f"{place}: {what}" for what, place in reading.ignored[:3])
         raise InputError(
             f"{path}: no receive log, send log or EHLO reply that mailflow reads "
@@ -155,6 +155,9 @@ class _Gathered:
     snapshots: list[tuple[object, str]] = field(default_factory=list)
     received: ReceiveLog = field(default_factory=ReceiveLog)
     sent: SendLog = field(default_factory=SendLog)
+    has_logs: bool = (
+        False  # of a kind that is summed up, also where none of its rows tells anything
+    )
     members: int = 0  # of the zip that is open, with those of zips inside it
     understood: bool = False  # at least one capture or snapshot could be read
 
@@ -166,6 +169,7 @@ class _Gathered:
 
     def log_of(self, kind: str) -> ReceiveLog | SendLog | None:
         """What sums up logs of a kind; None: nothing of it is kept."""
+        self.has_logs |= kind in (RECEIVE, SEND)
         if kind == RECEIVE:
             return self.received
         return self.sent if kind == SEND else None
