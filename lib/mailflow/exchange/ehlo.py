@@ -13,7 +13,10 @@ from mailflow.exchange.connectors import AuthMechanism, ReceiveConnector
 ANONYMOUSTLS, EXPS = "X-ANONYMOUSTLS", "X-EXPS"
 
 _KEYWORD = re.compile(r"(?:^|\s)(?:250[ -])?\s*([A-Z][A-Z0-9-]{2,40})(?=\s|$)", re.MULTILINE)
-_MASKED = re.compile(r"\bX{4,}[A-Z]?\b")
+_MASKED = re.compile(r"\bX{4,}[A-Z]?\b|\*{4,}")
+
+KEYWORDS = (ANONYMOUSTLS, EXPS, "STARTTLS", "AUTH")
+"""Keywords of an EHLO reply that tell how a client may be let in (S5.32)."""
 
 
 class Offer(NamedTuple):
@@ -211,7 +214,7 @@ def masked(keywords: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_masked(reply: str) -> bool:
-    """Whether keywords of a reply are masked with X, as an inspecting device does (C4)."""
+    """Whether a device put X or stars in place of what was there (C4, section 3.6)."""
     return _MASKED.search(reply) is not None
 
 
