@@ -11,7 +11,7 @@ from mailflow.exchange.ehlo import EhloAttempt
 from mailflow.opening import open_source
 from mailflow.views.explanation import explain_text
 from mailflow.views.findings import findings
-from mailflow.views.probe import document, judge, questions_of, sender_of, targets_of
+from mailflow.views.probe import judge, probed, questions_of, sender_of, targets_of
 from mailflow.views.which import probe, which
 from support import ROOT
 
@@ -62,7 +62,8 @@ def test_keys_of_an_ehlo_probe_are_named() -> None:
     sender = sender_of(org, "EX10A")
     target, *_ = targets_of(org, sender)
     question, *_ = questions_of(sender, [target])
-    found = document("demo:article", sender, [judge(sender, target, EhloAttempt(question))])
+    result = judge(sender, target, EhloAttempt(question))
+    found = probed(org, "demo:article", sender, [result], named=True).as_json()
     named = set(re.findall(r"`(\w+)`", section(3)))
 
     assert {*found, *found["targets"][0]} - named - {"schema"} == set()

@@ -27,7 +27,7 @@ from support import needs_powershell
 
 SCREEN = """\
 NOT OFFERED   EX16A and EX16B do not offer EX10A what an Exchange server needs;
-              1 other target can be used."""
+              EX10B offers it."""
 TABLE = """\
 target              predicted connector  keywords before TLS      what is needed
 ------------------  -------------------  -----------------------  --------------
@@ -200,7 +200,7 @@ def test_other_sources_give_lines_to_paste(call: Call, tmp_path: Path, form: str
     assert screen.code == 2
     assert 'Save-Ehlo "EX16A" "10.0.0.21" 25 "ehlo-EX10A-EX16A-1.txt"' in screen.out.splitlines()
     assert "" not in screen.out.rstrip("\n").splitlines()  # an empty line would end a paste
-    assert "paste the lines above on EX10A" in screen.err
+    assert "paste the lines on EX10A" in screen.err
     assert document["lines"] == screen.out.rstrip("\n").splitlines()
     assert (document["state"], document["targets"]) == ("unknown", [])
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailflow.analysis.servers import ServerView
 from mailflow.phrases import clock, joined
 from mailflow.picture import Tone
 from mailflow.plain import grid, one_line
 from mailflow.show.blocks import LABEL, block, commands, verdict
-from mailflow.views.probe import (
-    OfferState,
-    ProbeResult,
-    keywords_that_matter,
-    state_of,
-    summary,
-)
+from mailflow.views.probe import OfferState, Probed, ProbeResult, keywords_that_matter
 
 _LABELS: dict[OfferState, tuple[str, Tone]] = {
     "offers": ("OFFERED", "good"),
@@ -26,38 +19,28 @@ _LABELS: dict[OfferState, tuple[str, Tone]] = {
 _HEADS = ("target", "predicted connector", "keywords before TLS", "what is needed")
 
 
-def probe_screen(
-    source: str,
-    sender: ServerView,
-    results: Sequence[ProbeResult],
-    cells: int = 80,
-    *,
-    colour: bool = False,
-) -> str:
+def probe_screen(found: Probed, cells: int = 80, *, colour: bool = False) -> str:
     """The results as text.
 
     Args:
-        source: as it was named; the next command has it.
-        sender: who sent EHLO.
-        results: of each target.
+        found: the results; there is at least one.
         cells: columns of the terminal; text wraps within it.
         colour: whether the terminal understands ANSI colours.
     """
     room = max(cells, LABEL + 40)
-    label, tone = _LABELS[state_of(results)]
-    lines = verdict(label, [summary(sender, results)], room, tone, colour=colour)
-    hello = next((result.attempt.observed.hello for result in results), "")
-    when = next((result.attempt.observed.written for result in results), None)
-    asked = f"{sender.name}, EHLO {hello} and QUIT, nothing else"
-    lines += block("SENT BY", [f"{asked}, {clock(when)}" if when else asked], room)
-    if results:
-        rows = [tuple(map(one_line, _row(result))) for result in results]
-        lines += ["", grid(_HEADS, rows, (False,) * len(_HEADS), room)]
-    if any(result.notes for result in results):
-        lines += ["", *block("ALSO", _notes(results), room)]
-    after = list(_next(source, results))
-    if after:
-        lines += ["", *commands("NEXT", after)]
+    label, tone = _LABELS[found.state]
+    lines = verdict(label, [found.summary], room, tone, colour=colour)
+    first = found.results[0].attempt.observed
+    sent = f"{found.sender}, EHLO {first.hello} and QUIT, nothing else"
+    times = [each.attempt.observed.written for each in found.results]
+    when = next((time for time in times if time), None)
+    lines += block("SENT BY", [f"{sent}, {clock(when)}" if when else sent], room)
+    rows = [tuple(map(one_line, _row(result))) for result in found.results]
+    lines += ["", grid(_HEADS, rows, (False,) * len(_HEADS), room)]
+    if any(result.notes for result in found.results):
+        lines += ["", *block("ALSO", _notes(found.results), room)]
+    if found.state == "lacks":
+        lines += ["", *commands("NEXT", [f"mailflow diagnose {found.source}"])]
     return "\n".join(lines)
 
 
@@ -69,7 +52,7 @@ def _row(result: ProbeResult) -> tuple[str, str, str, str]:
     if not observed.complete:
         words = f"{words} (partial)" if words else "not known"
     return (
-        f"{result.target.view.name} {address}:{result.target.port}",
+        f"{result.target.view.name} {address}:{result.target.port or '?'}",
         result.connector or f"not known: {result.unknown}",
         words or "none of these",
         result.why,
@@ -84,9 +67,3 @@ def _notes(results: Sequence[ProbeResult]) -> Iterator[str]:
             names.setdefault(note, []).append(result.target.view.name)
     for note, of in names.items():
         yield f"{joined(of)}: {note}"
-
-
-def _next(source: str, results: Sequence[ProbeResult]) -> Iterator[str]:
-    states = {result.state for result in results}
-    if "lacks" in states:
-        yield f"mailflow diagnose {source}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailflow.opening import Probeable
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
+    from mailflow.views.probe import Probed
 
 
 @click.command()
@@ -60,83 +61,80 @@ def probe(
     from mailflow.opening import within_reach
 
     with within_reach(source, progress, live) as reached:
-        if reached is None:
-            _print_lines(source, open_organisation(source, live=live), sender, targets, as_json)
-        _print_results(source, reached, sender, targets, as_json=as_json)
+        if reached is not None:
+            found = _asked(source, reached, sender, targets)
+        else:
+            found = _to_paste(source, open_organisation(source, live=live), sender, targets)
+    progress("")
+    if as_json:
+        click.echo(in_json(found.as_json(), indent=2))
+    elif found.results:
+        from mailflow.cli.probe_screen import probe_screen
+
+        click.echo(probe_screen(found, columns(), colour=is_terminal()))
+    else:
+        click.echo("".join(f"{line}\n" for line in found.lines), nl=bool(found.lines))
+        click.echo(f"mailflow: {one_line(found.summary)}", err=True)
+    raise SystemExit(found.exit_code)
 
 
-def _print_results(
-    source: str, reached: Probeable, sender: str, names: tuple[str, ...], *, as_json: bool
-) -> NoReturn:
-    from mailflow.cli.probe_screen import probe_screen
+def _asked(source: str, reached: Probeable, name: str, names: tuple[str, ...]) -> Probed:
+    """Send EHLO from the sender to its targets."""
     from mailflow.exchange.ehlo import EhloAttempt
     from mailflow.sources.probing import send_ehlo
     from mailflow.views.probe import (
-        document,
-        exit_code,
+        Probed,
         judge,
+        probed,
         questions_of,
         sender_of,
         targets_of,
+        unaskable,
     )
 
     org = reached.org
     if not org.servers:
         why = "; ".join(dict.fromkeys(row.why for row in org.unread)) or "it names no server"
-        click.echo(f"mailflow: nothing was sent: {one_line(why)}", err=True)
-        raise SystemExit(2)
-    view = sender_of(org, sender)
-    targets = targets_of(org, view, names)
-    questions = questions_of(view, targets)
-    asked = [question for question in questions if question.address]
-    found = iter(
+        return Probed(source, name, failed=f"Nothing was sent: {why}")
+    sender = sender_of(org, name)
+    targets = targets_of(org, sender, names)
+    questions = questions_of(sender, targets)
+    answers = iter(
         send_ehlo(
             reached.doors,
-            view.server,
-            asked,
+            sender.server,
+            [
+                question
+                for question, target in zip(questions, targets, strict=True)
+                if not unaskable(target)
+            ],
             servers=org.servers,
             first=reached.entry,
             tell=progress,
         )
     )
-    progress("")
-    lost = "no address of it is known; bring addresses.csv, or use --resolve"
-    results = [
-        judge(view, target, next(found) if each.address else EhloAttempt(each, "address", lost))
-        for target, each in zip(targets, questions, strict=True)
-    ]
-    if as_json:
-        click.echo(in_json(document(source, view, results), indent=2))
-    else:
-        click.echo(probe_screen(source, view, results, columns(), colour=is_terminal()))
-    raise SystemExit(exit_code(results))
+    results = []
+    for question, target in zip(questions, targets, strict=True):
+        why = unaskable(target)
+        attempt = EhloAttempt(question, "nowhere", why) if why else next(answers)
+        results.append(judge(sender, target, attempt))
+    return probed(org, source, sender, results, named=bool(names))
 
 
-def _print_lines(
-    source: str, org: Snapshot, sender: str, names: tuple[str, ...], as_json: bool
-) -> NoReturn:
+def _to_paste(source: str, org: Snapshot, name: str, names: tuple[str, ...]) -> Probed:
+    """Nobody can be asked: the lines by which somebody else asks."""
     from mailflow.cli.probe_lines import probe_lines
     from mailflow.exchange.commands import Unquotable
-    from mailflow.views.probe import document, questions_of, sender_of, targets_of
+    from mailflow.views.probe import Probed, questions_of, sender_of, targets_of
 
-    view = sender_of(org, sender)
-    targets = targets_of(org, view, names)
+    sender = sender_of(org, name)
+    targets = [target for target in targets_of(org, sender, names) if target.port]
     if not targets:
-        raise UsageError(f"as far as was read, {view.name} sends to no server of the organization")
+        raise UsageError(f"as far as was read, {sender.name} sends to no server of its own")
+    hosts = [target.view.server.fqdn for target in targets]
     try:
-        hosts = [target.view.server.fqdn for target in targets]
-        lines = probe_lines(questions_of(view, targets), hosts)
+        lines = probe_lines(questions_of(sender, targets), hosts)
     except Unquotable as error:
         raise UsageError(str(error)) from error
-    if as_json:
-        told = document(source, view, [])
-        summary = "Nothing was sent: paste these lines on the sending server."
-        click.echo(in_json({**told, "summary": summary, "lines": lines}, indent=2))
-    else:
-        click.echo("\n".join(lines) + "\n")
-        click.echo(
-            "mailflow: nothing was sent, since only winrm:// can ask a server; "
-            f"paste the lines above on {one_line(view.name)}",
-            err=True,
-        )
-    raise SystemExit(2)
+    why = "Nothing was sent, since only winrm:// can ask a server: paste the lines on "
+    return Probed(source, sender.name, failed=f"{why}{sender.name}.", lines=tuple(lines))

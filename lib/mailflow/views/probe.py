@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mailflow.analysis.analysis import Analysis, analyze
+from mailflow.analysis.paths import MailPath
+from mailflow.analysis.places import hidden_servers
 from mailflow.analysis.servers import ServerView
 from mailflow.errors import UsageError
 from mailflow.exchange.ehlo import (
@@ -18,8 +20,8 @@ from mailflow.exchange.ehlo import (
     judged,
     predicted_keywords,
 )
-from mailflow.exchange.ranges import Address, Family
-from mailflow.phrases import counted, joined
+from mailflow.exchange.ranges import Address
+from mailflow.phrases import joined
 from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot
 from mailflow.views.which import Probe, which
@@ -48,7 +50,7 @@ class ProbeTarget:
     Attributes:
         view: the server.
         address: one of its addresses; None: none is known.
-        port: where the sender connects (section 4.1).
+        port: where the sender connects (section 4.1); 0: not known.
         predicted: sender's address to the answer of `which`: the connector that accepts it.
     """
 
@@ -109,23 +111,19 @@ def targets_of(org: Snapshot, sender: ServerView, names: Sequence[str] = ()) -> 
     analysis = analyze(org)
     wanted = [_server(analysis, name) for name in names]
     found: dict[tuple[str, Address | None, int], ProbeTarget] = {}
-    for path in analysis.judge.paths():
+    for path in analysis.paths:
         target = path.target
         is_meant = target in wanted if wanted else target.server is not sender.server
-        if path.sender.server is not sender.server or path.endpoint is None or not is_meant:
+        if path.sender.server is not sender.server or not is_meant:
             continue
-        port = path.endpoint.port
-        address = path.local
-        if address is None and path.address is not None:
-            family: Family = 4 if path.address.version == 4 else 6
-            address = next(iter(target.of_family(family)), None)
-        if address is None and target.addresses:
-            continue  # of a family that it has no address in
-        key = (target.name, address, port)
-        entry = found.setdefault(key, ProbeTarget(target, address, port, {}))
-        if path.address is not None:
-            question = Probe(target.name, path.address, address, port)
-            entry.predicted[str(path.address)] = which(org, question)
+        port = path.endpoint.port if path.endpoint else 0
+        for address in _addresses(path):
+            entry = found.setdefault(
+                (target.name, address, port), ProbeTarget(target, address, port, {})
+            )
+            if path.address is not None and port:
+                question = Probe(target.name, path.address, address, port)
+                entry.predicted[str(path.address)] = which(org, question)
     known = {entry.view.name for entry in found.values()}
     for view in wanted:
         if view.name not in known:
@@ -134,6 +132,24 @@ def targets_of(org: Snapshot, sender: ServerView, names: Sequence[str] = ()) -> 
                 "out --to for the servers that it sends to"
             )
     return list(found.values())
+
+
+def _addresses(path: MailPath) -> Sequence[Address | None]:
+    """Where it may arrive: a path stands for those that are alike; None alone: not known."""
+    target, mine = path.target, path.target.addresses
+    if path.address is not None:  # of another family there is no connection (S1.17)
+        mine = target.of_family(4 if path.address.version == 4 else 6)
+    found = dict.fromkeys([*mine, *([path.local] if path.local else [])])
+    return tuple(found) or (() if target.addresses else (None,))
+
+
+def unaskable(target: ProbeTarget) -> str:
+    """Why a target cannot be asked, a clause; empty: it can."""
+    if not target.port:
+        return "on which port mail arrives is not known: its version was not read"
+    if target.address is None:
+        return "no address of it is known; addresses.csv tells it (docs/bring.md)"
+    return ""
 
 
 def questions_of(sender: ServerView, targets: Sequence[ProbeTarget]) -> list[EhloObservation]:
@@ -150,7 +166,7 @@ def questions_of(sender: ServerView, targets: Sequence[ProbeTarget]) -> list[Ehl
             sender=sender.name,
             target=target.view.name,
             address=str(target.address or ""),
-            port=target.port,
+            port=target.port or None,
             hello=hello,
         )
         for target in targets
@@ -191,58 +207,92 @@ def keywords_that_matter(observed: EhloObservation) -> tuple[str, ...]:
 _MATTER = frozenset({"STARTTLS", "X-ANONYMOUSTLS", "X-EXPS"})
 
 
-def document(source: str, sender: ServerView, results: Sequence[ProbeResult]) -> dict[str, Any]:
-    """The answer with the keys of the contract, section 3 (`mailflow.probe/1`)."""
-    return {
-        "schema": "mailflow.probe/1",
-        "source": source,
-        "simulated": source.startswith("demo:"),
-        "sender": sender.name,
-        "state": state_of(results),
-        "summary": summary(sender, results),
-        "targets": [_as_json(result) for result in results],
-        "lines": [],
-    }
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """All that one command asked.
+
+    Attributes:
+        source: as it was named.
+        sender: name of the server that sent EHLO.
+        results: of each target.
+        hidden: why there may be servers that were not read, so that not all targets are here;
+            empty where the targets were named.
+        failed: why nothing was sent, a sentence; "" something was.
+        lines: PowerShell to paste in its place.
+    """
+
+    source: str
+    sender: str
+    results: tuple[ProbeResult, ...] = ()
+    hidden: tuple[str, ...] = ()
+    failed: str = ""
+    lines: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> OfferState:
+        """Of all together: what one lacks goes before what is not known."""
+        states = {result.state for result in self.results}
+        order: tuple[OfferState, ...] = ("lacks", "not-reached", "unknown")
+        worst = next((state for state in order if state in states), None)
+        return worst or ("offers" if states and not self.hidden else "unknown")
+
+    @property
+    def exit_code(self) -> int:
+        """0 all offer what is needed, 1 one does not, 2 something is not known (contract, 4)."""
+        return {"offers": 0, "lacks": 1}.get(self.state, 2)
+
+    @property
+    def summary(self) -> str:
+        """The answer in a sentence or two."""
+        if self.failed:
+            return self.failed
+        sender, results = self.sender, self.results
+        if not results:
+            return f"There is no server of this organization that {sender} is known to send to."
+        lack, good = self._names("lacks"), self._names("offers")
+        good = [name for name in good if name not in lack]
+        needed = f"{sender} what an Exchange server needs"
+        parts = []
+        if lack:
+            parts.append(f"{joined(lack)} {'do' if len(lack) > 1 else 'does'} not offer {needed}")
+        if good:
+            verb = "offers" if len(good) == 1 else "offer"
+            parts.append(f"{joined(good)} {verb} {'it' if lack else needed}")
+        for words, names in (
+            ("not reached", self._names("not-reached")),
+            ("not decided", self._names("unknown")),
+        ):
+            if names:
+                parts.append(f"{words}: {joined(names)}")
+        if self.hidden:
+            parts.append(f"there may be other servers, which were not read ({self.hidden[0]})")
+        return "; ".join(parts) + "."
+
+    def _names(self, state: OfferState) -> list[str]:
+        """The servers of which a target has this state."""
+        found = (each.target.view.name for each in self.results if each.state == state)
+        return list(dict.fromkeys(found))
+
+    def as_json(self) -> dict[str, Any]:
+        """The document with the keys of the contract, section 3 (`mailflow.probe/1`)."""
+        return {
+            "schema": "mailflow.probe/1",
+            "source": self.source,
+            "simulated": self.source.startswith("demo:"),
+            "sender": self.sender,
+            "state": self.state,
+            "summary": self.summary,
+            "targets": [_as_json(result) for result in self.results],
+            "lines": list(self.lines),
+        }
 
 
-def state_of(results: Sequence[ProbeResult]) -> OfferState:
-    """Of all together: what one lacks goes before what is not known."""
-    states = {result.state for result in results}
-    order: tuple[OfferState, ...] = ("lacks", "not-reached", "unknown")
-    return next((state for state in order if state in states), "offers" if states else "unknown")
-
-
-def exit_code(results: Sequence[ProbeResult]) -> int:
-    """0 all offer what is needed, 1 one does not, 2 something is not known (contract, 4)."""
-    return {"offers": 0, "lacks": 1}.get(state_of(results), 2)
-
-
-def summary(sender: ServerView, results: Sequence[ProbeResult]) -> str:
-    """The answer in a sentence or two."""
-    if not results:
-        return f"There is no server of this organization that {sender.name} is known to send to."
-    names = {
-        state: list(dict.fromkeys(one.target.view.name for one in results if one.state == state))
-        for state in ("lacks", "offers", "not-reached", "unknown")
-    }
-    parts = []
-    if names["lacks"]:
-        verb = "do" if len(names["lacks"]) > 1 else "does"
-        parts.append(
-            f"{joined(names['lacks'])} {verb} not offer {sender.name} what an Exchange server needs"
-        )
-    if names["offers"] and not names["lacks"]:
-        verb = "offers" if len(names["offers"]) == 1 else "offer"
-        parts.append(
-            f"{joined(names['offers'])} {verb} {sender.name} what an Exchange server needs"
-        )
-    elif names["offers"]:
-        parts.append(f"{counted(len(names['offers']), 'other target')} can be used")
-    if names["not-reached"]:
-        parts.append(f"not reached: {joined(names['not-reached'])}")
-    if names["unknown"]:
-        parts.append(f"not decided: {joined(names['unknown'])}")
-    return "; ".join(parts) + "."
+def probed(
+    org: Snapshot, source: str, sender: ServerView, results: Sequence[ProbeResult], *, named: bool
+) -> Probed:
+    """The results together; `named`: only these targets were asked for."""
+    hidden = () if named else tuple(hidden_servers(org))
+    return Probed(source, sender.name, tuple(results), hidden)
 
 
 def _server(analysis: Analysis, name: str) -> ServerView:
@@ -275,7 +325,7 @@ def _predicted(target: ProbeTarget, observed: EhloObservation) -> tuple[str | No
 def _state(attempt: EhloAttempt) -> tuple[OfferState, str]:
     """How far the session came, and what that says by itself."""
     observed, why = attempt.observed, attempt.why
-    if attempt.stage == "address":
+    if attempt.stage == "nowhere":
         return "not-reached", why
     if attempt.stage == "sender":
         return "not-reached", f"{observed.sender} could not be asked: {why}"
@@ -340,7 +390,7 @@ def _as_json(result: ProbeResult) -> dict[str, Any]:
     return {
         "server": result.target.view.name,
         "address": observed.address or None,
-        "port": result.target.port,
+        "port": result.target.port or None,
         "written": observed.written.isoformat() if observed.written else None,
         "state": result.state,
         "why": one_line(result.why),
