@@ -227,6 +227,8 @@ def test_what_the_target_did_not_surely_send_was_not_taken_away(
 def test_less_than_configured_and_no_reason_known() -> None:
     """C6, C7: a device, a load balancer, another host, an old export: undetermined."""
     assert told(observed("smtp-inspection", (MET,))) == {("observed-differs", "unknown")}
+    reply = replace(MET, source="EHLO reply", address="")
+    assert told(observed("smtp-inspection", (reply,))) == {("observed-differs", "unknown")}
 
 
 def test_x_exps_alone_where_the_setting_was_not_read() -> None:
@@ -291,7 +293,7 @@ def test_a_tie_is_decided_by_the_log_of_who_accepted() -> None:
     org = tied()
     seen = replace(SENT, connector="Relay", offered="STARTTLS")
     with_log = replace(org, observed=(seen,))
-    both = replace(org, observed=(seen, replace(seen, connector="Servers", offered=OFFERED)))
+    both = replace(org, observed=(seen, replace(seen, connector="Servers", offered="")))
 
     shadows = ("custom-connector-shadows-default", "found")
     assert shadows not in at_ex16a(org)
@@ -338,3 +340,5 @@ def test_authentication_that_failed_in_the_senders_log() -> None:
     )
 
     assert ("kerberos-or-permission", "found") in told(replace(org, queues=queues))
+    refused = replace(org, queues=queues, offers=(replace(org.offers[0], ended="10061"),))
+    assert ("target-refuses", "found") not in told(refused)  # another session's: the error is none
