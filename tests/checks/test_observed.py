@@ -330,15 +330,26 @@ def test_how_the_senders_sessions_ended(ended: str, cause: str) -> None:
     assert (cause, "found") not in told(org)  # 5.7.3 is no socket error
 
 
-def test_authentication_that_failed_in_the_senders_log() -> None:
-    """L1: 454 4.7.0 alone may also be a missing right."""
-    org = observed("smtp-inspection", (replace(MET, ended="authentication failed"),))
-    error = "454 4.7.0 Temporary authentication failure"
+@pytest.mark.parametrize(
+    ("error", "ended", "cause", "state"),
+    [
+        ("421 4.4.1 Connection timed out", "10054", "connection-dropped", "found"),
+        ("421 4.4.1 Connection timed out", "10060", "target-unreachable", "found"),
+        ("421 4.4.1 Connection timed out", "10061", "target-refuses", None),
+        ("421 4.4.1 Connection timed out", "authentication failed", "kerberos-or-permission", None),
+        ("452 4.3.1 Insufficient system resources", "10061", "target-refuses", None),
+    ],
+)
+def test_a_log_chooses_among_what_the_error_admits(
+    error: str, ended: str, cause: str, state: str | None
+) -> None:
+    """S6.13: the error leaves several causes open; a session of another kind is none of them."""
+    org = observed("smtp-inspection", (replace(MET, ended=ended, offered="", banner=""),))
     queues = tuple(
         replace(queue, last_error=error) if queue.status == "Retry" else queue
         for queue in org.queues
     )
+    without = replace(org, queues=queues, offers=())
 
-    assert ("kerberos-or-permission", "found") in told(replace(org, queues=queues))
-    refused = replace(org, queues=queues, offers=(replace(org.offers[0], ended="10061"),))
-    assert ("target-refuses", "found") not in told(refused)  # another session's: the error is none
+    assert ((cause, "found") in told(replace(org, queues=queues))) is (state == "found")
+    assert (cause, "found") not in told(without)
