@@ -48,7 +48,7 @@ def probe(
     \b
     mailflow probe winrm://ex16a.contoso.com --from EX10A
     mailflow probe winrm://ex16a.contoso.com --from EX10A --to EX16A --to EX16B
-    mailflow probe captures/ --from EX10A > probe.ps1      lines to paste on EX10A
+    mailflow probe exports/ --from EX10A > probe.ps1       lines to paste on EX10A
 
     The sending server itself connects to each target, for from anywhere else another receive
     connector may accept the connection. It reads the banner, sends EHLO, reads the reply and sends

@@ -112,27 +112,6 @@ def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) 
     )
 
 
-def ehlo_file(observed: EhloObservation, ended: str, session: Iterable[str]) -> str:
-    """A reply as the file that the lines for PowerShell write.
-
-    Args:
-        observed: whose, where and when.
-        ended: `done`, or the stage at which it ended and why.
-        session: its lines, each with `S: ` or `C: `.
-    """
-    written = observed.written.astimezone(UTC).strftime(_TIME) if observed.written else ""
-    head = {
-        "sender": observed.sender,
-        "target": observed.target,
-        "address": observed.address,
-        "port": observed.port or "",
-        "written": written,
-        "ended": ended,
-    }
-    lines = [MARK, *(f"# {key}: {one_line(str(value))}" for key, value in head.items()), *session]
-    return "\n".join(lines) + "\n"
-
-
 def _of_file(lines: list[str]) -> Iterator[EhloObservation]:
     """The reply below one mark; the head says whose it is, and whether it came to its end."""
     head: dict[str, str] = {}
