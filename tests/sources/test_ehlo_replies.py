@@ -119,6 +119,15 @@ def test_a_file_of_the_probe() -> None:
     assert (first.keywords, first.complete, second.complete) == (KEYWORDS, True, False)
 
 
+def test_a_target_cannot_begin_a_file() -> None:
+    """The mark counts where a line begins, and a target's line begins with a mark of its own."""
+    (found,) = read_ehlo_replies(
+        in_file(SESSION[0], SESSION[1], *reply(f"SIZE {MARK}", "# sender: FORGED", "XRDST"))
+    )
+
+    assert (found.sender, found.complete, len(found.keywords)) == ("EX10A", True, 3)
+
+
 def test_a_target_cannot_write_the_head() -> None:
     """Its lines have a mark of their own; what is no such line is not read."""
     lies = in_file(f"220 {BANNER}\n# sender: FORGED\n{MARK}\n# ended: done", *SESSION[1:])

@@ -55,9 +55,10 @@ def probe(
     QUIT: no authentication, no mail. Each target has 10 seconds. Beside the reply stands the
     receive connector that the configuration predicts.
 
-    Over winrm:// this is done at once. For any other SOURCE it prints PowerShell to paste on the
-    sending server, which writes each reply to a file. Exit code: 0 all targets offer what an
-    Exchange server needs, 1 one does not, 2 one was not reached, or is not decided.
+    Over winrm://, and for demo:, this is done at once. For any other SOURCE it prints
+    PowerShell to paste on the sending server, which writes each reply to a file. Exit code:
+    0 all targets offer what an Exchange server needs, 1 one does not, 2 one was not reached,
+    or is not decided.
     """
     from mailflow.opening import within_reach
 

@@ -32,6 +32,7 @@ _MOST_LINES = 100
 _MOST_CHARACTERS = 500
 """Of a line; SMTP allows 512 bytes."""
 
+_MARKED = re.compile(rf"^{re.escape(MARK)}[ \t]*\r?$", re.MULTILINE)
 _BLANKS = r"[ \t]{0,20}"
 _NUMBER = r"(?:\d{1,9}[ \t]{1,20})?"
 _SAID = re.compile(
@@ -60,7 +61,7 @@ _READY = re.compile(r" ready at (?P<when>.{10,60})$")
 def looks_like_ehlo(text: str) -> bool:
     """Whether a text holds what `read_ehlo_replies` reads; looks at its beginning alone."""
     head = text[:100_000]
-    return MARK in head or any(True for _ in _sessions(head.splitlines()))
+    return _MARKED.search(head) is not None or any(True for _ in _sessions(head.splitlines()))
 
 
 def read_ehlo_replies(text: str) -> list[EhloObservation]:
@@ -69,7 +70,7 @@ def read_ehlo_replies(text: str) -> list[EhloObservation]:
     Only a reply that a client got is read: `HELO` has no keywords, and where EHLO was refused there
     is no reply. Nothing is raised, whatever the text holds.
     """
-    parts = text.removeprefix("\ufeff").split(MARK)
+    parts = _MARKED.split(text.removeprefix("\ufeff"))
     found = [*_sessions(parts[0].splitlines())]
     for part in parts[1:]:
         found += _of_file(part.splitlines())
