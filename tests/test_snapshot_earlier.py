@@ -54,6 +54,9 @@ WITHOUT_A_VERDICT = {
     # Support a finding and make none.
     *(("components", one) for one in ("state", "")),
     *(("rights", one) for one in ("deny", "")),
+    # Certificates are judged where they are known, and nothing waits for them.
+    ("connectors", "tls_certificate"),
+    ("settings", "internal_certificate"),
     ("connectors", "require_tls"),
     # Tell a replication network, and so may take an accusation away, and make none.
     *(("addresses", f"has_{one}") for one in ("dns_servers", "gateway")),

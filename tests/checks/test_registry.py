@@ -21,6 +21,7 @@ HELPERS = {
     "errors",
     "registry",
     "release",
+    "sending",
     "waiting",
     "waits",
     "ways",

@@ -23,16 +23,14 @@ from mailflow.analysis.paths import (
 )
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
-from mailflow.checks import waits
+from mailflow.checks import internal_transport_certificate, waits
 from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
+from mailflow.checks.sending import OUTSIDE, ROUTING, Sending
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import either
-
-OUTSIDE = "outside-the-connectors"
-ROUTING = "routing-or-loop"
 
 _LEAVES = frozenset({"SmartHostConnectorDelivery", "DnsConnectorDelivery"})
 """Delivery types of mail that leaves the organization (section 4.2)."""
@@ -72,6 +70,7 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         for sender in dict.fromkeys(path.sender for path in suspect.telling):
             by_sender.setdefault(sender, []).append(suspect)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
+    sending = Sending(analysis)
     unknown: dict[ServerView, list[MailPath]] = {}
     for path in paths:
         if path.state == "unknown":
@@ -87,10 +86,12 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         carriers = [each for each in concerned if each.state == "found"] or concerned
         for each in carriers:
             each.queues.append(case)
-        if own is not None:
+        if own is not None and not sending.explains(case, own):
             _complain(case, own, complaints, _judged(case, analysis.paths, evidence))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
+    entries += sending.findings
+    entries += internal_transport_certificate.unnoticed(analysis, paths, entries)
     entries += told
     entries += waits.asleep(analysis, paths, entries)
     entries = in_order(entries)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from mailflow.checks import (
     anonymoustls_suppressed,
+    certificate_problem,
     connector_never_answers,
     connector_tie,
     connectors_differ,
@@ -17,12 +18,14 @@ from mailflow.checks import (
     errors,
     exchange_auth_missing_on_default,
     exchange_servers_group_missing,
+    internal_transport_certificate,
     no_connector_answers,
     planned_server_shadowed,
     poison_messages,
     queue_suspended,
     relay_wider_than_it_looks,
     rights_denied,
+    send_connector_source,
     submission_backlog,
     transport_role_conflict,
 )
@@ -39,17 +42,18 @@ _IN_ORDER = (
     no_connector_answers.CHECK,
     _TOLD["smtp-inspection"],
     _TOLD["source-address-translated"],
-    _TOLD["internal-transport-certificate"],
+    internal_transport_certificate.CHECK,
     transport_role_conflict.CHECK,
     connector_tie.CHECK,
+    certificate_problem.CHECK,
+    send_connector_source.CHECK,
     queue_suspended.CHECK,
     submission_backlog.CHECK,
     poison_messages.CHECK,
     *(
         check
         for cause, check in _TOLD.items()
-        if cause
-        not in {"smtp-inspection", "source-address-translated", "internal-transport-certificate"}
+        if cause not in {"smtp-inspection", "source-address-translated"}
     ),
     planned_server_shadowed.CHECK,
     connectors_differ.CHECK,

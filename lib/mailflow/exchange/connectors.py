@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import TypeVar
 
@@ -170,6 +170,7 @@ class ReceiveConnector:
         require_tls: RequireTLS.
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
+        tls_certificate: TlsCertificateName; empty where none is set, None where it was not read.
     """
 
     server: str
@@ -187,6 +188,8 @@ class ReceiveConnector:
     require_tls: bool | None = None
     protocol_logging: str = ""
     comment: str = ""
+    # Two connectors that differ in this alone treat every host alike.
+    tls_certificate: str | None = field(default=None, compare=False)
 
     @property
     def identity(self) -> str:

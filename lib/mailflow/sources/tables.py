@@ -100,7 +100,9 @@ def assemble(
         connectors=connectors,
         queues=queues,
         settings=tuple(
-            TransportSettings(draft.server, draft["use_downgraded_auth"])
+            TransportSettings(
+                draft.server, draft["use_downgraded_auth"], draft["internal_certificate"]
+            )
             for draft in drafts[SETTINGS].values()
         ),
         components=components,
@@ -294,6 +296,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
+    "tls_certificate": Field("TlsCertificateName", values.text, Need.NEVER),
 }
 
 
@@ -331,6 +334,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         require_tls=draft["require_tls"],
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
+        tls_certificate=draft["tls_certificate"],
     )
 
 
@@ -464,6 +468,9 @@ def _queue(draft: Draft) -> Queue:
 
 _SETTINGS: Mapping[str, Field] = {
     "use_downgraded_auth": Field("UseDowngradedExchangeServerAuth", values.truth),
+    "internal_certificate": Field(
+        "InternalTransportCertificateThumbprint", values.text, Need.NEVER
+    ),
 }
 
 

@@ -9,6 +9,11 @@ from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
 from mailflow.analysis.planned import parse_planned
 from mailflow.analysis.queues import as_of
 from mailflow.analysis.servers import ServerView
+from mailflow.checks import (
+    certificate_problem,
+    internal_transport_certificate,
+    send_connector_source,
+)
 from mailflow.checks.audit import audit as audited
 from mailflow.checks.audit import the_rest
 from mailflow.checks.check import Finding as Typed
@@ -40,6 +45,13 @@ BESIDE_THE_AUDIT = frozenset(
     }
 )
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""
+
+
+SENDING = frozenset(
+    module.CARD.id
+    for module in (certificate_problem, internal_transport_certificate, send_connector_source)
+)
+"""Causes of the audit beyond the receive connectors."""
 
 
 def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
@@ -110,7 +122,8 @@ def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
     what = (
         CARDS[causes.pop()].title
         if len(causes) == 1
-        else f"{counted(len(told), 'weakness', 'weaknesses')} in the receive connectors"
+        else f"{counted(len(told), 'weakness', 'weaknesses')} in "
+        + ("connectors and certificates" if causes & SENDING else "the receive connectors")
     )
     return f"{what}: {servers}" if servers else what
 
