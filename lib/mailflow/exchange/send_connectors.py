@@ -52,7 +52,7 @@ def parse_spaces(text: str) -> tuple[AddressSpace, ...] | None:
 
 
 _SPACE = re.compile(
-    r"(?:(?P<kind>[A-Za-z0-9]+):)?(?P<domain>\*|(?:\*\.)?[^\s:;*,]+|--)(?:;(?P<cost>[0-9]{1,6}))?"
+    r"(?:(?P<kind>[A-Za-z0-9]+):)?(?P<domain>\*|(?:\*\.)?[^\s:;*,\[\]]+|--)(?:;(?P<cost>[0-9]{1,6}))?"
 )
 
 
