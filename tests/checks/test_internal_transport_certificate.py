@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from check_cases import audited, found
-from mailflow.snapshot import TransportSettings
+from mailflow.snapshot import ObservedOffer, TransportSettings
 from mailflow.sources.row import Enumeration, Value
 from mailflow.views.findings import findings
 from organisations import STUCK, Organisation, at, healthy
@@ -16,6 +16,23 @@ from organisations import STUCK, Organisation, at, healthy
 ID = "internal-transport-certificate"
 OUTSIDE = "outside-the-connectors"
 MINE, OTHER = "AB" * 20, "CD" * 20
+
+REPLY = ObservedOffer(
+    source="SMTP send log",
+    sender="EX10A",
+    address="10.0.0.11",
+    target="ex16a.contoso.com",
+    remote="10.0.0.21",
+    port=25,
+    seen_as="10.0.0.11",
+    banner="Exchange",
+    offered="X-ANONYMOUSTLS X-EXPS",
+    masked=False,
+    ended="",
+    sessions=1,
+    first="2026-11-23T13:59:17Z",
+    last="2026-11-23T13:59:17Z",
+)
 
 
 def named(org: Organisation, *servers: str, thumbprint: str = MINE) -> Organisation:
@@ -81,6 +98,19 @@ def test_an_expired_one_is_a_question() -> None:
 
     assert [one[0] for one in found(org, ID)] == ["unknown", "unknown"]
     assert found(org, OUTSIDE) == [("unknown", None, None)]
+
+
+def test_a_server_that_was_seen_to_offer_it_has_one() -> None:
+    """Section 3.6: the EHLO reply that the sender read holds X-ANONYMOUSTLS; the list is old."""
+    org = stuck("EX16A", "EX16B").add_certificate("EX16A", OTHER).add_certificate("EX16B", OTHER)
+    when = datetime(2026, 11, 1, tzinfo=UTC)
+    org.connectors = [replace(one, when_changed=when) for one in org.connectors]
+    seen = replace(org.snapshot(), offers=(REPLY,))
+    states = {
+        one.server: one.state for one in findings(seen).findings if one.cause == ID and one.queues
+    }
+
+    assert states == {"EX16B": "unknown"}
 
 
 @pytest.mark.parametrize("server", ["EX10B", "", "EX99"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from mailflow.analysis.analysis import Analysis
 from mailflow.analysis.paths import MailPath
-from mailflow.analysis.queues import QueueCase
+from mailflow.analysis.queues import QueueCase, as_of
 from mailflow.analysis.servers import ServerView
 from mailflow.checks import errors
 from mailflow.checks.check import PROBE, RETRY, Card, Check, ConnectorWords, Finding, State
 from mailflow.exchange.certificates import CertificateNeed, Fitness
 from mailflow.exchange.commands import filled
+from mailflow.exchange.ehlo import ANONYMOUSTLS
 
 CARD = Card(
     id="internal-transport-certificate",
@@ -64,18 +66,46 @@ def of_queue(analysis: Analysis, case: QueueCase) -> Iterator[Finding]:
 
     Found where each server of a generation that its error may speak of lacks the certificate: a
     next hop is a group of one generation (section 4.2), and failover tries all of it. Where only
-    some lack it, or it expired, it is undetermined.
+    some lack it, or it expired, it is undetermined. A server that was seen to offer X-ANONYMOUSTLS
+    has one.
     """
     sender = case.sender
     if not case.is_exchange_auth or (sender and sender.downgraded):
         return  # the downgraded mode does without (S5.03)
-    needs = [(view, analysis.certificates.internal(view.server)) for view in case.aimed_at]
+    last = case.queue.last_retry.instant if case.queue.last_retry else None
+    ways = [path for path in analysis.paths if path.sender is sender]
+    needs = [
+        (view, None if _is_offered(analysis, view, ways, last) else _need(analysis, view))
+        for view in case.aimed_at
+    ]
     holding = {_is_modern(view) for view, need in needs if not _lacks(need)}
     for view, need in needs:
         if need is None or not need.fitness.is_fault:
             continue
         certain = _lacks(need) and _is_modern(view) not in holding
         yield _finding(analysis, view, need, "found" if certain else "unknown", (case,))
+
+
+def _need(analysis: Analysis, view: ServerView) -> CertificateNeed | None:
+    return analysis.certificates.internal(view.server)
+
+
+def _is_offered(
+    analysis: Analysis, view: ServerView, paths: Iterable[MailPath], moment: datetime | None
+) -> bool:
+    """Whether logs or replies show that a server offers X-ANONYMOUSTLS on one of these paths."""
+    if analysis.observed.is_empty:
+        return False
+    when = moment or as_of(analysis.org)
+    offered: list[str] = []
+    for path in paths:
+        if path.target is view and path.endpoint:
+            port = path.endpoint.port
+            offered += (
+                each.offered for each in analysis.observed.met(path.sender, view, port, when)
+            )
+            offered += (each.offered for each in analysis.observed.accepted(path, when))
+    return any(ANONYMOUSTLS in words.split() for words in offered)
 
 
 def _lacks(need: CertificateNeed | None) -> bool:
@@ -99,16 +129,19 @@ def unnoticed(
         entries: the findings so far.
     """
     told = {each.server for each in entries if each.id == CARD.id}
-    for view in dict.fromkeys(path.target for path in paths if path.sender is not path.target):
-        need = analysis.certificates.internal(view.server)
-        if need and _lacks(need) and view not in told and view.covered:
+    ways = [path for path in paths if path.sender is not path.target]
+    for view in dict.fromkeys(path.target for path in ways):
+        need = _need(analysis, view)
+        if need is None or not _lacks(need) or view in told or not view.covered:
+            continue
+        if not _is_offered(analysis, view, ways, None):
             yield _finding(analysis, view, need, "unknown", ())
 
 
 def find(analysis: Analysis) -> Iterator[Finding]:
     """The audit: servers whose certificate is missing, without key, expired or soon will be."""
     for view in analysis.servers:
-        need = analysis.certificates.internal(view.server) if view.covered else None
+        need = _need(analysis, view) if view.covered else None
         if need and need.fitness in _WORDS:
             yield _finding(analysis, view, need, "found", ())
 

@@ -6,6 +6,7 @@ needs costs no verdict.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mailflow.analysis.analysis import Analysis
@@ -19,6 +20,10 @@ from mailflow.checks.check import ConnectorWords, Finding, State
 
 OUTSIDE = "outside-the-connectors"
 ROUTING = "routing-or-loop"
+
+
+def _is_found(finding: Finding) -> bool:
+    return finding.state == "found"
 
 
 class Sending:
@@ -49,12 +54,17 @@ class Sending:
         for each in found:
             self._add(each)
         says_more = cause in (OUTSIDE, ROUTING) or certificate_problem.names_it(case)
-        return says_more and any(each.state == "found" for each in found)
+        return says_more and any(map(_is_found, found))
 
-    @property
-    def findings(self) -> list[Finding]:
-        """What was found, each with all its queues."""
-        return list(self._found.values())
+    def beside(self, entries: Iterable[Finding]) -> list[Finding]:
+        """What was found, each with all its queues; no question that an entry has answered."""
+        answered = {(each.id, each.server) for each in entries if each.state == "found"}
+        answered |= {(each.id, each.server) for each in self._found.values() if _is_found(each)}
+        return [
+            each
+            for each in self._found.values()
+            if _is_found(each) or (each.id, each.server) not in answered
+        ]
 
     def _add(self, finding: Finding) -> None:
         said = finding.evidence

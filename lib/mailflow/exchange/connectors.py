@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntFlag
 from typing import TypeVar
 
@@ -171,6 +172,8 @@ class ReceiveConnector:
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
         tls_certificate: TlsCertificateName; empty where none is set, None where it was not read.
+        when_changed: WhenChangedUTC, in UTC: what a log showed before it may not hold any more;
+            None where not read. Two connectors that differ in it alone are equal.
     """
 
     server: str
@@ -190,6 +193,7 @@ class ReceiveConnector:
     comment: str = ""
     # Two connectors that differ in this alone treat every host alike.
     tls_certificate: str | None = field(default=None, compare=False)
+    when_changed: datetime | None = field(default=None, compare=False)
 
     @property
     def identity(self) -> str:

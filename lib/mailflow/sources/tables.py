@@ -110,6 +110,10 @@ def assemble(
         observed=tuple(
             replace(sessions, server=names.of(sessions.server)) for sessions in reading.observed
         ),
+        offers=tuple(
+            replace(offer, sender=names.of(offer.sender)) if offer.sender else offer
+            for offer in reading.offers
+        ),
         kept=kept,
         reads=tuple(reads),
         # A value that could not be read may stand in its reason.
@@ -297,6 +301,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
     "tls_certificate": Field("TlsCertificateName", values.text, Need.NEVER),
+    "when_changed": Field("WhenChangedUTC", values.moment, Need.NEVER),
 }
 
 
@@ -335,6 +340,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
         tls_certificate=draft["tls_certificate"],
+        when_changed=draft["when_changed"].instant if draft["when_changed"] else None,
     )
 
 
