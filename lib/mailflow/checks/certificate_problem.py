@@ -45,7 +45,7 @@ CARD = Card(
             "Import a valid certificate with its private key on each source server and assign SMTP "
             "to it. If issuer or subject changed, enter the new names:"
         ),
-        ("$c = Get-ExchangeCertificate -Server {sender} -Thumbprint <thumbprint of the new one>"),
+        "$c = Get-ExchangeCertificate -Thumbprint <thumbprint of the new certificate>",
         (
             'Set-SendConnector "{send_connector}" -TlsCertificateName '
             '"<I>$($c.Issuer)<S>$($c.Subject)"'

@@ -74,10 +74,7 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
             by_sender.setdefault(sender, []).append(suspect)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
     sending = Sending(analysis)
-    unknown: dict[ServerView, list[MailPath]] = {}
-    for path in paths:
-        if path.state == "unknown":
-            unknown.setdefault(path.sender, []).append(path)
+    unknown = _undetermined(paths)
     decided: dict[tuple[str, ...], _Decided] = {}
     waiting = analysis.waiting(min_messages)
     told = waits.find(waiting)
@@ -111,6 +108,15 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     entries += waits.asleep(analysis, paths, entries)
     entries = in_order(entries)
     return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)), waiting)
+
+
+def _undetermined(paths: Iterable[MailPath]) -> dict[ServerView, list[MailPath]]:
+    """The undetermined paths by sender."""
+    found: dict[ServerView, list[MailPath]] = {}
+    for path in paths:
+        if path.state == "unknown":
+            found.setdefault(path.sender, []).append(path)
+    return found
 
 
 @dataclass(slots=True)
