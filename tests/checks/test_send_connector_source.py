@@ -51,6 +51,14 @@ def test_a_scoped_connector_is_not_there_for_other_sites() -> None:
     assert entry.commands == ()
 
 
+def test_a_connector_without_any_source_server_sends_nothing() -> None:
+    """S9.20: what is left after the last source server was uninstalled."""
+    org = waiting()
+
+    assert found(org, ID) == [("found", "EX16B", None)]
+    assert "Internet has no source server" in said(org, ID)
+
+
 @pytest.mark.parametrize("name", ["IsScopedConnector", "SourceTransportServers"])
 def test_what_was_not_read_is_unknown(name: str) -> None:
     """The error keeps its own cause beside it, and the command is named."""
@@ -115,7 +123,7 @@ def audit_of(org: Organisation) -> list[str]:
         (("ex16a.contoso.com",), ["EX16B"]),
         (("EX16A", "EX16B"), []),
         (("EX10A",), ["EX10B", "EX16A", "EX16B"]),
-        ((), []),
+        ((), ["EX10A", "EX10B", "EX16A", "EX16B"]),
     ],
 )
 def test_the_audit_finds_a_server_that_its_peers_left_behind(

@@ -30,9 +30,8 @@ class Certificates:
         self.moment: datetime | None = as_of(org) or _surely_seen(org)
         self._held: dict[str, list[ExchangeCertificate]] = {}
         for row in org.objects("certificates"):
-            if row["server"]:
-                made = _certificate(row)
-                self._held.setdefault(_short(made.server), []).append(made)
+            made = _certificate(row)
+            self._held.setdefault(_short(made.server), []).append(made)
         self._internal = {
             _short(each.server): normal_thumbprint(each.internal_certificate or "")
             for each in org.settings

@@ -51,15 +51,15 @@ def can_use(connector: SendConnector, server: Server, servers: Sequence[Server])
     """Whether mail that a server holds may leave through a connector (S9.23).
 
     A server that is no source hands the mail to one that is; through a connector that is scoped
-    only where one is in its site. None: not known.
+    only where one is in its site. One without any source server sends nothing. None: not known.
     """
-    if connector.enabled is False:
+    if connector.enabled is False or connector.sources == ():
         return False
     if connector.has_source(server.name):
         return True
     if connector.is_scoped is False:
         return True
-    if connector.is_scoped is None or not connector.sources:
+    if connector.is_scoped is None or connector.sources is None:
         return None
     sites = [_site(name, servers) for name in connector.sources]
     mine = server.site.strip().casefold()

@@ -126,8 +126,12 @@ def _is_no_newer(other: ServerView, view: ServerView) -> bool:
 
 
 def _closed(view: ServerView, connectors: Sequence[SendConnector]) -> str:
-    names = joined(each.name for each in connectors)
-    sources = joined(name for each in connectors for name in each.sources or ()) or "no server"
+    scoped = [each for each in connectors if each.sources]
+    if not scoped:
+        names = joined(each.name for each in connectors)
+        return f"Send connector {names} has no source server: no mail leaves through it."
+    names = joined(each.name for each in scoped)
+    sources = joined(name for each in scoped for name in each.sources or ())
     return (
         f"{view.name} (site {view.server.site}) is no source server of send connector {names}, "
         f"which is scoped: only servers in the site of its source servers ({sources}) use it. Mail "

@@ -92,7 +92,7 @@ def _outside(org: Organisation, sender: PracticeServer, domain: str) -> Route:
     if org.outside.get(domain.casefold()) == "no-connector":
         return Route("Unreachable", "Unreachable Domain", name="Unreachable")
     named = org.send_connector.sources
-    if named and sender.name not in named:
+    if named and sender.name not in named and not sender.exchange.is_edge:
         return _to_sources(org, sender)
     return Route("DnsConnectorDelivery", domain.casefold())
 
@@ -103,8 +103,10 @@ def _to_sources(org: Organisation, sender: PracticeServer) -> Route:
     near = [server for server in sources if server.exchange.site == sender.exchange.site]
     if connector.scoped and not near:
         return Route("Unreachable", "Unreachable Domain", name="Unreachable")
-    kind = "SmtpRelayWithinAdSite" if sender.is_legacy else "SmtpRelayToConnectorSourceServers"
-    return Route(kind, INTERNET, tuple(server.name for server in near or sources))
+    if sender.is_legacy:  # it knows no such delivery group (section 4.2)
+        return _inside(org, sender, (near or sources)[0])
+    names = tuple(server.name for server in near or sources)
+    return Route("SmtpRelayToConnectorSourceServers", INTERNET, names)
 
 
 def _servers(
