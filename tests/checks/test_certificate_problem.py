@@ -150,6 +150,31 @@ def test_the_server_that_holds_no_list_is_not_accused_by_a_full_one_of_its_peer(
     ]
 
 
+def test_what_strangers_wrote_makes_no_line_and_no_command_of_its_own() -> None:
+    """Names of connectors and certificates are quoted, and stay on their line."""
+    evil = 'Internet"; Remove-Item x \u201d'
+    org = (
+        healthy()
+        .add_send_connector(
+            evil, "EX16A\nREPAIR x", TlsCertificateName="<I>CN=CA\nREPAIR y<S>CN=z\nDO NEXT"
+        )
+        .add_queue(
+            "EX16A",
+            9,
+            error=COULD_NOT,
+            to="fabrikam.com",
+            delivery_type="SmtpRelayToConnectorSourceServers",
+        )
+        .add_certificate("EX16A", NEW, Subject="CN=z\nREPAIR")
+    )
+    org.change(org.queues[-1].identity, next_hop_domain=evil)
+    record = next(one for one in findings(org.snapshot()).findings if one.cause == ID)
+
+    assert "\n" not in record.reading
+    assert 'Set-SendConnector "Internet`"; Remove-Item' in record.remedy
+    assert "`\u201d" in record.remedy
+
+
 # --- odd forms ------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from mailflow.exchange.certificates import (
     window,
 )
 from mailflow.exchange.servers import Server
+from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot
 
 
@@ -91,7 +92,8 @@ def _certificate(row: dict[str, str | bool | None]) -> ExchangeCertificate:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    """On one line: what a stranger wrote over several would print lines of its own."""
+    return None if value is None else one_line(str(value))
 
 
 def _is_for_smtp(certificate: ExchangeCertificate) -> bool | None:

@@ -12,6 +12,7 @@ from mailflow.exchange.send_connectors import (
     parse_spaces,
 )
 from mailflow.exchange.servers import Server
+from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot
 
 
@@ -26,11 +27,12 @@ def send_connectors_of(org: Snapshot) -> tuple[SendConnector, ...]:
             smart_hosts=None if row["smart_hosts"] is None else hosts_of(row["smart_hosts"]),
             sources=_names(row["source_servers"]),
             is_scoped=row["is_scoped"],
-            certificate=row["tls_certificate"],
+            certificate=None if certificate is None else one_line(certificate),
             require_tls=row["require_tls"],
             fqdn=row["fqdn"] or "",
         )
         for row in org.objects("send_connectors")
+        for certificate in [row["tls_certificate"]]
     )
 
 
@@ -38,7 +40,8 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     """Short names in a list of servers: by name, full name or place in the directory."""
     if text is None:
         return None
-    names = (_name(piece) for piece in re.split(r",(?!CN=|DC=|OU=)\s*", text) if piece.strip())
+    pieces = re.split(r",(?!CN=|DC=|OU=)\s*", one_line(text))
+    names = (_name(piece) for piece in pieces if piece.strip())
     return tuple(dict.fromkeys(filter(None, names)))
 
 
