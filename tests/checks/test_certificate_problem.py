@@ -155,9 +155,7 @@ def test_what_strangers_wrote_makes_no_line_and_no_command_of_its_own() -> None:
     evil = 'Internet"; Remove-Item x \u201d'
     org = (
         healthy()
-        .add_send_connector(
-            evil, "EX16A\nREPAIR x", TlsCertificateName="<I>CN=CA\nREPAIR y<S>CN=z\nDO NEXT"
-        )
+        .add_send_connector(evil, "EX16A\nREPAIR x", TlsCertificateName=NAMED)
         .add_queue(
             "EX16A",
             9,
