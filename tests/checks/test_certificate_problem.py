@@ -90,7 +90,7 @@ def test_one_that_cannot_be_used_is_as_good_as_none(other: dict[str, Value], wor
     [{}, {"NotAfter": None, "Status": None}, {"Issuer": None}, {"HasPrivateKey": None}],
 )
 def test_where_it_is_there_or_not_known_the_text_keeps_the_word(other: dict[str, Value]) -> None:
-    """A value that decides is missing: nobody's certificate is accused."""
+    """A value that decides is missing: nobody's certificate is accused, and what lacks is told."""
     known = {name: value for name, value in other.items() if value is not None}
     org = certificate(stuck(), "EX16A", **known)
     org.kept[-1] = replace(
@@ -98,14 +98,21 @@ def test_where_it_is_there_or_not_known_the_text_keeps_the_word(other: dict[str,
         values={n: v for n, v in org.kept[-1].values.items() if n not in set(other) - set(known)},
     )
 
-    assert told(org.snapshot()) == [("tls-or-certificate", "found", None)]
+    expected = [("tls-or-certificate", "found", None)]
+    expected += [(ID, "unknown", "EX16A")] if other and other != {"HasPrivateKey": None} else []
+    assert told(org.snapshot()) == expected
 
 
 def test_the_list_of_another_server_says_nothing() -> None:
     """S9.21: EX16B's certificates, and some of nobody, are not those of EX16A."""
     org = stuck().add_certificate("EX16B", NEW).add_certificate("", NEW)
+    [asked] = [one for one in findings(org.snapshot()).findings if one.cause == ID]
 
-    assert told(org.snapshot()) == [("tls-or-certificate", "found", None)]
+    assert told(org.snapshot()) == [
+        ("tls-or-certificate", "found", None),
+        (ID, "unknown", "EX16A"),
+    ]
+    assert "Get-ExchangeCertificate -Server EX16A | Add-Member" in asked.remedy
 
 
 def test_a_text_that_is_not_about_a_certificate_accuses_none() -> None:
@@ -147,6 +154,7 @@ def test_the_server_that_holds_no_list_is_not_accused_by_a_full_one_of_its_peer(
     assert told(org.snapshot()) == [
         (ID, "found", "EX16A"),
         ("tls-or-certificate", "found", None),
+        (ID, "unknown", "EX16B"),
     ]
 
 

@@ -65,14 +65,15 @@ _WORDS = {
 def of_queue(analysis: Analysis, case: QueueCase) -> Iterator[Finding]:
     """What explains a queue whose error is of TLS, on the send connector that carries it.
 
-    Only a fault that is certain is told: what was not read costs no verdict, the error has a cause
-    of its own.
+    Where the error itself speaks of TlsCertificateName and the certificates of the server were not
+    read, that is told as well, with the command: the error stays a cause of its own.
     """
     connector = case.carrier.connector if case.carrier else None
     if connector is None or case.sender is None or not _speaks_of_certificates(case):
         return
     need = analysis.certificates.named(case.sender.server, connector.certificate)
-    if need and need.fitness.is_fault:
+    asks = need and need.fitness in (Fitness.UNREAD, Fitness.UNSURE) and names_it(case)
+    if need and (need.fitness.is_fault or asks):
         yield _of_send_connector(case.sender, connector, need, (case,))
 
 
