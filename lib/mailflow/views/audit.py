@@ -90,7 +90,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
     diagnosis = Diagnosis(
         verdict=verdict,
         headline=_headline(verdict, mine),
-        summary=_summary(verdict, entries, found.servers, unread),
+        summary=_summary(verdict, entries, found.servers, unread) + _not_judged(org, verdict),
         findings=tuple(told(each, plan, unread) for each in entries),
         unread=unread,
         origin=org.origin,
@@ -160,6 +160,15 @@ def _summary(
         sentences += [f"Also: {joined(further)}."] if further else []
     sentences += [f"Missing data: {missing}."] if missing else []
     return " ".join(sentences)
+
+
+def _not_judged(org: Snapshot, verdict: Verdict) -> str:
+    """What an audit without a fault says nothing of, because it was not exported."""
+    tables = {"send connectors": "send_connectors", "certificates": "certificates"}
+    lacking = [words for words, table in tables.items() if not org.kept.get(table)]
+    if verdict != "clear" or not lacking:
+        return ""
+    return f" Not exported, so not checked: {joined(lacking)}."
 
 
 def _place(entry: Typed) -> str:
