@@ -11,6 +11,7 @@ from mailflow.analysis.analysis import addresses_of, connectors_of
 from mailflow.analysis.capabilities import RELAY, Rights, abilities, effect
 from mailflow.analysis.paths import SHADOWED
 from mailflow.analysis.servers import address_of
+from mailflow.checks.observed import INSPECTED, TRANSLATED
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family, format_range, single, subtract
 from mailflow.exchange.selection import answer
@@ -62,6 +63,11 @@ class RepairQuestion:
         typed = "\n".join(given)
         is_found = findings(org).verdict == "found"
         if typed.strip().casefold() == NOTHING:
+            if is_between_servers(findings(org)):
+                return right(
+                    "No connector has to change: what is at fault lies between the servers, and "
+                    "the network team has to change it."
+                )
             return _left_alone(org, is_found=is_found)
         try:
             lines_of(typed)
@@ -92,6 +98,8 @@ class RepairQuestion:
             (
                 f"Something has to be changed on {where or 'no server'}. "
                 "Change as little as can be: others meet the same connector."
+                if not is_between_servers(found)
+                else "Whose is what is at fault? Not everything can be changed by a cmdlet."
             ),
             (
                 "What you give replaces the whole value (S3.23, S8.60), so name all that is to "
@@ -120,6 +128,12 @@ class RepairQuestion:
         if stopped:
             lines += [f'Retry-Queue -Identity "{queue.identity}"' for queue in stuck_queues(org)]
         return ("\n".join(lines) or NOTHING,)
+
+
+def is_between_servers(found: Diagnosis) -> bool:
+    """Whether all that was found is a device on the way, which no cmdlet reaches (C4, C5)."""
+    causes = {finding.cause for finding in found.findings if finding.state == "found"}
+    return bool(causes) and causes <= {TRANSLATED, INSPECTED}
 
 
 def _left_alone(org: Snapshot, *, is_found: bool) -> Judgement:
