@@ -158,7 +158,12 @@ def _judged(
     if then.verdict == "found" or waiting:
         return _not_enough(before, later, then, changed=changed)
     if harm:
-        return half(f"The mail moves then. {_harm_in_words(harm)}")
+        advice = (
+            "Have it repaired where it is at fault: between the servers."
+            if is_between_servers(findings(before))
+            else "Take off the servers' addresses alone."
+        )
+        return half(f"The mail moves then. {_harm_in_words(harm, advice)}")
     return right(_proven(before, after, later))
 
 
@@ -288,7 +293,7 @@ def _name(connector: ReceiveConnector | None) -> str:
     return connector.name if connector else "nobody"
 
 
-def _harm_in_words(harm: list[_Loss]) -> str:
+def _harm_in_words(harm: list[_Loss], advice: str) -> str:
     first = harm[0]
     alike = [loss for loss in harm if (loss.was, loss.will) == (first.was, first.will)]
     number = sum(loss.block.size for loss in alike if loss.server == first.server)
@@ -305,5 +310,5 @@ def _harm_in_words(harm: list[_Loss]) -> str:
         )
     return (
         f"But on {where} {others} would be answered by {first.will} and no longer by {first.was}: "
-        f"that costs them {lost}. Take off the servers' addresses alone."
+        f"that costs them {lost}. {advice}"
     )
