@@ -63,6 +63,18 @@ def test_logs_decide_and_stay_as_they_were() -> None:
     assert repr(lab.logs()) == first
 
 
+def test_logs_stay_when_nothing_fails_any_more() -> None:
+    """After the repair there is nothing newer to fetch: what was read is still there to look at."""
+    lab = practice(TRANSLATED)
+    first = repr(lab.logs())
+    lab.request("no-translation")
+    lab.wait(minutes=15)
+
+    assert repr(lab.logs()) == first
+    lab.undo()
+    assert findings(lab.open()).verdict == "found"  # that was the wait
+
+
 def test_where_nothing_failed_there_are_no_logs() -> None:
     """Said, and no step."""
     lab = practice("healthy-but-suspicious")
@@ -92,6 +104,15 @@ def test_every_row_of_the_files_is_shown(name: str) -> None:
     assert sorted(row for each in shown for row in each.ends[0].rows) == in_files["SEND"]
     assert sorted(row for each in shown for row in each.ends[1].rows) == in_files["RECV"]
     assert all(len(end.lines) == len(end.rows) for each in shown for end in each.ends)
+
+
+@pytest.mark.parametrize("name", ["case-12", "case-13"])
+def test_the_session_that_is_asked_about_comes_first(name: str) -> None:
+    """A learner reads the unfolded one."""
+    lab = practice(name)
+    sender, _, target = repr(lab.logs()).partition(",")[0].split()
+
+    assert f"{sender} connects to {target}." in repr(lab.ask("which-address-was-seen"))
 
 
 def test_both_ends_of_a_translated_address() -> None:

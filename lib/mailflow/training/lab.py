@@ -28,6 +28,7 @@ from mailflow.training.asking.repair import NOTHING
 from mailflow.training.console import Transcript
 from mailflow.training.network import REQUESTS
 from mailflow.training.question import Question
+from mailflow.training.subject import way
 from mailflow.training.watching import delay, watch
 from mailflow.views.findings import findings
 from mailflow.views.verdict import Diagnosis
@@ -109,7 +110,7 @@ class Lab:
             self._moves.append(logs.fetch)
         if not self._practice.logs:
             return note(logs.NO_LOGS)
-        return logs_card(logs.both_logs(self._practice))
+        return logs_card(logs.both_logs(self._practice, way(self.open())))
 
     def both_ends(self) -> Table:
         """What each end of these sessions saw: addresses, keywords, receive connector."""

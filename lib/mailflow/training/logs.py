@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mailflow.analysis.paths import MailPath
 from mailflow.phrases import counted, joined
 from mailflow.show.logs import LogEnd, LoggedBothEnds
 from mailflow.simulated.practice import Practice
@@ -35,8 +36,14 @@ def fetch(practice: Practice) -> bool:
     return log_files(practice.logs) != before
 
 
-def both_logs(practice: Practice) -> list[LoggedBothEnds]:
-    """Of each session that was fetched the rows of both ends, for people."""
+def both_logs(practice: Practice, first: MailPath | None = None) -> list[LoggedBothEnds]:
+    """Of each session that was fetched the rows of both ends, for people.
+
+    Args:
+        practice: whose logs were fetched.
+        first: the way whose session comes before all others.
+    """
+    name = f"{first.sender.name} to {first.target.name}" if first else ""
     return [
         LoggedBothEnds(
             title=f"{_between(session)}, for queue {session.queue}",
@@ -45,7 +52,7 @@ def both_logs(practice: Practice) -> list[LoggedBothEnds]:
                 _end(f"Receive log of {session.target.name}", receive_rows(session)),
             ),
         )
-        for session in practice.logs
+        for session in sorted(practice.logs, key=lambda each: _between(each) != name)
     ]
 
 
