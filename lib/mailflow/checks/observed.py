@@ -54,7 +54,8 @@ class Decision:
         state: found, or unknown where no reason can be told.
         server: the target.
         connector: the receive connector that accepted, where one is at fault.
-        words: what was observed, and what to do.
+        words: what was observed for this queue, and what to do.
+        means: what that means; the same for all queues that it concerns.
     """
 
     cause: str
@@ -62,10 +63,13 @@ class Decision:
     server: ServerView
     connector: ReceiveConnector | None
     words: ConnectorWords
+    means: str = ""
 
 
-def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> Decision | None:
-    """What was observed of the connections for which a stuck queue waits; None: nothing decides.
+def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> list[Decision]:
+    """What was observed of the connections for which a stuck queue waits, one for each target.
+
+    Empty: nothing decides. Where something is found, what is not certain beside it is left out.
 
     Args:
         analysis: of the snapshot.
@@ -74,13 +78,11 @@ def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> De
     """
     observed = analysis.observed
     if observed.is_empty or case.sender is None:
-        return None
-    found = (
-        _authentication(analysis, case, paths)
-        if case.is_exchange_auth
-        else _ending(analysis, case, paths)
-    )
-    return min(found, key=lambda each: each.state != "found", default=None)
+        return []
+    decide_by = _authentication if case.is_exchange_auth else _ending
+    ranked = sorted(decide_by(analysis, case, paths), key=lambda each: each.state != "found")
+    best = {each.server.name: each for each in reversed(ranked)}
+    return [each for each in best.values() if each.state == ranked[0].state]
 
 
 def moment_of(analysis: Analysis, case: QueueCase) -> datetime | None:
@@ -152,20 +154,20 @@ def _translated(analysis: Analysis, path: MailPath, offer: ObservedOffer) -> Dec
         advice = f"Find the device that translates {own} to {offer.seen_as}."
         return Decision(TRANSLATED, "unknown", path.target, None, ConnectorWords(reading, advice))
     name = f"{wrong.connector.name} on {path.target.name}"
-    reading += (
-        f" {name} accepts connections from {offer.seen_as}, and an Exchange server cannot "
+    means = (
+        f"{name} accepts connections from {offer.seen_as}, and an Exchange server cannot "
         "authenticate there."
     )
     advice = (
-        f"Let traffic between {sender.name} and {path.target.name} bypass the device that "
-        f"translates {own} to {offer.seen_as}, or remove {offer.seen_as} from the "
+        f"Let traffic from Exchange servers to {path.target.name} bypass the device that puts "
+        f"{offer.seen_as} in place of their addresses, or remove {offer.seen_as} from the "
         f"RemoteIPRanges of {name}, if no other host needs it."
     )
     if not certain:
         advice = _whose(offer.seen_as, sender)
     words = ConnectorWords(reading, advice, (offer.seen_as,))
     state: State = "found" if certain else "unknown"
-    return Decision(TRANSLATED, state, path.target, wrong.connector, words)
+    return Decision(TRANSLATED, state, path.target, wrong.connector, words, means)
 
 
 def _inspected(
@@ -174,17 +176,18 @@ def _inspected(
     """C4: keywords are masked, or the target sent some that the sender did not receive."""
     sender, target = path.sender.name, path.target.name
     advice = (
-        f"Switch off SMTP inspection between {sender} and {target} (Cisco ASA: no inspect esmtp in "
-        "the policy map), then retry the queue."
+        f"Switch off SMTP inspection on the way to {target} (Cisco ASA: no inspect esmtp in the "
+        "policy map), then retry the queues."
     )
+    means = "A device between them alters the SMTP session."
     if offer.masked or offer.banner == "masked":
         what = "the keywords of the EHLO reply" if offer.masked else "the banner"
         reading = (
-            f"What {sender} received from {target} is altered: {what} are masked "
-            f"({_named(offer)}). A device between them alters the SMTP session."
+            f"What {sender} received from {target} is altered: {what} are masked ({_named(offer)})."
         )
         reading = reading if offer.masked else reading.replace("banner are", "banner is")
-        return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice))
+        words = ConnectorWords(reading, advice)
+        return Decision(INSPECTED, "found", path.target, None, words, means)
     replies = [seen for seen in sent if seen.offered]
     lost = [
         word
@@ -194,13 +197,12 @@ def _inspected(
     ]
     if not lost or offer.seen_as not in ("", str(path.address)):
         return None
-    words = " and ".join(lost)
     reading = (
-        f"{target} sent {words} to {path.address} (receive log, {_time(replies[-1].last)}), and "
-        f"{sender} did not receive {'it' if len(lost) == 1 else 'them'} ({_named(offer)}). "
-        "A device between them alters the SMTP session."
+        f"{target} sent {' and '.join(lost)} to {path.address} (receive log, "
+        f"{_time(replies[-1].last)}), and {sender} did not receive "
+        f"{'it' if len(lost) == 1 else 'them'} ({_named(offer)})."
     )
-    return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice))
+    return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice), means)
 
 
 def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
@@ -221,18 +223,17 @@ def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
     certificate = f"the internal transport certificate of {target} is missing or cannot be read"
     reading = (
         f"{target} offered {path.sender.name} X-EXPS without X-ANONYMOUSTLS before TLS "
-        f"({_named(offer)})"
+        f"({_named(offer)})."
     )
-    if suppresses is None:
-        reading += (
-            f". Either {certificate}, or SuppressXAnonymousTls is set on {connector.name}: that "
-            "was not read."
-        )
-    else:
-        reading += f", and {connector.name} does not suppress it: {certificate}."
+    means = (
+        f"Either {certificate}, or SuppressXAnonymousTls is set on {connector.name}: that was not "
+        "read."
+        if suppresses is None
+        else f"{connector.name} does not suppress X-ANONYMOUSTLS, so {certificate}."
+    )
     advice = "\n".join(filled(line, {"target": target}) for line in _SEE_CERTIFICATE)
     state: State = "unknown" if suppresses is None else "found"
-    return Decision(CERTIFICATE, state, path.target, None, ConnectorWords(reading, advice))
+    return Decision(CERTIFICATE, state, path.target, None, ConnectorWords(reading, advice), means)
 
 
 _SEE_CERTIFICATE = (

@@ -12,7 +12,7 @@ NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class NetworkRequest:
     """Something that can be asked for.
 
     Attributes:
@@ -37,12 +37,12 @@ def _uninspected(server: PracticeServer) -> None:
     server.strips_verbs = False
 
 
-REQUESTS: Mapping[str, Request] = {
-    "open-ports": Request("Open ports 25 and 2525 between the Exchange servers.", _open),
-    "no-translation": Request(
+REQUESTS: Mapping[str, NetworkRequest] = {
+    "open-ports": NetworkRequest("Open ports 25 and 2525 between the Exchange servers.", _open),
+    "no-translation": NetworkRequest(
         "Let traffic between the Exchange servers bypass address translation.", _untranslated
     ),
-    "no-inspection": Request(
+    "no-inspection": NetworkRequest(
         "Switch off SMTP inspection for traffic between the Exchange servers.", _uninspected
     ),
 }
