@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,16 +152,19 @@ def test_a_connector_that_does_not_log_writes_nothing() -> None:
     shown = logs.both_logs(begun)
 
     assert all(each.ends[0].rows and not each.ends[1].rows for each in shown)
-    assert "no row" in set(logs.both_ends(begun).frame["keywords"])
+    table = logs.both_ends(begun)
+    assert "no row" in set(table.frame["keywords"])
+    assert "4 sessions of 4 without a row in the receive log" in table.reading
 
 
-def test_alike_is_said() -> None:
-    """Two ends that saw the same: a relay that catches the servers needs no device."""
-    begun = fetched("article")
-    for session in begun.logs:
-        assert session.seen == session.source
+def test_only_what_both_ends_wrote_is_called_the_same() -> None:
+    """A connector without the authentication logs; the article's relay does not (S7.20)."""
+    same = logs.both_ends(fetched("default-without-exchange-auth")).reading
+    silent = logs.both_ends(fetched("article")).reading
 
-    assert "EX10A connects from" not in logs.both_ends(begun).reading
+    assert re.fullmatch(r"Both ends of \d+ sessions wrote the same\.", same)
+    assert "wrote the same" not in silent
+    assert "cannot be compared" in silent
 
 
 # --- the network team -----------------------------------------------------------------------------

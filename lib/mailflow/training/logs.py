@@ -27,6 +27,17 @@ NO_LOGS = (
     "queue is in Retry, there are none."
 )
 MASKED = "masked (XXXX)"
+_COLUMNS = {
+    "session": ("Session", "from the sender to the target"),
+    "log": ("Whose log", ""),
+    "address": (
+        "Sender's address",
+        "send log: local-endpoint, where it connects from; receive log: remote-endpoint",
+    ),
+    "greeted": ("Hello [address]", "the sender's address as the target saw it (S5.30)"),
+    "keywords": ("Keywords before TLS", "send log: received; receive log: sent"),
+    "connector": ("Receive connector", "that accepted the session (S7.26)"),
+}
 
 
 def fetch(practice: Practice) -> bool:
@@ -68,6 +79,7 @@ def both_ends(practice: Practice) -> Table:
 
     rows: list[dict[str, str]] = []
     differences: list[str] = []
+    alone = 0
     for session in practice.logs:
         offer, seen = _offer(session), _seen(session)
         name = _between(session)
@@ -90,24 +102,15 @@ def both_ends(practice: Practice) -> Table:
             },
         ]
         differences += _differences(session, offer, seen)
-    columns = {
-        "session": ("Session", "from the sender to the target"),
-        "log": ("Whose log", ""),
-        "address": (
-            "Sender's address",
-            "send log: local-endpoint, where it connects from; receive log: remote-endpoint",
-        ),
-        "greeted": ("Hello [address]", "the sender's address as the target saw it (S5.30)"),
-        "keywords": ("Keywords before TLS", "send log: received; receive log: sent"),
-        "connector": ("Receive connector", "that accepted the session (S7.26)"),
-    }
+        alone += seen is None
     return Table(
         name="both_ends",
-        frame=pd.DataFrame(rows, columns=list(columns)),
+        frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
         caption="What each end of the failed sessions wrote.",
-        columns=columns,
-        reading="\n".join(dict.fromkeys(differences)) or _alike(practice),
-        tones={},
+        columns=_COLUMNS,
+        reading="\n".join(
+            [*differences, *_remarks(len(rows) // 2, alone, differ=bool(differences))]
+        ),
         empty=NO_LOGS,
     )
 
@@ -160,5 +163,12 @@ def _differences(
         yield f"{target} sent {seen.offered}; {sender} received {_received(offer)}."
 
 
-def _alike(practice: Practice) -> str:
-    return f"Both ends of {counted(len(practice.logs), 'session')} wrote the same."
+def _remarks(sessions: int, alone: int, *, differ: bool) -> Iterable[str]:
+    """What was not compared, and that nothing differs: only where both ends wrote."""
+    if alone:
+        yield (
+            f"{counted(alone, 'session')} of {sessions} without a row in the receive log: what "
+            "the target saw and sent cannot be compared."
+        )
+    elif sessions and not differ:
+        yield f"Both ends of {counted(sessions, 'session')} wrote the same."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailflow.analysis.analysis import analyze
+from mailflow.analysis.observed import address_of
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import as_of
 from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
@@ -19,23 +20,37 @@ NOT_SENT, ALTERED, ARRIVED, NOT_KNOWN = "not-sent", "altered", "arrived", "not-k
 _NEEDED = f"{ANONYMOUSTLS} and {EXPS}"
 
 
-class SeenAddressQuestion:
-    """Which address of the sender the target saw (S5.30)."""
-
-    form: AnswerForm = "text"
+class _OfWay:
+    """What questions about the two logs of one way share."""
 
     def __init__(self) -> None:
         """About the way that an engineer would look at first."""
         self._path: MailPath | None = None
 
+    def _begin(self, org: Snapshot) -> MailPath | None:
+        """The way, chosen at the first call."""
+        self._path = self._path or way(org)
+        return self._path
+
+    def _now(self, org: Snapshot) -> MailPath | None:
+        """The same way in the organization as it is now."""
+        return same(org, self._path) if self._path else None
+
+
+class SeenAddressQuestion(_OfWay):
+    """Which address of the sender the target saw (S5.30)."""
+
+    form: AnswerForm = "text"
+
     def prompt(self, org: Snapshot) -> str:
         """About the path of the first call; NO_WAY where none is known."""
-        self._path = self._path or way(org)
-        if self._path is None:
+        path = self._begin(org)
+        if path is None:
             return NO_WAY
+        sender, target = path.sender.name, path.target.name
         return (
-            f"{self._path.sender.name} connects to {self._path.target.name}. From which address "
-            f"does {self._path.target.name} see it come? Type the address, or {UNKNOWN}."
+            f"{sender} connects to {target}. From which address does {target} see it come? Type "
+            f"the address, or {UNKNOWN}."
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -88,7 +103,7 @@ class SeenAddressQuestion:
         return tuple(sorted(self._seen(org)[1])) or (UNKNOWN,)
 
     def _seen(self, org: Snapshot) -> tuple[MailPath | None, set[str]]:
-        path = same(org, self._path) if self._path else None
+        path = self._now(org)
         if path is None:
             return None, set()
         received, sent = _ends(org, path)
@@ -96,23 +111,19 @@ class SeenAddressQuestion:
         return path, seen - {""}
 
 
-class ReplyQuestion:
+class ReplyQuestion(_OfWay):
     """Whether the reply to EHLO arrived as it was sent (C4)."""
 
     form: AnswerForm = "one"
 
-    def __init__(self) -> None:
-        """About the way that an engineer would look at first."""
-        self._path: MailPath | None = None
-
     def prompt(self, org: Snapshot) -> str:
         """About the path of the first call; NO_WAY where none is known."""
-        self._path = self._path or way(org)
-        if self._path is None:
+        path = self._begin(org)
+        if path is None:
             return NO_WAY
         return (
-            f"{self._path.target.name} replies to the EHLO of {self._path.sender.name}. What "
-            f"became of {_NEEDED} in that reply?"
+            f"{path.target.name} replies to the EHLO of {path.sender.name}. What became of "
+            f"{_NEEDED} in that reply?"
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -130,7 +141,7 @@ class ReplyQuestion:
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
         """By the keywords that each end wrote."""
-        path = same(org, self._path) if self._path else None
+        path = self._now(org)
         if path is None:
             return (right if given == (NOT_KNOWN,) else wrong)(NO_WAY)
         received, sent = _ends(org, path)
@@ -149,7 +160,7 @@ class ReplyQuestion:
 
     def hints(self, org: Snapshot) -> tuple[str, ...]:
         """From the two logs to the two lists."""
-        path = same(org, self._path) if self._path else None
+        path = self._now(org)
         if path is None:
             return ()
         received, sent = _ends(org, path)
@@ -167,7 +178,7 @@ class ReplyQuestion:
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
         """The key of what the two logs show."""
-        path = same(org, self._path) if self._path else None
+        path = self._now(org)
         return (_became(*_ends(org, path)) if path else NOT_KNOWN,)
 
 
@@ -179,7 +190,8 @@ def _ends(org: Snapshot, path: MailPath) -> tuple[list[ObservedOffer], list[Obse
     received = [
         offer
         for offer in observed.met(path.sender, path.target, port, moment)
-        if offer.address in ("", str(path.address)) and path.local in (None, _address(offer.remote))
+        if offer.address in ("", str(path.address))
+        and path.local in (None, address_of(offer.remote))
     ]
     sent = [
         *observed.accepted(path, moment),
@@ -218,10 +230,3 @@ def _right(path: MailPath, seen: set[str]) -> str:
         f"And {path.sender.name} connects from {path.address}: a device between them put another "
         "address in its place (S5.30, C5)."
     )
-
-
-def _address(text: str) -> object:
-    try:
-        return parse_address(text)
-    except RangeError:
-        return None
