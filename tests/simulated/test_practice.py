@@ -38,8 +38,8 @@ def test_begin(name: str) -> None:
 
 
 def test_begin_unknown() -> None:
-    """The names that there are stand in the message."""
-    with pytest.raises(UsageError, match="known: article, "):
+    """The nearest name stands in the message."""
+    with pytest.raises(UsageError, match="Did you mean 'article'"):
         Practice.begin("articel")
 
 
