@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Literal, TypeVar
 
 from mailflow.exchange.ranges import (
     Address,
@@ -55,6 +57,9 @@ class TransportRole(IntFlag):
 
 F = TypeVar("F", bound=IntFlag)
 
+LimitKind = Literal["size", "count", "time", "name"]
+"""What a limit is counted in: bytes, things, seconds; or a name of Exchange's."""
+
 
 def parse_flags(kind: type[F], value: str | int) -> F:
     """Flags from their number or from Exchange's text (`Tls, ExchangeServer`; case is free).
@@ -81,6 +86,25 @@ def parse_flags(kind: type[F], value: str | int) -> F:
 def flag_names(flags: IntFlag) -> str:
     """The set flags in bit order, as Exchange prints them: `Tls, Integrated`; `None` for none."""
     return ", ".join(member.name or "" for member in type(flags) if member in flags) or "None"
+
+
+LIMITS: Mapping[str, LimitKind] = MappingProxyType(
+    {
+        "MaxMessageSize": "size",
+        "MaxRecipientsPerMessage": "count",
+        "MessageRateLimit": "count",
+        "MessageRateSource": "name",
+        "MaxInboundConnection": "count",
+        "MaxInboundConnectionPerSource": "count",
+        "MaxInboundConnectionPercentagePerSource": "count",
+        "ConnectionTimeout": "time",
+        "ConnectionInactivityTimeout": "time",
+        "TarpitInterval": "time",
+    }
+)
+"""Properties that limit what a host may send, how fast and for how long (sections 1.6 and 2.1)."""
+
+UNLIMITED = "Unlimited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,8 @@ class ReceiveConnector:
         require_tls: RequireTLS.
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
+        limits: sizes, rates and timeouts that were read, by property (`LIMITS`): whole numbers and
+            `Unlimited` as text, sizes in bytes, times in seconds.
     """
 
     server: str
@@ -187,6 +213,7 @@ class ReceiveConnector:
     require_tls: bool | None = None
     protocol_logging: str = ""
     comment: str = ""
+    limits: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> str:

@@ -68,6 +68,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
             connector.require_tls,
             connector.protocol_logging,
             connector.comment,
+            "; ".join(f"{name}={value}" for name, value in connector.limits),
         )
         for connector in org.connectors
     ],

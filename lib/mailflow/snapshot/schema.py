@@ -164,6 +164,8 @@ DECLARED: Mapping[str, Declared] = {
             "require_tls": _maybe("boolean", f"{CONNECTORS} RequireTLS"),
             "protocol_logging": _text(),
             "comment": Column("string", "", sentences=True),
+            # `MaxMessageSize=37748736; ConnectionTimeout=600`: what is not there is not known.
+            "limits": _text(),
         },
         CONNECTORS,
         CONNECTORS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
@@ -16,6 +16,7 @@ from mailflow.budget import MOST_SNAPSHOT, Budget
 from mailflow.errors import InputError
 from mailflow.exchange.cmdlets import TABLES as CMDLETS
 from mailflow.exchange.connectors import (
+    LIMITS,
     AuthMechanism,
     PermissionGroups,
     ReceiveConnector,
@@ -332,7 +333,7 @@ def _server(
 
 def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN401 - parsed JSON
     server, name, enabled, role, bindings, whole_bindings, whole_ranges, auth, groups, *rest = row
-    suppress, fqdn, require_tls, logging, comment = rest
+    suppress, fqdn, require_tls, logging, comment, limits = rest
     return ReceiveConnector(
         server=server,
         name=name,
@@ -349,7 +350,16 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
         require_tls=require_tls,
         protocol_logging=logging,
         comment=comment,
+        limits=tuple(_limits(limits)),
     )
+
+
+def _limits(text: str) -> Iterator[tuple[str, str]]:
+    for pair in filter(None, text.split("; ")):
+        name, equals, value = pair.partition("=")
+        if not equals or name not in LIMITS:
+            raise ValueError(f"no limit of a connector: {pair}")
+        yield name, value
 
 
 def _moment(text: str | None, instant: str | None) -> Moment | None:

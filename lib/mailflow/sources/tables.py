@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailflow.exchange.connectors import (
+    LIMITS,
     AuthMechanism,
     PermissionGroups,
     ReceiveConnector,
@@ -294,6 +295,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
+    **{name: Field(name, values.limit(kind), Need.NEVER) for name, kind in LIMITS.items()},
 }
 
 
@@ -331,6 +333,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         require_tls=draft["require_tls"],
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
+        limits=tuple((name, draft[name]) for name in LIMITS if draft.knows(name)),
     )
 
 
