@@ -257,7 +257,9 @@ def limit(kind: LimitKind) -> Callable[[Value], str]:
 
 
 _LIMITS: Mapping[LimitKind, re.Pattern[str]] = {
-    "size": re.compile(r"(?:[^(]*\()?(?P<digits>[0-9][0-9., \u00a0\u202f’']*?)(?: ?[^\W\d]+\))?"),
+    "size": re.compile(
+        r"(?:[^(]*\()?(?P<digits>[0-9][0-9., \u00a0\u202f\u2019']*?)(?: ?[^\W\d]+\))?"
+    ),
     "count": re.compile(r"(?P<digits>[0-9]+)"),
     "time": re.compile(
         r"(?P<digits>[0-9]+)|(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?"
