@@ -23,6 +23,7 @@ from strategies import BASE, CROWD, to_address
 
 FRONT = TransportRole.FrontendTransport
 LOCAL: dict[str, int] = {"A": 0x0A000115, "B": 0x0A00011F}
+"""Addresses that connectors may name; those of `EX16A` and `EX16B` are the same."""
 Treated = int | None | str
 
 
@@ -79,7 +80,7 @@ def servers(draw: st.DrawFn, name: str, *, unread: bool) -> list[ReceiveConnecto
     ]
     for number in range(draw(st.integers(0, 3))):
         family = draw(st.sampled_from((4, 4, 6)))
-        spot = 0 if family == 6 else draw(st.sampled_from((0, 0, LOCAL[name])))
+        spot = 0 if family == 6 else draw(st.sampled_from((0, 0, LOCAL[name[-1]])))
         found.append(
             connector(
                 name,

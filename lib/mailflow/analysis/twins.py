@@ -191,7 +191,7 @@ def compare_servers(a: TwinServer, b: TwinServer, moving: Address | None = None)
         b: the one that they are to use.
         moving: a local address of A that moves to B; None: each server keeps its own.
     """
-    endpoints = tuple(_endpoints(a, b, moving))
+    endpoints = tuple(endpoint_pairs(a, b, moving))
     blocks = tuple(block for endpoint in endpoints for block in _compared_at(a, b, endpoint))
     only_b = sorted({port for _, port in b.ports} - {port for _, port in a.ports})
     hidden = [why for view in (a.view, b.view) for why in hidden_connectors(view, view.connectors)]
@@ -210,7 +210,9 @@ def _unbound(view: ServerView) -> Iterator[str]:
             yield f"Bindings of {each.identity} are not known in full"
 
 
-def _endpoints(a: TwinServer, b: TwinServer, moving: Address | None) -> Iterator[TwinEndpoint]:
+def endpoint_pairs(
+    a: TwinServer, b: TwinServer, moving: Address | None = None
+) -> Iterator[TwinEndpoint]:
     """Each endpoint of A with the one of B that takes its role.
 
     Addresses that connectors name pair in their order; an address without a partner pairs with the
@@ -242,6 +244,7 @@ def _compared_at(a: TwinServer, b: TwinServer, endpoint: TwinEndpoint) -> Iterat
     here = Place(endpoint.family, endpoint.port, endpoint.a)
     there = Place(endpoint.family, endpoint.port, endpoint.b)
     judge = _Judge(a.rights, b.rights)
+    blocks: Iterator[tuple[AddressRange, Acceptors, Acceptors, str]]
     if a.is_plain(here) and b.is_plain(there):
         from mailflow.exchange.answer_map import differences
 
