@@ -249,6 +249,7 @@ _SPECS = (
             **_of(Kind.TEXT, "Fqdn"),
             **_of(Kind.ENUM, "ProtocolLoggingLevel"),
             **_of(Kind.TEXT, "Comment"),
+            **_of(Kind.TIME, "WhenChangedUTC"),
             **{name: Kind.ENUM if kind == "name" else Kind.TEXT for name, kind in LIMITS.items()},
         },
         types=(f"{_TYPE}.SystemConfiguration.ReceiveConnector",),

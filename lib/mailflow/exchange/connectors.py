@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntFlag
 from types import MappingProxyType
 from typing import Literal, TypeVar
@@ -194,6 +195,8 @@ class ReceiveConnector:
         require_tls: RequireTLS.
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
+        when_changed: WhenChangedUTC, in UTC: what a log showed before it may not hold any more;
+            None where not read. Two connectors that differ in it alone are equal.
         limits: sizes, rates and timeouts that were read, by property (`LIMITS`): whole numbers and
             `Unlimited` as text, sizes in bytes, times in seconds.
     """
@@ -213,6 +216,7 @@ class ReceiveConnector:
     require_tls: bool | None = None
     protocol_logging: str = ""
     comment: str = ""
+    when_changed: datetime | None = field(default=None, compare=False)
     limits: tuple[tuple[str, str], ...] = ()
 
     @property

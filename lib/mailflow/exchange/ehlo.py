@@ -6,7 +6,10 @@ import re
 from typing import NamedTuple
 
 _KEYWORD = re.compile(r"(?:^|\s)(?:250[ -])?\s*([A-Z][A-Z0-9-]{2,40})(?=\s|$)", re.MULTILINE)
-_MASKED = re.compile(r"\bX{4,}[A-Z]?\b")
+_MASKED = re.compile(r"\bX{4,}[A-Z]?\b|\*{4,}")
+
+KEYWORDS = ("X-ANONYMOUSTLS", "X-EXPS", "STARTTLS", "AUTH")
+"""Keywords of an EHLO reply that tell how a client may be let in (S5.32)."""
 
 
 class Offer(NamedTuple):
@@ -57,9 +60,14 @@ def offer(reply: str) -> Offer:
     The reply before TLS counts: after STARTTLS or X-ANONYMOUSTLS the second one no longer offers
     them (S5.31). Which host answered, a text alone does not show (S3.40).
     """
-    if _MASKED.search(reply):
+    if is_masked(reply):
         return _ALTERED
     words = set(_KEYWORD.findall(reply))
     if "X-EXPS" in words:
         return _BOTH if "X-ANONYMOUSTLS" in words else _EXPS_ALONE
     return _ANONYMOUSTLS_ALONE if "X-ANONYMOUSTLS" in words else _NOTHING
+
+
+def is_masked(text: str) -> bool:
+    """Whether a device put X or stars in place of what was there (section 3.6)."""
+    return bool(_MASKED.search(text))

@@ -33,9 +33,11 @@ from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.logs.kinds import HEAD as HEAD_OF_LOG
-from mailflow.sources.logs.kinds import RECEIVE, kind_of_log, log_file
+from mailflow.sources.logs.kinds import RECEIVE, SEND, kind_of_log, log_file
 from mailflow.sources.logs.kinds import TAIL as TAIL_OF_LOG
-from mailflow.sources.logs.receive import LONGEST, ReceiveLog
+from mailflow.sources.logs.protocol import LONGEST
+from mailflow.sources.logs.receive import ReceiveLog
+from mailflow.sources.logs.send import SendLog
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -120,7 +122,8 @@ class _Gathered:
     inputs: dict[str, str] = field(default_factory=dict)
     failures: list[Unread] = field(default_factory=list)
     snapshots: list[tuple[object, str]] = field(default_factory=list)
-    log: ReceiveLog = field(default_factory=ReceiveLog)
+    received: ReceiveLog = field(default_factory=ReceiveLog)
+    sent: SendLog = field(default_factory=SendLog)
     members: int = 0  # of the zip that is open, with those of zips inside it
     understood: bool = False  # at least one capture or snapshot could be read
 
@@ -129,6 +132,12 @@ class _Gathered:
         self.reading.add(reading)
         if reading.rows or reading.cmdlets or reading.unread:
             self.understood = True
+
+    def log_of(self, kind: str) -> ReceiveLog | SendLog | None:
+        """What sums up logs of a kind; None: nothing of it is kept."""
+        if kind == RECEIVE:
+            return self.received
+        return self.sent if kind == SEND else None
 
     def ignore(self, what: str, place: str) -> None:
         """Name something that is no capture."""
@@ -151,7 +160,8 @@ class _Gathered:
             places = ", ".join(place for _, place in self.snapshots[:3])
             raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
         self.reading.unread.extend(self.failures)
-        self.reading.observed.extend(self.log.sessions())
+        self.reading.observed.extend(self.received.sessions())
+        self.reading.offers.extend(self.sent.sessions())
         document, place = self.snapshots[0] if self.snapshots else (None, "")
         return Captured(self.reading, self.inputs, document, place)
 
@@ -376,9 +386,8 @@ class _Hashed:
 
 
 def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gathered) -> None:
-    """Take what a receive log shows; of any log say what it is: it is no output of a cmdlet."""
+    """Take what a log shows, and say what it is: it is no output of a cmdlet."""
     head = tail = b""
-    before, kept = gathered.log.lost, gathered.log.kept
 
     def passed() -> Iterator[bytes]:
         nonlocal head, tail
@@ -391,15 +400,17 @@ def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gat
     first = next(rest, b"")
     begin = first[:HEAD_OF_LOG].decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     kind = kind_of_log(begin)
-    if kind == RECEIVE:
-        gathered.log.read(_lines(chain([first], rest), encoding))
+    log = gathered.log_of(kind)
+    before, kept = (log.lost, log.kept) if log else (0, 0)
+    if log:
+        log.read(_lines(chain([first], rest), encoding))
     else:
         deque(rest, maxlen=0)
     end = tail[-TAIL_OF_LOG:].decode(encoding, "replace")
-    lost = gathered.log.lost - before
+    lost = log.lost - before if log else 0
     more = f", {counted(lost, 'line')} of it not read" if lost else ""
     gathered.ignore(log_file(kind, begin, end).told + more, place)
-    gathered.budget.hold(OBSERVED * max(0, gathered.log.kept - kept), place)
+    gathered.budget.hold(OBSERVED * max(0, log.kept - kept if log else 0), place)
 
 
 def _lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
