@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from mailflow.analysis.capabilities import Effect, Entry, Rights, effect
+from mailflow.analysis.capabilities import (
+    ANY_RECIPIENT,
+    SUBMIT,
+    Effect,
+    Entry,
+    Rights,
+    effect,
+)
 from mailflow.exchange.connectors import (
     LIMITS,
     UNLIMITED,
@@ -152,6 +159,8 @@ def _standing(entries: frozenset[Entry], but: PermissionGroups) -> dict[tuple[st
         group = _PRINCIPALS.get(bare)
         if group is not None and group & but:
             continue
+        if bare == "anonymous logon" and right in (ANY_RECIPIENT, SUBMIT):
+            continue  # abilities of their own
         key = (user if group is None else bare, right)
         found[key] = -1 if deny else found.get(key, 1)
     return found

@@ -16,6 +16,7 @@ from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
 from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
+from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
 from mailflow.errors import MailflowError
 from mailflow.plain import one_line, visible
@@ -30,6 +31,7 @@ COMMANDS = (
     which,
     whatif,
     diff,
+    twin,
     undo,
     lab,
     practice,

@@ -27,7 +27,7 @@ from mailflow.repair.twin_steps import (
     created,
     differing,
     further_rights,
-    is_for_servers,
+    is_kept_from_servers,
     unwritable,
 )
 from mailflow.repair.twin_targets import TwinSide, TwinTarget, TwinTargets
@@ -71,6 +71,8 @@ def plan_twin(a: TwinSide, b: TwinSide, moving: Address | None = None) -> TwinPl
         b: the one that they are to use.
         moving: a local address of A that moves to B.
     """
+    if compare_servers(a.twin, b.twin, moving).alike:
+        return _Paper(a, b, moving, ()).plan(())
     working = _working(b)
     spared: dict[Address, None] = {}
     closed: dict[str, None] = {}
@@ -276,7 +278,7 @@ class _Paper:
             made = [
                 replace(right, server=after.server, connector=after.name)
                 for right in _entries(self._a.org, like)
-                if _meaning(right) not in further and not (is_for_servers(right) and right.deny)
+                if _meaning(right) not in further and not is_kept_from_servers(right)
             ]
         else:
             made = [right for right in held if right not in own]

@@ -84,6 +84,12 @@ def is_for_servers(right: Right) -> bool:
     return right.user.casefold().rpartition("\\")[2] in _SERVERS
 
 
+def is_kept_from_servers(right: Right) -> bool:
+    """Whether an entry denies servers something that no permission group denies them (S3.43)."""
+    legacy = right.user.casefold().endswith("exchangelegacyinterop")
+    return right.deny and is_for_servers(right) and not legacy
+
+
 def further_rights(groups: PermissionGroups | None, entries: Iterable[Right]) -> Iterator[Right]:
     """Entries of an access list that its permission groups do not make (S3.20).
 

@@ -233,7 +233,11 @@ def _has_same_name(mine: ReceiveConnector, theirs: ReceiveConnector) -> bool:
 
 
 def _has_same_ranges(mine: ReceiveConnector, theirs: ReceiveConnector) -> bool:
-    return _ports(mine) == _ports(theirs) and set(mine.ranges) == set(theirs.ranges)
+    """However they are written, and in whichever pieces."""
+    if _ports(mine) != _ports(theirs):
+        return False
+    ours, others = mine.ranges, theirs.ranges
+    return not subtract(ours, others) and not subtract(others, ours)
 
 
 def _unread(connector: ReceiveConnector) -> Iterator[str]:
