@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from mailflow.views.queues import non_empty_queues
     from mailflow.views.receive_connectors import receive_connectors
     from mailflow.views.remedy import remedy
-    from mailflow.views.twin_report import (
-        twin,
+    from mailflow.views.twin_report import twin
+    from mailflow.views.twin_tables import (
         twin_commands,
         twin_differences,
         twin_further,
@@ -134,11 +134,11 @@ _HOMES = {
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
     "twin": "views.twin_report",
-    "twin_commands": "views.twin_report",
-    "twin_differences": "views.twin_report",
-    "twin_further": "views.twin_report",
-    "twin_result": "views.twin_report",
-    "twin_rollback": "views.twin_report",
+    "twin_commands": "views.twin_tables",
+    "twin_differences": "views.twin_tables",
+    "twin_further": "views.twin_tables",
+    "twin_result": "views.twin_tables",
+    "twin_rollback": "views.twin_tables",
     "unfinished": "repairing",
     "what_changed": "repairing",
 }

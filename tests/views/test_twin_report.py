@@ -10,9 +10,8 @@ import pytest
 from mailflow.errors import UsageError
 from mailflow.opening import open_source
 from mailflow.snapshot import Snapshot
-from mailflow.views.twin_report import (
-    TwinReport,
-    twin,
+from mailflow.views.twin_report import TwinReport, twin
+from mailflow.views.twin_tables import (
     twin_commands,
     twin_differences,
     twin_further,

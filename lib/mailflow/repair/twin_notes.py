@@ -69,8 +69,7 @@ def _send_connectors(a: TwinSide, b: TwinSide) -> Iterator[TwinNote]:
         name = str(row["name"])
         text = f"Send connector {name} has {a.view.name} as a source server, and not {b.view.name}."
         try:
-            listed = commands.argument([*sources, b.view.name])
-            command = f"Set-SendConnector {commands.quoted(name)} -SourceTransportServers {listed}"
+            command = commands.set_source_servers(name, [*sources, b.view.name])
         except commands.Unquotable:
             command = ""
         yield TwinNote(text, command)

@@ -127,13 +127,11 @@ def created(
     if not connector.suppress_x_anonymous_tls:
         values.pop("SuppressXAnonymousTls", None)
     values["Enabled"] = "$false" if rights else "$true"
-    given = "".join(f" -{name} {value}" for name, value in values.items())
-    name, server = commands.quoted(connector.name), commands.quoted(connector.server)
-    lines = [f"New-ReceiveConnector -Name {name} -Server {server} -Custom{given}"]
-    lines += (granted(connector.identity, right) for right in rights)
+    lines = [commands.new_connector(connector.name, connector.server, values)]
+    lines += (commands.permission("Add", connector.identity, right) for right in rights)
     if rights:
         lines.append(commands.set_connector(connector.identity, {"Enabled": "$true"}))
-    undone = f"Remove-ReceiveConnector {commands.quoted(connector.identity)}"
+    undone = commands.remove_connector(connector.identity)
     return TwinStep(connector.identity, text, tuple(lines), (undone,))
 
 
@@ -156,10 +154,10 @@ def changed(
     if names:
         lines.append(commands.set_connector(identity, arguments(after, names)))
         undone.append(commands.set_connector(identity, arguments(before, names)))
-    lines += (granted(identity, right) for right in more)
-    lines += (withdrawn(identity, right) for right in fewer)
-    undone += (withdrawn(identity, right) for right in more)
-    undone += (granted(identity, right) for right in fewer)
+    lines += (commands.permission("Add", identity, right) for right in more)
+    lines += (commands.permission("Remove", identity, right) for right in fewer)
+    undone += (commands.permission("Remove", identity, right) for right in more)
+    undone += (commands.permission("Add", identity, right) for right in fewer)
     return TwinStep(identity, text, tuple(lines), tuple(undone)) if lines else None
 
 
@@ -245,21 +243,3 @@ def _limit(name: str, value: str) -> str | None:
 
 
 _LIMIT = re.compile("[0-9]{1,18}|Unlimited|None|IPAddress|User|All")
-
-
-def granted(identity: str, right: Right) -> str:
-    """Add-ADPermission, of a grant or a denial."""
-    return f"Add-ADPermission {_entry(identity, right)}"
-
-
-def withdrawn(identity: str, right: Right) -> str:
-    """Remove-ADPermission of the same entry."""
-    return f"Remove-ADPermission {_entry(identity, right)}"
-
-
-def _entry(identity: str, right: Right) -> str:
-    deny = " -Deny" if right.deny else ""
-    return (
-        f"{commands.quoted(identity)} -User {commands.quoted(right.user)}"
-        f" -ExtendedRights {commands.quoted(right.right)}{deny}"
-    )
