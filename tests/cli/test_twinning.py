@@ -29,7 +29,7 @@ def test_the_screen_answers_first_and_fits(call: Call) -> None:
 
 def test_alike_is_one_answer(call: Call) -> None:
     """A relay connector of another name and with other pieces: exit 0, no command."""
-    screen = call("twin", "demo:relay-renamed", "EX16A", "EX16B")
+    screen = call("twin", "demo:new-server-renamed", "EX16A", "EX16B")
 
     assert screen.code == 0
     assert screen.out.startswith("ALIKE         EX16B treats every host as EX16A does.")
@@ -38,7 +38,7 @@ def test_alike_is_one_answer(call: Call) -> None:
 
 def test_missing_data_is_undetermined(call: Call, tmp_path: Path) -> None:
     """Limits that were not read: exit 2, never alike."""
-    org = open_source("demo:relay-renamed")
+    org = open_source("demo:new-server-renamed")
     bare = replace(org, connectors=tuple(replace(each, limits=()) for each in org.connectors))
     screen = call("twin", saved(bare, tmp_path / "org"), "EX16A", "EX16B")
 
@@ -57,10 +57,10 @@ def test_json_is_one_document(call: Call) -> None:
 
 def test_b_may_be_in_another_source(call: Call) -> None:
     """--with names it."""
-    screen = call("twin", "demo:new-server", "EX16A", "EX16B", "--with", "demo:relay-renamed")
+    screen = call("twin", "demo:new-server", "EX16A", "EX16B", "--with", "demo:new-server-renamed")
 
     assert screen.code == 0
-    assert "EX16B (demo:relay-renamed)" in screen.out
+    assert "EX16B (demo:new-server-renamed)" in screen.out
 
 
 @pytest.mark.parametrize("arguments", [("SE01", "EX16A"), ("EX16A", "EX16A")])

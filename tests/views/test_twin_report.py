@@ -44,7 +44,7 @@ def test_a_new_server_without_the_relay_differs(found: TwinReport) -> None:
 
 def test_a_renamed_relay_is_alike() -> None:
     """Its list is cut in other pieces, too; nothing is proposed."""
-    report = twin(open_source("demo:relay-renamed"), "EX16A", "EX16B")
+    report = twin(open_source("demo:new-server-renamed"), "EX16A", "EX16B")
 
     assert (report.comparison.alike, report.exit_code, report.plan.steps) == (True, 0, ())
 
@@ -119,10 +119,10 @@ def test_b_in_a_list_of_a_is_told(org: Snapshot) -> None:
 
 def test_b_of_another_source(org: Snapshot) -> None:
     """A of one source, B of another one; the same name is no hindrance."""
-    report = twin(org, "EX16A", "EX16A", open_source("demo:relay-renamed"))
+    report = twin(org, "EX16A", "EX16A", open_source("demo:new-server-renamed"))
 
     assert report.comparison.alike is True
-    assert report.origins == ("demo:new-server", "demo:relay-renamed")
+    assert report.origins == ("demo:new-server", "demo:new-server-renamed")
 
 
 @pytest.mark.parametrize(

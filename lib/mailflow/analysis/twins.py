@@ -12,7 +12,7 @@ whatever may accept there is compared with whatever may accept here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -183,16 +183,29 @@ class TwinServer:
         return self._maps[key]
 
 
-def compare_servers(a: TwinServer, b: TwinServer, moving: Address | None = None) -> TwinComparison:
+Treat = Callable[
+    [ReceiveConnector | None, ReceiveConnector | None, Rights, Rights],
+    Effect,
+]
+"""What a host gains and loses between two connectors, as `treatment`."""
+
+
+def compare_servers(
+    a: TwinServer,
+    b: TwinServer,
+    moving: Address | None = None,
+    treat: Treat = treatment,
+) -> TwinComparison:
     """What hosts meet on B that they did not meet on A, at each endpoint that A has.
 
     Args:
         a: the server that hosts use now.
         b: the one that they are to use.
         moving: a local address of A that moves to B; None: each server keeps its own.
+        treat: what counts as a difference; left out: all that was read.
     """
     endpoints = tuple(endpoint_pairs(a, b, moving))
-    blocks = tuple(block for endpoint in endpoints for block in _compared_at(a, b, endpoint))
+    blocks = tuple(block for endpoint in endpoints for block in _compared_at(a, b, endpoint, treat))
     only_b = sorted({port for _, port in b.ports} - {port for _, port in a.ports})
     hidden = [why for view in (a.view, b.view) for why in hidden_connectors(view, view.connectors)]
     if hidden:  # another connector may accept any host
@@ -240,10 +253,12 @@ def endpoint_pairs(
             )
 
 
-def _compared_at(a: TwinServer, b: TwinServer, endpoint: TwinEndpoint) -> Iterator[TwinBlock]:
+def _compared_at(
+    a: TwinServer, b: TwinServer, endpoint: TwinEndpoint, treat: Treat
+) -> Iterator[TwinBlock]:
     here = Place(endpoint.family, endpoint.port, endpoint.a)
     there = Place(endpoint.family, endpoint.port, endpoint.b)
-    judge = _Judge(a.rights, b.rights)
+    judge = _Judge(a.rights, b.rights, treat)
     blocks: Iterator[tuple[AddressRange, Acceptors, Acceptors, str]]
     if a.is_plain(here) and b.is_plain(there):
         from mailflow.exchange.answer_map import differences
@@ -262,14 +277,15 @@ def _compared_at(a: TwinServer, b: TwinServer, endpoint: TwinEndpoint) -> Iterat
 class _Judge:
     """What each pair of connectors means for a host, worked out once for each pair."""
 
-    def __init__(self, rights: Rights, rights_after: Rights) -> None:
+    def __init__(self, rights: Rights, rights_after: Rights, treat: Treat) -> None:
         self._rights = rights, rights_after
+        self._treat = treat
         self._known: dict[tuple[int, int], Effect] = {}
 
     def of(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> Effect:
         key = (id(old), id(new))
         if key not in self._known:
-            self._known[key] = treatment(old, new, *self._rights)
+            self._known[key] = self._treat(old, new, *self._rights)
         return self._known[key]
 
     def is_worth_telling(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:

@@ -25,6 +25,7 @@ from mailflow.checks import (
     rights_denied,
     submission_backlog,
     transport_role_conflict,
+    twin_differs,
 )
 from mailflow.checks.check import Card, Check, Finding, State
 
@@ -53,6 +54,7 @@ _IN_ORDER = (
     poison_messages.CHECK,
     *(check for cause, check in _TOLD.items() if cause not in _OBSERVED),
     planned_server_shadowed.CHECK,
+    twin_differs.CHECK,
     connectors_differ.CHECK,
     connector_never_answers.CHECK,
     relay_wider_than_it_looks.CHECK,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from mailflow.analysis.places import Place, processes_at
 from mailflow.analysis.servers import ServerView, address_of
 from mailflow.analysis.twins import TwinBlock
-from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.exchange.selection import answer
 from mailflow.picture import Lane, Pin, Ruler, Span, Tone
@@ -31,8 +31,8 @@ def rulers_now(found: TwinReport) -> tuple[Ruler, ...]:
         ruler
         for blocks in _by_endpoint(found.comparison.blocks)
         for ruler in (
-            _ruler(f"{found.a} now", a, _place(blocks[0], on_b=False), blocks, "good"),
-            _ruler(f"{found.b} now", b, _place(blocks[0], on_b=True), blocks, "bad"),
+            _ruler(f"{found.a} now", a, _place(blocks[0], on_b=False), blocks, ""),
+            _ruler(f"{found.b} now", b, _place(blocks[0], on_b=True), blocks, ""),
         )
     )
 
@@ -110,5 +110,5 @@ def _lane(connector: ReceiveConnector, family: int) -> Lane:
         for block in connector.ranges
         if block.family == family
     )
-    groups = "groups unknown" if connector.groups is None else flag_names(connector.groups)
-    return Lane(connector.name, groups, "", spans, connector.ranges_complete)
+    words = "made by setup" if setup_default(connector) else "custom"
+    return Lane(connector.name, words, "", spans, connector.ranges_complete)
