@@ -59,6 +59,7 @@ def cli() -> None:
       mailflow demo                            the case this tool grew from, as a report
       mailflow diagnose CAPTURES               what is wrong, on one screen
       mailflow whatif CAPTURES                 what the repair would change, and for whom
+      mailflow twin CAPTURES EX16A SE01        does the new server treat hosts alike?
       mailflow run mail_stuck_in_queue CAPTURES --ticket INC0012345
       mailflow explain '451 4.4.0 Primary target IP address responded with: ...'
       mailflow doctor ex16a.contoso.com        can a live server be read from here?
