@@ -12,7 +12,7 @@ whatever may accept there is compared with whatever may accept here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -23,7 +23,6 @@ from mailflow.analysis.places import (
     Place,
     hidden_connectors,
     processes_at,
-    ties_at,
 )
 from mailflow.analysis.servers import ServerView, address_of, is_whole
 from mailflow.analysis.treatment import treatment
@@ -129,6 +128,7 @@ class TwinServer:
         self.view = view
         self.rights = rights
         self._maps: dict[tuple[Family, int, Address | None], AnswerMap] = {}
+        self._kinds: dict[int, Hashable] = {}
         self._plain: dict[tuple[Family, int, Address | None], bool] = {}
 
     @cached_property
@@ -145,6 +145,23 @@ class TwinServer:
             for key, named in sorted(found.items())
         }
 
+    def kind(self, connector: ReceiveConnector | None) -> Hashable:
+        """What decides how a connector treats hosts; equal for those that treat them alike."""
+        if connector is None:
+            return None
+        if id(connector) not in self._kinds:
+            self._kinds[id(connector)] = (
+                connector.auth,
+                connector.groups,
+                connector.suppress_x_anonymous_tls,
+                connector.require_tls,
+                connector.protocol_logging,
+                connector.limits,
+                self.rights.shown(connector),
+                self.rights.of(connector),
+            )
+        return self._kinds[id(connector)]
+
     def has_others(self, family: Family, named: Iterable[Address]) -> bool:
         """Whether it may have a local address besides those that connectors name."""
         if not self.view.has_all_addresses:
@@ -158,29 +175,57 @@ class TwinServer:
             taking_part = [each for each in self.view.connectors if each.enabled is not False]
             processes = processes_at(taking_part, place)
             self._plain[key] = (
-                all(map(is_whole, taking_part))
-                and len(processes) < 2
-                and not any(
-                    any(ties_at(self.view.connectors, place, process)) for process in processes
-                )
+                all(map(is_whole, taking_part)) and len(processes) < 2 and not self._has_ties(place)
             )
         return self._plain[key]
 
+    def _has_ties(self, place: Place) -> bool:
+        """Whether a host's connector depends on the order of loading (S1.36).
+
+        The first by name wins a tie in a map, and the last one in a map with the names turned
+        round: where both maps are one, there is none.
+        """
+        connectors = self.view.connectors
+        order = sorted(range(len(connectors)), key=lambda at: connectors[at].name.casefold())
+        names = {at: f"{len(order) - rank:06}" for rank, at in enumerate(order)}
+        turned = [replace(each, name=names[at]) for at, each in enumerate(connectors)]
+        return not _is_one(self.map_at(place), self._mapped(turned, place))
+
     def map_at(self, place: Place) -> AnswerMap:
         """Who accepts there, for every remote address."""
-        from mailflow.exchange.answer_map import map_answers
-
         key = (place.family, place.port, place.local)
         if key not in self._maps:
-            processes = processes_at(self.view.connectors, place)
-            self._maps[key] = map_answers(
-                self.view.connectors,
-                process=next(iter(processes), TransportRole.HubTransport),
-                local=place.local,
-                port=place.port,
-                family=place.family,
-            )
+            self._maps[key] = self._mapped(self.view.connectors, place)
         return self._maps[key]
+
+    def _mapped(self, connectors: Sequence[ReceiveConnector], place: Place) -> AnswerMap:
+        from mailflow.exchange.answer_map import map_answers
+
+        processes = processes_at(connectors, place)
+        return map_answers(
+            connectors,
+            process=next(iter(processes), TransportRole.HubTransport),
+            local=place.local,
+            port=place.port,
+            family=place.family,
+        )
+
+
+def _is_one(found: AnswerMap, other: AnswerMap) -> bool:
+    """Whether two maps of the same connectors have the same winners everywhere."""
+    from mailflow.exchange.answer_map import differences
+
+    places = (list(found.connectors), list(other.connectors))
+
+    def differ(old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:
+        pair = (old, new)
+        at = [
+            next((n for n, known in enumerate(some) if known is each), -1)
+            for each, some in zip(pair, places, strict=True)
+        ]
+        return at[0] != at[1]
+
+    return not any(True for _ in differences(found, other, differ))
 
 
 Treat = Callable[
@@ -194,7 +239,7 @@ def compare_servers(
     a: TwinServer,
     b: TwinServer,
     moving: Address | None = None,
-    treat: Treat = treatment,
+    judge: TwinJudge | None = None,
 ) -> TwinComparison:
     """What hosts meet on B that they did not meet on A, at each endpoint that A has.
 
@@ -202,10 +247,13 @@ def compare_servers(
         a: the server that hosts use now.
         b: the one that they are to use.
         moving: a local address of A that moves to B; None: each server keeps its own.
-        treat: what counts as a difference; left out: all that was read.
+        judge: of what counts as a difference; left out: all that was read.
     """
+    between = (judge or TwinJudge()).between(a, b)
     endpoints = tuple(endpoint_pairs(a, b, moving))
-    blocks = tuple(block for endpoint in endpoints for block in _compared_at(a, b, endpoint, treat))
+    blocks = tuple(
+        block for endpoint in endpoints for block in _compared_at(a, b, endpoint, between)
+    )
     only_b = sorted({port for _, port in b.ports} - {port for _, port in a.ports})
     hidden = [why for view in (a.view, b.view) for why in hidden_connectors(view, view.connectors)]
     if hidden:  # another connector may accept any host
@@ -254,11 +302,10 @@ def endpoint_pairs(
 
 
 def _compared_at(
-    a: TwinServer, b: TwinServer, endpoint: TwinEndpoint, treat: Treat
+    a: TwinServer, b: TwinServer, endpoint: TwinEndpoint, judge: _Judge
 ) -> Iterator[TwinBlock]:
     here = Place(endpoint.family, endpoint.port, endpoint.a)
     there = Place(endpoint.family, endpoint.port, endpoint.b)
-    judge = _Judge(a.rights, b.rights, treat)
     blocks: Iterator[tuple[AddressRange, Acceptors, Acceptors, str]]
     if a.is_plain(here) and b.is_plain(there):
         from mailflow.exchange.answer_map import differences
@@ -274,19 +321,33 @@ def _compared_at(
     )
 
 
-class _Judge:
-    """What each pair of connectors means for a host, worked out once for each pair."""
+class TwinJudge:
+    """What a pair of connectors means for a host, worked out once for all that are of one kind."""
 
-    def __init__(self, rights: Rights, rights_after: Rights, treat: Treat) -> None:
-        self._rights = rights, rights_after
+    def __init__(self, treat: Treat = treatment) -> None:
+        """Judge by `treat`: what counts as a difference."""
         self._treat = treat
-        self._known: dict[tuple[int, int], Effect] = {}
+        self._known: dict[tuple[Hashable, Hashable], Effect] = {}
 
-    def of(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> Effect:
-        key = (id(old), id(new))
-        if key not in self._known:
-            self._known[key] = self._treat(old, new, *self._rights)
-        return self._known[key]
+    def between(self, a: TwinServer, b: TwinServer) -> _Judge:
+        """The judge of two servers."""
+
+        def of(old: ReceiveConnector | None, new: ReceiveConnector | None) -> Effect:
+            key = a.kind(old), b.kind(new)
+            if key not in self._known:
+                self._known[key] = self._treat(old, new, a.rights, b.rights)
+            return self._known[key]
+
+        return _Judge(of)
+
+
+class _Judge:
+    """What each pair of connectors of two servers means for a host."""
+
+    def __init__(
+        self, of: Callable[[ReceiveConnector | None, ReceiveConnector | None], Effect]
+    ) -> None:
+        self.of = of
 
     def is_worth_telling(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:
         found = self.of(old, new)

@@ -7,14 +7,20 @@ other, and servers that somebody names as peers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.capabilities import RELAY, Effect, Rights
 from mailflow.analysis.servers import ServerView
 from mailflow.analysis.treatment import FURTHER_RIGHTS, LOGGING, treatment
-from mailflow.analysis.twins import TwinBlock, TwinComparison, TwinServer, compare_servers
+from mailflow.analysis.twins import (
+    TwinBlock,
+    TwinComparison,
+    TwinJudge,
+    TwinServer,
+    compare_servers,
+)
 from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.connectors_differ import EDGE, kind_of, template_of
 from mailflow.exchange.commands import filled
@@ -107,11 +113,12 @@ class Twins:
             )
             for names in told
         )
+        judge = TwinJudge(audited_treatment)
         self._compared = [
             (group, other)
             for group in peers
             if len(group.members) > 1 and any(each.view.covered for each in group.members)
-            for other in _compared(group.members)
+            for other in _compared(group.members, judge)
         ]
 
     def find(self, told: Sequence[Finding]) -> Iterator[Finding]:
@@ -156,26 +163,61 @@ class Twins:
         return replace(finding, state="clear", evidence=ConnectorWords(words))
 
 
-def _compared(members: Sequence[TwinServer]) -> Iterator[TwinComparison]:
-    """Each server with the one that most are like; of equally many, with the one that has more."""
-    classes: list[list[TwinServer]] = []
+def _compared(members: Sequence[TwinServer], judge: TwinJudge) -> Iterator[TwinComparison]:
+    """Each server with the one that most are like; of equally many, with the one that has more.
+
+    Servers that are configured alike are compared once for all of them.
+    """
+    alike: dict[Hashable, list[TwinServer]] = {}
     for each in members:
-        for some in classes:
-            if _is_like(some[0], each):
-                some.append(each)
+        alike.setdefault(_configured(each), []).append(each)
+    classes: list[list[list[TwinServer]]] = []
+    for some in alike.values():
+        for known in classes:
+            if _is_like(known[0][0], some[0], judge):
+                known.append(some)
                 break
         else:
-            classes.append([each])
-    usual = max(classes, key=lambda some: (len(some), _customs(some[0])))[0]
-    for each in members:
-        if each is not usual:
-            yield compare_servers(usual, each, treat=audited_treatment)
+            classes.append([some])
+    if len(classes) < 2 and len(alike) < 2:
+        return
+    usual = max(classes, key=lambda known: (sum(map(len, known)), _customs(known[0][0])))[0][0]
+    for some in alike.values():
+        if usual in some:
+            continue
+        found = compare_servers(usual, some[0], judge=judge)
+        for each in some:
+            yield replace(found, b=each.view)
 
 
-def _is_like(a: TwinServer, b: TwinServer) -> bool:
+def _configured(server: TwinServer) -> Hashable:
+    """What its connectors are set to, without their names, its own and its addresses."""
+    entries = (
+        (
+            each.enabled,
+            each.role,
+            tuple((bound.family, bound.port, bound.is_wildcard) for bound in each.bindings),
+            each.bindings_complete,
+            each.ranges,
+            each.ranges_complete,
+            each.auth,
+            each.groups,
+            each.suppress_x_anonymous_tls,
+            each.require_tls,
+            each.limits,
+            server.rights.of(each),
+        )
+        for each in server.view.connectors
+    )
+    # Local addresses that connectors name have their own on each server: compared on its own.
+    own = server.view.name if any(server.ports.values()) else ""
+    return frozenset(entries), len(server.view.connectors), own
+
+
+def _is_like(a: TwinServer, b: TwinServer, judge: TwinJudge) -> bool:
     """Alike in both directions, for a port that one server alone has counts from one side."""
     pairs = ((a, b), (b, a))
-    return all(compare_servers(*pair, treat=audited_treatment).alike for pair in pairs)
+    return all(compare_servers(*pair, judge=judge).alike for pair in pairs)
 
 
 def _customs(server: TwinServer) -> int:
