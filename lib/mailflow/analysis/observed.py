@@ -31,7 +31,8 @@ class Observed:
             self._sessions.setdefault((_short(seen.server), seen.port), []).append(seen)
         self._offers: dict[tuple[str, int], list[ObservedOffer]] = {}
         for offer in org.offers:
-            self._offers.setdefault((offer.remote, offer.port), []).append(offer)
+            place = offer.remote or _short(offer.target)
+            self._offers.setdefault((place, offer.port), []).append(offer)
         self._owners = {str(address): view for view in servers for address in view.addresses}
 
     @property
@@ -71,17 +72,20 @@ class Observed:
     def met(
         self, sender: ServerView, target: ServerView, port: int, moment: datetime | None
     ) -> Iterator[ObservedOffer]:
-        """What the sender met at the target's addresses on a port."""
-        for remote in map(str, target.addresses):
-            for offer in self._offers.get((remote, port), ()):
+        """What the sender met at the target's addresses, or under its name, on a port."""
+        for place in (*map(str, target.addresses), _short(target.name)):
+            for offer in self._offers.get((place, port), ()):
                 if self._is_of(offer, sender) and holds(offer.last, target, port, moment):
                     yield offer
 
     def _is_of(self, offer: ObservedOffer, sender: ServerView) -> bool:
-        """Whether a server made a connection: by its name, else by its address."""
+        """Whether a server made a connection: by its name, else by its address.
+
+        A reply that names nobody still greets an address (S3.40: from elsewhere it does not count).
+        """
         if offer.sender:
             return sender.server.is_named(offer.sender)
-        return bool(offer.address) and self._owners.get(offer.address) is sender
+        return self._owners.get(offer.address or offer.seen_as) is sender
 
 
 def holds(when: str, target: ServerView, port: int, moment: datetime | None) -> bool:

@@ -88,13 +88,12 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         dark = unknown.get(case.sender, []) if case.sender else None
         concerned = [each for each in mine if each.concerns(case, evidence)]
         own = _own_cause(case, concerned, in_the_dark=_is_in_the_dark(case, dark))
-        if not (own and own[1] == "found") and all(each.state != "found" for each in concerned):
-            seen = observed.decide(
-                analysis, case, [path for path in paths if evidence.speaks_of(case, path)]
-            )
-            if seen is not None:
-                _decide(case, seen, decided)
-                own, concerned = None, []
+        is_found = bool(own and own[1] == "found") or any(
+            each.state == "found" for each in concerned
+        )
+        spoken_of = () if is_found else [path for path in paths if evidence.speaks_of(case, path)]
+        if _decide(case, observed.decide(analysis, case, spoken_of), decided):
+            own, concerned = None, []
         carriers = [each for each in concerned if each.state == "found"] or concerned
         for each in carriers:
             each.queues.append(case)
@@ -244,7 +243,7 @@ class _Decided:
             connector=self.first.connector,
             queues=tuple(self.cases),
             evidence=ConnectorWords(
-                " ".join(words.reading for words in parts),
+                " ".join([*(words.reading for words in parts), self.first.means]).strip(),
                 "\n".join(dict.fromkeys(words.advice for words in parts)),
                 tuple(dict.fromkeys(each for words in parts for each in words.addresses)),
             ),
@@ -296,14 +295,22 @@ def _speaking(cases: Iterable[QueueCase], path: MailPath, evidence: Evidence) ->
 
 
 def _decide(
-    case: QueueCase, seen: observed.Decision, decided: dict[tuple[str, ...], _Decided]
-) -> None:
-    """Make a finding of what was observed for a queue, or add the queue to one."""
-    connector = seen.connector.identity.casefold() if seen.connector else ""
-    key = (seen.cause, seen.state, seen.server.name, connector)
-    entry = decided.setdefault(key, _Decided(seen))
-    entry.cases.append(case)
-    entry.words.append(seen.words)
+    case: QueueCase,
+    decisions: Sequence[observed.Decision],
+    decided: dict[tuple[str, ...], _Decided],
+) -> bool:
+    """Make findings of what was observed for a queue, or add the queue to them.
+
+    Returns:
+        Whether anything was decided.
+    """
+    for seen in decisions:
+        connector = seen.connector.identity.casefold() if seen.connector else ""
+        key = (seen.cause, seen.state, seen.server.name, connector)
+        entry = decided.setdefault(key, _Decided(seen))
+        entry.cases.append(case)
+        entry.words.append(seen.words)
+    return bool(decisions)
 
 
 def _judged(case: QueueCase, paths: Iterable[MailPath], evidence: Evidence) -> bool:

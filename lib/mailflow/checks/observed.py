@@ -23,6 +23,7 @@ from mailflow.checks.check import ADDRESSES, ConnectorWords, Finding, State
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import ObservedOffer, ObservedSessions
 
@@ -31,7 +32,6 @@ TRANSLATED = "source-address-translated"
 INSPECTED = "smtp-inspection"
 CERTIFICATE = "internal-transport-certificate"
 
-_ANONYMOUSTLS, _EXPS = "X-ANONYMOUSTLS", "X-EXPS"
 _ENDED = {
     "10061": "target-refuses",
     "10060": "target-unreachable",
@@ -54,7 +54,8 @@ class Decision:
         state: found, or unknown where no reason can be told.
         server: the target.
         connector: the receive connector that accepted, where one is at fault.
-        words: what was observed, and what to do.
+        words: what was observed for this queue, and what to do.
+        means: what that means; the same for all queues that it concerns.
     """
 
     cause: str
@@ -62,10 +63,13 @@ class Decision:
     server: ServerView
     connector: ReceiveConnector | None
     words: ConnectorWords
+    means: str = ""
 
 
-def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> Decision | None:
-    """What was observed of the connections for which a stuck queue waits; None: nothing decides.
+def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> list[Decision]:
+    """What was observed of the connections for which a stuck queue waits, one for each target.
+
+    Empty: nothing decides. Where something is found, what is not certain beside it is left out.
 
     Args:
         analysis: of the snapshot.
@@ -74,13 +78,11 @@ def decide(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> De
     """
     observed = analysis.observed
     if observed.is_empty or case.sender is None:
-        return None
-    found = (
-        _authentication(analysis, case, paths)
-        if case.is_exchange_auth
-        else _ending(analysis, case, paths)
-    )
-    return min(found, key=lambda each: each.state != "found", default=None)
+        return []
+    decide_by = _authentication if case.is_exchange_auth else _ending
+    ranked = sorted(decide_by(analysis, case, paths), key=lambda each: each.state != "found")
+    best = {each.server.name: each for each in reversed(ranked)}
+    return [each for each in best.values() if each.state == ranked[0].state]
 
 
 def moment_of(analysis: Analysis, case: QueueCase) -> datetime | None:
@@ -127,33 +129,45 @@ def _translated(analysis: Analysis, path: MailPath, offer: ObservedOffer) -> Dec
 
     It is the cause where the connector that accepts that address lacks what a server needs.
     """
-    seen = address_of(offer.seen_as)
-    if seen is None or not offer.address or offer.seen_as == offer.address:
+    seen, sender = address_of(offer.seen_as), path.sender
+    if seen is None or offer.seen_as == offer.address:
         return None
+    if not offer.address and seen in sender.addresses:
+        return None
+    certain = bool(offer.address) or sender.has_all_addresses
     local = address_of(offer.remote)
     there = Judge(analysis.servers, [seen]).again(
         path.target, [replace(path, address=seen, local=local)]
     )
     wrong = next((each for each in there if each.state == "found" and each.connector), None)
+    own = offer.address or joined(map(str, sender.addresses)) or "its own address"
     reading = (
-        f"{path.sender.name} connected from {offer.address} to {path.target.name}, which saw "
-        f"{offer.seen_as} ({_named(offer)}): the address was translated on the way."
+        f"{sender.name} connected from {own} to {path.target.name}, which saw {offer.seen_as} "
+        f"({_named(offer)})"
+    )
+    reading += (
+        ": the address was translated on the way."
+        if certain
+        else f". The address was translated on the way, or {sender.name} has further addresses."
     )
     if wrong is None or wrong.connector is None:
-        advice = f"Find the device that translates {offer.address} to {offer.seen_as}."
+        advice = f"Find the device that translates {own} to {offer.seen_as}."
         return Decision(TRANSLATED, "unknown", path.target, None, ConnectorWords(reading, advice))
     name = f"{wrong.connector.name} on {path.target.name}"
-    reading += (
-        f" {name} accepts connections from {offer.seen_as}, and an Exchange server cannot "
+    means = (
+        f"{name} accepts connections from {offer.seen_as}, and an Exchange server cannot "
         "authenticate there."
     )
     advice = (
-        f"Let traffic between {path.sender.name} and {path.target.name} bypass the device that "
-        f"translates {offer.address} to {offer.seen_as}, or remove {offer.seen_as} from the "
+        f"Let traffic from Exchange servers to {path.target.name} bypass the device that puts "
+        f"{offer.seen_as} in place of their addresses, or remove {offer.seen_as} from the "
         f"RemoteIPRanges of {name}, if no other host needs it."
     )
+    if not certain:
+        advice = _whose(offer.seen_as, sender)
     words = ConnectorWords(reading, advice, (offer.seen_as,))
-    return Decision(TRANSLATED, "found", path.target, wrong.connector, words)
+    state: State = "found" if certain else "unknown"
+    return Decision(TRANSLATED, state, path.target, wrong.connector, words, means)
 
 
 def _inspected(
@@ -162,33 +176,33 @@ def _inspected(
     """C4: keywords are masked, or the target sent some that the sender did not receive."""
     sender, target = path.sender.name, path.target.name
     advice = (
-        f"Switch off SMTP inspection between {sender} and {target} (Cisco ASA: no inspect esmtp in "
-        "the policy map), then retry the queue."
+        f"Switch off SMTP inspection on the way to {target} (Cisco ASA: no inspect esmtp in the "
+        "policy map), then retry the queues."
     )
+    means = "A device between them alters the SMTP session."
     if offer.masked or offer.banner == "masked":
         what = "the keywords of the EHLO reply" if offer.masked else "the banner"
         reading = (
-            f"What {sender} received from {target} is altered: {what} are masked "
-            f"({_named(offer)}). A device between them alters the SMTP session."
+            f"What {sender} received from {target} is altered: {what} are masked ({_named(offer)})."
         )
         reading = reading if offer.masked else reading.replace("banner are", "banner is")
-        return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice))
+        words = ConnectorWords(reading, advice)
+        return Decision(INSPECTED, "found", path.target, None, words, means)
     replies = [seen for seen in sent if seen.offered]
     lost = [
         word
-        for word in (_ANONYMOUSTLS, _EXPS)
+        for word in (ANONYMOUSTLS, EXPS)
         if offer.offered and word not in offer.offered.split()
         if replies and all(word in seen.offered.split() for seen in replies)
     ]
     if not lost or offer.seen_as not in ("", str(path.address)):
         return None
-    words = " and ".join(lost)
     reading = (
-        f"{target} sent {words} to {path.address} (receive log, {_time(replies[-1].last)}), and "
-        f"{sender} did not receive {'it' if len(lost) == 1 else 'them'} ({_named(offer)}). "
-        "A device between them alters the SMTP session."
+        f"{target} sent {' and '.join(lost)} to {path.address} (receive log, "
+        f"{_time(replies[-1].last)}), and {sender} did not receive "
+        f"{'it' if len(lost) == 1 else 'them'} ({_named(offer)})."
     )
-    return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice))
+    return Decision(INSPECTED, "found", path.target, None, ConnectorWords(reading, advice), means)
 
 
 def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
@@ -199,7 +213,7 @@ def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
     """
     words = offer.offered.split()
     connector = path.accepted_by
-    if _EXPS not in words or _ANONYMOUSTLS in words or connector is None:
+    if EXPS not in words or ANONYMOUSTLS in words or connector is None:
         return None
     if path.state != "clear" or offer.seen_as not in ("", str(path.address)):
         return None
@@ -209,18 +223,17 @@ def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
     certificate = f"the internal transport certificate of {target} is missing or cannot be read"
     reading = (
         f"{target} offered {path.sender.name} X-EXPS without X-ANONYMOUSTLS before TLS "
-        f"({_named(offer)})"
+        f"({_named(offer)})."
     )
-    if suppresses is None:
-        reading += (
-            f". Either {certificate}, or SuppressXAnonymousTls is set on {connector.name}: that "
-            "was not read."
-        )
-    else:
-        reading += f", and {connector.name} does not suppress it: {certificate}."
+    means = (
+        f"Either {certificate}, or SuppressXAnonymousTls is set on {connector.name}: that was not "
+        "read."
+        if suppresses is None
+        else f"{connector.name} does not suppress X-ANONYMOUSTLS, so {certificate}."
+    )
     advice = "\n".join(filled(line, {"target": target}) for line in _SEE_CERTIFICATE)
     state: State = "unknown" if suppresses is None else "found"
-    return Decision(CERTIFICATE, state, path.target, None, ConnectorWords(reading, advice))
+    return Decision(CERTIFICATE, state, path.target, None, ConnectorWords(reading, advice), means)
 
 
 _SEE_CERTIFICATE = (
@@ -232,7 +245,7 @@ _SEE_CERTIFICATE = (
 
 def _another_host(path: MailPath, offer: ObservedOffer) -> Decision | None:
     """C6, C7: the configuration offers what the sender did not receive, and no log says why."""
-    lacks = offer.offered and _EXPS not in offer.offered.split()
+    lacks = offer.offered and EXPS not in offer.offered.split()
     if path.state != "clear" or not (lacks or offer.banner == "other"):
         return None
     host = " The banner is not that of Exchange." if offer.banner == "other" else ""
@@ -263,7 +276,7 @@ def _renamed(analysis: Analysis, path: MailPath, moment: datetime | None) -> Ite
         if connector is None:
             continue
         said = assess_connector(connector, path.target.connectors, path.sender.downgraded)
-        if said.state != "found" or _EXPS in seen.offered.split():
+        if said.state != "found" or EXPS in seen.offered.split():
             continue
         certain = path.sender.has_all_addresses and not analysis.observed.accepted(path, moment)
         reading = (
@@ -275,12 +288,18 @@ def _renamed(analysis: Analysis, path: MailPath, moment: datetime | None) -> Ite
         advice = (
             f"Let traffic between the servers bypass the device that has the address {seen.client}."
             if certain
-            else f"See whether {seen.client} is an address of {path.sender.name}:\n"
-            + filled(ADDRESSES, {"sender": path.sender.name})
+            else _whose(seen.client, path.sender)
         )
         words = ConnectorWords(reading, advice, (seen.client,))
         state: State = "found" if certain else "unknown"
         yield Decision(TRANSLATED, state, path.target, connector, words)
+
+
+def _whose(address: str, sender: ServerView) -> str:
+    """What tells whether an address is the sender's own."""
+    return f"See whether {address} is an address of {sender.name}:\n" + filled(
+        ADDRESSES, {"sender": sender.name}
+    )
 
 
 def _ending(analysis: Analysis, case: QueueCase, paths: Sequence[MailPath]) -> Iterator[Decision]:
@@ -332,7 +351,7 @@ def _on_log(analysis: Analysis, path: MailPath, cases: Sequence[QueueCase]) -> M
             continue  # none, or now this connector and now that
         last = max(sessions, key=lambda seen: seen.last)
         connector = target.connector(f"{target.name}\\{last.connector}")
-        if connector is None or any(_EXPS in seen.offered.split() for seen in sessions):
+        if connector is None or any(EXPS in seen.offered.split() for seen in sessions):
             continue
         said = assess_connector(connector, target.connectors, path.sender.downgraded)
         if said.state == "found":

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import InputError, RunError, UsageError
+from mailflow.phrases import did_you_mean
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -104,7 +105,10 @@ def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
     """
     names = runbooks() if known is None else known
     if name not in names:
-        raise UsageError(f"no runbook is called {name!r}; known: {', '.join(names) or 'none'}")
+        raise UsageError(
+            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: "
+            f"{', '.join(names) or 'none'}"
+        )
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
 
@@ -115,6 +119,7 @@ def run(  # noqa: PLR0913 - the options of the command
     ticket: str | None = None,
     runs: Path = Path("runs"),
     parameters: Mapping[str, str] | None = None,
+    evidence: Sequence[str] = (),
     timeout: float = 600.0,
     progress: Callable[[str], None] = lambda _: None,
     live: LiveOptions | None = None,
@@ -128,6 +133,7 @@ def run(  # noqa: PLR0913 - the options of the command
         ticket: of the service desk; part of the folder's name.
         runs: where run folders are.
         parameters: further parameters by name, as texts.
+        evidence: logs and EHLO replies beside the source.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
         live: how to log on to a live organisation.
@@ -145,7 +151,7 @@ def run(  # noqa: PLR0913 - the options of the command
     values = _values(declared(_read(path)), source, ticket, parameters or {})
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
-    org = open_source(source, servers=servers, tell=progress, live=live)
+    org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
     opened = time.monotonic()
