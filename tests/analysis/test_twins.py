@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mailflow.analysis.capabilities import Rights
 from mailflow.analysis.servers import ServerView
 from mailflow.analysis.treatment import CONNECTION
-from mailflow.analysis.twins import TwinComparison, TwinServer, compare_servers
+from mailflow.analysis.twin_server import TwinServer
+from mailflow.analysis.twins import TwinComparison, compare_servers
 from mailflow.exchange.connectors import Binding, ReceiveConnector
 from mailflow.exchange.ranges import EVERYTHING, parse_address, parse_range
 from mailflow.exchange.servers import Server

@@ -12,26 +12,21 @@ whatever may accept there is compared with whatever may accept here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mailflow.analysis.capabilities import Effect, Rights
 from mailflow.analysis.places import (
     Place,
     hidden_connectors,
-    processes_at,
 )
-from mailflow.analysis.servers import ServerView, address_of, is_whole
+from mailflow.analysis.servers import ServerView, address_of
 from mailflow.analysis.treatment import treatment
-from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.analysis.twin_server import TwinServer, TwinSketch
+from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
 from mailflow.exchange.selection import answer
-
-if TYPE_CHECKING:
-    from mailflow.exchange.answer_map import AnswerMap
 
 TwinState = Literal["differs", "undetermined"]
 
@@ -120,114 +115,6 @@ class TwinComparison:
         return {True: 0, False: 1, None: 2}[self.alike]
 
 
-class TwinServer:
-    """A server and what its connectors let hosts do; its maps are made once."""
-
-    def __init__(self, view: ServerView, rights: Rights) -> None:
-        """Take the server, and the rights of its organization."""
-        self.view = view
-        self.rights = rights
-        self._maps: dict[tuple[Family, int, Address | None], AnswerMap] = {}
-        self._kinds: dict[int, Hashable] = {}
-        self._plain: dict[tuple[Family, int, Address | None], bool] = {}
-
-    @cached_property
-    def ports(self) -> dict[tuple[Family, int], tuple[Address, ...]]:
-        """Family and port of enabled connectors to the local addresses they name there."""
-        on = [each for each in self.view.connectors if each.enabled is not False]
-        found: dict[tuple[Family, int], dict[int, None]] = {}
-        for binding in chain.from_iterable(each.bindings for each in on):
-            named = found.setdefault((binding.family, binding.port), {})
-            if binding.address:
-                named[binding.address] = None
-        return {
-            key: tuple(address_of(key[0], number) for number in sorted(named))
-            for key, named in sorted(found.items())
-        }
-
-    def kind(self, connector: ReceiveConnector | None) -> Hashable:
-        """What decides how a connector treats hosts; equal for those that treat them alike."""
-        if connector is None:
-            return None
-        if id(connector) not in self._kinds:
-            self._kinds[id(connector)] = (
-                connector.auth,
-                connector.groups,
-                connector.suppress_x_anonymous_tls,
-                connector.require_tls,
-                connector.protocol_logging,
-                connector.limits,
-                self.rights.shown(connector),
-                self.rights.of(connector),
-            )
-        return self._kinds[id(connector)]
-
-    def has_others(self, family: Family, named: Iterable[Address]) -> bool:
-        """Whether it may have a local address besides those that connectors name."""
-        if not self.view.has_all_addresses:
-            return True
-        return bool(set(self.view.of_family(family)) - set(named))
-
-    def is_plain(self, place: Place) -> bool:
-        """Whether the map of this place says all: nothing unread, no tie, one process."""
-        key = (place.family, place.port, place.local)
-        if key not in self._plain:
-            taking_part = [each for each in self.view.connectors if each.enabled is not False]
-            processes = processes_at(taking_part, place)
-            self._plain[key] = (
-                all(map(is_whole, taking_part)) and len(processes) < 2 and not self._has_ties(place)
-            )
-        return self._plain[key]
-
-    def _has_ties(self, place: Place) -> bool:
-        """Whether a host's connector depends on the order of loading (S1.36).
-
-        The first by name wins a tie in a map, and the last one in a map with the names turned
-        round: where both maps are one, there is none.
-        """
-        connectors = self.view.connectors
-        order = sorted(range(len(connectors)), key=lambda at: connectors[at].name.casefold())
-        names = {at: f"{len(order) - rank:06}" for rank, at in enumerate(order)}
-        turned = [replace(each, name=names[at]) for at, each in enumerate(connectors)]
-        return not _is_one(self.map_at(place), self._mapped(turned, place))
-
-    def map_at(self, place: Place) -> AnswerMap:
-        """Who accepts there, for every remote address."""
-        key = (place.family, place.port, place.local)
-        if key not in self._maps:
-            self._maps[key] = self._mapped(self.view.connectors, place)
-        return self._maps[key]
-
-    def _mapped(self, connectors: Sequence[ReceiveConnector], place: Place) -> AnswerMap:
-        from mailflow.exchange.answer_map import map_answers
-
-        processes = processes_at(connectors, place)
-        return map_answers(
-            connectors,
-            process=next(iter(processes), TransportRole.HubTransport),
-            local=place.local,
-            port=place.port,
-            family=place.family,
-        )
-
-
-def _is_one(found: AnswerMap, other: AnswerMap) -> bool:
-    """Whether two maps of the same connectors have the same winners everywhere."""
-    from mailflow.exchange.answer_map import differences
-
-    places = (list(found.connectors), list(other.connectors))
-
-    def differ(old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:
-        pair = (old, new)
-        at = [
-            next((n for n, known in enumerate(some) if known is each), -1)
-            for each, some in zip(pair, places, strict=True)
-        ]
-        return at[0] != at[1]
-
-    return not any(True for _ in differences(found, other, differ))
-
-
 Treat = Callable[
     [ReceiveConnector | None, ReceiveConnector | None, Rights, Rights],
     Effect,
@@ -308,6 +195,8 @@ def _compared_at(
     there = Place(endpoint.family, endpoint.port, endpoint.b)
     blocks: Iterator[tuple[AddressRange, Acceptors, Acceptors, str]]
     if a.is_plain(here) and b.is_plain(there):
+        if judge.is_same(a, here, b, there):
+            return
         from mailflow.exchange.answer_map import differences
 
         found = differences(a.map_at(here), b.map_at(there), judge.is_worth_telling)
@@ -328,6 +217,29 @@ class TwinJudge:
         """Judge by `treat`: what counts as a difference."""
         self._treat = treat
         self._known: dict[tuple[Hashable, Hashable], Effect] = {}
+        self._numbers: dict[Hashable, int] = {None: 0}
+        self._sketches: dict[tuple[int, Place], tuple[TwinServer, TwinSketch | None]] = {}
+
+    def is_same(self, a: TwinServer, here: Place, b: TwinServer, there: Place) -> bool:
+        """Whether two maps are one but for names; False: perhaps not."""
+        mine = self._sketch(a, here)
+        return mine is not None and mine == self._sketch(b, there)
+
+    def _sketch(self, server: TwinServer, place: Place) -> TwinSketch | None:
+        """The map with a number for each kind of connector, made once for many comparisons."""
+        key = id(server), place
+        if key not in self._sketches:
+            sketch = server.sketch(place, lambda connector: self._number(server, connector))
+            self._sketches[key] = server, sketch
+        return self._sketches[key][1]
+
+    def _number(self, server: TwinServer, connector: ReceiveConnector) -> int | None:
+        """Of its kind; None: something that decides it was not read."""
+        kind = server.kind(connector)
+        same = self.between(server, server).of(connector, connector)
+        if same.not_known:
+            return None
+        return self._numbers.setdefault(kind, len(self._numbers))
 
     def between(self, a: TwinServer, b: TwinServer) -> _Judge:
         """The judge of two servers."""
@@ -338,16 +250,19 @@ class TwinJudge:
                 self._known[key] = self._treat(old, new, a.rights, b.rights)
             return self._known[key]
 
-        return _Judge(of)
+        return _Judge(of, self.is_same)
 
 
 class _Judge:
     """What each pair of connectors of two servers means for a host."""
 
     def __init__(
-        self, of: Callable[[ReceiveConnector | None, ReceiveConnector | None], Effect]
+        self,
+        of: Callable[[ReceiveConnector | None, ReceiveConnector | None], Effect],
+        is_same: Callable[[TwinServer, Place, TwinServer, Place], bool],
     ) -> None:
         self.of = of
+        self.is_same = is_same
 
     def is_worth_telling(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:
         found = self.of(old, new)

@@ -14,13 +14,8 @@ from dataclasses import dataclass, replace
 from mailflow.analysis.capabilities import RELAY, Effect, Rights
 from mailflow.analysis.servers import ServerView
 from mailflow.analysis.treatment import FURTHER_RIGHTS, LOGGING, treatment
-from mailflow.analysis.twins import (
-    TwinBlock,
-    TwinComparison,
-    TwinJudge,
-    TwinServer,
-    compare_servers,
-)
+from mailflow.analysis.twin_server import TwinServer
+from mailflow.analysis.twins import TwinBlock, TwinComparison, TwinJudge, compare_servers
 from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.connectors_differ import EDGE, kind_of, template_of
 from mailflow.exchange.commands import filled

@@ -15,7 +15,8 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.change import MOST_ENTRIES
 from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.servers import ServerView, address_of, is_custom
-from mailflow.analysis.twins import TwinServer, endpoint_pairs
+from mailflow.analysis.twin_server import TwinServer
+from mailflow.analysis.twins import endpoint_pairs
 from mailflow.exchange.connectors import (
     AuthMechanism,
     Binding,
