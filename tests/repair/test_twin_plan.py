@@ -137,6 +137,19 @@ def test_a_list_that_was_cut_is_not_brought_over() -> None:
     assert plan.left.alike is not True
 
 
+def test_nothing_is_made_beside_connectors_that_were_not_read() -> None:
+    """Of B a custom connector alone was exported: the relay may be there already (S1.38)."""
+    org = limited(healthy().remove(rf"{B}\Relay").add_relay(B, "10.0.9.0/24", name="Printers"))
+    org.connectors = [
+        each for each in org.connectors if each.server != B or each.name == "Printers"
+    ]
+    plan = planned(org.snapshot())
+
+    assert plan.commands == ()
+    assert "Nothing is proposed" in plan.refused[0]
+    assert "Get-ReceiveConnector -Server EX16B" in plan.refused[0]
+
+
 def test_exchange_servers_stay_out_of_b() -> None:
     """A's list contains a sender: on B its mail would stop (S1.13, S3.30)."""
     org = limited(healthy().remove(rf"{B}\Relay"))

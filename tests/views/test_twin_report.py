@@ -9,7 +9,7 @@ import pytest
 
 from mailflow.errors import UsageError
 from mailflow.opening import open_source
-from mailflow.snapshot import Snapshot
+from mailflow.snapshot import ComponentState, Snapshot
 from mailflow.views.twin_report import TwinReport, twin
 from mailflow.views.twin_tables import (
     twin_commands,
@@ -102,6 +102,14 @@ def test_a_send_connector_without_b_is_told(org: Snapshot) -> None:
     assert note.command == (
         'Set-SendConnector "Internet" -SourceTransportServers "EX16A","EX10A","EX16B"'
     )
+
+
+def test_a_server_in_maintenance_is_told(org: Snapshot) -> None:
+    """Its connectors say nothing of a component that is inactive (section 6.2)."""
+    state = ComponentState("EX16B", "FrontendTransport", "Inactive")
+    report = twin(replace(org, components=(state,)), "EX16A", "EX16B")
+
+    assert report.notes[0].text.startswith("FrontendTransport of EX16B is Inactive")
 
 
 def test_b_in_a_list_of_a_is_told(org: Snapshot) -> None:

@@ -26,11 +26,28 @@ class TwinNote:
 
 
 def twin_notes(a: TwinSide, b: TwinSide) -> tuple[TwinNote, ...]:
-    """B's addresses in lists of A, and send connectors that B is no source server of."""
-    found = [*_old_lists(a, b)]
+    """B out of service, its addresses in lists of A, send connectors that it is no source of."""
+    found = [*_inactive(b), *_old_lists(a, b)]
     if a.org is b.org:
         found += _send_connectors(a, b)
     return tuple(found)
+
+
+def _inactive(b: TwinSide) -> Iterator[TwinNote]:
+    """A component that is not active refuses every connection (section 6.2)."""
+    for each in b.org.components:
+        if (
+            b.view.server.is_named(each.server)
+            and each.component.casefold() in _ACCEPTING
+            and each.state.casefold() in ("inactive", "draining")
+        ):
+            yield TwinNote(
+                f"{each.component} of {b.view.name} is {each.state}: it accepts no mail, whatever "
+                "its connectors say."
+            )
+
+
+_ACCEPTING = frozenset({"frontendtransport", "hubtransport", "serverwideoffline"})
 
 
 def _old_lists(a: TwinSide, b: TwinSide) -> Iterator[TwinNote]:

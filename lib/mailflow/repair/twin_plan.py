@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.missing import CONNECTORS, RIGHTS, Missing
+from mailflow.analysis.places import hidden_connectors
 from mailflow.analysis.servers import is_custom
 from mailflow.analysis.twin_server import TwinServer
 from mailflow.analysis.twins import TwinComparison, compare_servers
@@ -74,6 +75,14 @@ def plan_twin(a: TwinSide, b: TwinSide, moving: Address | None = None) -> TwinPl
     """
     if compare_servers(a.twin, b.twin, moving).alike:
         return _Paper(a, b, moving, ()).plan(())
+    hidden = [
+        f"Nothing is proposed: {why}. Export them all, then rerun: "
+        f"{Missing(side.view.name, CONNECTORS).command}"
+        for side in (a, b)
+        for why in hidden_connectors(side.view, side.view.connectors)
+    ]
+    if hidden:  # what is made might be there already, or stand beside what nobody read
+        return _Paper(a, b, moving, hidden).plan(())
     working = _working(b)
     spared: dict[Address, None] = {}
     closed: dict[str, None] = {}
