@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from mailflow.errors import InputError
 from mailflow.exchange.connectors import LimitKind
+from mailflow.opening import open_source
+from mailflow.snapshot import from_document
 from mailflow.sources.row import Complex, Enumeration, Value
 from mailflow.sources.values import UnreadableError, limit
 
@@ -31,8 +36,22 @@ def test_a_limit_is_read_in_every_form(kind: LimitKind, value: Value, expected: 
     assert limit(kind)(value) == expected
 
 
-@pytest.mark.parametrize(("kind", "value"), [("size", "36 MB"), ("time", "ten"), ("count", "-1")])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("size", "36 MB"), ("time", "ten"), ("count", "-1"), ("count", "9" * 19), ("name", "Nobody")],
+)
 def test_what_is_no_limit_is_not_read(kind: LimitKind, value: str) -> None:
     """Also a size that is rounded: it is not known to the byte."""
     with pytest.raises(UnreadableError):
         limit(kind)(value)
+
+
+@pytest.mark.parametrize("text", ["MaxMessageSize=$(1)", "Other=1", "MaxMessageSize", "x"])
+def test_a_snapshot_with_another_limit_is_damaged(text: str) -> None:
+    """A stranger's file may hold anything there, and commands are made of it."""
+    document = open_source("demo:new-server").document()
+    table = document["tables"]["connectors"]
+    table["rows"][0][list(table["columns"]).index("limits")] = text
+
+    with pytest.raises(InputError, match="damaged snapshot"):
+        from_document(json.loads(json.dumps(document)), "x")

@@ -106,6 +106,15 @@ LIMITS: Mapping[str, LimitKind] = MappingProxyType(
 """Properties that limit what a host may send, how fast and for how long (sections 1.6 and 2.1)."""
 
 UNLIMITED = "Unlimited"
+RATE_SOURCES = ("None", "IPAddress", "User", "All")
+"""MessageRateSource, by its number (section 3.1)."""
+
+
+def is_limit(name: str, value: str) -> bool:
+    """Whether a text is a value of this limit, as `ReceiveConnector.limits` holds it."""
+    if LIMITS.get(name) == "name":
+        return value in RATE_SOURCES
+    return name in LIMITS and (value == UNLIMITED or bool(re.fullmatch("[0-9]{1,18}", value)))
 
 
 @dataclass(frozen=True, slots=True)

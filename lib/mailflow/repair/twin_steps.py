@@ -6,7 +6,6 @@ anything else in PowerShell; a command that would need another value is not made
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +16,7 @@ from mailflow.exchange.connectors import (
     PermissionGroups,
     ReceiveConnector,
     flag_names,
+    is_limit,
 )
 from mailflow.exchange.ranges import format_range
 from mailflow.phrases import joined
@@ -233,13 +233,10 @@ def _truth(value: bool | None) -> str | None:
 
 
 def _limit(name: str, value: str) -> str | None:
-    if not _LIMIT.fullmatch(value):
+    if not is_limit(name, value):
         return None
     if LIMITS[name] != "time" or not value.isdigit():
         return value
     days, rest = divmod(int(value), 86400)
     clock = str(timedelta(seconds=rest)).zfill(8)
     return f"{days}.{clock}" if days else clock
-
-
-_LIMIT = re.compile("[0-9]{1,18}|Unlimited|None|IPAddress|User|All")

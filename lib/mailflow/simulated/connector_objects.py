@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from mailflow.exchange.connectors import (
     LIMITS,
+    RATE_SOURCES,
     UNLIMITED,
     Binding,
     PermissionGroups,
@@ -219,7 +220,7 @@ def _limit(name: str, value: str) -> Value:
     if value == UNLIMITED:
         return unlimited(None)
     if LIMITS[name] == "name":
-        return Enumeration(value, ("None", "IPAddress", "User", "All").index(value))
+        return Enumeration(value, RATE_SOURCES.index(value))
     if LIMITS[name] == "time":
         return time_span(timedelta(seconds=int(value)))
     number = int(value)

@@ -16,11 +16,11 @@ from mailflow.budget import MOST_SNAPSHOT, Budget
 from mailflow.errors import InputError
 from mailflow.exchange.cmdlets import TABLES as CMDLETS
 from mailflow.exchange.connectors import (
-    LIMITS,
     AuthMechanism,
     PermissionGroups,
     ReceiveConnector,
     TransportRole,
+    is_limit,
     parse_binding,
     parse_flags,
 )
@@ -360,7 +360,7 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
 def _limits(text: str) -> Iterator[tuple[str, str]]:
     for pair in filter(None, text.split("; ")):
         name, equals, value = pair.partition("=")
-        if not equals or name not in LIMITS:
+        if not equals or not is_limit(name, value):
             raise ValueError(f"no limit of a connector: {pair}")
         yield name, value
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from mailflow.exchange.connectors import (
+    RATE_SOURCES,
     UNLIMITED,
     Binding,
     F,
@@ -239,7 +240,10 @@ def limit(kind: LimitKind) -> Callable[[Value], str]:
 
     def read(value: Value) -> str:
         if kind == "name":
-            return listed("None", "IPAddress", "User", "All")(value)
+            named_source = listed(*RATE_SOURCES)(value)
+            if named_source not in RATE_SOURCES:
+                raise UnreadableError(f"no such source: {_short(named_source)}")
+            return named_source
         if isinstance(value, Complex) and value.text is None:
             value = _limit_member(value)
         found = filled(value)
@@ -249,7 +253,10 @@ def limit(kind: LimitKind) -> Callable[[Value], str]:
         if shape is None:
             raise UnreadableError(f"no limit: {_short(found)}")
         if kind != "time" or shape["digits"]:
-            return re.sub(r"\D", "", shape["digits"]).lstrip("0") or "0"
+            digits = re.sub(r"\D", "", shape["digits"]).lstrip("0") or "0"
+            if len(digits) > 18:
+                raise UnreadableError("no number a connector can mean")
+            return digits
         days, hours, minutes, seconds = (int(part or 0) for part in shape.groups()[1:])
         return str(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
