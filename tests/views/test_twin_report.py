@@ -112,6 +112,20 @@ def test_a_server_in_maintenance_is_told(org: Snapshot) -> None:
     assert report.notes[0].text.startswith("FrontendTransport of EX16B is Inactive")
 
 
+def test_a_certificate_of_a_is_told(org: Snapshot) -> None:
+    """It belongs to its server, so no command names it."""
+    named = tuple(
+        replace(each, tls_certificate="<I>CN=CA<S>CN=relay")
+        if each.identity == r"EX16A\Relay"
+        else each
+        for each in org.connectors
+    )
+    report = twin(replace(org, connectors=named), "EX16A", "EX16B")
+
+    assert "<I>CN=CA<S>CN=relay" in report.notes[0].text
+    assert "TlsCertificateName" not in " ".join(report.plan.commands)
+
+
 def test_b_in_a_list_of_a_is_told(org: Snapshot) -> None:
     """Mail from B would fall on A's relay (S1.13, S3.30); on 2525 no path meets it."""
     (relay,) = [each for each in org.connectors if each.identity == r"EX16A\Relay"]

@@ -9,6 +9,7 @@ from mailflow.analysis.servers import is_custom
 from mailflow.exchange import commands
 from mailflow.exchange.routing import endpoints
 from mailflow.phrases import joined
+from mailflow.plain import one_line
 from mailflow.repair.twin_targets import TwinSide
 
 
@@ -27,7 +28,7 @@ class TwinNote:
 
 def twin_notes(a: TwinSide, b: TwinSide) -> tuple[TwinNote, ...]:
     """B out of service, its addresses in lists of A, send connectors that it is no source of."""
-    found = [*_inactive(b), *_old_lists(a, b)]
+    found = [*_inactive(b), *_certificates(a, b), *_old_lists(a, b)]
     if a.org is b.org:
         found += _send_connectors(a, b)
     return tuple(found)
@@ -44,6 +45,16 @@ def _inactive(b: TwinSide) -> Iterator[TwinNote]:
             yield TwinNote(
                 f"{each.component} of {b.view.name} is {each.state}: it accepts no mail, whatever "
                 "its connectors say."
+            )
+
+
+def _certificates(a: TwinSide, b: TwinSide) -> Iterator[TwinNote]:
+    """A certificate belongs to its server: no command here names one."""
+    for each in a.view.connectors:
+        if each.tls_certificate and each.enabled is not False:
+            yield TwinNote(
+                f"{each.identity} has a TlsCertificateName ({one_line(each.tls_certificate)}). No "
+                f"command here sets one: install such a certificate on {b.view.name} first."
             )
 
 

@@ -101,7 +101,9 @@ def assemble(
         connectors=connectors,
         queues=queues,
         settings=tuple(
-            TransportSettings(draft.server, draft["use_downgraded_auth"])
+            TransportSettings(
+                draft.server, draft["use_downgraded_auth"], draft["internal_certificate"]
+            )
             for draft in drafts[SETTINGS].values()
         ),
         components=components,
@@ -299,6 +301,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
+    "tls_certificate": Field("TlsCertificateName", values.text, Need.NEVER),
     "when_changed": Field("WhenChangedUTC", values.moment, Need.NEVER),
     **{name: Field(name, values.limit(kind), Need.NEVER) for name, kind in LIMITS.items()},
 }
@@ -338,6 +341,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         require_tls=draft["require_tls"],
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
+        tls_certificate=draft["tls_certificate"],
         when_changed=draft["when_changed"].instant if draft["when_changed"] else None,
         limits=tuple((name, draft[name]) for name in LIMITS if draft.knows(name)),
     )
@@ -473,6 +477,9 @@ def _queue(draft: Draft) -> Queue:
 
 _SETTINGS: Mapping[str, Field] = {
     "use_downgraded_auth": Field("UseDowngradedExchangeServerAuth", values.truth),
+    "internal_certificate": Field(
+        "InternalTransportCertificateThumbprint", values.text, Need.NEVER
+    ),
 }
 
 
