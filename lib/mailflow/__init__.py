@@ -45,6 +45,14 @@ if TYPE_CHECKING:
     from mailflow.views.queues import non_empty_queues
     from mailflow.views.receive_connectors import receive_connectors
     from mailflow.views.remedy import remedy
+    from mailflow.views.twin_report import twin
+    from mailflow.views.twin_tables import (
+        twin_commands,
+        twin_differences,
+        twin_further,
+        twin_result,
+        twin_rollback,
+    )
 
 __all__ = [
     "InputError",
@@ -81,6 +89,12 @@ __all__ = [
     "remedy",
     "rollback",
     "same_names",
+    "twin",
+    "twin_commands",
+    "twin_differences",
+    "twin_further",
+    "twin_result",
+    "twin_rollback",
     "unfinished",
     "what_changed",
 ]
@@ -119,6 +133,12 @@ _HOMES = {
     "remedy": "views.remedy",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
+    "twin": "views.twin_report",
+    "twin_commands": "views.twin_tables",
+    "twin_differences": "views.twin_tables",
+    "twin_further": "views.twin_tables",
+    "twin_result": "views.twin_tables",
+    "twin_rollback": "views.twin_tables",
     "unfinished": "repairing",
     "what_changed": "repairing",
 }

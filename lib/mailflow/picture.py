@@ -108,6 +108,7 @@ class Ruler:
         pins: the servers that matter.
         family: 4 or 6; all addresses are of this family.
         reading: what to see, in words; becomes the description of the picture.
+        legend: what stands below all rulers; empty: what a server's line means.
     """
 
     server: str
@@ -116,3 +117,4 @@ class Ruler:
     pins: tuple[Pin, ...]
     family: int = 4
     reading: str = ""
+    legend: str = ""

@@ -281,6 +281,9 @@ def _values(
         from mailflow.analysis.planned import parse_planned
 
         parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
+    other = str(values.get("other_source", ""))
+    if other and Path(other).exists():  # the notebook runs in the run's folder
+        values["other_source"] = str(Path(other).resolve())
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 

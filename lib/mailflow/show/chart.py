@@ -71,7 +71,8 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
         text = f"{hidden} more endpoints are not drawn; the table holds them."
         drawn.append(Markup(fill("note.html.j2", text=text), text))
     figures = _joined(drawn, "No connector and server to draw.")
-    legend = fill("note.html.j2", text=LEGEND) if drawn else ""
+    told = next((ruler.legend for ruler in rulers if ruler.legend), LEGEND)
+    legend = fill("note.html.j2", text=told) if drawn else ""
     return Markup(figures.html + legend, figures.text)
 
 

@@ -214,7 +214,7 @@ class Diagnosis:
             "headline": self.headline,
             "summary": self.summary,
             "findings": [finding.as_json() for finding in self.findings],
-            "unread": [_unread(row) for row in self.unread],
+            "unread": [unread_json(row) for row in self.unread],
             "stuck": stuck,
             "origin": self.origin,
             "taken": self.taken,
@@ -279,7 +279,8 @@ def _stuck(document: Mapping[str, Any]) -> StuckRecord:
     return StuckRecord(**{**document, "where": where})
 
 
-def _unread(row: Unread) -> dict[str, Any]:
+def unread_json(row: Unread) -> dict[str, Any]:
+    """A row of missing data, with the command that fills it (contract, section 6)."""
     missing = missing_of(row)
     return {
         "server": row.server or None,
