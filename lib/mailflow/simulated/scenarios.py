@@ -18,7 +18,8 @@ A file in `cases/` is one scenario, or a base that others start from (its name b
     mail          who sends how much, since when
     shadow        copies kept for another server
     events        what happened or was done, at a time
-    seeded        the cause, what the diagnosis must say of it, and the verdict: for tests alone
+    seeded        the cause, what the diagnosis must say of it, and the verdict: for tests alone;
+                  `with_logs`: the same once the servers' protocol logs are read beside it
 
 Nothing in it is an error text, a status or a retry time: the transport makes them while it runs
 from the first mail up to `now`.
@@ -116,11 +117,13 @@ class Seeded:
             found, though what can't be read may leave something open.
         state: `found`, or `unknown` where only EHLO or logs could decide; empty without a cause.
         verdict: of the whole diagnosis.
+        with_logs: the same once protocol logs are read as well; None: they change nothing.
     """
 
     cause: str
     state: str
     verdict: str
+    with_logs: Seeded | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -156,7 +159,9 @@ def seeded(name: str) -> Seeded:
     Raises:
         UsageError: no scenario has this name.
     """
-    return Seeded(**_files()[_telling(name)]["seeded"])
+    told = dict(_files()[_telling(name)]["seeded"])
+    with_logs = told.pop("with_logs", None)
+    return Seeded(**told, with_logs=Seeded(**with_logs) if with_logs else None)
 
 
 def load(name: str, seed: int = 0, now: datetime | None = None) -> Built:
