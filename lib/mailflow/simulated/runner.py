@@ -68,6 +68,7 @@ class Entrance:
     Attributes:
         delays: name of a server, in lower case, to the seconds each call takes there.
         closed: names of servers, in lower case, where neither endpoint nor snap-in answers.
+        passed_on: name of a server, in lower case, to the one that its front end lets answer.
     """
 
     def __init__(self, servers: Sequence[Server], accounts: Accounts, opener: Opener) -> None:
@@ -75,6 +76,7 @@ class Entrance:
         self.accounts = accounts
         self.delays: dict[str, float] = {}
         self.closed: set[str] = set()
+        self.passed_on: dict[str, str] = {}
         self._servers = servers
         self._opener = opener
 
@@ -93,6 +95,16 @@ class Entrance:
             return self._opener(server.name, bare(settings.user)) or NO_HOP
         if not logon.delegated:
             return NO_HOP
+        return self._opener(server.name, logon.user) or NO_HOP
+
+    def at_endpoint(self, name: str, logon: LogOn) -> CmdletSession | Fault:
+        """Begin a session as a client does that comes to Exchange's own endpoint: no second hop.
+
+        The front end may pass it on to another server (S8.81).
+        """
+        server = self.server(self.passed_on.get(name.casefold(), name))
+        if name.casefold() in self.closed or not has_endpoint(server):
+            return NO_ENDPOINT
         return self._opener(server.name, logon.user) or NO_HOP
 
     def server(self, name: str) -> Server:
