@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     from mailflow.sources.shell import Doors
     from mailflow.sources.winrm import WinrmOptions
 
-EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or winrm://HOST"
+EXPECTED = (
+    "a file, folder or zip with captures, a saved snapshot, demo:NAME, exchange://HOST or "
+    "winrm://HOST"
+)
 
-_SCHEMES = {"winrm://": "https", "winrm+http://": "http"}
+_SCHEMES = {
+    "exchange://": ("exchange", "http"),
+    "exchange+https://": ("exchange", "https"),
+    "winrm://": ("winrm", "https"),
+    "winrm+http://": ("winrm", "http"),
+}
+"""How a live SOURCE begins: the road, and how it travels."""
 
 
 class LiveSource(NamedTuple):
@@ -34,11 +43,13 @@ class LiveSource(NamedTuple):
         scheme: https or http.
         host: name or address of an Exchange server.
         port: 0: the usual one of the scheme.
+        road: `exchange`, the management shell's own endpoint, or `winrm`.
     """
 
     scheme: str
     host: str
     port: int
+    road: str = "winrm"
 
 
 def scenarios() -> tuple[tuple[str, str], ...]:
@@ -61,7 +72,8 @@ def open_source(
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
-        source: `demo:NAME`, the path of captures or of a saved snapshot, or `winrm://HOST`.
+        source: `demo:NAME`, the path of captures or of a saved snapshot, `exchange://HOST` or
+            `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         tell: is called with a line for people before something that may take a while.
         live: how to log on to a live organisation; where it says nothing, and in a notebook, the
@@ -85,7 +97,7 @@ def is_live(source: str) -> bool:
 
 
 def live_source(source: str) -> LiveSource:
-    """Take `winrm://HOST`, `winrm://HOST:PORT` or `winrm+http://HOST` apart.
+    """Take `exchange://HOST`, `winrm://HOST`, `winrm+http://HOST` and the like apart.
 
     Raises:
         UsageError: it is none; says what is expected.
@@ -96,8 +108,12 @@ def live_source(source: str) -> LiveSource:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]{1,253})(?::(\d{1,5}))?", rest)
     port = int(found[2] or 0) if found else 0
     if not start or found is None or port > 65535 or found[2] == "0":
-        raise UsageError(f"{source}: expected winrm://HOST, winrm://HOST:PORT or winrm+http://HOST")
-    return LiveSource(_SCHEMES[start], found[1].strip("[]"), port)
+        raise UsageError(
+            f"{source}: expected exchange://HOST, exchange+https://HOST, winrm://HOST or "
+            "winrm+http://HOST, each with :PORT where it is not the usual one"
+        )
+    road, scheme = _SCHEMES[start]
+    return LiveSource(scheme, found[1].strip("[]"), port, road)
 
 
 def _of_this_run(source: str) -> Snapshot | None:
@@ -207,7 +223,7 @@ def live_doors(
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
-        source: `winrm://HOST` and its like.
+        source: `exchange://HOST`, `winrm://HOST` and their like.
         live: how to log on, before what the environment says.
         writing: whether the two cmdlets that change something may be asked too.
 
@@ -216,6 +232,8 @@ def live_doors(
     """
     from mailflow.powershell import INVOKE, script
     from mailflow.sources.credentials import LiveOptions, target
+    from mailflow.sources.psrp.options import ExchangeOptions
+    from mailflow.sources.psrp.shell import ExchangeDoors
     from mailflow.sources.winrm import WinrmDoors
 
     where = live_source(source)
@@ -226,9 +244,12 @@ def live_doors(
         scheme=where.scheme,
         port=where.port,
         entry=where.host,
+        road=where.road,
         environ=known,
         ask=asking(),
     )
+    if isinstance(way, ExchangeOptions):
+        return ExchangeDoors(way, writing=writing), way, where.host
     return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
 
 
@@ -238,7 +259,9 @@ def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptio
 
     where = live_source(source)
     options = (live or LiveOptions()).over(LiveOptions.from_environment(_environment()))
-    way = target_to_look_at(options, scheme=where.scheme, port=where.port, entry=where.host)
+    way = target_to_look_at(
+        options, scheme=where.scheme, port=where.port, entry=where.host, road=where.road
+    )
     return way, where.host
 
 
