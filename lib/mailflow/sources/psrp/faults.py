@@ -84,8 +84,7 @@ def classify(
     if name == "WSManFaultError":
         return _of_fault(error, scheme)
     if name == "WinRMTransportError":
-        status = error.args[1] if len(error.args) > 1 else 0
-        return fault(_OF_HTTP.get(status, "no-endpoint"), f"HTTP {status}")
+        return _of_status(error)
     if name == "FragmentError":
         return fault("cut-answer")
     if name in ("InvalidPSRPOperation", "InvalidRunspacePoolStateError"):
@@ -114,12 +113,20 @@ def detail_of(found: Fault) -> str:
 def _of_fault(error: BaseException, scheme: str) -> Fault:
     code = error.args[0] if error.args else None
     reason = str(error.args[2] or "") if len(error.args) > 2 else ""
+    if code is None and error.__context__ is not None:
+        return _of_status(error.__context__)  # a web page, in which pypsrp looked for a fault
     identity = _OF_WSMAN.get(code) if isinstance(code, int) else None
     if identity == "exchange-refused" and scheme == "http" and "ncrypt" in reason:
         return fault("unencrypted-refused")
     if identity is None:
         return fault("garbage", f"{reason} (fault {code})")
     return fault(identity, reason if identity in ("exchange-refused", "session-limit") else "")
+
+
+def _of_status(error: BaseException) -> Fault:
+    """An answer of HTTP that carries no message: its status stands second."""
+    status = error.args[1] if len(error.args) > 1 else 0
+    return fault(_OF_HTTP.get(status, "no-endpoint"), f"HTTP {status}")
 
 
 def _of_refusal(auth: str, offers: frozenset[str], token: bytes) -> Fault:

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 MOST_SESSIONS = 3
 """Of one server at a time: Exchange allows a user 18, and other shells of theirs count (S8.16)."""
 
+LEAST_SECONDS = 2.0
+"""What a call is given where there is so much: with less no answer comes from afar."""
+
 STOP_SECONDS = 1.0
 """How long the server has to take the word that a cmdlet is to stop."""
 
@@ -58,6 +61,9 @@ IDLE_SECONDS = 120
 
 _WHERE = Call("Get-Queue", {"ResultSize": 1})
 """Without a server it is about the one that hosts the session, and its rows say which (S8.77)."""
+
+_MAY_BE_OPEN = frozenset({"protocol", "timed-out"})
+"""Kinds of fault after which the server may have opened a session all the same."""
 
 _OF_SESSION = frozenset(name for name, spec in SPECS.items() if spec.scope is CmdletScope.SESSION)
 
@@ -171,7 +177,8 @@ class ExchangeShell(Shell):
         if self._pool is not None:
             return self._pool
         pool = _Pool(self.server, self._target)
-        found = in_time(lambda: pool.begin(until), until - time.monotonic() + 0.5)
+        left = until - time.monotonic()
+        found = in_time(lambda: pool.begin(until), left + CLOSE_SECONDS + 0.3)
         if isinstance(found, Late):
             pool.abandon()
             found = fault("deadline", "while connecting")
@@ -192,8 +199,8 @@ class ExchangeShell(Shell):
             except ShellError as error:
                 return error.fault
             # A call that hangs leaves time for the others.
-            share = left - 1 if number == missing[-1] else (left - 1) / 2
-            reply = self._run(pool, calls[number], max(1.0, min(self._target.call_seconds, share)))
+            share = left if number == missing[-1] else max(left / 2, min(left, LEAST_SECONDS))
+            reply = self._run(pool, calls[number], min(self._target.call_seconds, share))
             why = reply.fault
             if why is not None and self._pool is None and why.kind != "timed-out":
                 return why  # of the way: asking the others would meet it as well
@@ -258,6 +265,9 @@ class _Pool:
     def begin(self, until: float) -> Fault | None:
         """Connect, log on, open; gives what went wrong."""
         found = self._guarded(lambda: self._begin(until))
+        if found is not None and self._pool is not None:
+            # The session has the number that we gave it, also where its answer did not come.
+            self._pool.shell.opened = found.kind in _MAY_BE_OPEN
         if self._is_abandoned or found is not None:
             self.end()
         return found
