@@ -35,6 +35,9 @@ _SCHEMES = {
 }
 """How a live SOURCE begins: the road, and how it travels."""
 
+LIVE = tuple(_SCHEMES)
+"""The same beginnings, in the order in which a host without one is tried."""
+
 
 class LiveSource(NamedTuple):
     """A live organisation as SOURCE names it: where to enter, and how.
@@ -288,12 +291,15 @@ def _how(outcome: CollectOutcome) -> str:
 def asking() -> Callable[[str], str] | None:
     """What asks a person for a password: at the terminal, or in JupyterLab; None: nobody is there.
 
-    In JupyterLab a question is asked once, for a runbook logs on in several cells. A notebook that
-    runs without a person has no input either; the kernel says so when asked.
+    A question is asked once: a runbook logs on in several cells, and a command may try several
+    roads. A notebook that runs without a person has no input either; the kernel says so when asked.
     """
+    import getpass
+
     from mailflow.sources.credentials import prompt
 
-    return _ask_once if _is_kernel() else prompt()
+    ask = getpass.getpass if _is_kernel() else prompt()
+    return None if ask is None else lambda question: _once(question, ask)
 
 
 def _is_kernel() -> bool:
@@ -302,11 +308,9 @@ def _is_kernel() -> bool:
     return found is not None and bool(found.IPKernelApp.initialized())
 
 
-def _ask_once(question: str) -> str:
-    import getpass
-
+def _once(question: str, ask: Callable[[str], str]) -> str:
     if not _answers.get(question):
-        _answers[question] = getpass.getpass(question)
+        _answers[question] = ask(question)
     return _answers[question]
 
 
@@ -327,7 +331,7 @@ _taken: dict[str, str] = {}
 """What was handed over to this kernel; kept in memory, and nowhere else."""
 
 _answers: dict[str, str] = {}
-"""What a person typed in this kernel; kept in memory, and nowhere else."""
+"""What a person typed in this process; kept in memory, and nowhere else."""
 
 
 def _say(line: str) -> None:

@@ -374,6 +374,12 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "Check remote PowerShell of the account (Set-User -RemotePowerShellEnabled), and "
             "whether the virtual directory demands TLS (then exchange+https://HOST).",
         ),
+        "endpoint-account": SetupCause(
+            "denied",
+            "Exchange's endpoint lets in whoever has a role and remote PowerShell (S8.02).",
+            "Put the account into View-Only Organization Management; Get-User ACCOUNT shows "
+            "RemotePowerShellEnabled.",
+        ),
         "redirected": SetupCause(
             "protocol",
             "The server sends us to another address; nothing was sent there.",

@@ -48,6 +48,7 @@ _HERE: Mapping[str, str] = MappingProxyType(
         "not-winrm": "no-endpoint",
         "port-closed": "web-closed",
         "port-silent": "web-silent",
+        "root-sddl": "endpoint-account",
         "server-busy": "endpoint-busy",
         "shell-gone": "session-gone",
         "shell-quota": "session-limit",
@@ -98,10 +99,12 @@ def classify(
 
 def of_endpoint(found: Fault) -> Fault:
     """A fault told of WinRM's service, with the words and the next action of this road."""
-    identity = _HERE.get(found.id)
-    if identity is None:
-        return found
-    return fault(identity, detail_of(found))
+    return found if here(found.id) == found.id else fault(here(found.id), detail_of(found))
+
+
+def here(identity: str) -> str:
+    """The id that a fault or a note told of WinRM's service has on this road."""
+    return _HERE.get(identity, identity)
 
 
 def detail_of(found: Fault) -> str:
