@@ -6,10 +6,12 @@ What is below the command line has tests of its own (`tests/sources/psrp`, `test
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from far import kdc
 from far.endpoints import FaultyEndpoints, serve
 from mailflow.opening import open_source
 from mailflow.simulated import scenarios
@@ -17,7 +19,7 @@ from mailflow.simulated.endpoints import PASSWORD
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.views.findings import findings
-from support import some_of
+from support import needs_kerberos, needs_kerberos_server, some_of
 from two_processes import mailflow, practice
 
 TELLING = [name for name in scenarios.names() if not name.startswith("case-")]
@@ -98,3 +100,69 @@ def test_each_road_gives_the_same_findings(name: str, monkeypatch: pytest.Monkey
 
     assert told(by_endpoint) == told(by_winrm) == told(open_source(f"demo:{name}"))
     assert findings(by_endpoint).verdict == scenarios.seeded(name).verdict
+
+
+def test_what_the_front_end_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S8.81: what names its server counts; what does not is missing data; the road says it."""
+    with serve(Practice.begin("article")) as served:
+        served.entrance.passed_on["ex16a"] = "EX16B"
+        org = read(served, "exchange", monkeypatch)
+
+    assert {(one.server, one.what) for one in org.unread} == {("EX16A", "Get-TransportAgent")}
+    assert "passed the session on to another server" in org.unread[0].why
+    assert "which went on to EX16B" in next(one.how for one in org.reads if one.server == "EX16A")
+    assert told(org) == told(open_source("demo:article"))
+
+
+def test_a_server_without_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked about through the newest server; alone, it is missing data with the way."""
+    with serve(Practice.begin("article")) as served:
+        served["EX10A"].shells = None
+        through = read(served, "exchange", monkeypatch)
+        for one in served.all:
+            one.shells = None
+        nothing = read(served, "exchange", monkeypatch)
+
+    how = next(one.how for one in through.reads if one.server == "EX10A")
+    assert how.startswith("through EX16")
+    assert told(through) == told(open_source("demo:article"))
+    assert nothing.servers == ()
+    assert findings(nothing).verdict == "unknown"
+    assert "Collect-MailFlow.ps1" in nothing.unread[0].why
+
+
+@pytest.mark.parametrize("name", ["answer-in-the-clear", "redirect", "wrong-state"])
+def test_lies_are_no_reading(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S8.80: no row comes of them, and no clean bill."""
+    with serve(Practice.begin("healthy")) as served:
+        for one in served.all:
+            one.faults.add(name)
+        org = read(served, "exchange", monkeypatch)
+        assert nothing_is_left(served)
+
+    assert org.servers == ()
+    assert findings(org).verdict == "unknown"
+
+
+def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a ticket, and by user and password; no forwarding is asked for (S8.81, S8.82)."""
+    needs_kerberos()
+    needs_kerberos_server()
+    begun = Practice.begin("article")
+    hosts = [one.exchange.fqdn for one in begun.organisation.servers]
+    with serve(begun) as served:
+        password = served.passwords["engineer"]
+        with kdc.Kdc(hosts, {"engineer": password}) as realm:
+            for variable, value in {**realm.environment, **served.env}.items():
+                monkeypatch.setenv(variable, value)
+            monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
+            by_password = replace(served.options, auth="", user="engineer@contoso.example")
+            first = open_source(served.sources["exchange"], live=by_password, tell=print)
+            monkeypatch.setenv("KRB5CCNAME", realm.kinit("engineer", password))
+            ticket = replace(served.options, auth="", user="", password_env="")
+            org = open_source(served.sources["exchange"], live=ticket, tell=print)
+        used = {entry.method for one in served.all for entry in one.log if entry.method}
+
+    assert (first.unread, org.unread) == ((), ())
+    assert used == {"kerberos"}
+    assert told(org) == told(first) == told(open_source("demo:article"))
