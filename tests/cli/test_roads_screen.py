@@ -93,7 +93,7 @@ def test_diagnose_where_no_road_is_open(
         monkeypatch.setenv(name, "wrong")
     shown = call("diagnose", HOST, *args)
 
-    assert (shown.code, shown.out) == (3, "")
+    assert (shown.code, shown.out) == (2, "")
     assert "no road is open to this account" in shown.err
     assert "wrong-password" in shown.err
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailflow.errors import InputError, UsageError
+from mailflow.errors import UsageError
 from mailflow.plain import one_line, wrap
 
 if TYPE_CHECKING:
@@ -54,8 +54,10 @@ def source_of(source: str, live: LiveOptions) -> str:
     Only where it can be nothing else: no such path, no separator, no file's suffix, and the name
     resolves. Host and account are shown before anything connects.
 
+    Where none is open that is said on standard error, with what each would need, and the command
+    ends as where a live organization does not respond.
+
     Raises:
-        InputError: no road is open; says what each would need.
         UsageError: the log-on cannot be tried as it was asked for.
     """
     from mailflow.cli.destination import destination
@@ -82,4 +84,5 @@ def source_of(source: str, live: LiveOptions) -> str:
             return road.source
         progress(f"{road.source}: not open")
     progress("")
-    raise InputError(f"{bare}: no road is open to this account\n{road_words(roads, columns())}")
+    click.echo(f"{bare}: no road is open to this account\n{road_words(roads, columns())}", err=True)
+    raise SystemExit(2)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from far import kdc
 from far.exchange_side import ExchangeSide, FarExchange, exchange_serving
-from far.side import NAME, queue_row, secrets
+from far.side import NAME, PASSWORD, USER, queue_row, secrets
 from mailflow.errors import UsageError
 from mailflow.simulated.wsman import Quotas
 from mailflow.sources import setup_faults
@@ -23,6 +24,7 @@ from mailflow.sources.psrp.shell import MOST_SESSIONS, ExchangeDoors
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
 from mailflow.sources.winrm import WinrmPlace
+from support import needs_kerberos, needs_kerberos_server
 from winrm_client import recorded
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
@@ -155,6 +157,78 @@ def test_ways_that_do_not_lead_there(plain: ExchangeSide) -> None:
         plain.endpoint.shells = plain.shells
 
     assert found == ["web-closed", "no-such-name", "web-not-tls", "no-endpoint"]
+
+
+# -- Kerberos --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[kdc.Kdc]:
+    """A real KDC that knows the server and the user."""
+    needs_kerberos()
+    needs_kerberos_server()
+    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
+        yield found
+
+
+@pytest.fixture
+def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
+    """The realm, in this process's environment, without a ticket."""
+    for name, value in realm.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
+    return realm
+
+
+@pytest.mark.parametrize("user", ["", "anna@contoso.example", USER])
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_log_on_by_kerberos(
+    kerberos: kdc.Kdc,
+    plain: ExchangeSide,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    password: str,
+) -> None:
+    """By the server's name, wherever `resolve` leads, and encrypted; a password needs no ticket."""
+    if not password or not user:
+        monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
+    shell = plain.open(auth="kerberos", user=user, password=password if user else "")
+    (reply,) = shell.ask([QUEUES], seconds=10)
+    shell.close()
+
+    assert len(reply.rows) == 1
+    last = plain.endpoint.log[-1]
+    assert (last.method, last.encrypted) == ("kerberos", True)
+
+
+def test_kerberos_faults_are_told_apart(
+    kerberos: kdc.Kdc, plain: ExchangeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No ticket, an old one, an unknown name, a wrong password, and what the server says."""
+    nobody: dict[str, object] = {"auth": "kerberos", "user": "", "password": ""}
+    anna = {**nobody, "user": "anna@contoso.example", "password": "wrong"}
+    found = {"none": opened(plain, **nobody).id, "wrong": opened(plain, **anna).id}
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
+    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
+    with pytest.raises(ShellError) as caught:
+        ExchangeDoors(plain.target(**nobody, resolve=away)).open("other.contoso.example")
+    found["name"] = caught.value.fault.id
+    for name in ("expired-ticket", "clock-skew"):
+        plain.endpoint.faults.add(name)
+        found[name] = opened(plain, **nobody).id
+        plain.endpoint.faults.clear()
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD, seconds=1))
+    time.sleep(2.1)
+    found["old"] = opened(plain, **nobody).id
+
+    assert found == {
+        "none": "no-ticket",
+        "wrong": "wrong-password",
+        "name": "unknown-spn",
+        "expired-ticket": "ticket-expired",
+        "clock-skew": "clock-skew",
+        "old": "ticket-expired",
+    }
 
 
 # -- Faults ----------------------------------------------------------------------------------------

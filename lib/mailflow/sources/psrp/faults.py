@@ -39,6 +39,17 @@ _OF_HTTP: Mapping[int, str] = MappingProxyType(
     }
 )
 
+_OF_KRB5: Mapping[int, str] = MappingProxyType(
+    {
+        -1765328378: "wrong-password",  # no such user
+        -1765328366: "account-locked",
+        -1765328361: "password-expired",
+        -1765328360: "wrong-password",  # pre-authentication failed
+        -1765328353: "wrong-password",  # what came cannot be decrypted with this password
+    }
+)
+"""Numbers of MIT Kerberos' library, where user and password are to become a ticket."""
+
 _HERE: Mapping[str, str] = MappingProxyType(
     {
         "access-denied": "exchange-refused",
@@ -144,6 +155,9 @@ def _of_refusal(auth: str, offers: frozenset[str], token: bytes) -> Fault:
 def _of_spnego(error: BaseException, auth: str) -> Fault | None:
     """Kerberos by its own words, which are this machine's and not the server's."""
     names = {base.__name__ for base in type(error).__mro__}
+    if "Krb5Error" in names:
+        code = getattr(error, "err_code", 0)
+        return fault(_OF_KRB5.get(code) or setup_faults.of_kerberos_words(str(error)))
     if "SpnegoError" not in names or auth != "kerberos":
         return None
     if "NoCredentialError" in names:

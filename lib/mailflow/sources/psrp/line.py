@@ -101,15 +101,16 @@ class Line(WSMan):
 def names_for(target: ExchangeOptions) -> tuple[str | bytes | None, str | bytes | None]:
     r"""User and password as pypsrp takes them.
 
-    Kerberos wants a principal, its realm in capitals; of `DOMAIN\user` without a password the
-    ticket decides. For Basic, requests writes text as Latin-1; what that cannot hold goes as UTF-8.
+    Kerberos wants a principal, its realm in capitals; the name in `DOMAIN\user` is one of this
+    machine's realm, and without a password the ticket decides. For Basic, requests writes text as
+    Latin-1; what that cannot hold goes as UTF-8.
     """
     user, password = target.user, target.password
     if target.auth == "kerberos":
         name, at, realm = user.partition("@")
         if at:
             return f"{name}@{realm.upper()}", password or None
-        return (user, password) if password else (None, None)
+        return (user.rpartition("\\")[2], password) if password else (None, None)
     if target.auth == "basic":
         try:
             f"{user}{password}".encode("latin-1")
