@@ -108,6 +108,8 @@ def tried(host: str, live: LiveOptions) -> Iterator[Road]:
         try:
             doors, way, name = live_doors(source, live)
         except NoLogOnError as error:
+            if live.auth:  # asked for by name, it has to be possible
+                raise
             way, name = live_place(source, live)
             yield Road(source, doctor(None, way, name, why_not=str(error)))
             continue

@@ -83,7 +83,7 @@ def test_by_certificate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["demo:article", "winrm://evil/..", "https://evil", ""])
 def test_what_is_no_live_organization(source: str) -> None:
     """Refused, as everywhere."""
-    with pytest.raises(UsageError, match="expected winrm"):
+    with pytest.raises(UsageError, match="expected exchange"):
         _told(source, user="anna")
 
 

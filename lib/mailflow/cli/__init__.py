@@ -60,7 +60,7 @@ def cli() -> None:
       mailflow run mail_stuck_in_queue CAPTURES --ticket INC0012345
       mailflow explain '451 4.4.0 Primary target IP address responded with: ...'
       mailflow doctor ex16a.contoso.com        can a live server be read from here?
-      mailflow diagnose winrm://ex16a.contoso.com
+      mailflow diagnose exchange://ex16a.contoso.com
 
     CAPTURES is a file, folder or zip with what an administrator exported
     (Export-Clixml, Format-List, tables, JSON or CSV; recognised by content).

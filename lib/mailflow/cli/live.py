@@ -37,7 +37,7 @@ _LOG_ON = (
         "--auth",
         metavar="KIND",
         help="Live: kerberos, ntlm, credssp, certificate or basic.  "
-        "[default: Kerberos with a ticket, else NTLM]",
+        "[default: exchange:// Kerberos; winrm:// Kerberos with a ticket, else NTLM]",
     ),
     click.option("--ca", type=_FILE, help="Live: authorities to trust, PEM."),
     click.option("--cert", type=_FILE, help="Live: client certificate, PEM; with --key."),

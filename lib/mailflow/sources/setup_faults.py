@@ -333,6 +333,11 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "Put the account into the role group View-Only Organization Management.",
         ),
         # -- the management shell's own endpoint, exchange:// --------------------------------------
+        "psrp-missing": SetupCause(
+            "failed",
+            "The library for this road, pypsrp, is not installed here.",
+            "Install it (`pip install pypsrp`, or `run.py setup` in a clone), or use winrm://.",
+        ),
         "web-closed": SetupCause(
             "unreachable",
             "The server is there, and no web server listens on this port.",

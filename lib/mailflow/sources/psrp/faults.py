@@ -104,7 +104,8 @@ def classify(
     if name == "AuthenticationError":
         return _of_refusal(auth, offers, token)
     if isinstance(error, ImportError):
-        return fault("kerberos-missing" if auth == "kerberos" else "log-on-failed")
+        is_ours = str(error.name or "").partition(".")[0] == "pypsrp"
+        return fault("psrp-missing" if is_ours or auth != "kerberos" else "kerberos-missing")
     return of_endpoint(_of_spnego(error, auth) or _of_others(error, auth, offers, token, scheme))
 
 
