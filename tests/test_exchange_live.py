@@ -13,7 +13,7 @@ import pytest
 
 from far import kdc
 from far.endpoints import FaultyEndpoints, serve
-from mailflow.opening import open_source
+from mailflow.opening import open_source, within_reach
 from mailflow.simulated import scenarios
 from mailflow.simulated.endpoints import PASSWORD
 from mailflow.simulated.practice import Practice
@@ -166,3 +166,14 @@ def test_kerberos(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first.unread, org.unread) == ((), ())
     assert used == {"kerberos"}
     assert told(org) == told(first) == told(open_source("demo:article"))
+
+
+def test_a_probe_by_this_road_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S8.06: the endpoint runs cmdlets alone, so nobody is asked; a person gets what to paste."""
+    with serve(Practice.begin("article")) as served:
+        for variable, value in served.env.items():
+            monkeypatch.setenv(variable, value)
+        source = served.sources["exchange"]
+        with within_reach(source, print, served.options) as reached:
+            assert reached is None
+        assert sum(len(one.log) for one in served.all) == 0

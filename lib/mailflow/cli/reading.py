@@ -14,6 +14,7 @@ from mailflow.cli.roads_screen import road_words, source_of
 from mailflow.cli.terminal import (
     columns,
     decoded,
+    evidence_option,
     in_json,
     is_terminal,
     open_organisation,
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
 @click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
 @click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
+@evidence_option
 @live_options
 def diagnose(
     source: str,
     *,
+    evidence: tuple[str, ...],
     as_json: bool,
     servers: tuple[str, ...],
     min_messages: int,
@@ -52,10 +55,11 @@ def diagnose(
     mailflow diagnose demo:article --json
     mailflow diagnose exchange://ex16a.contoso.com
     mailflow diagnose ex16a.contoso.com       the first road that is open: see doctor
+    mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     """
     source = source_of(source, live)
     try:
-        org = open_organisation(source, servers, live)
+        org = open_organisation(source, servers, live, evidence)
     except InputError:
         if not _explain(source, as_json=as_json):
             raise

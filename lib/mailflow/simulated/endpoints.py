@@ -26,6 +26,7 @@ from mailflow.simulated.organisation import Account, PracticeServer
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.runner import Entrance, PythonRunner, has_endpoint
 from mailflow.simulated.shell_endpoint import ShellService
+from mailflow.simulated.smtp import PracticeSmtp
 from mailflow.simulated.tls import Authority
 from mailflow.simulated.wsman import Runner
 from mailflow.sources.credentials import LiveOptions
@@ -69,8 +70,9 @@ class Endpoints:
         }
         self.accounts = Accounts(self.passwords)
         servers = practice.organisation.servers
+        self.smtp = PracticeSmtp(practice)
         self.entrance = Entrance(
-            [server.exchange for server in servers], self.accounts, self._session
+            [server.exchange for server in servers], self.accounts, self._session, self.smtp
         )
         self.addresses: Mapping[str, str] = {
             server.name: f"127.0.1.{number}" for number, server in enumerate(servers, start=1)
@@ -155,6 +157,7 @@ class Endpoints:
             endpoint.stopping.set()
         for endpoint in self.all:
             endpoint.stop()
+        self.smtp.close()
         self.accounts.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
