@@ -51,13 +51,14 @@ class Road:
     def closed_by(self) -> DoctorCheck | None:
         """The check that ended it; None: it is open, or it was not tried."""
         return next(
-            (one for one in self.checks if one.state == "fault" and one.step not in _AFTER), None
+            (check for check in self.checks if check.state == "fault" and check.step not in _AFTER),
+            None,
         )
 
     @property
     def is_open(self) -> bool:
         """Whether Exchange answered this account on it."""
-        return any(one.step == "exchange" and one.state == "ok" for one in self.checks)
+        return any(check.step == "exchange" and check.state == "ok" for check in self.checks)
 
 
 def may_be_host(source: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -204,3 +205,18 @@ def test_what_waits_is_never_split() -> None:
     box.finish(gone=True)
     with pytest.raises(TroubleError):
         box.take(1, 0)
+
+
+def test_a_session_that_nobody_uses_closes_by_itself(served: FaultyEndpoints) -> None:
+    """After the time that the client asked for."""
+    shells = served["EX16A"].shells
+    assert shells is not None
+    with wsman(served) as connection:
+        opened = RunspacePool(connection, configuration_name="Microsoft.Exchange", idle_timeout=120)
+        opened.open()
+        before = shells.open_shells
+        shells._clock = lambda: time.monotonic() + 121
+        after = shells.open_shells
+        shells._clock = time.monotonic
+
+    assert (before, after) == (1, 0)

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 URI = "http://schemas.microsoft.com/powershell/Microsoft.Exchange"
 """The one configuration that the virtual directory takes."""
 
+IDLE_SECONDS = 900.0
+"""After so long without a request a session closes, unless the client asked for another time."""
+
 MOST_SESSIONS = 18
 """Of one user on a server (S8.16)."""
 
@@ -119,11 +122,11 @@ class _Job:
 class _Runspace:
     """One session: psrpcore's pool, and what its commands give. All of it under one lock."""
 
-    def __init__(self, identity: str, user: str, session: CmdletSession, used: float) -> None:
+    def __init__(self, identity: str, user: str, session: CmdletSession, idle: float) -> None:
         import psrpcore
 
         self.identity, self.user, self.session = identity, user, session
-        self.used, self.busy = used, 0
+        self.idle, self.used, self.busy = idle, 0.0, 0
         self.pool: psrpcore.ServerRunspacePool = psrpcore.ServerRunspacePool()
         self.outbox = Outbox()
         self.jobs: dict[str, _Job] = {}
@@ -216,15 +219,20 @@ class ShellService:
 
     @property
     def open_shells(self) -> int:
-        """How many sessions are open now."""
+        """How many sessions are open now; those idle for too long are closed first."""
+        self.close_idle()
         with self._lock:
             return len(self._sessions)
 
     def close_idle(self) -> None:
-        """Close each session that nobody used for fifteen minutes."""
+        """Close each session that nobody used for longer than its idle time-out."""
         now = self._clock()
         with self._lock:
-            late = [one for one in self._sessions.values() if not one.busy and now - one.used > 900]
+            late = [
+                session
+                for session in self._sessions.values()
+                if not session.busy and now - session.used > session.idle
+            ]
         for session in late:
             self._close(session)
 
@@ -305,7 +313,9 @@ class ShellService:
             raise TroubleError(NO_ROLE)
         opening = body.findtext("{http://schemas.microsoft.com/powershell}creationXml") or ""
         identity = (body.get("ShellId") or str(uuid.uuid4())).upper()
-        session = _Runspace(identity, logon.user, found, self._clock())
+        idle = soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", IDLE_SECONDS)
+        session = _Runspace(identity, logon.user, found, idle)
+        session.used = self._clock()
         with self._lock:
             mine = sum(each.user == logon.user for each in self._sessions.values())
             if mine >= self.quotas.shells:
@@ -396,7 +406,10 @@ class ShellService:
                 daemon=True,
             )
             with self._lock:
-                self._threads = {thread, *(one for one in self._threads if one.is_alive())}
+                self._threads = {
+                    thread,
+                    *(running for running in self._threads if running.is_alive()),
+                }
             thread.start()
 
     def _run(self, session: _Runspace, job: _Job, pipeline: psrpcore.ServerPipeline) -> None:
@@ -492,7 +505,7 @@ def _described(session: _Runspace) -> str:
         f"<rsp:Shell><rsp:ShellId>{escape(session.identity)}</rsp:ShellId>"
         f"<rsp:ResourceUri>{URI}</rsp:ResourceUri>"
         f"<rsp:Owner>{escape(session.user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
-        "<rsp:IdleTimeOut>PT900.000S</rsp:IdleTimeOut>"
+        f"<rsp:IdleTimeOut>PT{session.idle:.3f}S</rsp:IdleTimeOut>"
         "<rsp:InputStreams>stdin pr</rsp:InputStreams>"
         "<rsp:OutputStreams>stdout</rsp:OutputStreams>"
         "<rsp:State>Connected</rsp:State></rsp:Shell>"

@@ -9,9 +9,11 @@ Needs pypsrp from end to end, so whoever uses it imports it inside a function.
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
+from pypsrp.powershell import RunspacePoolWarning
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSMan, WSManAction
 
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # It logs tracebacks of what is told here as a fault.
 logging.getLogger("pypsrp").addHandler(logging.NullHandler())
+# With this it would print what a server says while a session is opened, as it stands.
+warnings.filterwarnings("ignore", category=RunspacePoolWarning)
 
 PATIENCE = 30.0
 """Seconds of silence after which a read fails; the server is asked to answer within 20."""

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from mailflow.budget import Budget
 from mailflow.errors import InputError
-from mailflow.plain import unbroken
 from mailflow.sources.exports.clixml import ClixmlReader
 from mailflow.sources.row import Complex, Row, Value
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import Call, Fault, Reply
+from mailflow.sources.trust import host_name
 
 OUTPUT, ERROR, STATE, WARNING = 0x41004, 0x41005, 0x41006, 0x41009
 """Kinds of message that tell something of a cmdlet (MS-PSRP 2.2.1)."""
@@ -237,7 +237,7 @@ def hosts_of(reply: Reply) -> set[str]:
     for row in reply.rows:
         identity = row.values.get("Identity")
         text = identity.text if isinstance(identity, Complex) else identity
-        server, backslash, _ = unbroken(str(text or "")).partition("\\")
-        if backslash and server:
-            found.add(server.partition(".")[0].casefold())
+        server, backslash, _ = str(text or "").partition("\\")
+        if backslash and host_name(server):
+            found.add(host_name(server).partition(".")[0])
     return found

@@ -56,6 +56,9 @@ LEAST_SECONDS = 2.0
 STOP_SECONDS = 1.0
 """How long the server has to take the word that a cmdlet is to stop."""
 
+OPENING_BYTES = 2**22
+"""What a server may say while a session is opened, all of which pypsrp reads."""
+
 IDLE_SECONDS = 120
 """After so long without a word from us the server may close the session."""
 
@@ -311,11 +314,9 @@ class _Pool:
         from pypsrp.complex_objects import RunspacePoolState
         from pypsrp.powershell import RunspacePool
 
-        line = self._connected(until)
+        line = self._connected(until, OPENING_BYTES)
         line.operation_timeout = max(1, int(until - time.monotonic()))
-        self._pool = RunspacePool(
-            line, configuration_name=CONFIGURATION, idle_timeout=max(60, IDLE_SECONDS)
-        )
+        self._pool = RunspacePool(line, configuration_name=CONFIGURATION, idle_timeout=IDLE_SECONDS)
         self._pool.open()
         if self._pool.state != RunspacePoolState.OPENED:
             raise _NotOpenedError
@@ -374,14 +375,14 @@ class _Pool:
         if self._guarded(job) is not None:
             self._hang_up()
 
-    def _connected(self, until: float) -> Line:
+    def _connected(self, until: float, most_bytes: int = 0) -> Line:
         """The connection, made where there is none, allowed to be used until then."""
         from mailflow.sources.psrp.line import Line
 
         if self._line is None:
             self._line = Line(self._server, self._target)
         # Base64 of what is asked for, twice, and the envelopes around it.
-        self._line.allowance.renew(until, 3 * self._target.most_bytes)
+        self._line.allowance.renew(until, most_bytes or 3 * self._target.most_bytes)
         return self._line
 
     def _hang_up(self) -> None:
