@@ -54,7 +54,7 @@ def diagnose(
     mailflow diagnose captures/
     mailflow diagnose demo:article --json
     mailflow diagnose exchange://ex16a.contoso.com
-    mailflow diagnose ex16a.contoso.com       the first road that is open: see doctor
+    mailflow diagnose ex16a.contoso.com        by the first road that is open
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     """
     source = source_of(source, live)

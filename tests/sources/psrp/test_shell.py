@@ -310,6 +310,21 @@ def test_an_answer_in_the_clear_is_refused(tmp_path: Path, action: str) -> None:
     assert (found.kind, found.id) == ("protocol", "answer-in-the-clear")
 
 
+def test_a_silent_answer_is_waited_for_once(tmp_path: Path) -> None:
+    """pypsrp asks five times more, and loses what the first answer held."""
+    with exchange_serving(tmp_path) as side:
+        shell = side.open()
+        side.endpoint.faults.add("silent", action="Receive")
+        begun = time.monotonic()
+        (reply,) = shell.ask([QUEUES], seconds=1.5)
+        shell.close()
+        took = time.monotonic() - begun
+
+    assert reply.fault == setup_faults.fault("endpoint-silent")
+    assert side.actions.count("Receive") == 2  # that of the opening, and one
+    assert took < 1.5 + 2
+
+
 @pytest.mark.parametrize("name", ["cut", "lost", "reset", "shell-gone", "out-of-order"])
 def test_a_lost_answer_is_asked_for_once_more(tmp_path: Path, name: str) -> None:
     """In a new session, from the start: nothing is taken up in the middle."""
