@@ -17,6 +17,8 @@ from far import kdc
 from far.exchange_side import ExchangeSide, FarExchange, exchange_serving
 from far.side import NAME, PASSWORD, USER, queue_row, secrets
 from mailflow.errors import UsageError
+from mailflow.simulated import shell_endpoint
+from mailflow.simulated.soap import Trouble
 from mailflow.simulated.wsman import Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.psrp.options import ExchangeOptions
@@ -311,7 +313,7 @@ def test_an_answer_in_the_clear_is_refused(tmp_path: Path, action: str) -> None:
 
 
 def test_a_silent_answer_is_waited_for_once(tmp_path: Path) -> None:
-    """pypsrp asks five times more, and loses what the first answer held."""
+    """Pypsrp asks five times more, and loses what the first answer held."""
     with exchange_serving(tmp_path) as side:
         shell = side.open()
         side.endpoint.faults.add("silent", action="Receive")
@@ -496,6 +498,18 @@ def test_nothing_readable_is_on_the_wire(plain: ExchangeSide) -> None:
     assert b"HTTP-SPNEGO-session-encrypted" in recorder.data
     readable = [b"Envelope", b"Get-Queue", b"Unlimited", *secrets()]
     assert [one for one in readable if one in recorder.data] == []
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault keeps its kind, and loses the words."""
+    echo = Trouble(5, "w:AccessDenied", f"no role for {PASSWORD}")
+    monkeypatch.setattr(shell_endpoint, "NO_ROLE", echo)
+    with exchange_serving(tmp_path, far=FarExchange(has_role=False)) as side:
+        found = opened(side)
+
+    assert found == setup_faults.fault("exchange-refused")
 
 
 def test_no_secret_is_written_down(
