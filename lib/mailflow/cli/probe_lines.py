@@ -29,9 +29,10 @@ function Save-Ehlo([string] $Target, [string] $Place, [int] $Port, [string] $Fil
         $got = Send-Ehlo $address $Port $hello {SECONDS}
         $ended = "$($got.Stage) $($got.Why) $($got.Code)"
         if ($got.Stage -eq 'done') {{ $ended = 'done' }}
-        foreach ($part in 'Banner', 'Reply') {{
-            if ($part -eq 'Reply' -and $got.Reply) {{ $said += "C: EHLO $hello" }}
-            foreach ($line in $got.$part.Split("`n")) {{
+        $sent = "C: EHLO $hello"
+        foreach ($pair in @('', $got.Banner), @($sent, $got.Reply)) {{
+            if ($pair[0] -and $pair[1]) {{ $said += $pair[0] }}
+            foreach ($line in $pair[1].Split("`n")) {{
                 $line = [regex]::Replace($line.TrimEnd("`r"), '[^ -~]', $hex)
                 if ($line) {{ $said += "S: $line" }}
             }}

@@ -95,10 +95,8 @@ def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) 
         *dialog.finish(whole=False),
     ]
     kept = tuple(one_line(line.rstrip("\r")[:_MOST_CHARACTERS]) for line in lines[:_MOST_LINES])
-    (got, *more) = found or [EhloObservation()]
-    whole = (
-        done and got.complete and not more and reply.endswith("\n") and len(lines) == len(got.lines)
-    )
+    got = found[0] if found else EhloObservation()
+    is_all = reply.endswith("\n") and len(lines) == len(got.lines)
     return replace(
         got,
         sender=question.sender,
@@ -109,7 +107,7 @@ def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) 
         hello=question.hello,
         banner=re.sub("^220[ -]", "", first),
         offered_before_tls=True,
-        complete=whole,
+        complete=done and got.complete and is_all,
         lines=kept if reply else (),
     )
 
