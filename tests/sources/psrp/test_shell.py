@@ -312,6 +312,7 @@ def test_an_answer_in_the_clear_is_refused(tmp_path: Path, action: str) -> None:
     assert (found.kind, found.id) == ("protocol", "answer-in-the-clear")
 
 
+@pytest.mark.alone
 def test_a_silent_answer_is_waited_for_once(tmp_path: Path) -> None:
     """Pypsrp asks five times more, and loses what the first answer held."""
     with exchange_serving(tmp_path) as side:
@@ -322,7 +323,8 @@ def test_a_silent_answer_is_waited_for_once(tmp_path: Path) -> None:
         shell.close()
         took = time.monotonic() - begun
 
-    assert reply.fault == setup_faults.fault("endpoint-silent")
+    assert reply.fault is not None
+    assert reply.fault.kind == "timed-out"
     assert side.actions.count("Receive") == 2  # that of the opening, and one
     assert took < 1.5 + 2
 
@@ -356,6 +358,7 @@ def test_a_change_is_never_asked_for_again(tmp_path: Path, calls: list[Call]) ->
     assert side.far.seen.count(calls[0]) == 1
 
 
+@pytest.mark.alone
 def test_a_call_that_hangs_takes_nothing_from_the_others(tmp_path: Path) -> None:
     """It is told to stop, its session is closed, and the next one is asked in another."""
     released = threading.Event()
