@@ -17,6 +17,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -362,7 +363,7 @@ class ShellService:
             session.jobs[identity] = _Job()
             session.piece = max(1024, (min(request.envelope, self.quotas.envelope) - _AROUND) // 2)
             pipeline = ServerPipeline(session.pool, pipeline_id)
-        _fed(lambda data: self._begin(session, identity, pipeline, data), _decoded(opening))
+        _fed(partial(self._begin, session, identity, pipeline), _decoded(opening))
         return soap.answer(
             f"{soap.SHELL}/CommandResponse",
             request.message,
@@ -382,7 +383,7 @@ class ShellService:
                 pipeline = session.pool.pipeline_table.get(_uuid(identity) or session.pool_id)
             if pipeline is None:
                 raise TroubleError(NO_COMMAND)
-            _fed(_beginning(self._begin, session, identity, pipeline), data)
+            _fed(partial(self._begin, session, identity, pipeline), data)
         return soap.answer(f"{soap.SHELL}/SendResponse", request.message, "<rsp:SendResponse/>")
 
     def _begin(
@@ -491,15 +492,6 @@ class ShellService:
             job.outbox.finish(gone=True)
 
 
-def _beginning(
-    begin: Callable[..., None],
-    session: _Runspace,
-    identity: str,
-    pipeline: psrpcore.ServerPipeline,
-) -> Callable[[bytes], None]:
-    return lambda data: begin(session, identity, pipeline, data)
-
-
 def _described(session: _Runspace) -> str:
     return (
         f"<rsp:Shell><rsp:ShellId>{escape(session.identity)}</rsp:ShellId>"
@@ -533,9 +525,14 @@ def _fed(take: Callable[[bytes], None], data: bytes) -> None:
     try:
         take(data)
     # The others are what psrpcore raises for bytes that are no fragments, and XML that is none.
-    except (PSRPCoreError, ValueError, LookupError, AttributeError, struct.error) as error:
-        raise TroubleError(NO_BASE64) from error
-    except SyntaxError as error:
+    except (
+        PSRPCoreError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        SyntaxError,
+        struct.error,
+    ) as error:
         raise TroubleError(NO_BASE64) from error
 
 
