@@ -16,7 +16,8 @@ from pypsrp.wsman import WSMan
 
 from far.endpoints import FaultyEndpoints, serve
 from mailflow.simulated.practice import Practice
-from mailflow.simulated.shell_endpoint import MOST_SESSIONS, Outbox
+from mailflow.simulated.runspace import Outbox
+from mailflow.simulated.shell_endpoint import MOST_SESSIONS
 from mailflow.simulated.soap import TroubleError
 
 

@@ -4,7 +4,7 @@
       │   │
       │   endpoint, wsman, soap, authentication, tls     WS-Management, sign-in by NTLM
       │
-    runner, shell_endpoint     what executes a command line that arrived there; what speaks PSRP
+    runner, shell_endpoint, runspace     what executes a command line that came; what speaks PSRP
       │
     doors        the way in without a network: sessions that run cmdlets
       │

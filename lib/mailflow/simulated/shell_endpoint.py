@@ -14,14 +14,13 @@ import struct
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from mailflow.simulated import soap
+from mailflow.simulated.runspace import PracticeRunspace, RunspaceJob
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 from mailflow.simulated.writer import object_document
 from mailflow.simulated.wsman import (
@@ -31,7 +30,6 @@ from mailflow.simulated.wsman import (
     NO_RESOURCE,
     NO_SHELL,
     TAKEN,
-    TIMED_OUT,
     TOO_LARGE,
     TOO_MANY_SHELLS,
     LogOn,
@@ -43,7 +41,7 @@ from mailflow.sources.shell import Argument, Call, Fault, Reply
 if TYPE_CHECKING:
     import psrpcore
 
-    from mailflow.simulated.runner import CmdletSession, Entrance
+    from mailflow.simulated.runner import Entrance
 
 URI = "http://schemas.microsoft.com/powershell/Microsoft.Exchange"
 """The one configuration that the virtual directory takes."""
@@ -72,132 +70,6 @@ _AROUND = 4096
 """Bytes of an answer around the fragments in it."""
 
 
-class Outbox:
-    """What waits for a Receive: fragments of one command, or of the session itself."""
-
-    def __init__(self) -> None:
-        """Nothing waits."""
-        self._changed = threading.Condition()
-        self._pieces: deque[bytes] = deque()
-        self._is_done = self._is_gone = False
-
-    def put(self, piece: bytes) -> None:
-        """Add one or more whole fragments."""
-        with self._changed:
-            self._pieces.append(piece)
-            self._changed.notify_all()
-
-    def finish(self, *, gone: bool = False) -> None:
-        """Nothing more will come; with `gone` the session was closed."""
-        with self._changed:
-            self._is_done, self._is_gone = True, self._is_gone or gone
-            self._changed.notify_all()
-
-    def take(self, budget: int, wait: float) -> tuple[list[bytes], bool]:
-        """Pieces of up to `budget` bytes, and whether these were the last.
-
-        Raises:
-            TroubleError: nothing came within `wait` seconds, or the session was closed.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._pieces or self._is_done, wait)
-            if self._is_gone:
-                raise TroubleError(NO_SHELL)
-            taken: list[bytes] = []
-            while self._pieces and (not taken or budget >= len(self._pieces[0])):
-                taken.append(self._pieces.popleft())
-                budget -= len(taken[-1])
-            if not taken and not self._is_done:
-                raise TroubleError(TIMED_OUT)
-            return taken, self._is_done and not self._pieces
-
-
-@dataclass(slots=True)
-class _Job:
-    """One command of a session."""
-
-    outbox: Outbox = field(default_factory=Outbox)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-class _Runspace:
-    """One session: psrpcore's pool, and what its commands give. All of it under one lock."""
-
-    def __init__(self, identity: str, user: str, session: CmdletSession, idle: float) -> None:
-        import psrpcore
-
-        self.identity, self.user, self.session = identity, user, session
-        self.idle, self.used, self.busy = idle, 0.0, 0
-        self.pool: psrpcore.ServerRunspacePool = psrpcore.ServerRunspacePool()
-        self.outbox = Outbox()
-        self.jobs: dict[str, _Job] = {}
-        self.lock = threading.RLock()
-        self.turn = threading.Lock()  # one runspace: one cmdlet at a time
-        self.piece = 64_000
-
-    @property
-    def pool_id(self) -> uuid.UUID:
-        """The session's own id, which no command has."""
-        return self.pool.runspace_pool_id
-
-    def open(self, data: bytes) -> None:
-        """Take the fragments that open the session; all of them come at once.
-
-        Raises:
-            ValueError: they do not open it.
-        """
-        from psrpcore.types import RunspacePoolState
-
-        self.feed(data)
-        if self.pool.state != RunspacePoolState.Opened:
-            raise ValueError("these fragments open no session")
-
-    def feed(self, data: bytes) -> None:
-        """Take fragments for the session itself, and answer what they ask."""
-        import psrpcore
-
-        with self.lock:
-            self.pool.receive_data(psrpcore.PSRPPayload(data, psrpcore.StreamType.default, None))
-            while (event := self.pool.next_event()) is not None:
-                if isinstance(event, psrpcore.GetAvailableRunspacesEvent):
-                    self.pool.runspace_availability_response(event.ci, 1)
-                elif isinstance(
-                    event, psrpcore.SetMaxRunspacesEvent | psrpcore.SetMinRunspacesEvent
-                ):
-                    self.pool.runspace_availability_response(event.ci, response=True)
-            self.drain()
-
-    def drain(self) -> None:
-        """Put what psrpcore has to say where it is waited for."""
-        with self.lock:
-            while (payload := self.pool.data_to_send(self.piece)) is not None:
-                outbox = self.outbox
-                if payload.pipeline_id is not None:
-                    job = self.jobs.get(str(payload.pipeline_id).upper())
-                    if job is None:
-                        continue
-                    outbox = job.outbox
-                outbox.put(payload.data)
-
-    def give(self, identity: uuid.UUID, xml: bytes) -> None:
-        """Send an object that is XML already, as a message of psrpcore's pool.
-
-        Its counter is private, and a message must have its number: clients may not see one twice.
-        """
-        job = self.jobs.get(str(identity).upper())
-        if job is None:
-            return
-        with self.lock:
-            number = self.pool._fragment_counter  # noqa: SLF001 - see above
-            head = struct.pack("<iI", 1, 0x41004) + self.pool.runspace_pool_id.bytes_le
-            message = head + identity.bytes_le + xml
-            for at in range(0, len(message), self.piece):
-                body = message[at : at + self.piece]
-                ends = (at == 0) | (2 if at + self.piece >= len(message) else 0)
-                fragment = struct.pack(">QQBI", number, at // self.piece, ends, len(body))
-                job.outbox.put(fragment + body)
-
-
 class ShellService:
     """Exchange's endpoint of one server. Its methods may be called from many threads."""
 
@@ -215,7 +87,7 @@ class ShellService:
         self.opened = 0
         self._clock = clock
         self._lock = threading.Lock()
-        self._sessions: dict[str, _Runspace] = {}
+        self._sessions: dict[str, PracticeRunspace] = {}
         self._threads: set[threading.Thread] = set()
 
     @property
@@ -315,7 +187,7 @@ class ShellService:
         opening = body.findtext("{http://schemas.microsoft.com/powershell}creationXml") or ""
         identity = (body.get("ShellId") or str(uuid.uuid4())).upper()
         idle = soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", IDLE_SECONDS)
-        session = _Runspace(identity, logon.user, found, idle)
+        session = PracticeRunspace(identity, logon.user, found, idle)
         session.used = self._clock()
         with self._lock:
             mine = sum(each.user == logon.user for each in self._sessions.values())
@@ -340,14 +212,14 @@ class ShellService:
         action = f"{soap.TRANSFER}/CreateResponse"
         return soap.answer(action, request.message, created + _described(session))
 
-    def _get(self, request: Request, session: _Runspace) -> bytes:
+    def _get(self, request: Request, session: PracticeRunspace) -> bytes:
         return soap.answer(f"{soap.TRANSFER}/GetResponse", request.message, _described(session))
 
-    def _delete(self, request: Request, session: _Runspace) -> bytes:
+    def _delete(self, request: Request, session: PracticeRunspace) -> bytes:
         self._close(session)
         return soap.answer(f"{soap.TRANSFER}/DeleteResponse", request.message, "")
 
-    def _command(self, request: Request, session: _Runspace) -> bytes:
+    def _command(self, request: Request, session: PracticeRunspace) -> bytes:
         from psrpcore import ServerPipeline
 
         assert request.body is not None  # noqa: S101 - `_answer` has looked
@@ -360,7 +232,7 @@ class ShellService:
         with session.lock:
             if identity in session.jobs:
                 raise TroubleError(TAKEN)
-            session.jobs[identity] = _Job()
+            session.jobs[identity] = RunspaceJob()
             session.piece = max(1024, (min(request.envelope, self.quotas.envelope) - _AROUND) // 2)
             pipeline = ServerPipeline(session.pool, pipeline_id)
         _fed(partial(self._begin, session, identity, pipeline), _decoded(opening))
@@ -371,7 +243,7 @@ class ShellService:
             "</rsp:CommandResponse>",
         )
 
-    def _send(self, request: Request, session: _Runspace) -> bytes:
+    def _send(self, request: Request, session: PracticeRunspace) -> bytes:
         assert request.body is not None  # noqa: S101 - `_answer` has looked
         for stream in request.body.findall(f"{{{soap.SHELL}}}Stream"):
             data = _decoded(stream.text or "")
@@ -387,7 +259,11 @@ class ShellService:
         return soap.answer(f"{soap.SHELL}/SendResponse", request.message, "<rsp:SendResponse/>")
 
     def _begin(
-        self, session: _Runspace, identity: str, pipeline: psrpcore.ServerPipeline, data: bytes
+        self,
+        session: PracticeRunspace,
+        identity: str,
+        pipeline: psrpcore.ServerPipeline,
+        data: bytes,
     ) -> None:
         """Take fragments for a command; it begins as soon as they are whole."""
         import psrpcore
@@ -413,7 +289,9 @@ class ShellService:
                 }
             thread.start()
 
-    def _run(self, session: _Runspace, job: _Job, pipeline: psrpcore.ServerPipeline) -> None:
+    def _run(
+        self, session: PracticeRunspace, job: RunspaceJob, pipeline: psrpcore.ServerPipeline
+    ) -> None:
         """The thread of a command. Whatever happens in it, the client learns that it ended."""
         try:
             with session.turn:
@@ -430,7 +308,9 @@ class ShellService:
         finally:
             job.outbox.finish()
 
-    def _replied(self, session: _Runspace, pipeline: psrpcore.ServerPipeline, job: _Job) -> Reply:
+    def _replied(
+        self, session: PracticeRunspace, pipeline: psrpcore.ServerPipeline, job: RunspaceJob
+    ) -> Reply:
         commands = list(getattr(pipeline.metadata, "commands", ()))
         if len(commands) != 1 or commands[0].is_script:
             return Reply(Call(""), fault=NO_SCRIPT)
@@ -442,7 +322,7 @@ class ShellService:
         job.cancelled.wait(self.entrance.delay(self.server))
         return session.session.run(call)
 
-    def _receive(self, request: Request, session: _Runspace) -> bytes:
+    def _receive(self, request: Request, session: PracticeRunspace) -> bytes:
         assert request.body is not None  # noqa: S101 - `_answer` has looked
         wanted = request.body.find(f"{{{soap.SHELL}}}DesiredStream")
         identity = "" if wanted is None else wanted.get("CommandId", "").upper()
@@ -468,7 +348,7 @@ class ShellService:
         body = f"<rsp:ReceiveResponse>{''.join(parts)}</rsp:ReceiveResponse>"
         return soap.answer(f"{soap.SHELL}/ReceiveResponse", request.message, body)
 
-    def _signal(self, request: Request, session: _Runspace) -> bytes:
+    def _signal(self, request: Request, session: PracticeRunspace) -> bytes:
         assert request.body is not None  # noqa: S101 - `_answer` has looked
         identity = request.body.get("CommandId", "").upper()
         with session.lock:
@@ -481,7 +361,7 @@ class ShellService:
                     session.jobs.pop(identity, None)
         return soap.answer(f"{soap.SHELL}/SignalResponse", request.message, "<rsp:SignalResponse/>")
 
-    def _close(self, session: _Runspace) -> None:
+    def _close(self, session: PracticeRunspace) -> None:
         with self._lock:
             self._sessions.pop(session.identity, None)
         with session.lock:
@@ -492,7 +372,7 @@ class ShellService:
             job.outbox.finish(gone=True)
 
 
-def _described(session: _Runspace) -> str:
+def _described(session: PracticeRunspace) -> str:
     return (
         f"<rsp:Shell><rsp:ShellId>{escape(session.identity)}</rsp:ShellId>"
         f"<rsp:ResourceUri>{URI}</rsp:ResourceUri>"
