@@ -73,6 +73,7 @@ class PracticeRunspace:
     """One session: psrpcore's pool, and what its commands give. All of it under one lock."""
 
     def __init__(self, identity: str, user: str, session: CmdletSession, idle: float) -> None:
+        """Nothing was said yet; `idle` seconds without a request end it."""
         import psrpcore
 
         self.identity, self.user, self.session = identity, user, session
