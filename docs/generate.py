@@ -108,7 +108,7 @@ and `Retry-Queue` ([repair.md](repair.md)). `mailflow probe` asks for no cmdlet,
 By exchange://, where no script holds the list, `Get-Queue -ResultSize 1` is asked once more without
 a server: its rows say which one hosts the session ([live.md](live.md#sessions)).
 
-| cmdlet | asked | of servers | allowed parameters | a verdict rests on it | properties read |
+| cmdlet | asked | of servers | allowed parameters | verdicts wait for it | properties read |
 | --- | --- | --- | --- | --- | --- |
 """
 
