@@ -40,7 +40,7 @@ RUNS = "MAILFLOW_RUNS"
 """Environment variable that names the folder of run folders, where no run has begun yet."""
 
 NOT_LIVE = (
-    "applying is possible only on a live organization (winrm://HOST); run the commands by hand"
+    "applying is possible only on a live organization (exchange://HOST); run the commands by hand"
 )
 NOT_CONFIRMED = "no connector was confirmed"
 

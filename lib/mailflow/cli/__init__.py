@@ -57,7 +57,7 @@ def cli(ctx: click.Context) -> None:
       mailflow run mail_stuck_in_queue EXPORTS --ticket INC0012345
       mailflow explain '451 4.4.0 Primary target IP address responded ...'
       mailflow doctor ex16a.contoso.com   check access to a live server
-      mailflow diagnose winrm://ex16a.contoso.com
+      mailflow diagnose exchange://ex16a.contoso.com
 
     EXPORTS is a file, folder or zip with what an administrator exported (Export-Clixml,
     Format-List, tables, JSON or CSV; recognized by content).

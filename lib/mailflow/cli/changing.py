@@ -109,7 +109,7 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
 
     \b
     mailflow diff monday.snapshot tuesday.snapshot
-    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot winrm://ex16a.contoso.com
+    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot exchange://ex16a.contoso.com
     mailflow diff captures-before-cu/ captures-after-cu/ --json
 
     Compared is what the servers do, not how it is written: who answers each IPv4 and IPv6

@@ -35,11 +35,12 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
 
     \b
     mailflow practice article                 in one terminal
-    mailflow diagnose winrm+http://...        in another, as it says
-    mailflow run fix_and_verify winrm+http://... --apply
+    mailflow diagnose exchange://...          in another, as it says
+    mailflow run fix_and_verify exchange://... --apply
 
-    It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
-    lists what there is. Mail moves, is tried again and expires there as time goes by.
+    It listens on loopback addresses, and answers there as Exchange's own endpoint does
+    (exchange://) and as WinRM does (winrm://); `mailflow scenarios` lists what there is. Mail
+    moves, is tried again and expires there as time goes by.
     """
     import signal
     import time
@@ -51,7 +52,12 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(begun, https=https) as served:
-        reach = {"source": served.source, "args": served.args, "env": served.env}
+        reach = {
+            "source": served.source,
+            "sources": dict(served.sources),
+            "args": served.args,
+            "env": served.env,
+        }
         click.echo(in_json(reach) if as_json else _practice_words(begun.title, served))
         sys.stdout.flush()
         try:
@@ -76,8 +82,10 @@ def _practice_words(title: str, served: Endpoints) -> str:
             "It listens until you press Ctrl-C. In another terminal:",
             "",
             *lines,
-            f"    mailflow diagnose {served.source}",
-            f"    mailflow run fix_and_verify {served.source} --apply",
+            f"    mailflow diagnose {served.sources['exchange']}",
+            f"    mailflow run fix_and_verify {served.sources['exchange']} --apply",
+            "",
+            f"Over WinRM it is {served.sources['winrm']}.",
         ]
     )
 
