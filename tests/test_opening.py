@@ -236,7 +236,7 @@ def test_a_live_source_without_a_log_on_asks_for_one(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("source", ["", "  ", "https://ex16a", "ssh://x", "demo:", "demo:nothing"])
 def test_a_wrong_source_says_what_was_expected(source: str) -> None:
     """The forms, or the scenarios, there are."""
-    with pytest.raises(UsageError, match=r"winrm://HOST|article"):
+    with pytest.raises(UsageError, match=r"winrm://HOST|mailflow scenarios"):
         open_source(source)
 
 

@@ -38,8 +38,8 @@ def test_begin(name: str) -> None:
 
 
 def test_begin_unknown() -> None:
-    """The nearest name stands in the message."""
-    with pytest.raises(UsageError, match="Did you mean 'article'"):
+    """The message says where the names are listed."""
+    with pytest.raises(UsageError, match="unknown sample"):
         Practice.begin("articel")
 
 
