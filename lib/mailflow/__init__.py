@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mailflow.version import __version__
 
 if TYPE_CHECKING:
-    from mailflow.closing import conclude
+    from mailflow.closing import conclude, mail_flow
     from mailflow.errors import InputError, MailflowError, UsageError
     from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         apply_changes,
         conclude_repair,
         queues_to_retry,
+        repair_flow,
         unfinished,
         what_changed,
     )
@@ -65,6 +66,7 @@ __all__ = [
     "connector_reach",
     "findings",
     "last_errors",
+    "mail_flow",
     "non_empty_queues",
     "not_read",
     "open",
@@ -79,6 +81,7 @@ __all__ = [
     "range_ruler",
     "receive_connectors",
     "remedy",
+    "repair_flow",
     "rollback",
     "same_names",
     "unfinished",
@@ -103,6 +106,7 @@ _HOMES = {
     "connector_reach": "views.audit_silence",
     "findings": "views.findings",
     "last_errors": "views.last_errors",
+    "mail_flow": "closing",
     "non_empty_queues": "views.queues",
     "not_read": "views.not_read",
     "open": "opening",
@@ -117,6 +121,7 @@ _HOMES = {
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",
     "remedy": "views.remedy",
+    "repair_flow": "repairing",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
     "unfinished": "repairing",

@@ -93,6 +93,11 @@ def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
     )
 
 
+def simulated(diagnosis: Diagnosis) -> str:
+    """The banner over data that mailflow made up."""
+    return f"SIMULATED DATA  {one_line(diagnosis.origin)}".rstrip()
+
+
 def of_state(diagnosis: Diagnosis, state: str) -> list[FindingRecord]:
     """The entries in this state, best first."""
     return [finding for finding in diagnosis.findings if finding.state == state]

@@ -13,6 +13,7 @@ from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.snapshot.schema import ADDRESSES, CONNECTORS
 from mailflow.views import prose
+from mailflow.views.mail_flow import mail_flow
 from mailflow.views.queues import how_much_waits, iso
 from mailflow.views.telling import (
     matters,
@@ -69,6 +70,19 @@ _JUDGED = frozenset(
 """Properties of a connector that its mail paths are judged by (S1.10 to S1.16, S3.30)."""
 
 
+def is_made_up(org: Snapshot) -> bool:
+    """Whether a live source is a simulated organization.
+
+    No real host is called `.example`: RFC 2606 keeps that for made-up names.
+    """
+    is_live = "://" in org.origin
+    return is_live and bool(org.servers) and all(_is_example(each.fqdn) for each in org.servers)
+
+
+def _is_example(fqdn: str) -> bool:
+    return fqdn.casefold().rstrip(".").endswith(".example")
+
+
 def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     """What is wrong in the organization, best first, and the verdict it adds up to.
 
@@ -108,6 +122,8 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
         next_steps=next_steps(found.findings, plan, lacking),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        simulated=is_made_up(org),
+        flow=mail_flow(org, found),
         plan=plan,
     )
     return unless_nothing(diagnosis, org)
