@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         unfinished,
         what_changed,
     )
-    from mailflow.show.chart import queue_chart, range_ruler
+    from mailflow.show.chart import range_ruler
     from mailflow.training.lab import practice
     from mailflow.views.answering_connectors import answering_connectors
     from mailflow.views.audit import audit
@@ -76,7 +76,6 @@ __all__ = [
     "progress",
     "proposed_change",
     "prove",
-    "queue_chart",
     "queues_to_retry",
     "range_ruler",
     "receive_connectors",
@@ -116,7 +115,6 @@ _HOMES = {
     "progress": "interactive",
     "proposed_change": "views.change_request",
     "prove": "views.proposal",
-    "queue_chart": "show.chart",
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",

@@ -1,4 +1,4 @@
-"""The two pictures of the runbook, as static SVG: no script, readable without colour."""
+"""The ruler of ranges, as static SVG: no script, readable without colour."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import ipaddress
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span
+from mailflow.picture import Lane, Pin, Ruler, Span
 from mailflow.plain import visible, width
 from mailflow.show.markup import Markup, fill, unique
 from mailflow.table import Table
-
-MOST_BARS = 15
-"""More queues than this are summed up in one line below the chart."""
 
 MOST_RULERS = 8
 """More targets than this stand in the table only; those at fault come first."""
@@ -41,16 +37,6 @@ _WORD = 7.4
 """Units a character of the small type, and of a server's name, takes; on the safe side."""
 
 
-def queue_chart(table: Table | Bars) -> Markup:
-    """The non-empty queues as bars by messages, with the same facts as the table.
-
-    Args:
-        table: what `non_empty_queues` returned, or the chart's own data.
-    """
-    charts = [table] if isinstance(table, Bars) else _of(table, Bars)
-    return _joined([_bars(chart) for chart in charts], "No queue holds a message.")
-
-
 def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
     """Which connector's ranges hold which servers: a ruler for each target server and endpoint.
 
@@ -61,7 +47,7 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
         table: what `overlapping_ranges` returned, or rulers.
     """
     if isinstance(table, Table):
-        rulers = _of(table, Ruler)
+        rulers = list(table.pictures)
     else:
         rulers = [table] if isinstance(table, Ruler) else list(table)
     rulers.sort(key=lambda ruler: -sum(pin.tone in ("bad", "unknown") for pin in ruler.pins))
@@ -75,75 +61,12 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
     return Markup(figures.html + legend, figures.text)
 
 
-T = TypeVar("T", Bars, Ruler)
-
-
-def _of(table: Table, kind: type[T]) -> list[T]:
-    return [picture for picture in table.pictures if isinstance(picture, kind)]
-
-
 def _joined(figures: Sequence[Markup], empty: str) -> Markup:
     if not figures:
         return Markup(fill("note.html.j2", text=empty), empty)
     return Markup(
         "\n".join(figure.html for figure in figures), "\n".join(figure.text for figure in figures)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _DrawnBar:
-    label: str
-    whole_label: str
-    y: float
-    length: float
-    text: str
-    fill: str
-    known: bool
-
-
-def _bars(chart: Bars) -> Markup:
-    if not chart.bars:
-        return Markup(fill("note.html.j2", text=chart.empty), chart.empty)
-    shown, hidden = chart.bars[:MOST_BARS], chart.bars[MOST_BARS:]
-    labels = [_short(bar.label, 30) for bar in shown]
-    notes = [_short(_note(bar), 60) for bar in shown]
-    left = 14 + 7.9 * max(map(width, labels))
-    room = max(80.0, WIDE - left - 16 - 7.4 * max(map(width, notes)))
-    most = max((bar.value or 0 for bar in shown), default=0) or 1
-    return _figure(
-        "bars.svg.j2",
-        chart.title,
-        chart.description,
-        wide=WIDE,
-        high=len(shown) * 33 + (26 if hidden else 0) + 4,
-        left=left,
-        bars=[
-            _DrawnBar(
-                label,
-                visible(bar.label),
-                place * 33 + 6,
-                max(3.0, (bar.value or 0) / most * room),
-                note,
-                _STRONG[bar.tone] if bar.tone else _LIGHT[""],
-                bar.value is not None,
-            )
-            for place, (bar, label, note) in enumerate(zip(shown, labels, notes, strict=True))
-        ],
-        more=_more_bars(hidden),
-    )
-
-
-def _note(bar: Bar) -> str:
-    number = "number not known" if bar.value is None else str(bar.value)
-    return " · ".join(part for part in (number, bar.note) if part)
-
-
-def _more_bars(hidden: Sequence[Bar]) -> str:
-    if not hidden:
-        return ""
-    total = sum(bar.value or 0 for bar in hidden)
-    least = "at least " if any(bar.value is None for bar in hidden) else ""
-    return f"{len(hidden)} more queues hold {least}{total} messages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _WORD = 8.3
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FlowShape:
     """A piece of a drawing.
 
     Attributes:
@@ -51,32 +51,32 @@ class Shape:
 
 
 @dataclass(slots=True)
-class Sheet:
+class FlowSheet:
     """What has been drawn so far, how deep it is, and how wide."""
 
-    shapes: list[Shape] = field(default_factory=list)
+    shapes: list[FlowShape] = field(default_factory=list)
     depth: float = 0
     across: float = 0
 
     def text(self, x: float, y: float, words: str, role: str = "") -> None:
         """A line of text."""
-        self.shapes.append(Shape("text", role, x, y, words=words))
+        self.shapes.append(FlowShape("text", role, x, y, words=words))
 
     def rect(self, x: float, y: float, wide: float, high: float, role: str) -> None:
         """A box or a bar."""
-        self.shapes.append(Shape("rect", role, x, y, wide, high))
+        self.shapes.append(FlowShape("rect", role, x, y, wide, high))
 
     def path(self, line: str, role: str) -> None:
         """A line, an arrow or a cross."""
-        self.shapes.append(Shape("path", role, line=line))
+        self.shapes.append(FlowShape("path", role, line=line))
 
     def move(self, right: float, down: float) -> None:
         """Put all of it elsewhere."""
-        self.shapes = [Shape("begin", "", right, down), *self.shapes, Shape("end", "")]
+        self.shapes = [FlowShape("begin", "", right, down), *self.shapes, FlowShape("end", "")]
         self.depth += down
 
 
-class Picture:
+class FlowPicture:
     """A drawing as a notebook keeps it: `image/svg+xml`, which GitHub and VS Code show as well."""
 
     def __init__(self, flow: MailFlow | None) -> None:
@@ -112,9 +112,7 @@ class Picture:
             shapes=sheet.shapes,
         )
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, str], dict[str, object]]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, object]]:
         """The wide drawing; beside it, for the report, the narrow one."""
         if self._flow is None:
             return {"text/plain": self.text}, {}
@@ -212,13 +210,20 @@ def flow_lines(flow: MailFlow, room: int) -> list[str]:
     if rest:
         lines += wrap(rest, room)
     if flow.after:
-        lines += [f"{flow.after.caption}:", *(f"  {each}" for each in flow_lines(flow.after, room - 2))]
+        lines += [
+            f"{flow.after.caption}:",
+            *(f"  {each}" for each in flow_lines(flow.after, room - 2)),
+        ]
     return lines
 
 
 def _route_lines(route: FlowRoute, room: int) -> list[str]:
+    """An arrow in words; long names of senders have a line of their own."""
     who, whom = names(route.senders), names(route.targets)
+    if width(who) > room // 3 and route.senders:
+        return [*wrap(who, room), *_route_lines(replace(route, senders=()), room)]
     port = f"{route.port}" if route.port else ""
+    who = who or " "
     if not route.targets:
         return hang(f"{who}  ", f"x {route.why}", room)
     if route.state == "good":
@@ -269,26 +274,26 @@ def _rest(flow: MailFlow) -> str:
     return f"and {said}, not drawn" if said else ""
 
 
-def _drawn(flow: MailFlow, form: str) -> Sheet:
+def _drawn(flow: MailFlow, form: str) -> FlowSheet:
     if flow.after is None:
         return _wide(flow) if form == "wide" else _narrow(flow)
     before = _narrow(replace(flow, caption=flow.caption or "Before the repair"))
     after = _narrow(flow.after)
     if form == "wide":
         after.move(NARROW + 40, 0)
-        return Sheet(
+        return FlowSheet(
             [*before.shapes, *after.shapes], max(before.depth, after.depth), 2 * NARROW + 40
         )
     after.move(0, before.depth + 14)
-    return Sheet([*before.shapes, *after.shapes], after.depth, NARROW)
+    return FlowSheet([*before.shapes, *after.shapes], after.depth, NARROW)
 
 
 _FROM, _TO = 280.0, 480.0
 """Where the senders' boxes of the wide drawing end, and where those of the targets begin."""
 
 
-def _wide(flow: MailFlow) -> Sheet:
-    sheet = Sheet(across=WIDE)
+def _wide(flow: MailFlow) -> FlowSheet:
+    sheet = FlowSheet(across=WIDE)
     y = 24.0
     if flow.caption:
         sheet.text(10, 16, flow.caption, "head")
@@ -301,7 +306,7 @@ def _wide(flow: MailFlow) -> Sheet:
     return _closed(sheet, flow, y)
 
 
-def _closed(sheet: Sheet, flow: MailFlow, y: float) -> Sheet:
+def _closed(sheet: FlowSheet, flow: MailFlow, y: float) -> FlowSheet:
     rest = _rest(flow)
     if rest:
         sheet.text(10, y + 15, rest, "dim")
@@ -313,11 +318,11 @@ def _closed(sheet: Sheet, flow: MailFlow, y: float) -> Sheet:
     return sheet
 
 
-def _wide_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
+def _wide_row(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     """An arrow that matters: senders, what stands in between, targets; gives where it ends."""
-    left = Sheet()
+    left = FlowSheet()
     _senders(left, route, 10, y, _FROM - 10)
-    right = Sheet()
+    right = FlowSheet()
     deep, doors = _targets(right, route, _TO, y, WIDE - _TO - 10)
     high = max(left.depth - y, deep - y)
     sheet.rect(10, y, _FROM - 10, high, "box")
@@ -327,7 +332,7 @@ def _wide_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
     start = y + min(30.0, high / 2)
     if route.port:
         sheet.text(_FROM + 40, start - 9, f"port {route.port}", f"{route.state}t bold")
-    first = doors.pop(0) if route.door else start
+    first = doors.pop(0) if route.door and doors else start
     end = _TO - 4 if route.targets else _FROM + 60
     bend = "" if first == start else f"H{end - 60:g} L{end - 34:g} {first:g} "
     sheet.path(f"M{_FROM:g} {start:g} {bend}H{end:g}", route.state)
@@ -346,7 +351,7 @@ def _wide_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
     return y + high
 
 
-def _end_of_arrow(sheet: Sheet, state: str, x: float, y: float, *, down: bool = False) -> None:
+def _end_of_arrow(sheet: FlowSheet, state: str, x: float, y: float, *, down: bool = False) -> None:
     """A cross where it fails, a question mark where that is not known, else a head."""
     if state == "bad":
         sheet.path(f"M{x - 7:g} {y - 8:g} l14 16 m0 -16 l-14 16", "bad")
@@ -357,12 +362,12 @@ def _end_of_arrow(sheet: Sheet, state: str, x: float, y: float, *, down: bool = 
         _head(sheet, x, y, "goodf", down=down)
 
 
-def _head(sheet: Sheet, x: float, y: float, role: str, *, down: bool = False) -> None:
+def _head(sheet: FlowSheet, x: float, y: float, role: str, *, down: bool = False) -> None:
     line = f"M{x:g} {y:g} l-5 -9 h10z" if down else f"M{x:g} {y:g} l-9 -5 v10z"
     sheet.path(line, role)
 
 
-def _senders(sheet: Sheet, route: FlowRoute, x: float, y: float, across: float) -> None:
+def _senders(sheet: FlowSheet, route: FlowRoute, x: float, y: float, across: float) -> None:
     """Names, version, and a bar for each sender whose messages wait."""
     y = _heading(sheet, route.senders, route.sender_note, x, y, across)
     shown = route.waits[:MOST_WAITS]
@@ -391,7 +396,7 @@ def _senders(sheet: Sheet, route: FlowRoute, x: float, y: float, across: float) 
 
 
 def _heading(
-    sheet: Sheet, servers: Sequence[str], note: str, x: float, y: float, across: float
+    sheet: FlowSheet, servers: Sequence[str], note: str, x: float, y: float, across: float
 ) -> float:
     """Names in bold and the version behind or below them; gives the last base line."""
     text = names(servers)
@@ -414,7 +419,7 @@ _DOOR = 168.0
 
 
 def _targets(
-    sheet: Sheet, route: FlowRoute, x: float, y: float, across: float
+    sheet: FlowSheet, route: FlowRoute, x: float, y: float, across: float
 ) -> tuple[float, list[float]]:
     """Names, version and the connectors; gives where the box ends, and where arrows end."""
     if not route.targets:
@@ -439,18 +444,17 @@ def _targets(
 
 def _doors(route: FlowRoute) -> list[tuple[FlowDoor, str, str]]:
     """The connectors of an arrow, what is said of each, and its tone."""
-    doors = []
+    doors: list[tuple[FlowDoor, str, str]] = []
     if route.door:
         says = f": {route.door.says}" if route.door.says else ""
-        tone = "good" if route.state == "good" else route.state
-        doors.append((route.door, f"accepts the connection{says}", tone))
+        doors.append((route.door, f"accepts the connection{says}", route.state))
     if route.should:
         says = f": {route.should.says}" if route.should.says else ""
         doors.append((route.should, f"should accept it{says}", "good"))
     return doors
 
 
-def _door(sheet: Sheet, door: FlowDoor, x: float, y: float, tone: str) -> None:
+def _door(sheet: FlowSheet, door: FlowDoor, x: float, y: float, tone: str) -> None:
     high = 40.0 if door.note else 30.0
     sheet.rect(x, y, _DOOR, high, f"{tone}d")
     sheet.text(x + 8, y + 19, clipped(door.connector, _DOOR - 14, _WORD), f"{tone}t bold")
@@ -458,11 +462,11 @@ def _door(sheet: Sheet, door: FlowDoor, x: float, y: float, tone: str) -> None:
         sheet.text(x + 8, y + 34, clipped(door.note, _DOOR - 14, _SMALL), "dim")
 
 
-def _quiet_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
+def _quiet_row(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     """A line for what works: who, the arrow with port and number, whom."""
     base = y + 20
     port = f"port {route.port} · " if route.port else ""
-    sheet.text(22, base, clipped(names(route.senders), _FROM - 34), "")
+    sheet.text(22, base, clipped(names(route.senders, 2), _FROM - 34), "")
     sheet.path(f"M{_FROM:g} {base - 5:g} H{_TO - 10:g}", "good")
     _head(sheet, _TO - 4, base - 5, "goodf")
     works = counted(route.paths, "path works", "paths work")
@@ -471,9 +475,9 @@ def _quiet_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
     return y + 32
 
 
-def _narrow(flow: MailFlow) -> Sheet:
+def _narrow(flow: MailFlow) -> FlowSheet:
     """Senders above, targets below; arrows go down."""
-    sheet = Sheet(across=NARROW)
+    sheet = FlowSheet(across=NARROW)
     y = 4.0
     if flow.caption:
         sheet.text(10, 20, flow.caption, "head")
@@ -484,9 +488,9 @@ def _narrow(flow: MailFlow) -> Sheet:
     return _closed(sheet, flow, y)
 
 
-def _narrow_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
+def _narrow_row(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     across = NARROW - 20.0
-    upper = Sheet()
+    upper = FlowSheet()
     _senders(upper, route, 10, y, across)
     sheet.rect(10, y, across, upper.depth - y, "box")
     sheet.shapes += upper.shapes
@@ -503,7 +507,7 @@ def _narrow_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
     if route.should:
         sheet.path(f"M250 {y:g} V{end - 8:g}", "want")
         _head(sheet, 250, end - 2, "goodf", down=True)
-    lower = Sheet()
+    lower = FlowSheet()
     top = end
     doors = _doors(route)
     below = top + (10 + max(40.0 if door.note else 30.0 for door, _, _ in doors) if doors else 0)
@@ -522,7 +526,7 @@ def _narrow_row(sheet: Sheet, route: FlowRoute, y: float) -> float:
     return at + 12
 
 
-def _narrow_quiet(sheet: Sheet, route: FlowRoute, y: float) -> float:
+def _narrow_quiet(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     port = f"port {route.port} · " if route.port else ""
     works = counted(route.paths, "path works", "paths work")
     sheet.text(16, y + 18, f"{port}{works}", "goodt")

@@ -70,19 +70,6 @@ _JUDGED = frozenset(
 """Properties of a connector that its mail paths are judged by (S1.10 to S1.16, S3.30)."""
 
 
-def is_made_up(org: Snapshot) -> bool:
-    """Whether a live source is a simulated organization.
-
-    No real host is called `.example`: RFC 2606 keeps that for made-up names.
-    """
-    is_live = "://" in org.origin
-    return is_live and bool(org.servers) and all(_is_example(each.fqdn) for each in org.servers)
-
-
-def _is_example(fqdn: str) -> bool:
-    return fqdn.casefold().rstrip(".").endswith(".example")
-
-
 def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     """What is wrong in the organization, best first, and the verdict it adds up to.
 
@@ -122,7 +109,7 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
         next_steps=next_steps(found.findings, plan, lacking),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
-        simulated=is_made_up(org),
+        simulated=org.is_simulated,
         flow=mail_flow(org, found),
         plan=plan,
     )

@@ -217,9 +217,7 @@ class _Kinds:
         )
         self._local.append(route)
 
-    def stuck(
-        self, case: QueueCase, pairs: dict[_Pair, MailPath], finding: Finding | None
-    ) -> None:
+    def stuck(self, case: QueueCase, pairs: dict[_Pair, MailPath], finding: Finding | None) -> None:
         """Take a stuck queue: what it speaks for, or an arrow of its own.
 
         The pairs that its own arrow stands for leave `pairs`.
@@ -231,7 +229,8 @@ class _Kinds:
         is_told = finding is not None and finding.state == "found" and not finding.paths
         if any(path.state == "found" for path in mine) and not is_told:
             return
-        where = {view.name: view for view in aimed} or {_next_hop(case): None}
+        where: dict[str, ServerView | None] = {view.name: view for view in aimed}
+        where = where or {_next_hop(case): None}
         state = _TONES[finding.state] if finding else "unknown"
         why = finding.check.card.title if finding else "cause not determined"
         if state == "bad" and len(where) > 1:
@@ -248,9 +247,7 @@ class _Kinds:
         """Take a path to a server of which a finding says something, whoever sends."""
         self._take(
             path,
-            FlowRoute(
-                _TONES[finding.state], (), (), 0, _port(path), why=finding.check.card.title
-            ),
+            FlowRoute(_TONES[finding.state], (), (), 0, _port(path), why=finding.check.card.title),
         )
 
     def add(self, path: MailPath, *, is_watched: bool = False) -> None:
@@ -258,7 +255,9 @@ class _Kinds:
         state = _TONES[path.state]
         if state == "unknown":
             missing = path.missing
-            what = " ".join(filter(None, (missing.cmdlet, missing.property_name))) if missing else ""
+            what = (
+                " ".join(filter(None, (missing.cmdlet, missing.property_name))) if missing else ""
+            )
             why = f"{what} not read" if what else path.why
             self._take(path, FlowRoute("unknown", (), (), 0, _port(path), why=why))
             return
@@ -269,8 +268,8 @@ class _Kinds:
         says = _WORKS if state == "good" else _LACKS.get(path.cause or "", "")
         door = FlowDoor(_name(connector, path.target), "", says) if connector else None
         should = _should(path) if state == "bad" else None
-        if state == "bad" and path.cause == NOBODY:
-            door, should = None, replace(door, says="") if door else None
+        if state == "bad" and path.cause == NOBODY and door is not None:
+            should, door = replace(door, says=""), None
         why = says if door is None else ""
         kind = self._take(
             path, FlowRoute(state, (), (), 0, _port(path), door=door, should=should, why=why)
