@@ -154,12 +154,14 @@ class MailFlow:
         servers: how many there are.
         caption: of when it is, `After the repair (proven)`; empty: now.
         after: the same after the repair; None: no repair is shown.
+        is_past: whether the repair is done and verified, so that nothing here is an alarm.
     """
 
     routes: tuple[FlowRoute, ...]
     servers: int
     caption: str = ""
     after: MailFlow | None = None
+    is_past: bool = False
 
     def paths(self, state: Tone = "") -> int:
         """How many mail paths there are in this state; empty: in all."""
@@ -176,6 +178,7 @@ def flow_from_json(document: Mapping[str, Any]) -> MailFlow:
         document["servers"],
         document["caption"],
         flow_from_json(after) if after else None,
+        document["is_past"],
     )
 
 

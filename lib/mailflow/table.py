@@ -52,7 +52,8 @@ vertical-align:bottom}
 .mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
 .mf .mf-scroll{overflow-x:auto}
-.mf td[class*="bar"]{background:linear-gradient(color-mix(in srgb,var(--mf-bad) 22%,transparent)
+.mf table.mf-table td[class*="bar"]{background:linear-gradient(
+color-mix(in srgb,var(--mf-bad) 22%,transparent)
 0 0) no-repeat left 70%/var(--mf-w) 60%}
 .mf details.mf-rest>summary{cursor:pointer;color:var(--mf-link);padding:.15rem 0}
 .mf [tabindex="0"]:focus-visible{outline:2px solid var(--mf-link);outline-offset:1px}

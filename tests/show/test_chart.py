@@ -124,6 +124,28 @@ def test_a_crowded_ruler_stays_inside_and_counts_the_rest() -> None:
     assert len(html) < 60_000
 
 
+def test_the_size_of_a_range_is_shown_and_covers_nothing() -> None:
+    """A single address, a subnet, everything: in words below the bar, and no line crosses them."""
+    svg = _svg(range_ruler(ruler()).html)
+    sizes = [
+        (float(each.get("x") or 0), float(each.get("y") or 0), "".join(each.itertext()))
+        for each in svg.iter(f"{SVG}text")
+        if re.search(r"address|all IPv", "".join(each.itertext()))
+    ]
+    lines = [
+        (float(line.get("x1") or 0), float(line.get("y2") or 0))
+        for group in svg.iter(f"{SVG}g")
+        for line in group.iter(f"{SVG}line")
+    ]
+
+    assert [text for _, _, text in sizes].count("1 address") == 2
+    assert {text for _, _, text in sizes} == {"1 address", "256 addresses", "all IPv4"}
+    for x, y, text in sizes:
+        end = x + 5.5 * len(text)
+        assert not any(x < at < end and low > y - 10 for at, low in lines), text
+        assert not any(y == row and x < at < end for at, row, _ in sizes), text
+
+
 def test_labels_below_do_not_overlap() -> None:
     """Slanting labels stand at least a line's height apart."""
     pins = tuple(pin(f"S{n}", f"10.0.0.{n}", "good") for n in range(1, 40, 2))

@@ -337,8 +337,11 @@ def outcome(  # noqa: PLR0913 - all that came of it
         after = flow_of(read, found.flow, "Now, as read again", min_messages)
     elif found.plan is not None:
         after = after_repair(org, found.flow, found.plan)
-    flow = replace(found.flow, after=after) if found.flow else None
-    return Outcome(org, found, proof, carried, tuple(queues), now, why_not, flow)
+    made = Outcome(org, found, proof, carried, tuple(queues), now, why_not)
+    if found.flow is None:
+        return made
+    is_past = made.state == "verified"
+    return replace(made, flow=replace(found.flow, after=after, is_past=is_past))
 
 
 def _connector_row(entry: ConnectorEntry) -> dict[str, str]:

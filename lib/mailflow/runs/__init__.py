@@ -257,7 +257,8 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     began = time.monotonic()
-    write_whole(folder / "report.html", render(notebook, manifest, stop))
+    repaired = findings.get("apply", {}).get("state") == "verified"
+    write_whole(folder / "report.html", render(notebook, manifest, stop, repaired=repaired))
     manifest["timings"]["report_s"] = round(time.monotonic() - began, 3)
     summary = f"The run stopped: {stop.reason}." if stop else str(findings.get("summary", ""))
     result = RunResult(folder, verdict, summary, code, findings)

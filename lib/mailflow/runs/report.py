@@ -22,20 +22,31 @@ SHOWN = ("text/html", "image/svg+xml", "image/png", "text/plain")
 VERDICT = "verdict"
 """Tag of the cells that stand over a report: the card, and the picture within it."""
 
+BEFORE = "before-the-repair"
+"""Tag of the cells of fix_and_verify that show what was wrong."""
+
 PICTURE = "picture"
 
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
-def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop) -> str:
+def render(
+    notebook: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    stop: Stop,
+    *,
+    repaired: bool = False,
+) -> str:
     """The report.
 
     Args:
         notebook: the executed notebook, or as far as it came.
         manifest: of the run; gives title, footer and whether it is complete.
         stop: why it did not come further.
+        repaired: whether a repair was verified: what was before it is no alarm any more.
     """
     import nbformat
+    from markupsafe import Markup as Trusted
     from nbconvert import HTMLExporter
 
     shown = _report_cells(notebook, stop)
@@ -44,10 +55,12 @@ def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop)
     styles: list[str] = []
     head = _without_styles(head, styles)
     for cell in shown:
+        is_past = repaired and BEFORE in _tags(cell)
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if "text/html" in data:
-                data["text/html"] = _without_styles(data["text/html"], styles)
+                html = _without_styles(data["text/html"], styles)
+                data["text/html"] = fill("past.html.j2", html=Trusted(html)) if is_past else html  # noqa: S704 - of a cell
     banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
     document = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mailflow.phrases import counted
 from mailflow.picture import Lane, Pin, Ruler, Span
 from mailflow.plain import visible, width
 from mailflow.show.markup import Markup, fill, unique
@@ -99,6 +100,8 @@ class _DrawnLane:
 class _Piece:
     x: float
     wide: float
+    size: str
+    at: float
     title: str
     fill: str
     stroke: str
@@ -128,14 +131,20 @@ def _ruler(ruler: Ruler) -> Markup:
     slots = _slots([span for of_lane in spans for span in of_lane], pins, ruler.family)
     flat = _names_fit(pins, slots)
     top = 26.0 if flat else 26 + 0.62 * _WORD * max(width(_pin_name(pin)) for pin in pins)
-    drawn_lanes = [
-        _draw_lane(ruler.lanes[at], kept, slots, top + 26 + _LANE * row, _held(at, pins, landing))
-        for row, (at, kept) in enumerate(zip(lanes, spans, strict=True))
-    ]
     bottom = top + 26 + _LANE * len(lanes)
     drawn_pins = [
         _draw_pin(pin, slots, top - 10, _end(at, lanes, top, bottom), at is not None)
         for pin, at in zip(pins, landing, strict=True)
+    ]
+    drawn_lanes = [
+        _with_sizes(
+            _draw_lane(
+                ruler.lanes[at], kept, slots, top + 26 + _LANE * row, _held(at, pins, landing)
+            ),
+            kept,
+            drawn_pins,
+        )
+        for row, (at, kept) in enumerate(zip(lanes, spans, strict=True))
     ]
     deep = max((width(slot.label) for slot in slots), default=0) * 0.62 * _SMALL + 16
     hidden = [
@@ -282,7 +291,9 @@ def _draw_lane(
         narrow = wins and len(inside) == 1
         fill_ = _STRONG[lane.tone] if narrow else _LIGHT[lane.tone]
         title = f"{lane.connector}: {_ends(span)}"
-        pieces.append(_Piece(x + 1.5, end - x - 3, visible(title), fill_, _STRONG[lane.tone]))
+        pieces.append(
+            _Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, _STRONG[lane.tone])
+        )
     hidden = len(lane.spans) - len(kept)
     notes = [lane.note, "" if lane.complete else "list cut off"]
     return _DrawnLane(
@@ -294,6 +305,50 @@ def _draw_lane(
         pieces,
         f"+ {hidden} more ranges without a server" if hidden else "",
     )
+
+
+def _with_sizes(lane: _DrawnLane, kept: Sequence[Span], pins: Sequence[_DrawnPin]) -> _DrawnLane:
+    """The lane with the size of each range below it, where that covers no line and no other size.
+
+    A range whose size has no room there tells it when it is pointed at.
+    """
+    low = lane.y + 40
+    taken = [(pin.x - 4, pin.x + 4) for pin in pins if pin.end > low - 12]
+    pieces = []
+    largest_first = sorted(kept, key=lambda span: -span.size)
+    for piece, span in reversed(list(zip(lane.pieces, largest_first, strict=True))):
+        words = _size(span)
+        room = width(words) * _SMALL
+        at = _free(piece.x, piece.x + piece.wide, taken, room)
+        title = f"{piece.title}, {words}"
+        if at is None:
+            pieces.append(replace(piece, title=title))
+            continue
+        taken.append((at, at + room + 6))
+        pieces.append(replace(piece, title=title, size=words, at=at))
+    return replace(lane, pieces=pieces[::-1])
+
+
+def _free(
+    first: float, last: float, taken: Iterable[tuple[float, float]], room: float
+) -> float | None:
+    """Where in a stretch a text of this width covers nothing; None: nowhere."""
+    at = first
+    for begin, end in sorted(taken):
+        if at + room <= min(begin, last):
+            return at
+        at = max(at, end)
+    return at if at + room <= last else None
+
+
+def _size(span: Span) -> str:
+    """`256 addresses`, `all IPv4`, `2^64 addresses`."""
+    for bits, name in ((32, "all IPv4"), (128, "all IPv6")):
+        if span.first == 0 and span.size == 1 << bits:
+            return name
+    if span.size < 10**7:
+        return counted(span.size, "address", "addresses")
+    return f"about 2^{(span.size - 1).bit_length()} addresses"
 
 
 def _draw_pin(pin: Pin, slots: Sequence[_Slot], y: float, end: float, answered: bool) -> _DrawnPin:

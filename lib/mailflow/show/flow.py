@@ -70,9 +70,9 @@ class FlowSheet:
         """A line, an arrow or a cross."""
         self.shapes.append(FlowShape("path", role, line=line))
 
-    def move(self, right: float, down: float) -> None:
-        """Put all of it elsewhere."""
-        self.shapes = [FlowShape("begin", "", right, down), *self.shapes, FlowShape("end", "")]
+    def move(self, right: float, down: float, role: str = "") -> None:
+        """Put all of it elsewhere, or give it another look."""
+        self.shapes = [FlowShape("begin", role, right, down), *self.shapes, FlowShape("end", "")]
         self.depth += down
 
 
@@ -135,6 +135,8 @@ def both(wide: str, narrow: str) -> str:
 
 def title(flow: MailFlow) -> str:
     """`Mail flow between 4 servers: 4 of 14 mail paths fail`."""
+    if flow.is_past and flow.after:
+        return f"Mail flow between {counted(flow.servers, 'server')}: {_numbers(flow.after)}"
     said = f"Mail flow between {counted(flow.servers, 'server')}: {_numbers(flow)}"
     return f"{said}. {flow.after.caption}: {_numbers(flow.after)}" if flow.after else said
 
@@ -154,6 +156,8 @@ def _numbers(flow: MailFlow) -> str:
 
 def described(flow: MailFlow) -> list[str]:
     """The picture in sentences, for those who do not see it."""
+    if flow.is_past and flow.after:
+        return [f"{flow.after.caption}:", *described(flow.after)]
     sentences = [_sentence(route) for route in _shown(flow)]
     rest = _rest(flow)
     sentences += [f"{rest}."] if rest else []
@@ -197,6 +201,8 @@ def _with_messages(name: str, waits: Sequence[FlowWait]) -> str:
 
 def flow_lines(flow: MailFlow, room: int) -> list[str]:
     """The picture as text of `room` columns in plain ASCII: for a terminal, and for a ticket."""
+    if flow.is_past and flow.after:
+        return flow_lines(flow.after, room)
     lines: list[str] = []
     quiet = [route for route in flow.routes if route.state == "good" and route.door is None]
     for route in _shown(flow):
@@ -278,6 +284,8 @@ def _drawn(flow: MailFlow, form: str) -> FlowSheet:
     if flow.after is None:
         return _wide(flow) if form == "wide" else _narrow(flow)
     before = _narrow(replace(flow, caption=flow.caption or "Before the repair"))
+    if flow.is_past:
+        before.move(0, 0, "past")
     after = _narrow(flow.after)
     if form == "wide":
         after.move(NARROW + 40, 0)

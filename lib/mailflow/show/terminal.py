@@ -32,8 +32,9 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     blocks += [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
-    if diagnosis.flow and diagnosis.flow.paths("good") < diagnosis.flow.paths():
-        blocks += section("MAIL FLOW", flow_lines(diagnosis.flow, room - LABEL))
+    flow = diagnosis.flow
+    if flow and (flow.after or flow.paths("good") < flow.paths()):
+        blocks += section("MAIL FLOW", flow_lines(flow, room - LABEL))
     following = _following(diagnosis.next_steps, room)
     if diagnosis.verdict == "unknown":
         blocks += _missing(diagnosis, room) + following
