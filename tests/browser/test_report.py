@@ -95,7 +95,7 @@ def test_the_first_screen_is_enough(browser: Browser, tmp_path: Path) -> None:
     page, seen = _open(browser, make_report(tmp_path, "mail_stuck_in_queue", "demo:article"))
 
     assert seen == []
-    assert page.title() == "Mail stuck in queue - INC0012345"
+    assert page.title() == "Simulated data: Mail stuck in queue - INC0012345"
     for part in ("h1", ".mf-verdict", ".mf-stuck", ".mf-repair"):
         box = page.locator(part).bounding_box()
         assert box is not None
