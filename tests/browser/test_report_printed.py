@@ -69,7 +69,7 @@ def _page(browser: Browser, report: Path, wide: int, media: str = "screen") -> P
 
 
 def _pages(browser: Browser, report: Path) -> int:
-    pdf = _page(browser, report, A4).pdf(format="A4")
+    pdf = _page(browser, report, A4, "print").pdf(format="A4")
     return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
 
 

@@ -478,7 +478,7 @@ def _quiet_row(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     sheet.path(f"M{_FROM:g} {base - 5:g} H{_TO - 10:g}", "good")
     _head(sheet, _TO - 4, base - 5, "goodf")
     works = counted(route.paths, "path works", "paths work")
-    sheet.text(_FROM + 16, base - 10, f"{port}{works}", "goodt")
+    sheet.text(_FROM + 6, base - 10, f"{port}{works}", "goodt")
     sheet.text(_TO + 12, base, clipped(names(route.targets), WIDE - _TO - 24), "")
     return y + 32
 
