@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,6 +42,20 @@ class LiveSource(NamedTuple):
     port: int
 
 
+class Probeable(NamedTuple):
+    """A live organization of which servers may be asked to send EHLO.
+
+    Attributes:
+        org: what was read of it.
+        doors: lead to its servers.
+        entry: the server that was entered.
+    """
+
+    org: Snapshot
+    doors: Doors
+    entry: str
+
+
 def scenarios() -> tuple[tuple[str, str], ...]:
     """The practice organisations: what stands behind `demo:`, and a title for people."""
     from mailflow.simulated import scenarios as known
@@ -52,6 +67,7 @@ def open_source(
     source: str,
     *,
     servers: Sequence[str] = (),
+    evidence: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
     live: LiveOptions | None = None,
 ) -> Snapshot:
@@ -63,6 +79,8 @@ def open_source(
     Args:
         source: `demo:NAME`, the path of captures or of a saved snapshot, or `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
+        evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
+            headless run they were read with it.
         tell: is called with a line for people before something that may take a while.
         live: how to log on to a live organisation; where it says nothing, and in a notebook, the
             environment variables MAILFLOW_USER and its like do.
@@ -75,7 +93,11 @@ def open_source(
     if run_folder():
         _environment()  # at once: what the kernel starts later is to inherit no secret
     bare = source.strip()
-    org = _of_this_run(bare) or _opened(bare, tell, live)
+    org = _of_this_run(bare)
+    if org is None:
+        org = _opened(bare, tell, live)
+        for file in evidence:
+            org = _with_evidence(org, file, tell)
     return org.limited_to(tuple(servers)) if servers else org
 
 
@@ -202,7 +224,11 @@ def _read_through(
 
 
 def live_doors(
-    source: str, live: LiveOptions | None = None, *, writing: bool = False
+    source: str,
+    live: LiveOptions | None = None,
+    *,
+    writing: bool = False,
+    probing: bool = False,
 ) -> tuple[Doors, WinrmOptions, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
@@ -210,6 +236,7 @@ def live_doors(
         source: `winrm://HOST` and its like.
         live: how to log on, before what the environment says.
         writing: whether the two cmdlets that change something may be asked too.
+        probing: whether a server may be asked to send EHLO to others.
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
@@ -229,7 +256,39 @@ def live_doors(
         environ=known,
         ask=asking(),
     )
-    return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
+    doors = WinrmDoors(way, script(INVOKE), writing=writing, probing=probing)
+    return doors, way, where.host
+
+
+@contextmanager
+def within_reach(
+    source: str, tell: Callable[[str], None], live: LiveOptions | None = None
+) -> Iterator[Probeable | None]:
+    """An organization read, and doors through which its servers may be asked for EHLO.
+
+    A person is asked for a password once. None: nobody can be asked behind this SOURCE.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for, or no such scenario.
+    """
+    bare = source.strip()
+    if is_live(bare):
+        doors, way, host = live_doors(bare, live, probing=True)
+        yield Probeable(_read_through(bare, doors, way, host, tell), doors, host)
+    elif bare.startswith("demo:"):
+        from mailflow.simulated.doors import PracticeDoors
+        from mailflow.simulated.practice import Practice
+        from mailflow.simulated.smtp import PracticeSmtp
+
+        practice = Practice.begin(bare.removeprefix("demo:"))
+        smtp = PracticeSmtp(practice)
+        try:
+            doors = PracticeDoors(practice, smtp=smtp)
+            yield Probeable(practice_snapshot(practice, bare), doors, practice.entry)
+        finally:
+            smtp.close()
+    else:
+        yield None
 
 
 def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:
@@ -343,6 +402,30 @@ def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Sn
         org,
         unread=(*org.unread, *found.reading.unread),
         ignored=(*org.ignored, *found.reading.ignored),
+    )
+
+
+def _with_evidence(org: Snapshot, file: str, tell: Callable[[str], None] | None) -> Snapshot:
+    """A snapshot with what logs and EHLO replies beside it show.
+
+    Raises:
+        InputError: there is no such file, or none that mailflow reads as evidence.
+    """
+    from mailflow.sources.exports.files import read_evidence
+    from mailflow.sources.foreign import admitted
+
+    path = Path(file).expanduser()
+    if not _exists(path):
+        raise InputError(f"{file}: no such file or folder; expected logs or EHLO replies")
+    found = read_evidence(path, tell)
+    reading = admitted(found.reading)
+    return replace(
+        org,
+        observed=(*org.observed, *reading.observed),
+        offers=(*org.offers, *reading.offers),
+        unread=(*org.unread, *reading.unread),
+        ignored=(*org.ignored, *reading.ignored),
+        inputs={**org.inputs, **found.inputs},
     )
 
 

@@ -12,6 +12,7 @@ from mailflow.cli.asking import explain, which
 from mailflow.cli.changing import diff, whatif
 from mailflow.cli.jupyter import lab
 from mailflow.cli.practising import practice, scenarios
+from mailflow.cli.probing import probe
 from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
 from mailflow.cli.streams import finish, prepare
@@ -28,6 +29,7 @@ COMMANDS = (
     snapshot,
     explain,
     which,
+    probe,
     whatif,
     diff,
     undo,
