@@ -92,8 +92,7 @@ _TEMPLATE = """
 <tbody>{% for row in rows %}
 <tr>{% for cell in row %}{% set tag = "th" if loop.first else "td" -%}
 <{{ tag }}{% if loop.first %} scope="row"{% endif %}
- {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}
->
+ {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>
  {%- if loop.first %}<span>{{ cell.text|whole }}</span>
  {%- else %}{{ cell.text|whole }}{% endif %}</{{ tag }}>
 {%- endfor %}</tr>{% endfor %}
