@@ -53,7 +53,7 @@ vertical-align:bottom}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
 .mf .mf-scroll{overflow-x:auto}
 .mf table.mf-table td[class*="bar"]{background:linear-gradient(
-color-mix(in srgb,var(--mf-bad) 22%,transparent)
+color-mix(in srgb,var(--mf-soft) 24%,transparent)
 0 0) no-repeat left 70%/var(--mf-w) 60%}
 .mf details.mf-rest>summary{cursor:pointer;color:var(--mf-link);padding:.15rem 0}
 .mf [tabindex="0"]:focus-visible{outline:2px solid var(--mf-link);outline-offset:1px}

@@ -146,6 +146,20 @@ def test_the_size_of_a_range_is_shown_and_covers_nothing() -> None:
         assert not any(y == row and x < at < end for at, row, _ in sizes), text
 
 
+def test_a_size_gives_way_to_the_lines_that_pass() -> None:
+    """Lines of servers that end further down leave no room: then no size is written."""
+    pins = tuple(pin(f"S{n}", f"10.0.0.{n}", "good", "D") for n in range(1, 24, 2))
+    lanes = (
+        Lane("A", "", "bad", (span("10.0.0.0/24"),)),
+        Lane("D", "", "good", (span("0.0.0.0/0"),)),
+    )
+
+    texts = _texts(_svg(range_ruler(Ruler("T", 25, lanes, pins)).html))
+
+    assert "256 addresses" not in texts
+    assert "all IPv4" in texts
+
+
 def test_labels_below_do_not_overlap() -> None:
     """Slanting labels stand at least a line's height apart."""
     pins = tuple(pin(f"S{n}", f"10.0.0.{n}", "good") for n in range(1, 40, 2))
