@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mailflow.version import __version__
 
 if TYPE_CHECKING:
-    from mailflow.closing import conclude
+    from mailflow.closing import conclude, mail_flow
     from mailflow.errors import InputError, MailflowError, UsageError
     from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
         apply_changes,
         conclude_repair,
         queues_to_retry,
+        repair_flow,
         unfinished,
         what_changed,
     )
-    from mailflow.show.chart import queue_chart, range_ruler
+    from mailflow.show.chart import range_ruler
     from mailflow.training.lab import practice
     from mailflow.views.answering_connectors import answering_connectors
     from mailflow.views.audit import audit
@@ -73,6 +74,7 @@ __all__ = [
     "connector_reach",
     "findings",
     "last_errors",
+    "mail_flow",
     "non_empty_queues",
     "not_read",
     "open",
@@ -82,11 +84,11 @@ __all__ = [
     "progress",
     "proposed_change",
     "prove",
-    "queue_chart",
     "queues_to_retry",
     "range_ruler",
     "receive_connectors",
     "remedy",
+    "repair_flow",
     "rollback",
     "same_names",
     "twin",
@@ -117,6 +119,7 @@ _HOMES = {
     "connector_reach": "views.audit_silence",
     "findings": "views.findings",
     "last_errors": "views.last_errors",
+    "mail_flow": "closing",
     "non_empty_queues": "views.queues",
     "not_read": "views.not_read",
     "open": "opening",
@@ -126,11 +129,11 @@ _HOMES = {
     "progress": "interactive",
     "proposed_change": "views.change_request",
     "prove": "views.proposal",
-    "queue_chart": "show.chart",
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",
     "remedy": "views.remedy",
+    "repair_flow": "repairing",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
     "twin": "views.twin_report",

@@ -21,6 +21,7 @@ from mailflow.interactive import confirm_box, progress
 from mailflow.opening import is_live, live_organisation
 from mailflow.phrases import joined
 from mailflow.repair.claim import Proof
+from mailflow.show.flow import FlowPicture
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.show.widgets.confirm import Confirmation, ConfirmBox
@@ -347,7 +348,12 @@ def conclude_repair(work: RepairUnderWay, ticket: str = "") -> Markup | Followin
     return _followed(work, lambda: repair_card(work.outcome, ticket))
 
 
-T = TypeVar("T", Table, Markup)
+def repair_flow(work: RepairUnderWay) -> FlowPicture | Following:
+    """The mail-flow picture before the repair, and beside it what the repair does, or did."""
+    return _followed(work, lambda: FlowPicture(work.outcome.flow))
+
+
+T = TypeVar("T", Table, Markup, FlowPicture)
 
 
 def _followed(work: RepairUnderWay, make: Callable[[], T]) -> T | Following:

@@ -158,7 +158,7 @@ def run(  # noqa: PLR0913 - the options of the command
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
     manifest = folders.first_manifest(path, org, values, started)
-    manifest["title"] = title(runbook, ticket)
+    manifest["title"] = title(runbook, ticket, simulated=org.is_simulated)
     try:
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
@@ -263,11 +263,14 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     began = time.monotonic()
-    write_whole(folder / "report.html", render(notebook, manifest, stop))
+    repaired = findings.get("apply", {}).get("state") == "verified"
+    write_whole(folder / "report.html", render(notebook, manifest, stop, repaired=repaired))
     manifest["timings"]["report_s"] = round(time.monotonic() - began, 3)
-    folders.keep(folder, manifest)
     summary = f"The run stopped: {stop.reason}." if stop else str(findings.get("summary", ""))
-    return RunResult(folder, verdict, summary, code, findings)
+    result = RunResult(folder, verdict, summary, code, findings)
+    write_whole(folder / "summary.txt", f"{result.screen()}\n")
+    folders.keep(folder, manifest)
+    return result
 
 
 def _values(
@@ -318,10 +321,11 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-def title(runbook: str, ticket: str | None) -> str:
+def title(runbook: str, ticket: str | None, *, simulated: bool = False) -> str:
     """What a report is headed with; one line, whoever typed the ticket's number."""
     words = runbook.replace("_", " ").capitalize()
-    return " - ".join(filter(None, [words, one_line(ticket or "")]))
+    named = " - ".join(filter(None, [words, one_line(ticket or "")]))
+    return f"Simulated data: {named}" if simulated else named
 
 
 def _read(path: Path) -> dict[str, Any]:
