@@ -42,6 +42,10 @@ BELOW: Mapping[str, set[str]] = {
         *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table", "views"),
         "user_data",
     },
+    "usage": {
+        *LEAVES,
+        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table"),
+    },
     "version": set(),
     "this_run": set(),
     "user_data": set(),
@@ -52,6 +56,7 @@ BELOW: Mapping[str, set[str]] = {
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
 HEAVY = {
     "IPython",
+    "duckdb",
     "ipywidgets",
     "jinja2",
     "nbclient",

@@ -98,7 +98,7 @@ class ReceiveLog:
         )
 
     def _take(self, line: str, columns: dict[str, int]) -> None:
-        cells = _cells(line, len(columns))
+        cells = cells_of(line, len(columns))
         if cells is None or any(name not in columns for name in FIELDS[:8]):
             self.lost += 1
             return
@@ -143,7 +143,7 @@ class ReceiveLog:
         )
 
 
-def _cells(line: str, count: int) -> list[str] | None:
+def cells_of(line: str, count: int) -> list[str] | None:
     """The columns of a row; None where it is none. Quotes stand around few (S7.24)."""
     if len(line) > LONGEST:
         return None
@@ -184,7 +184,7 @@ def _offered(reply: str) -> Iterator[str]:
 def _observed(session: _Session) -> ObservedSessions | None:
     """One session, ready to be summed up; None where it does not tell who accepted whom."""
     server, slash, name = session.connector.partition("\\")
-    local, client = _endpoint(session.local), _endpoint(session.client)
+    local, client = endpoint_of(session.local), endpoint_of(session.client)
     is_named = slash and is_server(server) and name.strip() and keeps_its_line(name)
     if session.proxied or not is_named or not local or not client:
         return None
@@ -204,7 +204,7 @@ def _observed(session: _Session) -> ObservedSessions | None:
     )
 
 
-def _endpoint(text: str) -> tuple[str, int] | None:
+def endpoint_of(text: str) -> tuple[str, int] | None:
     """`10.0.0.21:25`, `[2001:db8::1]:25`: address and port."""
     address, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or len(port) > 5:
