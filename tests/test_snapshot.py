@@ -80,6 +80,18 @@ def test_what_is_saved_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert load(path) == whole()
 
 
+def test_when_a_connector_was_changed_comes_back(tmp_path: Path) -> None:
+    """Connectors that differ in it alone are equal, so it is looked at by itself."""
+    moment = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    org = whole()
+    changed = replace(org.connectors[0], when_changed=moment)
+    replace(org, connectors=(changed, *org.connectors[1:])).save(tmp_path / "snapshot")
+    read = load(tmp_path / "snapshot")
+
+    assert changed == org.connectors[0]
+    assert [each.when_changed for each in read.connectors[:2]] == [moment, None]
+
+
 def test_an_empty_snapshot_comes_back_empty(tmp_path: Path) -> None:
     """Nothing read is a snapshot, too."""
     Snapshot().save(tmp_path / "snapshot")

@@ -43,6 +43,7 @@ WITHOUT_A_VERDICT = {
     # Shown to people, and told by other columns.
     *(("servers", one) for one in ("fqdn", "product", "version_text")),
     *(("connectors", one) for one in ("fqdn", "protocol_logging", "comment")),
+    ("connectors", "when_changed"),  # tells which logs count, and none is there
     *(("queues", one) for one in ("next_hop_connector", "next_hop_category")),
     *(("queues", one) for one in ("retry_count", "deferred_count", "velocity")),
     *(
@@ -65,8 +66,8 @@ WITHOUT_A_VERDICT = {
     ("servers", "site"),
     # Matter where a connector suppresses X-ANONYMOUSTLS, and none does.
     *(("settings", one) for one in ("use_downgraded_auth", "")),
-    # Shown beside a prediction, and decides nothing.
-    *(("observed", column) for column in ("", *TABLES["observed"])),
+    # Decide what configuration leaves open, and nothing is open here.
+    *((table, column) for table in ("observed", "offers") for column in ("", *TABLES[table])),
     # Kept as it was read; no check looks at it.
     *(
         (table, column)

@@ -52,6 +52,7 @@ def open_source(
     source: str,
     *,
     servers: Sequence[str] = (),
+    evidence: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
     live: LiveOptions | None = None,
 ) -> Snapshot:
@@ -63,6 +64,8 @@ def open_source(
     Args:
         source: `demo:NAME`, the path of captures or of a saved snapshot, or `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
+        evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
+            headless run they were read with it.
         tell: is called with a line for people before something that may take a while.
         live: how to log on to a live organisation; where it says nothing, and in a notebook, the
             environment variables MAILFLOW_USER and its like do.
@@ -75,7 +78,11 @@ def open_source(
     if run_folder():
         _environment()  # at once: what the kernel starts later is to inherit no secret
     bare = source.strip()
-    org = _of_this_run(bare) or _opened(bare, tell, live)
+    org = _of_this_run(bare)
+    if org is None:
+        org = _opened(bare, tell, live)
+        for file in evidence:
+            org = _with_evidence(org, file, tell)
     return org.limited_to(tuple(servers)) if servers else org
 
 
@@ -343,6 +350,30 @@ def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Sn
         org,
         unread=(*org.unread, *found.reading.unread),
         ignored=(*org.ignored, *found.reading.ignored),
+    )
+
+
+def _with_evidence(org: Snapshot, file: str, tell: Callable[[str], None] | None) -> Snapshot:
+    """A snapshot with what logs and EHLO replies beside it show.
+
+    Raises:
+        InputError: there is no such file, or none that mailflow reads as evidence.
+    """
+    from mailflow.sources.exports.files import read_evidence
+    from mailflow.sources.foreign import admitted
+
+    path = Path(file).expanduser()
+    if not _exists(path):
+        raise InputError(f"{file}: no such file or folder; expected logs or EHLO replies")
+    found = read_evidence(path, tell)
+    reading = admitted(found.reading)
+    return replace(
+        org,
+        observed=(*org.observed, *reading.observed),
+        offers=(*org.offers, *reading.offers),
+        unread=(*org.unread, *reading.unread),
+        ignored=(*org.ignored, *reading.ignored),
+        inputs={**org.inputs, **found.inputs},
     )
 
 

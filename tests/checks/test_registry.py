@@ -19,6 +19,7 @@ HELPERS = {
     "check",
     "diagnose",
     "errors",
+    "observed",
     "registry",
     "release",
     "waiting",

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from command_line import Call, captures
+from mailflow.simulated.practice import Practice
+from mailflow.simulated.protocol_logs import protocol_logs
 from organisations import STUCK, article, healthy
 from support import needs_shared
 from table_model import Shown, table
@@ -187,3 +189,20 @@ def test_shared_pastes(call: Call, name: str, cause: str | None) -> None:
 
     assert actual.code == 2
     assert cause is None or cause in named
+
+
+def test_evidence_beside_a_source(call: Call, tmp_path: Path) -> None:
+    """Logs decide what configuration leaves open; what is none is refused by name."""
+    for name, text in protocol_logs(Practice.begin("address-translated").organisation).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    note = tmp_path.parent / f"{tmp_path.name}-note.txt"
+    note.write_text("see the logs", encoding="utf-8")
+
+    plain = call("diagnose", "demo:address-translated")
+    decided = call("diagnose", "demo:address-translated", "--evidence", tmp_path)
+    refused = call("diagnose", "demo:address-translated", "--evidence", note)
+
+    assert (plain.code, decided.code, refused.code) == (2, 1, 3)
+    assert "translated" not in plain.out
+    assert "10.0.5.1" in decided.out
+    assert "no receive log, send log or EHLO reply" in refused.err

@@ -35,6 +35,7 @@ from mailflow.simulated.runner import (
     not_recognized,
     snap_in,
 )
+from mailflow.simulated.smtp import LOOPBACK_PORT, PracticeSmtp, SmtpConnection
 from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
 from mailflow.sources import shell, wire
@@ -46,6 +47,9 @@ AT_ONCE = 4
 
 CMDLETS = (*shell.ALLOWED, *shell.WRITES)
 """What a session may have, if the account has the role."""
+
+NOBODY = "127.1.0.1"
+"""Where nobody listens."""
 
 PRELUDE = Path(__file__).with_name("practice.ps1")
 _PIECE = 65_536
@@ -144,8 +148,10 @@ class PowerShellRunner:
             start_new_session=True,
         )
         assert process.stdin and process.stdout and process.stderr  # noqa: PT018 - for mypy
+        smtp = self.entrance.smtp
+        server = self.entrance.server(job.server).name
         carriers = [
-            threading.Thread(target=_feed, args=(job, process.stdin), daemon=True),
+            threading.Thread(target=_feed, args=(job, process.stdin, smtp, server), daemon=True),
             threading.Thread(target=_drain, args=(job, process.stdout, "stdout"), daemon=True),
             threading.Thread(target=_drain, args=(job, process.stderr, "stderr"), daemon=True),
         ]
@@ -185,10 +191,31 @@ def changed(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def _feed(job: Job, pipe: IO[bytes]) -> None:
+def _feed(job: Job, pipe: IO[bytes], smtp: PracticeSmtp, server: str) -> None:
     with contextlib.suppress(BrokenPipeError), pipe:
-        while data := job.stdin.read(_PIECE):
-            pipe.write(data)
+        pipe.write(_on_loopback(job.stdin.read(), smtp, server))
+
+
+def _on_loopback(data: bytes, smtp: PracticeSmtp, server: str) -> bytes:
+    """A request for probes with the addresses of the listeners; any other one as it is."""
+    try:
+        script, settings, calls = wire.read_request(data)
+    except (ValueError, IndexError):
+        return data
+    if not settings.probing:
+        return data
+    return wire.request(script, settings, [_aimed(call, smtp, server) for call in calls])
+
+
+def _aimed(call: Call, smtp: PracticeSmtp, server: str) -> Call:
+    if not shell.is_probe(call):
+        return call
+    wanted = SmtpConnection(
+        server, str(call.parameters.get("Address")), int(str(call.parameters.get("Port", 0)))
+    )
+    place = smtp.place(wanted)
+    address = NOBODY if isinstance(place, int) else place
+    return Call(call.cmdlet, {**call.parameters, "Address": address, "Port": LOOPBACK_PORT})
 
 
 def _drain(job: Job, pipe: IO[bytes], stream: str) -> None:

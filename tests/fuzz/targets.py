@@ -33,6 +33,7 @@ from mailflow.sources.exports.files import read_source
 from mailflow.sources.exports.ipconfig import read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.logs.receive import ReceiveLog
+from mailflow.sources.logs.send import SendLog
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.views.findings import findings
@@ -70,11 +71,13 @@ def _file(data: bytes) -> None:
             _judged(found.reading)
 
 
-def _receive_log(data: bytes) -> None:
+def _protocol_log(data: bytes) -> None:
     """What is seen in a log is saved, and comes back."""
     log = ReceiveLog()
     log.read(data.decode("utf-8", "replace").split("\n"))
-    org = Snapshot(observed=log.sessions())
+    sent = SendLog()
+    sent.read(data.decode("utf-8", "replace").split("\n"))
+    org = Snapshot(observed=log.sessions(), offers=sent.sessions())
     assert from_document(org.document(), "fuzz") == org
 
 
@@ -146,7 +149,7 @@ TARGETS: Mapping[str, Target] = {
     "console": _reader(lambda data: read_console(_text(data), "fuzz")),
     "ipconfig": _reader(lambda data: read_ipconfig(_text(data), "fuzz")),
     "file": _file,
-    "receivelog": _receive_log,
+    "receivelog": _protocol_log,
     "snapshot": _snapshot,
     "journal": _journal,
     "pasted": _pasted,

@@ -15,7 +15,9 @@ import pytest
 from far.powershell_runner import PRELUDE, PowerShellRunner, changed
 from mailflow.exchange.servers import Server
 from mailflow.simulated.authentication import Accounts
+from mailflow.simulated.practice import Practice
 from mailflow.simulated.runner import Entrance, PythonRunner, encoded_command, powershell, snap_in
+from mailflow.simulated.smtp import PracticeSmtp
 from mailflow.simulated.wsman import Job, LogOn, Runner
 from mailflow.sources import wire
 from mailflow.sources.row import Complex, Enumeration, Items, Row
@@ -98,7 +100,8 @@ def organisation() -> Organisation:
 def entrance(organisation: Organisation) -> Entrance:
     """The way into four servers."""
     accounts = Accounts({"engineer": PASSWORD, "intern": "x"})
-    return Entrance(SERVERS, accounts, organisation)
+    smtp = PracticeSmtp(Practice.begin("article"))
+    return Entrance(SERVERS, accounts, organisation, smtp)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from mailflow.analysis.capabilities import Rights
+from mailflow.analysis.observed import Observed
 from mailflow.analysis.paths import Judge, MailPath
 from mailflow.analysis.queues import QueueCase, Queues, Waiting, as_of, is_stuck, wait_of
 from mailflow.analysis.reach import WholeMap
@@ -41,6 +42,11 @@ class Analysis:
     def paths(self) -> tuple[MailPath, ...]:
         """Every mail path that the run covers, judged."""
         return self.judge.paths()
+
+    @cached_property
+    def observed(self) -> Observed:
+        """What logs and EHLO replies show of connections between these servers."""
+        return Observed(self.org, self.servers)
 
     @cached_property
     def queues(self) -> tuple[Queue, ...]:

@@ -89,6 +89,7 @@ class Assessment:
             5.7.3 on this path makes it found (the connection may take another local address, or the
             sender may have UseDowngradedExchangeServerAuth).
         leads: for unknown: what the cause would be under a condition.
+        observed: for found: what a log shows, where configuration alone left it open.
     """
 
     state: PathState
@@ -98,6 +99,7 @@ class Assessment:
     missing: Missing | None = None
     on_evidence: bool = False
     leads: tuple[Lead, ...] = ()
+    observed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

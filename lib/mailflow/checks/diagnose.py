@@ -23,7 +23,7 @@ from mailflow.analysis.paths import (
 )
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
-from mailflow.checks import waits
+from mailflow.checks import observed, waits
 from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
@@ -64,7 +64,10 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     """
     cases = analysis.stuck(min_messages)
     evidence = Evidence(analysis.judge)
-    paths = _on_evidence(analysis.paths, cases, evidence)
+    paths = observed.on_logs(
+        analysis, analysis.paths, lambda path: _speaking(cases, path, evidence)
+    )
+    paths = _on_evidence(paths, cases, evidence)
     suspects = _suspects(paths)
     _conflicts_elsewhere(analysis.servers, suspects)
     by_sender: dict[ServerView, list[_Suspect]] = {}
@@ -76,6 +79,7 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     for path in paths:
         if path.state == "unknown":
             unknown.setdefault(path.sender, []).append(path)
+    decided: dict[tuple[str, ...], _Decided] = {}
     waiting = analysis.waiting(min_messages)
     told = waits.find(waiting)
     apart = {case.queue.identity for each in told for case in each.queues}
@@ -84,6 +88,12 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         dark = unknown.get(case.sender, []) if case.sender else None
         concerned = [each for each in mine if each.concerns(case, evidence)]
         own = _own_cause(case, concerned, in_the_dark=_is_in_the_dark(case, dark))
+        is_found = bool(own and own[1] == "found") or any(
+            each.state == "found" for each in concerned
+        )
+        spoken_of = () if is_found else [path for path in paths if evidence.speaks_of(case, path)]
+        if _decide(case, observed.decide(analysis, case, spoken_of), decided):
+            own, concerned = None, []
         carriers = [each for each in concerned if each.state == "found"] or concerned
         for each in carriers:
             each.queues.append(case)
@@ -91,6 +101,8 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
             _complain(case, own, complaints, _judged(case, analysis.paths, evidence))
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
+    entries += [each.finding for each in decided.values()]
+    entries += observed.differences(analysis, paths)
     entries += told
     entries += waits.asleep(analysis, paths, entries)
     entries = in_order(entries)
@@ -130,7 +142,14 @@ class _Suspect:
             connector=self.connector,
             paths=tuple(self.telling),
             queues=tuple(self.queues),
+            note="".join(f" {words}" for words in self._observed),
         )
+
+    @property
+    def _observed(self) -> Iterable[str]:
+        """What logs show, where configuration alone left it open."""
+        said = (path.assessment.observed for path in self.telling)
+        return dict.fromkeys(words for words in said if words)
 
     def concerns(self, case: QueueCase, evidence: Evidence) -> bool:
         """Whether a queue of one of its senders may wait for it: by its error and its next hop.
@@ -205,6 +224,32 @@ class _Complaint:
         return f" Possible causes: {'; '.join(CARDS[cause].title for cause in causes)}."
 
 
+@dataclass(slots=True)
+class _Decided:
+    """A cause that observations decide at one target and connector."""
+
+    first: observed.Decision
+    cases: list[QueueCase] = field(default_factory=list)
+    words: list[ConnectorWords] = field(default_factory=list)
+
+    @property
+    def finding(self) -> Finding:
+        """What it comes to, with what was observed for each queue."""
+        parts = list(dict.fromkeys(self.words))
+        return Finding(
+            check=CHECKS[self.first.cause],
+            state=self.first.state,
+            server=self.first.server,
+            connector=self.first.connector,
+            queues=tuple(self.cases),
+            evidence=ConnectorWords(
+                " ".join([*(words.reading for words in parts), self.first.means]).strip(),
+                "\n".join(dict.fromkeys(words.advice for words in parts)),
+                tuple(dict.fromkeys(each for words in parts for each in words.addresses)),
+            ),
+        )
+
+
 _Suspects = dict[tuple[str, str, str | None], _Suspect]
 
 
@@ -242,6 +287,30 @@ def _on_evidence(
         else path
         for path in paths
     )
+
+
+def _speaking(cases: Iterable[QueueCase], path: MailPath, evidence: Evidence) -> list[QueueCase]:
+    """The queues stuck with 5.7.3 that may wait for a path."""
+    return [case for case in cases if case.is_exchange_auth and evidence.speaks_of(case, path)]
+
+
+def _decide(
+    case: QueueCase,
+    decisions: Sequence[observed.Decision],
+    decided: dict[tuple[str, ...], _Decided],
+) -> bool:
+    """Make findings of what was observed for a queue, or add the queue to them.
+
+    Returns:
+        Whether anything was decided.
+    """
+    for seen in decisions:
+        connector = seen.connector.identity.casefold() if seen.connector else ""
+        key = (seen.cause, seen.state, seen.server.name, connector)
+        entry = decided.setdefault(key, _Decided(seen))
+        entry.cases.append(case)
+        entry.words.append(seen.words)
+    return bool(decisions)
 
 
 def _judged(case: QueueCase, paths: Iterable[MailPath], evidence: Evidence) -> bool:

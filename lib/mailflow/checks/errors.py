@@ -48,7 +48,7 @@ def advise(finding: Finding) -> str:
     Where the queue may go to a few servers, a line for each of them. Commands that change something
     are left out unless the cause is found.
     """
-    if isinstance(finding.evidence, ConnectorWords):
+    if isinstance(finding.evidence, ConnectorWords) and finding.evidence.advice:
         return finding.evidence.advice
     card, case = finding.check.card, next(iter(finding.queues), None)
     known = {"sender": case.queue.server, "queue": case.queue.identity} if case else {}
@@ -133,6 +133,28 @@ CARDS = (
             RETRY,
         ),
         sources=("C5", "S5.30", "S9.07"),
+    ),
+    Card(
+        id="observed-differs",
+        title="Logs show something else than the configuration",
+        meaning=(
+            "A receive log names another connector than the configuration, or a sender received "
+            "less than the configuration offers, and no reason for it is known."
+        ),
+        evidence_for=(
+            "The receive log of the target names another connector for the sender's address.",
+            "The sender's log shows an EHLO reply without keywords that the connector offers.",
+        ),
+        evidence_against=(
+            "The connector was changed after the log was written.",
+            "The sender's address in the reply is not its own: source-address-translated.",
+        ),
+        confirm=(
+            LIST_CONNECTORS,
+            "Compare the receive log of the target with the send log of the sender, same time.",
+        ),
+        fix=("Export the receive connectors again, then rerun.",),
+        sources=("S1.11", "S5.30", "S7.26", "C4", "C6", "C7"),
     ),
     Card(
         id="internal-transport-certificate",

@@ -30,6 +30,14 @@ from mailflow.checks.check import Card, Check, Finding, State
 
 _TOLD = {check.id: check for check in errors.CHECKS}
 
+_OBSERVED = (
+    "smtp-inspection",
+    "source-address-translated",
+    "internal-transport-certificate",
+    "observed-differs",
+)
+"""Causes that a text names as possible and logs decide."""
+
 _IN_ORDER = (
     custom_connector_shadows_default.CHECK,
     exchange_auth_missing_on_default.CHECK,
@@ -37,20 +45,13 @@ _IN_ORDER = (
     anonymoustls_suppressed.CHECK,
     rights_denied.CHECK,
     no_connector_answers.CHECK,
-    _TOLD["smtp-inspection"],
-    _TOLD["source-address-translated"],
-    _TOLD["internal-transport-certificate"],
+    *(_TOLD[cause] for cause in _OBSERVED),
     transport_role_conflict.CHECK,
     connector_tie.CHECK,
     queue_suspended.CHECK,
     submission_backlog.CHECK,
     poison_messages.CHECK,
-    *(
-        check
-        for cause, check in _TOLD.items()
-        if cause
-        not in {"smtp-inspection", "source-address-translated", "internal-transport-certificate"}
-    ),
+    *(check for cause, check in _TOLD.items() if cause not in _OBSERVED),
     planned_server_shadowed.CHECK,
     connectors_differ.CHECK,
     connector_never_answers.CHECK,

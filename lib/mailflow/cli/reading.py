@@ -13,6 +13,7 @@ from mailflow.cli.live import live_options
 from mailflow.cli.terminal import (
     columns,
     decoded,
+    evidence_option,
     in_json,
     is_terminal,
     open_organisation,
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
 @click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
 @click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
+@evidence_option
 @live_options
 def diagnose(
     source: str,
     *,
+    evidence: tuple[str, ...],
     as_json: bool,
     servers: tuple[str, ...],
     min_messages: int,
@@ -50,9 +53,10 @@ def diagnose(
     mailflow diagnose captures/
     mailflow diagnose demo:article --json
     mailflow diagnose winrm://ex16a.contoso.com
+    mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     """
     try:
-        org = open_organisation(source, servers, live)
+        org = open_organisation(source, servers, live, evidence)
     except InputError:
         if not _explain(source, as_json=as_json):
             raise

@@ -9,7 +9,7 @@ import click
 
 from mailflow.cli.completion import complete_runbook, complete_source
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, is_terminal, progress
+from mailflow.cli.terminal import columns, evidence_option, is_terminal, progress
 from mailflow.errors import OutputError, UsageError
 from mailflow.plain import one_line
 
@@ -72,11 +72,13 @@ def demo(runs: Path) -> None:
     help="With --apply: continue an interrupted repair that somebody else, another machine or an "
     "earlier version of mailflow wrote.  [default: ask]",
 )
+@evidence_option
 @live_options
 def run(  # noqa: PLR0913 - one argument for each option
     runbook: str,
     source: str,
     *,
+    evidence: tuple[str, ...],
     ticket: str | None,
     runs: Path,
     parameters: tuple[tuple[str, str], ...],
@@ -107,7 +109,17 @@ def run(  # noqa: PLR0913 - one argument for each option
     consent = None
     if apply:
         consent, live = _consent(runbook, source, runs, confirmed, live, foreign=foreign)
-    _run(runbook, source, ticket, runs, named, timeout=timeout, live=live, consent=consent)
+    _run(
+        runbook,
+        source,
+        ticket,
+        runs,
+        named,
+        evidence=evidence,
+        timeout=timeout,
+        live=live,
+        consent=consent,
+    )
 
 
 def _consent(
@@ -135,6 +147,7 @@ def _run(  # noqa: PLR0913 - the options of the command
     runs: Path,
     parameters: dict[str, str],
     *,
+    evidence: tuple[str, ...] = (),
     timeout: float = 600.0,
     live: LiveOptions | None = None,
     consent: Consent | None = None,
@@ -147,6 +160,7 @@ def _run(  # noqa: PLR0913 - the options of the command
         ticket=ticket,
         runs=runs,
         parameters=parameters,
+        evidence=evidence,
         timeout=timeout,
         progress=progress,
         live=live,

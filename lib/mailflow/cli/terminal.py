@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def open_organisation(
-    source: str, servers: tuple[str, ...] = (), live: LiveOptions | None = None
+    source: str,
+    servers: tuple[str, ...] = (),
+    live: LiveOptions | None = None,
+    evidence: tuple[str, ...] = (),
 ) -> Snapshot:
     """The organisation behind a SOURCE, with progress shown while it is read.
 
@@ -27,7 +30,7 @@ def open_organisation(
 
     why = incomplete_run(Path(source.strip()))
     try:
-        org = open_source(source, servers=servers, tell=progress, live=live)
+        org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
     except InputError as error:
         if why:
             raise InputError(f"{error}. This run is not complete: {why}") from error
@@ -91,3 +94,14 @@ def decoded(data: bytes) -> str:
     if head and head.count(0) * 2 > len(head) and not data[0:2_000:2].count(0):
         return data.decode("utf-16-le", "replace")
     return data.decode("utf-8-sig", "replace")
+
+
+evidence_option = click.option(
+    "--evidence",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Protocol logs or EHLO replies (file, folder or zip) that decide what configuration "
+    "leaves open; repeatable. They may also lie among the exports.",
+)
+"""Of the commands that judge a SOURCE."""

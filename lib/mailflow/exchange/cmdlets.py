@@ -248,6 +248,7 @@ _SPECS = (
             **_of(Kind.TEXT, "Fqdn"),
             **_of(Kind.ENUM, "ProtocolLoggingLevel"),
             **_of(Kind.TEXT, "Comment"),
+            **_of(Kind.TIME, "WhenChangedUTC"),
         },
         types=(f"{_TYPE}.SystemConfiguration.ReceiveConnector",),
         signs=Signs(

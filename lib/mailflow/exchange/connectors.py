@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntFlag
 from typing import TypeVar
 
@@ -170,6 +171,8 @@ class ReceiveConnector:
         require_tls: RequireTLS.
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
+        when_changed: WhenChangedUTC, in UTC: what a log showed before it may not hold any more;
+            None where not read. Two connectors that differ in it alone are equal.
     """
 
     server: str
@@ -187,6 +190,7 @@ class ReceiveConnector:
     require_tls: bool | None = None
     protocol_logging: str = ""
     comment: str = ""
+    when_changed: datetime | None = field(default=None, compare=False)
 
     @property
     def identity(self) -> str:

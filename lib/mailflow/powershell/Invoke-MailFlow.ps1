@@ -3,7 +3,9 @@
 # It only reads: whatever is sent, no cmdlet and no parameter runs that does not stand in $Allowed.
 # The one exception is a repair that a person has confirmed. Then the settings say Writing, and only
 # then two more cmdlets run, with the parameters in $Writes and no others, in the forms that stand
-# there: they set one receive connector, and try one queue again. It leaves nothing on this
+# there: they set one receive connector, and try one queue again. Where the settings say Probing it
+# enters no Exchange and runs no cmdlet at all: it connects to port 25 or 2525 of an address, reads
+# the banner, sends EHLO, reads the reply, sends QUIT, and no more. It leaves nothing on this
 # computer: each answer passes through one temporary file that is deleted at once. Nobody has to
 # install it: mailflow sends it over standard input with each log-on. For Windows PowerShell 2.0
 # (Exchange 2010) and all that came after it.
@@ -58,6 +60,13 @@ $Words = @{ # what these are made of, with ', ' between; None stands alone
         'ExternalAuthoritative')
     PermissionGroups = @('AnonymousUsers', 'ExchangeUsers', 'ExchangeServers',
         'ExchangeLegacyServers', 'Partners')
+}
+
+$Probe = @{ # what each value of a probe has to look like as a whole: one address, one port
+    Address = '[0-9]{1,3}(\.[0-9]{1,3}){3}|(?=[^:]*:)[0-9A-Fa-f:.]{2,45}'
+    Hello   = '[0-9A-Za-z]([0-9A-Za-z._-]{0,253}[0-9A-Za-z])?'
+    Port    = '25|2525'
+    Seconds = '[1-9]|[1-5][0-9]|60'
 }
 
 # Failures are told apart by their ids, for texts are translated. Where PowerShell 2.0 gives no name
@@ -152,6 +161,76 @@ function Get-Refusal([string] $Name, [hashtable] $Parameters, [bool] $Writing) {
         return "${Name}: nothing to set"
     }
 }
+
+# Why this is no probe; nothing where it is one. All four values, each in its form.
+function Get-ProbeRefusal([string] $Name, [hashtable] $Parameters) {
+    if ($Name -cne 'Send-Ehlo') { return "${Name}: not a probe, and nothing else runs beside one" }
+    foreach ($key in @($Parameters.get_Keys()) + 'Address', 'Hello', 'Port', 'Seconds') {
+        if (-not $Probe.ContainsKey($key)) { return "$Name -${key}: no parameter of a probe" }
+        if ("$($Parameters[$key])" -cnotmatch ('^(?:' + $Probe[$key] + ')\z')) {
+            return "$Name -${key}: not in the form that a probe needs"
+        }
+    }
+}
+
+# This part is also what people paste where mailflow cannot log on; so its lines are short.
+function Read-SmtpReply($Stream, [DateTime] $Until, $Text) {
+    # Until a line whose code has no hyphen behind it: the last one of a reply.
+    $bytes = New-Object byte[] 1024
+    while ($Text.ToString() -notmatch '(?m)^[0-9]{3}(?!-)[^\n]*\n') {
+        if ($Text.Length -gt 16384) { return 'too-long' }
+        $left = ($Until - (Get-Date)).TotalMilliseconds
+        if ($left -lt 1) { return 'timed-out' }
+        $Stream.ReadTimeout = [int] [Math]::Ceiling($left)
+        $count = $Stream.Read($bytes, 0, $bytes.Length)
+        if ($count -eq 0) { return 'closed' }
+        $latin = [Text.Encoding]::GetEncoding(28591)
+        [void] $Text.Append($latin.GetString($bytes, 0, $count))
+    }
+    return ''
+}
+function Send-Ehlo([string] $Address, [int] $Port, [string] $Hello, [int] $Seconds) {
+    $until = (Get-Date).AddSeconds($Seconds)
+    $banner, $reply = (New-Object Text.StringBuilder), (New-Object Text.StringBuilder)
+    $code, $why, $stage, $client = 0, '', 'connect', $null
+    try {
+        $ip = [Net.IPAddress]::Parse($Address)
+        $client = New-Object Net.Sockets.TcpClient($ip.AddressFamily)
+        $way = $client.BeginConnect($ip, $Port, $null, $null)
+        if ($way.AsyncWaitHandle.WaitOne($Seconds * 1000, $false)) {
+            $client.EndConnect($way)
+            $stage, $stream = 'banner', $client.GetStream()
+            $stream.WriteTimeout = $Seconds * 1000
+            $why = Read-SmtpReply $stream $until $banner
+            if (-not $why -and $banner.ToString() -notmatch '^2') { $why = 'refused' }
+            if (-not $why) {
+                $stage, $line = 'reply', [Text.Encoding]::ASCII.GetBytes("EHLO $Hello`r`n")
+                $stream.Write($line, 0, $line.Length)
+                $why = Read-SmtpReply $stream $until $reply
+                if (-not $why) { $stage = 'done' }
+            }
+        } else { $why = 'timed-out' }
+    } catch {
+        $inner = $_.Exception.GetBaseException()
+        $why = 'failed'
+        if ($inner -is [Net.Sockets.SocketException]) { $code = [int] $inner.SocketErrorCode }
+        if ($code -eq 10060) { $why = 'timed-out' }
+    }
+    try {
+        if ('', 'refused' -contains $why) {
+            $line = [Text.Encoding]::ASCII.GetBytes("QUIT`r`n")
+            $stream.Write($line, 0, $line.Length)
+            $soon = (Get-Date).AddSeconds(1)
+            [void] (Read-SmtpReply $stream $soon (New-Object Text.StringBuilder))
+        }
+    } catch { $null = $_ } # whoever closed the connection first needs no QUIT
+    if ($client) { $client.Close() }
+    return New-Object PSObject -Property @{
+        Stage = $stage; Why = $why; Code = $code
+        Banner = $banner.ToString(); Reply = $reply.ToString()
+    }
+}
+# End of that part.
 
 function New-Answer([string] $Kind, [string] $Id, [string] $Text) {
     $head = @{ FaultKind = $Kind; FaultId = $Id; Fault = $Text }
@@ -273,7 +352,11 @@ function Write-Answer([int] $Number, [hashtable] $Answer) {
 
 $settings = (ConvertFrom-Line $Lines[0]).Parameters
 $Lines[0] = ''
-if ($settings['Way'] -eq 'snapin') { $exchange = Open-SnapIn $settings }
+$probing = $settings['Probing'] -eq $true
+if ($probing) {
+    $exchange = New-Answer '' '' ''
+    $exchange.Head.Way = 'no Exchange: EHLO alone'
+} elseif ($settings['Way'] -eq 'snapin') { $exchange = Open-SnapIn $settings }
 else { $exchange = Open-Session $settings }
 $exchange.Head.PowerShell = [string] $PSVersionTable.PSVersion
 $exchange.Head.Computer = [Environment]::MachineName
@@ -285,10 +368,17 @@ try {
     for ($number = 1; $number -le $count; $number++) {
         try {
             $call = ConvertFrom-Line $Lines[$number]
-            $refusal = Get-Refusal $call.Name $call.Parameters ($settings['Writing'] -eq $true)
+            if ($probing) { $refusal = Get-ProbeRefusal $call.Name $call.Parameters }
+            else {
+                $refusal = Get-Refusal $call.Name $call.Parameters ($settings['Writing'] -eq $true)
+            }
         } catch { $refusal = 'this call cannot be read' }
         if ($refusal) { $answer = New-Answer 'refused' '' $refusal }
-        elseif ($hangs) { $answer = New-Answer 'timed-out' '' 'not asked: a call before it hangs' }
+        elseif ($probing) {
+            $values = $call.Parameters
+            $answer = New-Answer '' '' ''
+            $answer.Rows = @(Send-Ehlo @values)
+        } elseif ($hangs) { $answer = New-Answer 'timed-out' '' 'not asked: a call before it hangs' }
         else {
             $way = $exchange.Runspace
             $answer = Invoke-Call $way $call.Name $call.Parameters $settings['Seconds']

@@ -115,6 +115,7 @@ def run(  # noqa: PLR0913 - the options of the command
     ticket: str | None = None,
     runs: Path = Path("runs"),
     parameters: Mapping[str, str] | None = None,
+    evidence: Sequence[str] = (),
     timeout: float = 600.0,
     progress: Callable[[str], None] = lambda _: None,
     live: LiveOptions | None = None,
@@ -128,6 +129,7 @@ def run(  # noqa: PLR0913 - the options of the command
         ticket: of the service desk; part of the folder's name.
         runs: where run folders are.
         parameters: further parameters by name, as texts.
+        evidence: logs and EHLO replies beside the source.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
         live: how to log on to a live organisation.
@@ -145,7 +147,7 @@ def run(  # noqa: PLR0913 - the options of the command
     values = _values(declared(_read(path)), source, ticket, parameters or {})
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
-    org = open_source(source, servers=servers, tell=progress, live=live)
+    org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
     opened = time.monotonic()

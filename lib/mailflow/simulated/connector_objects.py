@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntFlag
 from functools import lru_cache
 from typing import TypeVar
@@ -73,6 +73,9 @@ def detailed(connector: ReceiveConnector) -> DetailedConnector:
     names = ReceiveConnector.__dataclass_fields__
     return DetailedConnector(**{name: getattr(connector, name) for name in names})
 
+
+INSTALLED = datetime(2026, 6, 2, 8, 0, tzinfo=UTC)
+"""When setup made the connectors; one that nobody changed was last changed then."""
 
 PROPERTIES_SINCE: Mapping[str, Version] = {
     **dict.fromkeys(
@@ -198,6 +201,7 @@ def receive_connector(connector: ReceiveConnector, server: PracticeServer, shape
         "Guid": guid_of(dn),
         "ObjectCategory": schema_id("ms-Exch-Smtp-Receive-Connector"),
         "ObjectClass": Items(("top", "msExchSmtpReceiveConnector")),
+        "WhenChangedUTC": connector.when_changed or INSTALLED,
         "OrganizationId": Complex("", {"OrganizationalUnit": None, "ConfigurationUnit": None}),
         "Id": directory_id(connector.identity, dn),
         "OriginatingServer": f"dc1.{DOMAIN}",

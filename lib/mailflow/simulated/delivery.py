@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
+from mailflow.exchange.ranges import Address
 from mailflow.exchange.routing import FRONT, endpoints
 from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
 from mailflow.simulated.organisation import Organisation, PracticeServer, address_pairs
@@ -89,17 +90,43 @@ def try_server(
         )
     ]
     for source, local in address_pairs(sender, target):
-        # S1.19: connectors as they are now, no restart needed.
-        connectors = org.connectors_of(target.name, moment)
-        seen = target.seen_as.get(str(source), str(source))
-        remote = type(local)(seen)
-        got = answer(connectors, local=local, port=place.port, remote=remote)
+        made = connection(org, target, source, local, place.port, moment)
         outcome = DeliveryOutcome(host=host, address=str(local), port=place.port)
-        winsock = _socket_error(target, got)
-        if not winsock:
-            return replace(outcome, reply=_session(org, sender, target, got, moment))
-        tried.append(replace(outcome, winsock=winsock))
+        if not made.winsock:
+            return replace(outcome, reply=_session(org, sender, target, made.got, moment))
+        tried.append(replace(outcome, winsock=made.winsock))
     return (tried[1:] or tried)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptedConnection:
+    """A connection to a server of the organization.
+
+    Attributes:
+        got: which connector accepts it.
+        seen: the source address as the target sees it.
+        winsock: number of the socket error; 0: it stands.
+    """
+
+    got: Answer
+    seen: Address
+    winsock: int
+
+
+def connection(
+    org: Organisation,
+    target: PracticeServer,
+    source: Address,
+    local: Address,
+    port: int,
+    moment: datetime,
+) -> AttemptedConnection:
+    """Connect from an address to an endpoint, which a device on the way may translate (C5)."""
+    # S1.19: connectors as they are now, no restart needed.
+    connectors = org.connectors_of(target.name, moment)
+    seen = type(local)(target.seen_as.get(str(source), str(source)))
+    got = answer(connectors, local=local, port=port, remote=seen)
+    return AttemptedConnection(got, seen, _socket_error(target, got))
 
 
 def try_mailbox(sender: PracticeServer, owner: PracticeServer) -> DeliveryOutcome:

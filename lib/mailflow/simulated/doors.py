@@ -15,8 +15,18 @@ from mailflow.simulated import cmdlets
 from mailflow.simulated.invocation import RunningPractice
 from mailflow.simulated.organisation import Account, PracticeServer
 from mailflow.simulated.shapes import E2010, Shape
+from mailflow.simulated.smtp import PracticeSmtp, Prober
 from mailflow.sources.row import Row, Value
-from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError, check
+from mailflow.sources.shell import (
+    Call,
+    Doors,
+    Fault,
+    Reply,
+    Shell,
+    ShellError,
+    check,
+    is_probe,
+)
 
 
 class Session:
@@ -100,6 +110,7 @@ class PracticeDoors(Doors):
         writing: bool = False,
         anything: bool = False,
         flat: bool = False,
+        smtp: PracticeSmtp | None = None,
     ) -> None:
         """Come as an account, as for `Session`.
 
@@ -110,8 +121,10 @@ class PracticeDoors(Doors):
             anything: whether cmdlets that are on no list of this program may be asked too; for
                 tests and for training.
             flat: as for `Session`.
+            smtp: the transport services, where probes (`shell.PROBE`) may be asked too.
         """
         self._practice = practice
+        self._smtp = smtp
         self._account = account
         self._writing = writing
         self._anything = anything
@@ -128,14 +141,18 @@ class PracticeDoors(Doors):
         if network != "open" or not session.server.shell:
             why = "it does not answer" if network == "silent" else "the connection was refused"
             raise ShellError(Fault("unreachable", "", f"{server}: {why}"))
-        return _PracticeShell(session, writing=self._writing, anything=self._anything)
+        prober = Prober(session.server.name, self._smtp) if self._smtp else None
+        return _PracticeShell(session, prober, writing=self._writing, anything=self._anything)
 
 
 class _PracticeShell(Shell):
     """One session of `PracticeDoors`."""
 
-    def __init__(self, session: Session, *, writing: bool, anything: bool) -> None:
+    def __init__(
+        self, session: Session, prober: Prober | None, *, writing: bool, anything: bool
+    ) -> None:
         self.server = session.server.name
+        self._prober = prober
         self._session = session
         self._writing = writing
         self._anything = anything
@@ -150,7 +167,9 @@ class _PracticeShell(Shell):
     def _ask(self, call: Call) -> Reply:
         try:
             if not self._anything:
-                check(call, writing=self._writing)
+                check(call, writing=self._writing, probing=self._prober is not None)
         except ShellError as error:
             return Reply(call, fault=error.fault)
+        if self._prober is not None and is_probe(call):
+            return self._prober.run(call)
         return self._session.run(call)

@@ -25,6 +25,7 @@ from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint, Silenc
 from mailflow.simulated.organisation import Account, PracticeServer
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.runner import Entrance, PythonRunner
+from mailflow.simulated.smtp import PracticeSmtp
 from mailflow.simulated.tls import Authority
 from mailflow.simulated.wsman import Runner
 from mailflow.sources.credentials import LiveOptions
@@ -68,8 +69,9 @@ class Endpoints:
         }
         self.accounts = Accounts(self.passwords)
         servers = practice.organisation.servers
+        self.smtp = PracticeSmtp(practice)
         self.entrance = Entrance(
-            [server.exchange for server in servers], self.accounts, self._session
+            [server.exchange for server in servers], self.accounts, self._session, self.smtp
         )
         self.addresses: Mapping[str, str] = {
             server.name: f"127.0.1.{number}" for number, server in enumerate(servers, start=1)
@@ -148,6 +150,7 @@ class Endpoints:
             endpoint.stopping.set()
         for endpoint in self.all:
             endpoint.stop()
+        self.smtp.close()
         self.accounts.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -261,7 +261,8 @@ class Directory:
 
     def write(self, connector: ReceiveConnector, moment: datetime, controller: str = "") -> None:
         """Change a connector at one domain controller; left out: the first."""
-        self._changes.append(ConnectorWrite(moment, controller or self.controllers[0], connector))
+        written = replace(connector, when_changed=moment)
+        self._changes.append(ConnectorWrite(moment, controller or self.controllers[0], written))
 
     def connectors(self, moment: datetime, controller: str = "") -> list[ReceiveConnector]:
         """All connectors as a domain controller sees them at a moment, in the order made."""

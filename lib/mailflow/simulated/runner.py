@@ -18,6 +18,7 @@ from typing import Protocol
 
 from mailflow.exchange.servers import Server
 from mailflow.simulated.authentication import Accounts, bare
+from mailflow.simulated.smtp import PracticeSmtp, Prober
 from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job, LogOn
 from mailflow.sources import shell, wire
@@ -66,13 +67,17 @@ class Entrance:
     """The way from a command line on a server into Exchange, and who may go it.
 
     Attributes:
+        smtp: the transport services that a probe from a server meets.
         delays: name of a server, in lower case, to the seconds each call takes there.
         closed: names of servers, in lower case, where neither endpoint nor snap-in answers.
     """
 
-    def __init__(self, servers: Sequence[Server], accounts: Accounts, opener: Opener) -> None:
+    def __init__(
+        self, servers: Sequence[Server], accounts: Accounts, opener: Opener, smtp: PracticeSmtp
+    ) -> None:
         """The way into these servers for these accounts."""
         self.accounts = accounts
+        self.smtp = smtp
         self.delays: dict[str, float] = {}
         self.closed: set[str] = set()
         self._servers = servers
@@ -94,6 +99,10 @@ class Entrance:
         if not logon.delegated:
             return NO_HOP
         return self._opener(server.name, logon.user) or NO_HOP
+
+    def prober(self, name: str) -> Prober:
+        """What answers probes on a server; whoever may start PowerShell there may probe."""
+        return Prober(self.server(name).name, self.smtp)
 
     def server(self, name: str) -> Server:
         """A server by one of its names; one that is not known is taken for a new one."""
@@ -142,7 +151,11 @@ class PythonRunner:
         except (ValueError, IndexError, binascii.Error):
             job.write_text("mailflow: the script was damaged on its way\r\n", "stderr")
             return 9
-        session = self.entrance.enter(job.server, job.logon, settings)
+        session: CmdletSession | Fault = (
+            self.entrance.prober(job.server)
+            if settings.probing
+            else self.entrance.enter(job.server, job.logon, settings)
+        )
         fault = session if isinstance(session, Fault) else None
         job.write(wire.frame(0, answer_document(self._hello(job, settings, fault), ())))
         if isinstance(session, Fault):
@@ -162,7 +175,10 @@ class PythonRunner:
     ) -> Reply:
         """One call, held to the allow-list and to its time."""
         try:
-            shell.check(call, writing=settings.writing)
+            shell.check(call, writing=settings.writing, probing=settings.probing)
+            if settings.probing and not shell.is_probe(call):
+                why = f"{call.cmdlet}: not a probe, and nothing else runs beside one"
+                return Reply(call, fault=Fault("refused", "", why))
         except ShellError as error:
             return Reply(call, fault=error.fault)
         if self.entrance.delay(job.server) > settings.seconds:
@@ -174,8 +190,10 @@ class PythonRunner:
     def _hello(self, job: Job, settings: CallSettings, fault: Fault | None) -> Mapping[str, Value]:
         server = self.entrance.server(job.server)
         way = f"session http://{server.fqdn or server.name}/PowerShell/"
+        if settings.way == SNAP_IN:
+            way = f"snap-in {snap_in(server)}"
         return {
-            "Way": f"snap-in {snap_in(server)}" if settings.way == SNAP_IN else way,
+            "Way": "no Exchange: EHLO alone" if settings.probing else way,
             "PowerShell": powershell(server),
             "Computer": server.name,
             **wire.head_values(fault=fault),

@@ -18,6 +18,7 @@ from mailflow.snapshot.store import from_document, load
 from mailflow.snapshot.types import (
     IN_ERROR,
     ComponentState,
+    ObservedOffer,
     ObservedSessions,
     Read,
     Right,
@@ -32,6 +33,7 @@ __all__ = [
     "SCHEMA",
     "TABLES",
     "ComponentState",
+    "ObservedOffer",
     "ObservedSessions",
     "Read",
     "Right",

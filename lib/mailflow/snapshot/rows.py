@@ -68,6 +68,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
             connector.require_tls,
             connector.protocol_logging,
             connector.comment,
+            connector.when_changed.isoformat() if connector.when_changed else None,
         )
         for connector in org.connectors
     ],
@@ -106,6 +107,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
     ],
     **{table: partial(_kept, table) for table in TABLES},
     "observed": lambda org: [astuple(sessions) for sessions in org.observed],
+    "offers": lambda org: [astuple(offer) for offer in org.offers],
     "reads": lambda org: [
         (read.server, read.outcome, read.how, read.seconds) for read in org.reads
     ],

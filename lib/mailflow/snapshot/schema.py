@@ -164,6 +164,8 @@ DECLARED: Mapping[str, Declared] = {
             "require_tls": _maybe("boolean", f"{CONNECTORS} RequireTLS"),
             "protocol_logging": _text(),
             "comment": Column("string", "", sentences=True),
+            # Not known: then no log proves what this connector does now.
+            "when_changed": _maybe("datetime64[ns, UTC]"),
         },
         CONNECTORS,
         CONNECTORS,
@@ -239,6 +241,19 @@ DECLARED: Mapping[str, Declared] = {
             "offered": _text(),
             "tls": Column("boolean", Without.NO_ROWS),
             "exchange_auth": Column("boolean", Without.NO_ROWS),
+            "sessions": Column("Int64", Without.NO_ROWS),
+            "first": _text(),
+            "last": _text(),
+        }
+    ),
+    "offers": Declared(
+        {
+            "source": _key(),
+            **{name: _text() for name in ("sender", "address", "target", "remote")},
+            "port": _key("Int64"),
+            **{name: _text() for name in ("seen_as", "banner", "offered")},
+            "masked": Column("boolean", Without.NO_ROWS),
+            "ended": _text(),
             "sessions": Column("Int64", Without.NO_ROWS),
             "first": _text(),
             "last": _text(),

@@ -33,6 +33,7 @@ from mailflow.snapshot.rows import WRITERS, TableRow
 from mailflow.snapshot.schema import DECLARED, NAME, NUMBER, SCHEMA, TABLES, Without
 from mailflow.snapshot.types import (
     ComponentState,
+    ObservedOffer,
     ObservedSessions,
     Read,
     Right,
@@ -284,6 +285,7 @@ def _organization(
         components=tuple(ComponentState(*row) for row in rows("components")),
         rights=tuple(Right(*row) for row in rows("rights")),
         observed=tuple(ObservedSessions(*row) for row in rows("observed")),
+        offers=tuple(ObservedOffer(*row) for row in rows("offers")),
         kept={name: tuple(map(tuple, rows(name))) for name in CMDLETS if rows(name)},
         reads=tuple(
             Read(server, outcome, one_line(how), *rest)
@@ -332,7 +334,7 @@ def _server(
 
 def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN401 - parsed JSON
     server, name, enabled, role, bindings, whole_bindings, whole_ranges, auth, groups, *rest = row
-    suppress, fqdn, require_tls, logging, comment = rest
+    suppress, fqdn, require_tls, logging, comment, changed = rest
     return ReceiveConnector(
         server=server,
         name=name,
@@ -349,6 +351,7 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
         require_tls=require_tls,
         protocol_logging=logging,
         comment=comment,
+        when_changed=_instant(changed),
     )
 
 

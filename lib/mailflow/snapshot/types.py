@@ -92,7 +92,8 @@ class ObservedSessions:
         local, port: the server's own address and port.
         client: address that connected.
         hello: the name in EHLO; empty: not seen.
-        offered: keywords before TLS of those that let a client in, with blanks; empty: not seen.
+        offered: keywords before TLS of those that let a client in, with blanks; `none`: none of
+            them; empty: no whole reply was seen.
         tls: whether TLS came about.
         exchange_auth: whether the client used X-EXPS.
         sessions: how many.
@@ -108,6 +109,43 @@ class ObservedSessions:
     offered: str
     tls: bool
     exchange_auth: bool
+    sessions: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOffer:
+    """What reached a sender that connected to a host, alike in all that is kept (S5.30, S5.31).
+
+    Attributes:
+        source: `SMTP send log`, `connectivity log` or `EHLO reply`.
+        sender: short name of the server that connected; empty: not known.
+        address: its own address in that connection; empty: not known.
+        target: name that the host gave itself, or under which it was tried; empty: not known.
+        remote, port: what it connected to; empty and 0: not known.
+        seen_as: the sender's address as the host saw it; empty: not seen.
+        banner: `Exchange`, `masked`, `other`; empty: not seen.
+        offered: keywords before TLS of those that let a client in, with blanks; `none`: none of
+            them; empty: no whole reply was seen.
+        masked: whether keywords of the reply are masked.
+        ended: number of the socket error with which no connection came about, `dropped`,
+            `authentication failed`; empty: neither.
+        sessions: how many.
+        first, last: times of the first and the last, as written, in UTC; empty: not known.
+    """
+
+    source: str
+    sender: str
+    address: str
+    target: str
+    remote: str
+    port: int
+    seen_as: str
+    banner: str
+    offered: str
+    masked: bool
+    ended: str
     sessions: int
     first: str
     last: str
@@ -156,6 +194,7 @@ class Snapshot:
         kept: of the cmdlets whose objects are kept as they are read, table to rows in the order of
             its columns (`TABLES`); `objects` gives them by column.
         observed: sessions that receive logs show; what is not there was not seen.
+        offers: what senders met, by send logs, connectivity logs and EHLO replies.
         reads: how each server was read; empty for captures, which do not say.
         unread: what was not.
         ignored: captures of other cmdlets, (what, place).
@@ -177,6 +216,7 @@ class Snapshot:
     rights: tuple[Right, ...] = ()
     kept: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
     observed: tuple[ObservedSessions, ...] = ()
+    offers: tuple[ObservedOffer, ...] = ()
     reads: tuple[Read, ...] = ()
     unread: tuple[Unread, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailflow.snapshot import ObservedSessions, Unread
+from mailflow.snapshot import ObservedOffer, ObservedSessions, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Reading:
         commands: command lines that call a cmdlet mailflow reads, as typed: (command line, place),
             also one that printed nothing.
         observed: what receive logs show.
+        offers: what senders met, by their logs and by EHLO replies.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -110,6 +111,7 @@ class Reading:
     cmdlets: set[str] = field(default_factory=set)
     commands: list[tuple[str, str]] = field(default_factory=list)
     observed: list[ObservedSessions] = field(default_factory=list)
+    offers: list[ObservedOffer] = field(default_factory=list)
     is_whole: bool = False
 
     def add(self, other: Reading) -> None:
@@ -120,6 +122,7 @@ class Reading:
         self.cmdlets |= other.cmdlets
         self.commands.extend(other.commands)
         self.observed.extend(other.observed)
+        self.offers.extend(other.offers)
 
     def of(self, cmdlet: str) -> Iterator[Row]:
         """The rows of one cmdlet, in the order read."""

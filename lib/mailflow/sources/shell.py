@@ -7,8 +7,9 @@ stand behind the same door. Failures of the far side are data (`Fault`), not exc
 What may be asked stands in `exchange/cmdlets.py`; the script at the far side holds the same list
 and refuses on its own.
 
-Doors are made for reading unless whoever makes them says otherwise: what changes something is
-refused on this side, and the far side refuses it too where it was not told that changes are meant.
+Doors are made for reading unless whoever makes them says otherwise: what changes something, and
+what speaks SMTP to another server (`PROBE`), is refused on this side, and the far side refuses it
+too where it was not told that this is meant.
 
 After a call that changes something:
 
@@ -110,6 +111,22 @@ WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """What these are made of, with `, ` between; `None` stands alone. Nobody can set Custom (S3.22).
 The script holds the same words."""
+
+PROBE = "Send-Ehlo"
+"""The third kind of call: connects from the server that is asked to another one, reads its banner,
+sends EHLO, reads the reply, sends QUIT. It is no cmdlet, and enters no Exchange. Doors let it out
+only where they were made for it, and it never shares a request with other calls."""
+
+PROBE_FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "Address": r"[0-9]{1,3}(\.[0-9]{1,3}){3}|(?=[^:]*:)[0-9A-Fa-f:.]{2,45}",
+        "Hello": "[0-9A-Za-z]([0-9A-Za-z._-]{0,253}[0-9A-Za-z])?",
+        "Port": "25|2525",
+        "Seconds": "[1-9]|[1-5][0-9]|60",
+    }
+)
+"""What it takes, all of it needed: where to connect, the name behind EHLO, and how long all of it
+may take. The script holds the same expressions; ports are those between servers (section 4.1)."""
 
 _NOTHING = frozenset({"Fqdn"})
 """What may be $null."""
@@ -236,7 +253,7 @@ class Wary(Protocol):
         ...
 
 
-def check(call: Call, *, writing: bool = False) -> None:
+def check(call: Call, *, writing: bool = False, probing: bool = False) -> None:
     """Refuse what is not on the allow-list, and what would read or change more than was meant.
 
     An empty identity makes a Get cmdlet return every object there is (S8.59).
@@ -244,11 +261,13 @@ def check(call: Call, *, writing: bool = False) -> None:
     Args:
         call: what would leave this side.
         writing: whether it may be one of `WRITES`.
+        probing: whether it may be `PROBE`.
 
     Raises:
         ShellError: with a fault of kind `refused`.
     """
-    why = _refusal(call, writing=writing)
+    is_meant = probing and is_probe(call)
+    why = _no_probe(call) if is_meant else _refusal(call, writing=writing)
     if why:
         raise ShellError(Fault("refused", "", why))
 
@@ -256,6 +275,23 @@ def check(call: Call, *, writing: bool = False) -> None:
 def changes_something(call: Call) -> bool:
     """Whether a call is one of those that change something."""
     return call.cmdlet in WRITES
+
+
+def is_probe(call: Call) -> bool:
+    """Whether a call speaks SMTP to another server."""
+    return call.cmdlet == PROBE
+
+
+def _no_probe(call: Call) -> str:
+    """Why a probe is not in its form; empty: it is."""
+    for name in sorted({*call.parameters, *PROBE_FORMS}):
+        if name not in PROBE_FORMS:
+            return f"{call.cmdlet} -{name}: no parameter of a probe"
+        value = call.parameters.get(name)
+        is_value = isinstance(value, str | int) and not isinstance(value, bool)
+        if not is_value or re.fullmatch(PROBE_FORMS[name], str(value)) is None:
+            return f"{call.cmdlet} -{name}: not in the form that a probe needs"
+    return ""
 
 
 def _refusal(call: Call, *, writing: bool) -> str:

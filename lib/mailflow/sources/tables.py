@@ -108,6 +108,10 @@ def assemble(
         observed=tuple(
             replace(sessions, server=names.of(sessions.server)) for sessions in reading.observed
         ),
+        offers=tuple(
+            replace(offer, sender=names.of(offer.sender)) if offer.sender else offer
+            for offer in reading.offers
+        ),
         kept=kept,
         reads=tuple(reads),
         # A value that could not be read may stand in its reason.
@@ -294,6 +298,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
+    "when_changed": Field("WhenChangedUTC", values.moment, Need.NEVER),
 }
 
 
@@ -331,6 +336,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         require_tls=draft["require_tls"],
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
+        when_changed=draft["when_changed"].instant if draft["when_changed"] else None,
     )
 
 

@@ -8,8 +8,8 @@ drives the protocol itself. A call goes as data on standard input of one PowerSh
   lookup, Kerberos) hangs in a thread that is left behind
 - a lost answer is never resumed: the shell is given up and what is missing asked once more in a
   new one, unless one of the calls changes something: whether it did is for the caller to read back
-- what changes something leaves only through doors made for it, and only then is the far side told
-  that changes are meant
+- what changes something, or speaks SMTP to another server, leaves only through doors made for it,
+  and only then is the far side told that this is meant
 - a shell is closed at the end, by a new connection where the old one failed, and closes itself
   shortly after the deadline where nobody reaches it any more
 - one connection is used by one thread at a time: shared ones have been seen to send readable text
@@ -34,7 +34,15 @@ from mailflow.plain import visible
 from mailflow.sources import setup_faults, wire
 from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.setup_faults import fault
-from mailflow.sources.shell import Call, Fault, Reply, ShellError, changes_something, check
+from mailflow.sources.shell import (
+    Call,
+    Fault,
+    Reply,
+    ShellError,
+    changes_something,
+    check,
+    is_probe,
+)
 from mailflow.sources.trust import Trust, host_name
 
 if TYPE_CHECKING:
@@ -171,15 +179,19 @@ class WinrmOptions:
 class WinrmDoors:
     """Reaches servers over WinRM, and only those that may get the credentials."""
 
-    def __init__(self, target: WinrmOptions, script: str, *, writing: bool = False) -> None:
+    def __init__(
+        self, target: WinrmOptions, script: str, *, writing: bool = False, probing: bool = False
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             target: how to reach and log on.
             script: text of `Invoke-MailFlow.ps1`.
             writing: whether the calls of `shell.WRITES` may leave too.
+            probing: whether `shell.PROBE` may.
         """
-        self.target, self.script, self.writing = target, script, writing
+        self.target, self.script = target, script
+        self.writing, self.probing = writing, probing
         self._trust = Trust(target.entry, target.trust)
         self._by_snapin: set[str] = set()
 
@@ -201,7 +213,7 @@ class WinrmDoors:
         target, name = self.target, self._trust.admit(server)
         if server.casefold() in self._by_snapin:
             target = replace(target, way="snapin")
-        shell = WinrmShell(name, target, self.script, writing=self.writing)
+        shell = WinrmShell(name, target, self.script, writing=self.writing, probing=self.probing)
         shell.begin()
         return shell
 
@@ -216,12 +228,19 @@ class WinrmShell:
     """
 
     def __init__(
-        self, server: str, target: WinrmOptions, script: str, *, writing: bool = False
+        self,
+        server: str,
+        target: WinrmOptions,
+        script: str,
+        *,
+        writing: bool = False,
+        probing: bool = False,
     ) -> None:
         """Nothing is connected yet; `begin` does that."""
         self.server = server
         self.way = self.powershell = ""
-        self._target, self._script, self._writing = target, script, writing
+        self._target, self._script = target, script
+        self._writing, self._probing = writing, probing
         self._far: _FarShell | None = None
 
     def begin(self) -> None:
@@ -235,18 +254,20 @@ class WinrmShell:
     def ask(self, calls: Sequence[Call], *, seconds: float) -> list[Reply]:
         """Run calls, one reply each, in order; comes back within `seconds` and a little.
 
-        A call that is not on the allow-list never leaves; its reply says `refused`.
+        A call that is not on the allow-list never leaves; its reply says `refused`. Probes are
+        asked together, and not with other calls: the far side refuses these.
         """
         until = time.monotonic() + seconds
         replies: dict[int, Reply] = {}
         for number, call in enumerate(calls):
             try:
-                check(call, writing=self._writing)
+                check(call, writing=self._writing, probing=self._probing)
             except ShellError as error:
                 replies[number] = Reply(call, fault=error.fault)
         left = [call for number, call in enumerate(calls) if number not in replies]
         failed = self._round(calls, replies, until)
-        again = setup_faults.is_lost(failed) and not any(map(changes_something, left))
+        is_once = any(changes_something(call) or is_probe(call) for call in left)
+        again = setup_faults.is_lost(failed) and not is_once
         if again and until - time.monotonic() >= AGAIN_SECONDS:
             failed = self._round(calls, replies, until)
         return [
@@ -299,7 +320,10 @@ class WinrmShell:
             target.way,
             max(1, min(target.call_seconds, int(left))),
             writing=any(map(changes_something, calls)),
+            probing=any(map(is_probe, calls)),
         )
+        if settings.probing:
+            return wire.request(self._script, settings, calls)  # it needs no second log-on
         if target.way == "session" and target.user and target.password and not target.forwards:
             settings = replace(settings, user=target.user, password=target.password)
         return wire.request(self._script, settings, calls)

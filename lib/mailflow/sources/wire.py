@@ -74,6 +74,8 @@ class CallSettings:
         password: with `user`. Goes as data on standard input, never into a script's text.
         writing: whether cmdlets that change something may run (`shell.WRITES`); without it the
             script refuses them.
+        probing: whether these calls are probes (`shell.PROBE`); then the script enters no Exchange
+            and refuses all else.
     """
 
     way: str = "session"
@@ -81,6 +83,7 @@ class CallSettings:
     user: str = ""
     password: str = field(default="", repr=False)
     writing: bool = False
+    probing: bool = False
 
 
 def request(script: str, settings: CallSettings, calls: Sequence[Call]) -> bytes:
@@ -98,6 +101,8 @@ def request(script: str, settings: CallSettings, calls: Sequence[Call]) -> bytes
         own |= {"User": settings.user, "Password": settings.password}
     if settings.writing:
         own["Writing"] = True
+    if settings.probing:
+        own["Probing"] = True
     lines = [f"{len(script)} {digest}", f"{script}", _line(Call(SETTINGS, own))]
     lines += [_line(call) for call in calls]
     return ("\n".join(lines) + "\n").encode("ascii")
@@ -120,12 +125,9 @@ def read_request(data: bytes) -> tuple[str, CallSettings, list[Call]]:
     if first.cmdlet != SETTINGS or not isinstance(seconds, int):
         raise ValueError("no line of settings")
     user, password = (str(own.get(name, "")) for name in ("User", "Password"))
-    writing = own.get("Writing") is True
-    return (
-        script,
-        CallSettings(str(own.get("Way", "session")), seconds, user, password, writing),
-        calls,
-    )
+    way = str(own.get("Way", "session"))
+    writing, probing = (own.get(name) is True for name in ("Writing", "Probing"))
+    return script, CallSettings(way, seconds, user, password, writing, probing), calls
 
 
 def frame(number: int, document: bytes) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from mailflow.sources.logs.receive import FIELDS, cells_of
+from mailflow.sources.logs.protocol import FIELDS, cells_of
 
 LONGEST_LINE = 2**20
 """Bytes of a line that is read; no row is longer."""

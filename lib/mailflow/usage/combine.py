@@ -17,7 +17,7 @@ from typing import Any
 
 from mailflow.plain import keeps_its_line
 from mailflow.sources.foreign import is_server
-from mailflow.sources.logs.receive import endpoint_of
+from mailflow.sources.logs.protocol import endpoint_of
 from mailflow.usage.parts import connect
 from mailflow.usage.whole_sql import CLIENTS, HOURS, KINDS, PARTS, WHOLE
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import ceil
 
 from mailflow.exchange import commands
@@ -25,6 +26,7 @@ GAP_HOURS = 12
 """Hours without a row of a service that count as a gap: files may be missing there."""
 LATE = timedelta(days=2)
 """How long before the source was read the logs may end."""
+FOREVER = datetime.max.replace(tzinfo=UTC)
 VERBOSE = "Verbose"
 _MORE_DAYS = 5
 _LEAST_GIGABYTES = 2
@@ -96,7 +98,7 @@ class Period:
 
     days: int = DAYS
     gap_hours: int = GAP_HOURS
-    now: datetime = datetime.max.replace(tzinfo=UTC)
+    now: datetime = FOREVER
 
     @property
     def begin(self) -> datetime:
@@ -183,8 +185,7 @@ def gaps(hours: Sequence[datetime], most: int) -> tuple[Gap, ...]:
         hours: with a row, in order.
         most: hours without one that may follow each other.
     """
-    pairs = zip(hours, hours[1:], strict=False)
-    found = (Gap(before, after) for before, after in pairs)
+    found = (Gap(before, after) for before, after in pairwise(hours))
     return tuple(gap for gap in found if gap.hours > most)
 
 
@@ -193,9 +194,18 @@ def _without_source(name: str, spoken: _Spoken, logs: UsageLogs, period: Period)
     server = name.partition("\\")[0]
     silent = gaps(hours, period.gap_hours)
     against = ("SOURCE is needed to tell whether it logged all the time: add it behind LOGS.",)
-    ends = (hours[0], hours[-1]) if hours else (None, None)
     return Covered(
-        server, name, "", *ends, "", None, bool(hours), silent, (*against, *_missing(logs)), None
+        server=server,
+        connector=name,
+        service="",
+        since=hours[0] if hours else None,
+        until=hours[-1] if hours else None,
+        level="",
+        changed=None,
+        rows=bool(hours),
+        gaps=silent,
+        against=(*against, *_missing(logs)),
+        trusted_from=None,
     )
 
 
@@ -221,7 +231,7 @@ def _with_source(
     ]
     hours = spoken.hours(peers)
     own = f"{name}\\{connector.name}"
-    changed: datetime | None = getattr(connector, "when_changed", None)
+    changed: datetime | None = connector.when_changed
     silent = gaps(
         [hour for hour in hours if hour >= period.begin - timedelta(hours=1)], period.gap_hours
     )

@@ -200,7 +200,7 @@ def doubt_of(view: ServerView, got: Answer) -> str:
 
 
 def _since(connector: ReceiveConnector, client: Client) -> str:
-    changed: datetime | None = getattr(connector, "when_changed", None)
+    changed: datetime | None = connector.when_changed
     if changed is None:
         return "a connector was changed since, or the log is another server's; compare WhenChanged"
     if changed.strftime("%Y-%m-%dT%H:%M:%S") > client.last:

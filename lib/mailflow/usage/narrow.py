@@ -64,7 +64,7 @@ class Narrowed:
         return sum(each.size for each in self.after)
 
 
-def narrow(  # noqa: PLR0913 - what a proposal rests on
+def narrow(
     org: Snapshot,
     identity: str,
     clients: Sequence[Client],
@@ -102,7 +102,7 @@ def narrow(  # noqa: PLR0913 - what a proposal rests on
     return _proposed(org, view, connector, asked, clients, prefix)
 
 
-def _proposed(  # noqa: PLR0913 - what a proposal rests on
+def _proposed(
     org: Snapshot,
     view: ServerView,
     connector: ReceiveConnector,

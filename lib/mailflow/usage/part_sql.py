@@ -6,7 +6,7 @@ EHLO, the end, and what XPROXYFROM names. DOMAINS keeps the domains of recipient
 
 from __future__ import annotations
 
-from mailflow.sources.logs.receive import FIELDS
+from mailflow.sources.logs.protocol import FIELDS
 from mailflow.usage.clean import LONGEST_LINE, NUMBER, SESSION, TIME
 
 _COLUMNS = ", ".join(f"c{n}: 'VARCHAR'" for n in range(len(FIELDS)))

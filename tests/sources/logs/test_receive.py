@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from capture_forms import write
 from mailflow.opening import open_source
 from mailflow.snapshot import ObservedSessions, Snapshot, from_document
-from mailflow.sources.logs.receive import FIELDS, ReceiveLog
+from mailflow.sources.logs.protocol import FIELDS
+from mailflow.sources.logs.receive import ReceiveLog
 from mailflow.views.which import probe, which
 from organisations import article
 from support import needs_shared
@@ -73,7 +74,7 @@ def test_sessions_are_summed_up() -> None:
     assert (default.connector, default.client, default.offered) == (
         "Default Frontend EX16A",
         "10.0.0.12",
-        "",
+        "none",
     )
 
 
@@ -97,12 +98,39 @@ def test_keywords_before_tls_alone_count() -> None:
 
 def test_a_reply_over_several_rows() -> None:
     """2010 and 2013 write a row for each keyword (S7.22)."""
-    rows = session(1, "10.0.0.11:5000")
-    reply = rows[3].partition(",250  ")[0]
-    several = [f"{reply},250-{word}," for word in ("SIZE", "STARTTLS", "X-ANONYMOUSTLS", "AUTH X")]
-    [found] = read(HEAD + "\n".join([*rows[:3], *several, *rows[4:]]))
+    [found] = read(HEAD + "\n".join(one_keyword_a_row()))
 
     assert found.offered == "X-ANONYMOUSTLS STARTTLS AUTH"
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_a_reply_that_lacks_a_row_tells_nothing_of_keywords(place: int) -> None:
+    """A keyword may stand in the row that is missing; numbers of rows show that (S7.22)."""
+    rows = one_keyword_a_row()
+    del rows[place]
+    [found] = read(HEAD + "\n".join(rows))
+
+    assert found.offered == ""
+
+
+def test_a_reply_that_breaks_off_tells_nothing_of_keywords() -> None:
+    """Its last line has a blank behind the code; without it more may have followed."""
+    [found] = read(HEAD + "\n".join(one_keyword_a_row()[:6]))
+
+    assert found.offered == ""
+
+
+def one_keyword_a_row() -> list[str]:
+    """A session as 2010 writes it."""
+    first, banner, hello, reply, *rest = session(1, "10.0.0.11:5000")
+    several = [
+        reply.partition(",250  ")[0] + f",250{sign}{word},"
+        for sign, word in zip(
+            "---- ", ("HOST", "SIZE", "STARTTLS", "X-ANONYMOUSTLS", "AUTH X"), strict=True
+        )
+    ]
+    rows = [row.split(",") for row in (first, banner, hello, *several, *rest)]
+    return [",".join([*row[:3], str(number), *row[4:]]) for number, row in enumerate(rows)]
 
 
 def test_a_session_behind_a_proxy_shows_no_client() -> None:

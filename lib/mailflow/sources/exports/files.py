@@ -29,13 +29,16 @@ from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.exports.damage import mentioned, told
+from mailflow.sources.exports.ehlo import read_offers
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
 from mailflow.sources.logs.kinds import HEAD as HEAD_OF_LOG
-from mailflow.sources.logs.kinds import RECEIVE, kind_of_log, log_file
+from mailflow.sources.logs.kinds import RECEIVE, SEND, kind_of_log, log_file
 from mailflow.sources.logs.kinds import TAIL as TAIL_OF_LOG
-from mailflow.sources.logs.receive import LONGEST, ReceiveLog
+from mailflow.sources.logs.protocol import LONGEST
+from mailflow.sources.logs.receive import ReceiveLog
+from mailflow.sources.logs.send import SendLog
 from mailflow.sources.row import Reading
 
 MAX_FILES = 10_000
@@ -97,6 +100,11 @@ def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captur
     Raises:
         InputError: nothing could be read; two snapshots; too many files. Names file and place.
     """
+    return _read(path, tell).result(path)
+
+
+def _read(path: Path, tell: Callable[[str], None] | None) -> _Gathered:
+    """Everything below a path, as far as it can be read."""
     gathered = _Gathered(Budget(tell=tell))
     try:
         mode = path.stat().st_mode
@@ -108,7 +116,32 @@ def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captur
         _read_files([(path, _shown(path.name))], gathered)
     else:  # reading a pipe or a device may never end
         raise InputError(f"{path}: neither a file nor a folder")
-    return gathered.result(path)
+    return gathered
+
+
+def read_evidence(path: Path, tell: Callable[[str], None] | None = None) -> Captured:
+    """Read logs and EHLO replies that are given beside a SOURCE.
+
+    Args:
+        path: a file, a folder or a zip.
+        tell: as for `read_source`.
+
+    Raises:
+        InputError: it holds none that mailflow reads, or exports; names file and place.
+    """
+    gathered = _read(path, tell)
+    reading = gathered.observed()
+    if reading.rows or gathered.snapshots:
+        place = reading.rows[0].place if reading.rows else gathered.snapshots[0][1]
+        raise InputError(f"{path}: holds an export ({place}); name it as SOURCE, not as evidence")
+    if not (reading.offers or gathered.has_logs):
+        found = ", ".join(f"{place}: {what}" for what, place in reading.ignored[:3])
+        raise InputError(
+            f"{path}: no receive log, send log or EHLO reply that mailflow reads "
+            f"({found or 'empty'})"
+        )
+    reading.unread.extend(gathered.failures)
+    return Captured(reading, gathered.inputs)
 
 
 @dataclass(slots=True)
@@ -120,7 +153,11 @@ class _Gathered:
     inputs: dict[str, str] = field(default_factory=dict)
     failures: list[Unread] = field(default_factory=list)
     snapshots: list[tuple[object, str]] = field(default_factory=list)
-    log: ReceiveLog = field(default_factory=ReceiveLog)
+    received: ReceiveLog = field(default_factory=ReceiveLog)
+    sent: SendLog = field(default_factory=SendLog)
+    has_logs: bool = (
+        False  # of a kind that is summed up, also where none of its rows tells anything
+    )
     members: int = 0  # of the zip that is open, with those of zips inside it
     understood: bool = False  # at least one capture or snapshot could be read
 
@@ -130,6 +167,13 @@ class _Gathered:
         if reading.rows or reading.cmdlets or reading.unread:
             self.understood = True
 
+    def log_of(self, kind: str) -> ReceiveLog | SendLog | None:
+        """What sums up logs of a kind; None: nothing of it is kept."""
+        self.has_logs |= kind in (RECEIVE, SEND)
+        if kind == RECEIVE:
+            return self.received
+        return self.sent if kind == SEND else None
+
     def ignore(self, what: str, place: str) -> None:
         """Name something that is no capture."""
         self.reading.ignored.append((what, place))
@@ -137,6 +181,12 @@ class _Gathered:
     def fail(self, why: str) -> None:
         """Name something that could not be read."""
         self.failures.append(Unread("", "capture", why))
+
+    def observed(self) -> Reading:
+        """The rows with what the logs add up to; to be asked once."""
+        self.reading.observed.extend(self.received.sessions())
+        self.reading.offers.extend(self.sent.sessions())
+        return self.reading
 
     def result(self, path: Path) -> Captured:
         """All of it; InputError where there is nothing to go by."""
@@ -151,7 +201,7 @@ class _Gathered:
             places = ", ".join(place for _, place in self.snapshots[:3])
             raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
         self.reading.unread.extend(self.failures)
-        self.reading.observed.extend(self.log.sessions())
+        self.observed()
         document, place = self.snapshots[0] if self.snapshots else (None, "")
         return Captured(self.reading, self.inputs, document, place)
 
@@ -376,9 +426,8 @@ class _Hashed:
 
 
 def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gathered) -> None:
-    """Take what a receive log shows; of any log say what it is: it is no output of a cmdlet."""
+    """Take what a log shows, and say what it is: it is no output of a cmdlet."""
     head = tail = b""
-    before, kept = gathered.log.lost, gathered.log.kept
 
     def passed() -> Iterator[bytes]:
         nonlocal head, tail
@@ -391,15 +440,17 @@ def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gat
     first = next(rest, b"")
     begin = first[:HEAD_OF_LOG].decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     kind = kind_of_log(begin)
-    if kind == RECEIVE:
-        gathered.log.read(_lines(chain([first], rest), encoding))
+    log = gathered.log_of(kind)
+    before, kept = (log.lost, log.kept) if log else (0, 0)
+    if log:
+        log.read(_lines(chain([first], rest), encoding))
     else:
         deque(rest, maxlen=0)
     end = tail[-TAIL_OF_LOG:].decode(encoding, "replace")
-    lost = gathered.log.lost - before
+    lost = log.lost - before if log else 0
     more = f", {counted(lost, 'line')} of it not read" if lost else ""
     gathered.ignore(log_file(kind, begin, end).told + more, place)
-    gathered.budget.hold(OBSERVED * max(0, gathered.log.kept - kept), place)
+    gathered.budget.hold(OBSERVED * max(0, log.kept - kept if log else 0), place)
 
 
 def _lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
@@ -442,6 +493,7 @@ def _read_decoded(
             gathered.understood = True
             return
     reading = _reading_of(text, form, place, budget)
+    _add_offers(reading, text if form is ExportForm.TEXT else "", place)
     # An unread.csv without rows says that nothing failed: that is an answer too.
     gathered.understood |= form is ExportForm.FAILURES
     if not (reading.rows or reading.cmdlets or reading.unread or reading.commands):
@@ -461,6 +513,14 @@ def _read_decoded(
     if not _are_labels(text, reading):
         reading.unread += damage
     gathered.add(reading)
+
+
+def _add_offers(reading: Reading, text: str, place: str) -> None:
+    """Take the EHLO replies in a text, and name them among what is no export."""
+    reading.offers += read_offers(text)
+    if reading.offers and not reading.rows:
+        replies = counted(len(reading.offers), "EHLO reply", "EHLO replies")
+        reading.ignored[:] = [(replies, place)]
 
 
 def _are_labels(text: str, reading: Reading) -> bool:

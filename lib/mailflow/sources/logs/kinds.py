@@ -14,10 +14,11 @@ HEAD, TAIL = 2**14, 2**13
 """Bytes from the beginning and from the end of a log that tell all that is told of it."""
 
 RECEIVE = "SMTP receive log"
+SEND = "SMTP send log"
 
 _KINDS: Mapping[str, str] = {
     "smtp receive protocol log": RECEIVE,
-    "smtp send protocol log": "SMTP send log",
+    "smtp send protocol log": SEND,
     "transport connectivity log": "connectivity log",
     "message tracking log": "message tracking log",
     "agent log": "agent log",
@@ -111,7 +112,7 @@ def _kind_of_row(row: str) -> str:
     """The kind by a row alone; only shapes that no other file has."""
     found = _PROTOCOL.match(row)
     if found:
-        return RECEIVE if "\\" in found[1] else "SMTP send log"
+        return RECEIVE if "\\" in found[1] else SEND
     return "connectivity log" if _CONNECTIVITY.match(row) else ""
 
 
@@ -135,7 +136,7 @@ def _server(kind: str, text: str) -> str:
             found = _PROTOCOL.match(line)
             if found and "\\" in found[1]:
                 return found[1].strip('"').partition("\\")[0]
-    if kind == "SMTP send log":
+    if kind == SEND:
         hello = _HELLO.search(text)
         return hello[1].partition(".")[0].upper() if hello else ""
     return ""
