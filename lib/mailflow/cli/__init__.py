@@ -17,6 +17,7 @@ from mailflow.cli.running import demo, run
 from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
 from mailflow.cli.undoing import undo
+from mailflow.cli.using import usage
 from mailflow.errors import MailflowError
 from mailflow.plain import one_line, visible
 
@@ -29,6 +30,7 @@ COMMANDS = (
     explain,
     which,
     whatif,
+    usage,
     diff,
     undo,
     lab,
