@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
     from mailflow.show.chart import queue_chart, range_ruler
     from mailflow.training.lab import practice
+    from mailflow.using import conclude_usage, use_by_day
+    from mailflow.using import usage as relay_usage
     from mailflow.views.answering_connectors import answering_connectors
     from mailflow.views.audit import audit
     from mailflow.views.audit_connectors import audit_connectors
@@ -61,6 +63,7 @@ __all__ = [
     "choose_queues",
     "conclude",
     "conclude_repair",
+    "conclude_usage",
     "confirm_box",
     "connector_reach",
     "findings",
@@ -78,10 +81,12 @@ __all__ = [
     "queues_to_retry",
     "range_ruler",
     "receive_connectors",
+    "relay_usage",
     "remedy",
     "rollback",
     "same_names",
     "unfinished",
+    "use_by_day",
     "what_changed",
 ]
 
@@ -99,6 +104,7 @@ _HOMES = {
     "choose_queues": "interactive",
     "conclude": "closing",
     "conclude_repair": "repairing",
+    "conclude_usage": "using",
     "confirm_box": "interactive",
     "connector_reach": "views.audit_silence",
     "findings": "views.findings",
@@ -116,13 +122,15 @@ _HOMES = {
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",
+    "relay_usage": "using",
     "remedy": "views.remedy",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
     "unfinished": "repairing",
+    "use_by_day": "using",
     "what_changed": "repairing",
 }
-_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal"}
+_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal", "relay_usage": "usage"}
 """Names that read well behind `mailflow.`, and what they are called where they stand."""
 
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mailflow.analysis.analysis import analyze
+from mailflow.closing import keep_findings
 from mailflow.errors import InputError, UsageError
-from mailflow.snapshot import Snapshot
+from mailflow.phrases import joined
+from mailflow.show.chart import queue_chart
+from mailflow.show.markup import Markup
+from mailflow.show.verdict import verdict_card
+from mailflow.snapshot import Snapshot, Unread
+from mailflow.this_run import run_folder
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
 from mailflow.usage.parts import PartSettings
 from mailflow.usage.report import Usage
+from mailflow.views.verdict import Diagnosis, NextStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,16 +105,68 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     )
 
 
-def narrow_list(found: Usage, org: Snapshot, connector: str, prefix: int = 0) -> Narrowed:
-    r"""The smallest list of one connector that keeps everyone who was seen, with its proof.
+def use_by_day(found: Usage, connector: str = "") -> Markup:
+    r"""A picture of the messages by day, or by week where the time is long.
 
     Args:
         found: of `usage`.
-        org: the organization.
-        connector: `SERVER\Name`.
-        prefix: bits of the widest block in that list; 0: single addresses.
+        connector: `SERVER\Name`; empty: all.
     """
-    return narrow(org, connector, found.clients, found.covered, prefix=prefix)
+    wanted = connector.casefold()
+    clients = [each for each in found.clients if not wanted or each.connector.casefold() == wanted]
+    return queue_chart(found.by_day(clients))
+
+
+def diagnosis_of(found: Usage) -> Diagnosis:
+    """What the logs could tell as the head of a report; it accuses and clears nothing."""
+    proof = found.narrowed.proof if found.narrowed else None
+    sentences = [found.headline]
+    if found.narrowed:
+        sentences += [claim(found.narrowed)] if proof else found.narrowed.why_not
+    rows = [Unread("", "receive log", f"{each.name}: {each.why}") for each in found.logs.missing]
+    rows += [
+        Unread(row.server, row.connector, against) for row in found.asked for against in row.against
+    ]
+    steps = [NextStep("", command) for row in found.asked for command in row.commands]
+    return Diagnosis(
+        verdict="clear" if found.is_complete else "unknown",
+        headline=f"Who uses {joined(row.connector for row in found.asked) or 'the connectors'}",
+        summary=" ".join(sentences),
+        findings=(),
+        unread=tuple(rows),
+        origin=joined(found.logs.origin),
+        repair=tuple(edit.command for edit in proof.changes if edit.command) if proof else (),
+        undo=tuple(edit.undo for edit in reversed(proof.changes) if edit.undo) if proof else (),
+        next_steps=tuple(steps),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDocument:
+    """The `findings.json` of a run: the head of the report, and all of `usage --json`."""
+
+    found: Usage
+
+    @property
+    def state(self) -> str:
+        """Whether the question could be answered: the word over the report."""
+        return "covered" if self.found.is_complete else "not covered"
+
+    def as_json(self) -> dict[str, Any]:
+        """The document."""
+        usage = {"state": self.state, **self.found.as_json()}
+        return {**diagnosis_of(self.found).as_json(), "usage": usage}
+
+
+def conclude_usage(found: Usage, ticket: str = "") -> Markup:
+    """Write `findings.json` of this run, and the proposed change beside it; show what was told."""
+    document = UsageDocument(found)
+    folder = run_folder()
+    if folder:
+        if found.narrowed and found.narrowed.proof:
+            keep_change(found.narrowed, folder / "change.json")
+        keep_findings(document, folder)
+    return verdict_card(diagnosis_of(found), ticket=ticket, word=document.state)
 
 
 def keep_change(narrowed: Narrowed, file: Path) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted, joined
 from mailflow.picture import Bar, Bars
 from mailflow.table import Table
 from mailflow.usage.combine import Client
 from mailflow.usage.coverage import Covered, Period
 from mailflow.usage.engine import UsageLogs
-from mailflow.usage.lists import Beside, Differing, ElementUse
+from mailflow.usage.lists import Beside, Differing, ElementUse, address_of
 from mailflow.usage.narrow import Narrowed, claim
 
 if TYPE_CHECKING:
@@ -291,6 +292,52 @@ class Usage:
             else "Every client came to the connector that is predicted.",
         )
 
+    def narrowed_table(self) -> Table:
+        """The proposed list beside the current one.
+
+        Columns of the frame: element (string), clients (Int64), who (string).
+        """
+        narrowed = self.narrowed
+        rows = [
+            {"element": str(each), "clients": len(who), "who": joined(who)}
+            for each in (narrowed.after if narrowed else ())
+            for who in [_inside(each, narrowed.kept if narrowed else ())]
+        ]
+        return Table(
+            name="usage_narrowed",
+            frame=_frame(rows, _NARROWED),
+            caption=f"Proposed list of {narrowed.connector}." if narrowed else "Proposed list.",
+            columns=_NARROWED,
+            reading=claim(narrowed) if narrowed and narrowed.proof else "",
+            empty=_why_not(narrowed),
+        )
+
+    def proof_table(self) -> Table:
+        """Who would be handled differently: columns as those of `Proof.table`."""
+        proof = self.narrowed.proof if self.narrowed else None
+        return proof.table() if proof else _nothing("usage_proof", "Proof.")
+
+    def commands_table(self) -> Table:
+        """Dry run, change and rollback.
+
+        Columns of the frame: step, command (string).
+        """
+        proof = self.narrowed.proof if self.narrowed else None
+        if proof is None:
+            return _nothing("usage_commands", "Commands.")
+        steps = [("dry run", edit.rehearsal) for edit in proof.changes]
+        steps += [("change", edit.command) for edit in proof.changes]
+        steps += [("rollback", edit.undo) for edit in reversed(proof.changes)]
+        rows = [{"step": step, "command": command} for step, command in steps if command]
+        return Table(
+            name="usage_commands",
+            frame=_frame(rows, _COMMANDS),
+            caption="Commands of the proposed change.",
+            columns=_COMMANDS,
+            reading="",
+            empty="No command can be given: a name cannot be quoted safely.",
+        )
+
     def as_json(self) -> dict[str, Any]:
         """The document of `mailflow usage --json`."""
         beside = self.beside or Beside()
@@ -368,6 +415,15 @@ _LOGGING = {
     "rollback": ("Rollback", "what takes it back"),
     "trusted": ("Trust from", "the day from which the answer can be trusted, if run now"),
 }
+_NARROWED = {
+    "element": ("Element", "of the proposed list"),
+    "clients": ("Clients", "that were seen and come from it"),
+    "who": ("Who", "these are"),
+}
+_COMMANDS = {
+    "step": ("Step", "what it is for"),
+    "command": ("Command", "PowerShell for the Exchange Management Shell"),
+}
 _CLIENTS = {
     "connector": ("Connector", "that accepted it"),
     "client": ("Client", "its address"),
@@ -404,6 +460,21 @@ def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, object]) 
     frame = pd.DataFrame(list(rows), columns=names)
     numbers = [name for name in names if rows and not isinstance(rows[0][name], str)]
     return frame.astype(dict.fromkeys(numbers, "Int64"))
+
+
+def _nothing(name: str, caption: str) -> Table:
+    empty = "No change is proposed."
+    return Table(name, _frame([], {}), caption, {}, "", empty=empty)
+
+
+def _inside(element: AddressRange, clients: Iterable[Client]) -> list[str]:
+    return [each.address for each in clients if address_of(each) in element]
+
+
+def _why_not(narrowed: Narrowed | None) -> str:
+    if narrowed is None:
+        return "No connector was named."
+    return f"No change of {narrowed.connector} is proposed. {' '.join(narrowed.why_not)}"
 
 
 def _moment(text: str) -> datetime | None:
