@@ -35,7 +35,7 @@ def check(folder: Path, seed: int) -> None:
     assert {key: as_counted(each) for key, each in told.items()} == slow_count(files), seed
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(16))
 def test_counts_of_hostile_logs(tmp_path: Path, seed: int) -> None:
     """Rows cut, headers anywhere, two files with one session: a slow reader counts the same."""
     check(tmp_path, seed)

@@ -19,6 +19,9 @@ from mailflow.simulated.organisation import DOMAIN, Organisation, PracticeServer
 from mailflow.sources.logs.protocol import FIELDS
 
 DAYS = 31
+DAYS_A_FILE = 8
+GREETINGS = 3
+"""Hours from one session of a server to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def write_receive_logs(
     days: int = DAYS,
     devices: Sequence[Device] = DEVICES,
 ) -> list[Path]:
-    """Write a receive log of each Front End for each day, and say which files these are.
+    """Write receive logs of each Front End, some days in a file, and say which files these are.
 
     Args:
         org: the organization.
@@ -74,9 +77,16 @@ def write_receive_logs(
         mine = [each for each in connectors if server.exchange.is_named(each.server)]
         place = folder / server.exchange.name / "FrontEnd" / "ProtocolLog" / "SmtpReceive"
         place.mkdir(parents=True, exist_ok=True)
-        for back in range(days, -1, -1):
-            day = (now - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
-            rows = sorted(_day(org, server, mine, day, now, devices))
+        accepts = _Accepting(mine, server.addresses[0])
+        first = (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+        for begin in range(0, days + 1, DAYS_A_FILE):
+            some = range(begin, min(begin + DAYS_A_FILE, days + 1))
+            day = first + timedelta(days=begin)
+            rows = sorted(
+                row
+                for each in some
+                for row in _day(org, server, accepts, first + timedelta(days=each), now, devices)
+            )
             file = place / f"RECV{day:%Y%m%d}-1.LOG"
             header = (
                 "#Software: Microsoft Exchange Server\r\n#Version: 15.0.0.0\r\n"
@@ -95,17 +105,16 @@ _Row = tuple[str, int, str]
 def _day(
     org: Organisation,
     server: PracticeServer,
-    connectors: Sequence[ReceiveConnector],
+    accepts: _Accepting,
     day: datetime,
     now: datetime,
     devices: Sequence[Device],
 ) -> Iterator[_Row]:
     chance = random.Random(f"{server.exchange.name}{day:%Y%m%d}")  # noqa: S311 - not for secrets
-    local = server.addresses[0]
     number = int(day.timestamp()) << 8
     visits = [
         (hour, peer.addresses[0], f"{peer.exchange.name.lower()}.{DOMAIN}", False, 0)
-        for hour in range(24)
+        for hour in range(0, 24, GREETINGS)
         for peer in org.servers
         if peer is not server
     ]
@@ -118,19 +127,29 @@ def _day(
     for hour, address, hello, outside, messages in visits:
         moment = day + timedelta(hours=hour, seconds=chance.randrange(3000))
         number += 1
-        connector = _accepts(connectors, local, address)
+        connector = accepts.connector(address)
         if moment < now and connector and connector.protocol_logging == "Verbose":
-            ends = f"{local}:25,{address}:{chance.randrange(20000, 60000)}"
+            ends = f"{accepts.local}:25,{address}:{chance.randrange(20000, 60000)}"
             head = f"{connector.identity},{number:016X}"
             yield from _session(moment, head, ends, hello, messages, outside=outside)
 
 
-def _accepts(
-    connectors: Sequence[ReceiveConnector], local: str, address: str
-) -> ReceiveConnector | None:
-    found = answer(connectors, local=ip_address(local), port=25, remote=ip_address(address))
-    is_front = found.process is TransportRole.FrontendTransport
-    return found.connector if is_front else None
+class _Accepting:
+    """Which connector of a Front End accepts an address, each worked out once."""
+
+    def __init__(self, connectors: Sequence[ReceiveConnector], local: str) -> None:
+        self.local = local
+        self._connectors = connectors
+        self._known: dict[str, ReceiveConnector | None] = {}
+
+    def connector(self, address: str) -> ReceiveConnector | None:
+        """The connector; None: nobody accepts it, or not the Front End."""
+        if address not in self._known:
+            ends = ip_address(self.local), ip_address(address)
+            found = answer(self._connectors, local=ends[0], port=25, remote=ends[1])
+            is_front = found.process is TransportRole.FrontendTransport
+            self._known[address] = found.connector if is_front else None
+        return self._known[address]
 
 
 def _session(
