@@ -10,7 +10,7 @@ import pytest
 from mailflow.snapshot import Snapshot
 from mailflow.usage.combine import Combined
 from mailflow.usage.coverage import Covered, Period, coverage, of_connector
-from mailflow.usage.engine import Missing, UsageLogs
+from mailflow.usage.engine import MissingLog, UsageLogs
 from mailflow.usage.parts import Part, Spoken
 from organisations import healthy
 
@@ -69,7 +69,7 @@ def test_a_time_without_gap_is_covered_although_it_has_no_row_itself() -> None:
         (logs(until=4), org(), "The logs end on 2026-11-19"),
         (logs(without=(5, 7)), org(), "1 gap without a row"),
         (logs(lost=1), org(), "no whole rows were passed over in RECV1.LOG"),
-        (replace(logs(), missing=(Missing("x", "y"),)), org(), "1 file could not be read"),
+        (replace(logs(), missing=(MissingLog("x", "y"),)), org(), "1 file could not be read"),
     ],
 )
 def test_what_stands_against_it(read: UsageLogs, source: Snapshot, why: str) -> None:

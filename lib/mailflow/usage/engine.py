@@ -26,11 +26,10 @@ SMALL = 8 * 2**20
 MOST_FILES = 200_000
 MOST_OF_ONE = 4 * 2**30
 """Bytes that a log in a zip may have."""
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingLog:
     """A file that could not be read, and so may hold sessions of anybody.
 
     Attributes:
@@ -57,7 +56,7 @@ class UsageLogs:
 
     origin: tuple[str, ...]
     parts: tuple[Part, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingLog, ...]
     others: int
     read: int
     told: Combined
@@ -74,7 +73,7 @@ def read_logs(
     *,
     keep: Path | None = None,
     workers: int = WORKERS,
-    tell: Tell = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> UsageLogs:
     """Read receive logs, and add them to those that were read before.
 
@@ -125,9 +124,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 class _Found:
     """The receive logs at some places, each with the name that people are told."""
 
-    def __init__(self, unpacked: Path, tell: Tell) -> None:
+    def __init__(self, unpacked: Path, tell: Callable[[str], None]) -> None:
         self.files: list[tuple[Path, str]] = []
-        self.missing: list[Missing] = []
+        self.missing: list[MissingLog] = []
         self.others = 0
         self._unpacked, self._tell = unpacked, tell
 
@@ -152,7 +151,7 @@ class _Found:
             with file.open("rb") as there:
                 head = there.read(HEAD)
         except OSError as error:
-            self.missing.append(Missing(name, _why(error)))
+            self.missing.append(MissingLog(name, _why(error)))
             return
         if head.startswith(b"PK\3\4"):
             self._zip(file, name)
@@ -169,12 +168,14 @@ class _Found:
                     if not member.is_dir():
                         self._member(archive, member, f"{name}/{member.filename}")
         except (OSError, zipfile.BadZipFile, RuntimeError, ValueError) as error:
-            self.missing.append(Missing(name, f"the zip cannot be read ({type(error).__name__})"))
+            self.missing.append(
+                MissingLog(name, f"the zip cannot be read ({type(error).__name__})")
+            )
 
     def _member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> None:
         most = min(MOST_OF_ONE, MOST_RATIO * max(member.compress_size, SMALLEST))
         if member.file_size > most:
-            self.missing.append(Missing(name, "unpacks to too much; unpack it first"))
+            self.missing.append(MissingLog(name, "unpacks to too much; unpack it first"))
             return
         try:
             with archive.open(member) as packed:
@@ -189,7 +190,7 @@ class _Found:
                     out.write(head)
                     shutil.copyfileobj(packed, out, 2**20)
         except Exception as error:  # noqa: BLE001 - whatever a damaged zip brings about
-            self.missing.append(Missing(name, f"cannot be unpacked ({type(error).__name__})"))
+            self.missing.append(MissingLog(name, f"cannot be unpacked ({type(error).__name__})"))
             return
         self.files.append((target, name))
 
@@ -201,8 +202,8 @@ def _is_receive_log(head: bytes) -> bool:
 
 
 def _read_all(
-    found: _Found, folder: Path, settings: PartSettings, workers: int, tell: Tell
-) -> tuple[int, list[Missing]]:
+    found: _Found, folder: Path, settings: PartSettings, workers: int, tell: Callable[[str], None]
+) -> tuple[int, list[MissingLog]]:
     """Read what is new; how many files that were, and those that could not be read."""
     missing, wanted = list(found.missing), []
     known = dict(loaded(folder))
@@ -212,7 +213,7 @@ def _read_all(
         try:
             part = identified(path, settings)
         except OSError as error:
-            missing.append(Missing(name, _why(error)))
+            missing.append(MissingLog(name, _why(error)))
             continue
         if part.id not in ids:
             wanted.append((path, name))
@@ -224,7 +225,7 @@ def _read_all(
     for count, (path, name, outcome) in enumerate(done, 1):
         tell(f"reading {name} ({count} of {len(wanted)})")
         if isinstance(outcome, str):
-            missing.append(Missing(name, outcome))
+            missing.append(MissingLog(name, outcome))
         elif outcome.name.casefold() in names:
             _replace_earlier(path, outcome, known)
     return count, missing

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SCHEMA = "mailflow.usage-part/1"
-INSTALL = "python -m pip install 'mailflow[logs]'"
+INSTALL = "python -m pip install 'duckdb>=2.0'"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
 ENDS = 2**16
