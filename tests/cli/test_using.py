@@ -12,7 +12,7 @@ from mailflow.cli import cli
 
 pytest.importorskip("duckdb")
 
-DEMO = "demo:relay-use"
+DEMO = "demo:month-of-logs"
 RELAY = r"EX16A\Relay"
 
 

@@ -84,7 +84,7 @@ def _clients(found: Usage, connector: str, clients: Sequence[Client], room: int)
             f"{each.sessions:,}",
             f"{each.messages:,}",
             f"{each.anonymous:,}",
-            f"{each.outside:,}" if each.inside or each.outside else "-",
+            f"{each.outside:,}" if each.is_told else "-",
         ]
         for each in ordered[:MOST_CLIENTS]
     ]

@@ -87,7 +87,7 @@ def usage(  # noqa: PLR0913 - one argument for each option
     mailflow usage logs/ exports/ --keep summed/          every night: reads what is new
     mailflow usage logs/ exports/ --narrow 'EX16A\Relay' --change narrow.json
     mailflow whatif exports/ --change narrow.json
-    mailflow usage demo:relay-use demo:relay-use --days 30 --narrow 'EX16A\Relay'
+    mailflow usage demo:month-of-logs demo:month-of-logs --days 30 --narrow 'EX16A\Relay'
 
     LOGS is a file, folder or zip. With SOURCE, use is compared with the lists: which elements
     nobody used, who came to another connector than is predicted now. A relay connector does not log

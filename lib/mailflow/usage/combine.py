@@ -87,6 +87,11 @@ class Client:
         """Sessions without authentication."""
         return self.sessions - self.authenticated
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the log and the accepted domains tell of some recipient where it went."""
+        return bool(self.inside or self.outside or not self.untold)
+
 
 @dataclass(frozen=True, slots=True)
 class Combined:

@@ -189,8 +189,8 @@ class Usage:
                 "tls": each.tls,
                 "authenticated": each.authenticated,
                 "anonymous": each.anonymous,
-                "outside": each.outside,
-                "inside": each.inside,
+                "outside": each.outside if each.is_told else None,
+                "inside": each.inside if each.is_told else None,
                 "untold": each.untold,
                 "ended": ", ".join(f"{how} {count}" for how, count in each.ended),
             }
