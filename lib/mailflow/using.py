@@ -18,7 +18,7 @@ from mailflow.show.chart import queue_chart
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
-from mailflow.this_run import run_folder
+from mailflow.this_run import place, run_folder
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
@@ -81,9 +81,9 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     texts = [logs] if isinstance(logs, str) else list(logs)
     with _places(texts) as places:
         read = read_logs(
-            places, settings, keep=Path(keep) if keep else None, workers=workers, tell=tell
+            places, settings, keep=place(keep) if keep else None, workers=workers, tell=tell
         )
-    read = replace(read, origin=tuple(texts))
+    read = replace(read, origin=tuple(map(_shown, texts)))
     period = Period(days, gap_hours, _now(org))
     covered = coverage(read, org, period)
     compared = beside(org, read.told.clients, covered) if org else None
@@ -182,6 +182,11 @@ def keep_change(narrowed: Narrowed, file: Path) -> None:
     write_change(file, narrowed.proof.changes, claim(narrowed))
 
 
+def _shown(text: str) -> str:
+    """Logs as people are told of them: without the folders of this machine."""
+    return text if text.startswith(DEMO) else Path(text).name or text
+
+
 def _custom(org: Snapshot | None) -> frozenset[str]:
     if org is None:
         return frozenset()
@@ -235,7 +240,7 @@ def _hosts(file: str) -> dict[str, str]:
     if not file:
         return {}
     try:
-        text = Path(file).expanduser().read_text("utf-8-sig")
+        text = place(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise InputError(f"{file}: cannot be read ({reason})") from error
@@ -275,7 +280,7 @@ def _places(texts: Sequence[str]) -> Iterator[list[Path]]:
             if text.startswith(DEMO):
                 places.append(_written(text.removeprefix(DEMO), Path(folder) / str(number)))
             else:
-                places.append(Path(text).expanduser())
+                places.append(place(text))
         yield places
 
 

@@ -106,7 +106,9 @@ class AskingConsent:
         if not is_live(org.origin):
             say([f"Nothing will be changed: {NOT_LIVE}."])
             return []
-        say([proof.summary])
+        from mailflow.repair.plan import harm
+
+        say([proof.summary, *(each.text for each in harm(proof))])
         agreed = [
             f"{edit.identity}={edit.both_sha256}"
             for edit in proof.changes

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mailflow.cli.completion import complete_scenario
 from mailflow.cli.terminal import columns, in_json
+from mailflow.errors import UsageError
 from mailflow.plain import grid
 
 if TYPE_CHECKING:
@@ -28,14 +30,20 @@ _TICK = 0.5
     show_default=True,
     help="Seconds that pass there while one passes here.",
 )
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a month of receive logs into this folder, for mailflow usage.",
+)
 @click.option("--json", "as_json", is_flag=True, help="How to reach it as one line of JSON.")
-def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None:
+def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_json: bool) -> None:
     """Serve a practice organisation on this machine until interrupted.
 
     \b
     mailflow practice article                 in one terminal
     mailflow diagnose winrm+http://...        in another, as it says
     mailflow run fix_and_verify winrm+http://... --apply
+    mailflow practice month-of-logs --logs logs/
 
     It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
     lists what there is. Mail moves, is tried again and expires there as time goes by.
@@ -48,6 +56,13 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     from mailflow.simulated.practice import Practice
 
     begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
+    if logs:
+        from mailflow.simulated.relay_use import write_receive_logs
+
+        try:
+            write_receive_logs(begun.organisation, logs, begun.clock.now)
+        except OSError as error:
+            raise UsageError(f"{logs}: cannot be written ({error.strerror or error})") from error
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(begun, https=https) as served:
         reach = {"source": served.source, "args": served.args, "env": served.env}

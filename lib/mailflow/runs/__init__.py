@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
 
 FIRST_LESSON = "training/first_tour"
-PLACES = ("logs", "keep", "hosts")
-"""Parameters that name a place on the disk: a notebook runs in another folder than the command."""
 CHANGE = "change.json"
 """The file in a run folder with the change that somebody asked for."""
 
@@ -286,7 +284,6 @@ def _values(
         from mailflow.analysis.planned import parse_planned
 
         parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
-    values |= {name: _from_here(values[name]) for name in PLACES if values.get(name)}
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 
@@ -306,12 +303,6 @@ def _change(values: Mapping[str, object], org: Snapshot) -> str:
     file = Path(str(given)).expanduser()
     read_change(file, org)
     return file.read_text("utf-8-sig")
-
-
-def _from_here(place: object) -> str:
-    """A place as it is found from any folder; logs of a simulated organization are none."""
-    text = str(place)
-    return text if text.startswith("demo:") else str(Path(text).expanduser().resolve())
 
 
 def _executed(folder: Path, path: Path) -> dict[str, Any]:

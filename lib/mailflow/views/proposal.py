@@ -29,7 +29,7 @@ def prove_proposal(org: Snapshot, found: Diagnosis, change: str = "") -> Proof:
         UsageError: it is none of this organization, or Exchange would refuse it.
     """
     if change:
-        return prove(org, read_change(_file(change), org))
+        return replace(prove(org, read_change(_file(change), org)), is_asked=True)
     plan = found.plan or Repair()
     if plan.proof is not None:
         return plan.proof
