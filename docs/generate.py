@@ -103,7 +103,8 @@ ASKED = """\
 
 These cmdlets, and no others, leave this computer when mailflow reads. `Invoke-MailFlow.ps1` holds
 the same list and refuses all else. A repair that a person has confirmed adds `Set-ReceiveConnector`
-and `Retry-Queue` ([repair.md](repair.md)).
+and `Retry-Queue` ([repair.md](repair.md)). `mailflow probe` asks for no cmdlet, but for EHLO
+([live.md](live.md#what-a-target-offers-a-sender)).
 
 | cmdlet | asked | of servers | allowed parameters | a verdict rests on it | properties read |
 | --- | --- | --- | --- | --- | --- |

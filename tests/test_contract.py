@@ -7,9 +7,11 @@ from functools import cache
 
 from mailflow.checks.registry import CHECKS
 from mailflow.cli import cli
+from mailflow.exchange.ehlo import EhloAttempt
 from mailflow.opening import open_source
 from mailflow.views.explanation import explain_text
 from mailflow.views.findings import findings
+from mailflow.views.probe import judge, probed, questions_of, sender_of, targets_of
 from mailflow.views.which import probe, which
 from support import ROOT
 
@@ -52,6 +54,19 @@ def test_keys_of_answers_are_named() -> None:
     named = set(re.findall(r"`(\w+)`", section(3)))
 
     assert {*answer, *explained} - named - {"schema"} == set()
+
+
+def test_keys_of_an_ehlo_probe_are_named() -> None:
+    """In section 3: of the document, and of a target."""
+    org = open_source("demo:article")
+    sender = sender_of(org, "EX10A")
+    target, *_ = targets_of(org, sender)
+    question, *_ = questions_of(sender, [target])
+    result = judge(sender, target, EhloAttempt(question))
+    found = probed(org, "demo:article", sender, [result], named=True).as_json()
+    named = set(re.findall(r"`(\w+)`", section(3)))
+
+    assert {*found, *found["targets"][0]} - named - {"schema"} == set()
 
 
 def test_every_option_is_named() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,6 +40,20 @@ class LiveSource(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class Probeable(NamedTuple):
+    """A live organization of which servers may be asked to send EHLO.
+
+    Attributes:
+        org: what was read of it.
+        doors: lead to its servers.
+        entry: the server that was entered.
+    """
+
+    org: Snapshot
+    doors: Doors
+    entry: str
 
 
 def scenarios() -> tuple[tuple[str, str], ...]:
@@ -209,7 +224,11 @@ def _read_through(
 
 
 def live_doors(
-    source: str, live: LiveOptions | None = None, *, writing: bool = False
+    source: str,
+    live: LiveOptions | None = None,
+    *,
+    writing: bool = False,
+    probing: bool = False,
 ) -> tuple[Doors, WinrmOptions, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
@@ -217,6 +236,7 @@ def live_doors(
         source: `winrm://HOST` and its like.
         live: how to log on, before what the environment says.
         writing: whether the two cmdlets that change something may be asked too.
+        probing: whether a server may be asked to send EHLO to others.
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for.
@@ -236,7 +256,39 @@ def live_doors(
         environ=known,
         ask=asking(),
     )
-    return WinrmDoors(way, script(INVOKE), writing=writing), way, where.host
+    doors = WinrmDoors(way, script(INVOKE), writing=writing, probing=probing)
+    return doors, way, where.host
+
+
+@contextmanager
+def within_reach(
+    source: str, tell: Callable[[str], None], live: LiveOptions | None = None
+) -> Iterator[Probeable | None]:
+    """An organization read, and doors through which its servers may be asked for EHLO.
+
+    A person is asked for a password once. None: nobody can be asked behind this SOURCE.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for, or no such scenario.
+    """
+    bare = source.strip()
+    if is_live(bare):
+        doors, way, host = live_doors(bare, live, probing=True)
+        yield Probeable(_read_through(bare, doors, way, host, tell), doors, host)
+    elif bare.startswith("demo:"):
+        from mailflow.simulated.doors import PracticeDoors
+        from mailflow.simulated.practice import Practice
+        from mailflow.simulated.smtp import PracticeSmtp
+
+        practice = Practice.begin(bare.removeprefix("demo:"))
+        smtp = PracticeSmtp(practice)
+        try:
+            doors = PracticeDoors(practice, smtp=smtp)
+            yield Probeable(practice_snapshot(practice, bare), doors, practice.entry)
+        finally:
+            smtp.close()
+    else:
+        yield None
 
 
 def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:

@@ -42,6 +42,14 @@ def counted(number: int | None, singular: str, many: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural}"
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'article'?` for a name that is nearly one of those known; else empty."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
 def span(seconds: float) -> str:
     """An age or a delay in the two largest units: `2 h 14 min`, `3 d 4 h`, `< 1 min`."""
     minutes = int(seconds // 60)

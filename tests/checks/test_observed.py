@@ -227,6 +227,8 @@ def test_what_the_target_did_not_surely_send_was_not_taken_away(
 def test_less_than_configured_and_no_reason_known() -> None:
     """C6, C7: a device, a load balancer, another host, an old export: undetermined."""
     assert told(observed("smtp-inspection", (MET,))) == {("observed-differs", "unknown")}
+    reply = replace(MET, source="EHLO reply", address="")
+    assert told(observed("smtp-inspection", (reply,))) == {("observed-differs", "unknown")}
 
 
 def test_x_exps_alone_where_the_setting_was_not_read() -> None:
@@ -291,7 +293,7 @@ def test_a_tie_is_decided_by_the_log_of_who_accepted() -> None:
     org = tied()
     seen = replace(SENT, connector="Relay", offered="STARTTLS")
     with_log = replace(org, observed=(seen,))
-    both = replace(org, observed=(seen, replace(seen, connector="Servers", offered=OFFERED)))
+    both = replace(org, observed=(seen, replace(seen, connector="Servers", offered="")))
 
     shadows = ("custom-connector-shadows-default", "found")
     assert shadows not in at_ex16a(org)
@@ -328,13 +330,26 @@ def test_how_the_senders_sessions_ended(ended: str, cause: str) -> None:
     assert (cause, "found") not in told(org)  # 5.7.3 is no socket error
 
 
-def test_authentication_that_failed_in_the_senders_log() -> None:
-    """L1: 454 4.7.0 alone may also be a missing right."""
-    org = observed("smtp-inspection", (replace(MET, ended="authentication failed"),))
-    error = "454 4.7.0 Temporary authentication failure"
+@pytest.mark.parametrize(
+    ("error", "ended", "cause", "state"),
+    [
+        ("421 4.4.1 Connection timed out", "10054", "connection-dropped", "found"),
+        ("421 4.4.1 Connection timed out", "10060", "target-unreachable", "found"),
+        ("421 4.4.1 Connection timed out", "10061", "target-refuses", None),
+        ("421 4.4.1 Connection timed out", "authentication failed", "kerberos-or-permission", None),
+        ("452 4.3.1 Insufficient system resources", "10061", "target-refuses", None),
+    ],
+)
+def test_a_log_chooses_among_what_the_error_admits(
+    error: str, ended: str, cause: str, state: str | None
+) -> None:
+    """S6.13: the error leaves several causes open; a session of another kind is none of them."""
+    org = observed("smtp-inspection", (replace(MET, ended=ended, offered="", banner=""),))
     queues = tuple(
         replace(queue, last_error=error) if queue.status == "Retry" else queue
         for queue in org.queues
     )
+    without = replace(org, queues=queues, offers=())
 
-    assert ("kerberos-or-permission", "found") in told(replace(org, queues=queues))
+    assert ((cause, "found") in told(replace(org, queues=queues))) is (state == "found")
+    assert (cause, "found") not in told(without)

@@ -29,6 +29,12 @@ def test_servers_and_connectors_of_the_source() -> None:
     assert "Default EX10B" not in offered(*source, "--server", "EX16A", "--connector", "D")
 
 
+def test_servers_of_a_probe() -> None:
+    """Behind both of its options."""
+    assert offered("probe", "demo:article", "--from", "ex10") == ["EX10A", "EX10B"]
+    assert offered("probe", "demo:article", "--from", "EX10A", "--to", "EX16") == ["EX16A", "EX16B"]
+
+
 @pytest.mark.parametrize("source", ["no-such-file", "demo:none", "", "ftp://x"])
 def test_nothing_is_offered_of_what_cannot_be_read(source: str) -> None:
     """No error either: somebody waits behind the Tab key."""

@@ -62,3 +62,41 @@ def test_help_teaches(call: Call) -> None:
 
     assert "mailflow diagnose" in text
     assert "Exit codes" in text
+
+
+def test_mailflow_alone_is_help(call: Call) -> None:
+    """As help itself: in lines, by what a command is for, and no error."""
+    alone, asked = call(), call("--help")
+
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == asked.out
+    assert max(map(len, alone.out.splitlines())) <= 80
+    for heading in ("Find the cause:", "Repair:", "Try and learn:"):
+        assert heading in alone.out
+
+
+def test_options_of_live_sources_stand_apart(call: Call) -> None:
+    """Behind a command's own ones, each once."""
+    text = call("diagnose", "--help").out
+    own, _, live = text.partition("Options for live sources:")
+
+    assert "--min-messages" in own
+    assert "--keyring" not in own
+    assert text.count("--keyring") == 1
+    assert "--keyring" in live
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("diagnos", "x"), "diagnose"),
+        (("run", "mail_stuck", "demo:article"), "mail_stuck_in_queue"),
+        (("diagnose", "demo:artcle"), "article"),
+    ],
+)
+def test_what_was_meant(call: Call, typed: tuple[str, ...], meant: str) -> None:
+    """A slip of the finger is answered with the nearest name."""
+    done = call(*typed)
+
+    assert done.code == 3
+    assert f"Did you mean '{meant}'?" in done.err

@@ -22,10 +22,12 @@ from mailflow.apply.journal import FILE, ConnectorEntry, Journal
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange import ehlo, last_error, pasted, ranges
 from mailflow.exchange.connectors import parse_binding
+from mailflow.plain import keeps_its_line
 from mailflow.show.terminal import screen
 from mailflow.snapshot import Snapshot, from_document
 from mailflow.sources import tables, wire
 from mailflow.sources.doctor import read_greeting
+from mailflow.sources.ehlo_replies import MARK, read_ehlo_replies, reply_to
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.csvfile import read_csv
@@ -110,6 +112,17 @@ def _pasted(data: bytes) -> None:
         told_texts(found, diagnosis_of(found, "fuzz"), 80)
 
 
+def _ehlo(data: bytes) -> None:
+    """No line of a reply breaks a line of a screen; a live reply is read like a pasted one."""
+    text = data.decode("utf-8", "replace")
+    found = read_ehlo_replies(text)
+    banner, _, reply = data.decode("latin-1").partition("EHLO")
+    found.append(reply_to(ehlo.EhloObservation(), banner, reply, done=True))
+    assert all(keeps_its_line(line) for each in found for line in (each.banner, *each.lines))
+    for each in found:
+        ehlo.judged(each.keywords, downgraded=None, with_edge=None)
+
+
 def _ranges(data: bytes) -> None:
     text = _text(data)
     with suppress(ranges.RangeError):
@@ -153,6 +166,7 @@ TARGETS: Mapping[str, Target] = {
     "snapshot": _snapshot,
     "journal": _journal,
     "pasted": _pasted,
+    "ehlo": _ehlo,
     "ranges": _ranges,
     "wire": _wire,
     "greeting": _greeting,
@@ -184,7 +198,12 @@ _TEXTS = (
 )
 
 
+_SESSION = (
+    b"220 ex16a.contoso.com Microsoft ESMTP MAIL Service ready at Mon, 30 Nov 2026 12:00:00 +0100"
+    b"\r\nEHLO ex10a.contoso.com\r\n" + _TEXTS[2] + b"\r\nQUIT\r\n"
+)
 _WRITTEN: Mapping[str, tuple[bytes, ...]] = {
+    "ehlo": (_SESSION, f"{MARK}\n# sender: EX10A\n# ended: done\nS: ".encode() + _SESSION),
     "ranges": (b"10.0.0.1-10.0.0.9", b"10.0.0.0/24", b"fe80::1%3/64", b"0.0.0.0:25", b"[::]:25"),
     "receivelog": (_RECEIVE_LOG.encode(),),
     "greeting": (

@@ -370,7 +370,7 @@ def test_seeds_change_what_is_seen_and_nothing_else(name: str) -> None:
 def test_unknown_names() -> None:
     """A base is none of the scenarios."""
     for name in ("nowhere", "_office", "case-99"):
-        with pytest.raises(UsageError, match="no scenario is called"):
+        with pytest.raises(UsageError, match="unknown sample"):
             scenarios.load(name)
 
 

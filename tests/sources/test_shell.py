@@ -23,6 +23,7 @@ from mailflow.sources.shell import (
     TwoWays,
     changes_something,
     check,
+    is_probe,
 )
 from mailflow.sources.winrm import WinrmDoors, WinrmOptions
 
@@ -229,6 +230,61 @@ def test_no_other_text_leaves(name: str, text: str) -> None:
         return
 
     assert re.fullmatch(r"[0-9A-Za-z.:%/()\[\], _-]+", text)
+
+
+GIVEN: Mapping[str, Argument] = {
+    "Address": "10.0.0.21",
+    "Hello": "ex10a.contoso.example",
+    "Port": 25,
+    "Seconds": 10,
+}
+NO_PROBES: Mapping[str, tuple[Argument, ...]] = {
+    "Address": (
+        *("ex16a", "10.0.0.0/8", "10.0.0.1 10.0.0.2", "10.0.0.1\n", "", "1", "167772161", ":"),
+        *("10.0.0.1;x", ("10.0.0.1",), None, True, "fe80::1%11", "10.0.0.\u0661"),
+    ),
+    "Hello": ("a b", "a\r\nMAIL FROM:<x>", "", "-a", "a\u200b", "[10.0.0.1]", ("a",), "a" * 256),
+    "Port": (0, 80, 250, "25 ", "2525\n", 3389, None, True, (25,), "", -25, 587),
+    "Seconds": (0, 61, 600, -1, "1 0", None, "", True, 1.5),  # type: ignore[dict-item]
+}
+
+
+@pytest.mark.parametrize("address", ["10.0.0.21", "2001:db8::21", "::1"])
+@pytest.mark.parametrize("port", [25, 2525])
+def test_a_probe_leaves_where_it_is_meant(address: str, port: int) -> None:
+    """EHLO to one address, at one of the ports between servers; and nowhere else."""
+    call = Call("Send-Ehlo", {**GIVEN, "Address": address, "Port": port})
+
+    check(call, probing=True)
+    for meant in ({}, {"writing": True}):
+        with pytest.raises(ShellError, match="not on the list"):
+            check(call, **meant)
+    assert is_probe(call)
+    assert not changes_something(call)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in NO_PROBES.items() for value in values]
+)
+def test_no_other_probe_leaves(name: str, value: Argument) -> None:
+    """No name, no second address, no other port, no line end behind EHLO, no long time."""
+    with pytest.raises(ShellError, match=f"Send-Ehlo -{name}: "):
+        check(Call("Send-Ehlo", {**GIVEN, name: value}), probing=True)
+
+
+@pytest.mark.parametrize("name", [*GIVEN, "Source"])
+def test_a_probe_has_all_its_parameters_and_no_more(name: str) -> None:
+    """Each of the four, and none beside them."""
+    given = {key: value for key, value in GIVEN.items() if key != name}
+    with pytest.raises(ShellError, match=f"Send-Ehlo -{name}: "):
+        check(Call("Send-Ehlo", given if name in GIVEN else {**GIVEN, name: "x"}), probing=True)
+
+
+def test_who_may_probe_may_change_nothing() -> None:
+    """These are two permissions."""
+    call = Call("Retry-Queue", {"Identity": QUEUE})
+    with pytest.raises(ShellError, match="not on the list"):
+        check(call, probing=True)
 
 
 @pytest.mark.parametrize(

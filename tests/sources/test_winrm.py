@@ -673,6 +673,57 @@ def test_a_refused_change_does_not_keep_what_reads_from_being_asked_again(tmp_pa
     assert [asked for _, asked in server.far.seen] == [[QUEUES], [QUEUES]]
 
 
+PROBE = Call(
+    "Send-Ehlo",
+    {"Address": "10.0.0.21", "Port": 25, "Hello": "ex10a.contoso.example", "Seconds": 5},
+)
+
+
+def test_a_probe_leaves_only_through_doors_made_for_it(plain: Server) -> None:
+    """Told to the far side as one, and without a password: it enters no Exchange."""
+    shell, reading, changing = (
+        WinrmDoors(plain.target(), SCRIPT, probing=True).open(NAME),
+        plain.open(),
+        writing(plain),
+    )
+    shell.ask([PROBE], seconds=10)
+    settings, calls = plain.far.seen[-1]
+    begun = len(plain.far.seen)
+    refused = [each for other in (reading, changing) for each in other.ask([PROBE], seconds=10)]
+    for each in (shell, reading, changing):
+        each.close()
+
+    assert (settings.probing, settings.writing, calls) == (True, False, [PROBE])
+    assert (settings.user, settings.password) == ("", "")
+    assert [each.fault.kind for each in refused if each.fault] == ["refused", "refused"]
+    assert len(plain.far.seen) == begun
+
+
+def test_who_may_probe_reads_by_itself_and_changes_nothing(plain: Server) -> None:
+    """Beside a probe other calls are refused; alone they read as through any other doors."""
+    shell = WinrmDoors(plain.target(), SCRIPT, probing=True).open(NAME)
+    both = shell.ask([QUEUES, PROBE, SET], seconds=10)
+    beside = plain.far.seen[-1][1]
+    alone = shell.ask([QUEUES, SET], seconds=10)
+    shell.close()
+
+    assert [each.fault and each.fault.kind for each in both] == ["refused", None, "refused"]
+    assert beside == [PROBE]
+    assert [each.fault and each.fault.kind for each in alone] == [None, "refused"]
+    assert plain.far.seen[-1][0].probing is False
+
+
+def test_a_probe_is_never_asked_for_again(tmp_path: Path) -> None:
+    """Where its answer was lost it is missing: nobody is sent EHLO twice."""
+    with serving(tmp_path, far=Damaging()) as server:
+        shell = WinrmDoors(server.target(), SCRIPT, probing=True).open(NAME)
+        (reply,) = shell.ask([PROBE], seconds=10)
+        shell.close()
+
+    assert reply.fault == setup_faults.fault("cut-answer")
+    assert [asked for _, asked in server.far.seen] == [[PROBE]]
+
+
 def test_powershell_is_started_without_cmd(plain: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """In UTF-8, its standard input no console, and no cmd.exe whose line ends at 8,191."""
     from winrm.protocol import Protocol

@@ -61,12 +61,15 @@ def explain(findings: Sequence[Finding]) -> str:
         )
     if findings[0].state != "found" or isinstance(findings[0].evidence, ConnectorWords):
         return tell(findings, lambda _, where: where)
+    servers: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.server and finding.connector:
+            servers.setdefault(finding.connector.name, []).append(finding.server.name)
     return " ".join(
-        f"On {finding.server.name}, {finding.connector.name} claims an endpoint that a connector "
-        "of the other transport service claims as well; which of the two processes gets it is "
-        "chance."
-        for finding in findings
-        if finding.server and finding.connector
+        f"On {joined(names)}, {connector} claims an endpoint that a connector of the other "
+        "transport service also claims. One of the two services gets it, and which one cannot be "
+        "predicted."
+        for connector, names in servers.items()
     )
 
 

@@ -10,10 +10,14 @@ import click
 from mailflow import __version__
 from mailflow.cli.asking import explain, which
 from mailflow.cli.changing import diff, whatif
+from mailflow.cli.helping import SectionedGroup
 from mailflow.cli.jupyter import lab
+from mailflow.cli.kept_runs import kept_runs
 from mailflow.cli.practising import practice, scenarios
+from mailflow.cli.probing import probe
 from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
+from mailflow.cli.shells import print_completion
 from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
 from mailflow.cli.undoing import undo
@@ -22,59 +26,47 @@ from mailflow.errors import MailflowError
 from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
-COMMANDS = (
-    demo,
-    run,
-    diagnose,
-    snapshot,
-    explain,
-    which,
-    whatif,
-    usage,
-    diff,
-    undo,
-    lab,
-    practice,
-    doctor,
-    scenarios,
-    training,
-)
+SECTIONS = {
+    "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
+    "Repair": (whatif, diff, undo),
+    "Live servers": (doctor,),
+    "Notebooks and reports": (lab, kept_runs),
+    "Try and learn": (demo, practice, scenarios, training),
+    "Set up": (print_completion,),
+}
 """In the order of a day's work, as --help lists them."""
 
 
-class _Group(click.Group):
-    """Commands in the order of a day's work, not of the alphabet."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=SectionedGroup,
+    sections=SECTIONS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="mailflow")
-def cli() -> None:
-    """Find out why Exchange mail is stuck: from queues to the cause, with evidence.
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Find out why mail is stuck between Exchange servers, with evidence and a tested fix.
 
     \b
     Start here:
-      mailflow demo                            the case this tool grew from, as a report
-      mailflow diagnose CAPTURES               what is wrong, on one screen
-      mailflow whatif CAPTURES                 what the repair would change, and for whom
-      mailflow run mail_stuck_in_queue CAPTURES --ticket INC0012345
-      mailflow explain '451 4.4.0 Primary target IP address responded with: ...'
-      mailflow doctor ex16a.contoso.com        can a live server be read from here?
+      mailflow demo                       run the sample case and write its report
+      mailflow diagnose EXPORTS           show the cause on one screen
+      mailflow whatif EXPORTS             show what the repair would change
+      mailflow run mail_stuck_in_queue EXPORTS --ticket INC0012345
+      mailflow explain '451 4.4.0 Primary target IP address responded ...'
+      mailflow doctor ex16a.contoso.com   check access to a live server
       mailflow diagnose winrm://ex16a.contoso.com
 
-    CAPTURES is a file, folder or zip with what an administrator exported
-    (Export-Clixml, Format-List, tables, JSON or CSV; recognised by content).
+    EXPORTS is a file, folder or zip with what an administrator exported (Export-Clixml,
+    Format-List, tables, JSON or CSV; recognized by content).
 
     \b
-    Exit codes: 0 healthy   1 something found   2 not everything known
-                3 wrong usage or unreadable input   4 a bug of ours
+    Exit codes: 0 no fault found   1 something found   2 inconclusive
+                3 wrong usage or unreadable input   4 internal error
     """
-
-
-for _command in COMMANDS:
-    cli.add_command(_command)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -87,7 +79,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail("interrupted", 130)
     except click.ClickException as error:
         hint = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        _fail(error.format_message() + (f"; see {hint} --help" if hint else ""), WRONG_USAGE)
+        said = error.format_message().rstrip(".")
+        _fail(said + (f". Run '{hint} --help'." if hint else ""), WRONG_USAGE)
     except MailflowError as error:
         _fail(str(error), error.exit_code, error.further)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailflow.cli.completion import complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import decoded, in_json, open_organisation
 from mailflow.errors import UsageError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 
-@click.command()
+@helpful_command()
 @click.argument("text", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object for each text.")
 def explain(text: str | None, *, as_json: bool) -> None:
@@ -49,12 +50,14 @@ def explain(text: str | None, *, as_json: bool) -> None:
         first = False
 
 
-@click.command()
+@helpful_command()
 @click.argument("source", shell_complete=complete_source)
-@click.option("--server", help="The server that is asked.")
-@click.option("--source", "address", metavar="IP", help="The address the question is about.")
-@click.option("--local", metavar="IP", default="", help="Its local address; left out: all known.")
-@click.option("--port", default="", help="Its port.  [default: 25]")
+@click.option("--server", help="Target server.")
+@click.option("--source", "address", metavar="IP", help="Source IP address.")
+@click.option(
+    "--local", metavar="IP", default="", help="Local IP address on the target.  [default: all]"
+)
+@click.option("--port", default="", help="Target port.  [default: 25]")
 @click.option("--probes", type=click.Path(path_type=Path), help="CSV: server,local,port,source.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
@@ -69,7 +72,7 @@ def which(  # noqa: PLR0913 - one argument for each option
     as_json: bool,
     live: LiveOptions,
 ) -> None:
-    """Say which receive connector answers an address, and why the others do not.
+    """Show which receive connector handles a source address, and why.
 
     \b
     mailflow which demo:article --server EX16A --source 10.0.0.11

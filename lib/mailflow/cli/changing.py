@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_connector, complete_server, complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 from mailflow.errors import UsageError
@@ -110,7 +111,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     raise SystemExit(proof.exit_code)
 
 
-@click.command()
+@helpful_command()
 @click.argument("before", shell_complete=complete_source)
 @click.argument("after", shell_complete=complete_source)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from mailflow.cli.completion import complete_notebook
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.running import MAIN_RUNBOOK
 from mailflow.errors import UsageError
 
 
-@click.command()
+@helpful_command()
 @click.argument("runbook", required=False, default=MAIN_RUNBOOK, shell_complete=complete_notebook)
 def lab(runbook: str) -> None:
     """Open JupyterLab at a runbook, to step through it during an incident, or at a training case.
@@ -22,7 +23,7 @@ def lab(runbook: str) -> None:
     mailflow lab training                 the first tour
     mailflow lab case-1                   a training case; `mailflow training` lists them
 
-    It asks nobody outside, and what it says to its kernels other users of this machine can't read.
+    No outbound connections; kernel traffic is encrypted.
     """
     import importlib.util
     import re

@@ -1,4 +1,4 @@
-"""The log-on options of every command that may read live servers."""
+"""The connection and credential options of every command that may read live servers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from mailflow.cli.helping import live_option
+
 
 def live_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the log-on options (contract, section 3); it gets them as `live`."""
+    """Give a command the options for live sources (contract, section 3); it gets them as `live`."""
     from functools import wraps
 
     @wraps(command)
@@ -32,41 +34,41 @@ _SINGLE = (
 )
 _FILE = click.Path()
 _LOG_ON = (
-    click.option("--user", help="Live: who logs on, DOMAIN\\user or user@domain."),
-    click.option(
+    live_option("--user", help="User, DOMAIN\\user or user@domain."),
+    live_option(
         "--auth",
         metavar="KIND",
-        help="Live: kerberos, ntlm, credssp, certificate or basic.  "
+        help="kerberos, ntlm, credssp, certificate or basic.  "
         "[default: Kerberos with a ticket, else NTLM]",
     ),
-    click.option("--ca", type=_FILE, help="Live: authorities to trust, PEM."),
-    click.option("--cert", type=_FILE, help="Live: client certificate, PEM; with --key."),
-    click.option("--key", type=_FILE, help="Live: its key, PEM."),
-    click.option("--password-env", metavar="NAME", help="Live: variable that holds the password."),
-    click.option("--keyring", metavar="ENTRY", help="Live: keyring entry with it, SERVICE/USER."),
-    click.option(
+    live_option("--ca", type=_FILE, help="CA certificates, PEM."),
+    live_option("--cert", type=_FILE, help="Client certificate, PEM; with --key."),
+    live_option("--key", type=_FILE, help="Key of the client certificate, PEM."),
+    live_option("--password-env", metavar="NAME", help="Environment variable with the password."),
+    live_option("--keyring", metavar="ENTRY", help="Keyring entry, SERVICE/USER."),
+    live_option(
         "--resolve",
         multiple=True,
         metavar="NAME=ADDRESS[:PORT]",
-        help="Live: where to connect for this server, instead of asking DNS; repeatable.",
+        help="Connect to ADDRESS for NAME instead of using DNS; repeatable.",
     ),
-    click.option(
+    live_option(
         "--trust",
         multiple=True,
         metavar="SUFFIX",
-        help="Live: a domain, host or address that may get the credentials too; repeatable.  "
+        help="Domain, host or address that may get the credentials too; repeatable.  "
         "[default: the domain of the server in SOURCE]",
     ),
-    click.option(
+    live_option(
         "--seconds",
         metavar="N",
-        help="Live: how long reading may take.  [default: 180, or 3 x --seconds-per-server]",
+        help="Time limit for reading.  [default: 180, or 3 x --seconds-per-server]",
     ),
-    click.option(
+    live_option(
         "--seconds-per-server",
         metavar="N",
-        help="Live: how long one server may take.  [default: a third of --seconds]",
+        help="Time limit for one server.  [default: a third of --seconds]",
     ),
-    click.option("--snapin", is_flag=True, help="Live: load Exchange's snap-in, without RBAC."),
+    live_option("--snapin", is_flag=True, help="Use the Exchange snap-in (bypasses RBAC)."),
 )
 """Each has an environment variable, MAILFLOW_USER and so on, which a notebook reads as well."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_scenario
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.terminal import columns, in_json
 from mailflow.errors import UsageError
 from mailflow.plain import grid
@@ -20,24 +21,24 @@ _TICK = 0.5
 """Seconds between two looks at the clock of a practice organisation."""
 
 
-@click.command()
+@helpful_command()
 @click.argument("scenario", required=False, default="article", shell_complete=complete_scenario)
-@click.option("--https", is_flag=True, help="With TLS, by an authority of its own.")
+@click.option("--https", is_flag=True, help="Use HTTPS with a generated CA.")
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Seconds that pass there while one passes here.",
+    help="Time acceleration factor.",
 )
 @click.option(
     "--logs",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a month of receive logs into this folder, for mailflow usage.",
 )
-@click.option("--json", "as_json", is_flag=True, help="How to reach it as one line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print connection details as one JSON line.")
 def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_json: bool) -> None:
-    """Serve a practice organisation on this machine until interrupted.
+    """Run a simulated Exchange organization locally (Ctrl+C to stop).
 
     \b
     mailflow practice article                 in one terminal
@@ -96,10 +97,10 @@ def _practice_words(title: str, served: Endpoints) -> str:
     )
 
 
-@click.command()
+@helpful_command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def scenarios(*, as_json: bool) -> None:
-    """List the organisations that come with mailflow."""
+    """List the simulated organizations that come with mailflow."""
     from mailflow.opening import scenarios as known
 
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import (
     columns,
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
     from mailflow.views.verdict import Diagnosis
 
 
-@click.command()
+@helpful_command()
 @click.argument("source", shell_complete=complete_source)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (findings.json).")
-@click.option("--server", "servers", multiple=True, help="Only ways from or to it; repeatable.")
-@click.option("--min-messages", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--server", "servers", multiple=True, help="Only mail paths from or to this server; repeatable."
+)
+@click.option(
+    "--min-messages",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Ignore queues with fewer messages.",
+)
 @evidence_option
 @live_options
 def diagnose(
@@ -44,13 +53,13 @@ def diagnose(
     min_messages: int,
     live: LiveOptions,
 ) -> None:
-    """Say what is wrong, without a kernel, on one screen.
+    """Show the cause of stuck mail in the terminal.
 
     A text that is no export (an error, a delivery report, an event) is explained, and of words of
     no known kind it is said what mailflow reads; the answer is then inconclusive.
 
     \b
-    mailflow diagnose captures/
+    mailflow diagnose exports/
     mailflow diagnose demo:article --json
     mailflow diagnose winrm://ex16a.contoso.com
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
@@ -68,15 +77,15 @@ def diagnose(
     raise SystemExit(found.exit_code)
 
 
-@click.command()
+@helpful_command()
 @click.argument("source", shell_complete=complete_source)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @live_options
 def snapshot(source: str, output: Path, live: LiveOptions) -> None:
-    """Collect once into one file that can be read offline as often as wanted.
+    """Collect all data into one file for offline use.
 
     \b
-    mailflow snapshot captures/ -o tuesday.snapshot
+    mailflow snapshot exports/ -o tuesday.snapshot
     mailflow diagnose tuesday.snapshot
     """
     org = open_organisation(source, live=live)
@@ -104,18 +113,18 @@ def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
     yield one_line(file)
 
 
-@click.command()
+@helpful_command()
 @click.argument("host")
 @live_options
 def doctor(host: str, *, live: LiveOptions) -> None:
-    """Say what works and what does not on the way to a live organisation.
+    """Check connectivity, authentication and permissions for a live organization.
 
     \b
     mailflow doctor ex16a.contoso.com
     mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
 
-    Checks name, route, port, TLS, clock, log-on, PowerShell, Exchange and rights in order; each
-    fault has an id, a cause and the next action. Without a user the checks end before the log-on.
+    Checks name, route, port, TLS, clock, authentication, PowerShell, Exchange and rights; each
+    fault has an id, a cause and the next action. Without a user the checks end before the sign-in.
     Exit code: 0 all works (notes do not count), 1 a fault was found, 2 it could not be decided.
     """
     from mailflow.opening import live_doors, live_place

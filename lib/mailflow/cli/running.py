@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from mailflow.cli.completion import complete_runbook, complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, evidence_option, is_terminal, progress
 from mailflow.errors import OutputError, UsageError
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
 MAIN_RUNBOOK = "mail_stuck_in_queue"
 
 
-@click.command()
+@helpful_command()
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def demo(runs: Path) -> None:
-    """Run the main runbook on demo:article and say where the report is."""
+    """Run the sample case and write its report."""
     _run(MAIN_RUNBOOK, "demo:article", None, runs, {})
 
 
-@click.command()
+@helpful_command()
 @click.argument("runbook", shell_complete=complete_runbook)
 @click.argument("source", shell_complete=complete_source)
-@click.option("--ticket", help="Number of the ticket; stays text, and names the run folder.")
+@click.option(
+    "--ticket", help="Ticket number, shown in the report and used in the run folder's name."
+)
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
@@ -52,12 +55,12 @@ def demo(runs: Path) -> None:
     type=click.FloatRange(min=1),
     default=600.0,
     show_default=True,
-    help="Seconds that one cell may take.",
+    help="Time limit per cell, in seconds.",
 )
 @click.option(
     "--apply",
     is_flag=True,
-    help="fix_and_verify: make the change, after the proof and your word for each connector.",
+    help="fix_and_verify only: apply the change after you confirm each connector.",
 )
 @click.option(
     "--confirm",
@@ -88,10 +91,10 @@ def run(  # noqa: PLR0913 - one argument for each option
     foreign: bool,
     live: LiveOptions,
 ) -> None:
-    """Execute a runbook headless and leave a report for the ticket.
+    """Run a runbook unattended and write an HTML report.
 
     \b
-    mailflow run mail_stuck_in_queue captures.zip --ticket INC0012345
+    mailflow run mail_stuck_in_queue exports.zip --ticket INC0012345
     mailflow run mail_stuck_in_queue demo:article -p servers EX16A
     mailflow run mail_stuck_in_queue winrm://ex16a.contoso.com --user anna@contoso.com
     mailflow run fix_and_verify winrm://ex16a.contoso.com --apply

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.terminal import columns, in_json
 from mailflow.plain import grid, visible
 
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 SCHEMA = "mailflow.cases/1"
 
 
-@click.command()
+@helpful_command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def training(*, as_json: bool) -> None:
-    """List the training cases, and which you have solved.
+    """List training cases and your progress.
 
     \b
     mailflow training
     mailflow lab training       the first tour
     mailflow lab case-1         a case
 
-    What was solved is kept in your data folder, on this machine alone.
+    Progress is stored locally, in your data folder.
     """
     from mailflow.training.cases import cases
 

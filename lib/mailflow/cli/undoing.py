@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import incomplete_run, progress
 from mailflow.errors import InputError, UsageError
@@ -27,7 +28,7 @@ BACK = ("not begun", "rolled back")
 """States in which nothing is left to roll back."""
 
 
-@click.command()
+@helpful_command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--confirm",

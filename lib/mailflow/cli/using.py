@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mailflow.cli.completion import complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, progress
 from mailflow.errors import UsageError
@@ -14,7 +15,7 @@ from mailflow.plain import one_line
 from mailflow.sources.credentials import LiveOptions
 
 
-@click.command()
+@helpful_command()
 @click.argument("logs")
 @click.argument("source", required=False, shell_complete=complete_source)
 @click.option("--logs", "further", multiple=True, metavar="PLACE", help="More logs; repeatable.")

@@ -113,6 +113,25 @@ class EhloObservation:
     lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class EhloAttempt:
+    """What came of asking one target, by `mailflow probe`.
+
+    Attributes:
+        observed: whom, where and when, and the reply as far as it came.
+        stage: where it ended: `sender` (the sender itself could not be asked), `connect`, `banner`,
+            `reply`, or `done`.
+        why: `refused` (the session, in the banner), `timed-out`, `closed`, `too-long`, `failed`;
+            at `sender` words for people; "" where it is done.
+        code: the Winsock error; 0: none.
+    """
+
+    observed: EhloObservation
+    stage: str = "done"
+    why: str = ""
+    code: int = 0
+
+
 class Offered(NamedTuple):
     """What a target has to offer a sender before TLS, and what of it a reply lacks.
 

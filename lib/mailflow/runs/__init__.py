@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import InputError, RunError, UsageError
+from mailflow.phrases import did_you_mean
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -107,7 +108,10 @@ def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
     """
     names = runbooks() if known is None else known
     if name not in names:
-        raise UsageError(f"no runbook is called {name!r}; known: {', '.join(names) or 'none'}")
+        raise UsageError(
+            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: "
+            f"{', '.join(names) or 'none'}"
+        )
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
 

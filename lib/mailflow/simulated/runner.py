@@ -176,11 +176,10 @@ class PythonRunner:
         """One call, held to the allow-list and to its time."""
         try:
             shell.check(call, writing=settings.writing, probing=settings.probing)
-            if settings.probing and not shell.is_probe(call):
-                why = f"{call.cmdlet}: not a probe, and nothing else runs beside one"
-                return Reply(call, fault=Fault("refused", "", why))
         except ShellError as error:
             return Reply(call, fault=error.fault)
+        if settings.probing and not shell.is_probe(call):
+            return Reply(call, fault=shell.beside_probe(call))
         if self.entrance.delay(job.server) > settings.seconds:
             job.cancelled.wait(settings.seconds)
             why = f"{call.cmdlet} did not come back within {settings.seconds} seconds"

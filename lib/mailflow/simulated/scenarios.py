@@ -45,6 +45,7 @@ from mailflow.exchange.connectors import (
     parse_flags,
 )
 from mailflow.exchange.ranges import parse_range
+from mailflow.phrases import did_you_mean
 from mailflow.simulated.clock import Clock
 from mailflow.simulated.organisation import (
     BUILDS,
@@ -203,7 +204,9 @@ def _neutral() -> Mapping[str, str]:
 def _telling(name: str) -> str:
     telling = _neutral().get(name, name)
     if telling not in _files() or telling.startswith("_"):
-        raise UsageError(f"no scenario is called {name!r}; known: {', '.join(names())}")
+        raise UsageError(
+            f"unknown sample {name!r}.{did_you_mean(name, names())} `mailflow scenarios` lists all"
+        )
     return telling
 
 

@@ -54,12 +54,12 @@ class PracticeSmtp:
     """The SMTP listeners of one practice.
 
     Attributes:
-        heard: each connection with all bytes that came, in the order in which they ended.
+        heard: each connection, in order, with all bytes that came so far.
     """
 
     def __init__(self, practice: RunningPractice) -> None:
         """Nothing listens before it is asked for."""
-        self.heard: list[tuple[SmtpConnection, bytes]] = []
+        self.heard: list[tuple[SmtpConnection, bytearray]] = []
         self._practice = practice
         self._lock = threading.Lock()
         self._open: dict[SmtpConnection, _Listener] = {}
@@ -151,12 +151,12 @@ class _Session(socketserver.BaseRequestHandler):
     server: _Listener
 
     def handle(self) -> None:
-        """Speak until QUIT, the end, or half a minute of silence; keep what was heard."""
+        """Speak until QUIT, the end, or half a minute of silence; keep what is heard."""
         self.request.settimeout(_IDLE_SECONDS)
         heard = bytearray()
+        self.server.smtp.heard.append((self.server.stands_for, heard))
         with contextlib.suppress(OSError):
             self._talk(heard)
-        self.server.smtp.heard.append((self.server.stands_for, bytes(heard)))
 
     def _talk(self, heard: bytearray) -> None:
         banner, lines = self.server.smtp.greeting(self.server.stands_for)

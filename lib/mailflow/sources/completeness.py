@@ -238,12 +238,16 @@ class _Found:
         missing, and `User` says so.
         """
         limits: dict[tuple[str, str], list[Asked | None]] = {}
+        limited: dict[str, Asked | None] = {}  # by command line: thousands of entries share one
         for row in self.reading.of(RIGHTS):
             found = connector_name(row)
-            if found:
+            if found is None:
+                continue
+            if row.command not in limited:
                 calls = (call for call in asked(row.command, row.place) if call.cmdlet == RIGHTS)
-                limit = next((call for call in calls if call.lacks), None)
-                limits.setdefault((found[0].partition(".")[0], found[1]), []).append(limit)
+                limited[row.command] = next((call for call in calls if call.lacks), None)
+            key = (found[0].partition(".")[0], found[1])
+            limits.setdefault(key, []).append(limited[row.command])
         for (server, _name), each in limits.items():
             some = [call for call in each if call]
             if len(some) == len(each):

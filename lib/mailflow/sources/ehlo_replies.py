@@ -76,6 +76,42 @@ def read_ehlo_replies(text: str) -> list[EhloObservation]:
     return found[:MOST_REPLIES]
 
 
+def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) -> EhloObservation:
+    """A reply that this program got itself, as it came.
+
+    Args:
+        question: whom, where and when; the rest of it is filled in. A banner that refuses the
+            session keeps its code.
+        banner: all that came before EHLO was sent.
+        reply: all that came behind it.
+        done: whether the far side saw the end of the reply.
+    """
+    greeted, lines = (text.rstrip("\r\n").split("\n") for text in (banner, reply))
+    first = one_line(greeted[0].rstrip("\r")[:_MOST_CHARACTERS])
+    dialog = _Dialog()
+    dialog.banner, dialog.asked = first, "EHLO"
+    found = [
+        *(each for line in lines for each in _step(dialog, f"S: {line}".rstrip("\r"))),
+        *dialog.finish(whole=False),
+    ]
+    kept = tuple(one_line(line.rstrip("\r")[:_MOST_CHARACTERS]) for line in lines[:_MOST_LINES])
+    got = found[0] if found else EhloObservation()
+    is_all = reply.endswith("\n") and len(lines) == len(got.lines)
+    return replace(
+        got,
+        sender=question.sender,
+        target=question.target,
+        address=question.address,
+        port=question.port,
+        written=question.written,
+        hello=question.hello,
+        banner=re.sub("^220[ -]", "", first),
+        offered_before_tls=True,
+        complete=done and got.complete and is_all,
+        lines=kept if reply else (),
+    )
+
+
 def ehlo_file(observed: EhloObservation, ended: str, session: Iterable[str]) -> str:
     """A reply as the file that the lines for PowerShell write.
 
@@ -100,7 +136,7 @@ def ehlo_file(observed: EhloObservation, ended: str, session: Iterable[str]) -> 
 def _of_file(lines: list[str]) -> Iterator[EhloObservation]:
     """The reply below one mark; the head says whose it is, and whether it came to its end."""
     head: dict[str, str] = {}
-    session = []
+    session: list[str] = []
     for line in lines:
         found = _HEAD.match(line)
         if found and not session:
@@ -206,7 +242,8 @@ def _said(dialog: _Dialog, said: re.Match[str], *, cut: bool) -> Iterator[EhloOb
         dialog.damaged = True
         return
     dialog.lines.append(text)
-    dialog.damaged |= cut or text != raw.rstrip() or not text.isascii()
+    # A file of the probe holds what is not shown as itself as \\x1b.
+    dialog.damaged |= cut or text != raw.rstrip() or not text.isascii() or "\\x" in text
     if said["more"] != "-":
         yield from dialog.finish(whole=True)
 

@@ -282,6 +282,11 @@ def is_probe(call: Call) -> bool:
     return call.cmdlet == PROBE
 
 
+def beside_probe(call: Call) -> Fault:
+    """What becomes of any other call in a request for probes."""
+    return Fault("refused", "", f"{call.cmdlet}: not a probe, and nothing else runs beside one")
+
+
 def _no_probe(call: Call) -> str:
     """Why a probe is not in its form; empty: it is."""
     for name in sorted({*call.parameters, *PROBE_FORMS}):

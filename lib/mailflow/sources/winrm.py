@@ -39,6 +39,7 @@ from mailflow.sources.shell import (
     Fault,
     Reply,
     ShellError,
+    beside_probe,
     changes_something,
     check,
     is_probe,
@@ -255,7 +256,7 @@ class WinrmShell:
         """Run calls, one reply each, in order; comes back within `seconds` and a little.
 
         A call that is not on the allow-list never leaves; its reply says `refused`. Probes are
-        asked together, and not with other calls: the far side refuses these.
+        asked together, and other calls are refused beside them.
         """
         until = time.monotonic() + seconds
         replies: dict[int, Reply] = {}
@@ -265,6 +266,10 @@ class WinrmShell:
             except ShellError as error:
                 replies[number] = Reply(call, fault=error.fault)
         left = [call for number, call in enumerate(calls) if number not in replies]
+        if any(map(is_probe, left)):
+            for number, call in enumerate(calls):
+                if not is_probe(call):
+                    replies.setdefault(number, Reply(call, fault=beside_probe(call)))
         failed = self._round(calls, replies, until)
         is_once = any(changes_something(call) or is_probe(call) for call in left)
         again = setup_faults.is_lost(failed) and not is_once

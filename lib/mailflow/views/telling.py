@@ -174,7 +174,7 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     whose = f" of {joined(servers)}" if servers else ""
     lacks = [f"{joined(names)}{whose} not read"] if names else []
     reasons = list(dict.fromkeys(each.reason for each in missing if not each.property_name))
-    said = joined([*lacks, *reasons], most=3)
+    said = joined([*lacks, *reasons], most=3).rstrip(".")
     if servers and reasons and not any(name in said for name in servers):
         said = f"{joined(servers)}: {said}"
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command

@@ -242,6 +242,7 @@ def missing_in_words(rows: Sequence[Unread]) -> list[str]:
     for (what, reason), some in groups.items():
         whys = list(dict.fromkeys(row.why for row in some))
         why = whys[0] if len(whys) == 1 else f"{reason} ({len(whys)} places; {whys[0]})"
+        why = why.removeprefix(f"{what}: ")  # what a server said often begins with the cmdlet
         servers = joined(filter(None, (row.server for row in some)))
         lines.append(": ".join(filter(None, (servers, what, why))))
     return lines

@@ -1,0 +1,84 @@
+"""How help looks: commands by what they are for, and the options of live sources apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+LIVE = "Options for live sources"
+"""The heading of the options that say how to sign in to a live organization."""
+
+
+class LiveOption(click.Option):
+    """An option that only a live source needs; help lists it apart."""
+
+
+def live_option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401
+    """An option that help lists among those for live sources; as `click.option` otherwise."""
+    return click.option(*names, cls=LiveOption, **settings)
+
+
+class HelpfulCommand(click.Command):
+    """A command whose help shows its own options first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Two lists: its own options, and those for live sources."""
+        for heading, is_live in (("Options", False), (LIVE, True)):
+            records = [
+                record
+                for option in self.get_params(ctx)
+                if isinstance(option, LiveOption) is is_live
+                if (record := option.get_help_record(ctx)) is not None
+            ]
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def helpful_command(name: str | None = None) -> Callable[[Callable[..., Any]], HelpfulCommand]:
+    """A command of mailflow, as `click.command` makes one."""
+    return click.command(name, cls=HelpfulCommand)
+
+
+class SectionedGroup(click.Group):
+    """A group whose help lists its commands by what they are for.
+
+    Attributes:
+        sections: heading to commands, in the order of help.
+    """
+
+    def __init__(
+        self,
+        *given: Any,  # noqa: ANN401 - passed on to click
+        sections: Mapping[str, Sequence[click.Command]] | None = None,
+        **settings: Any,  # noqa: ANN401 - passed on to click
+    ) -> None:
+        """Take the commands of all sections."""
+        super().__init__(*given, **settings)
+        self.sections = dict(sections or {})
+        for command in self._all():
+            self.add_command(command)
+
+    def _all(self) -> Iterator[click.Command]:
+        return (command for commands in self.sections.values() for command in commands)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the sections, not of the alphabet."""
+        del ctx
+        return [command.name or "" for command in self._all()]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A list for each section; what a command is for is never cut."""
+        del ctx
+        widest = max((len(name) for name in self.commands), default=0)
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        ((command.name or "").ljust(widest), command.get_short_help_str(limit=200))
+                        for command in commands
+                    ]
+                )
