@@ -7,17 +7,18 @@ EHLO, the end, and what XPROXYFROM names. DOMAINS keeps the domains of recipient
 from __future__ import annotations
 
 from mailflow.sources.logs.protocol import FIELDS
-from mailflow.usage.clean import LONGEST_LINE, NUMBER, SESSION, TIME
+from mailflow.usage.clean import LONGEST_LINE, NUMBER, TIME
 
 _COLUMNS = ", ".join(f"c{n}: 'VARCHAR'" for n in range(len(FIELDS)))
 RAW = (
     r"""
 CREATE OR REPLACE TEMP TABLE raw AS
-SELECT c1 AS connector, c2 AS session, try_cast(c3 AS UINTEGER) AS seq, c0[1:19] AS t,
-       c4 AS local, c5 AS client, kind, CASE kind WHEN 'H' THEN c7 WHEN 'Q' THEN c7 WHEN 'P' THEN c7
+SELECT c1 AS connector, try_cast('0x' || c2 AS UBIGINT) AS session,
+       try_cast(c3 AS UINTEGER) AS seq, c0[1:19] AS t, c4 AS local, c5 AS client,
+       kind, CASE kind WHEN 'H' THEN c7 WHEN 'Q' THEN c7 WHEN 'P' THEN c7
             WHEN 'E' THEN c8 END AS value,
        coalesce(c8 IS NOT NULL AND regexp_full_match(c0, '<time>')
-                AND regexp_full_match(c2, '<session>') AND regexp_full_match(c3, '<number>')
+                AND length(c2) = 16 AND session IS NOT NULL AND regexp_full_match(c3, '<number>')
                 AND kind <> '?', false) AS fits,
        CASE WHEN starts_with(c0, '#') THEN concat_ws(',', c0, c1, c2, c3, c4, c5, c6, c7, c8) END
            AS header
@@ -42,7 +43,6 @@ FROM (SELECT *, CASE c6
                   null_padding = true, comment = '', nullstr = chr(1),
                   max_line_size = <longest>, columns = {<columns>}))
 """.replace("<time>", TIME)
-    .replace("<session>", SESSION)
     .replace("<number>", NUMBER)
     .replace("<longest>", str(LONGEST_LINE))
     .replace("<columns>", _COLUMNS)
@@ -66,10 +66,11 @@ CREATE OR REPLACE TEMP VIEW rows AS SELECT * FROM raw WHERE fits AND contains(co
 """
 
 SPOKEN = """
-SELECT connector, min(first), max(last), list(hour) FROM (
-    SELECT connector, t[1:13] AS hour, min(t) AS first, max(t) AS last FROM rows GROUP BY ALL)
+SELECT connector, min(first), max(last), list(DISTINCT hour)
+FROM (SELECT connector, first, last, unnest([first[1:13], last[1:13]]) AS hour FROM sessions)
 GROUP BY connector ORDER BY connector
 """
+"""Hours in which a session begins or ends: what lies between adds to no time that is covered."""
 
 MARKS = """
 CREATE OR REPLACE TEMP TABLE marks AS
@@ -102,8 +103,8 @@ LEFT JOIN (
         arg_max(CASE WHEN kind <> 'E' THEN NULL
             WHEN regexp_full_match(value, '[A-Za-z]{1,40}(\([A-Za-z]{1,40}\))?') THEN value
             ELSE 'other' END, seq) AS ended,
-        arg_min(CASE WHEN kind = 'P' THEN nullif(
-            regexp_extract(value, '\sSID=([0-9A-Fa-f]{16})\b', 1), '') END, seq)
+        arg_min(CASE WHEN kind = 'P' THEN try_cast('0x' || nullif(
+            regexp_extract(value, '\sSID=([0-9A-Fa-f]{16})\b', 1), '') AS UBIGINT) END, seq)
             AS proxied_session,
         arg_min(CASE WHEN kind = 'P' THEN nullif(
             regexp_extract(value, '\sIP=([0-9A-Fa-f:.]{2,45})\b', 1), '') END, seq)

@@ -49,7 +49,7 @@ SELECT told.* REPLACE (
     CASE WHEN proxied THEN proxied_client
          ELSE trim(regexp_replace(client, ':[0-9]+$', ''), '[]') END AS client),
     CASE WHEN proxied AND EXISTS (
-            SELECT 1 FROM front WHERE upper(front.session) = upper(told.proxied_session)
+            SELECT 1 FROM front WHERE front.session = told.proxied_session
             AND lower(trim(front.address, '[]')) = lower(told.proxied_client)) THEN 'again'
          WHEN hub AND NOT proxied THEN 'internal' ELSE 'client' END AS what
 FROM told;
