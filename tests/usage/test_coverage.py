@@ -11,7 +11,9 @@ from mailflow.snapshot import Snapshot
 from mailflow.usage.combine import Combined
 from mailflow.usage.coverage import Covered, Period, coverage, of_connector
 from mailflow.usage.engine import MissingLog, UsageLogs
+from mailflow.usage.lists import Beside
 from mailflow.usage.parts import Part, Spoken
+from mailflow.usage.report import Usage
 from organisations import healthy
 
 RELAY = r"EX16A\Relay"
@@ -100,6 +102,18 @@ def test_trusted_from_the_last_thing_that_stood_against_it() -> None:
     found = relay(logs(), org(changed=NOW - timedelta(days=10)))
 
     assert found.trusted_from == NOW + timedelta(days=20)
+
+
+def test_a_connector_that_the_source_lacks_is_not_passed_over() -> None:
+    """Its rows show that it is there; what else was not read of its server nobody knows."""
+    lacking = replace(org(), connectors=())
+
+    (row,) = coverage(logs(), lacking, Period(30, 12, NOW))
+    found = Usage(logs(), Period(30, 12, NOW), (row,), Beside())
+
+    assert (row.connector, row.is_whole) == (FRONT, False)
+    assert found.asked == (row,)
+    assert found.exit_code == 2
 
 
 def test_without_source_nothing_is_covered() -> None:

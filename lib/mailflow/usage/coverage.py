@@ -28,6 +28,8 @@ LATE = timedelta(days=2)
 """How long before the source was read the logs may end."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 VERBOSE = "Verbose"
+_NO_SOURCE = "SOURCE is needed to tell whether it logged all the time: add it behind LOGS."
+_NOT_IN_SOURCE = "It isn't in SOURCE: whether it logged all the time is not known."
 _MORE_DAYS = 5
 _LEAST_GIGABYTES = 2
 GIGABYTE = 2**30
@@ -117,12 +119,12 @@ def coverage(logs: UsageLogs, org: Snapshot | None, period: Period) -> tuple[Cov
     """
     spoken = _Spoken(logs.parts)
     if org is None:
-        return tuple(_without_source(name, spoken, logs, period) for name in spoken.connectors)
+        return tuple(_unread(name, spoken, logs, period, _NO_SOURCE) for name in spoken.connectors)
     servers = {name.partition("\\")[0] for name in spoken.connectors}
     known = {each.identity.casefold(): each for each in _of_servers(org, servers)}
     rows = [_with_source(each, spoken, logs, org, period) for each in known.values()]
     further = [name for name in spoken.connectors if _full(org, name) not in known]
-    rows += [_without_source(name, spoken, logs, period) for name in further]
+    rows += [_unread(name, spoken, logs, period, _NOT_IN_SOURCE) for name in further]
     return tuple(sorted(rows, key=lambda row: row.connector.casefold()))
 
 
@@ -189,11 +191,11 @@ def gaps(hours: Sequence[datetime], most: int) -> tuple[Gap, ...]:
     return tuple(gap for gap in found if gap.hours > most)
 
 
-def _without_source(name: str, spoken: _Spoken, logs: UsageLogs, period: Period) -> Covered:
+def _unread(name: str, spoken: _Spoken, logs: UsageLogs, period: Period, why: str) -> Covered:
+    """A connector that logs show and no source does."""
     hours = spoken.hours([name])
     server = name.partition("\\")[0]
     silent = gaps(hours, period.gap_hours)
-    against = ("SOURCE is needed to tell whether it logged all the time: add it behind LOGS.",)
     return Covered(
         server=server,
         connector=name,
@@ -204,7 +206,7 @@ def _without_source(name: str, spoken: _Spoken, logs: UsageLogs, period: Period)
         changed=None,
         rows=bool(hours),
         gaps=silent,
-        against=(*against, *_missing(logs)),
+        against=(why, *_missing(logs)),
         trusted_from=None,
     )
 

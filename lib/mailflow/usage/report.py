@@ -60,13 +60,17 @@ class Usage:
     def asked(self) -> tuple[Covered, ...]:
         """The connectors that the answer is about: the narrowed one, or those that people made.
 
-        Without SOURCE, all that have rows.
+        Without SOURCE, all that have rows; beside it also those that it lacks.
         """
         if self.narrowed:
             return tuple(row for row in self.covered if row.connector == self.narrowed.connector)
         if self.beside is None:
             return self.covered
-        return tuple(row for row in self.covered if row.connector.casefold() in self.custom)
+        return tuple(
+            row
+            for row in self.covered
+            if row.connector.casefold() in self.custom or not row.service
+        )
 
     @property
     def is_complete(self) -> bool:
