@@ -19,7 +19,14 @@ from mailflow.sources.credentials import LiveOptions
 @click.argument("logs")
 @click.argument("source", required=False, shell_complete=complete_source)
 @click.option("--logs", "further", multiple=True, metavar="PLACE", help="More logs; repeatable.")
-@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=90,
+    show_default=True,
+    metavar="N",
+    help="How far back the logs have to reach.",
+)
 @click.option(
     "--gap",
     "gap_hours",
@@ -37,6 +44,7 @@ from mailflow.sources.credentials import LiveOptions
 @click.option(
     "--prefix",
     type=click.IntRange(8, 32),
+    metavar="BITS",
     help="With --narrow: blocks up to this wide.  [default: single addresses]",
 )
 @click.option(
@@ -80,15 +88,15 @@ def usage(  # noqa: PLR0913 - one argument for each option
     as_json: bool,
     live: LiveOptions,
 ) -> None:
-    r"""Say who uses a receive connector, from SMTP receive logs.
+    """Say who uses a receive connector, from SMTP receive logs.
 
     \b
-    mailflow usage \\ex16a\c$\...\FrontEnd\ProtocolLog\SmtpReceive
+    mailflow usage \\\\ex16a\\c$\\...\\FrontEnd\\ProtocolLog\\SmtpReceive
     mailflow usage logs/ exports/ --timezone Europe/Berlin
-    mailflow usage logs/ exports/ --keep summed/          every night: reads what is new
-    mailflow usage logs/ exports/ --narrow 'EX16A\Relay' --change narrow.json
+    mailflow usage logs/ exports/ --keep summed/         (reads what is new)
+    mailflow usage logs/ exports/ --narrow 'EX16A\\Relay' --change narrow.json
     mailflow whatif exports/ --change narrow.json
-    mailflow usage demo:month-of-logs demo:month-of-logs --days 30 --narrow 'EX16A\Relay'
+    mailflow usage demo:month-of-logs demo:month-of-logs --days 30
 
     LOGS is a file, folder or zip. With SOURCE, use is compared with the lists: which elements
     nobody used, who came to another connector than is predicted now. A relay connector does not log

@@ -90,7 +90,7 @@ class Usage:
             return "Who was seen is below. Who was not seen tells nothing without SOURCE."
         open_ones = [row.connector for row in self.asked if not row.is_whole]
         if open_ones:
-            return f"Not yet to be answered who does not use {joined(open_ones)}."
+            return f"It cannot be told yet who does not use {joined(open_ones)}."
         if not self.asked:
             return "These servers have only the connectors of Setup."
         names = joined(row.connector for row in self.asked)
