@@ -59,7 +59,7 @@ def probe_lines(questions: Sequence[EhloObservation], hosts: Sequence[str]) -> l
         f"What servers of this organization offer {sender}: EHLO and QUIT are sent, no mail.",
         f"1. On {sender}, in PowerShell, paste all of these lines. Nothing is installed.",
         "2. Each reply is written to a file in your home folder there: ehlo-*.txt.",
-        "3. Put these files into the folder with the exports.",
+        "3. Put these files into the folder with the exports, or name each with --evidence.",
     ]
     asked = [
         line
