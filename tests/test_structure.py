@@ -35,12 +35,17 @@ BELOW: Mapping[str, set[str]] = {
     "views": {
         *LEAVES,
         *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
+        "this_run",
     },
     "simulated": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
     "apply": {
         *LEAVES,
         *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table", "views"),
         "user_data",
+    },
+    "usage": {
+        *LEAVES,
+        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table"),
     },
     "version": set(),
     "this_run": set(),
@@ -53,6 +58,7 @@ IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
 HEAVY_THEMSELVES = IN_COLUMNS | {"mailflow.sources.psrp.line"}
 HEAVY = {
     "IPython",
+    "duckdb",
     "ipywidgets",
     "jinja2",
     "nbclient",
@@ -251,7 +257,7 @@ def test_heavy_libraries_wait_until_they_are_needed() -> None:
 def test_every_part_is_in_the_drawing() -> None:
     """A new part of the package has its place among the layers, or is named as the top here."""
     top = {"", "__main__", "cli", "closing", "interactive", "opening", "repairing", "runs"}
-    top |= {"roads", "training"}
+    top |= {"roads", "training", "using"}
     parts = {[*name.split("."), ""][1] for name in MODULES}
 
     assert parts - set(BELOW) - top == set()

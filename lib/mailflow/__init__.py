@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     )
     from mailflow.show.chart import range_ruler
     from mailflow.training.lab import practice
+    from mailflow.using import conclude_usage, use_by_day
+    from mailflow.using import usage as relay_usage
     from mailflow.views.answering_connectors import answering_connectors
     from mailflow.views.audit import audit
     from mailflow.views.audit_connectors import audit_connectors
@@ -70,6 +72,7 @@ __all__ = [
     "choose_queues",
     "conclude",
     "conclude_repair",
+    "conclude_usage",
     "confirm_box",
     "connector_reach",
     "findings",
@@ -87,6 +90,7 @@ __all__ = [
     "queues_to_retry",
     "range_ruler",
     "receive_connectors",
+    "relay_usage",
     "remedy",
     "repair_flow",
     "rollback",
@@ -98,6 +102,7 @@ __all__ = [
     "twin_result",
     "twin_rollback",
     "unfinished",
+    "use_by_day",
     "what_changed",
 ]
 
@@ -115,6 +120,7 @@ _HOMES = {
     "choose_queues": "interactive",
     "conclude": "closing",
     "conclude_repair": "repairing",
+    "conclude_usage": "using",
     "confirm_box": "interactive",
     "connector_reach": "views.audit_silence",
     "findings": "views.findings",
@@ -132,6 +138,7 @@ _HOMES = {
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",
+    "relay_usage": "using",
     "remedy": "views.remedy",
     "repair_flow": "repairing",
     "rollback": "views.change_request",
@@ -143,9 +150,10 @@ _HOMES = {
     "twin_result": "views.twin_tables",
     "twin_rollback": "views.twin_tables",
     "unfinished": "repairing",
+    "use_by_day": "using",
     "what_changed": "repairing",
 }
-_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal"}
+_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal", "relay_usage": "usage"}
 """Names that read well behind `mailflow.`, and what they are called where they stand."""
 
 

@@ -19,6 +19,7 @@ if __name__ == "__main__":
         "selection",
         "proof",
         "whole",
+        "usage",
         "scale",
         "live",
         "twin",

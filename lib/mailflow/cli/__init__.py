@@ -22,12 +22,13 @@ from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
 from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
+from mailflow.cli.using import usage
 from mailflow.errors import MailflowError
 from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
 SECTIONS = {
-    "Find the cause": (diagnose, run, explain, which, probe, snapshot),
+    "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
     "Repair": (whatif, diff, twin, undo),
     "Live servers": (doctor,),
     "Notebooks and reports": (lab, kept_runs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from mailflow.cli.completion import complete_scenario
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.terminal import columns, in_json
+from mailflow.errors import UsageError
 from mailflow.plain import grid
 
 if TYPE_CHECKING:
@@ -29,14 +31,20 @@ _TICK = 0.5
     show_default=True,
     help="Time acceleration factor.",
 )
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a month of receive logs into this folder, for mailflow usage.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print connection details as one JSON line.")
-def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None:
+def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_json: bool) -> None:
     """Run a simulated Exchange organization locally (Ctrl+C to stop).
 
     \b
     mailflow practice article                 in one terminal
     mailflow diagnose exchange://...          in another, as it says
     mailflow run fix_and_verify exchange://... --apply
+    mailflow practice month-of-logs --logs logs/
 
     It listens on loopback addresses, and answers there as Exchange's own endpoint does
     (exchange://) and as WinRM does (winrm://); `mailflow scenarios` lists what there is. Mail
@@ -50,6 +58,13 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     from mailflow.simulated.practice import Practice
 
     begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
+    if logs:
+        from mailflow.simulated.relay_use import write_receive_logs
+
+        try:
+            write_receive_logs(begun.organisation, logs, begun.clock.now)
+        except OSError as error:
+            raise UsageError(f"{logs}: cannot be written ({error.strerror or error})") from error
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(begun, https=https) as served:
         reach = {

@@ -142,6 +142,32 @@ def retry(identity: str) -> str:
     return f"Retry-Queue -Identity {quoted(identity)}"
 
 
+def log_sessions(identity: str) -> str:
+    """Let a receive connector log its sessions, which a relay connector does not by itself (S7.20).
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    return f"Set-ReceiveConnector {quoted(identity)} -ProtocolLoggingLevel Verbose"
+
+
+def keep_receive_logs(cmdlet: str, server: str, days: int, gigabytes: int) -> str:
+    """Keep the receive logs of a service longer, and more of them (S7.41).
+
+    Args:
+        cmdlet: `Set-FrontEndTransportService`, `Set-TransportService` or `Set-TransportServer`.
+        server: its name.
+        days: how long a file stays.
+        gigabytes: what all of them may take.
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    age = f"-ReceiveProtocolLogMaxAge {days}.00:00:00"
+    size = f"-ReceiveProtocolLogMaxDirectorySize {gigabytes}GB"
+    return f"{cmdlet} {quoted(server)} {age} {size}"
+
+
 def filled(line: str, known: Mapping[str, str]) -> str:
     """A line of advice with its braces filled: a plain name as it is, any other one quoted.
 

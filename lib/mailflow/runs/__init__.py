@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
 
 FIRST_LESSON = "training/first_tour"
+CHANGE = "change.json"
+"""The file in a run folder with the change that somebody asked for."""
 
 _HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
 """Beside lib/ in a clone; inside the package where it was installed."""
@@ -67,7 +69,8 @@ class RunResult:
         from mailflow.views.verdict import from_json
 
         if self.findings:
-            word = self.findings.get("apply", {}).get("state", "")
+            done = self.findings.get("apply") or self.findings.get("usage") or {}
+            word = done.get("state", "")
             return screen(from_json(self.findings), width, colour=colour, word=word)
         room = max(width - 14, 20)
         lines = [line for text in (self.summary, _NO_VERDICT) for line in wrap(visible(text), room)]
@@ -152,14 +155,18 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
+    change = _change(values, org)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
+    values |= {"change": CHANGE} if change else {}
     manifest = folders.first_manifest(path, org, values, started)
     manifest["title"] = title(runbook, ticket, simulated=org.is_simulated)
     try:
+        if change:
+            write_whole(folder / CHANGE, change)
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
         manifest["snapshot"] = folders.sha256(folder / "snapshot")
@@ -289,6 +296,23 @@ def _values(
         values["other_source"] = str(Path(other).resolve())
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
+
+
+def _change(values: Mapping[str, object], org: Snapshot) -> str:
+    """The text of a change that the runbook is to prove; the run keeps it as a file of its own.
+
+    Raises:
+        InputError: the file holds no change.
+        UsageError: it is none of this organization, or Exchange would refuse it.
+    """
+    given = values.get("change")
+    if not given:
+        return ""
+    from mailflow.repair.requested import read_change
+
+    file = Path(str(given)).expanduser()
+    read_change(file, org)
+    return file.read_text("utf-8-sig")
 
 
 def _executed(folder: Path, path: Path) -> dict[str, Any]:
