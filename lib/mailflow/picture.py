@@ -11,6 +11,40 @@ Tone = Literal["good", "bad", "unknown", ""]
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart.
+
+    Attributes:
+        label: whose bar it is.
+        value: its length in the unit of the whole; None where it is not known.
+        note: what stands behind the number.
+        tone: what its colour stands for.
+    """
+
+    label: str
+    value: int | None
+    note: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A bar chart.
+
+    Attributes:
+        title: what is compared, with its unit.
+        description: the same facts in words, for those who do not see the picture.
+        bars: in the order to show.
+        empty: what to say where there is no bar.
+    """
+
+    title: str
+    description: str
+    bars: tuple[Bar, ...]
+    empty: str = "Nothing to show."
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A range of remote addresses, with the text people know its two ends by."""
 

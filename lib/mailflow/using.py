@@ -14,7 +14,7 @@ from mailflow.analysis.analysis import analyze
 from mailflow.closing import keep_findings
 from mailflow.errors import InputError, UsageError
 from mailflow.phrases import joined
-from mailflow.show.chart import queue_chart
+from mailflow.show.bars import bar_chart
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
@@ -114,7 +114,7 @@ def use_by_day(found: Usage, connector: str = "") -> Markup:
     """
     wanted = connector.casefold()
     clients = [each for each in found.clients if not wanted or each.connector.casefold() == wanted]
-    return queue_chart(found.by_day(clients))
+    return bar_chart(found.by_day(clients))
 
 
 def diagnosis_of(found: Usage) -> Diagnosis:

@@ -30,8 +30,8 @@ LEGEND = (
 WIDE = 900
 """Width of every picture in its own units; it shrinks with the page."""
 
-_STRONG = {"bad": "#c4492c", "good": "#2f8f5f", "unknown": "#a87a12", "": "#5f7f9f"}
-_LIGHT = {"bad": "#f0cfc6", "good": "#d3eadd", "unknown": "#f1e3bd", "": "#d9e3ed"}
+STRONG = {"bad": "#c4492c", "good": "#2f8f5f", "unknown": "#a87a12", "": "#5f7f9f"}
+LIGHT = {"bad": "#f0cfc6", "good": "#d3eadd", "unknown": "#f1e3bd", "": "#d9e3ed"}
 
 _SMALL = 6.0
 _WORD = 7.4
@@ -153,7 +153,7 @@ def _ruler(ruler: Ruler) -> Markup:
         (len(ruler.lanes) - len(lanes), "more connectors"),
     ]
     more = ", ".join(f"{number} {what}" for number, what in hidden if number > 0)
-    return _figure(
+    return figure(
         "ruler.svg.j2",
         f"{ruler.server}, port {ruler.port}: which connector answers whom"
         + (" (IPv6)" if ruler.family == 6 else ""),
@@ -270,7 +270,7 @@ def _at_one_place(pins: Sequence[Pin]) -> list[Pin]:
 
 
 def _pin_name(pin: Pin) -> str:
-    return _short(pin.label, 18)
+    return short(pin.label, 18)
 
 
 def _at(pin: Pin, slots: Sequence[_Slot]) -> _Slot:
@@ -290,17 +290,15 @@ def _draw_lane(
         x, end = inside[0].x, inside[-1].x + inside[-1].wide
         wins = any(span.first <= address <= span.last for address in answered)
         narrow = wins and len(inside) == 1
-        fill_ = _STRONG[lane.tone] if narrow else _LIGHT[lane.tone]
+        fill_ = STRONG[lane.tone] if narrow else LIGHT[lane.tone]
         title = f"{lane.connector}: {_ends(span)}"
-        pieces.append(
-            _Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, _STRONG[lane.tone])
-        )
+        pieces.append(_Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, STRONG[lane.tone]))
     hidden = len(lane.spans) - len(kept)
     notes = [lane.note, "" if lane.complete else "list cut off"]
     return _DrawnLane(
-        _short(lane.connector, 24),
+        short(lane.connector, 24),
         visible(lane.connector),
-        _short(" · ".join(filter(None, notes)), 32),
+        short(" · ".join(filter(None, notes)), 32),
         lane.tone,
         y,
         pieces,
@@ -355,7 +353,7 @@ def _size(span: Span) -> str:
 def _draw_pin(pin: Pin, slots: Sequence[_Slot], y: float, end: float, answered: bool) -> _DrawnPin:
     slot = _at(pin, slots)
     title = visible(f"{pin.label} {pin.address_label}")
-    return _DrawnPin(_pin_name(pin), title, slot.middle, y, end, _STRONG[pin.tone], answered)
+    return _DrawnPin(_pin_name(pin), title, slot.middle, y, end, STRONG[pin.tone], answered)
 
 
 def _end(at: int | None, lanes: Sequence[int], top: float, bottom: float) -> float:
@@ -373,7 +371,8 @@ def _in_words(pins: Sequence[Pin], landing: Sequence[int | None], lanes: Sequenc
     return " ".join(parts) or "No server to show."
 
 
-def _figure(template: str, title: str, description: str, **values: object) -> Markup:
+def figure(template: str, title: str, description: str, **values: object) -> Markup:
+    """A picture of a template, with its title and the same facts in words."""
     title, description = visible(title), visible(description)
     values |= {"title": title, "description": description, "id": unique(title, description)}
     return Markup(fill(template, **values), f"{title}. {description}")
@@ -388,10 +387,10 @@ def _ends(span: Span) -> str:
 def _addresses(first: int, last: int, family: int) -> str:
     kind = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
     text = str(kind(first)) if first == last else f"{kind(first)} - {kind(last)}"
-    return _short(text, 33)
+    return short(text, 33)
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
     """A text that fits: the middle is left out, since queues and servers differ at the end."""
     shown = visible(text).replace("\n", " ")
     if width(shown) <= most:

@@ -207,7 +207,6 @@ class Usage:
             columns=_CLIENTS,
             reading=self._spoken_of(some),
             empty="No client was seen.",
-            pictures=(self.by_day(some),),
         )
 
     def by_day(self, clients: Iterable[Client]) -> Bars:
