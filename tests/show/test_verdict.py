@@ -21,7 +21,7 @@ def test_the_screen_of_the_article_fits_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     labels = [line[:14].strip() for line in lines[2:] if line[:1].strip()]
     assert lines[0] == "SIMULATED DATA  demo:article"
-    assert labels == ["CAUSE FOUND", "STUCK", "REPAIR", "NOT READ"]
+    assert labels == ["CAUSE FOUND", "STUCK", "REPAIR", "MISSING DATA"]
     assert lines[1].endswith("as of 23 Nov 14:02 UTC")
     assert lines[-1].split() == ["NOT", "READ", "nothing"]
 
@@ -47,7 +47,7 @@ def test_unknown_says_first_what_is_missing_and_what_next() -> None:
     """Without a cause, what is missing and what to do comes before anything else."""
     text, html = screen(unknown()), verdict_card(unknown()).html
 
-    assert text.index("NOT READ") < text.index("DO NEXT") < text.index("STUCK")
+    assert text.index("MISSING DATA") < text.index("NEXT STEPS") < text.index("STUCK")
     assert "timed out after 30 s" in text
     assert html.index("What is missing") < html.index("What to do next") < html.index("waits")
     assert "Repair" not in html
@@ -55,7 +55,7 @@ def test_unknown_says_first_what_is_missing_and_what_next() -> None:
 
 @pytest.mark.parametrize(
     ("diagnosis", "word"),
-    [(found(), "Cause found"), (unknown(), "Not decided"), (clear(), "Clear")],
+    [(found(), "Cause found"), (unknown(), "Inconclusive"), (clear(), "No fault found")],
 )
 def test_states_differ_by_word(diagnosis: Diagnosis, word: str) -> None:
     """Each verdict has its word; colour only repeats it."""
@@ -119,7 +119,7 @@ def test_a_cause_outside_the_connectors_shows_what_to_do() -> None:
     steps = (NextStep("Look at the firewall."),)
     plain = Diagnosis("found", "h", "s", (entry,), stuck=StuckRecord(3, 1), next_steps=steps)
 
-    assert "DO NEXT       Look at the firewall." in screen(plain)
+    assert "NEXT STEPS    Look at the firewall." in screen(plain)
     assert "Look at the firewall." in verdict_card(plain).html
 
 

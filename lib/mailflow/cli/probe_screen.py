@@ -14,7 +14,7 @@ _LABELS: dict[OfferState, tuple[str, Tone]] = {
     "offers": ("OFFERED", "good"),
     "lacks": ("NOT OFFERED", "bad"),
     "not-reached": ("NOT REACHED", "unknown"),
-    "unknown": ("NOT DECIDED", "unknown"),
+    "unknown": ("INCONCLUSIVE", "unknown"),
 }
 _HEADS = ("target", "predicted connector", "keywords before TLS", "what is needed")
 

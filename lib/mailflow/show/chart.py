@@ -22,9 +22,9 @@ MOST_EMPTY = 5
 """How many servers, connectors, and ranges without a server a ruler shows; the rest is counted."""
 
 LEGEND = (
-    "A server's line ends on the connector that answers it: of all ranges that hold its address, "
-    "the smallest wins. Red bars lack what an Exchange server needs, green bars have it; a line "
-    "that ends on ? is not decided. Columns are not to scale."
+    "Each line runs from a server to the connector that handles it (the most specific matching "
+    "range). Red: no Exchange Server authentication. Green: available. ?: undetermined. Not to "
+    "scale."
 )
 
 WIDE = 900

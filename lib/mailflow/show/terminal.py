@@ -56,8 +56,8 @@ def _following(steps: Iterable[NextStep], room: int) -> list[str]:
     """What to do besides; a command has a line of its own that never wraps."""
     lines: list[str] = []
     for each in steps:
-        lines += block("" if lines else "DO NEXT", [each.text] if each.text else (), room)
-        lines += commands("" if lines else "DO NEXT", [each.command] if each.command else ())
+        lines += block("" if lines else "NEXT STEPS", [each.text] if each.text else (), room)
+        lines += commands("" if lines else "NEXT STEPS", [each.command] if each.command else ())
     return lines
 
 
@@ -83,4 +83,4 @@ def _missing(diagnosis: Diagnosis, room: int) -> list[str]:
     shown, hidden = rows[:MOST_UNREAD], len(rows) - MOST_UNREAD
     if hidden > 0:
         shown.append(f"and {hidden} more; `--json` names them all")
-    return _block("NOT READ", shown or ["nothing"], room)
+    return _block("MISSING DATA", shown or ["none"], room)

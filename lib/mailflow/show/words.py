@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mailflow.plain import one_line
 from mailflow.views.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
 
-VERDICTS = {"found": "Cause found", "unknown": "Not decided", "clear": "Clear"}
+VERDICTS = {"found": "Cause found", "unknown": "Inconclusive", "clear": "No fault found"}
 """The word for each verdict; colour only repeats it."""
 
 
@@ -39,7 +39,7 @@ def stuck(waiting: StuckRecord) -> str:
         old = f" ({age(waiting.since, waiting.as_of)})" if waiting.as_of else ""
         parts.append(since + old)
     else:
-        parts.append("since when is not known")
+        parts.append("start time unknown")
     text = ", ".join(parts) + "."
     if waiting.expires:
         text += f" The oldest expire on {clock(waiting.expires)}."
