@@ -23,7 +23,7 @@ def test_the_screen_of_the_article_fits_80_columns() -> None:
     assert lines[0] == "SIMULATED DATA  demo:article"
     assert labels == ["CAUSE FOUND", "STUCK", "REPAIR", "MISSING DATA"]
     assert lines[1].endswith("as of 23 Nov 14:02 UTC")
-    assert lines[-1].split() == ["NOT", "READ", "nothing"]
+    assert lines[-1].split() == ["MISSING", "DATA", "none"]
 
 
 def test_commands_are_never_broken() -> None:
