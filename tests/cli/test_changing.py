@@ -102,7 +102,7 @@ def test_nobody_is_answered_differently(call: Call) -> None:
     actual = call("whatif", "demo:article", *RELAY, "--add", "2001:db8::/64")
 
     assert actual.code == 0
-    assert "\nNO EFFECT     Nobody would be answered differently.\n" in actual.out
+    assert "\nNO EFFECT     No host would be handled differently.\n" in actual.out
 
 
 def test_something_unread_may_change_it(call: Call, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_something_unread_may_change_it(call: Call, tmp_path: Path) -> None:
     actual = whatif(call, tmp_path, org, *RELAY, "--remove", "10.0.0.11")
 
     assert actual.code == 2
-    assert "\nNOT CERTAIN   " in actual.out
+    assert "\nUNDETERMINED   " in actual.out
     assert "RemoteIPRanges of EX16A\\Second are not known in full" in actual.out
 
 
@@ -251,7 +251,7 @@ def test_a_connector_that_was_not_read(call: Call, tmp_path: Path, unread: Snaps
     assert unread.unread[0].why in " ".join(document(actual)["unknown"])
     text = whatif(call, tmp_path, unread, *RELAY, "--remove", "10.0.0.11")
     assert text.code == 2
-    assert "\nNOT CERTAIN   What is to be changed was not read.\n" in text.out
+    assert "\nUNDETERMINED   What is to be changed was not read.\n" in text.out
 
 
 def test_a_server_that_was_not_read(call: Call, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_live_organisation_that_does_not_answer(call: Call) -> None:
     [
         (article(), 0, "NO DIFFERENCE"),
         (healthy(), 1, "DIFFERENT"),
-        (article().change(r"EX16A\Relay", ranges_complete=False), 2, "NOT CERTAIN"),
+        (article().change(r"EX16A\Relay", ranges_complete=False), 2, "UNDETERMINED"),
     ],
 )
 def test_diff(call: Call, tmp_path: Path, after: Organisation, code: int, label: str) -> None:

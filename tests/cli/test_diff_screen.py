@@ -41,7 +41,7 @@ def test_the_article_repaired() -> None:
 
     expected = """
 DIFFERENT     EX10A and EX10B are let in by EX16A, and were not before.
-              257 addresses lose relaying without logging on.
+              257 addresses lose anonymous relay.
 FIRST         monday.snapshot, read 23 Nov 14:02 UTC
 SECOND        runs/tuesday
 SERVERS       EX10A to EX16A
@@ -53,10 +53,10 @@ SERVERS       EX10A to EX16A
 HOSTS         EX16A, port 25: Default Frontend EX16A answers instead of Relay
                 10.0.0.11-10.0.0.12, 10.0.5.0 and 10.0.5.2-10.0.5.255 (257
                 addresses)
-                  loses      relaying without logging on
+                  loses      anonymous relay
                   gains      Exchange Server authentication, submitting as an
-                             Exchange server, X-ANONYMOUSTLS, log-on by NTLM,
-                             log-on by password and submitting as a legacy
+                             Exchange server, X-ANONYMOUSTLS, NTLM authentication,
+                             Basic authentication and submitting as a legacy
                              server
 COMPARED      every IPv4 and IPv6 address at 28 endpoints; whoever is not named
               here is answered alike
@@ -77,7 +77,7 @@ def test_nothing_differs() -> None:
     """One sentence; rights that were not read are told all the same (S3.20)."""
     actual = screen(article(), article())
 
-    assert actual.startswith("NO DIFFERENCE Nobody is answered differently.\n")
+    assert actual.startswith("NO DIFFERENCE No host is handled differently.\n")
     assert "\nNOT KNOWN     whether extended rights differ on EX10A\\Default EX10A," in actual
 
 
@@ -85,7 +85,7 @@ def test_what_was_not_read_is_no_all_clear() -> None:
     """Contract, section 4: a list that was cut may hide a difference."""
     actual = screen(article(), article().change(r"EX16A\Relay", ranges_complete=False))
 
-    assert actual.startswith("NOT CERTAIN   No difference was seen, but not all was read that may")
+    assert actual.startswith("UNDETERMINED   No difference was seen, but not all was read that may")
     assert "whoever is not named" not in actual
     assert "\nNOT KNOWN     RemoteIPRanges of EX16A\\Relay are not known in full\n" in actual
 
@@ -98,7 +98,7 @@ def test_other_rights() -> None:
     )
     actual = screen(before, replace(before, rights=less))
 
-    assert "258 addresses lose relaying without logging on." in actual
+    assert "258 addresses lose anonymous relay." in actual
     assert "\nHOSTS         EX16A, port 25: Relay answers, with other settings\n" in actual
     assert (
         "\nRIGHTS        nt authority\\anonymous logon on EX16A\\Relay\n"
@@ -130,7 +130,7 @@ def test_the_same_hosts_at_two_servers_are_told_of_once() -> None:
 
     assert "2 addresses lose Exchange Server authentication," in " ".join(actual.split())
     assert (
-        "\n              EX16B, port 25: Relay answers instead of Default Frontend EX16B\n"
+        "\n              EX16B, port 25: Relay accepts instead of Default Frontend EX16B\n"
         "                10.0.0.11-10.0.0.12 (2 addresses)\n"
         "                  the same as above\n"
     ) in actual

@@ -54,7 +54,7 @@ def test_nothing_differs() -> None:
     found = differ(article(), article())
 
     assert (found.state, found.exit_code, found.treated, found.ways) == ("same", 0, (), ())
-    assert "Nobody is answered differently." in found.summary
+    assert "No host is handled differently." in found.summary
     assert r"EX16A\Relay" in found.rights_not_read
     assert "everybody is answered as before" in str(found.table())
 
@@ -83,7 +83,7 @@ def test_the_way_back_is_worse() -> None:
     found = differ(healthy(), article())
 
     assert {one.will for one in found.ways} == {"found"}
-    assert "is no longer let in" in list(found.table().frame["effect"])
+    assert "failing (was: accepted)" in list(found.table().frame["effect"])
     assert found.exit_code == 1
 
 
@@ -228,7 +228,7 @@ def test_extra_rights_that_only_the_groups_show() -> None:
         ({"require_tls": True}, [], ["sending without TLS"]),
         (
             {"auth": "Tls, BasicAuth"},
-            ["log-on by password (BasicAuth)", "log-on by password without TLS"],
+            ["Basic authentication (BasicAuth)", "Basic authentication without TLS"],
             [],
         ),
         ({"groups": "AnonymousUsers, Custom, Partners"}, ["submitting as a partner"], []),

@@ -50,7 +50,7 @@ def test_a_server_that_is_caught_is_judged(org: Snapshot) -> None:
 
     assert said.tone == "bad"
     assert said.words == (
-        "Relay answers 10.0.0.11 (EX10A) on EX16A, port 25. It offers no Exchange Server "
+        "Relay accepts 10.0.0.11 (EX10A) on EX16A, port 25. It offers no Exchange Server "
         "authentication, so the server gives up."
     )
 
@@ -59,7 +59,7 @@ def test_a_printer_is_not_judged(org: Snapshot) -> None:
     """For an address that is no server's the relay connector is neither right nor wrong."""
     said = who_answers(org, probe("EX16A", "10.0.5.7"))
 
-    assert said.words == "Relay answers 10.0.5.7 on EX16A, port 25."
+    assert said.words == "Relay accepts 10.0.5.7 on EX16A, port 25."
     assert said.tone == ""
 
 
@@ -150,7 +150,7 @@ def test_a_trial_stands_beside_now(org: Snapshot) -> None:
     assert rows.loc["Default Frontend EX16A", "trial"].startswith("answers: ")
     assert sorted(table.tones.values()) == ["bad", "good"]
     assert moved(now, trial) == (
-        "With the trial another connector answers: EX10A (10.0.0.11): Default Frontend EX16A "
+        "With this change another connector accepts: EX10A (10.0.0.11): Default Frontend EX16A "
         "instead of Relay."
     )
     assert "changes nothing" in moved(now, now)

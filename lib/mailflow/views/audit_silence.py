@@ -14,8 +14,14 @@ from mailflow.table import Table
 _COLUMNS = {
     "connector": ("Connector", "server and name, as commands take it"),
     "listed": ("Lists", "addresses in its RemoteIPRanges, each counted once"),
-    "answers": ("Answers", "those of them that it answers: no smaller range of another wins"),
-    "why": ("Taken by", "who answers the others, or why it answers nobody (S1.10, S1.13)"),
+    "answers": (
+        "Effective addresses",
+        "those of them that it accepts: no more specific range of another wins",
+    ),
+    "why": (
+        "Overridden by",
+        "which connectors accept the others, or why it accepts none (S1.10, S1.13)",
+    ),
 }
 
 
@@ -42,7 +48,7 @@ def connector_reach(org: Snapshot) -> Table:
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, *extra]).astype(
             {"enabled": "boolean", **dict.fromkeys(extra[2:], "object")}
         ),
-        caption="How many addresses each connector really answers.",
+        caption="How many addresses each connector really accepts.",
         columns=_COLUMNS,
         reading=_reading(rows),
         tones=tones,
@@ -88,8 +94,8 @@ def _reading(rows: list[dict[str, object]]) -> str:
     silent = [row for row in rows if not (row["answers_v4"] or row["answers_v6"])]
     if silent:
         names = joined(row["connector"] for row in silent)
-        whom = "answers" if len(silent) == 1 else "answer"
+        whom = "accepts" if len(silent) == 1 else "accept"
         sentences.append(f"{names} {whom} nobody: whatever is set there has no effect.")
     elif rows:
-        sentences.append("Every connector answers somebody.")
+        sentences.append("Every connector accepts some addresses.")
     return " ".join(sentences)
