@@ -78,7 +78,7 @@ def test_another_address_has_another_answer_at_once() -> None:
     shown.source.value = "ex10b"
     second = html(shown)
 
-    assert "Default Frontend EX16A answers 10.0.0.99 on EX16A" in first
+    assert "Default Frontend EX16A accepts 10.0.0.99 on EX16A" in first
     assert ">10.0.0.99</text>" in first
     assert "<td>10.0.0.99 is not in its ranges</td>" in first
     assert "Relay accepts 10.0.0.12 (EX10B)" in second
@@ -104,7 +104,7 @@ def test_what_is_no_address_gets_a_sentence(typed: str, sentence: str) -> None:
     seen = html(shown)
 
     assert sentence in seen
-    assert "answers 10.0.0.11" not in seen
+    assert "accepts 10.0.0.11" not in seen
     assert ruler_of(shown) == []
     assert "<script" not in seen
 
@@ -136,7 +136,7 @@ def test_a_range_taken_off_on_trial() -> None:
     seen = html(shown)
 
     assert "Relay accepts 10.0.0.11 (EX10A)" in seen
-    assert "Default Frontend EX16A answers 10.0.0.11 (EX10A)" in seen
+    assert "Default Frontend EX16A accepts 10.0.0.11 (EX10A)" in seen
     assert "EX10A (10.0.0.11): Default Frontend EX16A instead of Relay." in seen
     assert ruler_of(shown) == [
         f"{side}: EX16A, port 25: which connector answers whom" for side in ("Now", "What if")
@@ -153,7 +153,7 @@ def test_a_range_put_on_on_trial() -> None:
     shown.server.value = "EX16A"
     shown.port.value = "2525"
     shown.source.value = "10.0.0.22"
-    assert "Default EX16A answers 10.0.0.22 (EX16B) on EX16A, port 2525" in html(shown)
+    assert "Default EX16A accepts 10.0.0.22 (EX16B) on EX16A, port 2525" in html(shown)
     shown.port.value = "25"
     shown.add.value = "10.0.0.22, 10.0.0.30-10.0.0.40"
 
@@ -165,7 +165,7 @@ def test_a_range_put_on_on_trial() -> None:
     [
         ("10.0.0.", "", "The format of the IP address"),
         ("10.0.0.11", "", "is an element of EX16A\\Relay already"),
-        ("", "10.0.5.9", "It lies inside 10.0.5.0/24: remove 10.0.5.0/24 and add"),
+        ("", "10.0.5.9", "It is part of 10.0.5.0/24: remove 10.0.5.0/24 and add"),
         ("", "10.0.0.11, 10.0.0.12, 10.0.5.0/24", "RemoteIPRanges would be empty"),
         ("0.0.0.0-255.255.255.255", "", "Exchange would refuse the change of EX16A\\Relay"),
     ],
@@ -200,7 +200,7 @@ def test_another_server_brings_its_own_choices() -> None:
     assert "Relay accepts 10.0.0.11 (EX10A) on EX16B, port 25" in html(shown)
     shown.server.value = "EX10A"
     assert [text for text, _ in shown.connector.options] == ["none: it has no custom connector"]
-    assert "Default EX10A answers 10.0.0.11" in html(shown)
+    assert "Default EX10A accepts 10.0.0.11" in html(shown)
 
 
 def test_a_very_long_list_offers_what_holds_a_server() -> None:
@@ -223,7 +223,7 @@ def test_it_can_be_asked_for() -> None:
     assert "Relay accepts 10.0.5.7 on EX16B" in html(shown)
     assert "No server called EX99 was read" in html(unknown)
     unknown.server.value = "EX16A"
-    assert "answers" in html(unknown)
+    assert "accepts" in html(unknown)
 
 
 def test_an_organisation_without_anything() -> None:

@@ -24,7 +24,7 @@ from organisations import article
 
 ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
 SUBMIT, ANY_RECIPIENT = "ms-Exch-SMTP-Submit", "ms-Exch-SMTP-Accept-Any-Recipient"
-SUBMITS = "submitting without logging on"
+SUBMITS = "anonymous submission"
 
 
 def relay(**values: Any) -> ReceiveConnector:  # noqa: ANN401

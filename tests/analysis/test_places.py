@@ -197,5 +197,5 @@ def test_servers_that_may_be_hidden(row: Unread, server: str, *, hides: bool) ->
     assert bool(hidden_servers(read, server)) == hides
     assert hidden_servers(replace(read, unread=())) == []
     assert hidden_servers(replace(read, unread=(), cmdlets=frozenset())) == [
-        "no answer of Get-ExchangeServer says which servers there are"
+        "Get-ExchangeServer is missing in the data, so the servers of the organization are unknown"
     ]

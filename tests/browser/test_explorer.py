@@ -70,7 +70,7 @@ def test_another_address_and_a_trial_by_keyboard(runbook: NotebookPage, explorer
     _tab_to(runbook, "Source address")
     keys.press("Control+A")
     keys.type("10.0.0.99")
-    explorer.get_by_text("Default Frontend EX16A answers 10.0.0.99 on EX16A").wait_for()
+    explorer.get_by_text("Default Frontend EX16A accepts 10.0.0.99 on EX16A").wait_for()
     keys.press("Control+A")
     keys.type("10.0.0.")
     explorer.get_by_text("The format of the IP address 10.0.0. is invalid").wait_for()

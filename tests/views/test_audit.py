@@ -960,9 +960,9 @@ def test_results_show_faults_first_and_what_is_harmless() -> None:
 
     table = results(org.snapshot())
 
-    assert list(table.frame["result"]) == ["found", "found", "found", "harmless"]
-    assert "Found: 3. Not known: 0. Harmless by design: 1." in table.reading
-    assert "Looked for and not there: " in table.reading
+    assert list(table.frame["result"]) == ["issue", "issue", "issue", "OK by design"]
+    assert "Issues: 3. Undetermined: 0. OK by design: 1." in table.reading
+    assert "Also checked, no issues: " in table.reading
 
 
 def test_the_runbook_calls_nothing_that_is_not_there() -> None:

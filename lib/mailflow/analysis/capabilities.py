@@ -22,7 +22,7 @@ SUBMIT = "ms-exch-smtp-submit"
 RELAY = "anonymous relay (ms-Exch-SMTP-Accept-Any-Recipient)"
 """The ability that makes a connector an open relay for its hosts (section 2.6)."""
 
-TRUSTED = "being trusted without logging on (ExternalAuthoritative)"
+TRUSTED = "trust without authentication (ExternalAuthoritative)"
 """The ability of hosts on an externally secured connector (S3.31)."""
 
 SERVER_RIGHTS = frozenset(
@@ -133,7 +133,7 @@ class Effect:
             for verb, words in (
                 ("loses", self.loses),
                 ("gains", self.gains),
-                ("not known:", self.not_known),
+                ("undetermined:", self.not_known),
             )
             if words
         ]
@@ -282,7 +282,7 @@ def _logs_on(connector: ReceiveConnector) -> bool | None:
 
 
 _BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
-    "submitting without logging on": _submits,
+    "anonymous submission": _submits,
     RELAY: _relays,
 }
 _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {

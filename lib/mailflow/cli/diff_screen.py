@@ -51,7 +51,7 @@ def _label(found: Comparison) -> tuple[str, Tone]:
     if found.state == "same":
         return "NO DIFFERENCE", "good"
     if found.state == "unknown":
-        return "UNDETERMINED", "unknown"
+        return "INCONCLUSIVE", "unknown"
     loses = any(hosts.is_certain and hosts.effect.loses for hosts in found.treated)
     broken = any(way.will == "found" for way in found.ways)
     only_better = not (found.treated or found.access or found.gone)
@@ -71,7 +71,7 @@ _BECOMES: Mapping[tuple[PathState, PathState], str] = {
     ("found", "unknown"): (
         "{where} did not accept {who} before; whether {they} {be} accepted now is unknown"
     ),
-    ("found", "clear"): "{where} {accept} {who}, who {was} not accepted before",
+    ("found", "clear"): "{where} {accept} {who}, which {was} not accepted before",
     ("unknown", "clear"): (
         "{where} {accept} {who}; whether {they} {was} accepted before is unknown"
     ),
@@ -97,8 +97,8 @@ def _head(found: Comparison) -> Iterator[str]:
         yield f"No longer there: {joined(found.gone)}."
     if found.doubts:
         seen = found.treated or found.ways or found.state == "different"
-        what = "Not all was read" if seen else "No difference was seen, but not all was read"
-        yield f"{what} that may change this, see UNDETERMINED."
+        what = "Data" if seen else "No difference was found, but data"
+        yield f"{what} that may change this is missing, see UNDETERMINED."
 
 
 def _side(name: str, taken: datetime | None, cells: int) -> list[str]:
@@ -165,7 +165,7 @@ def _not_known(found: Comparison) -> list[str]:
     texts = list(found.doubts)
     if found.rights_not_read:
         names = joined(found.rights_not_read)
-        texts.append(f"whether extended rights differ on {names}: they were not read in both")
+        texts.append(f"whether extended rights differ on {names}: missing in one source or both")
     if any(hosts.effect.not_known for hosts in found.treated):
-        texts.append("what is marked so above: rights or settings there were not read")
+        texts.append("what is marked unknown above: rights or settings there are missing")
     return texts or ["none"]

@@ -96,7 +96,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     aside = len({server.sender for server in proof.reached if not server.in_use})
     if aside:
         sentences.append(
-            f"{counted(aside, 'server')} would be answered differently where no mail from "
+            f"{counted(aside, 'server')} would be handled differently where no mail from "
             f"{'it' if aside == 1 else 'them'} arrives."
         )
     sentences += hosts_sentences(hosts, "other" if proof.reached else "", would=True)
@@ -105,7 +105,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     elif not hosts:
         sentences.append("No other host is affected.")
     if proof.doubts:
-        sentences.append("Not all was read that may change this, see UNDETERMINED.")
+        sentences.append("Data that may change this is missing, see UNDETERMINED.")
     label, tone = _label(proof, in_use)
     if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
         label, tone = "REPAIRS PART", "unknown"
@@ -116,7 +116,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
 def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
     breaks = any(server.was == "clear" and server.will == "found" for server in in_use)
     if proof.exit_code == 2:
-        return "UNDETERMINED", "bad" if breaks else "unknown"
+        return "INCONCLUSIVE", "bad" if breaks else "unknown"
     if breaks:
         return "BREAKS MAIL", "bad"
     if proof.exit_code == 0:
@@ -130,7 +130,7 @@ def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
 def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
     """Why nothing is proposed. Nobody is answered differently then, and that is no all-clear."""
     if found is None:
-        return Head("UNDETERMINED", "unknown", ("What is to be changed was not read.",))
+        return Head("INCONCLUSIVE", "unknown", ("The connector to change could not be read.",))
     if found.verdict == "unknown":
         why = "No change is proposed: the cause could not be determined."
         return Head("INCONCLUSIVE", "unknown", (why, "`mailflow diagnose` shows what to do next."))
@@ -160,14 +160,14 @@ _FATES: Mapping[tuple[PathState, PathState], str] = {
     ("found", "unknown"): _NOT_KNOWN,
     ("unknown", "unknown"): _NOT_KNOWN,
     ("found", "found"): (
-        "Another connector of {where} would accept {who}, who could still not authenticate"
+        "Another connector of {where} would accept {who}, which still could not authenticate"
     ),
     ("found", "clear"): "{where} would accept {who} (currently failing)",
     ("unknown", "clear"): (
         "{where} would accept {who}; whether {they} {be} accepted now is unknown"
     ),
     ("clear", "clear"): (
-        "Another connector of {where} would accept {who}, as the one that does now"
+        "Another connector of {where} would accept {who}, as the present one does"
     ),
 }
 """What breaks stands first."""
@@ -329,7 +329,7 @@ def _not_known(proof: Proof) -> list[str]:
         if each.kind == "unread" and proof.changes
     ]
     if any(moved.effect.not_known for moved in proof.moved):
-        texts.append("what is marked so above: rights or settings there are missing")
+        texts.append("what is marked unknown above: rights or settings there are missing")
     if not texts and proof.doubts:
         texts = ["the data named above"]
     return texts or ["none"]

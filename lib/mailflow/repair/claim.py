@@ -16,7 +16,7 @@ from mailflow.phrases import counted, joined
 from mailflow.table import Table
 
 SCHEMA = "mailflow.whatif/1"
-NO_ANSWER = "nobody (421 4.3.2)"
+NO_ANSWER = "no connector (421 4.3.2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +300,7 @@ def _server_row(server: MovedServer) -> dict[str, object]:
 def way_in_words(server: MovedServer) -> str:
     """Whether the server is let in then, and whether it was."""
     words = {
-        "clear": "accepted" if server.was == "clear" else "accepted (was: failing)",
+        "clear": "accepted, as now" if server.was == "clear" else "accepted (was: failing)",
         "found": "still failing" if server.was == "found" else "failing (was: accepted)",
         "unknown": f"undetermined: {server.why}",
     }[server.will]

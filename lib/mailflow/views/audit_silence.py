@@ -52,7 +52,7 @@ def connector_reach(org: Snapshot) -> Table:
         columns=_COLUMNS,
         reading=_reading(rows),
         tones=tones,
-        empty="No receive connector was read.",
+        empty="No receive connectors in the data.",
     )
 
 
@@ -62,24 +62,24 @@ def _row(
     doubt = doubt_of(connector)
     why = ""
     if doubt:
-        why = f"not known: {doubt}"
+        why = f"undetermined: {doubt}"
     elif reach.answers_nobody:
         why = why_nobody(whole, number)
     elif reach.answered != reach.listed:
-        why = joined(other.name for other in whole.takers(number)) or "nobody listens there"
+        why = joined(other.name for other in whole.takers(number)) or "no service listens there"
     others = any(
         doubt_of(other) for other in whole.member_of(number).connectors if other is not connector
     )
     limits = {
         (True, False): " or more",
         (False, True): " or less",
-        (True, True): ", as far as it was read",
+        (True, True): ", by the data available",
     }
     return {
         "connector": connector.identity,
         "listed": count_in_words(reach.listed) + ("" if connector.ranges_complete else " or more"),
         "answers": count_in_words(reach.answered) + limits.get((bool(doubt), others), ""),
-        "why": why or "nobody",
+        "why": why or "none",
         "server": whole.member_of(number).server.name,
         "enabled": connector.enabled,
         "listed_v4": reach.listed[4],
@@ -94,8 +94,8 @@ def _reading(rows: list[dict[str, object]]) -> str:
     silent = [row for row in rows if not (row["answers_v4"] or row["answers_v6"])]
     if silent:
         names = joined(row["connector"] for row in silent)
-        whom = "accepts" if len(silent) == 1 else "accept"
-        sentences.append(f"{names} {whom} nobody: whatever is set there has no effect.")
+        verb, whose = ("accepts", "its") if len(silent) == 1 else ("accept", "their")
+        sentences.append(f"{names} {verb} no connections: {whose} settings have no effect.")
     elif rows:
         sentences.append("Every connector accepts some addresses.")
     return " ".join(sentences)

@@ -218,9 +218,9 @@ class Comparison:
 
 
 _COLUMNS = {
-    "what": ("What", "a way, other hosts, a user, a server or a connector"),
+    "what": ("What", "a mail path, other hosts, a user, a server or a connector"),
     "on": ("On", "the target server, and the port"),
-    "addresses": ("Addresses", "all of them are treated alike"),
+    "addresses": ("Addresses", "all of them are handled alike"),
     "before": ("Before", "the connector that accepts in the first source"),
     "after": ("After", "the connector that accepts in the second source"),
     "effect": ("So", "what is different"),
@@ -266,9 +266,15 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
         yield _row("server", name, "", "", old, new, "another version")
     for pair in found.renamed:
         not_known = joined(word.partition(" (")[0] for word in pair.not_known)
-        words = [f"; not known: {not_known}"] if not_known else []
+        words = [f"; undetermined: {not_known}"] if not_known else []
         yield _row(
-            "name", "a connector", "", "", pair.before, pair.after, f"treats alike{''.join(words)}"
+            "name",
+            "a connector",
+            "",
+            "",
+            pair.before,
+            pair.after,
+            f"treats hosts alike{''.join(words)}",
         )
 
 
@@ -330,24 +336,24 @@ def _summary(found: Comparison) -> Iterator[str]:
     if found.treated:
         servers = joined(dict.fromkeys(hosts.server for hosts in found.treated))
         blocks = joined(dict.fromkeys(format_range(hosts.block) for hosts in found.treated))
-        maybe = "" if any(hosts.is_certain for hosts in found.treated) else ", as far as was read"
-        yield f"On {servers} these are treated differently{maybe}: {blocks}."
+        maybe = (
+            "" if any(hosts.is_certain for hosts in found.treated) else ", by the data available"
+        )
+        yield f"Handled differently on {servers}{maybe}: {blocks}."
     named = {
         "Other rights": [f"{access.user} on {access.connector}" for access in found.access],
         "Own addresses differ": [addresses.server for addresses in found.addresses],
         "Gone": found.gone,
         "New": found.new,
-        "Another name, no other treatment": [
-            f"{pair.before} is {pair.after} now" for pair in found.renamed
-        ],
+        "Renamed, same effect": [f"{pair.before} is {pair.after} now" for pair in found.renamed],
     }
     yield from (f"{head}: {joined(names)}." for head, names in named.items() if names)
-    yield f"Compared was every address at {counted(found.places, 'endpoint')}."
+    yield f"All addresses were compared at {counted(found.places, 'endpoint')}."
     missing = {
-        "Whether extended rights differ is not known, they were not read in both": (
+        "Could not determine whether extended rights differ (missing in one source or both)": (
             found.rights_not_read
         ),
-        "Not certain, because not all was read": found.doubts,
+        "Undetermined, because data is missing": found.doubts,
     }
     yield from (f"{head}: {joined(names)}." for head, names in missing.items() if names)
 

@@ -50,7 +50,8 @@ def who_answers(org: Snapshot, question: Probe) -> WhoAnswers:
     target = org.server(question.server)
     connectors = connectors_of(org, target) if target else ()
     if target is None or not connectors:
-        return WhoAnswers(document["server"], f"Not known: {document['unknown']}.", "unknown", {})
+        words = f"Could not be determined: {document['unknown']}."
+        return WhoAnswers(document["server"], words, "unknown", {})
     case = _Case(org, target, connectors, question)
     winner = _name(document["connector"]) if document["connector"] else ""
     tone, remark = case.judged()
@@ -75,7 +76,7 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
     names = list(dict.fromkeys(name for side in sides.values() for name in side.reasons))
     columns = {
         "connector": ("Connector", ""),
-        "now": ("Now" if trial else "Answers, or why not", ""),
+        "now": ("Now" if trial else "Accepts, or why not", ""),
         "trial": ("What if", ""),
     }
     rows = [[name, *(side.reasons.get(name) for side in sides.values())] for name in names]
@@ -205,7 +206,10 @@ class _Case:
         if state == "clear":
             return "good", "It lets an Exchange server in."
         if state == "unknown":
-            return "unknown", f"Whether it lets an Exchange server in is not known: {why}."
+            return (
+                "unknown",
+                f"Could not determine whether an Exchange server can authenticate: {why}.",
+            )
         if not got.connector.offers_exchange_auth:
             return "bad", "It offers no Exchange Server authentication, so the server gives up."
         return "bad", f"{CAUSES[cause].title}." if cause else ""
