@@ -106,7 +106,7 @@ the same list and refuses all else. A repair that a person has confirmed adds `S
 and `Retry-Queue` ([repair.md](repair.md)). `mailflow probe` asks for no cmdlet, but for EHLO
 ([live.md](live.md#what-a-target-offers-a-sender)).
 
-| cmdlet | asked | of servers | allowed parameters | a verdict rests on it | properties read |
+| cmdlet | asked | of servers | allowed parameters | verdicts wait for it | properties read |
 | --- | --- | --- | --- | --- | --- |
 """
 

@@ -11,17 +11,21 @@ from unittest.mock import patch
 
 import mailflow
 from foreign_text import PAYLOADS, Hostile, lines_of
-from mailflow.cli import asking, changing, diff_screen, reading, whatif_screen
+from mailflow.cli import asking, changing, diff_screen, probe_screen, reading, whatif_screen
+from mailflow.cli.probe_lines import probe_lines
 from mailflow.errors import MailflowError
 from mailflow.exchange import commands
+from mailflow.exchange.ehlo import EhloAttempt, EhloObservation
 from mailflow.plain import one_line, visible
 from mailflow.show import blocks, terminal
 from mailflow.snapshot import Snapshot
+from mailflow.sources.ehlo_replies import reply_to
 from mailflow.views.audit import audit
 from mailflow.views.behaviour import compare
 from mailflow.views.explanation import explained, next_checks, told
 from mailflow.views.findings import findings
 from mailflow.views.front_door import diagnosis_of, explained_texts, told_texts
+from mailflow.views.probe import judge, probed, questions_of, sender_of, targets_of
 from mailflow.views.verdict import Diagnosis
 from mailflow.views.which import probe, which
 from organisations import STUCK_2016, healthy
@@ -133,6 +137,33 @@ def _explain(org: Snapshot, rng: random.Random, done: Shown) -> Iterator[str]:
         yield told_texts(texts, diagnosis_of(texts, text), 80)
 
 
+def _probe(org: Snapshot, rng: random.Random, _: Shown) -> Iterator[str]:
+    """What targets offer, with a foreign text in banner and reply; and the lines to paste."""
+    for server in rng.sample(org.servers, min(SERVERS, len(org.servers))):
+        try:
+            sender = sender_of(org, server.name)
+            targets = targets_of(org, sender)
+            questions = questions_of(sender, targets)
+            if questions:
+                lines = probe_lines(questions, [each.view.server.fqdn for each in targets])
+                yield "\n".join(line for line in lines if line.startswith(("#", 'Save-Ehlo "')))
+            attempts = [_answered(rng, question) for question in questions]
+        except (MailflowError, commands.Unquotable) as error:
+            yield _failed(error)
+            continue
+        results = list(map(judge, [sender] * len(targets), targets, attempts))
+        found = probed(org, rng.choice(PAYLOADS), sender, results, named=False)
+        if results:
+            yield probe_screen.probe_screen(found)
+
+
+def _answered(rng: random.Random, question: EhloObservation) -> EhloAttempt:
+    text = rng.choice(PAYLOADS)
+    reply = f"250-{text} Hello [{text}]\r\n250-X-EXPS {text}\r\n250 {text}\r\n"
+    stage, why = rng.choice((("done", ""), ("banner", "refused"), ("sender", text)))
+    return EhloAttempt(reply_to(question, f"220 {text}\r\n", reply, done=True), stage, why)
+
+
 def _snapshot(org: Snapshot, _: random.Random, __: Shown) -> Iterator[str]:
     yield "\n".join(reading.kept_lines(org, "a.snapshot"))
 
@@ -142,12 +173,13 @@ _SCREENS: dict[str, Callable[[Snapshot, random.Random, Shown], Iterator[str]]] =
     "explain": _explain,
     "diff": _diff,
     "which": _which,
+    "probe": _probe,
     "snapshot": _snapshot,
 }
 _ADVISING = ("whatif", "explain")
 
 
-def _failed(error: MailflowError) -> str:
+def _failed(error: Exception) -> str:
     """What `mailflow` says of an error."""
     return f"mailflow: {visible(' '.join(str(error).split()))}"
 

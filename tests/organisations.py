@@ -42,6 +42,7 @@ from mailflow.exchange.ranges import AddressRange, parse_range
 from mailflow.exchange.servers import Generation, Server, parse_version
 from mailflow.snapshot import ServerAddress, Snapshot, TransportSettings
 from mailflow.sources.row import Complex, Enumeration, Items, Reading, Row, Value
+from mailflow.sources.tables import assemble
 
 DOMAIN = "contoso.com"
 SITE = "Head-Office"
@@ -83,6 +84,7 @@ class Organisation:
     Attributes:
         servers, addresses, connectors, queues, settings: as a complete snapshot holds them.
         missing: tables that no capture was made of.
+        kept: objects that the snapshot keeps as they are read: send connectors and certificates.
     """
 
     servers: list[Server] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Organisation:
     queues: list[Queue] = field(default_factory=list)
     settings: list[TransportSettings] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
+    kept: list[Row] = field(default_factory=list)
 
     def copy(self) -> Organisation:
         """The same once more, to be changed alone."""
@@ -236,6 +239,37 @@ class Organisation:
         self.queues.append(Queue(**values | other))
         return self
 
+    def add_send_connector(self, name: str, *sources: str, **other: Value) -> Organisation:
+        """Add a send connector for `*` by DNS; `other` are properties as Exchange names them."""
+        values: dict[str, Value] = {
+            "Name": name,
+            "Enabled": True,
+            "AddressSpaces": Items(("SMTP:*;1",)),
+            "SmartHosts": Items(()),
+            "SourceTransportServers": Items(sources),
+            "IsScopedConnector": False,
+            "TlsCertificateName": None,
+        }
+        self.kept.append(Row("Get-SendConnector", values | other, f"send connector {name}"))
+        return self
+
+    def add_certificate(self, server: str, thumbprint: str, **other: Value) -> Organisation:
+        """Add a certificate for SMTP that is good for years; `other` are its properties."""
+        values: dict[str, Value] = {
+            "Thumbprint": thumbprint,
+            "Subject": f"CN={server}",
+            "Issuer": f"CN={server}",
+            "Services": Enumeration("IMAP, POP, IIS, SMTP", 15),
+            "Status": Enumeration("Valid", 4),
+            "CertificateDomains": Items((server, f"{server}.{DOMAIN}".casefold())),
+            "NotAfter": datetime(2031, 1, 1, tzinfo=UTC),
+            "HasPrivateKey": True,
+        }
+        number = len(self.kept)
+        row = Row("Get-ExchangeCertificate", values | other, f"certificate {number}", "", server)
+        self.kept.append(row)
+        return self
+
     def without(self, *tables: str) -> Organisation:
         """Leave out what nobody captured: names of tables."""
         unknown = set(tables) - set(TABLES)
@@ -246,12 +280,14 @@ class Organisation:
     def snapshot(self, origin: str = "") -> Snapshot:
         """What a reading of all its captures must give, if nothing is missing."""
         held = {name: tuple(getattr(self, name)) for name in TABLES if name not in self.missing}
-        return Snapshot(origin=origin, cmdlets=self._cmdlets(), **held)
+        kept = assemble(Reading(rows=self.kept), origin=origin).kept
+        return Snapshot(origin=origin, cmdlets=self._cmdlets(), kept=kept, **held)
 
     def reading(self) -> Reading:
         """The rows that readers would give."""
         rows = [row for name in TABLES if name not in self.missing for row in self._rows(name)]
-        return Reading(rows=rows, cmdlets=set(self._cmdlets()))
+        cmdlets = {*self._cmdlets(), *(row.cmdlet for row in self.kept)}
+        return Reading(rows=[*rows, *self.kept], cmdlets=cmdlets)
 
     def _cmdlets(self) -> frozenset[str]:
         return frozenset(

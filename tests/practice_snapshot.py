@@ -5,10 +5,16 @@ It stands beside the way through the cmdlets, so that tests of what moves the ma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from mailflow.analysis.addresses import ADAPTERS
 from mailflow.exchange.queues import Moment, Queue
-from mailflow.simulated.organisation import PracticeQueue, PracticeServer
+from mailflow.simulated import objects
+from mailflow.simulated.organisation import Organisation, PracticeQueue, PracticeServer
 from mailflow.simulated.practice import Practice
+from mailflow.simulated.shapes import Shape, guid_of
 from mailflow.simulated.transport import Transport
 from mailflow.snapshot import (
     ComponentState,
@@ -18,6 +24,8 @@ from mailflow.snapshot import (
     TransportSettings,
     Unread,
 )
+from mailflow.sources.row import Reading, Row
+from mailflow.sources.tables import assemble
 
 COMPONENTS = ("ServerWideOffline", "HubTransport", "FrontendTransport")
 CMDLETS = frozenset(
@@ -60,7 +68,7 @@ def snapshot(transport: Transport, origin: str = "") -> Snapshot:
             for one in org.queues_of(server.name)
         ),
         settings=tuple(
-            TransportSettings(one.name, use_downgraded_auth=one.downgraded_auth) for one in hubs
+            TransportSettings(one.name, one.downgraded_auth, thumbprint(one)) for one in hubs
         ),
         components=tuple(
             ComponentState(one.name, name, "Inactive" if name in one.inactive else "Active")
@@ -78,8 +86,34 @@ def snapshot(transport: Transport, origin: str = "") -> Snapshot:
             *(Unread(one.name, "Get-Queue", "it does not answer") for one in mute),
             *(Unread(one.name, ADAPTERS, "it does not answer") for one in away),
         ),
+        kept=_kept(org, hubs, now),
         cmdlets=CMDLETS,
     )
+
+
+def thumbprint(one: PracticeServer) -> str:
+    """That of the internal transport certificate which the directory names (S3.41)."""
+    return str(objects.transport_service(one)["InternalTransportCertificateThumbprint"])
+
+
+def _kept(
+    org: Organisation, hubs: list[PracticeServer], now: datetime
+) -> Mapping[str, tuple[tuple[Any, ...], ...]]:
+    """Send connectors and certificates, by the package's own reading of these objects."""
+    shape = Shape((15, 2, 0, 0))
+    rows = [
+        Row(
+            "Get-SendConnector",
+            objects.send_connector(org.send_connector, org.sources(), shape),
+            "practice",
+        )
+    ]
+    rows += [
+        Row("Get-ExchangeCertificate", values, "practice", named_server=one.name)
+        for one in hubs
+        for values in objects.certificates(one, now)
+    ]
+    return assemble(Reading(rows=rows), origin="practice").kept
 
 
 def queue(one: PracticeQueue, server: PracticeServer) -> Queue:
@@ -99,12 +133,11 @@ def queue(one: PracticeQueue, server: PracticeServer) -> Queue:
         last_retry=_moment(one.last_retry),
         next_retry=_moment(one.next_retry),
         first_retry=_moment(one.first_retry),
+        next_hop_connector=guid_of(objects.send_connector_dn("Internet")) if outside else "",
         next_hop_category=category if modern else "",
         deferred_count=0 if modern else None,
     )
 
 
 def _moment(instant: object) -> Moment | None:
-    from datetime import datetime
-
     return Moment(instant.isoformat(), instant) if isinstance(instant, datetime) else None

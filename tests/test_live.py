@@ -32,7 +32,7 @@ from mailflow.simulated.practice import Practice
 from mailflow.simulated.writer import clixml
 from mailflow.snapshot import Snapshot
 from mailflow.sources.addresses import ADAPTERS
-from mailflow.sources.collect import calls_for, connectors_of
+from mailflow.sources.collect import OF_ALL, calls_for, connectors_of
 from mailflow.sources.credentials import LiveOptions
 from mailflow.sources.shell import Call
 from mailflow.sources.values import addresses
@@ -251,11 +251,17 @@ def as_collected(begun: Practice, folder: Path) -> Path:
     """Captures as Collect-MailFlow.ps1 leaves them, made in a shell of the server to enter at."""
     folder.mkdir()
     session = Session(begun, begun.entry)
-    replies = [session.run(Call("Get-ExchangeServer"))]
+    replies = [session.run(call) for call in OF_ALL]
     for server in begun.organisation.servers:
         if server.exchange.has_hub:
             replies += [session.run(call) for call in calls_for(server.exchange)]
-    rows = [row for one in replies for row in one.rows]
+    rows = [
+        replace(row, values={**row.values, "Server": one.call.parameters["Server"]})
+        if row.cmdlet == "Get-ExchangeCertificate"  # the script says whose they are (S9.21)
+        else row
+        for one in replies
+        for row in one.rows
+    ]
     rights = [
         session.run(Call("Get-ADPermission", {"Identity": one})) for one in connectors_of(rows)
     ]

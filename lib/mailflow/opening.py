@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailflow.errors import InputError, UsageError
-from mailflow.snapshot import Read, Snapshot, from_document, load
+from mailflow.snapshot import (
+    ObservedOffer,
+    ObservedSessions,
+    Read,
+    Snapshot,
+    from_document,
+    load,
+)
 from mailflow.this_run import run_folder, run_source
 
 if TYPE_CHECKING:
@@ -161,13 +168,33 @@ def _demo(name: str, source: str) -> Snapshot:
 
 
 def practice_snapshot(practice: Practice, source: str) -> Snapshot:
-    """A practice organisation as it is now, read in this process."""
+    """A practice organisation as it is now, read in this process, with the logs fetched there."""
     from mailflow.simulated.doors import PracticeDoors
     from mailflow.sources.collect import Plan
 
     plan = Plan(now=lambda: practice.clock.now)
     org = _collected(source, PracticeDoors(practice), practice.entry, lambda _: None, plan)
-    return replace(org, reads=())  # nothing was on its way anywhere
+    offers, observed = _of_logs(practice)
+    # No reads: nothing was on its way anywhere.
+    return replace(
+        org, reads=(), offers=(*org.offers, *offers), observed=(*org.observed, *observed)
+    )
+
+
+def _of_logs(
+    practice: Practice,
+) -> tuple[tuple[ObservedOffer, ...], tuple[ObservedSessions, ...]]:
+    """What the protocol logs show that somebody has fetched, by the readers of real ones."""
+    from mailflow.simulated.protocol_logs import log_files
+    from mailflow.sources.logs.kinds import SEND, kind_of_log
+    from mailflow.sources.logs.receive import ReceiveLog
+    from mailflow.sources.logs.send import SendLog
+
+    sent, received = SendLog(), ReceiveLog()
+    for text in log_files(practice.logs).values():
+        log = sent if kind_of_log(text) == SEND else received
+        log.read(text.splitlines())
+    return sent.sessions(), received.sessions()
 
 
 def practice_organisation(practice: Practice, source: str) -> LiveOrganisation:

@@ -202,3 +202,51 @@ def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_p
     assert "still" not in debrief.inner_text()
     assert one.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.long
+def test_a_case_that_logs_decide(learner: Callable[[str], Learner], tmp_path: Path) -> None:
+    """Unknown first; both logs side by side; what arrived; the network team; drained."""
+    one = learner("case_13")
+    verdict = one.go_to('ask("what-verdict")')
+    one.choose(verdict, re.compile(r"^\s*found: "))
+    one.check(verdict, "Not so.")
+    one.choose(verdict, re.compile(r"^\s*unknown: "))
+    one.check(verdict, "Right.")
+
+    shown = one.go_to("lab.logs()")
+    ends = [shown.locator(".mf-ends section").nth(place).bounding_box() for place in (0, 1)]
+    assert all(ends)
+    assert ends[0]["y"] == ends[1]["y"]  # type: ignore[index]
+    assert shown.locator("details.mf-log[open]").count() == 1
+    assert "XXXX" in shown.inner_text()
+
+    arrived = one.go_to('ask("what-arrived")')
+    one.choose(arrived, re.compile("received what was sent"))
+    one.check(arrived, "masked keywords")
+    one.hint(arrived, 1)
+    one.choose(arrived, re.compile("received something else"))
+    one.check(arrived, "Right.")
+    cause = one.go_to('ask("what-cause")')
+    one.choose(cause, "A network device alters the SMTP session")
+    one.check(cause, "Right.")
+
+    repair = one.go_to('ask("what-repair")')
+    repair.get_by_label("Commands").fill("none")
+    one.check(repair, "between the servers")
+    request = one.go_to('ask("what-request")')
+    one.choose(request, re.compile("bypass address translation"))
+    one.check(request, "it delivers nothing")
+    one.choose(request, re.compile("Switch off SMTP inspection"))
+    one.check(request, "Right.")
+    one.go_to("lab.request(request)")
+    one.go_to("lab.wait(minutes=15)").get_by_text("No queue is in Retry").wait_for(timeout=20_000)
+    debrief = one.go_to("lab.debrief()")
+    assert "is not answered" in debrief.inner_text()
+    assert "lab.logs() fetches" not in debrief.inner_text()
+    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert one.shown.outside() == []
+    assert not (tmp_path / "data").exists()
+    if picture := os.environ.get("MAILFLOW_TEST_PICTURE"):
+        shown.scroll_into_view_if_needed()
+        one.page.screenshot(path=picture)

@@ -91,8 +91,11 @@ def observed(
     offers: tuple[ObservedOffer, ...] = (),
     sessions: tuple[ObservedSessions, ...] = (),
 ) -> Snapshot:
-    """A practice organization with what was observed beside it."""
-    return replace(scenario(name), offers=offers, observed=sessions)
+    """A practice organization with what was observed beside it, and without certificates.
+
+    A list of certificates would decide one of them by itself.
+    """
+    return replace(scenario(name), offers=offers, observed=sessions, kept={})
 
 
 @pytest.mark.parametrize("kind", EVIDENCE)
@@ -100,7 +103,7 @@ def test_evidence_decides_what_configuration_does_not(kind: str) -> None:
     """C4, C5 with S5.30, C8 with S5.31: undetermined without it, found with it."""
     name, cause, offers, sessions = EVIDENCE[kind]
 
-    assert told(scenario(name)) == {OUTSIDE}
+    assert told(observed(name)) == {OUTSIDE}
     assert told(observed(name, offers, sessions)) == {(cause, "found")}
 
 

@@ -22,6 +22,7 @@ HELPERS = {
     "observed",
     "registry",
     "release",
+    "sending",
     "waiting",
     "waits",
     "ways",

@@ -174,6 +174,20 @@ def test_wrong_usage(call: Call, arguments: tuple[str, ...], says: str) -> None:
     assert says in screen.err
 
 
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["screen", "json"])
+def test_a_server_that_is_not_there(
+    call: Call, monkeypatch: pytest.MonkeyPatch, as_json: tuple[str, ...]
+) -> None:
+    """Nothing could be read, so nothing was sent: exit code 2, with the reason."""
+    monkeypatch.setenv("PASSWORD_OF_TEST", "x")
+    log_on = ("--auth", "ntlm", "--user", "CONTOSO\\anna", "--password-env", "PASSWORD_OF_TEST")
+    screen = call("probe", "winrm+http://127.0.0.1:9", "--from", "EX10A", *log_on, *as_json)
+
+    assert screen.code == 2
+    assert "Nothing was sent: 127.0.0.1:" in (screen.out if as_json else screen.err)
+    assert bool(screen.out) == bool(as_json)
+
+
 def test_a_practice_sends_nothing_unless_asked() -> None:
     """Doors that read refuse a probe."""
     practice = mailflow.simulated.practice.Practice.begin("article")

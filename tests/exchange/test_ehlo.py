@@ -76,6 +76,7 @@ def test_what_a_sender_needs(
         ("Tls, Integrated, BasicAuth, BasicAuthRequireTLS, ExchangeServer", {}, BOTH),
         ("Tls", {}, ("STARTTLS",)),
         ("Tls, ExternalAuthoritative", {}, ("STARTTLS",)),
+        ("Tls, ExternalAuthoritative, ExchangeServer", {}, ("STARTTLS",)),
         ("Tls, ExchangeServer", {"certificate": False}, EXPS_ALONE),
         ("Tls, ExchangeServer", {"to_edge": True}, (*BOTH[:2], "X-EXPS NTLM")),
         ("None", {}, ()),

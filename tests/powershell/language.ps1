@@ -1,5 +1,5 @@
 # What PowerShell's own parser sees in scripts, as JSON: commands with their parameters, the lists
-# $Allowed, $Writes, $Forms and $Words, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
+# $Allowed, $Writes, $Forms, $Words and $Probe, and everything that Windows PowerShell 2.0 (or the .NET 2.0 below it) does not have.
 param([string] $ListOfPaths)
 
 $newTokens = @{
@@ -105,6 +105,7 @@ $all = foreach ($path in [IO.File]::ReadAllLines($ListOfPaths)) {
         writes = & $list '$Writes'
         forms = & $list '$Forms'
         words = & $list '$Words'
+        probe = & $list '$Probe'
     }
 }
 ConvertTo-Json -InputObject @($all) -Depth 6 -Compress

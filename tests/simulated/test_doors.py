@@ -26,7 +26,7 @@ from mailflow.sources.row import Reading, Row
 from mailflow.sources.shell import Call, Reply, ShellError
 from mailflow.sources.tables import assemble
 from practice_bench import ADMIN, VIEWER, Bench, column, said
-from practice_snapshot import queue
+from practice_snapshot import queue, thumbprint
 
 RELAY = r"EX16A\Relay"
 GUIDS = ("NextHopConnector",)
@@ -305,7 +305,7 @@ def test_what_is_read_is_what_there_is(bench: Bench, flat: bool) -> None:
         (expected_queue(bench, one) for one in org.queues), key=_identity
     )
     assert found.settings == tuple(
-        TransportSettings(one.name, one.downgraded_auth) for one in org.servers
+        TransportSettings(one.name, one.downgraded_auth, thumbprint(one)) for one in org.servers
     )
     assert set(found.addresses) == {
         ServerAddress(one.name, address, "Get-NetworkConnectionInfo", has_dns_servers=True)

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from mailflow.exchange.queues import DELIVERY_TYPES, Queue
 from mailflow.exchange.routing import candidate_targets, endpoints
-from mailflow.simulated.organisation import BUILDS, Organisation, PracticeQueue, PracticeServer
+from mailflow.simulated.organisation import (
+    BUILDS,
+    Organisation,
+    PracticeQueue,
+    PracticeSendConnector,
+    PracticeServer,
+)
 from mailflow.simulated.routes import Route, mailbox_owner, route
 
 
@@ -81,6 +87,28 @@ def test_routes(sender: str, to: str) -> None:
     org.outside["nowhere.example"] = "no-connector"
 
     assert route(org, server(org, sender), to) == ROUTES[sender, to]
+
+
+@pytest.mark.parametrize(
+    ("sender", "scoped", "expected"),
+    [
+        ("NEW1", True, Route("DnsConnectorDelivery", "fabrikam.example")),
+        ("NEW2", True, Route("SmtpRelayToConnectorSourceServers", "Internet", ("NEW1",))),
+        ("NEW2", False, Route("SmtpRelayToConnectorSourceServers", "Internet", ("NEW1",))),
+        ("OLD1", True, Route("SmtpRelayWithinAdSite", "hub version 15", IN_SITE)),
+        ("BACK", True, Route("SmtpRelayToConnectorSourceServers", "Internet", ("NEW1",))),
+        ("OLD3", False, Route("SmtpRelayToRemoteAdSite", "Here", IN_SITE)),
+        ("NEW3", False, Route("SmtpRelayToConnectorSourceServers", "Internet", ("NEW1",))),
+        ("NEW3", True, Route("Unreachable", "Unreachable Domain", name="Unreachable")),
+    ],
+)
+def test_mail_leaves_through_a_source_server(sender: str, scoped: bool, expected: Route) -> None:
+    """S9.20, S9.23: others hand it to one; a scoped connector is not there for other sites."""
+    org = organisation()
+    org.servers = [one for one in org.servers if one.name != "EDGE"]
+    org.send_connector = PracticeSendConnector(sources=("NEW1",), scoped=scoped)
+
+    assert route(org, server(org, sender), "fabrikam.example") == expected
 
 
 NAMES = [one.name for one in organisation().servers]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mailflow.exchange.ehlo import EhloObservation
 from mailflow.sources.ehlo_replies import (
     MARK,
-    ehlo_file,
     looks_like_ehlo,
     read_ehlo_replies,
 )
@@ -42,19 +41,14 @@ TELNET = EhloObservation(
     complete=True,
     lines=(GREETING, *KEYWORDS),
 )
-FILE = EhloObservation(
-    sender="EX10A",
-    target="EX16A",
-    address="10.0.0.21",
-    port=25,
-    written=datetime(2026, 11, 30, 11, 0, 5, tzinfo=UTC),
-)
 
 
 def in_file(*session: str, ended: str = "done") -> str:
     """A file of the probe."""
+    head = ("sender: EX10A", "target: EX16A", "address: 10.0.0.21", "port: 25")
     marks = (f"{'C' if line.startswith(('EHLO', 'QUIT')) else 'S'}: {line}" for line in session)
-    return ehlo_file(FILE, ended, marks)
+    lines = [*head, "written: 2026-11-30T11:00:05Z", f"ended: {ended}"]
+    return "\n".join([MARK, *(f"# {line}" for line in lines), *marks, ""])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -121,8 +115,17 @@ def test_a_file_of_the_probe() -> None:
         *("EX10A", "EX16A", "10.0.0.21"),
         25,
     )
-    assert first.written == FILE.written
+    assert first.written == datetime(2026, 11, 30, 11, 0, 5, tzinfo=UTC)
     assert (first.keywords, first.complete, second.complete) == (KEYWORDS, True, False)
+
+
+def test_a_target_cannot_begin_a_file() -> None:
+    """The mark counts where a line begins, and a target's line begins with a mark of its own."""
+    (found,) = read_ehlo_replies(
+        in_file(SESSION[0], SESSION[1], *reply(f"SIZE {MARK}", "# sender: FORGED", "XRDST"))
+    )
+
+    assert (found.sender, found.complete, len(found.keywords)) == ("EX10A", True, 3)
 
 
 def test_a_target_cannot_write_the_head() -> None:

@@ -45,7 +45,7 @@ def test_a_live_organization_is_asked_for_them() -> None:
     assert {one["server"] for one in org.objects("certificates")} == hubs
     assert {one["server"] for one in org.objects("transport_agents")} == hubs
     assert {spec.name for spec in TABLES.values()} <= org.cmdlets
-    [certificate] = [one for one in org.objects("certificates") if one["server"] == "EX16A"]
+    certificate = next(one for one in org.objects("certificates") if one["server"] == "EX16A")
     assert certificate["services"] == "IMAP, POP, IIS, SMTP"
     assert str(certificate["not_after"]).startswith("2030-01-01")
 

@@ -63,6 +63,19 @@ def test_min_messages_hides_small_queues() -> None:
     assert len(frame) == 2
 
 
+def test_the_send_connector_is_shown_where_one_is_known() -> None:
+    """S9.26, S9.22: of queues whose mail leaves; no column where none does."""
+    org = article().add_send_connector("Internet", "EX16A")
+    outside = {"to": "fabrikam.com", "delivery_type": "DnsConnectorDelivery"}
+    table = non_empty_queues(org.copy().add_queue("EX16A", 3, name="77", **outside).snapshot())
+    column = table.frame.set_index("queue")["send_connector"]
+
+    assert column[r"EX16A\77"] == "Internet"
+    assert column.dropna().size == 1
+    assert "send_connector" in table.columns
+    assert "send_connector" not in non_empty_queues(org.snapshot()).columns
+
+
 def test_printed_times_stay_as_printed() -> None:
     """A time without a zone is shown as it stands, and no age is counted from it (S6.03)."""
     org = article().snapshot()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from mailflow.analysis.capabilities import Rights
+from mailflow.analysis.certificates import Certificates
 from mailflow.analysis.observed import Observed
+from mailflow.analysis.outbound import send_connectors_of
 from mailflow.analysis.paths import Judge, MailPath
 from mailflow.analysis.queues import QueueCase, Queues, Waiting, as_of, is_stuck, wait_of
 from mailflow.analysis.reach import WholeMap
@@ -13,6 +15,7 @@ from mailflow.analysis.servers import ServerView, views_of
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.queues import Queue
 from mailflow.exchange.ranges import Address
+from mailflow.exchange.send_connectors import SendConnector
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
 
@@ -64,8 +67,18 @@ class Analysis:
         return Rights(self.org)
 
     @cached_property
+    def send_connectors(self) -> tuple[SendConnector, ...]:
+        """Every send connector that was read."""
+        return send_connectors_of(self.org)
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        """The certificates of the servers, as far as they were read."""
+        return Certificates(self.org)
+
+    @cached_property
     def _queues(self) -> Queues:
-        return Queues(self.org, self.servers)
+        return Queues(self.org, self.servers, self.send_connectors)
 
     def stuck(self, min_messages: int = 1) -> tuple[QueueCase, ...]:
         """The stuck queues; those with fewer messages do not count."""

@@ -12,6 +12,7 @@ from mailflow.exchange.causes import Explanation, explain
 from mailflow.exchange.last_error import LastError, parse
 from mailflow.exchange.queues import OTHER, Queue
 from mailflow.exchange.routing import candidate_targets
+from mailflow.exchange.send_connectors import Carrier, SendConnector, carrier_of
 from mailflow.snapshot import ComponentState, Snapshot
 
 TRANSPORT_COMPONENTS = frozenset({"ServerWideOffline", "HubTransport", "FrontendTransport"})
@@ -43,6 +44,8 @@ class QueueCase:
         explanation: what that means.
         named: the server that the error names (S6.09); None: none, or none that is known.
         inactive: components that keep every server it may go to from taking mail.
+        carrier: the send connector that carries its mail out; None: it does not leave, or nothing
+            tells.
     """
 
     queue: Queue
@@ -52,6 +55,7 @@ class QueueCase:
     explanation: Explanation
     named: ServerView | None
     inactive: tuple[ComponentState, ...]
+    carrier: Carrier | None = None
 
     @property
     def aimed_at(self) -> tuple[ServerView, ...]:
@@ -183,9 +187,15 @@ def taking_no_mail(org: Snapshot, view: ServerView) -> list[ComponentState]:
 class Queues:
     """The queues of an organization beside its servers."""
 
-    def __init__(self, org: Snapshot, servers: Sequence[ServerView]) -> None:
-        """Take the queues of a snapshot, and the views of its servers."""
+    def __init__(
+        self,
+        org: Snapshot,
+        servers: Sequence[ServerView],
+        send_connectors: Sequence[SendConnector] = (),
+    ) -> None:
+        """Take the queues of a snapshot, the views of its servers, and its send connectors."""
         self._org, self._views = org, servers
+        self._send_connectors = send_connectors
         self._servers = [view.server for view in servers]
         self._by_name: dict[str, ServerView | None] = {}
         self._candidates: dict[tuple[str, str, int], tuple[ServerView, ...]] = {}
@@ -216,7 +226,8 @@ class Queues:
         named = self._named(error)
         inactive = self._inactive((named,) if named else targets) if self._org.components else ()
         sender = self._server(queue.server)
-        return QueueCase(queue, sender, targets, error, explanation, named, inactive)
+        carrier = carrier_of(queue, self._send_connectors)
+        return QueueCase(queue, sender, targets, error, explanation, named, inactive, carrier)
 
     def _server(self, name: str) -> ServerView | None:
         if name not in self._by_name:

@@ -24,10 +24,13 @@ from mailflow.analysis.paths import (
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.servers import ServerView, out_of_place
 from mailflow.checks import (
+    certificate_problem,
     connector_never_answers,
     connectors_differ,
+    internal_transport_certificate,
     planned_server_shadowed,
     relay_wider_than_it_looks,
+    send_connector_source,
 )
 from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.registry import CHECKS, in_order
@@ -76,6 +79,8 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     found += (each for each in connector_never_answers.find(whole) if each.connector not in silent)
     found += connectors_differ.find(analysis.rights, servers)
     found += relay_wider_than_it_looks.find(analysis.rights, whole)
+    for check in (internal_transport_certificate, certificate_problem, send_connector_source):
+        found += check.find(analysis)
     found += planned_server_shadowed.harmless(servers, planned, list(found))
     found += planned_server_shadowed.welcome(servers, planned, found)
     audited = tuple(view for view in servers if view.covered and view.connectors)

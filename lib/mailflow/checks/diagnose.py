@@ -23,16 +23,14 @@ from mailflow.analysis.paths import (
 )
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
-from mailflow.checks import observed, waits
+from mailflow.checks import internal_transport_certificate, observed, waits
 from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CARDS, CHECKS, in_order
+from mailflow.checks.sending import OUTSIDE, ROUTING, Sending
 from mailflow.exchange.causes import UNRECOGNISED
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.phrases import either
-
-OUTSIDE = "outside-the-connectors"
-ROUTING = "routing-or-loop"
 
 _LEAVES = frozenset({"SmartHostConnectorDelivery", "DnsConnectorDelivery"})
 """Delivery types of mail that leaves the organization (section 4.2)."""
@@ -75,10 +73,8 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         for sender in dict.fromkeys(path.sender for path in suspect.telling):
             by_sender.setdefault(sender, []).append(suspect)
     complaints: dict[tuple[str, str | None, State], _Complaint] = {}
-    unknown: dict[ServerView, list[MailPath]] = {}
-    for path in paths:
-        if path.state == "unknown":
-            unknown.setdefault(path.sender, []).append(path)
+    sending = Sending(analysis)
+    unknown = _undetermined(paths)
     decided: dict[tuple[str, ...], _Decided] = {}
     waiting = analysis.waiting(min_messages)
     told = waits.find(waiting)
@@ -91,6 +87,8 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
         is_found = bool(own and own[1] == "found") or any(
             each.state == "found" for each in concerned
         )
+        if own is not None and sending.explains(case, own):
+            own, is_found = None, True
         spoken_of = () if is_found else [path for path in paths if evidence.speaks_of(case, path)]
         if _decide(case, observed.decide(analysis, case, spoken_of), decided):
             own, concerned = None, []
@@ -102,11 +100,22 @@ def diagnose(analysis: Analysis, min_messages: int = 1) -> Diagnosed:
     entries = [each.finding for each in suspects.values()]
     entries += [each.finding for each in complaints.values()]
     entries += [each.finding for each in decided.values()]
+    entries += sending.beside(entries)
+    entries += internal_transport_certificate.unnoticed(analysis, paths, entries)
     entries += observed.differences(analysis, paths)
     entries += told
     entries += waits.asleep(analysis, paths, entries)
     entries = in_order(entries)
     return Diagnosed(cases, paths, (*entries, *_the_rest(analysis.paths, entries)), waiting)
+
+
+def _undetermined(paths: Iterable[MailPath]) -> dict[ServerView, list[MailPath]]:
+    """The undetermined paths by sender."""
+    found: dict[ServerView, list[MailPath]] = {}
+    for path in paths:
+        if path.state == "unknown":
+            found.setdefault(path.sender, []).append(path)
+    return found
 
 
 @dataclass(slots=True)

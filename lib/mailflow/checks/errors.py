@@ -36,10 +36,21 @@ def explain(findings: Sequence[Finding]) -> str:
     texts = dict.fromkeys(map(_said, cases))
     inactive = cases[0].inactive if card.id == INACTIVE and cases else ()
     states = joined(f"{each.component} of {each.server} is {each.state}" for each in inactive)
-    told = f"{queues}: {joined(texts, most=3)}."
+    told = f"{queues}: {joined(texts, most=3)}.{carried(cases)}"
     if not findings[0].note:  # what several causes share is not told of one of them
         told = f"{told} {card.meaning}"
     return f"{told} Component states: {states}." if states else told
+
+
+def carried(cases: Sequence[QueueCase]) -> str:
+    """Which send connector carries the mail of queues, where that is known; else empty."""
+    names: dict[str, list[str]] = {}
+    for case in cases:
+        if case.carrier:
+            names.setdefault(str(case.carrier), []).append(case.queue.identity)
+    if len(names) == 1 and len(next(iter(names.values()))) == len(cases):
+        return f" Send connector: {next(iter(names))}."
+    return "".join(f" Send connector of {joined(some)}: {name}." for name, some in names.items())
 
 
 def advise(finding: Finding) -> str:
@@ -52,6 +63,8 @@ def advise(finding: Finding) -> str:
         return finding.evidence.advice
     card, case = finding.check.card, next(iter(finding.queues), None)
     known = {"sender": case.queue.server, "queue": case.queue.identity} if case else {}
+    if case and case.carrier and case.carrier.connector:
+        known["send_connector"] = case.carrier.connector.name
     targets = [finding.server] if finding.server else list(case.aimed_at if case else ())
     if not 0 < len(targets) <= _MOST_TARGETS:
         targets = []
@@ -155,40 +168,6 @@ CARDS = (
         ),
         fix=("Export the receive connectors again, then rerun.",),
         sources=("S1.11", "S5.30", "S7.26", "C4", "C6", "C7"),
-    ),
-    Card(
-        id="internal-transport-certificate",
-        title="The internal transport certificate is missing or cannot be read",
-        meaning=(
-            "Servers secure mail among themselves with a certificate named in the directory. If "
-            "the target can't load its own, it offers X-EXPS but not X-ANONYMOUSTLS; if the sender "
-            "can't, it says so itself."
-        ),
-        evidence_for=(
-            "EHLO shows X-EXPS but not X-ANONYMOUSTLS, and SuppressXAnonymousTls is False.",
-            "Events 12012, 12013, 12022, 12015 or 12017 on one of the two servers.",
-            "The text says: Cannot load Internal Transport Certificate.",
-        ),
-        evidence_against=("EHLO shows X-ANONYMOUSTLS.", "EHLO shows neither of the two keywords."),
-        confirm=(
-            PROBE,
-            (
-                "Get-ExchangeCertificate -Server {target} | Format-List Thumbprint, Services, "
-                "NotAfter, Subject"
-            ),
-            (
-                "Get-WinEvent -ComputerName {target} -FilterHashtable @{LogName='Application'; "
-                "ProviderName='MSExchangeTransport'; Id=12012,12013,12015,12017,12022}"
-            ),
-        ),
-        fix=(
-            (
-                "On the server concerned: New-ExchangeCertificate (a self-signed one for SMTP), "
-                "accept it as the internal transport certificate, restart the Transport service."
-            ),
-            RETRY,
-        ),
-        sources=("C8", "C15", "S3.41", "S5.05"),
     ),
     Card(
         id="outside-the-connectors",
@@ -460,6 +439,10 @@ CARDS = (
         evidence_against=("Mail between servers of the organization is stuck too.",),
         confirm=(
             "Get-ExchangeServer | Format-List Name, AdminDisplayVersion, ServerRole",
+            (
+                'Get-SendConnector "{send_connector}" | Format-List Identity, SmartHosts, '
+                "SourceTransportServers, CloudServicesMailEnabled"
+            ),
             "Exchange admin center: Reports, Mail flow, Out-of-date connecting servers.",
         ),
         fix=(
@@ -486,12 +469,12 @@ CARDS = (
                 "ConnectorType, TlsSenderCertificateName, SenderIPAddresses"
             ),
             (
-                "Get-SendConnector | Format-List Identity, Fqdn, RequireTLS, Tls*, "
-                "CloudServicesMailEnabled"
+                'Get-SendConnector "{send_connector}" | Format-List Identity, Fqdn, RequireTLS, '
+                "Tls*, CloudServicesMailEnabled"
             ),
             (
-                "Get-ExchangeCertificate | Format-List Thumbprint, Services, NotAfter, Subject, "
-                "CertificateDomains"
+                "Get-ExchangeCertificate -Server {sender} | Format-List Thumbprint, Services, "
+                "NotAfter, Subject, CertificateDomains"
             ),
         ),
         fix=(
@@ -519,8 +502,11 @@ CARDS = (
             "Mail between Exchange servers of one organization: they use X-ANONYMOUSTLS.",
         ),
         confirm=(
-            "Get-SendConnector | Format-List Identity, RequireTLS, Tls*, Fqdn",
-            "Get-ExchangeCertificate | Format-List Thumbprint, Services, NotAfter, Subject",
+            'Get-SendConnector "{send_connector}" | Format-List Identity, RequireTLS, Tls*, Fqdn',
+            (
+                "Get-ExchangeCertificate -Server {sender} | Format-List Thumbprint, Services, "
+                "NotAfter, Subject"
+            ),
         ),
         fix=(
             (

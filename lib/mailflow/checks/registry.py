@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from mailflow.checks import (
     anonymoustls_suppressed,
+    certificate_problem,
     connector_never_answers,
     connector_tie,
     connectors_differ,
@@ -17,18 +18,20 @@ from mailflow.checks import (
     errors,
     exchange_auth_missing_on_default,
     exchange_servers_group_missing,
+    internal_transport_certificate,
     no_connector_answers,
     planned_server_shadowed,
     poison_messages,
     queue_suspended,
     relay_wider_than_it_looks,
     rights_denied,
+    send_connector_source,
     submission_backlog,
     transport_role_conflict,
 )
 from mailflow.checks.check import Card, Check, Finding, State
 
-_TOLD = {check.id: check for check in errors.CHECKS}
+_TOLD = {check.id: check for check in (*errors.CHECKS, internal_transport_certificate.CHECK)}
 
 _OBSERVED = (
     "smtp-inspection",
@@ -48,6 +51,8 @@ _IN_ORDER = (
     *(_TOLD[cause] for cause in _OBSERVED),
     transport_role_conflict.CHECK,
     connector_tie.CHECK,
+    certificate_problem.CHECK,
+    send_connector_source.CHECK,
     queue_suspended.CHECK,
     submission_backlog.CHECK,
     poison_messages.CHECK,

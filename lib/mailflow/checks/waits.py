@@ -8,7 +8,13 @@ from mailflow.analysis.analysis import Analysis
 from mailflow.analysis.missing import QUEUES, Missing
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting, taking_no_mail
-from mailflow.checks import poison_messages, queue_suspended, submission_backlog
+from mailflow.checks import (
+    certificate_problem,
+    poison_messages,
+    queue_suspended,
+    send_connector_source,
+    submission_backlog,
+)
 from mailflow.checks.check import ConnectorWords, Finding
 from mailflow.checks.errors import INACTIVE
 from mailflow.checks.registry import CHECKS
@@ -18,7 +24,14 @@ from mailflow.exchange.commands import filled
 from mailflow.phrases import joined
 
 LOCAL = frozenset(
-    module.CARD.id for module in (queue_suspended, poison_messages, submission_backlog)
+    module.CARD.id
+    for module in (
+        queue_suspended,
+        poison_messages,
+        submission_backlog,
+        certificate_problem,
+        send_connector_source,
+    )
 )
 """Causes that lie on the server that holds the queue, not between two servers."""
 

@@ -29,9 +29,10 @@ function Save-Ehlo([string] $Target, [string] $Place, [int] $Port, [string] $Fil
         $got = Send-Ehlo $address $Port $hello {SECONDS}
         $ended = "$($got.Stage) $($got.Why) $($got.Code)"
         if ($got.Stage -eq 'done') {{ $ended = 'done' }}
-        foreach ($part in 'Banner', 'Reply') {{
-            if ($part -eq 'Reply' -and $got.Reply) {{ $said += "C: EHLO $hello" }}
-            foreach ($line in $got.$part.Split("`n")) {{
+        $sent = "C: EHLO $hello"
+        foreach ($pair in @('', $got.Banner), @($sent, $got.Reply)) {{
+            if ($pair[0] -and $pair[1]) {{ $said += $pair[0] }}
+            foreach ($line in $pair[1].Split("`n")) {{
                 $line = [regex]::Replace($line.TrimEnd("`r"), '[^ -~]', $hex)
                 if ($line) {{ $said += "S: $line" }}
             }}
@@ -58,7 +59,7 @@ def probe_lines(questions: Sequence[EhloObservation], hosts: Sequence[str]) -> l
         f"What servers of this organization offer {sender}: EHLO and QUIT are sent, no mail.",
         f"1. On {sender}, in PowerShell, paste all of these lines. Nothing is installed.",
         "2. Each reply is written to a file in your home folder there: ehlo-*.txt.",
-        "3. Put these files into the folder with the exports.",
+        "3. Put these files into the folder with the exports, or name each with --evidence.",
     ]
     asked = [
         line

@@ -48,16 +48,17 @@ def probe(
     \b
     mailflow probe winrm://ex16a.contoso.com --from EX10A
     mailflow probe winrm://ex16a.contoso.com --from EX10A --to EX16A --to EX16B
-    mailflow probe captures/ --from EX10A > probe.ps1      lines to paste on EX10A
+    mailflow probe exports/ --from EX10A > probe.ps1       lines to paste on EX10A
 
     The sending server itself connects to each target, for from anywhere else another receive
     connector may accept the connection. It reads the banner, sends EHLO, reads the reply and sends
     QUIT: no authentication, no mail. Each target has 10 seconds. Beside the reply stands the
     receive connector that the configuration predicts.
 
-    Over winrm:// this is done at once. For any other SOURCE it prints PowerShell to paste on the
-    sending server, which writes each reply to a file. Exit code: 0 all targets offer what an
-    Exchange server needs, 1 one does not, 2 one was not reached, or is not decided.
+    Over winrm://, and for demo:, this is done at once. For any other SOURCE it prints
+    PowerShell to paste on the sending server, which writes each reply to a file. Exit code:
+    0 all targets offer what an Exchange server needs, 1 one does not, 2 one was not reached,
+    or is not decided.
     """
     from mailflow.opening import within_reach
 

@@ -198,7 +198,8 @@ _SPECS = (
             **_of(Kind.LIST, "AddressSpaces SmartHosts SourceTransportServers"),
             **_of(Kind.BOOLEAN, "DNSRoutingEnabled FrontendProxyEnabled RequireTLS"),
             **_of(Kind.ENUM, "SmartHostAuthMechanism TlsAuthLevel ProtocolLoggingLevel"),
-            **_of(Kind.TEXT, "Fqdn TlsCertificateName TlsDomain MaxMessageSize Comment"),
+            **_of(Kind.TEXT, "Fqdn TlsCertificateName TlsDomain MaxMessageSize Comment Guid"),
+            **_of(Kind.BOOLEAN, "IsScopedConnector"),
         },
         types=(
             f"{_TYPE}.SystemConfiguration.SmtpSendConnectorConfig",
@@ -231,6 +232,8 @@ _SPECS = (
                 "protocol_logging": "ProtocolLoggingLevel",
                 "largest_message": "MaxMessageSize",
                 "comment": "Comment",
+                "guid": "Guid",
+                "is_scoped": "IsScopedConnector",
             },
         ),
         decides=False,
@@ -245,7 +248,7 @@ _SPECS = (
             **_of(Kind.LIST, "Bindings RemoteIPRanges"),
             **_of(Kind.ENUM, "AuthMechanism PermissionGroups"),
             **_of(Kind.BOOLEAN, "SuppressXAnonymousTls RequireTLS"),
-            **_of(Kind.TEXT, "Fqdn"),
+            **_of(Kind.TEXT, "Fqdn TlsCertificateName"),
             **_of(Kind.ENUM, "ProtocolLoggingLevel"),
             **_of(Kind.TEXT, "Comment"),
             **_of(Kind.TIME, "WhenChangedUTC"),
@@ -268,11 +271,13 @@ _SPECS = (
         {
             **_of(Kind.TEXT, "Name Identity DistinguishedName"),
             **_of(Kind.BOOLEAN, "UseDowngradedExchangeServerAuth"),
+            **_of(Kind.TEXT, "InternalTransportCertificateThumbprint"),
         },
         types=(f"{_TYPE}.Management.TransportServer", f"{_TYPE}.Management.TransportService"),
         signs=Signs(
             _set(
-                "UseDowngradedExchangeServerAuth PickupDirectoryPath ReplayDirectoryPath"
+                "UseDowngradedExchangeServerAuth InternalTransportCertificateThumbprint"
+                " PickupDirectoryPath ReplayDirectoryPath"
                 " QueueMaxIdleTime MessageExpirationTimeout PoisonMessageDetectionEnabled"
             ),
         ),

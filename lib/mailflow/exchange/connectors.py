@@ -171,6 +171,7 @@ class ReceiveConnector:
         require_tls: RequireTLS.
         protocol_logging: `None` or `Verbose`, as text; empty where not read.
         comment: further text a person wrote; empty where not read.
+        tls_certificate: TlsCertificateName; empty where none is set, None where it was not read.
         when_changed: WhenChangedUTC, in UTC: what a log showed before it may not hold any more;
             None where not read. Two connectors that differ in it alone are equal.
     """
@@ -190,6 +191,8 @@ class ReceiveConnector:
     require_tls: bool | None = None
     protocol_logging: str = ""
     comment: str = ""
+    # Two connectors that differ in this alone treat every host alike.
+    tls_certificate: str | None = field(default=None, compare=False)
     when_changed: datetime | None = field(default=None, compare=False)
 
     @property

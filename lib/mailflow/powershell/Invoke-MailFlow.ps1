@@ -3,12 +3,12 @@
 # It only reads: whatever is sent, no cmdlet and no parameter runs that does not stand in $Allowed.
 # The one exception is a repair that a person has confirmed. Then the settings say Writing, and only
 # then two more cmdlets run, with the parameters in $Writes and no others, in the forms that stand
-# there: they set one receive connector, and try one queue again. Where the settings say Probing it
-# enters no Exchange and runs no cmdlet at all: it connects to port 25 or 2525 of an address, reads
-# the banner, sends EHLO, reads the reply, sends QUIT, and no more. It leaves nothing on this
-# computer: each answer passes through one temporary file that is deleted at once. Nobody has to
-# install it: mailflow sends it over standard input with each log-on. For Windows PowerShell 2.0
-# (Exchange 2010) and all that came after it.
+# there: they set one receive connector, and try one queue again. Where the settings say Probing, no
+# cmdlet runs at all: this computer connects to port 25 or 2525 of an address, reads the banner,
+# sends EHLO, reads the reply, and sends QUIT. It leaves nothing on this computer: each answer
+# passes through one temporary file that is deleted at once. Nobody has to install it: mailflow
+# sends it over standard input with each log-on. For Windows PowerShell 2.0 (Exchange 2010) and all
+# that came after it.
 #
 # $Lines holds the settings, then a line for each call: fields with a tab between them, a name, then
 # name and value of each parameter. Names are base64 of UTF-8. A value is a letter, and behind it
@@ -378,7 +378,8 @@ try {
             $values = $call.Parameters
             $answer = New-Answer '' '' ''
             $answer.Rows = @(Send-Ehlo @values)
-        } elseif ($hangs) { $answer = New-Answer 'timed-out' '' 'not asked: a call before it hangs' }
+        }
+        elseif ($hangs) { $answer = New-Answer 'timed-out' '' 'not asked: a call before it hangs' }
         else {
             $way = $exchange.Runspace
             $answer = Invoke-Call $way $call.Name $call.Parameters $settings['Seconds']

@@ -219,12 +219,10 @@ def get_network_connection_info(invocation: Invocation) -> None:
 
 
 def get_send_connector(invocation: Invocation) -> None:
-    """The connector to the internet; its sources are the newest servers with a hub."""
+    """The connector to the internet."""
     invocation.controller()
-    hubs = [server for server in invocation.organisation.servers if server.exchange.has_hub]
-    newest = max((server.exchange.version or () for server in hubs), default=())
-    sources = [server for server in hubs if server.exchange.version == newest]
-    invocation.emit([objects.send_connector(sources, invocation.shape)])
+    org = invocation.organisation
+    invocation.emit([objects.send_connector(org.send_connector, org.sources(), invocation.shape)])
 
 
 def get_exchange_certificate(invocation: Invocation) -> None:

@@ -28,6 +28,11 @@ NO_OWN_CERTIFICATE = (
     "451 5.7.3 Cannot load Internal Transport Certificate. Exchange Server authentication failed"
 )
 """Also the sender's own, where direct trust needs its certificate (S5.05)."""
+NO_TLS_CERTIFICATE = (
+    "454 4.7.5 The certificate specified in TlsCertificateName of the SendConnector could not be "
+    "found."
+)
+"""The sender's own word: its send connector names a certificate that it lacks (S9.24)."""
 NOT_LOGGED_ON = "454 4.7.0 Temporary authentication failure"
 NOT_ACTIVE = "421 4.3.2 Service not active"
 FULL = "452 4.3.1 Insufficient system resources"
@@ -148,15 +153,37 @@ def try_mailbox(sender: PracticeServer, owner: PracticeServer) -> DeliveryOutcom
     return replace(outcome, reply=NOT_MOUNTED if owner.dismounted else "")
 
 
-def try_outside(sender: PracticeServer, domain: str, trouble: str) -> DeliveryOutcome:
-    """Hand mail to an SMTP domain outside; `trouble` is what is wrong with it, empty: nothing."""
+def try_outside(
+    sender: PracticeServer, domain: str, trouble: str, *, certified: bool = True
+) -> DeliveryOutcome:
+    """Hand mail to an SMTP domain outside.
+
+    Args:
+        sender: the server that sends.
+        domain: where to.
+        trouble: what is wrong with the domain; empty: nothing.
+        certified: whether the sender has the certificate that its send connector names.
+    """
     if trouble == "unresolved":
         return unresolved(sender, domain)
     # Documentation addresses, so that nobody is meant.
     address = f"203.0.113.{1 + zlib.crc32(domain.casefold().encode()) % 254}"
     outcome = DeliveryOutcome(host=domain, address=address, port=SMTP)
-    return replace(
-        outcome, winsock=_SOCKETS.get(trouble, 0), reply=FULL if trouble == "full" else ""
+    if trouble in _SOCKETS:
+        return replace(outcome, winsock=_SOCKETS[trouble])
+    if not certified:
+        return replace(outcome, reply=NO_TLS_CERTIFICATE)
+    return replace(outcome, reply=FULL if trouble == "full" else "")
+
+
+def has_certificate(org: Organisation, sender: PracticeServer, moment: datetime) -> bool:
+    """Whether a server has the certificate that the send connector names.
+
+    One that expired does not count: that the names then find none is assumed [I].
+    """
+    wanted = org.send_connector.certificate
+    return not wanted or any(
+        each.name == wanted and each.until > moment for each in sender.certificates
     )
 
 

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 from mailflow.exchange.connectors import TransportRole, flag_names
 from mailflow.exchange.servers import Generation, Server
-from mailflow.simulated.organisation import DOMAIN, EXPIRY, PracticeServer
+from mailflow.simulated.organisation import (
+    DOMAIN,
+    EXPIRY,
+    INTERNET,
+    PracticeCertificate,
+    PracticeSendConnector,
+    PracticeServer,
+)
 from mailflow.simulated.shapes import (
     CONFIGURABLE,
     E2010,
@@ -95,16 +102,24 @@ def transport_service(server: PracticeServer) -> Values:
         "TransientFailureRetryCount": 6,
         "TransientFailureRetryInterval": time_span(timedelta(minutes=10 if edge else 5)),
         "UseDowngradedExchangeServerAuth": server.downgraded_auth,
+        # The directory goes on naming it where it was lost (S3.41).
+        "InternalTransportCertificateThumbprint": _thumbprint(server.name),
         "Identity": directory_id(server.name, server_dn(server.name)),
         **CONFIGURABLE,
     }
     return values
 
 
-def send_connector(sources: Sequence[PracticeServer], shape: Shape) -> Values:
+def send_connector_dn(name: str) -> str:
+    """Where a send connector stands in the directory."""
+    return f"CN={name},CN=Connections,{server_dn('').partition(',CN=Servers,')[2]}"
+
+
+def send_connector(
+    connector: PracticeSendConnector, sources: Sequence[PracticeServer], shape: Shape
+) -> Values:
     """What Get-SendConnector shows of the one connector to the internet, by DNS (S9.20)."""
-    name = "Internet"
-    dn = f"CN={name},CN=Connections,{server_dn('').partition(',CN=Servers,')[2]}"
+    name, dn = INTERNET, send_connector_dn(INTERNET)
     values: Values = {
         "DNSRoutingEnabled": True,
         "TlsDomain": None,
@@ -120,7 +135,8 @@ def send_connector(sources: Sequence[PracticeServer], shape: Shape) -> Values:
         "FrontendProxyEnabled": False,
         "RequireTLS": False,
         "Fqdn": None,
-        "TlsCertificateName": None,
+        "TlsCertificateName": connector.certificate or None,
+        "IsScopedConnector": connector.scoped,
         "MaxMessageSize": byte_size("35 MB", 36_700_160),
         "ProtocolLoggingLevel": Enumeration("None", 0),
         "Comment": "",
@@ -128,31 +144,50 @@ def send_connector(sources: Sequence[PracticeServer], shape: Shape) -> Values:
         "Identity": directory_id(name, dn),
         **CONFIGURABLE,
         "DistinguishedName": dn,
+        "Guid": guid_of(dn),
     }
     return known_to(values, {"FrontendProxyEnabled": E2013, "TlsCertificateName": E2013}, shape)
 
 
 def certificates(server: PracticeServer, now: datetime) -> Iterator[Values]:
-    """What Get-ExchangeCertificate shows of a server: setup's own, unless it was lost (C8)."""
-    names = (server.name, server.exchange.fqdn)
-    if server.certificate_lost:
-        return
-    made = datetime(now.year - 1, 1, 1, tzinfo=UTC)
-    yield {
-        "CertificateDomains": Items(names),
+    """What Get-ExchangeCertificate shows of a server: setup's, and those that people installed.
+
+    Setup's own for mail among servers is gone where it was lost (C8).
+    """
+    until = datetime(now.year + 4, 1, 1, tzinfo=UTC)
+    if not server.certificate_lost:
+        own = f"CN={server.name}"
+        made = PracticeCertificate(own, own, (server.name, server.exchange.fqdn), until)
+        services = Enumeration("IMAP, POP, IIS, SMTP", 15)
+        yield _certificate(made, now, server.name) | {"Services": services}
+    if server.exchange.generation is not Generation.LEGACY:
+        name = "CN=Microsoft Exchange Server Auth Certificate"
+        yield _certificate(PracticeCertificate(name, name, (), until), now, f"{server.name} {name}")
+    for each in server.certificates:
+        yield _certificate(each, now, f"{server.name} {each.name} {each.until}")
+
+
+def _certificate(certificate: PracticeCertificate, now: datetime, key: str) -> Values:
+    valid = certificate.until > now
+    return {
+        "CertificateDomains": Items(certificate.domains),
         "HasPrivateKey": True,
-        "IsSelfSigned": True,
-        "Issuer": f"CN={server.name}",
-        "NotAfter": made.replace(year=made.year + 5),
-        "NotBefore": made,
+        "IsSelfSigned": certificate.subject == certificate.issuer,
+        "Issuer": certificate.issuer,
+        "NotAfter": certificate.until,
+        "NotBefore": certificate.until.replace(year=certificate.until.year - 5, day=1),
         "PublicKeySize": 2048,
         "RootCAType": Enumeration("None", 1),
-        "SerialNumber": guid_of(f"{server.name} serial").replace("-", "").upper(),
-        "Services": Enumeration("IMAP, POP, IIS, SMTP", 15),
-        "Status": Enumeration("Valid", 4),
-        "Subject": f"CN={server.name}",
-        "Thumbprint": (guid_of(f"{server.name} thumbprint").replace("-", "") + "00112233").upper(),
+        "SerialNumber": guid_of(f"{key} serial").replace("-", "").upper(),
+        "Services": Enumeration("SMTP", 1),
+        "Status": Enumeration("Valid", 4) if valid else Enumeration("DateInvalid", 2),
+        "Subject": certificate.subject,
+        "Thumbprint": _thumbprint(key),
     }
+
+
+def _thumbprint(key: str) -> str:
+    return (guid_of(f"{key} thumbprint").replace("-", "") + "00112233").upper()
 
 
 _AGENTS = ("Transport Rule Agent", "Text Messaging Routing Agent", "Text Messaging Delivery Agent")

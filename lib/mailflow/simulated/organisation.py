@@ -143,6 +143,46 @@ def _rate(moments: deque[datetime], now: datetime) -> float:
     return len(moments) / RATED.total_seconds()
 
 
+@dataclass(frozen=True)
+class PracticeCertificate:
+    """A certificate of a server, beside those that setup makes.
+
+    Attributes:
+        subject, issuer: distinguished names.
+        domains: names it is for.
+        until: its NotAfter.
+    """
+
+    subject: str
+    issuer: str
+    domains: tuple[str, ...]
+    until: datetime
+
+    @property
+    def name(self) -> str:
+        """As TlsCertificateName names it."""
+        return f"<I>{self.issuer}<S>{self.subject}"
+
+
+INTERNET = "Internet"
+"""Name of the one send connector of a practice organisation."""
+
+
+@dataclass(frozen=True)
+class PracticeSendConnector:
+    """The send connector to the internet, by DNS.
+
+    Attributes:
+        sources: short names of its source servers; empty: the newest servers with a hub.
+        scoped: whether only servers in the site of a source use it (S9.23).
+        certificate: TlsCertificateName; empty: none.
+    """
+
+    sources: tuple[str, ...] = ()
+    scoped: bool = False
+    certificate: str = ""
+
+
 @dataclass(eq=False)
 class PracticeServer:
     """One server, equal to itself alone, and what is wrong with it beside its connectors.
@@ -166,6 +206,7 @@ class PracticeServer:
         seen_as: address of a sender to the one that this server sees in its place (C5), of the same
             family.
         queue_number: the last number it gave to a queue (S4.31).
+        certificates: those that people installed.
     """
 
     exchange: Server
@@ -185,6 +226,7 @@ class PracticeServer:
     clock_off: bool = False
     seen_as: dict[str, str] = field(default_factory=dict)
     queue_number: int = 1000
+    certificates: list[PracticeCertificate] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -300,6 +342,7 @@ class Organisation:
         accounts: who manages it.
         outside: SMTP domain to what is wrong with it: `no-connector` (no send connector leads
             there), `unresolved`, `silent`, `refuses` or `full`; others take all mail.
+        send_connector: the one connector to the internet.
     """
 
     servers: list[PracticeServer] = field(default_factory=list)
@@ -308,6 +351,7 @@ class Organisation:
     access: dict[str, list[AccessEntry]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
+    send_connector: PracticeSendConnector = PracticeSendConnector()
 
     def install(
         self, name: str, build: str, addresses: list[str], *, site: str, roles: str = ""
@@ -380,6 +424,15 @@ class Organisation:
         """Those of the server with this short name, in any case; none where nobody has the name."""
         wanted = server.casefold()
         return [queue for queue in self.queues if queue.server.casefold() == wanted]
+
+    def sources(self) -> list[PracticeServer]:
+        """The source servers of the send connector."""
+        named = self.send_connector.sources
+        hubs = [server for server in self.servers if server.exchange.has_hub]
+        if named:
+            return [server for server in hubs if server.name in named]
+        newest = max((server.exchange.version or () for server in hubs), default=())
+        return [server for server in hubs if server.exchange.version == newest]
 
     def new_queue_number(self, server: PracticeServer) -> str:
         """A number that no queue of the server ever had, as rows of a database have (S4.31)."""

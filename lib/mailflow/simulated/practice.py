@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from mailflow.simulated import scenarios
 from mailflow.simulated.clock import Clock
 from mailflow.simulated.organisation import Organisation, PracticeQueue
+from mailflow.simulated.protocol_logs import LoggedSession, failed_sessions
 
 
 class Practice:
@@ -22,6 +23,7 @@ class Practice:
         clock: its time.
         transport: what moves its mail.
         entry: short name of the server to enter at.
+        logs: what somebody has fetched of the servers' protocol logs: sessions of failed attempts.
         lock: held by whoever reads or changes any of this.
     """
 
@@ -34,6 +36,7 @@ class Practice:
         self.transport = built.transport
         self.organisation: Organisation = built.transport.organisation
         self.clock: Clock = built.transport.clock
+        self.logs: tuple[LoggedSession, ...] = ()
         self.lock = threading.RLock()
 
     @classmethod
@@ -69,3 +72,11 @@ class Practice:
         """Route a queue's messages anew (S8.72); its number is gone then."""
         with self.lock:
             self.transport.resubmit(queue)
+
+    def fetch_logs(self) -> None:
+        """Take the protocol logs of the last attempts, instead of those taken before.
+
+        Where no queue is in Retry there is nothing newer, and what was taken stays.
+        """
+        with self.lock:
+            self.logs = failed_sessions(self.organisation) or self.logs

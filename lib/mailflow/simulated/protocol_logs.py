@@ -8,7 +8,7 @@ set to log. Both ends write what they see: a device between them shows in the di
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -40,6 +40,7 @@ class LoggedSession:
     """One session between two servers.
 
     Attributes:
+        queue: identity of the queue that waits for it.
         sender, target: the servers.
         source, local, port: the sender's address and the target's endpoint.
         seen: the sender's address as the target sees it.
@@ -49,6 +50,7 @@ class LoggedSession:
         received: the same as it reached the sender.
     """
 
+    queue: str
     sender: PracticeServer
     target: PracticeServer
     source: Address
@@ -63,13 +65,23 @@ class LoggedSession:
 
 def protocol_logs(org: Organisation) -> dict[str, str]:
     """The logs by file name, `EX10A-SEND20261123-1.LOG`; empty where no queue waits."""
+    return log_files(failed_sessions(org))
+
+
+def failed_sessions(org: Organisation) -> tuple[LoggedSession, ...]:
+    """The sessions of the last attempt of each queue in Retry."""
+    return tuple(_sessions(org))
+
+
+def log_files(sessions: Iterable[LoggedSession]) -> dict[str, str]:
+    """The logs of these sessions by file name."""
     sends: dict[PracticeServer, list[str]] = {}
     receives: dict[PracticeServer, list[str]] = {}
     first: datetime | None = None
-    for session in _sessions(org):
+    for session in sessions:
         first = min(first or session.moment, session.moment)
-        sends.setdefault(session.sender, []).extend(_send_rows(session))
-        receives.setdefault(session.target, []).extend(_receive_rows(session))
+        sends.setdefault(session.sender, []).extend(send_rows(session))
+        receives.setdefault(session.target, []).extend(receive_rows(session))
     if first is None:
         return {}
     logs = {
@@ -116,7 +128,8 @@ def _of(
             reached = greeting.inspected() if target.strips_verbs else greeting
             received = _events(sender, reached, ending)
         yield LoggedSession(
-            sender, target, source, local, port, made.seen, connector, moment, sent, received
+            queue.identity,
+            *(sender, target, source, local, port, made.seen, connector, moment, sent, received),
         )
         if not made.winsock:
             return
@@ -188,7 +201,8 @@ def _events(
     )
 
 
-def _send_rows(session: LoggedSession) -> Iterator[str]:
+def send_rows(session: LoggedSession) -> Iterator[str]:
+    """What the sender writes, a row each."""
     started = [("*", "", "attempting to connect")]
     own = f"{_place(session.source)}:{_port(session)}"
     there = f"{_place(session.local)}:{session.port}"
@@ -197,8 +211,11 @@ def _send_rows(session: LoggedSession) -> Iterator[str]:
         yield _line(session, _SEND, number, local, there, event)
 
 
-def _receive_rows(session: LoggedSession) -> Iterator[str]:
-    """S7.22: 2016 and later write the whole reply in one row, as the connector is set to log."""
+def receive_rows(session: LoggedSession) -> Iterator[str]:
+    """What the target writes; nothing where its connector does not log (S7.20).
+
+    S7.22: 2016 and later write the whole reply in one row, as the connector is set to log.
+    """
     connector = session.connector
     if connector is None or connector.protocol_logging != "Verbose":
         return

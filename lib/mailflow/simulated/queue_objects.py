@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from mailflow.exchange.queues import DELIVERY_TYPES, STATUSES
-from mailflow.simulated.organisation import DOMAIN, Message, PracticeQueue, PracticeServer
+from mailflow.simulated.objects import send_connector_dn
+from mailflow.simulated.organisation import (
+    DOMAIN,
+    INTERNET,
+    Message,
+    PracticeQueue,
+    PracticeServer,
+)
 from mailflow.simulated.shapes import (
     CONFIGURABLE,
     E2010_SP1,
@@ -26,6 +33,7 @@ _EXTERNAL = frozenset(
         "DeliveryAgent",
     }
 )
+_THROUGH_CONNECTOR = frozenset({"DnsConnectorDelivery", "SmtpRelayToConnectorSourceServers"})
 _WITHOUT_CONNECTOR = frozenset(
     {
         "Undefined",
@@ -82,11 +90,13 @@ def queue(
     identity = queue_identity(practice_queue, server)
     coming, going = practice_queue.incoming_rate(now), practice_queue.outgoing_rate(now)
     own_hop = practice_queue.delivery_type in _WITHOUT_CONNECTOR
+    leads_out = practice_queue.delivery_type in _THROUGH_CONNECTOR
+    hop = send_connector_dn(INTERNET) if leads_out else practice_queue.next_hop
     values: Values = {
         "DeliveryType": _one_of(DELIVERY_TYPES, practice_queue.delivery_type),
         "NextHopDomain": practice_queue.next_hop,
         "TlsDomain": "",
-        "NextHopConnector": NO_GUID if own_hop else guid_of(practice_queue.next_hop),
+        "NextHopConnector": NO_GUID if own_hop else guid_of(hop),
         "Status": _one_of(STATUSES, practice_queue.shown_status),
         "MessageCount": count,
         "LastError": practice_queue.error,

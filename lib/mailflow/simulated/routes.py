@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailflow.exchange.routing import endpoints
-from mailflow.simulated.organisation import Organisation, PracticeQueue, PracticeServer
+from mailflow.simulated.organisation import INTERNET, Organisation, PracticeQueue, PracticeServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,22 @@ def _outside(org: Organisation, sender: PracticeServer, domain: str) -> Route:
         return Route("SmtpRelayWithinAdSiteToEdge", name, edges)
     if org.outside.get(domain.casefold()) == "no-connector":
         return Route("Unreachable", "Unreachable Domain", name="Unreachable")
+    named = org.send_connector.sources
+    if named and sender.name not in named and not sender.exchange.is_edge:
+        return _to_sources(org, sender)
     return Route("DnsConnectorDelivery", domain.casefold())
+
+
+def _to_sources(org: Organisation, sender: PracticeServer) -> Route:
+    """To a source server of the send connector; through a scoped one only within a site (S9.23)."""
+    connector, sources = org.send_connector, org.sources()
+    near = [server for server in sources if server.exchange.site == sender.exchange.site]
+    if connector.scoped and not near:
+        return Route("Unreachable", "Unreachable Domain", name="Unreachable")
+    if sender.is_legacy:  # it knows no such delivery group (section 4.2)
+        return _inside(org, sender, (near or sources)[0])
+    names = tuple(server.name for server in near or sources)
+    return Route("SmtpRelayToConnectorSourceServers", INTERNET, names)
 
 
 def _servers(

@@ -13,10 +13,13 @@ A file in `cases/` is one scenario, or a base that others start from (its name b
     servers       name to version, addresses, site, roles ... and whatever is wrong with the machine
     connectors    `SERVER\Name` to its settings, or to what differs from setup's connector
     outside       SMTP domain to what is wrong with it
+    send_connector  the one to the internet: its source servers, whether it is scoped, and the
+                  certificate it names; a server's certificates have the days until they expire
     mail          who sends how much, since when
     shadow        copies kept for another server
     events        what happened or was done, at a time
-    seeded        the cause, what the diagnosis must say of it, and the verdict: for tests alone
+    seeded        the cause, what the diagnosis must say of it, and the verdict: for tests alone;
+                  `with_logs`: the same once the servers' protocol logs are read beside it
 
 Nothing in it is an error text, a status or a retry time: the transport makes them while it runs
 from the first mail up to `now`.
@@ -52,7 +55,9 @@ from mailflow.simulated.organisation import (
     AccessEntry,
     Account,
     Organisation,
+    PracticeCertificate,
     PracticeQueue,
+    PracticeSendConnector,
     PracticeServer,
     role_of,
 )
@@ -78,10 +83,10 @@ _KEYS = frozenset(
     {
         *("like", "title", "case", "case_title", "now", "enter", "seeded"),
         *("difficulty", "story", "lesson"),
-        *("servers", "connectors", "outside", *_LISTS),
+        *("servers", "connectors", "outside", "send_connector", *_LISTS),
     }
 )
-_SERVER_KEYS = frozenset({"product", "addresses", "site", "roles"})
+_SERVER_KEYS = frozenset({"product", "addresses", "site", "roles", "certificates"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,13 @@ class Seeded:
             found, though what can't be read may leave something open.
         state: `found`, or `unknown` where only EHLO or logs could decide; empty without a cause.
         verdict: of the whole diagnosis.
+        with_logs: the same once protocol logs are read as well; None: they change nothing.
     """
 
     cause: str
     state: str
     verdict: str
+    with_logs: Seeded | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -152,7 +159,9 @@ def seeded(name: str) -> Seeded:
     Raises:
         UsageError: no scenario has this name.
     """
-    return Seeded(**_files()[_telling(name)]["seeded"])
+    told = dict(_files()[_telling(name)]["seeded"])
+    with_logs = told.pop("with_logs", None)
+    return Seeded(**told, with_logs=Seeded(**with_logs) if with_logs else None)
 
 
 def load(name: str, seed: int = 0, now: datetime | None = None) -> Built:
@@ -243,10 +252,12 @@ def _built(data: _Data, wanted: datetime | None = None) -> Built:
         return _time(text, written) + (now - written)
 
     org = Organisation(
-        accounts={account.name: account for account in ACCOUNTS}, outside=data.get("outside", {})
+        accounts={account.name: account for account in ACCOUNTS},
+        outside=data.get("outside", {}),
+        send_connector=_send_connector(data.get("send_connector", {})),
     )
     for name, values in data["servers"].items():
-        _install(org, name, values)
+        _install(org, name, values, now)
     for identity, values in data.get("connectors", {}).items():
         org.directory.install(_connector(org, identity, values, now))
     streams = [_stream(mail, at) for mail in data.get("mail", [])]
@@ -263,7 +274,12 @@ def _built(data: _Data, wanted: datetime | None = None) -> Built:
     return Built(transport, data["enter"], "", story, lesson)
 
 
-def _install(org: Organisation, name: str, values: _Data) -> None:
+def _send_connector(values: _Data) -> PracticeSendConnector:
+    sources = tuple(values.get("sources", ()))
+    return PracticeSendConnector(**{**values, "sources": sources})
+
+
+def _install(org: Organisation, name: str, values: _Data, now: datetime) -> None:
     server = org.install(
         name,
         BUILDS[values["product"]],
@@ -271,6 +287,15 @@ def _install(org: Organisation, name: str, values: _Data) -> None:
         site=values.get("site", "Head-Office"),
         roles=values.get("roles", ""),
     )
+    server.certificates = [
+        PracticeCertificate(
+            each["subject"],
+            each["issuer"],
+            tuple(each["domains"]),
+            now + timedelta(days=each["days"]),
+        )
+        for each in values.get("certificates", ())
+    ]
     _set(server, {key: value for key, value in values.items() if key not in _SERVER_KEYS})
 
 

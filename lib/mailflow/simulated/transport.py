@@ -20,7 +20,13 @@ from functools import partial
 from itertools import count
 
 from mailflow.simulated.clock import Clock
-from mailflow.simulated.delivery import DeliveryOutcome, try_mailbox, try_outside, try_server
+from mailflow.simulated.delivery import (
+    DeliveryOutcome,
+    has_certificate,
+    try_mailbox,
+    try_outside,
+    try_server,
+)
 from mailflow.simulated.organisation import (
     RATED,
     Message,
@@ -217,7 +223,8 @@ class Transport:
             return [try_mailbox(sender, owner)]
         if not queue.targets:
             trouble = self.organisation.outside.get(queue.next_hop, "")
-            return [try_outside(sender, queue.next_hop, trouble)]
+            certified = has_certificate(self.organisation, sender, self.clock.now)
+            return [try_outside(sender, queue.next_hop, trouble, certified=certified)]
         found = []
         for name in queue.targets:
             target = self._server(name)

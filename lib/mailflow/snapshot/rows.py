@@ -68,6 +68,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
             connector.require_tls,
             connector.protocol_logging,
             connector.comment,
+            connector.tls_certificate,
             connector.when_changed.isoformat() if connector.when_changed else None,
         )
         for connector in org.connectors
@@ -97,7 +98,8 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
         for queue in org.queues
     ],
     "settings": lambda org: [
-        (settings.server, settings.use_downgraded_auth) for settings in org.settings
+        (settings.server, settings.use_downgraded_auth, settings.internal_certificate)
+        for settings in org.settings
     ],
     "components": lambda org: [
         (state.server, state.component, state.state) for state in org.components

@@ -164,6 +164,7 @@ DECLARED: Mapping[str, Declared] = {
             "require_tls": _maybe("boolean", f"{CONNECTORS} RequireTLS"),
             "protocol_logging": _text(),
             "comment": Column("string", "", sentences=True),
+            "tls_certificate": _maybe("string"),
             # Not known: then no log proves what this connector does now.
             "when_changed": _maybe("datetime64[ns, UTC]"),
         },
@@ -205,6 +206,8 @@ DECLARED: Mapping[str, Declared] = {
         {
             "server": _key(),
             "use_downgraded_auth": _maybe("boolean", f"{SETTINGS} UseDowngradedExchangeServerAuth"),
+            # Certificates are judged where they are known; no verdict waits for them.
+            "internal_certificate": _maybe("string"),
         },
         SETTINGS,
         SETTINGS,

@@ -334,7 +334,7 @@ def _server(
 
 def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN401 - parsed JSON
     server, name, enabled, role, bindings, whole_bindings, whole_ranges, auth, groups, *rest = row
-    suppress, fqdn, require_tls, logging, comment, changed = rest
+    suppress, fqdn, require_tls, logging, comment, certificate, changed = rest
     return ReceiveConnector(
         server=server,
         name=name,
@@ -351,6 +351,7 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
         require_tls=require_tls,
         protocol_logging=logging,
         comment=comment,
+        tls_certificate=certificate,
         when_changed=_instant(changed),
     )
 

@@ -50,10 +50,18 @@ class ServerAddress:
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
-    """What Get-TransportService says of a server, as far as a verdict needs it (S3.42, C10)."""
+    """What Get-TransportService says of a server, as far as a verdict needs it.
+
+    Attributes:
+        server: short name.
+        use_downgraded_auth: UseDowngradedExchangeServerAuth (S3.42, C10); None: not read.
+        internal_certificate: thumbprint of the internal transport certificate, as printed (S8.85);
+            None: not read.
+    """
 
     server: str
     use_downgraded_auth: bool | None
+    internal_certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

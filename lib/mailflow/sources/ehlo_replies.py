@@ -32,6 +32,7 @@ _MOST_LINES = 100
 _MOST_CHARACTERS = 500
 """Of a line; SMTP allows 512 bytes."""
 
+_MARKED = re.compile(rf"^{re.escape(MARK)}[ \t]*\r?$", re.MULTILINE)
 _BLANKS = r"[ \t]{0,20}"
 _NUMBER = r"(?:\d{1,9}[ \t]{1,20})?"
 _SAID = re.compile(
@@ -60,7 +61,7 @@ _READY = re.compile(r" ready at (?P<when>.{10,60})$")
 def looks_like_ehlo(text: str) -> bool:
     """Whether a text holds what `read_ehlo_replies` reads; looks at its beginning alone."""
     head = text[:100_000]
-    return MARK in head or any(True for _ in _sessions(head.splitlines()))
+    return _MARKED.search(head) is not None or any(True for _ in _sessions(head.splitlines()))
 
 
 def read_ehlo_replies(text: str) -> list[EhloObservation]:
@@ -69,7 +70,7 @@ def read_ehlo_replies(text: str) -> list[EhloObservation]:
     Only a reply that a client got is read: `HELO` has no keywords, and where EHLO was refused there
     is no reply. Nothing is raised, whatever the text holds.
     """
-    parts = text.removeprefix("\ufeff").split(MARK)
+    parts = _MARKED.split(text.removeprefix("\ufeff"))
     found = [*_sessions(parts[0].splitlines())]
     for part in parts[1:]:
         found += _of_file(part.splitlines())
@@ -95,10 +96,8 @@ def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) 
         *dialog.finish(whole=False),
     ]
     kept = tuple(one_line(line.rstrip("\r")[:_MOST_CHARACTERS]) for line in lines[:_MOST_LINES])
-    (got, *more) = found or [EhloObservation()]
-    whole = (
-        done and got.complete and not more and reply.endswith("\n") and len(lines) == len(got.lines)
-    )
+    got = found[0] if found else EhloObservation()
+    is_all = reply.endswith("\n") and len(lines) == len(got.lines)
     return replace(
         got,
         sender=question.sender,
@@ -109,30 +108,9 @@ def reply_to(question: EhloObservation, banner: str, reply: str, *, done: bool) 
         hello=question.hello,
         banner=re.sub("^220[ -]", "", first),
         offered_before_tls=True,
-        complete=whole,
+        complete=done and got.complete and is_all,
         lines=kept if reply else (),
     )
-
-
-def ehlo_file(observed: EhloObservation, ended: str, session: Iterable[str]) -> str:
-    """A reply as the file that the lines for PowerShell write.
-
-    Args:
-        observed: whose, where and when.
-        ended: `done`, or the stage at which it ended and why.
-        session: its lines, each with `S: ` or `C: `.
-    """
-    written = observed.written.astimezone(UTC).strftime(_TIME) if observed.written else ""
-    head = {
-        "sender": observed.sender,
-        "target": observed.target,
-        "address": observed.address,
-        "port": observed.port or "",
-        "written": written,
-        "ended": ended,
-    }
-    lines = [MARK, *(f"# {key}: {one_line(str(value))}" for key, value in head.items()), *session]
-    return "\n".join(lines) + "\n"
 
 
 def _of_file(lines: list[str]) -> Iterator[EhloObservation]:

@@ -100,7 +100,9 @@ def assemble(
         connectors=connectors,
         queues=queues,
         settings=tuple(
-            TransportSettings(draft.server, draft["use_downgraded_auth"])
+            TransportSettings(
+                draft.server, draft["use_downgraded_auth"], draft["internal_certificate"]
+            )
             for draft in drafts[SETTINGS].values()
         ),
         components=components,
@@ -298,6 +300,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "require_tls": Field("RequireTLS", values.truth),
     "protocol_logging": Field("ProtocolLoggingLevel", values.listed("None", "Verbose"), Need.NEVER),
     "comment": Field("Comment", values.prose, Need.NEVER),
+    "tls_certificate": Field("TlsCertificateName", values.text, Need.NEVER),
     "when_changed": Field("WhenChangedUTC", values.moment, Need.NEVER),
 }
 
@@ -336,6 +339,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         require_tls=draft["require_tls"],
         protocol_logging=draft["protocol_logging"] or "",
         comment=draft["comment"] or "",
+        tls_certificate=draft["tls_certificate"],
         when_changed=draft["when_changed"].instant if draft["when_changed"] else None,
     )
 
@@ -470,6 +474,9 @@ def _queue(draft: Draft) -> Queue:
 
 _SETTINGS: Mapping[str, Field] = {
     "use_downgraded_auth": Field("UseDowngradedExchangeServerAuth", values.truth),
+    "internal_certificate": Field(
+        "InternalTransportCertificateThumbprint", values.text, Need.NEVER
+    ),
 }
 
 

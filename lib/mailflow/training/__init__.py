@@ -3,6 +3,7 @@
 lab.py        what a notebook holds: the story, the organisation, its clock, the way back
 typed.py      lines of PowerShell as learners type them, into calls
 console.py    such lines at work, and what came of them; windows.py: the few that are Windows' own
+logs.py       protocol logs of failed sessions, both ends; network.py: what the network team can do
 watching.py   how the queues go while time passes
 question.py   a question, an answer, a reason; asking/: the kinds, each judged by the rules
 debriefing.py the end of a case: what is still open, or what was learnt; facts.py: what facts say

@@ -20,16 +20,27 @@ DOCUMENTS = "../../docs"
 """From a notebook of the training to the documents."""
 
 
-def open_points(began: Diagnosis, now: Snapshot, questions: Iterable[Question]) -> Iterator[str]:
+def open_points(
+    began: Diagnosis, now: Snapshot, questions: Iterable[Question], *, unseen: bool = False
+) -> Iterator[str]:
     """What is left to do: questions without a right answer, and what does not work yet.
 
     Nothing has to be repaired where nothing was found at the beginning.
+
+    Args:
+        began: the findings at the beginning, with the protocol logs where these decide it.
+        now: the organization as it is now.
+        questions: all that were asked.
+        unseen: `began` rests on logs that nobody has fetched yet.
     """
     for question in questions:
         if not question.solved:
             state = "without a right answer" if question.tries else "not answered"
             asked = question.asked().prompt.rpartition("\n")[2]
             yield f'The question "{question.name}" is {state}: {asked}'
+    if unseen:
+        yield "What could not be determined yet is in the protocol logs: lab.logs() fetches them."
+        return
     if began.verdict != "found":
         return
     found = findings(now)

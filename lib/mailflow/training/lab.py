@@ -1,17 +1,20 @@
 """A practice organisation alive in a notebook: look, ask, type, wait, go back, be asked.
 
-Everything that happens in it is a move: a wait, or typed lines. The same moves from the same start
-give the same organisation, so a copy is made and a step is taken back by making them again.
+Everything that happens in it is a move: a wait, typed lines, logs fetched, a request. The same
+moves from the same start give the same organisation, so a copy is made and a step is taken back by
+making them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mailflow.errors import UsageError
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import clock
+from mailflow.show.logs import logs_card
 from mailflow.show.markup import Markup
 from mailflow.show.training import story_card
 from mailflow.show.widgets.saying import note
@@ -19,13 +22,16 @@ from mailflow.simulated import scenarios
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.this_run import run_folder
-from mailflow.training import cases, console, debriefing, progress
+from mailflow.training import cases, console, debriefing, logs, network, progress
 from mailflow.training.asking import KINDS
 from mailflow.training.asking.repair import NOTHING
 from mailflow.training.console import Transcript
+from mailflow.training.network import REQUESTS
 from mailflow.training.question import Question
+from mailflow.training.subject import way
 from mailflow.training.watching import delay, watch
 from mailflow.views.findings import findings
+from mailflow.views.verdict import Diagnosis
 
 if TYPE_CHECKING:
     from mailflow.table import Table
@@ -36,6 +42,7 @@ _NOTES = (
     "Run the cells one by one (Shift+Enter), and answer before you look at the next one.",
     "Nothing can be broken here: lab.undo() takes the last step back, lab.again() all of them.",
 )
+DECIDED_BY_LOGS = "Inconclusive by configuration; the protocol logs of both ends showed the cause."
 
 
 class Lab:
@@ -49,6 +56,13 @@ class Lab:
         self._questions: dict[str, Question] = {}
         self._practice = self._begin()
         self._began = findings(self.open())
+
+    @cached_property
+    def _with_logs(self) -> Diagnosis:
+        """The findings at the beginning, had somebody fetched the protocol logs."""
+        practice = self._begin()
+        logs.fetch(practice)
+        return findings(practice_snapshot(practice, self._name))
 
     @property
     def story(self) -> Markup:
@@ -87,6 +101,36 @@ class Lab:
             self._moves.append(lambda practice: console.run(practice, text))
         return done
 
+    def logs(self) -> Markup:
+        """The protocol logs of the last failed attempts: the sender's beside the target's.
+
+        From then on `open` reads them as well.
+        """
+        if logs.fetch(self._practice):
+            self._moves.append(logs.fetch)
+        if not self._practice.logs:
+            return note(logs.NO_LOGS)
+        return logs_card(logs.both_logs(self._practice, way(self.open())))
+
+    def both_ends(self) -> Table:
+        """What each end of these sessions saw: addresses, keywords, receive connector."""
+        return logs.both_ends(self._practice)
+
+    def request(self, wanted: object = "") -> Markup:
+        """Have the network team do something.
+
+        Args:
+            wanted: an answered question, or what an option of it says, or its key.
+        """
+        text = str(wanted.value if isinstance(wanted, Question) else wanted or "").strip()
+        key = next((name for name, each in REQUESTS.items() if text in (name, each.words)), "")
+        if not key:
+            known = " ".join(each.words for each in REQUESTS.values())
+            return note(f"Nothing was asked for. What can be asked for: {known}")
+        self._moves.append(lambda practice: network.carry_out(practice, key))
+        network.carry_out(self._practice, key)
+        return self._said(f"Done by the network team: {REQUESTS[key].words}")
+
     def ask(self, name: str) -> Question:
         """A question about the organisation; the same one again for the same name.
 
@@ -103,7 +147,7 @@ class Lab:
         return self._questions[name]
 
     def undo(self) -> Markup:
-        """Take the last wait, or the last typed lines, back."""
+        """Take the last move back: a wait, typed lines, logs, a request."""
         if not self._moves:
             return self._said("There is nothing to take back.")
         self._moves.pop()
@@ -127,12 +171,17 @@ class Lab:
     def debrief(self) -> Markup:
         """What is still open; once nothing is, what the case has taught."""
         questions = self._questions.values()
-        points = list(debriefing.open_points(self._began, self.open(), questions))
+        began, unseen = self._began, False
+        if began.verdict == "unknown" and self._with_logs.verdict == "found":
+            began, unseen = self._with_logs, not self._practice.logs
+        points = list(debriefing.open_points(began, self.open(), questions, unseen=unseen))
         if points:
             return debriefing.unfinished(points)
         notes = [] if self._answers else [self._kept()]
         lesson, after = self._practice.lesson, cases.after(self._name)
-        return debriefing.debrief(self._began, lesson, questions, notes, after)
+        if began is not self._began:
+            notes = [DECIDED_BY_LOGS, *notes]
+        return debriefing.debrief(began, lesson, questions, notes, after)
 
     def _repr_html_(self) -> str:
         return self.story.html

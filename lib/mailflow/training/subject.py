@@ -26,10 +26,11 @@ def way(org: Snapshot) -> MailPath | None:
     ranks: tuple[Callable[[MailPath], bool], ...] = (
         lambda path: path.state == "found" and waits(path),
         lambda path: path.state == "found",
+        lambda path: _to_newer(path) and waits(path),
         waits,
         _by_custom,
         lambda path: path.state == "unknown",
-        lambda path: path.sender.generation is LEGACY is not path.target.generation,
+        _to_newer,
         lambda _: True,
     )
     asked = [path for path in analyze(org).paths if path.answer and path.endpoint and path.address]
@@ -70,6 +71,11 @@ def _leads(org: Snapshot, queue: Queue, path: MailPath) -> bool:
     sender = org.server(queue.server)
     targets = candidate_targets(queue, sender, org.servers)
     return sender is path.sender.server and path.target.server in targets
+
+
+def _to_newer(path: MailPath) -> bool:
+    """From 2010 to a newer server: a queue may lead to servers of its own kind as well."""
+    return path.sender.generation is LEGACY is not path.target.generation
 
 
 def _by_custom(path: MailPath) -> bool:

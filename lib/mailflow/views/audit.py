@@ -9,6 +9,11 @@ from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
 from mailflow.analysis.planned import parse_planned
 from mailflow.analysis.queues import as_of
 from mailflow.analysis.servers import ServerView
+from mailflow.checks import (
+    certificate_problem,
+    internal_transport_certificate,
+    send_connector_source,
+)
 from mailflow.checks.audit import audit as audited
 from mailflow.checks.audit import the_rest
 from mailflow.checks.check import Finding as Typed
@@ -40,6 +45,13 @@ BESIDE_THE_AUDIT = frozenset(
     }
 )
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""
+
+
+SENDING = frozenset(
+    module.CARD.id
+    for module in (certificate_problem, internal_transport_certificate, send_connector_source)
+)
+"""Causes of the audit beyond the receive connectors."""
 
 
 def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
@@ -78,7 +90,7 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
     diagnosis = Diagnosis(
         verdict=verdict,
         headline=_headline(verdict, mine),
-        summary=_summary(verdict, entries, found.servers, unread),
+        summary=_summary(verdict, entries, found.servers, unread) + _not_judged(org, verdict),
         findings=tuple(told(each, plan, unread) for each in entries),
         unread=unread,
         origin=org.origin,
@@ -110,7 +122,8 @@ def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
     what = (
         CARDS[causes.pop()].title
         if len(causes) == 1
-        else f"{counted(len(told), 'weakness', 'weaknesses')} in the receive connectors"
+        else f"{counted(len(told), 'weakness', 'weaknesses')} in "
+        + ("connectors and certificates" if causes & SENDING else "the receive connectors")
     )
     return f"{what}: {servers}" if servers else what
 
@@ -147,6 +160,15 @@ def _summary(
         sentences += [f"Also: {joined(further)}."] if further else []
     sentences += [f"Missing data: {missing}."] if missing else []
     return " ".join(sentences)
+
+
+def _not_judged(org: Snapshot, verdict: Verdict) -> str:
+    """What an audit without a fault says nothing of, because it was not exported."""
+    tables = {"send connectors": "send_connectors", "certificates": "certificates"}
+    lacking = [words for words, table in tables.items() if not org.kept.get(table)]
+    if verdict != "clear" or not lacking:
+        return ""
+    return f" Not exported, so not checked: {joined(lacking)}."
 
 
 def _place(entry: Typed) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.queues import Wait, Waiting, as_of, holds, is_stuck, wait_of
 from mailflow.exchange.queues import Moment, Queue
+from mailflow.exchange.send_connectors import carrier_of
 from mailflow.phrases import clock, counted, joined, span
 from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
@@ -22,7 +23,8 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     """Every queue that holds messages, the stuck ones first.
 
     Columns of the frame: queue, server, delivery_type, next_hop (string), status (string), messages
-    (Int64), first_retry, next_retry (string, as people read them), stuck (boolean).
+    (Int64), first_retry, next_retry (string, as people read them), stuck (boolean), send_connector
+    (string; None where the mail leaves through none that is known; shown where one is).
 
     A queue counts as stuck by its status, never by an old LastError alone (S4.42, contract 8.4).
     """
@@ -37,6 +39,8 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         ),
     )
     moment = as_of(org)
+    carriers = {queue.identity: _carrier(org, queue) for queue in shown}
+    carried = any(carriers.values())
     rows = [
         {
             "queue": queue.identity,
@@ -48,6 +52,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "first_retry": _time(queue, queue.first_retry, moment),
             "next_retry": _time(queue, queue.next_retry, moment),
             "stuck": is_stuck(queue, min_messages),
+            "send_connector": carriers[queue.identity],
         }
         for queue in shown
     ]
@@ -63,6 +68,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "first_retry",
             "next_retry",
             "stuck",
+            "send_connector",
         ],
     ).astype({"messages": "Int64", "stuck": "boolean"})
     stuck = [queue for queue in shown if is_stuck(queue, min_messages)]
@@ -74,6 +80,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
             "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
             "next_hop": ("Next hop", "where the messages want to go"),
+            **({"send_connector": _SEND_CONNECTOR} if carried else {}),
             "status": ("Status", "Retry: the last attempt failed and another is planned"),
             "messages": ("Messages", "messages in the queue"),
             "first_retry": (
@@ -87,6 +94,14 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         empty=none_of_the_queues(org, "holds messages"),
         pictures=(_bars(shown, stuck, moment, empty=none_of_the_queues(org, "holds messages")),),
     )
+
+
+_SEND_CONNECTOR = ("Send connector", "through which they leave the organization")
+
+
+def _carrier(org: Snapshot, queue: Queue) -> str | None:
+    found = carrier_of(queue, analyze(org).send_connectors)
+    return str(found) if found else None
 
 
 def none_of_the_queues(org: Snapshot, does: str) -> str:

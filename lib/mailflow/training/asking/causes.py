@@ -15,6 +15,7 @@ from mailflow.analysis.paths import (
     SUPPRESSED,
 )
 from mailflow.analysis.servers import is_custom
+from mailflow.checks.observed import TRANSLATED
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.causes import explain
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
@@ -22,6 +23,7 @@ from mailflow.exchange.last_error import parse
 from mailflow.phrases import counted, joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import Snapshot
+from mailflow.training.asking.repair import is_between_servers
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import way
 from mailflow.views.findings import findings
@@ -71,6 +73,11 @@ class CauseQuestion:
             return wrong(_not_nothing(org, found))
         if chosen == NOT_KNOWN:
             return wrong(_is_known(found))
+        if chosen == SHADOWED and TRANSLATED in _expected(found):
+            return half(
+                "A custom connector does accept these sessions. But its remote IP ranges contain "
+                "no address of an Exchange server: something else makes the servers look so."
+            )
         card = CAUSES[chosen]
         means = card.meaning.partition(". ")[0].rstrip(".")
         return wrong(f"That would mean: {means}. {_against(org, chosen, found)}")
@@ -272,6 +279,8 @@ def _is_known(found: Diagnosis) -> str:
             "All that matters was read: the queues of each server, the connectors, and the "
             "addresses that mail comes from. Unknown is for what was not read."
         )
+    if is_between_servers(found):
+        return "The logs are enough to decide it: compare what both ends of one session wrote."
     return (
         "What was read is enough to decide it, so there is nothing to wait for: follow the error "
         "to the connector that answers, or to whoever does not."
@@ -288,6 +297,11 @@ def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
     if not stuck_queues(org):
         return "But no queue is stuck, so no error text speaks for it."
     if cause in _admitted(org):
+        if is_between_servers(found):
+            return (
+                "The error text would allow it, but what both ends of the session wrote explains "
+                "the text without it: compare the two logs."
+            )
         if found.verdict == "found":
             return (
                 "The error text would allow it, but what the connectors show explains the text "

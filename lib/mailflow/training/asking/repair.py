@@ -11,6 +11,7 @@ from mailflow.analysis.analysis import addresses_of, connectors_of
 from mailflow.analysis.capabilities import RELAY, Rights, abilities, effect
 from mailflow.analysis.paths import SHADOWED
 from mailflow.analysis.servers import address_of
+from mailflow.checks.observed import INSPECTED, TRANSLATED
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, AddressRange, Family, format_range, single, subtract
 from mailflow.exchange.selection import answer
@@ -62,6 +63,11 @@ class RepairQuestion:
         typed = "\n".join(given)
         is_found = findings(org).verdict == "found"
         if typed.strip().casefold() == NOTHING:
+            if is_between_servers(findings(org)):
+                return right(
+                    "No connector has to change: what is at fault lies between the servers, and "
+                    "the network team has to change it."
+                )
             return _left_alone(org, is_found=is_found)
         try:
             lines_of(typed)
@@ -92,6 +98,8 @@ class RepairQuestion:
             (
                 f"Something has to be changed on {where or 'no server'}. "
                 "Change as little as can be: others meet the same connector."
+                if not is_between_servers(found)
+                else "Whose is what is at fault? Not everything can be changed by a cmdlet."
             ),
             (
                 "What you give replaces the whole value (S3.23, S8.60), so name all that is to "
@@ -122,6 +130,12 @@ class RepairQuestion:
         return ("\n".join(lines) or NOTHING,)
 
 
+def is_between_servers(found: Diagnosis) -> bool:
+    """Whether all that was found is a device on the way, which no cmdlet reaches (C4, C5)."""
+    causes = {finding.cause for finding in found.findings if finding.state == "found"}
+    return bool(causes) and causes <= {TRANSLATED, INSPECTED}
+
+
 def _left_alone(org: Snapshot, *, is_found: bool) -> Judgement:
     """What to say to whoever wants to change nothing."""
     if is_found:
@@ -144,7 +158,12 @@ def _judged(
     if then.verdict == "found" or waiting:
         return _not_enough(before, later, then, changed=changed)
     if harm:
-        return half(f"The mail moves then. {_harm_in_words(harm)}")
+        advice = (
+            "Have it repaired where it is at fault: between the servers."
+            if is_between_servers(findings(before))
+            else "Take off the servers' addresses alone."
+        )
+        return half(f"The mail moves then. {_harm_in_words(harm, advice)}")
     return right(_proven(before, after, later))
 
 
@@ -274,7 +293,7 @@ def _name(connector: ReceiveConnector | None) -> str:
     return connector.name if connector else "nobody"
 
 
-def _harm_in_words(harm: list[_Loss]) -> str:
+def _harm_in_words(harm: list[_Loss], advice: str) -> str:
     first = harm[0]
     alike = [loss for loss in harm if (loss.was, loss.will) == (first.was, first.will)]
     number = sum(loss.block.size for loss in alike if loss.server == first.server)
@@ -291,5 +310,5 @@ def _harm_in_words(harm: list[_Loss]) -> str:
         )
     return (
         f"But on {where} {others} would be answered by {first.will} and no longer by {first.was}: "
-        f"that costs them {lost}. Take off the servers' addresses alone."
+        f"that costs them {lost}. {advice}"
     )
