@@ -114,7 +114,7 @@ def test_an_effect_in_words() -> None:
     """Losses first; false where no difference is known."""
     one = Effect(gains=("a (A)",), loses=("b (B)",), not_known=("c",))
 
-    assert str(one) == "loses b; gains a; not known: c"
+    assert str(one) == "loses b; gains a; undetermined: c"
     assert (bool(one), bool(Effect(not_known=("c",))), bool(Effect())) == (True, False, False)
     assert str(Effect()) == "nothing that was read differs"
 

@@ -58,7 +58,7 @@ HOSTS         EX16A, port 25: Default Frontend EX16A instead of Relay
                              Exchange server, X-ANONYMOUSTLS, NTLM
                              authentication, Basic authentication and submitting
                              as a legacy server
-COMPARED      every IPv4 and IPv6 address at 28 endpoints; hosts that are not
+SCOPE         every IPv4 and IPv6 address at 28 endpoints; hosts that are not
               named here are handled alike
 UNDETERMINED  none"""
     assert screen(before, after) == expected.lstrip()

@@ -720,7 +720,7 @@ def test_namesake_that_was_not_read_is_unknown() -> None:
 
     assert states == {r"EX16B\Relay": "unknown", r"EX16C\Relay": "found"}
     assert rows.loc["remote ranges", "differs"] == "EX16C: has 10.0.8.1"
-    assert rows.loc["AuthMechanism", "differs"] == "EX16B: not known"
+    assert rows.loc["AuthMechanism", "differs"] == "EX16B: unknown"
 
 
 def test_namesakes_of_servers_outside_the_run() -> None:

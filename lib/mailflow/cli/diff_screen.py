@@ -43,7 +43,7 @@ def diff_screen(
     lines += section("HOSTS", hosts_lines(hosts_of(found.treated), room - LABEL))
     lines += section("RIGHTS", _short([*_rights(found, room - LABEL)]))
     lines += block("ALSO", _short([*_also(found)]), room)
-    lines += block("COMPARED", [_compared(found)], room)
+    lines += block("SCOPE", [_compared(found)], room)
     return "\n".join([*lines, *block("UNDETERMINED", _not_known(found), room)])
 
 
