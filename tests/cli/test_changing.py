@@ -113,7 +113,7 @@ def test_something_unread_may_change_it(call: Call, tmp_path: Path) -> None:
 
     assert actual.code == 2
     assert "\nINCONCLUSIVE  " in actual.out
-    assert "RemoteIPRanges of EX16A\\Second are incomplete" in actual.out
+    assert "RemoteIPRanges of EX16A\\Second are incomplete in the data" in actual.out
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_what_was_not_read_is_no_all_clear() -> None:
         "INCONCLUSIVE  No difference was found, but data that may change this is"
     )
     assert "not named" not in actual
-    assert "\nUNDETERMINED  RemoteIPRanges of EX16A\\Relay are incomplete\n" in actual
+    assert "\nUNDETERMINED  RemoteIPRanges of EX16A\\Relay are incomplete in the data\n" in actual
 
 
 def test_other_rights() -> None:

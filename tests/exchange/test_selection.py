@@ -268,7 +268,7 @@ def test_a_cut_list_makes_the_winner_uncertain() -> None:
     found = ask(DF, CUT)
 
     assert (found.connector, found.possible) == (DF, (DF, CUT))
-    assert found.unknown == "RemoteIPRanges of EX16A\\Cut are incomplete"
+    assert found.unknown == "RemoteIPRanges of EX16A\\Cut are incomplete in the data"
     assert not found.nobody_possible
     assert reasons(found) == {"Cut": "10.0.0.5 is not in its ranges, as far as they were read"}
 
@@ -315,7 +315,7 @@ def test_cut_bindings_can_hide_the_endpoint() -> None:
     found = ask(DF, elsewhere)
 
     assert found.possible == (DF, elsewhere)
-    assert found.unknown == "Bindings of EX16A\\Elsewhere are incomplete"
+    assert found.unknown == "Bindings of EX16A\\Elsewhere are incomplete in the data"
 
 
 def test_enabled_or_role_not_read() -> None:

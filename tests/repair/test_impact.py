@@ -350,8 +350,8 @@ def test_nobody_answers_any_more() -> None:
 
 
 UNREAD: list[tuple[dict[str, Any], str]] = [
-    ({"ranges_complete": False}, "RemoteIPRanges of EX16A\\Second are incomplete"),
-    ({"bindings_complete": False}, "Bindings of EX16A\\Second are incomplete"),
+    ({"ranges_complete": False}, "RemoteIPRanges of EX16A\\Second are incomplete in the data"),
+    ({"bindings_complete": False}, "Bindings of EX16A\\Second are incomplete in the data"),
     ({"enabled": None}, "it was not read whether EX16A\\Second is enabled"),
     ({"role": None}, "the transport role of EX16A\\Second was not read"),
 ]

@@ -123,9 +123,9 @@ def doubts_at(
         if connector.role is None:
             yield f"the transport role of {connector.identity} was not read"
         if not connector.bindings_complete:
-            yield f"Bindings of {connector.identity} are incomplete"
+            yield f"Bindings of {connector.identity} are incomplete in the data"
         if not connector.ranges_complete:
-            yield f"RemoteIPRanges of {connector.identity} are incomplete"
+            yield f"RemoteIPRanges of {connector.identity} are incomplete in the data"
 
 
 def ties_at(

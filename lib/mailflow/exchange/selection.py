@@ -255,9 +255,11 @@ class _Entry:
             if self._beats(winner, hide_range=hide_range, hide_binding=hide_binding):
                 doubts = self.doubts_of_membership()
                 if hide_range:
-                    doubts.append(f"RemoteIPRanges of {connector.identity} are incomplete")
+                    doubts.append(
+                        f"RemoteIPRanges of {connector.identity} are incomplete in the data"
+                    )
                 if hide_binding:
-                    doubts.append(f"Bindings of {connector.identity} are incomplete")
+                    doubts.append(f"Bindings of {connector.identity} are incomplete in the data")
                 return doubts
         return None
 
@@ -288,7 +290,7 @@ class _Entry:
     def doubts_of_listening(self) -> list[str]:
         doubts = self.doubts_of_membership()
         if self.spot is None:
-            doubts.append(f"Bindings of {self.connector.identity} are incomplete")
+            doubts.append(f"Bindings of {self.connector.identity} are incomplete in the data")
         return doubts
 
 

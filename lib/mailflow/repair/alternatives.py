@@ -39,7 +39,7 @@ _WAYS = (
         "Add a connector for the servers' addresses alone, with Exchange Server authentication",
         (
             "It has to follow every address of every server from then on, and Exchange refuses it "
-            "where {0} contains the same range."
+            "where {0} has the same range."
         ),
     ),
     (

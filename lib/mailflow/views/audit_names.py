@@ -15,7 +15,7 @@ _COLUMNS = {
     "servers": ("Servers", "that have a connector of this name, of one kind and site"),
     "what": ("What", "the setting that differs"),
     "most": ("Most have", "the value of most of them, if there is one"),
-    "differs": ("Differ", "servers with another value, or of which it is unknown"),
+    "differs": ("Differ", "servers with another value, or an unknown one"),
 }
 
 

@@ -57,5 +57,5 @@ def audit_results(found: Diagnosis) -> Table:
         columns=_COLUMNS,
         reading="\n".join(sentences),
         tones={(place, "result"): _TONES[finding.state] for place, finding in enumerate(shown)},
-        empty="No issues.",
+        empty="No findings.",
     )
