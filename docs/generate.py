@@ -105,6 +105,8 @@ These cmdlets, and no others, leave this computer when mailflow reads. `Invoke-M
 the same list and refuses all else. A repair that a person has confirmed adds `Set-ReceiveConnector`
 and `Retry-Queue` ([repair.md](repair.md)). `mailflow probe` asks for no cmdlet, but for EHLO
 ([live.md](live.md#what-a-target-offers-a-sender)).
+By exchange://, where no script holds the list, `Get-Queue -ResultSize 1` is asked once more without
+a server: its rows say which one hosts the session ([live.md](live.md#sessions)).
 
 | cmdlet | asked | of servers | allowed parameters | verdicts wait for it | properties read |
 | --- | --- | --- | --- | --- | --- |

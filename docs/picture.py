@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 - a script beside documents, no module
-"""Take the pictures of the README in Chromium: the report, and the runbook in JupyterLab.
+"""Make the pictures of the documents: mail flow, and in Chromium the report and the runbook.
 
 .venv/bin/python docs/picture.py
 
-The report is that of `demo:article`; the runbook is `fix_and_verify` on the same organisation,
-served on loopback, after both connectors were named and the queues have drained.
+Mail flow and report are those of `demo:article`. The runbook is `fix_and_verify` on the same
+organisation, served on loopback, after both connectors were named and the queues have drained.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ WIDTH, HEIGHT = 1280, 900
 
 
 def main() -> int:
-    """Take both."""
+    """Make all three."""
+    _mail_flow()
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         sys.stderr.write("no Chromium on PATH\n")
@@ -37,6 +38,15 @@ def main() -> int:
         _report(browser)
         _runbook(browser)
     return 0
+
+
+def _mail_flow() -> None:
+    """The mail-flow picture as a notebook keeps it."""
+    import mailflow
+
+    shown = mailflow.mail_flow(mailflow.findings(mailflow.open("demo:article")))
+    data, _ = shown._repr_mimebundle_()
+    (HERE / "mail-flow.svg").write_text(data["image/svg+xml"] + "\n", encoding="utf-8")
 
 
 def _report(browser: Browser) -> None:

@@ -101,11 +101,11 @@ def _output(shown: Any, done: Report) -> dict[str, Any]:  # noqa: ANN401
     """The output of a cell, as a kernel makes it."""
     make: Callable[..., Any] | None = getattr(shown, "_repr_mimebundle_", None)
     data = make() if make else {"text/html": shown._repr_html_(), "text/plain": repr(shown)}
-    data = data[0] if isinstance(data, tuple) else data
+    data, notes = data if isinstance(data, tuple) else (data, {})
     done.texts.append(data["text/plain"])
     if isinstance(shown, Table) and "command" in shown.frame:
         done.commands |= set(shown.frame["command"].dropna())
-    return {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": data}
+    return {"output_type": "execute_result", "execution_count": 1, "metadata": notes, "data": data}
 
 
 # -- What a page holds -----------------------------------------------------------------------------

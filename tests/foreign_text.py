@@ -338,7 +338,8 @@ def lines_of(document: object, *, is_command: bool = False, by_key: bool = False
     """
     if isinstance(document, Mapping):
         for key, value in document.items():
-            yield from lines_of(value, is_command=key in _COMMANDS, by_key=by_key)
+            if key != "mail_flow":  # names alone, which nobody pastes
+                yield from lines_of(value, is_command=key in _COMMANDS, by_key=by_key)
     elif isinstance(document, list | tuple):
         for value in document:
             yield from lines_of(value, is_command=is_command, by_key=by_key)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from applying import RELAYS
@@ -44,9 +44,11 @@ class Served:
 
 
 @contextmanager
-def served(speed: float = 60.0) -> Iterator[Served]:
-    """The article's case on loopback; `speed` seconds pass there in one of ours."""
-    practice = Practice.begin("article")
+def served(
+    speed: float = 60.0, name: str = "article", now: datetime | None = None
+) -> Iterator[Served]:
+    """A practice on loopback; `speed` seconds pass there in one of ours. It begins at `now`."""
+    practice = Practice.begin(name, now=now)
     over = threading.Event()
 
     def tick() -> None:

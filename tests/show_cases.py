@@ -6,7 +6,7 @@ import ipaddress
 
 import pandas as pd
 
-from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span, Tone
+from mailflow.picture import Lane, Pin, Ruler, Span, Tone
 from mailflow.snapshot import Unread
 from mailflow.table import Table
 from mailflow.views.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
@@ -132,20 +132,6 @@ def ruler() -> Ruler:
     )
 
 
-def bars() -> Bars:
-    """The article's queues."""
-    return Bars(
-        "Queues that are not empty, by messages",
-        "Two queues in Retry hold 214 messages; two are moving.",
-        (
-            Bar("EX10A\\1187", 131, "oldest 2 h 14 min · Retry", "bad"),
-            Bar("EX10B\\902", 83, "oldest 1 h 56 min · Retry", "bad"),
-            Bar("EX16A\\15", 6, "Active"),
-            Bar("EX16B\\11", None, "Active", "unknown"),
-        ),
-    )
-
-
 def queues() -> Table:
     """The article's first step."""
     frame = pd.DataFrame(
@@ -168,5 +154,5 @@ def queues() -> Table:
         },
         "Both stuck queues are on Exchange 2010 servers and want to go to Exchange 2016.",
         {(0, "status"): "bad", (1, "status"): "bad"},
-        pictures=(bars(),),
+        bars=("messages",),
     )

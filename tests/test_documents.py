@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import mailflow
 from mailflow.checks.registry import CHECKS
 from support import ROOT
 
@@ -20,6 +21,15 @@ def test_pages_are_what_the_checks_say() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_mail_flow_in_the_documents_is_what_is_drawn() -> None:
+    """`python docs/picture.py` makes it anew."""
+    found = mailflow.findings(mailflow.open("demo:article"))
+    data, _ = mailflow.mail_flow(found)._repr_mimebundle_()
+
+    kept = (ROOT / "docs" / "mail-flow.svg").read_text(encoding="utf-8")
+    assert kept == data["image/svg+xml"] + "\n"
 
 
 def test_every_cause_has_its_page() -> None:

@@ -35,8 +35,8 @@ ASKED = {
     "dev": PROJECT["dependency-groups"]["dev"],
     "kerberos": EXTRAS["kerberos"],
 }
-# Where conda-forge calls a package otherwise than the Python index; none so far.
-CONDA_NAMES: dict[str, str] = {}
+# Where conda-forge calls a package otherwise than the Python index.
+CONDA_NAMES: dict[str, str] = {"duckdb": "python-duckdb"}
 
 
 def environment(text: str | None = None) -> dict[str, Any]:

@@ -84,7 +84,17 @@ def test_from_stuck_to_drained(tmp_path: Path) -> None:
     assert [entry.state for entry in journal.queues] == ["drained", "drained"]
     found = json.loads((first / "findings.json").read_text())
     assert (found["verdict"], found["apply"]["state"]) == ("clear", "verified")
-    assert "Repaired and verified" in (first / "report.html").read_text(encoding="utf-8")
+    report = (first / "report.html").read_text(encoding="utf-8")
+    assert "Repaired and verified" in report
+    past = report.split('<div class="mf-past">')[1:]
+    assert len(past) == 2
+    assert all("It was repaired since, and verified." in part for part in past)
+    assert "Now, as read again" in report
+    assert found["mail_flow"]["is_past"] is found["simulated"] is True
+    assert {each["state"] for each in found["mail_flow"]["after"]["routes"]} == {"good"}
+    summary = (first / "summary.txt").read_text(encoding="utf-8")
+    assert summary.startswith("SIMULATED DATA  winrm")
+    assert "--x" not in summary
     everything = b"".join(file.read_bytes() for file in first.rglob("*") if file.is_file())
     said = (done.stdout + done.stderr + again.stdout + again.stderr).encode()
     assert one.endpoints.env[PASSWORD].encode() not in everything + said

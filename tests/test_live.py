@@ -9,13 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,49 +35,9 @@ from mailflow.sources.shell import Call
 from mailflow.sources.values import addresses
 from mailflow.views.findings import findings
 from support import ROOT, needs_kerberos, needs_kerberos_server, some_of
+from two_processes import mailflow, practice
 
 TELLING = [name for name in scenarios.names() if not name.startswith("case-")]
-
-
-@dataclass
-class Reach:
-    """How a practice that another process serves is reached."""
-
-    source: str
-    args: list[str]
-    env: dict[str, str]
-
-
-def mailflow(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """One command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "mailflow", *arguments],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "lib"), "COLUMNS": "80"} | more,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@contextmanager
-def practice(*arguments: str) -> Iterator[Reach]:
-    """`mailflow practice` in another process, until the end of the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mailflow", "practice", *arguments, "--json"],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield Reach(**json.loads(process.stdout.readline()))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors.strip()) == (0, "stopped")
 
 
 @pytest.mark.parametrize("https", [False, True], ids=["ntlm", "https"])

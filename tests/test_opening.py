@@ -187,14 +187,19 @@ def test_a_run_may_be_limited_to_servers() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("winrm://ex16a", ("https", "ex16a", 0)),
-        (" winrm://ex16a.contoso.example:5986/ ", ("https", "ex16a.contoso.example", 5986)),
-        ("winrm+http://10.0.0.21:80", ("http", "10.0.0.21", 80)),
-        ("winrm://[2001:db8::5]:5986", ("https", "2001:db8::5", 5986)),
+        ("winrm://ex16a", ("https", "ex16a", 0, "winrm")),
+        (
+            " winrm://ex16a.contoso.example:5986/ ",
+            ("https", "ex16a.contoso.example", 5986, "winrm"),
+        ),
+        ("winrm+http://10.0.0.21:80", ("http", "10.0.0.21", 80, "winrm")),
+        ("winrm://[2001:db8::5]:5986", ("https", "2001:db8::5", 5986, "winrm")),
+        ("exchange://ex16a", ("http", "ex16a", 0, "exchange")),
+        ("exchange+https://ex16a:444", ("https", "ex16a", 444, "exchange")),
     ],
 )
-def test_live_source(source: str, expected: tuple[str, str, int]) -> None:
-    """HTTPS unless said otherwise, and the usual port (contract, section 2)."""
+def test_live_source(source: str, expected: tuple[str, str, int, str]) -> None:
+    """WinRM by HTTPS unless said otherwise, Exchange's endpoint by HTTP (contract, section 2)."""
     assert live_source(source) == expected
 
 
@@ -208,12 +213,15 @@ def test_live_source(source: str, expected: tuple[str, str, int]) -> None:
         "winrm://ex16a:0",
         "winrm://ex16a:99999",
         "winrms://ex16a",
+        "exchange://",
+        "exchange://ex16a/PowerShell",
+        "exchange+http://ex16a",
         "ex16a",
     ],
 )
 def test_live_source_that_is_none(source: str) -> None:
     """No user, password or path stands in a SOURCE, and a port is one."""
-    with pytest.raises(UsageError, match="expected winrm://HOST"):
+    with pytest.raises(UsageError, match="expected exchange://HOST"):
         live_source(source)
 
 
@@ -228,7 +236,7 @@ def test_a_live_source_without_a_log_on_asks_for_one(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("source", ["", "  ", "https://ex16a", "ssh://x", "demo:", "demo:nothing"])
 def test_a_wrong_source_says_what_was_expected(source: str) -> None:
     """The forms, or the scenarios, there are."""
-    with pytest.raises(UsageError, match=r"winrm://HOST|article"):
+    with pytest.raises(UsageError, match=r"winrm://HOST|mailflow scenarios"):
         open_source(source)
 
 

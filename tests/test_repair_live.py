@@ -1,7 +1,7 @@
 """Random faulty organisations are repaired by their own proposal, over the real protocol.
 
-Read by an unmodified pywinrm, proven, changed through the same doors, tried again, and read once
-more: the mail is gone, and what the proof claimed is all that is different.
+Read by an unmodified pywinrm or pypsrp, proven, changed through the same doors, tried again, and
+read once more: the mail is gone, and what the proof claimed is all that is different.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ BY_ITSELF = timedelta(minutes=15)
 """Longer than the longest wait for a retry that nobody asks for (section 4.6)."""
 
 
-def within_reach(served: FaultyEndpoints, practice: Practice) -> LiveOrganisation:
+def within_reach(served: FaultyEndpoints, practice: Practice, road: str) -> LiveOrganisation:
     """The organisation over the wire; waiting lets its own time pass."""
-    live = live_organisation(served.source, served.options)
+    live = live_organisation(served.sources[road], served.options)
     return replace(live, wait=lambda seconds: practice.advance(timedelta(seconds=seconds)))
 
 
@@ -70,12 +70,14 @@ def repair(number: int, home: Path) -> Proof:
     return proof
 
 
-def repaired(practice: Practice, home: Path) -> tuple[Snapshot, Snapshot, Proof]:
+def repaired(
+    practice: Practice, home: Path, road: str = "winrm"
+) -> tuple[Snapshot, Snapshot, Proof]:
     """Read, proven, changed and read again; before, after, and what was claimed."""
     with serve(practice) as served, pytest.MonkeyPatch.context() as patch:
         for variable, value in served.env.items():
             patch.setenv(variable, value)
-        live = within_reach(served, practice)
+        live = within_reach(served, practice, road)
         before = live.collect(lambda _: None)
         assert before.unread == ()
         found = findings(before)
@@ -118,10 +120,19 @@ def repaired(practice: Practice, home: Path) -> tuple[Snapshot, Snapshot, Proof]
     return before, after, proof
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_of_fault_is_repaired(kind: str, tmp_path: Path) -> None:
+def roads_of(kind: str) -> list[pytest.ParameterSet]:
+    """Both roads; of the second one the first kind in the ordinary run."""
+    marks = [] if kind == next(iter(KINDS)) else [pytest.mark.long]
+    return [
+        pytest.param(kind, "winrm", id=kind),
+        pytest.param(kind, "exchange", id=f"{kind}, exchange", marks=marks),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "road"), [one for kind in KINDS for one in roads_of(kind)])
+def test_each_kind_of_fault_is_repaired(kind: str, road: str, tmp_path: Path) -> None:
     """Every parameter that a repair sets, over the wire, as its proof claims."""
-    before, after, proof = repaired(practice_with(kind), tmp_path)
+    before, after, proof = repaired(practice_with(kind), tmp_path, road)
 
     assert [(one.identity, one.parameters) for one in proof.changes] == KINDS[kind].sets
     assert findings(after).verdict == "clear"

@@ -42,8 +42,8 @@ EACH = pytest.mark.parametrize(
 WITHOUT_A_VERDICT = {
     # Shown to people, and told by other columns.
     *(("servers", one) for one in ("fqdn", "product", "version_text")),
-    *(("connectors", one) for one in ("fqdn", "protocol_logging", "comment")),
     ("connectors", "when_changed"),  # tells which logs count, and none is there
+    *(("connectors", one) for one in ("fqdn", "protocol_logging", "comment", "limits")),
     *(("queues", one) for one in ("next_hop_connector", "next_hop_category")),
     *(("queues", one) for one in ("retry_count", "deferred_count", "velocity")),
     *(
@@ -208,7 +208,7 @@ def test_the_row_names_cmdlet_and_property(table: str, column: str, what: str) -
     assert "collect it again" in row.why
 
 
-@pytest.mark.parametrize("column", ["comment", "fqdn", "protocol_logging"])
+@pytest.mark.parametrize("column", ["comment", "fqdn", "limits", "protocol_logging"])
 def test_what_no_verdict_rests_on_needs_no_row(column: str) -> None:
     """As with exports that lack it."""
     assert missing(of_earlier(scenario("article"), "connectors", column)) == []

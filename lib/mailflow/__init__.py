@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mailflow.version import __version__
 
 if TYPE_CHECKING:
-    from mailflow.closing import conclude
+    from mailflow.closing import conclude, mail_flow
     from mailflow.errors import InputError, MailflowError, UsageError
     from mailflow.interactive import address_explorer, choose_queues, confirm_box, progress
     from mailflow.opening import open_source as open  # noqa: A004 - mailflow.open reads well
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
         apply_changes,
         conclude_repair,
         queues_to_retry,
+        repair_flow,
         unfinished,
         what_changed,
     )
-    from mailflow.show.chart import queue_chart, range_ruler
+    from mailflow.show.chart import range_ruler
     from mailflow.training.lab import practice
+    from mailflow.using import conclude_usage, use_by_day
+    from mailflow.using import usage as relay_usage
     from mailflow.views.answering_connectors import answering_connectors
     from mailflow.views.audit import audit
     from mailflow.views.audit_connectors import audit_connectors
@@ -45,6 +48,14 @@ if TYPE_CHECKING:
     from mailflow.views.queues import non_empty_queues
     from mailflow.views.receive_connectors import receive_connectors
     from mailflow.views.remedy import remedy
+    from mailflow.views.twin_report import twin
+    from mailflow.views.twin_tables import (
+        twin_commands,
+        twin_differences,
+        twin_further,
+        twin_result,
+        twin_rollback,
+    )
 
 __all__ = [
     "InputError",
@@ -61,10 +72,12 @@ __all__ = [
     "choose_queues",
     "conclude",
     "conclude_repair",
+    "conclude_usage",
     "confirm_box",
     "connector_reach",
     "findings",
     "last_errors",
+    "mail_flow",
     "non_empty_queues",
     "not_read",
     "open",
@@ -74,14 +87,22 @@ __all__ = [
     "progress",
     "proposed_change",
     "prove",
-    "queue_chart",
     "queues_to_retry",
     "range_ruler",
     "receive_connectors",
+    "relay_usage",
     "remedy",
+    "repair_flow",
     "rollback",
     "same_names",
+    "twin",
+    "twin_commands",
+    "twin_differences",
+    "twin_further",
+    "twin_result",
+    "twin_rollback",
     "unfinished",
+    "use_by_day",
     "what_changed",
 ]
 
@@ -99,10 +120,12 @@ _HOMES = {
     "choose_queues": "interactive",
     "conclude": "closing",
     "conclude_repair": "repairing",
+    "conclude_usage": "using",
     "confirm_box": "interactive",
     "connector_reach": "views.audit_silence",
     "findings": "views.findings",
     "last_errors": "views.last_errors",
+    "mail_flow": "closing",
     "non_empty_queues": "views.queues",
     "not_read": "views.not_read",
     "open": "opening",
@@ -112,17 +135,25 @@ _HOMES = {
     "progress": "interactive",
     "proposed_change": "views.change_request",
     "prove": "views.proposal",
-    "queue_chart": "show.chart",
     "queues_to_retry": "repairing",
     "range_ruler": "show.chart",
     "receive_connectors": "views.receive_connectors",
+    "relay_usage": "using",
     "remedy": "views.remedy",
+    "repair_flow": "repairing",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
+    "twin": "views.twin_report",
+    "twin_commands": "views.twin_tables",
+    "twin_differences": "views.twin_tables",
+    "twin_further": "views.twin_tables",
+    "twin_result": "views.twin_tables",
+    "twin_rollback": "views.twin_tables",
     "unfinished": "repairing",
+    "use_by_day": "using",
     "what_changed": "repairing",
 }
-_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal"}
+_OTHER_NAMES = {"open": "open_source", "prove": "prove_proposal", "relay_usage": "usage"}
 """Names that read well behind `mailflow.`, and what they are called where they stand."""
 
 

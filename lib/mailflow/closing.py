@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mailflow.errors import RunError
+from mailflow.show.flow import FlowPicture
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import write_whole
@@ -23,6 +24,15 @@ def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
     if folder:
         keep_findings(diagnosis, folder)
     return verdict_card(diagnosis, ticket=ticket)
+
+
+def mail_flow(diagnosis: Diagnosis) -> FlowPicture:
+    """The picture of a diagnosis: who tries to reach whom, and which connector accepts whom.
+
+    In a report it stands below the verdict. It shows as `image/svg+xml`, and as text where there
+    is no picture.
+    """
+    return FlowPicture(diagnosis.flow)
 
 
 class Document(Protocol):

@@ -30,9 +30,21 @@ if TYPE_CHECKING:
     from mailflow.sources.shell import Doors
     from mailflow.sources.winrm import WinrmOptions
 
-EXPECTED = "a file, folder or zip with captures, a saved snapshot, demo:NAME or winrm://HOST"
+EXPECTED = (
+    "a file, folder or zip with captures, a saved snapshot, demo:NAME, exchange://HOST or "
+    "winrm://HOST"
+)
 
-_SCHEMES = {"winrm://": "https", "winrm+http://": "http"}
+_SCHEMES = {
+    "exchange://": ("exchange", "http"),
+    "exchange+https://": ("exchange", "https"),
+    "winrm://": ("winrm", "https"),
+    "winrm+http://": ("winrm", "http"),
+}
+"""How a live SOURCE begins: the road, and how it travels."""
+
+LIVE = tuple(_SCHEMES)
+"""The same beginnings, in the order in which a host without one is tried."""
 
 
 class LiveSource(NamedTuple):
@@ -42,11 +54,13 @@ class LiveSource(NamedTuple):
         scheme: https or http.
         host: name or address of an Exchange server.
         port: 0: the usual one of the scheme.
+        road: `exchange`, the management shell's own endpoint, or `winrm`.
     """
 
     scheme: str
     host: str
     port: int
+    road: str = "winrm"
 
 
 class Probeable(NamedTuple):
@@ -84,7 +98,8 @@ def open_source(
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
-        source: `demo:NAME`, the path of captures or of a saved snapshot, or `winrm://HOST`.
+        source: `demo:NAME`, the path of captures or of a saved snapshot, `exchange://HOST` or
+            `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
             headless run they were read with it.
@@ -114,7 +129,7 @@ def is_live(source: str) -> bool:
 
 
 def live_source(source: str) -> LiveSource:
-    """Take `winrm://HOST`, `winrm://HOST:PORT` or `winrm+http://HOST` apart.
+    """Take `exchange://HOST`, `winrm://HOST`, `winrm+http://HOST` and the like apart.
 
     Raises:
         UsageError: it is none; says what is expected.
@@ -125,8 +140,12 @@ def live_source(source: str) -> LiveSource:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]{1,253})(?::(\d{1,5}))?", rest)
     port = int(found[2] or 0) if found else 0
     if not start or found is None or port > 65535 or found[2] == "0":
-        raise UsageError(f"{source}: expected winrm://HOST, winrm://HOST:PORT or winrm+http://HOST")
-    return LiveSource(_SCHEMES[start], found[1].strip("[]"), port)
+        raise UsageError(
+            f"{source}: expected exchange://HOST, exchange+https://HOST, winrm://HOST or "
+            "winrm+http://HOST, each with :PORT where it is not the usual one"
+        )
+    road, scheme = _SCHEMES[start]
+    return LiveSource(scheme, found[1].strip("[]"), port, road)
 
 
 def _of_this_run(source: str) -> Snapshot | None:
@@ -260,7 +279,7 @@ def live_doors(
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
-        source: `winrm://HOST` and its like.
+        source: `exchange://HOST`, `winrm://HOST` and their like.
         live: how to log on, before what the environment says.
         writing: whether the two cmdlets that change something may be asked too.
         probing: whether a server may be asked to send EHLO to others.
@@ -270,6 +289,8 @@ def live_doors(
     """
     from mailflow.powershell import INVOKE, script
     from mailflow.sources.credentials import LiveOptions, target
+    from mailflow.sources.psrp.options import ExchangeOptions
+    from mailflow.sources.psrp.shell import ExchangeDoors
     from mailflow.sources.winrm import WinrmDoors
 
     where = live_source(source)
@@ -280,9 +301,12 @@ def live_doors(
         scheme=where.scheme,
         port=where.port,
         entry=where.host,
+        road=where.road,
         environ=known,
         ask=asking(),
     )
+    if isinstance(way, ExchangeOptions):
+        return ExchangeDoors(way, writing=writing), way, where.host
     doors = WinrmDoors(way, script(INVOKE), writing=writing, probing=probing)
     return doors, way, where.host
 
@@ -293,13 +317,14 @@ def within_reach(
 ) -> Iterator[Probeable | None]:
     """An organization read, and doors through which its servers may be asked for EHLO.
 
-    A person is asked for a password once. None: nobody can be asked behind this SOURCE.
+    A person is asked for a password once. None: nobody can be asked behind this SOURCE; Exchange's
+    own endpoint runs cmdlets alone (S8.06).
 
     Raises:
         UsageError: the log-on cannot be tried as it was asked for, or no such scenario.
     """
     bare = source.strip()
-    if is_live(bare):
+    if is_live(bare) and live_source(bare).road == "winrm":
         doors, way, host = live_doors(bare, live, probing=True)
         yield Probeable(_read_through(bare, doors, way, host, tell), doors, host)
     elif bare.startswith("demo:"):
@@ -324,7 +349,9 @@ def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptio
 
     where = live_source(source)
     options = (live or LiveOptions()).over(LiveOptions.from_environment(_environment()))
-    way = target_to_look_at(options, scheme=where.scheme, port=where.port, entry=where.host)
+    way = target_to_look_at(
+        options, scheme=where.scheme, port=where.port, entry=where.host, road=where.road
+    )
     return way, where.host
 
 
@@ -351,12 +378,15 @@ def _how(outcome: CollectOutcome) -> str:
 def asking() -> Callable[[str], str] | None:
     """What asks a person for a password: at the terminal, or in JupyterLab; None: nobody is there.
 
-    In JupyterLab a question is asked once, for a runbook logs on in several cells. A notebook that
-    runs without a person has no input either; the kernel says so when asked.
+    A question is asked once: a runbook logs on in several cells, and a command may try several
+    roads. A notebook that runs without a person has no input either; the kernel says so when asked.
     """
+    import getpass
+
     from mailflow.sources.credentials import prompt
 
-    return _ask_once if _is_kernel() else prompt()
+    ask = getpass.getpass if _is_kernel() else prompt()
+    return None if ask is None else lambda question: _once(question, ask)
 
 
 def _is_kernel() -> bool:
@@ -365,11 +395,9 @@ def _is_kernel() -> bool:
     return found is not None and bool(found.IPKernelApp.initialized())
 
 
-def _ask_once(question: str) -> str:
-    import getpass
-
+def _once(question: str, ask: Callable[[str], str]) -> str:
     if not _answers.get(question):
-        _answers[question] = getpass.getpass(question)
+        _answers[question] = ask(question)
     return _answers[question]
 
 
@@ -390,7 +418,7 @@ _taken: dict[str, str] = {}
 """What was handed over to this kernel; kept in memory, and nowhere else."""
 
 _answers: dict[str, str] = {}
-"""What a person typed in this kernel; kept in memory, and nowhere else."""
+"""What a person typed in this process; kept in memory, and nowhere else."""
 
 
 def _say(line: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Tone = Literal["good", "bad", "unknown", ""]
 """What a colour stands for; the empty tone is neither good nor bad. Never meaning alone."""
@@ -11,13 +12,13 @@ Tone = Literal["good", "bad", "unknown", ""]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: a queue.
+    """A bar of a chart.
 
     Attributes:
         label: whose bar it is.
         value: its length in the unit of the whole; None where it is not known.
-        note: what stands behind the number: age, status.
-        tone: `bad` for a stuck queue.
+        note: what stands behind the number.
+        tone: what its colour stands for.
     """
 
     label: str
@@ -108,6 +109,7 @@ class Ruler:
         pins: the servers that matter.
         family: 4 or 6; all addresses are of this family.
         reading: what to see, in words; becomes the description of the picture.
+        legend: what stands below all rulers; empty: what a server's line means.
     """
 
     server: str
@@ -116,3 +118,111 @@ class Ruler:
     pins: tuple[Pin, ...]
     family: int = 4
     reading: str = ""
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowWait:
+    """How much waits on a sending server.
+
+    Attributes:
+        server: its name.
+        messages: in its queues that do not move; None: a count was not read.
+    """
+
+    server: str
+    messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDoor:
+    """A receive connector at the end of an arrow.
+
+    Attributes:
+        connector: its name, without that of its server.
+        note: the ranges by which it is chosen, or nothing.
+        says: what it means for the sender, a clause.
+    """
+
+    connector: str
+    note: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRoute:
+    """Mail paths of one kind: an arrow of the picture.
+
+    Attributes:
+        state: `bad`, `unknown`, or `good`.
+        senders, targets: names of the servers, or of the next hop; no target: mail stays where it
+            is.
+        paths: how many pairs of sender and target these are.
+        port: of the endpoint; None: not known, or several.
+        sender_note, target_note: the version, `Exchange 2010`.
+        door: the connector that accepts the connection; None: none does, or that is not known.
+        should: the connector that should accept it; None: the same one, or that is not known.
+        why: what is wrong, or not known, a clause.
+        waits: what waits on the senders, the most first.
+        since: since when, and by which error, as people read it.
+    """
+
+    state: Tone
+    senders: tuple[str, ...]
+    targets: tuple[str, ...]
+    paths: int
+    port: int | None = None
+    sender_note: str = ""
+    target_note: str = ""
+    door: FlowDoor | None = None
+    should: FlowDoor | None = None
+    why: str = ""
+    waits: tuple[FlowWait, ...] = ()
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailFlow:
+    """Who tries to reach whom, through which connectors.
+
+    Attributes:
+        routes: what fails, then what is not known, then what works.
+        servers: how many there are.
+        caption: of when it is, `After the repair (proven)`; empty: now.
+        after: the same after the repair; None: no repair is shown.
+        is_past: whether the repair is done and verified, so that nothing here is an alarm.
+    """
+
+    routes: tuple[FlowRoute, ...]
+    servers: int
+    caption: str = ""
+    after: MailFlow | None = None
+    is_past: bool = False
+
+    def paths(self, state: Tone = "") -> int:
+        """How many mail paths there are in this state; empty: in all."""
+        return sum(
+            route.paths for route in self.routes if route.targets and state in ("", route.state)
+        )
+
+
+def flow_from_json(document: Mapping[str, Any]) -> MailFlow:
+    """The picture in a document that `dataclasses.asdict` made of one."""
+    after = document.get("after")
+    return MailFlow(
+        tuple(_route_from_json(each) for each in document["routes"]),
+        document["servers"],
+        document["caption"],
+        flow_from_json(after) if after else None,
+        document["is_past"],
+    )
+
+
+def _route_from_json(document: Mapping[str, Any]) -> FlowRoute:
+    values = dict(document)
+    for name in ("senders", "targets"):
+        values[name] = tuple(values[name])
+    for name in ("door", "should"):
+        values[name] = FlowDoor(**values[name]) if values[name] else None
+    values["waits"] = tuple(FlowWait(**each) for each in values["waits"])
+    return FlowRoute(**values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -103,6 +104,29 @@ def grid(
     for row in rows:
         lines.extend(_lines(row, widths, right))
     return "\n".join(lines)
+
+
+def kept_whole(text: str) -> list[tuple[str, bool]]:
+    r"""A text in pieces, and which of them must not be broken at the end of a line.
+
+    A browser breaks after each hyphen. Names of servers, queues and connectors, ranges, parameters
+    and cmdlets are read, and typed, as one word: `EX10-A\1187`, `10.0.0.1-10.0.0.9`. Words of a
+    language and what is longer than a line stay as they are.
+    """
+    pieces: list[tuple[str, bool]] = []
+    end = 0
+    for found in _WHOLE.finditer(text):
+        word = found[0]
+        if len(word) > _LONGEST_WHOLE or not _IS_NAME.search(word):
+            continue
+        pieces += [(text[end : found.start()], False), (word, True)]
+        end = found.end()
+    return [piece for piece in [*pieces, (text[end:], False)] if piece[0]]
+
+
+_WHOLE = re.compile(r'"[^"\n]*",?|[^\s"]+')
+_IS_NAME = re.compile(r"-.*[\\\d]|[\\\d].*[-/ ]|^-\w|^[A-Z]\w+-[A-Z]\w+$|^\".*\"")
+_LONGEST_WHOLE = 44
 
 
 def _shown(character: str) -> str:

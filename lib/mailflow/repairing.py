@@ -21,6 +21,7 @@ from mailflow.interactive import confirm_box, progress
 from mailflow.opening import is_live, live_organisation
 from mailflow.phrases import joined
 from mailflow.repair.claim import Proof
+from mailflow.show.flow import FlowPicture
 from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.show.widgets.confirm import Confirmation, ConfirmBox
@@ -40,7 +41,7 @@ RUNS = "MAILFLOW_RUNS"
 """Environment variable that names the folder of run folders, where no run has begun yet."""
 
 NOT_LIVE = (
-    "applying is possible only on a live organization (winrm://HOST); run the commands by hand"
+    "applying is possible only on a live organization (exchange://HOST); run the commands by hand"
 )
 NOT_CONFIRMED = "no connector was confirmed"
 
@@ -347,7 +348,12 @@ def conclude_repair(work: RepairUnderWay, ticket: str = "") -> Markup | Followin
     return _followed(work, lambda: repair_card(work.outcome, ticket))
 
 
-T = TypeVar("T", Table, Markup)
+def repair_flow(work: RepairUnderWay) -> FlowPicture | Following:
+    """The mail-flow picture before the repair, and beside it what the repair does, or did."""
+    return _followed(work, lambda: FlowPicture(work.outcome.flow))
+
+
+T = TypeVar("T", Table, Markup, FlowPicture)
 
 
 def _followed(work: RepairUnderWay, make: Callable[[], T]) -> T | Following:

@@ -9,17 +9,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mailflow.picture import Bars, Ruler
-from mailflow.plain import grid, visible, wrap
+from mailflow.picture import Ruler
+from mailflow.plain import grid, kept_whole, visible, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 NOT_KNOWN = "not known"
 """What stands where a value was not read: never a blank, never a zero."""
 
-MOST_ROWS = 500
+MOST_ROWS = 150
 """More rows than this help nobody to read; the frame holds them all."""
+
+MOST_OPEN = 8
+"""A page shows so many rows open; the others are folded below them."""
 
 MOST_CHARACTERS = 4000
 """A longer text is shown up to here and says how much more there is."""
@@ -42,11 +46,16 @@ max-width:38em;background:none;line-height:1.45}
 .mf table.mf-table thead th{background:var(--mf-band);font-weight:600;overflow-wrap:normal;
 vertical-align:bottom}
 .mf table.mf-table tbody th{font-weight:600}
-.mf table.mf-table tbody th span{display:inline-block;max-width:17em;overflow-wrap:break-word}
+.mf table.mf-table tbody th>span{display:inline-block;max-width:17em;overflow-wrap:break-word}
+.mf .w{white-space:nowrap}
 .mf table.mf-table .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
 .mf .mf-scroll{overflow-x:auto}
+.mf table.mf-table td[class*="bar"]{background:linear-gradient(
+color-mix(in srgb,var(--mf-soft) 24%,transparent)
+0 0) no-repeat left 70%/var(--mf-w) 60%}
+.mf details.mf-rest>summary{cursor:pointer;color:var(--mf-link);padding:.15rem 0}
 .mf [tabindex="0"]:focus-visible{outline:2px solid var(--mf-link);outline-offset:1px}
 .mf p{margin:.35rem 0 .6rem;max-width:52rem}
 .mf p.mf-reading{border-left:3px solid var(--mf-line);padding-left:.8rem;white-space:pre-line;
@@ -57,35 +66,50 @@ overflow-wrap:anywhere}
 @media screen{.mf .mf-scroll{container-type:inline-size}}
 @container (max-width:48rem){.mf table.mf-table{width:max-content;min-width:100%}
 .mf table.mf-table :is(th,td){min-width:0;max-width:16em}
-.mf table.mf-table tbody th span{max-width:14em}
-.mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}}
+.mf table.mf-table tbody th>span{max-width:14em}
+.mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}
+.mf table.mf-broad caption::after{content:" Scroll sideways to see all columns.";font-style:italic}}
 @media print{.mf details.mf-meaning{display:none}.mf .mf-scroll{overflow:visible}
-.mf table.mf-table :is(th,td){padding:.3rem .35rem;overflow-wrap:anywhere;max-width:none}
-.mf table.mf-table :is(th,td):not(.num){min-width:5.7em}}
+.mf table.mf-table{font-size:8.2pt;break-inside:auto;margin:.3rem 0}
+.mf table.mf-table :is(th,td){padding:.16rem .3rem;line-height:1.3;min-width:0;max-width:17em}
+.mf table.mf-table caption{break-after:avoid}.mf p{orphans:3;widows:3}
+.mf td[class*="bar"]{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
+_TWENTIETHS = 20
+STYLE += "".join(f".mf .bar{n}{{--mf-w:{n * 5}%}}" for n in range(_TWENTIETHS + 1))
 """For everything inside `class="mf"`: takes JupyterLab's colours where there are any, light or
 dark, and the report's elsewhere. `mathjax_ignore` beside it: JupyterLab sets text between two
 dollar signs as a formula, and an error text may hold them."""
 
 _TEMPLATE = """
 <style>{{ style }}</style><div class="mf mathjax_ignore">
-{% if rows %}<div class="mf-scroll" role="group" aria-label="{{ caption }}" tabindex="0">
-<table class="mf-table"><caption>{{ caption }}</caption>
+{%- macro table(rows, label, has_caption) -%}
+<div class="mf-scroll" role="group" aria-label="{{ label }}" tabindex="0">
+<table class="mf-table{% if heads|length > 3 %} mf-broad{% endif %}">
+{%- if has_caption %}<caption>{{ label }}</caption>{% endif %}
 <thead><tr>{% for one in heads %}<th scope="col"
  {%- if one.number %} class="num"{% endif %}>{{ one.heading }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in rows %}
 <tr>{% for cell in row %}{% set tag = "th" if loop.first else "td" -%}
 <{{ tag }}{% if loop.first %} scope="row"{% endif %}
  {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>
- {%- if loop.first %}<span>{{ cell.text }}</span>{% else %}{{ cell.text }}{% endif %}</{{ tag }}>
+ {%- if loop.first %}<span>{{ cell.text|whole }}</span>
+ {%- else %}{{ cell.text|whole }}{% endif %}</{{ tag }}>
 {%- endfor %}</tr>{% endfor %}
 </tbody></table></div>
-{% if more %}<p class="unknown">{{ more }}</p>{% endif %}
+{%- endmacro -%}
+{% if rows or folded %}
+{% if rows %}{{ table(rows, caption, true) }}
+{% else %}<p class="mf-empty"><b>{{ caption }}</b></p>{% endif %}
+{% if folded %}<details class="mf-rest"><summary>{{ rest }}</summary>
+{{ table(folded, rest, false) }}
+{% if more %}<p class="unknown">{{ more }}</p>{% endif %}</details>
+{% elif more %}<p class="unknown">{{ more }}</p>{% endif %}
 {% if meanings %}<details class="mf-meaning"><summary>What the columns mean</summary><dl>
 {% for heading, meaning in meanings %}<dt>{{ heading }}</dt><dd>{{ meaning }}</dd>{% endfor %}
 </dl></details>{% endif %}
 {% else %}<p class="mf-empty"><b>{{ caption }}</b> {{ empty }}</p>{% endif %}
-{% if reading %}<p class="mf-reading">{{ reading }}</p>{% endif %}
+{% if reading %}<p class="mf-reading">{{ reading|whole }}</p>{% endif %}
 </div>
 """
 
@@ -105,6 +129,11 @@ class Table:
             alone.
         empty: what to say where the frame has no rows.
         pictures: what a chart of this table shows; `show` draws them.
+        grouped: the rows as people read them, equal ones as one; None: those of `frame`. Its
+            positions are those of `tones`.
+        opened: how many rows a page shows open; None: `MOST_OPEN`.
+        rest: what to call the rows that are folded: `381 other mail paths work`; empty: counted.
+        bars: columns of numbers that are drawn as bars behind the number.
     """
 
     name: str
@@ -114,7 +143,11 @@ class Table:
     reading: str
     tones: Mapping[tuple[int, str], str] = field(default_factory=dict)
     empty: str = "Nothing to show."
-    pictures: tuple[Bars | Ruler, ...] = ()
+    pictures: tuple[Ruler, ...] = ()
+    grouped: pd.DataFrame | None = None
+    opened: int | None = None
+    rest: str = ""
+    bars: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The table as plain text of 80 columns that can be pasted into a ticket."""
@@ -135,6 +168,20 @@ class Table:
     def _repr_html_(self) -> str:
         """The table as HTML: every text escaped, no script, readable in light and dark."""
         numeric = self._numeric()
+        lengths = {column: self._lengths(column) for column in self.bars}
+        rows = [
+            [
+                {
+                    "text": text,
+                    "classes": self._classes(place, column, text, number, lengths),
+                }
+                for column, text, number in zip(self.columns, row, numeric, strict=True)
+            ]
+            for place, row in enumerate(self._texts())
+        ]
+        opened = MOST_OPEN if self.opened is None else self.opened
+        if len(rows) <= opened + 2 and not self.rest:  # a fold that hides two rows helps nobody
+            opened = len(rows)
         return render(
             _TEMPLATE,
             caption=visible(self.caption),
@@ -142,13 +189,9 @@ class Table:
                 {"heading": visible(heading), "number": number}
                 for (heading, _), number in zip(self.columns.values(), numeric, strict=True)
             ],
-            rows=[
-                [
-                    {"text": text, "classes": self._classes(place, column, text, number)}
-                    for column, text, number in zip(self.columns, row, numeric, strict=True)
-                ]
-                for place, row in enumerate(self._texts())
-            ],
+            rows=rows[:opened],
+            folded=rows[opened:],
+            rest=visible(self.rest) or f"{len(self._rows) - opened:,} more rows",
             more=self._more(),
             meanings=[
                 (visible(heading), visible(meaning))
@@ -159,28 +202,41 @@ class Table:
             reading=visible(self.reading),
         )
 
+    @property
+    def _rows(self) -> pd.DataFrame:
+        return self.frame if self.grouped is None else self.grouped
+
+    def _lengths(self, column: str) -> list[int]:
+        """Of each row the length of its bar in twentieths; none where the number is not known."""
+        values = [0 if _is_missing(each) else int(each) for each in self._rows[column]]
+        most = max(values, default=0) or 1
+        return [-(-_TWENTIETHS * each // most) for each in values]
+
     def _texts(self) -> list[list[str]]:
-        shown = self.frame[list(self.columns)].head(MOST_ROWS)
+        shown = self._rows[list(self.columns)].head(MOST_ROWS)
         return [[text_of(value) for value in row] for row in shown.itertuples(index=False)]
 
     def _numeric(self) -> list[bool]:
         """Which columns hold numbers only, and at least one."""
         return [
             any(map(_is_number, values)) and all(_is_number(v) or _is_missing(v) for v in values)
-            for values in (self.frame[column].tolist() for column in self.columns)
+            for values in (self._rows[column].tolist() for column in self.columns)
         ]
 
     def _more(self) -> str:
-        hidden = len(self.frame) - MOST_ROWS
+        hidden = len(self._rows) - MOST_ROWS
         if hidden <= 0:
             return ""
         bad = len({row for (row, _), tone in self.tones.items() if row >= MOST_ROWS and tone})
         marked = f", {bad} of them marked" if bad else ""
         return f"{hidden} more rows are not shown here{marked}; `.frame` holds them all."
 
-    def _classes(self, row: int, column: str, text: str, number: bool) -> str:
+    def _classes(
+        self, row: int, column: str, text: str, number: bool, lengths: Mapping[str, list[int]]
+    ) -> str:
         tone = self.tones.get((row, column), "unknown" if text == NOT_KNOWN else "")
-        return " ".join(filter(None, (tone, "num" if number else "")))
+        bar = f"bar{lengths[column][row]}" if column in lengths else ""
+        return " ".join(filter(None, (tone, "num" if number else "", bar)))
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401 - a cell of a frame holds anything
@@ -228,8 +284,19 @@ def render(source: str, **values: object) -> str:
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters["whole"] = whole
     environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a constant of ours
     return environment.from_string(source).render(values).strip()
+
+
+def whole(text: str) -> Markup:
+    """A text as HTML, escaped; names and addresses in it are not broken at the end of a line."""
+    from markupsafe import Markup
+
+    kept = Markup('<span class="w">{}</span>')
+    return Markup("").join(
+        kept.format(piece) if is_whole else piece for piece, is_whole in kept_whole(text)
+    )
 
 
 def _is_missing(value: object) -> bool:

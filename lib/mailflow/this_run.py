@@ -12,6 +12,15 @@ RUN_SOURCE = "MAILFLOW_SOURCE"
 """Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
 
 
+RUN_FROM = "MAILFLOW_FROM"
+"""Environment variable with the folder where the command was typed: a notebook runs in another."""
+
+
+def place(text: str) -> Path:
+    """A place on the disk as whoever typed the command meant it."""
+    return Path(os.environ.get(RUN_FROM, "")) / Path(text).expanduser()
+
+
 def run_folder() -> Path | None:
     """The folder of the run; None where somebody sits before the notebook, or there is none."""
     named = os.environ.get(RUN_FOLDER, "")

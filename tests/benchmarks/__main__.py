@@ -13,7 +13,17 @@ TESTS = Path(__file__).parents[1]
 
 if __name__ == "__main__":
     sys.path[:0] = [str(TESTS.parent / "lib"), str(TESTS)]
-    names = sys.argv[1:] or ["run", "clixml", "selection", "proof", "whole", "scale", "live"]
+    names = sys.argv[1:] or [
+        "run",
+        "clixml",
+        "selection",
+        "proof",
+        "whole",
+        "usage",
+        "scale",
+        "live",
+        "twin",
+    ]
     codes = []
     for name in names:
         print(f"== {name}", flush=True)

@@ -35,6 +35,12 @@ def test_servers_of_a_probe() -> None:
     assert offered("probe", "demo:article", "--from", "EX10A", "--to", "EX16") == ["EX16A", "EX16B"]
 
 
+def test_both_servers_of_a_twin() -> None:
+    """Its two arguments behind the source."""
+    assert offered("twin", "demo:article", "ex10") == ["EX10A", "EX10B"]
+    assert offered("twin", "demo:article", "EX10A", "EX16") == ["EX16A", "EX16B"]
+
+
 @pytest.mark.parametrize("source", ["no-such-file", "demo:none", "", "ftp://x"])
 def test_nothing_is_offered_of_what_cannot_be_read(source: str) -> None:
     """No error either: somebody waits behind the Tab key."""

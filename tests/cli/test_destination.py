@@ -36,6 +36,18 @@ def test_each_host_once() -> None:
     ]
 
 
+def test_by_exchanges_own_endpoint() -> None:
+    """Its port, and Kerberos for the user."""
+    assert _told("exchange://EX16A", user="anna")[::2] == [
+        "Connects to: EX16A, port 80 (HTTP)",
+        "Account: anna (Kerberos)",
+    ]
+    assert _told("exchange+https://EX16A", user="anna", auth="basic")[::2] == [
+        "Connects to: EX16A, port 443 (HTTPS)",
+        "Account: anna (Basic)",
+    ]
+
+
 def test_where_resolve_leads() -> None:
     """The address that would be used, and its port."""
     resolve = ("ex16a.contoso.com=10.0.0.21", "ex16b.contoso.com=10.0.0.22:5999")
@@ -83,7 +95,7 @@ def test_by_certificate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["demo:article", "winrm://evil/..", "https://evil", ""])
 def test_what_is_no_live_organization(source: str) -> None:
     """Refused, as everywhere."""
-    with pytest.raises(UsageError, match="expected winrm"):
+    with pytest.raises(UsageError, match="expected exchange"):
         _told(source, user="anna")
 
 

@@ -278,6 +278,40 @@ def _flipped(found: re.Match[bytes]) -> bytes:
     return found[1] + base64.b64encode(text)
 
 
+def _redirects(visit: Visit) -> bool:
+    visit.write(
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.9.9:9/PowerShell/\r\n"
+        b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    visit.hang_up()
+    return True
+
+
+def _respun(change: Callable[[bytes], bytes]) -> Callable[[Visit], bool]:
+    """Another answer of PSRP: its fragments changed."""
+
+    def act(visit: Visit) -> bool:
+        def changed(found: re.Match[bytes]) -> bytes:
+            return found[1] + base64.b64encode(change(base64.b64decode(found[2])))
+
+        spoiled = _STDOUT.sub(changed, visit.envelope)
+        if spoiled == visit.envelope:
+            return False
+        visit.give(200, spoiled)
+        return True
+
+    return act
+
+
+def _broken(data: bytes) -> bytes:
+    return data.replace(b'N="RunspaceState">2<', b'N="RunspaceState">5<')
+
+
+def _out_of_order(data: bytes) -> bytes:
+    """The first fragment says that it is the second."""
+    return data[:15] + b"\x01" + data[16:] if b"PipelineState" in data else data
+
+
 KINDS: Mapping[str, FaultKind] = MappingProxyType(
     {
         "deaf": FaultKind(
@@ -335,6 +369,16 @@ KINDS: Mapping[str, FaultKind] = MappingProxyType(
         "drip": FaultKind("The answer comes one byte at a time.", "answer", _drip, "Receive"),
         "wrong-hash": FaultKind(
             "A byte of each frame that begins is another.", "answer", _wrong_hash, "Receive"
+        ),
+        "redirect": FaultKind("302 to another address.", "log-on", _redirects),
+        "wrong-state": FaultKind(
+            "The session says that it is broken.", "answer", _respun(_broken), "Receive"
+        ),
+        "out-of-order": FaultKind(
+            "A fragment comes that is not the next one.",
+            "answer",
+            _respun(_out_of_order),
+            "Receive",
         ),
     }
 )

@@ -6,6 +6,7 @@ A target returns, whatever the bytes are. What it raises is a hole.
 from __future__ import annotations
 
 import json
+import struct
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ from mailflow.exchange import ehlo, last_error, pasted, ranges
 from mailflow.exchange.connectors import parse_binding
 from mailflow.plain import keeps_its_line
 from mailflow.show.terminal import screen
+from mailflow.simulated.writer import object_document
 from mailflow.snapshot import Snapshot, from_document
 from mailflow.sources import tables, wire
 from mailflow.sources.doctor import read_greeting
@@ -36,7 +38,15 @@ from mailflow.sources.exports.ipconfig import read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.logs.receive import ReceiveLog
 from mailflow.sources.logs.send import SendLog
-from mailflow.sources.row import Reading
+from mailflow.sources.psrp.messages import (
+    ERROR,
+    OUTPUT,
+    STATE,
+    BrokenFragmentsError,
+    CmdletAnswer,
+    hosts_of,
+)
+from mailflow.sources.row import Reading, Row
 from mailflow.sources.shell import Call
 from mailflow.views.findings import findings
 from mailflow.views.front_door import diagnosis_of, explained_texts, told_texts
@@ -145,6 +155,30 @@ def _wire(data: bytes) -> None:
     wire.reply(Call("Get-Queue"), data, "fuzz")
 
 
+def _psrp(data: bytes) -> None:
+    """One Receive of Exchange's endpoint, and the same in two pieces."""
+    for pieces in ((data,), (data[: len(data) // 2], data[len(data) // 2 :])):
+        answer = CmdletAnswer(Call("Get-Queue"), "fuzz")
+        with suppress(InputError, BrokenFragmentsError):
+            for piece in pieces:
+                answer.feed(piece)
+            hosts_of(answer.reply())
+
+
+def _psrp_seed() -> bytes:
+    """Two rows, an error and the end, as psrpcore and the practice endpoint write them."""
+    record = b'<Obj RefId="0"><MS><S N="FullyQualifiedErrorId">X,Get-Queue</S></MS></Obj>'
+    state = b'<Obj RefId="0"><MS><I32 N="PipelineState">4</I32></MS></Obj>'
+    row = object_document(Row("Get-Queue", {"Identity": "EX16A\\1", "Status": "Retry"}, ""))
+    written = b""
+    for number, (kind, xml) in enumerate(
+        [(OUTPUT, row), (OUTPUT, row), (ERROR, record), (STATE, state)], start=1
+    ):
+        body = struct.pack("<iI", 1, kind) + bytes(32) + xml
+        written += struct.pack(">QQBI", number, 0, 3, len(body)) + body
+    return written
+
+
 @cache
 def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="mailflow-fuzz-"))
@@ -169,6 +203,7 @@ TARGETS: Mapping[str, Target] = {
     "ehlo": _ehlo,
     "ranges": _ranges,
     "wire": _wire,
+    "psrp": _psrp,
     "greeting": _greeting,
 }
 
@@ -244,6 +279,8 @@ def seeds(name: str) -> tuple[bytes, ...]:
         return ((folder / name).read_bytes(),)
     if name == "journal":
         return (_journal_seed(),)
+    if name == "psrp":
+        return (_psrp_seed(),)
     documents = [wire.frame(number, data) for number, data in enumerate(seeds("clixml"))]
     request = wire.request("'script'\n", wire.CallSettings(), [Call("Get-Queue", {"Server": "A"})])
     return (b"".join(documents) + wire.closing(len(documents) - 1), request)

@@ -236,7 +236,7 @@ def test_who_may_not_submit_may_not_relay() -> None:
     (one,) = asked(org, remove=[PRINTERS]).moved
 
     assert "anonymous submission" in one.effect.gains
-    assert "submitting after logging on as a user" in one.effect.loses
+    assert "authenticated submission as a user" in one.effect.loses
     (other,) = asked(org.change(r"EX16A\Relay", groups="Custom"), remove=[PRINTERS]).moved
     assert "anonymous submission" in other.effect.not_known
 

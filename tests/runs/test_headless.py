@@ -129,6 +129,7 @@ def test_a_whole_run_leaves_what_the_contract_names(article: tuple[Path, str]) -
         "notebook.ipynb",
         "report.html",
         "snapshot",
+        "summary.txt",
     ]
     assert re.fullmatch(r"\d{8}T\d{6}Z-mail_stuck_in_queue-0012345--b-", folder.name)
     assert is_complete(folder)

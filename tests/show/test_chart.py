@@ -7,11 +7,9 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-import pytest
-
-from mailflow.picture import Bar, Bars, Lane, Ruler
-from mailflow.show.chart import MOST_BARS, MOST_PINS, WIDE, queue_chart, range_ruler
-from show_cases import HOSTILE, bars, pin, queues, ruler, span
+from mailflow.picture import Lane, Ruler
+from mailflow.show.chart import MOST_PINS, WIDE, range_ruler
+from show_cases import HOSTILE, pin, ruler, span
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -26,9 +24,9 @@ def _texts(svg: ET.Element) -> list[str]:
     return ["".join(one.itertext()).strip() for one in svg.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("html", [queue_chart(queues()).html, range_ruler(ruler()).html])
-def test_a_picture_is_named_and_described(html: str) -> None:
+def test_a_picture_is_named_and_described() -> None:
     """Those who do not see it get title and description; no script, no link, no outside source."""
+    html = range_ruler(ruler()).html
     svg = _svg(html)
     title, description = svg.find(f"{SVG}title"), svg.find(f"{SVG}desc")
 
@@ -41,30 +39,8 @@ def test_a_picture_is_named_and_described(html: str) -> None:
     assert not re.search(r"<script|href=|\bon\w+=|url\(|@import", html)
 
 
-def test_bars_carry_number_and_status() -> None:
-    """A bar says in words what its length and colour say; an unknown number says so."""
-    texts = _texts(_svg(queue_chart(bars()).html))
-
-    assert "131 · oldest 2 h 14 min · Retry" in texts
-    assert "number not known · Active" in texts
-
-
-def test_bars_beyond_the_limit_are_summed_up() -> None:
-    """Queues that are not drawn are counted; an unknown one among them makes it `at least`."""
-    many = tuple(Bar(f"Q\\{n}", None if n == MOST_BARS else 1) for n in range(MOST_BARS + 3))
-    texts = _texts(_svg(queue_chart(Bars("t", "d", many)).html))
-
-    assert "3 more queues hold at least 2 messages" in texts
-
-
-def test_no_bars_is_said_in_words() -> None:
-    """An empty chart is a sentence, not an empty frame."""
-    assert "None waits." in queue_chart(Bars("t", "d", (), "None waits.")).html
-
-
 def test_hostile_labels_stay_text() -> None:
-    """No name becomes an element, in either picture."""
-    chart = queue_chart(Bars(HOSTILE, HOSTILE, (Bar(HOSTILE, 1, HOSTILE, "bad"),))).html
+    """No name becomes an element."""
     hostile = replace(
         ruler(),
         server=HOSTILE,
@@ -73,11 +49,12 @@ def test_hostile_labels_stay_text() -> None:
         pins=(pin(HOSTILE, "10.0.0.11", "bad"),),
     )
 
-    for html in (chart, range_ruler(hostile).html):
-        assert "<script" not in html
-        assert "<img" not in html
-        assert "\x1b" not in html
-        _svg(html)
+    html = range_ruler(hostile).html
+
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "\x1b" not in html
+    _svg(html)
 
 
 def _ends(html: str) -> dict[str, float]:
@@ -145,6 +122,42 @@ def test_a_crowded_ruler_stays_inside_and_counts_the_rest() -> None:
     assert f"not drawn: {30 - MOST_PINS} more servers, {30 - MOST_PINS} more connectors" in texts
     assert "+ 49 more ranges without a server" in texts
     assert len(html) < 60_000
+
+
+def test_the_size_of_a_range_is_shown_and_covers_nothing() -> None:
+    """A single address, a subnet, everything: in words below the bar, and no line crosses them."""
+    svg = _svg(range_ruler(ruler()).html)
+    sizes = [
+        (float(each.get("x") or 0), float(each.get("y") or 0), "".join(each.itertext()))
+        for each in svg.iter(f"{SVG}text")
+        if re.search(r"address|all IPv", "".join(each.itertext()))
+    ]
+    lines = [
+        (float(line.get("x1") or 0), float(line.get("y2") or 0))
+        for group in svg.iter(f"{SVG}g")
+        for line in group.iter(f"{SVG}line")
+    ]
+
+    assert [text for _, _, text in sizes].count("1 address") == 2
+    assert {text for _, _, text in sizes} == {"1 address", "256 addresses", "all IPv4"}
+    for x, y, text in sizes:
+        end = x + 5.5 * len(text)
+        assert not any(x < at < end and low > y - 10 for at, low in lines), text
+        assert not any(y == row and x < at < end for at, row, _ in sizes), text
+
+
+def test_a_size_gives_way_to_the_lines_that_pass() -> None:
+    """Lines of servers that end further down leave no room: then no size is written."""
+    pins = tuple(pin(f"S{n}", f"10.0.0.{n}", "good", "D") for n in range(1, 24, 2))
+    lanes = (
+        Lane("A", "", "bad", (span("10.0.0.0/24"),)),
+        Lane("D", "", "good", (span("0.0.0.0/0"),)),
+    )
+
+    texts = _texts(_svg(range_ruler(Ruler("T", 25, lanes, pins)).html))
+
+    assert "256 addresses" not in texts
+    assert "all IPv4" in texts
 
 
 def test_labels_below_do_not_overlap() -> None:

@@ -19,9 +19,10 @@ def test_the_screen_of_the_article_fits_80_columns() -> None:
     lines = screen(found()).splitlines()
 
     assert max(map(len, lines)) <= 80
-    labels = [line[:14].strip() for line in lines[1:] if line[:1].strip()]
+    labels = [line[:14].strip() for line in lines[2:] if line[:1].strip()]
+    assert lines[0] == "SIMULATED DATA  demo:article"
     assert labels == ["CAUSE FOUND", "STUCK", "REPAIR", "NOT READ"]
-    assert lines[0].endswith("as of 23 Nov 14:02 UTC")
+    assert lines[1].endswith("as of 23 Nov 14:02 UTC")
     assert lines[-1].split() == ["NOT", "READ", "nothing"]
 
 

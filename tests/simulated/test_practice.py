@@ -38,8 +38,8 @@ def test_begin(name: str) -> None:
 
 
 def test_begin_unknown() -> None:
-    """The names that there are stand in the message."""
-    with pytest.raises(UsageError, match="known: article, "):
+    """The message says where the names are listed."""
+    with pytest.raises(UsageError, match="unknown sample"):
         Practice.begin("articel")
 
 

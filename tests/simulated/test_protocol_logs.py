@@ -18,8 +18,8 @@ DECIDED = {
     name: known.with_logs
     for name in scenarios.names()
     if (known := scenarios.seeded(name)).with_logs
-}
-"""Organizations that configuration leaves undecided, and what their logs show."""
+} | {"certificate-lost": scenarios.seeded("certificate-lost")}
+"""Organizations that connectors leave undecided, and what their logs show."""
 
 
 def logs_in(folder: Path, name: str, kinds: str = "SEND RECV") -> Path:

@@ -30,6 +30,7 @@ from mailflow.sources.credentials import (
     prompt,
     target,
 )
+from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.winrm import WinrmOptions, WinrmPlace
 from support import needs_kerberos, needs_kerberos_server
 
@@ -158,6 +159,34 @@ def test_left_out_it_is_kerberos_with_a_ticket_else_ntlm(
     )
 
     assert found.auth == auth
+
+
+@pytest.mark.parametrize(
+    ("options", "ticket", "auth", "password"),
+    [
+        (LiveOptions(), VALID, "kerberos", ""),
+        (LiveOptions(), None, "kerberos", ""),
+        (LiveOptions(user=USER), None, "kerberos", PASSWORD),
+        (LiveOptions(user=USER), VALID, "kerberos", ""),
+        (LiveOptions(user=USER, password_env="P"), VALID, "kerberos", PASSWORD),  # noqa: S106
+        (LiveOptions(user=USER, auth="ntlm"), VALID, "ntlm", PASSWORD),
+    ],
+)
+def test_exchanges_own_endpoint_takes_kerberos(
+    options: LiveOptions, ticket: Ticket | None, auth: str, password: str
+) -> None:
+    """S8.04: it offers nothing else by itself; a user without a ticket is asked for a password."""
+    found = logged_on(
+        options,
+        road="exchange",
+        scheme="http",
+        ticket=lambda: ticket,
+        environ={"P": PASSWORD},
+        ask=lambda _: PASSWORD,
+    )
+
+    assert isinstance(found, ExchangeOptions)
+    assert (found.auth, found.password, found.usual_port) == (auth, password, 80)
 
 
 @pytest.mark.parametrize(

@@ -215,8 +215,8 @@ def test_only_a_lost_answer_is_worth_asking_again() -> None:
     lost = {one for one in CAUSES if is_lost(fault(one))}
 
     assert lost == {
-        *("answer-in-the-clear", "cut-answer", "dropped", "garbage", "log-on-lost", "shell-gone"),
-        "silent",
+        *("answer-in-the-clear", "cut-answer", "dropped", "endpoint-silent", "garbage"),
+        *("log-on-lost", "session-gone", "shell-gone", "silent"),
     }
 
 

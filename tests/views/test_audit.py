@@ -71,11 +71,15 @@ def of(found: Diagnosis, cause: str, *states: State) -> list[FindingRecord]:
 
 
 def open_ones(found: Diagnosis) -> list[tuple[str, str, str | None]]:
-    """Cause, state and connector of each entry that is found or unknown, in order."""
+    """Cause, state and connector of each entry that is found or unknown, in order.
+
+    Most cases here give a connector to one server alone, which differs from its peers then:
+    `checks/test_twin_differs.py` is about that.
+    """
     return [
         (one.cause, one.state, one.connector)
         for one in found.findings
-        if one.state in ("found", "unknown")
+        if one.state in ("found", "unknown") and one.cause != "twin-differs"
     ]
 
 
@@ -634,7 +638,7 @@ def three() -> Organisation:
     ("change", "words"),
     [
         ({"ranges": "10.0.5.0/24, 10.0.8.1"}, "has 10.0.8.1 and lacks 10.0.6.1"),
-        ({"ranges": "10.0.5.0/25, 10.0.5.128/25, 10.0.6.1"}, "lacks 10.0.5.0/24"),
+        ({"ranges": "10.0.5.0/25, 10.0.6.1"}, "has 10.0.5.0/25 and lacks 10.0.5.0/24"),
         ({"auth": "Tls, Integrated"}, "AuthMechanism: Tls, Integrated (unlike EX16A and EX16C"),
         ({"groups": "AnonymousUsers"}, "PermissionGroups: AnonymousUsers"),
         ({"bindings": "10.0.0.22:25"}, "bindings: 10.0.0.22:25"),
@@ -816,7 +820,7 @@ def test_denied_right_is_none() -> None:
 )
 def test_rights_that_were_not_read(groups: str | None, states: list[str]) -> None:
     """Unknown, never clear; unless the groups show that nobody was given more (S3.20)."""
-    org = modern().add_relay("EX16A", "10.64.0.0/12")
+    org = modern().remove_server("EX16B").add_relay("EX16A", "10.64.0.0/12")
     org.change(r"EX16A\Relay", groups=groups)
     org.change(r"EX16A\Relay", auth="Tls")
 

@@ -61,10 +61,10 @@ class Rights:
 
     def of(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
         """All its entries; None where they were not read, or not to the end."""
-        entries = self._shown(connector)
+        entries = self.shown(connector)
         return None if self._of_users & {"", connector.server.casefold()} else entries
 
-    def _shown(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
+    def shown(self, connector: ReceiveConnector) -> frozenset[Entry] | None:
         """The entries of all users that show, each user's to the end; None: not known."""
         server = connector.server.casefold()
         entries = self._entries.get((server, connector.name.casefold()))
@@ -78,7 +78,7 @@ class Rights:
         None: not known. So also where nobody in the list is known to stand for them although the
         groups say that somebody does: the name of ANONYMOUS LOGON depends on Windows' language.
         """
-        entries = self._shown(connector)
+        entries = self.shown(connector)
         if entries is None:
             return None
         held = {(name, deny) for user, name, deny in entries if user.endswith(_ANONYMOUS)}
@@ -104,7 +104,7 @@ class Rights:
         """Whether a denial was read that takes a right from hosts that don't log on."""
         return any(
             user.endswith(_ANONYMOUS) and name == right and deny
-            for user, name, deny in self._shown(connector) or ()
+            for user, name, deny in self.shown(connector) or ()
         )
 
 
@@ -286,7 +286,7 @@ _BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
     RELAY: _relays,
 }
 _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
-    "submitting after logging on as a user": lambda connector: _all(
+    "authenticated submission as a user": lambda connector: _all(
         _logs_on(connector), _in(connector.groups, PermissionGroups.ExchangeUsers)
     ),
     TRUSTED: _trusted,

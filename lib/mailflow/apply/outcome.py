@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mailflow.analysis.change import Parameter, SettingValue, in_words
@@ -11,11 +11,13 @@ from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
 from mailflow.phrases import counted, joined
+from mailflow.picture import MailFlow
 from mailflow.repair.claim import Proof
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.table import Table
 from mailflow.views.behaviour import compare
 from mailflow.views.findings import findings
+from mailflow.views.mail_flow import after_repair, flow_of
 from mailflow.views.verdict import Diagnosis
 
 RepairState = Literal[
@@ -61,6 +63,7 @@ class Outcome:
         queues: the stuck queues that are to be retried.
         now: what is wrong afterwards; None where it was not read again.
         why_not: why it can't be applied here, or was not; empty where nothing is to be said.
+        flow: the picture of before, and of what the repair does or did.
     """
 
     before: Snapshot
@@ -70,6 +73,7 @@ class Outcome:
     queues: tuple[str, ...] = ()
     now: Diagnosis | None = None
     why_not: str = ""
+    flow: MailFlow | None = field(default=None, repr=False, compare=False)
 
     @property
     def connectors(self) -> Sequence[ConnectorEntry]:
@@ -110,7 +114,7 @@ class Outcome:
         """The findings as they are now, under the headline and summary of the repair."""
         latest = self.now or self.found
         if not self._names:
-            return replace(latest, summary=self.summary, undo=())
+            return replace(latest, summary=self.summary, undo=(), flow=self.flow)
         rows = tuple(Unread("", "verification", text) for text in self._against)
         verdict = latest.verdict
         if verdict == "clear" and rows:
@@ -123,6 +127,7 @@ class Outcome:
             unread=(*latest.unread, *rows),
             repair=self.repair,
             undo=self.undo,
+            flow=self.flow,
         )
 
     @property
@@ -325,10 +330,18 @@ def outcome(  # noqa: PLR0913 - all that came of it
     min_messages: int = 1,
 ) -> Outcome:
     """What came of it, with the findings of what was read afterwards."""
-    now = None
+    now = after = None
     if carried is not None and carried.after is not None:
-        now = findings(replace(carried.after, only=org.only), min_messages=min_messages)
-    return Outcome(org, found, proof, carried, tuple(queues), now, why_not)
+        read = replace(carried.after, only=org.only)
+        now = findings(read, min_messages=min_messages)
+        after = flow_of(read, found.flow, "Now, as read again", min_messages)
+    elif found.plan is not None:
+        after = after_repair(org, found.flow, found.plan)
+    made = Outcome(org, found, proof, carried, tuple(queues), now, why_not)
+    if found.flow is None:
+        return made
+    is_past = made.state == "verified"
+    return replace(made, flow=replace(found.flow, after=after, is_past=is_past))
 
 
 def _connector_row(entry: ConnectorEntry) -> dict[str, str]:

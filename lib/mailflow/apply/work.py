@@ -238,7 +238,7 @@ class Work:
             part = prove(self.org, chosen)
         except RefusedError as error:
             return str(error)
-        return _not_certain(part)
+        return _not_certain(replace(part, is_asked=self.proof.is_asked))
 
 
 def unwritten(journal: Journal, error: UnwrittenError) -> str:
@@ -355,7 +355,7 @@ def _not_certain(proof: Proof) -> str:
             f"with these changes alone {who} would accept {first.sender} ({first.address}) on "
             f"{first.target}, and it is unknown whether it can submit; confirm the others too"
         )
-    harmed = next(harm(proof), None)
+    harmed = None if proof.is_asked else next(harm(proof), None)
     return f"{harmed.text} Confirm the others too" if harmed else ""
 
 

@@ -31,6 +31,7 @@ from mailflow.checks import (
     planned_server_shadowed,
     relay_wider_than_it_looks,
     send_connector_source,
+    twin_differs,
 )
 from mailflow.checks.check import ConnectorWords, Finding, State
 from mailflow.checks.registry import CHECKS, in_order
@@ -63,12 +64,17 @@ class Audited:
     servers: tuple[ServerView, ...]
 
 
-def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
+def audit(
+    analysis: Analysis,
+    planned: Sequence[Planned] = (),
+    peers: Sequence[Sequence[str]] = (),
+) -> Audited:
     """What is wrong, or would be one day, in the receive connectors; queues play no part.
 
     Args:
         analysis: of a snapshot.
         planned: servers to come.
+        peers: names of servers that stand in for each other besides those of one kind and site.
     """
     servers, whole = analysis.servers, analysis.reach
     ways = judged_ways(analysis.paths, servers, planned, whole)
@@ -77,7 +83,10 @@ def audit(analysis: Analysis, planned: Sequence[Planned] = ()) -> Audited:
     found += _conflicts(servers, ways)
     silent = {each.connector for each in found if (each.id, each.state) == (NOBODY, "found")}
     found += (each for each in connector_never_answers.find(whole) if each.connector not in silent)
-    found += connectors_differ.find(analysis.rights, servers)
+    twins = twin_differs.Twins(analysis.rights, servers, peers)
+    by_name = [twins.softened(each) for each in connectors_differ.find(analysis.rights, servers)]
+    found += by_name
+    found += twins.find(list(found))
     found += relay_wider_than_it_looks.find(analysis.rights, whole)
     for check in (internal_transport_certificate, certificate_problem, send_connector_source):
         found += check.find(analysis)

@@ -359,8 +359,9 @@ LIST_CONNECTORS = (
 )
 ADDRESSES = "Get-NetworkConnectionInfo {sender} | Format-List Name, IPAddresses"
 PROBE = (
-    "On the sending server: telnet {target} 25, then EHLO {sender}, then QUIT. Run it on the "
-    "sending server: from another host a different connector may accept the connection."
+    "See what {target} offers {sender}: mailflow probe SOURCE --from {sender} --to {target}, or on "
+    "{sender} itself telnet {target} 25, then EHLO {sender}, then QUIT. From another host a "
+    "different connector may accept the connection."
 )
 RETRY = 'Retry-Queue -Identity "{queue}"'
 COMPONENTS = "Get-ServerComponentState {target} | Format-List ServerFqdn, Component, State"

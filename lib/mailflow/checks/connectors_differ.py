@@ -128,7 +128,7 @@ class PeerGroup:
     @property
     def is_certain(self) -> bool:
         """Whether the servers are known to be of one site; Edge servers stand outside of them."""
-        return bool(self.site) or self.kind == _EDGE
+        return bool(self.site) or self.kind == EDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _truth(value: bool | None) -> str:
     return "yes" if value else "no"
 
 
-_EDGE = "edge"
+EDGE = "edge"
 _RANGES = "remote ranges"
 _ASPECTS = (
     _Aspect(
@@ -205,9 +205,9 @@ def groups_of(rights: Rights, servers: Sequence[ServerView]) -> list[PeerGroup]:
     )
     found: dict[tuple[Hashable, str, str], list[tuple[ServerView, ReceiveConnector]]] = {}
     for member in servers:
-        kind, site = _kind(member.server), member.server.site
+        kind, site = kind_of(member.server), member.server.site
         for connector in member.connectors:
-            key = (kind, site.casefold(), _template(connector).casefold())
+            key = (kind, site.casefold(), template_of(connector).casefold())
             found.setdefault(key, []).append((member, connector))
     return [
         _grouped(kind, alike, [*_ASPECTS, relaying])
@@ -223,7 +223,7 @@ def _grouped(
 ) -> PeerGroup:
     connectors = [connector for _, connector in alike]
     return PeerGroup(
-        name=_template(connectors[0]),
+        name=template_of(connectors[0]),
         kind=kind,
         site=alike[0][0].server.site,
         connectors=tuple(alike),
@@ -279,10 +279,10 @@ def _difference(aspect: _Aspect, connector: ReceiveConnector, first: ReceiveConn
     )
 
 
-def _kind(server: Server) -> Hashable:
+def kind_of(server: Server) -> Hashable:
     """Servers on which setup makes the same connectors (section 2)."""
     if server.is_edge:
-        return _EDGE
+        return EDGE
     if server.generation is None:
         return None, server.name  # of a kind that is not known: like no other
     if server.generation is Generation.LEGACY:
@@ -292,7 +292,7 @@ def _kind(server: Server) -> Hashable:
     return server.has_frontend, server.has_hub
 
 
-def _template(connector: ReceiveConnector) -> str:
+def template_of(connector: ReceiveConnector) -> str:
     """The name with `{}` for the server's: `Default Frontend {}`, `Relay`."""
     server = re.escape(connector.server.partition(".")[0])
     return re.sub(rf"(?<!\w){server}(?!\w)", "{}", connector.name.strip(), flags=re.IGNORECASE)

@@ -238,7 +238,7 @@ def _certificate(path: MailPath, offer: ObservedOffer) -> Decision | None:
 
 _SEE_CERTIFICATE = (
     "Look for events 12012, 12013, 12022 and 12023 on {target}, then see its certificate:",
-    "Get-TransportService {target} | Format-List InternalTransportCertificateThumbprint",
+    "Get-TransportService {target} | Format-List Name, InternalTransportCertificateThumbprint",
     "Get-ExchangeCertificate -Server {target} | Format-List Thumbprint, Services, NotAfter, Status",
 )
 

@@ -28,6 +28,7 @@ from mailflow.checks import (
     send_connector_source,
     submission_backlog,
     transport_role_conflict,
+    twin_differs,
 )
 from mailflow.checks.check import Card, Check, Finding, State
 
@@ -58,6 +59,7 @@ _IN_ORDER = (
     poison_messages.CHECK,
     *(check for cause, check in _TOLD.items() if cause not in _OBSERVED),
     planned_server_shadowed.CHECK,
+    twin_differs.CHECK,
     connectors_differ.CHECK,
     connector_never_answers.CHECK,
     relay_wider_than_it_looks.CHECK,

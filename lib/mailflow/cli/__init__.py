@@ -20,14 +20,16 @@ from mailflow.cli.running import demo, run
 from mailflow.cli.shells import print_completion
 from mailflow.cli.streams import finish, prepare
 from mailflow.cli.training import training
+from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
+from mailflow.cli.using import usage
 from mailflow.errors import MailflowError
 from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
 SECTIONS = {
-    "Find the cause": (diagnose, run, explain, which, probe, snapshot),
-    "Repair": (whatif, diff, undo),
+    "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
+    "Repair": (whatif, diff, twin, undo),
     "Live servers": (doctor,),
     "Notebooks and reports": (lab, kept_runs),
     "Try and learn": (demo, practice, scenarios, training),
@@ -52,10 +54,11 @@ def cli(ctx: click.Context) -> None:
       mailflow demo                       run the sample case and write its report
       mailflow diagnose EXPORTS           show the cause on one screen
       mailflow whatif EXPORTS             show what the repair would change
+      mailflow twin EXPORTS EX16A SE01    compare a new server with the old one
       mailflow run mail_stuck_in_queue EXPORTS --ticket INC0012345
       mailflow explain '451 4.4.0 Primary target IP address responded ...'
       mailflow doctor ex16a.contoso.com   check access to a live server
-      mailflow diagnose winrm://ex16a.contoso.com
+      mailflow diagnose exchange://ex16a.contoso.com
 
     EXPORTS is a file, folder or zip with what an administrator exported (Export-Clixml,
     Format-List, tables, JSON or CSV; recognized by content).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +55,11 @@ class _WithRanges(click.Command):
 )
 @click.option("--remove", multiple=True, metavar="RANGE...", help="Ranges to remove.")
 @click.option("--add", multiple=True, metavar="RANGE...", help="Ranges to add.")
+@click.option(
+    "--change",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A change in a file, as usage --change writes it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
 def whatif(  # noqa: PLR0913 - one argument for each option
@@ -63,6 +69,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     connector: str | None,
     remove: tuple[str, ...],
     add: tuple[str, ...],
+    change: Path | None,
     as_json: bool,
     live: LiveOptions,
 ) -> None:
@@ -73,6 +80,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     mailflow whatif captures/ --server EX16A --connector Relay --remove 10.0.0.11
     mailflow whatif captures/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
+    mailflow whatif exports/ --change narrow.json
 
     Before and after are compared for every IPv4 and IPv6 address. Nothing is changed: the
     commands are for you, first as a dry run (-WhatIf), and with the rollback. Exit code: 0 no host
@@ -84,9 +92,13 @@ def whatif(  # noqa: PLR0913 - one argument for each option
             "name a server, a connector, and what to remove or to add, or none of them for the "
             f"repair that the findings propose: {EXAMPLE}"
         )
+    if change and any((*asked, remove, add)):
+        raise UsageError("--change holds the whole change; leave out the other options")
     org = open_organisation(source, live=live)
     found = None
-    if server and connector:
+    if change:
+        proof = _proof_of_file(org, change)
+    elif server and connector:
         proof = _proof_of(org, server, connector, _split(remove), _split(add))
     else:
         proof, found = _proof_of_findings(org)
@@ -109,7 +121,7 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
 
     \b
     mailflow diff monday.snapshot tuesday.snapshot
-    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot winrm://ex16a.contoso.com
+    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot exchange://ex16a.contoso.com
     mailflow diff captures-before-cu/ captures-after-cu/ --json
 
     Compared is what the servers do, not how it is written: who answers each IPv4 and IPv6
@@ -156,6 +168,14 @@ def _proof_of(
     if hidden:
         return Proof((), doubts=tuple(hidden))
     return prove(org, [edited(org, server, connector, remove=remove, add=add)])
+
+
+def _proof_of_file(org: Snapshot, file: Path) -> Proof:
+    """The proof of a change in a file."""
+    from mailflow.repair.impact import prove
+    from mailflow.repair.requested import read_change
+
+    return prove(org, read_change(file, org))
 
 
 def _proof_of_findings(org: Snapshot) -> tuple[Proof, Diagnosis]:

@@ -20,12 +20,12 @@ _QUICK = 2_000_000
 def complete_source(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The names of the demo; else the shell completes files."""
+    """The names of the demo, and how a live source begins; else the shell completes files."""
     from click.shell_completion import CompletionItem
 
-    from mailflow.opening import scenarios
+    from mailflow.opening import LIVE, scenarios
 
-    names = [f"demo:{name}" for name, _ in scenarios()]
+    names = [*(f"demo:{name}" for name, _ in scenarios()), *LIVE]
     found = [CompletionItem(name) for name in names if incomplete and name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 

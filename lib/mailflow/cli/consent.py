@@ -96,7 +96,8 @@ class AskingConsent:
         if wrong:
             raise UsageError(f"--confirm {wrong[0]}: no connector is called this")
         least = values.get("min_messages", 1)
-        proof = prove_proposal(org, findings(org, least if isinstance(least, int) else 1))
+        found = findings(org, least if isinstance(least, int) else 1)
+        proof = prove_proposal(org, found, str(values.get("change") or ""))
         say(self._unfinished(org))
         left = that_can_go_on(self.runs.resolve(), org)
         if not proof.changes and not left:
@@ -105,7 +106,9 @@ class AskingConsent:
         if not is_live(org.origin):
             say([f"Nothing will be changed: {NOT_LIVE}."])
             return []
-        say([proof.summary])
+        from mailflow.repair.plan import harm
+
+        say([proof.summary, *(each.text for each in harm(proof))])
         agreed = [
             f"{edit.identity}={edit.both_sha256}"
             for edit in proof.changes

@@ -37,6 +37,7 @@ def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> It
         _without_password(options),
         scheme=where.scheme,
         port=where.port,
+        road=where.road,
         environ={_STAND_IN: _STAND_IN},
         ask=lambda _: _STAND_IN,
         ticket=lambda: ticket,

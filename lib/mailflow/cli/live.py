@@ -39,7 +39,7 @@ _LOG_ON = (
         "--auth",
         metavar="KIND",
         help="kerberos, ntlm, credssp, certificate or basic.  "
-        "[default: Kerberos with a ticket, else NTLM]",
+        "[default: exchange:// Kerberos; winrm:// Kerberos with a ticket, else NTLM]",
     ),
     live_option("--ca", type=_FILE, help="CA certificates, PEM."),
     live_option("--cert", type=_FILE, help="Client certificate, PEM; with --key."),

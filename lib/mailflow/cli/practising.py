@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from mailflow.cli.completion import complete_scenario
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.terminal import columns, in_json
+from mailflow.errors import UsageError
 from mailflow.plain import grid
 
 if TYPE_CHECKING:
@@ -29,17 +31,24 @@ _TICK = 0.5
     show_default=True,
     help="Time acceleration factor.",
 )
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a month of receive logs into this folder, for mailflow usage.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print connection details as one JSON line.")
-def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None:
+def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_json: bool) -> None:
     """Run a simulated Exchange organization locally (Ctrl+C to stop).
 
     \b
     mailflow practice article                 in one terminal
-    mailflow diagnose winrm+http://...        in another, as it says
-    mailflow run fix_and_verify winrm+http://... --apply
+    mailflow diagnose exchange://...          in another, as it says
+    mailflow run fix_and_verify exchange://... --apply
+    mailflow practice month-of-logs --logs logs/
 
-    It speaks WS-Management, as Windows servers do, on loopback addresses; `mailflow scenarios`
-    lists what there is. Mail moves, is tried again and expires there as time goes by.
+    It listens on loopback addresses, and answers there as Exchange's own endpoint does
+    (exchange://) and as WinRM does (winrm://); `mailflow scenarios` lists what there is. Mail
+    moves, is tried again and expires there as time goes by.
     """
     import signal
     import time
@@ -49,9 +58,21 @@ def practice(scenario: str, *, https: bool, speed: float, as_json: bool) -> None
     from mailflow.simulated.practice import Practice
 
     begun = Practice.begin(scenario, now=datetime.now(UTC).replace(microsecond=0))
+    if logs:
+        from mailflow.simulated.relay_use import write_receive_logs
+
+        try:
+            write_receive_logs(begun.organisation, logs, begun.clock.now)
+        except OSError as error:
+            raise UsageError(f"{logs}: cannot be written ({error.strerror or error})") from error
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(begun, https=https) as served:
-        reach = {"source": served.source, "args": served.args, "env": served.env}
+        reach = {
+            "source": served.source,
+            "sources": dict(served.sources),
+            "args": served.args,
+            "env": served.env,
+        }
         click.echo(in_json(reach) if as_json else _practice_words(begun.title, served))
         sys.stdout.flush()
         try:
@@ -76,8 +97,10 @@ def _practice_words(title: str, served: Endpoints) -> str:
             "It listens until you press Ctrl-C. In another terminal:",
             "",
             *lines,
-            f"    mailflow diagnose {served.source}",
-            f"    mailflow run fix_and_verify {served.source} --apply",
+            f"    mailflow diagnose {served.sources['exchange']}",
+            f"    mailflow run fix_and_verify {served.sources['exchange']} --apply",
+            "",
+            f"Over WinRM it is {served.sources['winrm']}.",
         ]
     )
 

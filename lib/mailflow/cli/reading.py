@@ -11,6 +11,7 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
+from mailflow.cli.roads_screen import road_words, source_of
 from mailflow.cli.terminal import (
     columns,
     decoded,
@@ -61,9 +62,11 @@ def diagnose(
     \b
     mailflow diagnose exports/
     mailflow diagnose demo:article --json
-    mailflow diagnose winrm://ex16a.contoso.com
+    mailflow diagnose exchange://ex16a.contoso.com
+    mailflow diagnose ex16a.contoso.com        by the first road that is open
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     """
+    source = source_of(source, live)
     try:
         org = open_organisation(source, servers, live, evidence)
     except InputError:
@@ -120,8 +123,13 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     """Check connectivity, authentication and permissions for a live organization.
 
     \b
-    mailflow doctor ex16a.contoso.com
+    mailflow doctor ex16a.contoso.com               which roads are open
+    mailflow doctor exchange://ex16a.contoso.com    this one, step by step
     mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
+
+    Of a host without a road each is tried in this order: Exchange's own endpoint (exchange://,
+    exchange+https://), then WinRM (winrm://, winrm+http://). A password that one of them refuses
+    is tried on no other.
 
     Checks name, route, port, TLS, clock, authentication, PowerShell, Exchange and rights; each
     fault has an id, a cause and the next action. Without a user the checks end before the sign-in.
@@ -131,18 +139,38 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     from mailflow.sources.credentials import NoLogOnError
     from mailflow.sources.doctor import doctor, exit_code, words
 
-    source = host if "://" in host else f"winrm://{host}"
+    if "://" not in host:
+        raise SystemExit(_doctor_of_roads(host, live))
     try:
-        doors, way, name = live_doors(source, live)
+        doors, way, name = live_doors(host, live)
     except NoLogOnError as error:
         if live.auth:  # asked for by name, it has to be possible
             raise
-        way, name = live_place(source, live)
+        way, name = live_place(host, live)
         checks = doctor(None, way, name, why_not=str(error))
     else:
         checks = doctor(doors, way, name)
     click.echo(words(checks, columns()))
     raise SystemExit(exit_code(checks))
+
+
+def _doctor_of_roads(host: str, live: LiveOptions) -> int:
+    """Each road to a host, then the steps of the first one that is open; the exit code."""
+    from mailflow.roads import tried
+    from mailflow.sources.doctor import exit_code, words
+
+    roads = []
+    for road in tried(host, live):
+        progress(f"{road.source}: tried")
+        roads.append(road)
+    progress("")
+    click.echo(road_words(roads, columns()))
+    best = next((road for road in roads if road.is_open), None)
+    if best is not None:
+        click.echo(f"\n{best.source}, step by step:\n{words(best.checks, columns())}")
+        return exit_code(best.checks)
+    click.echo("\nNo road is open to this account, as far as it was tried.")
+    return 1 if any(road.closed_by for road in roads) else 2
 
 
 MOST_TEXT = 4 * 2**20

@@ -96,8 +96,8 @@ def run(  # noqa: PLR0913 - one argument for each option
     \b
     mailflow run mail_stuck_in_queue exports.zip --ticket INC0012345
     mailflow run mail_stuck_in_queue demo:article -p servers EX16A
-    mailflow run mail_stuck_in_queue winrm://ex16a.contoso.com --user anna@contoso.com
-    mailflow run fix_and_verify winrm://ex16a.contoso.com --apply
+    mailflow run mail_stuck_in_queue exchange://ex16a.contoso.com --user anna@contoso.com
+    mailflow run fix_and_verify exchange://ex16a.contoso.com --apply
 
     RUNBOOK is a notebook in notebooks/. The run folder holds report.html (one file, to be
     attached), the executed notebook, findings.json, the snapshot and a manifest.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
 
+from mailflow.exchange.connectors import LIMITS
 from mailflow.exchange.servers import Generation, Server
 
 
@@ -252,6 +253,7 @@ _SPECS = (
             **_of(Kind.ENUM, "ProtocolLoggingLevel"),
             **_of(Kind.TEXT, "Comment"),
             **_of(Kind.TIME, "WhenChangedUTC"),
+            **{name: Kind.ENUM if kind == "name" else Kind.TEXT for name, kind in LIMITS.items()},
         },
         types=(f"{_TYPE}.SystemConfiguration.ReceiveConnector",),
         signs=Signs(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 _SPECIAL = str.maketrans({character: f"`{character}" for character in '`$"\u201c\u201d\u201e'})
 
@@ -18,6 +19,22 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 class Unquotable(ValueError):  # noqa: N818 - it says what the name is
     """A name that cannot stand in a command that people paste."""
+
+
+class PermissionEntry(Protocol):
+    """An entry of an access list."""
+
+    @property
+    def user(self) -> str:
+        """Who."""
+
+    @property
+    def right(self) -> str:
+        """The extended right."""
+
+    @property
+    def deny(self) -> bool:
+        """Whether it is denied."""
 
 
 def quoted(text: str) -> str:
@@ -53,6 +70,49 @@ def set_connector(identity: str, arguments: Mapping[str, str]) -> str:
     return f"Set-ReceiveConnector {quoted(identity)}{''.join(given)}"
 
 
+def new_connector(name: str, server: str, arguments: Mapping[str, str]) -> str:
+    """`New-ReceiveConnector -Name "Relay" -Server "SE01" -Custom -Bindings "0.0.0.0:25" ...`.
+
+    Bindings and RemoteIPRanges go with the usage Custom (S1.06).
+
+    Args:
+        name: of the connector, without the server.
+        server: that is to have it.
+        arguments: parameters with what `argument` made of their values.
+
+    Raises:
+        Unquotable: a name or value that cannot stand in a command.
+    """
+    given = (f" -{parameter} {text}" for parameter, text in arguments.items())
+    head = f"New-ReceiveConnector -Name {quoted(name)} -Server {quoted(server)} -Custom"
+    return f"{head}{''.join(given)}"
+
+
+def remove_connector(identity: str) -> str:
+    """Take a connector away; Exchange asks first."""
+    return f"Remove-ReceiveConnector {quoted(identity)}"
+
+
+def permission(verb: Literal["Add", "Remove"], identity: str, right: PermissionEntry) -> str:
+    """Add or take away one entry of a connector's access list, a grant or a denial (section 3.3).
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    deny = " -Deny" if right.deny else ""
+    entry = f"-User {quoted(right.user)} -ExtendedRights {quoted(right.right)}{deny}"
+    return f"{verb}-ADPermission {quoted(identity)} {entry}"
+
+
+def set_source_servers(name: str, servers: Sequence[str]) -> str:
+    """The source servers of a send connector, all of them.
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    return f"Set-SendConnector {quoted(name)} -SourceTransportServers {argument(servers)}"
+
+
 def argument(value: Sequence[str] | str | bool, *, is_text: bool = False) -> str:
     """A value of a parameter: a list of quoted texts, `$true`, or flags such as `Tls,Integrated`.
 
@@ -80,6 +140,32 @@ def rehearsed(command: str) -> str:
 def retry(identity: str) -> str:
     """Try a queue again at once; the server is always named (S8.77)."""
     return f"Retry-Queue -Identity {quoted(identity)}"
+
+
+def log_sessions(identity: str) -> str:
+    """Let a receive connector log its sessions, which a relay connector does not by itself (S7.20).
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    return f"Set-ReceiveConnector {quoted(identity)} -ProtocolLoggingLevel Verbose"
+
+
+def keep_receive_logs(cmdlet: str, server: str, days: int, gigabytes: int) -> str:
+    """Keep the receive logs of a service longer, and more of them (S7.41).
+
+    Args:
+        cmdlet: `Set-FrontEndTransportService`, `Set-TransportService` or `Set-TransportServer`.
+        server: its name.
+        days: how long a file stays.
+        gigabytes: what all of them may take.
+
+    Raises:
+        Unquotable: a name that cannot stand in a command.
+    """
+    age = f"-ReceiveProtocolLogMaxAge {days}.00:00:00"
+    size = f"-ReceiveProtocolLogMaxDirectorySize {gigabytes}GB"
+    return f"{cmdlet} {quoted(server)} {age} {size}"
 
 
 def filled(line: str, known: Mapping[str, str]) -> str:

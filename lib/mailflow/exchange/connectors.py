@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Literal, TypeVar
 
 from mailflow.exchange.ranges import (
     Address,
@@ -56,6 +58,9 @@ class TransportRole(IntFlag):
 
 F = TypeVar("F", bound=IntFlag)
 
+LimitKind = Literal["size", "count", "time", "name"]
+"""What a limit is counted in: bytes, things, seconds; or a name of Exchange's."""
+
 
 def parse_flags(kind: type[F], value: str | int) -> F:
     """Flags from their number or from Exchange's text (`Tls, ExchangeServer`; case is free).
@@ -82,6 +87,34 @@ def parse_flags(kind: type[F], value: str | int) -> F:
 def flag_names(flags: IntFlag) -> str:
     """The set flags in bit order, as Exchange prints them: `Tls, Integrated`; `None` for none."""
     return ", ".join(member.name or "" for member in type(flags) if member in flags) or "None"
+
+
+LIMITS: Mapping[str, LimitKind] = MappingProxyType(
+    {
+        "MaxMessageSize": "size",
+        "MaxRecipientsPerMessage": "count",
+        "MessageRateLimit": "count",
+        "MessageRateSource": "name",
+        "MaxInboundConnection": "count",
+        "MaxInboundConnectionPerSource": "count",
+        "MaxInboundConnectionPercentagePerSource": "count",
+        "ConnectionTimeout": "time",
+        "ConnectionInactivityTimeout": "time",
+        "TarpitInterval": "time",
+    }
+)
+"""Properties that limit what a host may send, how fast and for how long (sections 1.6 and 2.1)."""
+
+UNLIMITED = "Unlimited"
+RATE_SOURCES = ("None", "IPAddress", "User", "All")
+"""MessageRateSource, by its number (section 3.1)."""
+
+
+def is_limit(name: str, value: str) -> bool:
+    """Whether a text is a value of this limit, as `ReceiveConnector.limits` holds it."""
+    if LIMITS.get(name) == "name":
+        return value in RATE_SOURCES
+    return name in LIMITS and (value == UNLIMITED or bool(re.fullmatch("[0-9]{1,18}", value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +207,8 @@ class ReceiveConnector:
         tls_certificate: TlsCertificateName; empty where none is set, None where it was not read.
         when_changed: WhenChangedUTC, in UTC: what a log showed before it may not hold any more;
             None where not read. Two connectors that differ in it alone are equal.
+        limits: sizes, rates and timeouts that were read, by property (`LIMITS`): whole numbers and
+            `Unlimited` as text, sizes in bytes, times in seconds.
     """
 
     server: str
@@ -194,6 +229,7 @@ class ReceiveConnector:
     # Two connectors that differ in this alone treat every host alike.
     tls_certificate: str | None = field(default=None, compare=False)
     when_changed: datetime | None = field(default=None, compare=False)
+    limits: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> str:

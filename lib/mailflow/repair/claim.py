@@ -138,6 +138,7 @@ class Proof:
         doubts: what was not read and may change the claim.
         refused: changes that were looked for and are not proposed.
         remark: what a person must not take for an all-clear where there is no change; or empty.
+        is_asked: whether a person asked for the change itself, so that who loses by it is meant.
     """
 
     changes: tuple[Edit, ...]
@@ -147,6 +148,7 @@ class Proof:
     doubts: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = field(default=())
     remark: str = ""
+    is_asked: bool = False
 
     @property
     def state(self) -> Literal["known", "unknown"]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["RunResult", "kernel_environment", "run", "runbook_path", "runbooks"]
 
 FIRST_LESSON = "training/first_tour"
+CHANGE = "change.json"
+"""The file in a run folder with the change that somebody asked for."""
 
 _HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
 """Beside lib/ in a clone; inside the package where it was installed."""
@@ -67,7 +69,8 @@ class RunResult:
         from mailflow.views.verdict import from_json
 
         if self.findings:
-            word = self.findings.get("apply", {}).get("state", "")
+            done = self.findings.get("apply") or self.findings.get("usage") or {}
+            word = done.get("state", "")
             return screen(from_json(self.findings), width, colour=colour, word=word)
         room = max(width - 14, 20)
         lines = [line for text in (self.summary, _NO_VERDICT) for line in wrap(visible(text), room)]
@@ -152,14 +155,18 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
+    change = _change(values, org)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
+    values |= {"change": CHANGE} if change else {}
     manifest = folders.first_manifest(path, org, values, started)
-    manifest["title"] = title(runbook, ticket)
+    manifest["title"] = title(runbook, ticket, simulated=org.is_simulated)
     try:
+        if change:
+            write_whole(folder / CHANGE, change)
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
         manifest["snapshot"] = folders.sha256(folder / "snapshot")
@@ -263,11 +270,14 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     began = time.monotonic()
-    write_whole(folder / "report.html", render(notebook, manifest, stop))
+    repaired = findings.get("apply", {}).get("state") == "verified"
+    write_whole(folder / "report.html", render(notebook, manifest, stop, repaired=repaired))
     manifest["timings"]["report_s"] = round(time.monotonic() - began, 3)
-    folders.keep(folder, manifest)
     summary = f"The run stopped: {stop.reason}." if stop else str(findings.get("summary", ""))
-    return RunResult(folder, verdict, summary, code, findings)
+    result = RunResult(folder, verdict, summary, code, findings)
+    write_whole(folder / "summary.txt", f"{result.screen()}\n")
+    folders.keep(folder, manifest)
+    return result
 
 
 def _values(
@@ -281,8 +291,28 @@ def _values(
         from mailflow.analysis.planned import parse_planned
 
         parse_planned(_names(values["planned"]))  # said now, and not by a cell of a finished run
+    other = str(values.get("other_source", ""))
+    if other and Path(other).exists():  # the notebook runs in the run's folder
+        values["other_source"] = str(Path(other).resolve())
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
+
+
+def _change(values: Mapping[str, object], org: Snapshot) -> str:
+    """The text of a change that the runbook is to prove; the run keeps it as a file of its own.
+
+    Raises:
+        InputError: the file holds no change.
+        UsageError: it is none of this organization, or Exchange would refuse it.
+    """
+    given = values.get("change")
+    if not given:
+        return ""
+    from mailflow.repair.requested import read_change
+
+    file = Path(str(given)).expanduser()
+    read_change(file, org)
+    return file.read_text("utf-8-sig")
 
 
 def _executed(folder: Path, path: Path) -> dict[str, Any]:
@@ -315,10 +345,11 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-def title(runbook: str, ticket: str | None) -> str:
+def title(runbook: str, ticket: str | None, *, simulated: bool = False) -> str:
     """What a report is headed with; one line, whoever typed the ticket's number."""
     words = runbook.replace("_", " ").capitalize()
-    return " - ".join(filter(None, [words, one_line(ticket or "")]))
+    named = " - ".join(filter(None, [words, one_line(ticket or "")]))
+    return f"Simulated data: {named}" if simulated else named
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mailflow import errors
 from mailflow.plain import visible
 from mailflow.runs.keeping import Keeper
 from mailflow.sources.credentials import PASSWORD_VARIABLE
-from mailflow.this_run import RUN_FOLDER, RUN_SOURCE
+from mailflow.this_run import RUN_FOLDER, RUN_FROM, RUN_SOURCE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -69,7 +69,11 @@ def kernel_environment(
         environment.pop(name, None)
     if folder is None:
         return environment
-    environment |= {RUN_FOLDER: str(folder.resolve()), RUN_SOURCE: source}
+    environment |= {
+        RUN_FOLDER: str(folder.resolve()),
+        RUN_SOURCE: source,
+        RUN_FROM: str(Path.cwd()),
+    }
     named = environment.get(_PASSWORD_ENV, "")
     for name in {PASSWORD_VARIABLE, named, password_env} - ({named} if applies else set()):
         environment.pop(name, None)

@@ -9,7 +9,9 @@ from typing import Any
 
 from mailflow.runs.kernel import Stop, is_foreseen
 from mailflow.show import ticket as template
+from mailflow.show.flow import both
 from mailflow.show.markup import fill
+from mailflow.show.verdict import SLOT
 
 LEFT_OUT = {"parameters", "injected-parameters", "papermill-error-cell-tag", "not-in-report"}
 """Tags of cells that say nothing to the reader of a report."""
@@ -17,30 +19,48 @@ LEFT_OUT = {"parameters", "injected-parameters", "papermill-error-cell-tag", "no
 SHOWN = ("text/html", "image/svg+xml", "image/png", "text/plain")
 """What is taken of an output, the first that is there; never a script, never a widget."""
 
+VERDICT = "verdict"
+"""Tag of the cells that stand over a report: the card, and the picture within it."""
+
+BEFORE = "before-the-repair"
+"""Tag of the cells of fix_and_verify that show what was wrong."""
+
+PICTURE = "picture"
+
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
-def render(notebook: Mapping[str, Any], manifest: Mapping[str, Any], stop: Stop) -> str:
+def render(
+    notebook: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    stop: Stop,
+    *,
+    repaired: bool = False,
+) -> str:
     """The report.
 
     Args:
         notebook: the executed notebook, or as far as it came.
         manifest: of the run; gives title, footer and whether it is complete.
         stop: why it did not come further.
+        repaired: whether a repair was verified: what was before it is no alarm any more.
     """
     import nbformat
+    from markupsafe import Markup as Trusted
     from nbconvert import HTMLExporter
 
     shown = _report_cells(notebook, stop)
-    head = "" if stop else _taken_out(shown, "verdict")
-    shown = [cell for cell in shown if "verdict" not in _tags(cell)]
+    head = "" if stop else _head(shown)
+    shown = [cell for cell in shown if VERDICT not in _tags(cell)]
     styles: list[str] = []
     head = _without_styles(head, styles)
     for cell in shown:
+        is_past = repaired and BEFORE in _tags(cell)
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if "text/html" in data:
-                data["text/html"] = _without_styles(data["text/html"], styles)
+                html = _without_styles(data["text/html"], styles)
+                data["text/html"] = fill("past.html.j2", html=Trusted(html)) if is_past else html  # noqa: S704 - of a cell
     banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
     document = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
@@ -96,6 +116,11 @@ def _shown(output: dict[str, Any], stop: Stop) -> dict[str, Any] | None:
     best = next((name for name in SHOWN if name in data), None)
     if best is None:
         return None
+    narrow = output.get("metadata", {}).get("mailflow", {}).get("narrow")
+    if best == "image/svg+xml" and narrow:  # a picture of ours: as a part of the page
+        picture = both(_text(data[best]), _text(narrow))
+        kind = {"tags": [PICTURE]}
+        return {"output_type": "display_data", "metadata": kind, "data": {"text/html": picture}}
     return {"output_type": "display_data", "metadata": {}, "data": {best: _text(data[best])}}
 
 
@@ -105,10 +130,16 @@ def _error_of(output: Mapping[str, Any]) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", lines) or f"{output['ename']}: {output['evalue']}"
 
 
-def _taken_out(cells: list[dict[str, Any]], tag: str) -> str:
-    """The HTML of the outputs of the cells with this tag."""
-    outputs = [out for cell in cells if tag in _tags(cell) for out in cell.get("outputs", ())]
-    return "\n".join(output.get("data", {}).get("text/html", "") for output in outputs)
+def _head(cells: list[dict[str, Any]]) -> str:
+    """The HTML of the cells with the verdict: the card, and in its place the picture."""
+    outputs = [out for cell in cells if VERDICT in _tags(cell) for out in cell.get("outputs", ())]
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for output in outputs:
+        is_picture = PICTURE in output.get("metadata", {}).get("tags", ())
+        parts[is_picture].append(output.get("data", {}).get("text/html", ""))
+    card, picture = ("\n".join(parts[is_picture]) for is_picture in (False, True))
+    before, slot, after = card.partition(SLOT)
+    return f"{before}{picture}{after}" if slot else card + picture
 
 
 def _without_styles(html: str, styles: list[str]) -> str:

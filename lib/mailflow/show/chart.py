@@ -1,4 +1,4 @@
-"""The two pictures of the runbook, as static SVG: no script, readable without colour."""
+"""The ruler of ranges, as static SVG: no script, readable without colour."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import ipaddress
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from mailflow.picture import Bar, Bars, Lane, Pin, Ruler, Span
+from mailflow.phrases import counted
+from mailflow.picture import Lane, Pin, Ruler, Span
 from mailflow.plain import visible, width
 from mailflow.show.markup import Markup, fill, unique
 from mailflow.table import Table
-
-MOST_BARS = 15
-"""More queues than this are summed up in one line below the chart."""
 
 MOST_RULERS = 8
 """More targets than this stand in the table only; those at fault come first."""
@@ -33,22 +30,12 @@ LEGEND = (
 WIDE = 900
 """Width of every picture in its own units; it shrinks with the page."""
 
-_STRONG = {"bad": "#c4492c", "good": "#2f8f5f", "unknown": "#a87a12", "": "#5f7f9f"}
-_LIGHT = {"bad": "#f0cfc6", "good": "#d3eadd", "unknown": "#f1e3bd", "": "#d9e3ed"}
+STRONG = {"bad": "#c4492c", "good": "#2f8f5f", "unknown": "#a87a12", "": "#5f7f9f"}
+LIGHT = {"bad": "#f0cfc6", "good": "#d3eadd", "unknown": "#f1e3bd", "": "#d9e3ed"}
 
 _SMALL = 6.0
 _WORD = 7.4
 """Units a character of the small type, and of a server's name, takes; on the safe side."""
-
-
-def queue_chart(table: Table | Bars) -> Markup:
-    """The non-empty queues as bars by messages, with the same facts as the table.
-
-    Args:
-        table: what `non_empty_queues` returned, or the chart's own data.
-    """
-    charts = [table] if isinstance(table, Bars) else _of(table, Bars)
-    return _joined([_bars(chart) for chart in charts], "No queue holds a message.")
 
 
 def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
@@ -61,7 +48,7 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
         table: what `overlapping_ranges` returned, or rulers.
     """
     if isinstance(table, Table):
-        rulers = _of(table, Ruler)
+        rulers = list(table.pictures)
     else:
         rulers = [table] if isinstance(table, Ruler) else list(table)
     rulers.sort(key=lambda ruler: -sum(pin.tone in ("bad", "unknown") for pin in ruler.pins))
@@ -71,15 +58,9 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
         text = f"{hidden} more endpoints are not drawn; the table holds them."
         drawn.append(Markup(fill("note.html.j2", text=text), text))
     figures = _joined(drawn, "No connector and server to draw.")
-    legend = fill("note.html.j2", text=LEGEND) if drawn else ""
+    told = next((ruler.legend for ruler in rulers if ruler.legend), LEGEND)
+    legend = fill("note.html.j2", text=told) if drawn else ""
     return Markup(figures.html + legend, figures.text)
-
-
-T = TypeVar("T", Bars, Ruler)
-
-
-def _of(table: Table, kind: type[T]) -> list[T]:
-    return [picture for picture in table.pictures if isinstance(picture, kind)]
 
 
 def _joined(figures: Sequence[Markup], empty: str) -> Markup:
@@ -88,62 +69,6 @@ def _joined(figures: Sequence[Markup], empty: str) -> Markup:
     return Markup(
         "\n".join(figure.html for figure in figures), "\n".join(figure.text for figure in figures)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _DrawnBar:
-    label: str
-    whole_label: str
-    y: float
-    length: float
-    text: str
-    fill: str
-    known: bool
-
-
-def _bars(chart: Bars) -> Markup:
-    if not chart.bars:
-        return Markup(fill("note.html.j2", text=chart.empty), chart.empty)
-    shown, hidden = chart.bars[:MOST_BARS], chart.bars[MOST_BARS:]
-    labels = [_short(bar.label, 30) for bar in shown]
-    notes = [_short(_note(bar), 60) for bar in shown]
-    left = 14 + 7.9 * max(map(width, labels))
-    room = max(80.0, WIDE - left - 16 - 7.4 * max(map(width, notes)))
-    most = max((bar.value or 0 for bar in shown), default=0) or 1
-    return _figure(
-        "bars.svg.j2",
-        chart.title,
-        chart.description,
-        wide=WIDE,
-        high=len(shown) * 33 + (26 if hidden else 0) + 4,
-        left=left,
-        bars=[
-            _DrawnBar(
-                label,
-                visible(bar.label),
-                place * 33 + 6,
-                max(3.0, (bar.value or 0) / most * room),
-                note,
-                _STRONG[bar.tone] if bar.tone else _LIGHT[""],
-                bar.value is not None,
-            )
-            for place, (bar, label, note) in enumerate(zip(shown, labels, notes, strict=True))
-        ],
-        more=_more_bars(hidden),
-    )
-
-
-def _note(bar: Bar) -> str:
-    number = "number not known" if bar.value is None else str(bar.value)
-    return " · ".join(part for part in (number, bar.note) if part)
-
-
-def _more_bars(hidden: Sequence[Bar]) -> str:
-    if not hidden:
-        return ""
-    total = sum(bar.value or 0 for bar in hidden)
-    least = "at least " if any(bar.value is None for bar in hidden) else ""
-    return f"{len(hidden)} more queues hold {least}{total} messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +101,8 @@ class _DrawnLane:
 class _Piece:
     x: float
     wide: float
+    size: str
+    at: float
     title: str
     fill: str
     stroke: str
@@ -205,14 +132,20 @@ def _ruler(ruler: Ruler) -> Markup:
     slots = _slots([span for of_lane in spans for span in of_lane], pins, ruler.family)
     flat = _names_fit(pins, slots)
     top = 26.0 if flat else 26 + 0.62 * _WORD * max(width(_pin_name(pin)) for pin in pins)
-    drawn_lanes = [
-        _draw_lane(ruler.lanes[at], kept, slots, top + 26 + _LANE * row, _held(at, pins, landing))
-        for row, (at, kept) in enumerate(zip(lanes, spans, strict=True))
-    ]
     bottom = top + 26 + _LANE * len(lanes)
     drawn_pins = [
         _draw_pin(pin, slots, top - 10, _end(at, lanes, top, bottom), at is not None)
         for pin, at in zip(pins, landing, strict=True)
+    ]
+    drawn_lanes = [
+        _with_sizes(
+            _draw_lane(
+                ruler.lanes[at], kept, slots, top + 26 + _LANE * row, _held(at, pins, landing)
+            ),
+            kept,
+            drawn_pins,
+        )
+        for row, (at, kept) in enumerate(zip(lanes, spans, strict=True))
     ]
     deep = max((width(slot.label) for slot in slots), default=0) * 0.62 * _SMALL + 16
     hidden = [
@@ -220,7 +153,7 @@ def _ruler(ruler: Ruler) -> Markup:
         (len(ruler.lanes) - len(lanes), "more connectors"),
     ]
     more = ", ".join(f"{number} {what}" for number, what in hidden if number > 0)
-    return _figure(
+    return figure(
         "ruler.svg.j2",
         f"{ruler.server}, port {ruler.port}: which connector answers whom"
         + (" (IPv6)" if ruler.family == 6 else ""),
@@ -337,7 +270,7 @@ def _at_one_place(pins: Sequence[Pin]) -> list[Pin]:
 
 
 def _pin_name(pin: Pin) -> str:
-    return _short(pin.label, 18)
+    return short(pin.label, 18)
 
 
 def _at(pin: Pin, slots: Sequence[_Slot]) -> _Slot:
@@ -357,15 +290,15 @@ def _draw_lane(
         x, end = inside[0].x, inside[-1].x + inside[-1].wide
         wins = any(span.first <= address <= span.last for address in answered)
         narrow = wins and len(inside) == 1
-        fill_ = _STRONG[lane.tone] if narrow else _LIGHT[lane.tone]
+        fill_ = STRONG[lane.tone] if narrow else LIGHT[lane.tone]
         title = f"{lane.connector}: {_ends(span)}"
-        pieces.append(_Piece(x + 1.5, end - x - 3, visible(title), fill_, _STRONG[lane.tone]))
+        pieces.append(_Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, STRONG[lane.tone]))
     hidden = len(lane.spans) - len(kept)
     notes = [lane.note, "" if lane.complete else "list cut off"]
     return _DrawnLane(
-        _short(lane.connector, 24),
+        short(lane.connector, 24),
         visible(lane.connector),
-        _short(" · ".join(filter(None, notes)), 32),
+        short(" · ".join(filter(None, notes)), 32),
         lane.tone,
         y,
         pieces,
@@ -373,10 +306,54 @@ def _draw_lane(
     )
 
 
+def _with_sizes(lane: _DrawnLane, kept: Sequence[Span], pins: Sequence[_DrawnPin]) -> _DrawnLane:
+    """The lane with the size of each range below it, where that covers no line and no other size.
+
+    A range whose size has no room there tells it when it is pointed at.
+    """
+    low = lane.y + 40
+    taken = [(pin.x - 4, pin.x + 4) for pin in pins if pin.end > low - 12]
+    pieces = []
+    largest_first = sorted(kept, key=lambda span: -span.size)
+    for piece, span in reversed(list(zip(lane.pieces, largest_first, strict=True))):
+        words = _size(span)
+        room = width(words) * _SMALL
+        at = _free(piece.x, piece.x + piece.wide, taken, room)
+        title = f"{piece.title}, {words}"
+        if at is None:
+            pieces.append(replace(piece, title=title))
+            continue
+        taken.append((at, at + room + 6))
+        pieces.append(replace(piece, title=title, size=words, at=at))
+    return replace(lane, pieces=pieces[::-1])
+
+
+def _free(
+    first: float, last: float, taken: Iterable[tuple[float, float]], room: float
+) -> float | None:
+    """Where in a stretch a text of this width covers nothing; None: nowhere."""
+    at = first
+    for begin, end in sorted(taken):
+        if at + room <= min(begin, last):
+            return at
+        at = max(at, end)
+    return at if at + room <= last else None
+
+
+def _size(span: Span) -> str:
+    """`256 addresses`, `all IPv4`, `2^64 addresses`."""
+    for bits, name in ((32, "all IPv4"), (128, "all IPv6")):
+        if span.first == 0 and span.size == 1 << bits:
+            return name
+    if span.size < 10**7:
+        return counted(span.size, "address", "addresses")
+    return f"about 2^{(span.size - 1).bit_length()} addresses"
+
+
 def _draw_pin(pin: Pin, slots: Sequence[_Slot], y: float, end: float, answered: bool) -> _DrawnPin:
     slot = _at(pin, slots)
     title = visible(f"{pin.label} {pin.address_label}")
-    return _DrawnPin(_pin_name(pin), title, slot.middle, y, end, _STRONG[pin.tone], answered)
+    return _DrawnPin(_pin_name(pin), title, slot.middle, y, end, STRONG[pin.tone], answered)
 
 
 def _end(at: int | None, lanes: Sequence[int], top: float, bottom: float) -> float:
@@ -394,7 +371,8 @@ def _in_words(pins: Sequence[Pin], landing: Sequence[int | None], lanes: Sequenc
     return " ".join(parts) or "No server to show."
 
 
-def _figure(template: str, title: str, description: str, **values: object) -> Markup:
+def figure(template: str, title: str, description: str, **values: object) -> Markup:
+    """A picture of a template, with its title and the same facts in words."""
     title, description = visible(title), visible(description)
     values |= {"title": title, "description": description, "id": unique(title, description)}
     return Markup(fill(template, **values), f"{title}. {description}")
@@ -409,10 +387,10 @@ def _ends(span: Span) -> str:
 def _addresses(first: int, last: int, family: int) -> str:
     kind = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
     text = str(kind(first)) if first == last else f"{kind(first)} - {kind(last)}"
-    return _short(text, 33)
+    return short(text, 33)
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
     """A text that fits: the middle is left out, since queues and servers differ at the end."""
     shown = visible(text).replace("\n", " ")
     if width(shown) <= most:

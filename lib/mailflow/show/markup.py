@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailflow.plain import visible
-from mailflow.table import STYLE
+from mailflow.table import STYLE, whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,5 +59,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["visible"] = visible
+    environment.filters["whole"] = whole
     environment.globals["style"] = Trusted(STYLE)  # noqa: S704 - a constant of ours
     return environment

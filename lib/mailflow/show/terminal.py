@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
-from mailflow.show.blocks import LABEL, block, commands, verdict
+from mailflow.show.blocks import LABEL, block, commands, section, verdict
+from mailflow.show.flow import flow_lines
 from mailflow.views.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10
@@ -27,9 +28,13 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     """
     label = (word or words.VERDICTS[diagnosis.verdict]).upper()
     room = max(width, LABEL + 20)
-    blocks = [_head(diagnosis, room)]
+    blocks = [words.simulated(diagnosis)] if diagnosis.is_simulated else []
+    blocks += [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
+    flow = diagnosis.flow
+    if flow and (flow.after or flow.paths("good") < flow.paths()):
+        blocks += section("MAIL FLOW", flow_lines(flow, room - LABEL))
     following = _following(diagnosis.next_steps, room)
     if diagnosis.verdict == "unknown":
         blocks += _missing(diagnosis, room) + following

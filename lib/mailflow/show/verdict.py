@@ -10,6 +10,9 @@ from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
 from mailflow.views.verdict import Diagnosis, FindingRecord, missing_in_words
 
+SLOT = '<div class="mf-picture"></div>'
+"""Where a report puts the mail-flow picture: below the verdict, before what to do."""
+
 MOST_UNREAD = 5
 """More rows than this stand in the report's last section only."""
 
@@ -22,6 +25,8 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         ticket: number of the ticket, as the engineer gave it; hostile like all text.
         word: what stands over the summary; empty: the verdict's own.
     """
+    from markupsafe import Markup as Trusted
+
     changes, retries = words.repairs(diagnosis.repair)
     missing = missing_in_words(diagnosis.untold)
     html = fill(
@@ -31,6 +36,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
             for part in (ticket, words.read_when(diagnosis), _origin(diagnosis))
             if part
         ],
+        simulated=words.simulated(diagnosis) if diagnosis.is_simulated else "",
         verdict=diagnosis.verdict,
         word=word or words.VERDICTS[diagnosis.verdict],
         headline=one_line(diagnosis.headline),
@@ -41,6 +47,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         retries=retries,
         deliver=words.deliver(diagnosis.stuck),
         undo=[one_line(command) for command in diagnosis.undo],
+        slot=Trusted(SLOT),  # noqa: S704 - ours
         undecided=[_entry(finding) for finding in words.of_state(diagnosis, "unknown")],
         steps=[(each.text, one_line(each.command)) for each in diagnosis.next_steps],
         unread=missing[:MOST_UNREAD],

@@ -88,9 +88,20 @@ def repairs(commands: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
     """What to do, in words, for all entries of a state, each once."""
-    return list(
+    said = list(
         dict.fromkeys(finding.remedy for finding in of_state(diagnosis, state) if finding.remedy)
     )
+    if len(said) <= _MOST_REMEDIES + 1:
+        return said
+    return [*said[:_MOST_REMEDIES], f"And {len(said) - _MOST_REMEDIES} more, as the commands say."]
+
+
+_MOST_REMEDIES = 3
+
+
+def simulated(diagnosis: Diagnosis) -> str:
+    """The banner over data that mailflow made up."""
+    return f"SIMULATED DATA  {one_line(diagnosis.origin)}".rstrip()
 
 
 def of_state(diagnosis: Diagnosis, state: str) -> list[FindingRecord]:

@@ -1,10 +1,10 @@
 """A practice organization that behaves like Exchange: for tests, `demo:` sources and training.
 
-    endpoints    one listener per server, for an unmodified pywinrm
+    endpoints    one listener per server, for an unmodified pywinrm or pypsrp
       │   │
       │   endpoint, wsman, soap, authentication, tls     WS-Management, sign-in by NTLM
       │
-    runner       what executes a command line that arrived there
+    runner, shell_endpoint, runspace     what executes a command line that came; what speaks PSRP
       │
     doors        the way in without a network: sessions that run cmdlets
       │

@@ -11,6 +11,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 from mailflow.exchange.connectors import (
+    LIMITS,
+    RATE_SOURCES,
+    UNLIMITED,
     Binding,
     PermissionGroups,
     ReceiveConnector,
@@ -208,7 +211,20 @@ def receive_connector(connector: ReceiveConnector, server: PracticeServer, shape
         "IsValid": True,
         "ObjectState": Enumeration("Unchanged", 1),
     }
+    values |= {name: _limit(name, value) for name, value in connector.limits}
     return known_to(values, PROPERTIES_SINCE, shape)
+
+
+def _limit(name: str, value: str) -> Value:
+    """A limit that somebody set, as Exchange prints it."""
+    if value == UNLIMITED:
+        return unlimited(None)
+    if LIMITS[name] == "name":
+        return Enumeration(value, RATE_SOURCES.index(value))
+    if LIMITS[name] == "time":
+        return time_span(timedelta(seconds=int(value)))
+    number = int(value)
+    return byte_size(f"{number / 2**20:.4g} MB", number) if LIMITS[name] == "size" else number
 
 
 _BY_ADDRESS = Enumeration("IPAddress", 1)

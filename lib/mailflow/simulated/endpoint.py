@@ -3,8 +3,9 @@
     PracticeEndpoint   one server on an address of its own: sockets, TLS, sign-in, encryption, log
     Endpoints          all servers of a practice, and what a client needs to know to reach them
 
-What is asked for is answered by `wsman.WsmanService`. NTLM proves the TCP connection, so one
-handler object for each connection holds the sign-in.
+What is asked for is answered by `wsman.WsmanService`, and below `/PowerShell/`, where Exchange has
+its own endpoint, by `shell_endpoint.ShellService`. NTLM proves the TCP connection, so one handler
+object for each connection holds the sign-in.
 
 An `Interference` stands between a request and its answer: that of a server which takes connections
 and says nothing is here, the faults that tests give a server are with the tests.
@@ -34,6 +35,7 @@ from typing import Literal, Protocol, Self
 
 from mailflow.simulated import soap
 from mailflow.simulated.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
+from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.soap import Request, Trouble
 from mailflow.simulated.tls import ServerTls
 from mailflow.simulated.wsman import LogOn, Quotas, Runner, WsmanService
@@ -170,6 +172,7 @@ class PracticeEndpoint:
         self.tls = place.tls
         self.offer = tuple(offer)
         self.service = WsmanService(server, runner, quotas=quotas)
+        self.shells: ShellService | None = None
         self.interference: Interference = NoInterference()
         self.log: list[LogEntry] = []
         self.stopping = threading.Event()
@@ -209,6 +212,8 @@ class PracticeEndpoint:
             self._listener.shutdown()
             self._thread.join()
         self.service.close(ENDING_SECONDS)
+        if self.shells is not None:
+            self.shells.close(ENDING_SECONDS)
         self._listener.end(ENDING_SECONDS)
         self._listener.server_close()
 
@@ -304,6 +309,8 @@ class _Listener(ThreadingHTTPServer):
     def service_actions(self) -> None:
         """Again and again while it listens: shells that nobody uses close by themselves."""
         self.endpoint.service.close_idle()
+        if self.endpoint.shells is not None:
+            self.endpoint.shells.close_idle()
 
     def live(self) -> dict[threading.Thread, socket.socket]:
         """The connections that are open."""
@@ -406,7 +413,12 @@ class Visit:
         self._handler = handler
         self._received = received
         self.endpoint = handler.endpoint
-        self.service = handler.endpoint.service
+        self.service: WsmanService | ShellService = handler.endpoint.service
+        self.is_there = True
+        # Before a request was read there is no path.
+        if "powershell" in getattr(handler, "path", "").casefold():
+            self.is_there = handler.endpoint.shells is not None
+            self.service = handler.endpoint.shells or self.service
         self.request = Request("")
         self.logon: LogOn | None = None
         self.envelope = b""
@@ -419,6 +431,9 @@ class Visit:
     def serve(self) -> None:
         """From the bytes of the request to those of the answer."""
         if self._meets("log-on"):
+            return
+        if not self.is_there:
+            self._send(404, b"", "")
             return
         body = self._received
         if self._handler.headers.get("WSMANIDENTIFY", "").casefold() == "unauthenticated":

@@ -24,7 +24,8 @@ from mailflow.simulated.doors import Session
 from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint, Silence
 from mailflow.simulated.organisation import Account, PracticeServer
 from mailflow.simulated.practice import Practice
-from mailflow.simulated.runner import Entrance, PythonRunner
+from mailflow.simulated.runner import Entrance, PythonRunner, has_endpoint
+from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.smtp import PracticeSmtp
 from mailflow.simulated.tls import Authority
 from mailflow.simulated.wsman import Runner
@@ -91,11 +92,17 @@ class Endpoints:
 
     @property
     def source(self) -> str:
-        """What a client takes as SOURCE: the server of the practice to enter at."""
-        scheme = "winrm" if self.authority else "winrm+http"
+        """What a client takes as SOURCE: the server of the practice to enter at, over WinRM."""
+        return self.sources["winrm"]
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The same for each road: `exchange` and `winrm`, on the same port."""
         entry = self.practice.organisation.server(self.practice.entry)
         name = entry.exchange.fqdn if entry else self.practice.entry
-        return f"{scheme}://{name}:{self.port}"
+        schemes = ("exchange+https", "winrm") if self.authority else ("exchange", "winrm+http")
+        roads = dict(zip(("exchange", "winrm"), schemes, strict=True))
+        return {road: f"{scheme}://{name}:{self.port}" for road, scheme in roads.items()}
 
     @property
     def options(self) -> LiveOptions:
@@ -198,7 +205,10 @@ class Endpoints:
         address = self.addresses[server.name]
         tls = self.authority.server(server.exchange.fqdn, address) if self.authority else None
         is_silent = server.network == "silent"
-        return self.new_endpoint(server.name, ListeningPlace(address, port, tls), silent=is_silent)
+        made = self.new_endpoint(server.name, ListeningPlace(address, port, tls), silent=is_silent)
+        if has_endpoint(server.exchange):
+            made.shells = ShellService(server.name, self.entrance)
+        return made
 
     def new_runner(self) -> Runner:
         """What executes command lines."""

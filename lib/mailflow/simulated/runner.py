@@ -70,6 +70,7 @@ class Entrance:
         smtp: the transport services that a probe from a server meets.
         delays: name of a server, in lower case, to the seconds each call takes there.
         closed: names of servers, in lower case, where neither endpoint nor snap-in answers.
+        passed_on: name of a server, in lower case, to the one that its front end lets answer.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Entrance:
         self.smtp = smtp
         self.delays: dict[str, float] = {}
         self.closed: set[str] = set()
+        self.passed_on: dict[str, str] = {}
         self._servers = servers
         self._opener = opener
 
@@ -98,6 +100,16 @@ class Entrance:
             return self._opener(server.name, bare(settings.user)) or NO_HOP
         if not logon.delegated:
             return NO_HOP
+        return self._opener(server.name, logon.user) or NO_HOP
+
+    def at_endpoint(self, name: str, logon: LogOn) -> CmdletSession | Fault:
+        """Begin a session as a client does that comes to Exchange's own endpoint: no second hop.
+
+        The front end may pass it on to another server (S8.81).
+        """
+        server = self.server(self.passed_on.get(name.casefold(), name))
+        if name.casefold() in self.closed or not has_endpoint(server):
+            return NO_ENDPOINT
         return self._opener(server.name, logon.user) or NO_HOP
 
     def prober(self, name: str) -> Prober:

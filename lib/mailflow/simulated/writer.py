@@ -62,6 +62,15 @@ def answer_document(head: Mapping[str, Value], rows: Sequence[Row]) -> bytes:
     return b"\n".join([*parts, b"</Objs>"])
 
 
+def object_document(row: Row) -> bytes:
+    """One object as a message of PSRP holds it: it stands alone, its types written out.
+
+    Raises:
+        TypeError: a value that was lost can't be written.
+    """
+    return _Document().row(row).encode()
+
+
 class _Document:
     """The counters of one document: each object has a number, and so has each list of types."""
 

@@ -70,6 +70,7 @@ WRITERS: Mapping[str, Callable[[Any], list[TableRow]]] = {
             connector.comment,
             connector.tls_certificate,
             connector.when_changed.isoformat() if connector.when_changed else None,
+            "; ".join(f"{name}={value}" for name, value in connector.limits),
         )
         for connector in org.connectors
     ],

@@ -167,6 +167,8 @@ DECLARED: Mapping[str, Declared] = {
             "tls_certificate": _maybe("string"),
             # Not known: then no log proves what this connector does now.
             "when_changed": _maybe("datetime64[ns, UTC]"),
+            # `MaxMessageSize=37748736; ConnectionTimeout=600`: what is not there is not known.
+            "limits": _text(),
         },
         CONNECTORS,
         CONNECTORS,

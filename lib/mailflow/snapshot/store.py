@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
@@ -20,6 +20,7 @@ from mailflow.exchange.connectors import (
     PermissionGroups,
     ReceiveConnector,
     TransportRole,
+    is_limit,
     parse_binding,
     parse_flags,
 )
@@ -334,7 +335,7 @@ def _server(
 
 def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN401 - parsed JSON
     server, name, enabled, role, bindings, whole_bindings, whole_ranges, auth, groups, *rest = row
-    suppress, fqdn, require_tls, logging, comment, certificate, changed = rest
+    suppress, fqdn, require_tls, logging, comment, certificate, changed, limits = rest
     return ReceiveConnector(
         server=server,
         name=name,
@@ -353,7 +354,16 @@ def _connector(ranges: list[str], *row: Any) -> ReceiveConnector:  # noqa: ANN40
         comment=comment,
         tls_certificate=certificate,
         when_changed=_instant(changed),
+        limits=tuple(_limits(limits)),
     )
+
+
+def _limits(text: str) -> Iterator[tuple[str, str]]:
+    for pair in filter(None, text.split("; ")):
+        name, equals, value = pair.partition("=")
+        if not equals or not is_limit(name, value):
+            raise ValueError(f"no limit of a connector: {pair}")
+        yield name, value
 
 
 def _moment(text: str | None, instant: str | None) -> Moment | None:

@@ -242,6 +242,18 @@ class Snapshot:
             self._derived[make] = make(self)
         return cast("T", self._derived[make])
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether these servers are made up: a demo, or a live source of simulated servers.
+
+        No real host is called `.example`: RFC 2606 keeps that for names that are made up.
+        """
+        if self.origin.startswith(("demo:", "practice:")):
+            return True
+        names = [each.fqdn.casefold().rstrip(".") for each in self.servers]
+        is_live = "://" in self.origin
+        return is_live and bool(names) and all(name.endswith(".example") for name in names)
+
     def server(self, name: str) -> Server | None:
         """The server with this short or full name, in any case (S4.32)."""
         return next((server for server in self.servers if server.is_named(name)), None)

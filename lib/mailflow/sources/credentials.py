@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from mailflow.errors import UsageError
+from mailflow.sources.psrp.options import ENDPOINT_AUTHS, ExchangeOptions
 from mailflow.sources.trust import host_name, suffix_of
 from mailflow.sources.winrm import AUTHS, CALL_SECONDS, SECONDS, WinrmOptions, WinrmPlace
 
@@ -244,6 +245,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     scheme: str = "https",
     port: int = 0,
     entry: str = "",
+    road: str = "winrm",
     environ: Mapping[str, str] | None = None,
     ask: Callable[[str], str] | None = None,
     ticket: Callable[[], Ticket | None] = find_ticket,
@@ -255,6 +257,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
         scheme: https or http.
         port: 0: the usual one.
         entry: name or address of the server to enter at, whose domain gets the credentials.
+        road: `winrm`, or `exchange` for the management shell's own endpoint.
         environ: where an environment variable is read; None: this process's.
         ask: asks a person for a password; None: nobody is there to be asked.
         ticket: finds the Kerberos ticket.
@@ -267,12 +270,17 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     where = os.environ if environ is None else environ
     found = ticket() if options.auth in ("", "kerberos") else None
     valid = found is not None and found.is_valid(datetime.now(UTC))
-    auth = options.auth or _chosen(options, with_ticket=valid)
-    password = _password(options, auth, where, ask)
+    if road == "exchange":
+        auth = options.auth or ENDPOINT_AUTHS[0]  # what every endpoint offers (S8.04)
+        needs = auth in NEEDS_PASSWORD or bool(options.user and not valid)
+    else:
+        auth = options.auth or _chosen(options, with_ticket=valid)
+        needs = auth in NEEDS_PASSWORD
+    password = _password(options, auth, where, ask, needs=needs)
     forwards = auth == "credssp"
     if auth == "kerberos" and found is not None:
         forwards = found.forwardable is not False
-    return WinrmOptions(
+    return _KIND[road](
         scheme=scheme,
         port=port,
         user=options.user,
@@ -292,11 +300,19 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     )
 
 
+_KIND: Mapping[str, type[WinrmOptions]] = {"exchange": ExchangeOptions, "winrm": WinrmOptions}
+
+
 def target_to_look_at(
-    options: LiveOptions, *, scheme: str = "https", port: int = 0, entry: str = ""
+    options: LiveOptions,
+    *,
+    scheme: str = "https",
+    port: int = 0,
+    entry: str = "",
+    road: str = "winrm",
 ) -> WinrmOptions:
     """Where a server is and how its certificate is verified, for whoever does not log on."""
-    return WinrmOptions(
+    return _KIND[road](
         scheme=scheme,
         port=port,
         auth="kerberos",  # which wants neither user nor password
@@ -392,12 +408,14 @@ def _password(
     auth: str,
     environ: Mapping[str, str],
     ask: Callable[[str], str] | None,
+    *,
+    needs: bool,
 ) -> str:
     if options.password_env:
         return _of_environment(options.password_env, environ)
     if options.keyring:
         return _of_keyring(options.keyring, options.user)
-    if auth not in NEEDS_PASSWORD:
+    if not needs:
         return ""
     if not options.user:
         raise NoLogOnError(

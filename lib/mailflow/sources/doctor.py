@@ -24,6 +24,8 @@ from mailflow import plain
 from mailflow.exchange.servers import Server
 from mailflow.sources import collect, setup_faults, tables
 from mailflow.sources.at_once import Late, in_time
+from mailflow.sources.psrp.faults import here
+from mailflow.sources.psrp.options import PATH, ExchangeOptions
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import CAUSES
 from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError
@@ -34,7 +36,7 @@ TITLES = {
     "route": "Route",
     "port": "Port",
     "tls": "TLS",
-    "service": "WinRM",
+    "service": "Service",
     "clock": "Clock",
     "log-on": "Log-on",
     "shell": "Shell quota",
@@ -91,13 +93,14 @@ def doctor(
     """All checks, in order; raises nothing for what is wrong at the far side.
 
     Args:
-        doors: how the calls are made, `WinrmDoors(target, script)`; None: nobody can log on, and
-            the checks end before that.
-        target: how to reach and log on.
+        doors: how the calls are made, `WinrmDoors(target, script)` or `ExchangeDoors(target)`;
+            None: nobody can log on, and the checks end before that.
+        target: how to reach and log on; by which road it is of.
         host: name of the server.
         why_not: without doors, what is missing.
     """
-    done = list(_until_fault(_steps(doors, target, host, why_not)))
+    steps = (_on_road(check, target) for check in _steps(doors, target, host, why_not))
+    done = list(_until_fault(steps))
     made = {check.step for check in done}
     skipped = [step for step in TITLES if step not in made]
     return [*done, *(DoctorCheck(step, "skipped", "not reached") for step in skipped)]
@@ -138,6 +141,13 @@ def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
         yield check
         if check.state == "fault" and check.step not in ("clock", "rights", "others"):
             return
+
+
+def _on_road(check: DoctorCheck, target: WinrmOptions) -> DoctorCheck:
+    """A check with the cause and the next action of the road that was taken."""
+    if not check.id or not isinstance(target, ExchangeOptions) or here(check.id) == check.id:
+        return check
+    return _bad(check.step, here(check.id), check.seen, check.state)
 
 
 def _bad(step: str, identity: str, seen: str = "", state: str = "fault") -> DoctorCheck:
@@ -368,14 +378,15 @@ def _greeting(target: WinrmOptions, host: str, address: str, port: int) -> Greet
                 context = tls_context(target.ca, target.cert, target.key, target.password)
                 raw = context.wrap_socket(raw, server_hostname=host.rstrip("."))
             with raw:
-                return _asked(raw, f"{host}:{port}", end)
+                path = PATH if isinstance(target, ExchangeOptions) else "wsman"
+                return _asked(raw, f"{host}:{port}", end, path)
     except (OSError, http.client.HTTPException) as error:
         return Greeting(error=error)
 
 
-def _asked(line: socket.socket, host: str, end: float) -> Greeting:
+def _asked(line: socket.socket, host: str, end: float, path: str = "wsman") -> Greeting:
     """The head of the answer; no more of it than a head can hold, no longer than until then."""
-    lines = ("POST /wsman HTTP/1.1", f"Host: {host}", "Content-Length: 0", "Connection: close")
+    lines = (f"POST /{path} HTTP/1.1", f"Host: {host}", "Content-Length: 0", "Connection: close")
     line.sendall("\r\n".join([*lines, "\r\n"]).encode("ascii", "replace"))
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 2**16:
@@ -420,7 +431,7 @@ def _date(text: str) -> datetime | None:
 
 
 def of_service(seen: Greeting, auth: str) -> DoctorCheck:
-    """Whether it is WinRM that answers, and whether it offers our kind of log-on; empty: any."""
+    """Whether it is what we look for that answers, and offers our kind of log-on; empty: any."""
     if isinstance(seen.error, TimeoutError):
         return _bad("service", "silent", f"{STEP_SECONDS:.0f} s")
     if isinstance(seen.error, OSError):

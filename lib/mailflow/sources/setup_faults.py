@@ -258,14 +258,14 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "unencrypted-refused": SetupCause(
             "log-on",
             "The server refuses messages that are not encrypted.",
-            "Use winrm:// (HTTPS), or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
+            "Use HTTPS, or over HTTP Kerberos, NTLM or CredSSP, which encrypt them.",
         ),
         "answer-in-the-clear": SetupCause(
             "protocol",
             "An encrypted request got an answer in the clear; none of it was read, because anybody "
             "on the way can have given it.",
-            "Use winrm:// (HTTPS). Over HTTP, find what answers in the server's place (proxy, load "
-            "balancer, another host at this address), or try again if WinRM has just restarted.",
+            "Use HTTPS. Over HTTP, find what answers in the server's place (proxy, load balancer, "
+            "another host at this address), or try again if the service has just restarted.",
         ),
         "log-on-lost": SetupCause(
             "log-on",
@@ -331,6 +331,82 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "denied",
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
             "Put the account into the role group View-Only Organization Management.",
+        ),
+        # -- the management shell's own endpoint, exchange:// --------------------------------------
+        "psrp-missing": SetupCause(
+            "failed",
+            "The library for this road, pypsrp, is not installed here.",
+            "Install it (`pip install pypsrp`, or `run.py setup` in a clone), or use winrm://.",
+        ),
+        "web-closed": SetupCause(
+            "unreachable",
+            "The server is there, and no web server listens on this port.",
+            "Name an Exchange server. Its own web server (IIS) has to run: 80 for exchange://, 443 "
+            "for exchange+https://.",
+        ),
+        "web-silent": SetupCause(
+            "unreachable",
+            "Nothing answers on the web server's port: a firewall drops the packets, or the server "
+            "is down.",
+            "Check that the server is up, and open 80 (exchange://) or 443 (exchange+https://) on "
+            "the way to it.",
+        ),
+        "web-not-tls": SetupCause(
+            "tls",
+            "What listens on the web server's port speaks no TLS.",
+            "Use exchange+https:// with the port for HTTPS (443), or exchange:// without TLS.",
+        ),
+        "no-endpoint": SetupCause(
+            "no-exchange",
+            "The management shell's endpoint is not there: no /PowerShell/ that can be used.",
+            "Name an Exchange server of 2010 or later; Edge and 2007 have none (run "
+            "Collect-MailFlow.ps1 there and read its folder, or use winrm:// with --snapin).",
+        ),
+        "endpoint-busy": SetupCause(
+            "unreachable",
+            "The web server answers that Exchange's endpoint is not available.",
+            "On the server, check that the application pools of IIS for PowerShell run.",
+        ),
+        "endpoint-silent": SetupCause(
+            "timed-out",
+            "Exchange's endpoint took the request and stayed silent.",
+            "Check the load of the server; a restart of its PowerShell application pools in IIS "
+            "may be needed.",
+        ),
+        "endpoint-forbids": SetupCause(
+            "denied",
+            "The web server forbids access to Exchange's endpoint.",
+            "Check remote PowerShell of the account (Set-User -RemotePowerShellEnabled), and "
+            "whether the virtual directory demands TLS (then exchange+https://HOST).",
+        ),
+        "endpoint-account": SetupCause(
+            "denied",
+            "Exchange's endpoint lets in whoever has a role and remote PowerShell (S8.02).",
+            "Put the account into View-Only Organization Management; Get-User ACCOUNT shows "
+            "RemotePowerShellEnabled.",
+        ),
+        "redirected": SetupCause(
+            "protocol",
+            "The server sends us to another address; nothing was sent there.",
+            "Name the Exchange server itself, and no load balancer or portal before it.",
+        ),
+        "session-limit": SetupCause(
+            "quota",
+            "This user has as many sessions open as Exchange allows (18 unless it was changed, "
+            "S8.16).",
+            "Close sessions that are not needed, or wait: those that nobody uses end by "
+            "themselves.",
+        ),
+        "session-gone": SetupCause(
+            "protocol",
+            "The session came to its end on the server's side before the answer was complete.",
+            "Try again; if it stays so, look at the server's application log.",
+        ),
+        "other-host": SetupCause(
+            "failed",
+            "The front end passed the session on to another server (S8.81), and no parameter of "
+            "this cmdlet names the server it is asked about.",
+            "Run the cmdlet in a shell on the server itself and bring its output.",
         ),
         # -- notes: nothing is wrong, and it is well to know ---------------------------------------
         "root-sddl": SetupCause(
@@ -405,8 +481,8 @@ def is_lost(problem: Fault) -> bool:
 
 _LOST = frozenset(
     {
-        *("answer-in-the-clear", "cut-answer", "dropped", "garbage", "log-on-lost", "shell-gone"),
-        "silent",
+        *("answer-in-the-clear", "cut-answer", "dropped", "endpoint-silent", "garbage"),
+        *("log-on-lost", "session-gone", "shell-gone", "silent"),
     }
 )
 """A server whose connection broke answers a request on a new one with 401, in the clear."""
@@ -487,7 +563,7 @@ def _of_log_on(
         return fault(_STATUS.get(error.args[0] & 0xFFFFFFFF, "log-on-failed"), str(error))
     if "KerberosExchangeError" in names or "MutualAuthenticationError" in names:
         text = " ".join(str(link) for link in chain).casefold()
-        found = next((to for part, to in _KERBEROS.items() if part in text), "kerberos-failed")
+        found = of_kerberos_words(text)
         if found == "kerberos-failed" and "MutualAuthenticationError" in names:
             return fault(found, "the server did not prove that it is the one")
         return fault(found, _minor(text) if found == "kerberos-failed" else "")
@@ -495,7 +571,7 @@ def _of_log_on(
         if offers and not offers & SCHEMES[auth]:
             return fault("auth-not-offered", f"it offers {', '.join(sorted(offers))}")
         refused = {
-            "kerberos": _KRB_CODES.get(_krb_code(token), "ticket-refused"),
+            "kerberos": of_krb_error(token),
             "certificate": "certificate-refused",
         }
         return fault(refused.get(auth, "wrong-password"))
@@ -578,6 +654,17 @@ _KERBEROS = {
 
 _KRB_CODES = {7: "unknown-spn", 32: "ticket-expired", 33: "clock-skew", 37: "clock-skew"}
 """Error codes of Kerberos (RFC 4120, 7.5.9) with which a server refuses a ticket."""
+
+
+def of_krb_error(token: bytes) -> str:
+    """The id of the fault with which a server refused a ticket, by what stood in its 401."""
+    return _KRB_CODES.get(_krb_code(token), "ticket-refused")
+
+
+def of_kerberos_words(text: str) -> str:
+    """The id of the fault of which the Kerberos library speaks."""
+    folded = text.casefold()
+    return next((to for part, to in _KERBEROS.items() if part in folded), "kerberos-failed")
 
 
 def _krb_code(token: bytes) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailflow.exchange.connectors import (
+    LIMITS,
     AuthMechanism,
     PermissionGroups,
     ReceiveConnector,
@@ -302,6 +303,7 @@ _CONNECTOR: Mapping[str, Field] = {
     "comment": Field("Comment", values.prose, Need.NEVER),
     "tls_certificate": Field("TlsCertificateName", values.text, Need.NEVER),
     "when_changed": Field("WhenChangedUTC", values.moment, Need.NEVER),
+    **{name: Field(name, values.limit(kind), Need.NEVER) for name, kind in LIMITS.items()},
 }
 
 
@@ -341,6 +343,7 @@ def _connector(draft: Draft) -> ReceiveConnector:
         comment=draft["comment"] or "",
         tls_certificate=draft["tls_certificate"],
         when_changed=draft["when_changed"].instant if draft["when_changed"] else None,
+        limits=tuple((name, draft[name]) for name in LIMITS if draft.knows(name)),
     )
 
 

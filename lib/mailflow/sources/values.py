@@ -10,11 +10,20 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from mailflow.exchange.connectors import Binding, F, TransportRole, parse_binding, parse_flags
+from mailflow.exchange.connectors import (
+    RATE_SOURCES,
+    UNLIMITED,
+    Binding,
+    F,
+    LimitKind,
+    TransportRole,
+    parse_binding,
+    parse_flags,
+)
 from mailflow.exchange.queues import OTHER, Moment
 from mailflow.exchange.ranges import AddressRange, RangeError, parse_address, parse_range
 from mailflow.exchange.servers import parse_version
@@ -220,6 +229,60 @@ def listed(*names: str) -> Callable[[Value], str]:
         return by_number.get(word, word)
 
     return read
+
+
+def limit(kind: LimitKind) -> Callable[[Value], str]:
+    """A reader of a limit: bytes, seconds or a count as digits, or `Unlimited`, or a name.
+
+    Printed are `36 MB (37,748,736 bytes)`, `00:10:00`, `1.00:00:00` and `Unlimited`; digits are
+    grouped as the culture of the session has it.
+    """
+
+    def read(value: Value) -> str:
+        if kind == "name":
+            named_source = listed(*RATE_SOURCES)(value)
+            if named_source not in RATE_SOURCES:
+                raise UnreadableError(f"no such source: {_short(named_source)}")
+            return named_source
+        if isinstance(value, Complex) and value.text is None:
+            value = _limit_member(value)
+        found = filled(value)
+        if found.casefold() == UNLIMITED.casefold():
+            return UNLIMITED
+        shape = _LIMITS[kind].fullmatch(found[:100])
+        if shape is None:
+            raise UnreadableError(f"no limit: {_short(found)}")
+        if kind != "time" or shape["digits"]:
+            digits = re.sub(r"\D", "", shape["digits"]).lstrip("0") or "0"
+            if len(digits) > 18:
+                raise UnreadableError("no number a connector can mean")
+            return digits
+        days, hours, minutes, seconds = (int(part or 0) for part in shape.groups()[1:])
+        return str(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+    return read
+
+
+_LIMITS: Mapping[LimitKind, re.Pattern[str]] = {
+    "size": re.compile(
+        r"(?:[^(]*\()?(?P<digits>[0-9][0-9., \u00a0\u202f\u2019']*?)(?: ?[^\W\d]+\))?"
+    ),
+    "count": re.compile(r"(?P<digits>[0-9]+)"),
+    "time": re.compile(
+        r"(?P<digits>[0-9]+)|(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?"
+    ),
+}
+
+
+def _limit_member(value: Complex) -> Value:
+    """What an object that lost its text says of a limit."""
+    if value.properties.get("IsUnlimited") is True:
+        return UNLIMITED
+    ticks = value.properties.get("Ticks")
+    if isinstance(ticks, int):
+        return ticks // 10**7
+    inner = value.properties.get("Value")
+    return _limit_member(inner) if isinstance(inner, Complex) and inner.text is None else inner
 
 
 def version(value: Value) -> tuple[tuple[int, ...], str]:

@@ -9,7 +9,8 @@ from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, MailPath
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
-from mailflow.table import Table
+from mailflow.table import MOST_OPEN, Table
+from mailflow.views.together import together
 
 _COLUMNS = {
     "sender": ("From", "the sending server"),
@@ -37,6 +38,9 @@ def answering_connectors(org: Snapshot) -> Table:
     paths = sorted(analyze(org).paths, key=lambda path: order[path.state])
     rows = [_row(path) for path in paths]
     tones = {"found": "bad", "unknown": "unknown", "clear": "good"}
+    shown = list(together(map(_plain, rows), (*_COLUMNS, "state"), "target"))
+    wrong = sum(row["state"] != "clear" for row in shown)
+    works = sum(path.state == "clear" for path in paths)
     return Table(
         name="answering_connectors",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "cause", "others"]).astype(
@@ -45,7 +49,10 @@ def answering_connectors(org: Snapshot) -> Table:
         caption="The receive connector that answers, by sender's address and target.",
         columns=_COLUMNS,
         reading=_reading(paths),
-        tones={(place, "works"): tones[path.state] for place, path in enumerate(paths)},
+        tones={(at, "works"): tones[str(row["state"])] for at, row in enumerate(shown)},
+        grouped=pd.DataFrame(shown, columns=[*_COLUMNS, "state"]).astype({"port": "Int64"}),
+        opened=min(wrong or MOST_OPEN, MOST_OPEN),
+        rest=_rest(len(paths) - works, works, wrong) if len(shown) > MOST_OPEN or wrong else "",
         empty="No way between two servers is known; see what could not be read.",
     )
 
@@ -55,6 +62,20 @@ def why_others_lose(path: MailPath) -> str:
     if path.answer is None:
         return ""
     return "; ".join(f"{loser.connector.name}: {loser.reason}" for loser in path.answer.others)
+
+
+def _plain(row: dict[str, object]) -> dict[str, object]:
+    """A row with the connector's name without that of its server, which differs on each target."""
+    name = row["connector"]
+    return row | {"connector": name and str(name).removesuffix(f" {row['target']}")}
+
+
+def _rest(wrong: int, works: int, shown: int) -> str:
+    """What is folded: what works, and what fails beyond the rows that are open."""
+    if shown > MOST_OPEN:
+        return f"All {wrong:,} paths that fail or are undetermined, and {works:,} that work"
+    other = "other " if wrong else ""
+    return counted(works, f"{other}mail path works", f"{other}mail paths work") if works else ""
 
 
 def _row(path: MailPath) -> dict[str, object]:

@@ -54,20 +54,22 @@ SENDING = frozenset(
 """Causes of the audit beyond the receive connectors."""
 
 
-def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
+def audit(org: Snapshot, planned: Sequence[str] = (), peers: Sequence[str] = ()) -> Diagnosis:
     """What is wrong, or would be one day, in the receive connectors; queues play no part.
 
     Args:
         org: the snapshot; nothing is fetched.
         planned: servers to come, each `ADDRESS` or `NAME=ADDRESS`; several addresses of one server
             are named one by one.
+        peers: servers behind one load balancer or DNS name, which stand in for each other: each
+            `EX16A+SE01`. Servers of one kind and site do so anyway.
 
     Raises:
-        UsageError: a planned server that is neither.
+        UsageError: a planned server that is neither, or a peer that is no server.
     """
     coming = parse_planned(planned)
     analysis = analyze(org)
-    found = audited(analysis, coming)
+    found = audited(analysis, coming, _peers(org, peers))
     lost = [
         each.connector.identity
         for each in found.findings
@@ -109,6 +111,12 @@ def audit(org: Snapshot, planned: Sequence[str] = ()) -> Diagnosis:
         plan=plan,
     )
     return unless_nothing(diagnosis, org)
+
+
+def _peers(org: Snapshot, groups: Sequence[str]) -> list[list[str]]:
+    found = [[name.strip() for name in group.split("+")] for group in groups]
+    org.limited_to([name for group in found for name in group])  # says which name is none
+    return found
 
 
 def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:

@@ -13,6 +13,7 @@ from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.snapshot.schema import ADDRESSES, CONNECTORS
 from mailflow.views import prose
+from mailflow.views.mail_flow import mail_flow
 from mailflow.views.queues import how_much_waits, iso
 from mailflow.views.telling import (
     matters,
@@ -108,6 +109,8 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
         next_steps=next_steps(found.findings, plan, lacking),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        simulated=org.is_simulated,
+        flow=mail_flow(org, found),
         plan=plan,
     )
     return unless_nothing(diagnosis, org)

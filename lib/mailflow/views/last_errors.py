@@ -11,6 +11,7 @@ from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 from mailflow.views.queues import none_of_the_queues, queues_of
+from mailflow.views.together import together
 
 _COLUMNS = {
     "queue": ("Queue", "server and number"),
@@ -37,6 +38,7 @@ def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
     stuck = [queue for queue in queues_of(org) if is_stuck(queue, min_messages)]
     stuck.sort(key=lambda queue: (-(queue.message_count or 0), queue.identity))
     rows = [_row(queue) for queue in stuck]
+    shown = list(together(rows, [*_COLUMNS, "cause"], "queue"))
     extra = ["chain", "cause", "candidates", "text"]
     return Table(
         name="last_errors",
@@ -46,9 +48,10 @@ def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
         reading=_reading(rows),
         tones={
             (place, "points_to"): "unknown"
-            for place, row in enumerate(rows)
+            for place, row in enumerate(shown)
             if row["cause"] is None or row["cause"] == "unrecognised-error"
         },
+        grouped=pd.DataFrame(shown, columns=[*_COLUMNS, "cause"]),
         empty=none_of_the_queues(org, "is stuck"),
     )
 

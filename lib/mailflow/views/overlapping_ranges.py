@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
 from mailflow.analysis.paths import MailPath
@@ -15,6 +16,7 @@ from mailflow.picture import Pin, Ruler, Tone
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 from mailflow.views.rulers import ruler_of
+from mailflow.views.together import together
 
 _COLUMNS = {
     "target": ("On", "the server whose connector it is"),
@@ -47,13 +49,15 @@ def overlapping_ranges(org: Snapshot) -> Table:
         if (block := _smallest(connector, address)) is not None
     ]
     rows.sort(key=lambda row: not row["fault"])
+    shown = list(together(rows, [*_COLUMNS, "fault"], "target"))
     return Table(
         name="overlapping_ranges",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "fault"]).astype({"fault": "boolean"}),
         caption="Custom connectors whose ranges hold an Exchange server.",
         columns=_COLUMNS,
         reading=_reading(org, rows),
-        tones={(place, "effect"): "bad" for place, row in enumerate(rows) if row["fault"]},
+        tones={(place, "effect"): "bad" for place, row in enumerate(shown) if row["fault"]},
+        grouped=pd.DataFrame(shown, columns=[*_COLUMNS, "fault"]),
         empty="No custom connector's range holds an address of an Exchange server.",
         pictures=rulers(org),
     )
@@ -68,7 +72,28 @@ def rulers(org: Snapshot) -> tuple[Ruler, ...]:
     for path in wrong or asked[:1]:
         if path.endpoint and path.address:
             places.setdefault((path.target.name, path.endpoint.port, path.address.version), path)
-    return tuple(_ruler(path, paths) for path in places.values())
+    return tuple(_alike(_ruler(path, paths) for path in places.values()))
+
+
+def _alike(rulers: Iterable[Ruler]) -> Iterator[Ruler]:
+    """Servers whose rulers are the same as one, with the connectors' names without theirs."""
+    groups: dict[Ruler, list[Ruler]] = {}
+    for ruler in rulers:
+        groups.setdefault(_plain(ruler), []).append(ruler)
+    for plain, mine in groups.items():
+        several = replace(plain, server=joined(each.server for each in mine))
+        yield several if len(mine) > 1 else mine[0]
+
+
+def _plain(ruler: Ruler) -> Ruler:
+    end = f" {ruler.server}"
+    lanes = (replace(lane, connector=lane.connector.removesuffix(end)) for lane in ruler.lanes)
+    pins = (
+        replace(pin, answered_by=pin.answered_by and pin.answered_by.removesuffix(end))
+        for pin in ruler.pins
+    )
+    reading = ruler.reading.replace(end, "")
+    return replace(ruler, server="", lanes=tuple(lanes), pins=tuple(pins), reading=reading)
 
 
 def _custom(org: Snapshot, target: Server) -> list[ReceiveConnector]:

@@ -10,7 +10,6 @@ from mailflow.analysis.queues import Wait, Waiting, as_of, holds, is_stuck, wait
 from mailflow.exchange.queues import Moment, Queue
 from mailflow.exchange.send_connectors import carrier_of
 from mailflow.phrases import clock, counted, joined, span
-from mailflow.picture import Bar, Bars
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 from mailflow.views.verdict import StuckRecord, WaitRecord
@@ -23,8 +22,9 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     """Every queue that holds messages, the stuck ones first.
 
     Columns of the frame: queue, server, delivery_type, next_hop (string), status (string), messages
-    (Int64), first_retry, next_retry (string, as people read them), stuck (boolean), send_connector
-    (string; None where the mail leaves through none that is known; shown where one is).
+    (Int64), age, first_retry, next_retry (string, as people read them), stuck (boolean),
+    send_connector (string; None where the mail leaves through none that is known; shown where one
+    is).
 
     A queue counts as stuck by its status, never by an old LastError alone (S4.42, contract 8.4).
     """
@@ -49,6 +49,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "next_hop": queue.next_hop_domain,
             "status": queue.status or None,
             "messages": queue.message_count,
+            "age": _age(queue, moment),
             "first_retry": _time(queue, queue.first_retry, moment),
             "next_retry": _time(queue, queue.next_retry, moment),
             "stuck": is_stuck(queue, min_messages),
@@ -65,6 +66,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
             "next_hop",
             "status",
             "messages",
+            "age",
             "first_retry",
             "next_retry",
             "stuck",
@@ -78,11 +80,15 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         caption=_caption(org, shown, stuck),
         columns={
             "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
-            "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
+            "messages": ("Messages", "messages in the queue"),
+            "status": ("Status", "Retry: the last attempt failed and another is planned"),
+            "age": (
+                "In Retry for",
+                "since the first attempt that failed; messages expire after 2 days",
+            ),
             "next_hop": ("Next hop", "where the messages want to go"),
             **({"send_connector": _SEND_CONNECTOR} if carried else {}),
-            "status": ("Status", "Retry: the last attempt failed and another is planned"),
-            "messages": ("Messages", "messages in the queue"),
+            "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
             "first_retry": (
                 "First retry",
                 "since when it fails; as printed where no zone is known",
@@ -92,7 +98,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         reading=_reading(shown, stuck, moment),
         tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
         empty=none_of_the_queues(org, "holds messages"),
-        pictures=(_bars(shown, stuck, moment, empty=none_of_the_queues(org, "holds messages")),),
+        bars=("messages",),
     )
 
 
@@ -225,31 +231,11 @@ def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | 
     return " ".join(sentences)
 
 
-def _bars(
-    shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None, *, empty: str
-) -> Bars:
-    bars = tuple(
-        Bar(
-            queue.identity,
-            queue.message_count,
-            _note(queue, moment),
-            "bad" if queue in stuck else "",
-        )
-        for queue in shown
-    )
-    facts = "; ".join(
-        f"{queue.identity}: {counted(queue.message_count, 'message')}, {_note(queue, moment)}"
-        for queue in shown[:12]
-    )
-    return Bars("Queues that are not empty, by messages", facts, bars, empty)
-
-
-def _note(queue: Queue, moment: datetime | None) -> str:
+def _age(queue: Queue, moment: datetime | None) -> str:
+    """How long its attempts fail: `2 h 14 min`; `-` where they do not, or no zone is known."""
     first = queue.first_retry.instant if queue.first_retry else None
-    if queue.is_shadow:
-        return "shadow copies"
-    if first and moment and queue.status == "Retry":
+    if first and moment and queue.status == "Retry" and not queue.is_shadow:
         age = (moment - first).total_seconds()
         if age >= 0:
-            return f"{queue.status} for {span(age)}"
-    return queue.status or "status not known"
+            return span(age)
+    return "-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mailflow.analysis.analysis import analyze, connectors_of
 from mailflow.analysis.servers import is_custom
@@ -16,6 +16,7 @@ from mailflow.exchange.servers import Server
 from mailflow.phrases import counted, joined, ranges_in_words
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
+from mailflow.views.together import together
 
 _COLUMNS = {
     "connector": ("Connector", "server and name, as commands take it"),
@@ -37,7 +38,6 @@ def receive_connectors(org: Snapshot) -> Table:
 
     ports = _ports_in_use(org)
     rows: list[dict[str, object]] = []
-    tones: dict[tuple[int, str], str] = {}
     for server in org.servers:
         if not org.covers(server.name):
             continue
@@ -48,11 +48,10 @@ def receive_connectors(org: Snapshot) -> Table:
         wanted.sort(key=lambda connector: is_custom(connector, connectors))
         for connector in wanted:
             row = _row(server, connector, connectors)
-            for column in ("exchange_auth", "exchange_group"):
-                tones[len(rows), column] = _TONES[str(row[column])]
             if row["enabled"] is False:
                 row["connector"] = f"{row['connector']} (disabled)"
             rows.append(row)
+    shown = list(_alike(rows))
     extra = ["server", "custom", "enabled", "process"]
     return Table(
         name="receive_connectors",
@@ -62,9 +61,27 @@ def receive_connectors(org: Snapshot) -> Table:
         caption="What another Exchange server needs from the connector that answers it.",
         columns=_COLUMNS,
         reading=_reading(rows),
-        tones=tones,
+        tones={
+            (place, column): _TONES[str(row[column])]
+            for place, row in enumerate(shown)
+            for column in ("exchange_auth", "exchange_group")
+        },
+        grouped=pd.DataFrame(shown, columns=list(_COLUMNS)),
         empty="No receive connector was read.",
     )
+
+
+def _alike(rows: Sequence[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Connectors that are the same on several servers as one row: `Relay on EX16A and EX16B`."""
+    named = [row | {"name": _without_server(row)} for row in rows]
+    alone = {(row["name"], row["server"]): row["connector"] for row in named}
+    for row in together(named, ["name", "server", *list(_COLUMNS)[1:]], "server"):
+        several = f"{row['name']} on {row['server']}"
+        yield {**row, "connector": alone.get((row["name"], row["server"]), several)}
+
+
+def _without_server(row: dict[str, object]) -> str:
+    return str(row["connector"]).partition("\\")[2].replace(f" {row['server']}", "")
 
 
 _TONES = {"offered": "good", "allowed": "good", "not offered": "bad", "not allowed": "bad"} | {

@@ -85,8 +85,7 @@ def unless_nothing(diagnosis: Diagnosis, org: Snapshot) -> Diagnosis:
     """The diagnosis; where nothing at all could be read of a live organization, why, once."""
     if not org.reads or org.servers or org.connectors or org.queues or not org.unread:
         return diagnosis
-    host = org.origin.removeprefix("winrm://")
-    step = NextStep("Check the way to the server, step by step:", f"mailflow doctor {host}")
+    step = NextStep("Check the way to the server, step by step:", f"mailflow doctor {org.origin}")
     return replace(
         diagnosis,
         headline=NOTHING,

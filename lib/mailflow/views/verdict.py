@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mailflow.analysis.missing import missing_of
 from mailflow.checks.check import State
 from mailflow.phrases import joined
+from mailflow.picture import MailFlow, flow_from_json
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
@@ -170,6 +171,8 @@ class Diagnosis:
         no_repair: why there is no command, in words; empty where one is given or none is needed.
         next_steps: what to do besides: why there is no command, what to export, what to look at.
         checked: how much was looked at.
+        simulated: whether the servers are made up, wherever it was read from.
+        flow: the picture of who tries to reach whom; None where there is none to draw.
         plan: the repair itself, with its proof; None where only a document is left.
     """
 
@@ -186,6 +189,8 @@ class Diagnosis:
     no_repair: str = ""
     next_steps: tuple[NextStep, ...] = ()
     checked: Checked = Checked()
+    simulated: bool = False
+    flow: MailFlow | None = field(default=None, repr=False)
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -201,7 +206,7 @@ class Diagnosis:
     @property
     def is_simulated(self) -> bool:
         """Whether it is about an organization that mailflow made up."""
-        return self.origin.startswith(("demo:", "practice:"))
+        return self.simulated or self.origin.startswith(("demo:", "practice:"))
 
     def as_json(self) -> dict[str, Any]:
         """The document of `findings.json`."""
@@ -214,7 +219,7 @@ class Diagnosis:
             "headline": self.headline,
             "summary": self.summary,
             "findings": [finding.as_json() for finding in self.findings],
-            "unread": [_unread(row) for row in self.unread],
+            "unread": [unread_json(row) for row in self.unread],
             "stuck": stuck,
             "origin": self.origin,
             "taken": self.taken,
@@ -226,6 +231,7 @@ class Diagnosis:
             "source": self.origin,
             "simulated": self.is_simulated,
             "checked": asdict(self.checked),
+            "mail_flow": asdict(self.flow) if self.flow else None,
         }
 
 
@@ -254,7 +260,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
     Raises:
         KeyError: it is none.
     """
-    stuck = document["stuck"]
+    stuck, drawn = document["stuck"], document.get("mail_flow")
     return Diagnosis(
         verdict=document["verdict"],
         headline=document["headline"],
@@ -271,6 +277,8 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         no_repair=document.get("no_repair", ""),
         next_steps=tuple(NextStep(**each) for each in document.get("next", ())),
         checked=Checked(**document.get("checked", {})),
+        simulated=bool(document.get("simulated")),
+        flow=flow_from_json(drawn) if drawn else None,
     )
 
 
@@ -279,7 +287,8 @@ def _stuck(document: Mapping[str, Any]) -> StuckRecord:
     return StuckRecord(**{**document, "where": where})
 
 
-def _unread(row: Unread) -> dict[str, Any]:
+def unread_json(row: Unread) -> dict[str, Any]:
+    """A row of missing data, with the command that fills it (contract, section 6)."""
     missing = missing_of(row)
     return {
         "server": row.server or None,

@@ -1,0 +1,88 @@
+"""The roads to a host on the screen, and the one that a host without a road is read by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mailflow.errors import UsageError
+from mailflow.plain import one_line, wrap
+
+if TYPE_CHECKING:
+    from mailflow.roads import Road
+    from mailflow.sources.credentials import LiveOptions
+
+_WIDE = 10
+
+
+def road_words(roads: Sequence[Road], cells: int) -> str:
+    """Which roads are open, a block each: what was seen, and what a closed one would need."""
+    lines: list[str] = []
+    for road in roads:
+        state, said = _state(road)
+        lines.append(f"{state:{_WIDE}}{road.source}")
+        lines += [
+            " " * _WIDE + line for text in said for line in wrap(one_line(text), cells - _WIDE)
+        ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _state(road: Road) -> tuple[str, list[str]]:
+    closed = road.closed_by
+    if road.is_open:
+        seen = {check.step: check.seen for check in road.checks}
+        lacks = [check for check in road.checks if check.state == "fault"]
+        return "open", [
+            f"{seen['log-on']}; {seen['exchange']}",
+            *(f"{check.id}: {check.seen}. Next: {check.action}" for check in lacks),
+        ]
+    if closed is not None:
+        seen_there = f" ({closed.seen})" if closed.seen else ""
+        return "closed", [f"{closed.id}: {closed.cause}{seen_there}", f"Next: {closed.action}"]
+    if not road.checks:
+        return "-", [road.why_not]
+    unknown = next((check for check in road.checks if check.state == "unknown"), None)
+    said = [unknown.seen, f"It would need: {unknown.action}"] if unknown else []
+    return "unknown", [text for text in said if text]
+
+
+def source_of(source: str, live: LiveOptions) -> str:
+    """The SOURCE as it is read: of a host without a road the first one that is open.
+
+    Only where it can be nothing else: no such path, no separator, no file's suffix, and the name
+    resolves. Host and account are shown before anything connects.
+
+    Where none is open that is said on standard error, with what each would need, and the command
+    ends as where a live organization does not respond.
+
+    Raises:
+        UsageError: the log-on cannot be tried as it was asked for.
+    """
+    from mailflow.cli.destination import destination
+    from mailflow.cli.terminal import columns, progress
+    from mailflow.opening import LIVE
+    from mailflow.roads import may_be_host, resolves, tried
+
+    bare = source.strip()
+    if not may_be_host(bare) or not resolves(bare, live):
+        return source
+    click.echo(f"{bare} is no file here, and a name that resolves: taken for a server.", err=True)
+    for start in LIVE:
+        try:
+            told = list(destination(f"{start}{bare}", (), live))
+        except UsageError:
+            continue  # these options do not fit this road
+        click.echo("\n".join(one_line(line) for line in told), err=True)
+        break
+    roads = []
+    for road in tried(bare, live):
+        roads.append(road)
+        if road.is_open:
+            click.echo(f"By {road.source}", err=True)
+            return road.source
+        progress(f"{road.source}: not open")
+    progress("")
+    click.echo(f"{bare}: no road is open to this account\n{road_words(roads, columns())}", err=True)
+    raise SystemExit(2)

@@ -1,0 +1,140 @@
+"""The command that says who uses a receive connector: usage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mailflow.cli.completion import complete_source
+from mailflow.cli.helping import helpful_command
+from mailflow.cli.live import live_options
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, progress
+from mailflow.errors import UsageError
+from mailflow.plain import one_line
+from mailflow.sources.credentials import LiveOptions
+
+
+@helpful_command()
+@click.argument("logs")
+@click.argument("source", required=False, shell_complete=complete_source)
+@click.option("--logs", "further", multiple=True, metavar="PLACE", help="More logs; repeatable.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=90,
+    show_default=True,
+    metavar="N",
+    help="How far back the logs have to reach.",
+)
+@click.option(
+    "--gap",
+    "gap_hours",
+    type=click.IntRange(min=1),
+    default=12,
+    show_default=True,
+    metavar="HOURS",
+    help="Silence of a service that counts as missing files.",
+)
+@click.option(
+    "--narrow",
+    metavar="CONNECTOR",
+    help="Propose the smallest list of this one, EX16A\\Relay, that keeps everyone seen.",
+)
+@click.option(
+    "--prefix",
+    type=click.IntRange(8, 32),
+    metavar="BITS",
+    help="With --narrow: blocks up to this wide.  [default: single addresses]",
+)
+@click.option(
+    "--change",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --narrow: write the change into this file.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for what was read: the next time only new files are.",
+)
+@click.option(
+    "--accepted",
+    multiple=True,
+    metavar="DOMAIN",
+    help="An accepted domain, to tell inside from outside; repeatable.",
+)
+@click.option("--recipient-domains", is_flag=True, help="Keep and show domains of recipients.")
+@click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
+@click.option("--hosts", default="", metavar="FILE", help="A hosts file with names of clients.")
+@click.option("--reverse-dns", is_flag=True, help="Ask DNS for names of clients.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@live_options
+def usage(  # noqa: PLR0913 - one argument for each option
+    logs: str,
+    source: str | None,
+    *,
+    further: tuple[str, ...],
+    days: int,
+    gap_hours: int,
+    narrow: str | None,
+    prefix: int | None,
+    change: Path | None,
+    keep: Path | None,
+    accepted: tuple[str, ...],
+    recipient_domains: bool,
+    timezone: str,
+    hosts: str,
+    reverse_dns: bool,
+    as_json: bool,
+    live: LiveOptions,
+) -> None:
+    """Say who uses a receive connector, from SMTP receive logs.
+
+    \b
+    mailflow usage \\\\ex16a\\c$\\...\\FrontEnd\\ProtocolLog\\SmtpReceive
+    mailflow usage logs/ exports/ --timezone Europe/Berlin
+    mailflow usage logs/ exports/ --keep summed/         (reads what is new)
+    mailflow usage logs/ exports/ --narrow 'EX16A\\Relay' --change narrow.json
+    mailflow whatif exports/ --change narrow.json
+    mailflow usage demo:month-of-logs demo:month-of-logs --days 30
+
+    LOGS is a file, folder or zip. With SOURCE, use is compared with the lists: which elements
+    nobody used, who came to another connector than is predicted now. A relay connector does not log
+    by default: what the logs can tell comes first. Addresses of senders and recipients, subjects
+    and message ids are never kept or shown. Needs the extra "logs" (DuckDB).
+
+    Exit code: 0 done, 2 the logs are incomplete, 3 wrong usage or unreadable input.
+    """
+    if change and not narrow:
+        raise UsageError("--change goes with --narrow")
+    if prefix and not narrow:
+        raise UsageError("--prefix goes with --narrow")
+    from mailflow import using
+    from mailflow.cli.usage_screen import usage_screen
+
+    org = open_organisation(source, live=live) if source else None
+    found = using.usage(
+        [logs, *further],
+        org,
+        days=days,
+        gap_hours=gap_hours,
+        keep=str(keep or ""),
+        accepted=accepted,
+        recipient_domains=recipient_domains,
+        timezone=timezone,
+        hosts=hosts,
+        reverse_dns=reverse_dns,
+        narrow_connector=narrow or "",
+        prefix=prefix or 0,
+        tell=progress,
+    )
+    progress("")
+    click.echo(
+        in_json(found.as_json(), indent=2)
+        if as_json
+        else usage_screen(found, columns(), colour=is_terminal())
+    )
+    if change and found.narrowed and found.narrowed.proof:
+        using.keep_change(found.narrowed, change)
+        click.echo(one_line(f"{change}: the change, for mailflow whatif --change"), err=True)
+    raise SystemExit(found.exit_code)

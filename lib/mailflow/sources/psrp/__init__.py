@@ -1,0 +1,10 @@
+"""PSRP to the Exchange management shell's own endpoint, `http://SERVER/PowerShell/` (S8.81).
+
+    options    how servers are reached and logged on to
+    messages   what comes back: bytes of the protocol to rows, by our own CLIXML reader; pure
+    faults     what exceptions of pypsrp mean there; pure
+    line       one connection, by pypsrp's WS-Management and our bounded HTTP
+    shell      the seam: doors to all servers, a session with each
+
+It needs no local administrator, no WinRM listener and no second hop, and roles (RBAC) hold.
+"""

@@ -1,0 +1,58 @@
+"""How servers are reached by the Exchange management shell's own endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailflow.errors import UsageError
+from mailflow.sources.winrm import WinrmOptions
+
+ENDPOINT_AUTHS = ("kerberos", "ntlm", "basic")
+"""Kinds of log-on; Kerberos alone unless the virtual directory was changed (S8.04)."""
+
+WEB_PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80})
+
+PATH = "PowerShell/"
+"""Of the virtual directory (S8.01)."""
+
+CONFIGURATION = "Microsoft.Exchange"
+
+_OTHERS = "or winrm:// for the other kinds"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeOptions(WinrmOptions):
+    """The same as for WinRM, with the web server's ports and the kinds of log-on that it has."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work or would hand out a secret.
+
+        Raises:
+            UsageError: with the next action.
+        """
+        if self.auth not in ENDPOINT_AUTHS:
+            raise UsageError(
+                f"--auth {self.auth} with exchange://: use one of {', '.join(ENDPOINT_AUTHS)}, "
+                f"{_OTHERS}"
+            )
+        if self.auth == "basic" and self.scheme != "https":
+            raise UsageError(
+                "--auth basic only over HTTPS: use exchange+https://HOST, or --auth kerberos or "
+                "ntlm"
+            )
+        if self.way == "snapin":
+            raise UsageError("--snapin goes with winrm:// alone: exchange:// uses no snap-in")
+        WinrmOptions.__post_init__(self)  # without arguments `super` knows no class with slots
+
+    @property
+    def usual_port(self) -> int:
+        """The port where `resolve` names none."""
+        return self.port or WEB_PORTS[self.scheme]
+
+    def url_of(self, server: str) -> str:
+        """The endpoint of a server, for people."""
+        port = "" if self.usual_port == WEB_PORTS[self.scheme] else f":{self.usual_port}"
+        name = f"[{server}]" if ":" in server else server.rstrip(".")
+        return f"{self.scheme}://{name}{port}/{PATH}"

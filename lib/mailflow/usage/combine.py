@@ -1,0 +1,204 @@
+"""Parts put together: each session counted once, and summed up by connector and client.
+
+A session is its connector (which names server and service), its id and its rows. Rows that stand in
+two files count once; a session that goes on in the next file is put together (S7.42). A Hub session
+that a Front End session was proxied into (S7.25) counts as that one; where the Front End's own rows
+are not there, it tells of its true client all the same, but not by which connector of the Front End
+it came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mailflow.plain import keeps_its_line
+from mailflow.sources.foreign import is_server
+from mailflow.sources.logs.protocol import endpoint_of
+from mailflow.usage.parts import connect
+from mailflow.usage.whole_sql import CLIENTS, HOURS, KINDS, PARTS, WHOLE
+
+MOST_NAMES = 20
+"""Names in EHLO, and domains, that are kept of a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What a client did in an hour.
+
+    Attributes:
+        hour: in UTC, `2026-11-24T03`.
+        sessions: how many began.
+        messages: how many were accepted.
+    """
+
+    hour: str
+    sessions: int = 0
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    r"""A client of a connector, summed up.
+
+    Attributes:
+        connector: `SERVER\Name`; of a proxied client, the connector of the Transport service.
+        address: in its usual notation.
+        local, port: address and port of the server; of several, the first.
+        proxied: whether only the Transport service's log shows it, so that the connector of the
+            Front End is not known.
+        first, last: first and last row, UTC, to the second.
+        sessions: how many began.
+        messages: 250 after data.
+        tls, authenticated, exchange: sessions with TLS, with authentication, with X-EXPS.
+        names: what it called itself in EHLO or HELO.
+        ended: how its sessions ended, to how many; `open` where no end was seen.
+        inside, outside: accepted recipients in accepted domains, and in others.
+        untold: recipients of which the log or the accepted domains do not tell.
+        domains: of recipients, where they were asked for.
+        hours: by hour, in order.
+    """
+
+    connector: str
+    address: str
+    local: str
+    port: int
+    proxied: bool
+    first: str
+    last: str
+    sessions: int
+    messages: int
+    tls: int
+    authenticated: int
+    exchange: int
+    names: tuple[str, ...]
+    ended: tuple[tuple[str, int], ...]
+    inside: int
+    outside: int
+    untold: int
+    domains: tuple[str, ...]
+    hours: tuple[Hour, ...]
+
+    @property
+    def anonymous(self) -> int:
+        """Sessions without authentication."""
+        return self.sessions - self.authenticated
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the log and the accepted domains tell of some recipient where it went."""
+        return bool(self.inside or self.outside or not self.untold)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What all parts tell.
+
+    Attributes:
+        clients: by connector and address.
+        internal: sessions between servers on port 2525, which are no client's.
+        unreadable: sessions whose connector or endpoints cannot be read.
+    """
+
+    clients: tuple[Client, ...] = ()
+    internal: int = 0
+    unreadable: int = 0
+
+
+def combined(parts: Sequence[Path]) -> Combined:
+    """Everything that these parts tell, each session once.
+
+    Args:
+        parts: Parquet files, as `parts.summed` writes them.
+
+    Raises:
+        UsageError: DuckDB is not installed.
+    """
+    if not parts:
+        return Combined()
+    with connect("400MB") as database:
+        database.execute(PARTS, [[str(part) for part in parts]])
+        database.execute(WHOLE)
+        ours, internal = database.execute(KINDS).fetchall()[0]
+        hours = database.execute(HOURS).fetchall()
+        clients = database.execute(CLIENTS)
+        names = [column[0] for column in clients.description]
+        rows = [dict(zip(names, row, strict=True)) for row in clients.fetchall()]
+    by_client: dict[tuple[Any, ...], list[Hour]] = {}
+    for connector, local, client, proxied, hour, began, messages in hours:
+        by_client.setdefault((connector, local, client, proxied), []).append(
+            Hour(hour, int(began), int(messages))
+        )
+    found = [_client(row, by_client[tuple(row[name] for name in _KEY)]) for row in rows]
+    told = [client for client in found if client]
+    counted = sum(client.sessions for client in told)
+    return Combined(tuple(_merged(told)), int(internal), int(ours) - counted)
+
+
+_KEY = ("connector", "local", "client", "proxied")
+
+
+def _client(row: dict[str, Any], hours: list[Hour]) -> Client | None:
+    """A row of the database as a client; None where it does not tell who is whose client."""
+    server, slash, name = row.pop("connector").partition("\\")
+    local, client = endpoint_of(row.pop("local")), endpoint_of(f"[{row.pop('client')}]:0")
+    if not (slash and is_server(server) and name.strip() and keeps_its_line(name)):
+        return None
+    if not local or not client:
+        return None
+    return Client(
+        connector=f"{server.partition('.')[0]}\\{name.strip()}",
+        address=client[0],
+        local=local[0],
+        port=local[1],
+        names=_few(row.pop("names") or ()),
+        ended=tuple(sorted((how or "open", count) for how, count in row.pop("ended").items())),
+        domains=_few(row.pop("domains") or ()),
+        hours=tuple(hours),
+        **row,
+    )
+
+
+def _few(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))[:MOST_NAMES]
+
+
+def _merged(clients: Iterable[Client]) -> Iterable[Client]:
+    """One client for each connector and address, whatever local address it reached."""
+    known: dict[tuple[str, str, bool], Client] = {}
+    for client in clients:
+        key = (client.connector.casefold(), client.address, client.proxied)
+        known[key] = _both(known[key], client) if key in known else client
+    return sorted(
+        known.values(), key=lambda each: (each.connector.casefold(), each.proxied, each.address)
+    )
+
+
+def _both(known: Client, other: Client) -> Client:
+    """The same client at two local addresses of a server, or written in two ways."""
+    ended, hours = Counter(dict(known.ended)), {each.hour: each for each in known.hours}
+    ended.update(dict(other.ended))
+    for each in other.hours:
+        there = hours.get(each.hour, Hour(each.hour))
+        hours[each.hour] = Hour(
+            each.hour, there.sessions + each.sessions, there.messages + each.messages
+        )
+    sums: dict[str, Any] = {name: getattr(known, name) + getattr(other, name) for name in _SUMMED}
+    return replace(
+        known,
+        first=min(known.first, other.first),
+        last=max(known.last, other.last),
+        names=_few((*known.names, *other.names)),
+        ended=tuple(sorted(ended.items())),
+        domains=_few((*known.domains, *other.domains)),
+        hours=tuple(hours[hour] for hour in sorted(hours)),
+        **sums,
+    )
+
+
+_SUMMED = (
+    *("sessions", "messages", "tls", "authenticated", "exchange", "inside", "outside", "untold"),
+)

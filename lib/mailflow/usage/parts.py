@@ -1,0 +1,285 @@
+"""One receive log summed up by DuckDB into a small Parquet file, its part.
+
+A row of a part is a session as far as this file shows it. Parts are put together later
+(`combine.py`), so what one file cannot tell alone is kept as a mark: a message whose reply is in
+the next file, for example. Addresses of senders and recipients, subjects and message ids are read
+past: no part, no message and no error holds one.
+
+A message is a 250 after its data (S7.40): after the 354 that asks for it, or after the last chunk
+(BDAT ... LAST).
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from typing import TYPE_CHECKING, Any
+
+from mailflow.errors import UsageError
+from mailflow.snapshot import write_whole
+from mailflow.usage.clean import cleaned
+from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SCHEMA = "mailflow.usage-part/1"
+INSTALL = "python -m pip install 'duckdb>=2.0'"
+MEMORY = "200MB"
+"""What DuckDB may hold in one process; beyond, it writes to the disk."""
+ENDS = 2**16
+"""Bytes at the beginning and at the end of a file by which it is known again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartSettings:
+    """What a part depends on besides its file.
+
+    Attributes:
+        accepted: accepted domains, in lower case, `*.contoso.com` for all below one; None: not
+            known, so that no recipient is called inside or outside.
+        domains: whether the domains of recipients are kept.
+    """
+
+    accepted: tuple[str, ...] | None = None
+    domains: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The time of which the rows of one connector in one file speak.
+
+    Attributes:
+        connector: as the log has it.
+        first, last: times of the first and the last row, UTC, to the second.
+        hours: the hours that have a row, `2026-11-24T03`.
+    """
+
+    connector: str
+    first: str
+    last: str
+    hours: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that was summed up.
+
+    Attributes:
+        name: of the file.
+        size: in bytes, when it was read.
+        head, tail: SHA-256 of its beginning and of its end.
+        settings: with which it was read.
+        rows: how many it has.
+        lost: how many of its lines are no row.
+        spoken: the times it speaks of.
+    """
+
+    name: str
+    size: int
+    head: str
+    tail: str
+    settings: PartSettings = field(default_factory=PartSettings)
+    rows: int = 0
+    lost: int = 0
+    spoken: tuple[Spoken, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """What its two files are called by."""
+        text = json.dumps([self.name, self.size, self.head, self.tail, asdict(self.settings)])
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def is_continued_by(self, path: Path) -> bool:
+        """Whether a file is this one, grown since."""
+        if path.name.casefold() != self.name.casefold() or path.stat().st_size < self.size:
+            return False
+        with path.open("rb") as file:
+            return (self.head, self.tail) == _ends(file.fileno(), self.size)
+
+
+def identified(path: Path, settings: PartSettings) -> Part:
+    """A file by name, size, and digests of its ends; not read yet.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return Part(path.name, size, *_ends(file.fileno(), size), settings)
+
+
+def _ends(handle: int, size: int) -> tuple[str, str]:
+    """Digests of the beginning and the end of the first `size` bytes of a file."""
+    found = []
+    for place in (0, max(0, size - ENDS)):
+        os.lseek(handle, place, os.SEEK_SET)
+        found.append(hashlib.sha256(os.read(handle, min(ENDS, size))).hexdigest())
+    return found[0], found[1]
+
+
+def connect(memory: str = MEMORY) -> DuckDBPyConnection:
+    """A database in memory, of one thread, that fetches nothing from anywhere.
+
+    Raises:
+        UsageError: DuckDB is not installed; names the command.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise UsageError(f"usage needs DuckDB, which is not installed: {INSTALL}") from None
+    settings: dict[str, Any] = {
+        "threads": 1,
+        "memory_limit": memory,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+        # Made when it is needed, and removed when the database is closed.
+        "temp_directory": str(Path(gettempdir()) / f"mailflow-usage-{os.getpid()}"),
+    }
+    return duckdb.connect(config=settings)
+
+
+@cache
+def _database() -> DuckDBPyConnection:
+    """The one of this process: to begin one takes as long as to read a megabyte."""
+    return connect()
+
+
+def summed(path: Path, folder: Path, settings: PartSettings) -> Part:
+    """Sum up one log; its part lies in `folder` then, whole.
+
+    A file that the quick reader does not take as it is, is read line by line.
+
+    Args:
+        path: the log.
+        folder: for `ID.parquet` and `ID.json`; the second is written last.
+        settings: what else the part depends on.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        UsageError: DuckDB is not installed.
+    """
+    known = identified(path, settings)
+    with TemporaryDirectory(prefix="mailflow-usage-") as work:
+        part = _read(path, known, folder, None)
+        if part is None:
+            clean = Path(work) / "rows.csv"
+            part = _read(clean, known, folder, cleaned(path, clean)) or known
+    document = {"schema": SCHEMA, **asdict(part)}
+    write_whole(folder / f"{part.id}.json", json.dumps(document))
+    return part
+
+
+def _read(path: Path, known: Part, folder: Path, lost: int | None) -> Part | None:
+    """Read with DuckDB.
+
+    Args:
+        path: the log, or its rows cleaned.
+        known: what it is.
+        folder: for the Parquet file.
+        lost: lines that were no rows; None: not looked at yet, and then a file of which not every
+            line is a row or a header gives None.
+    """
+    import duckdb
+
+    database = _database()
+    try:
+        database.execute(RAW, [glob.escape(str(path))])
+    except duckdb.Error:  # a quote, a byte, a line that it does not take
+        if lost is None:
+            return None
+        raise
+    odd, lines = database.execute(LINES).fetchall()[0]
+    if lost is None and (odd or lines != _count_of_lines(path, known.size)):
+        return None
+    database.execute(ROWS)
+    database.execute(MARKS)
+    database.execute(_sessions(known.settings))
+    database.execute(_store(folder / f"{known.id}.parquet"))
+    spoken = database.execute(SPOKEN).fetchall()
+    (found,) = database.execute("SELECT count(*) FROM raw WHERE fits").fetchall()[0]
+    return replace(
+        known,
+        rows=found,
+        lost=lost or 0,
+        spoken=tuple(
+            Spoken(name, first, last, tuple(sorted(hours))) for name, first, last, hours in spoken
+        ),
+    )
+
+
+def _count_of_lines(path: Path, size: int) -> int:
+    """Lines of the first bytes of a file, counted without looking at quotes."""
+    count, last, left = 0, b"\n", size
+    with path.open("rb") as file:
+        while left > 0 and (piece := file.read(min(2**20, left))):
+            count, last, left = count + piece.count(b"\n"), piece[-1:], left - len(piece)
+    return count + (last != b"\n")
+
+
+def loaded(folder: Path) -> Iterable[tuple[Part, Path]]:
+    """Every whole part in a folder, with its Parquet file; other files are passed over."""
+    for file in sorted(folder.glob("*.json")):
+        part = _part(file)
+        if part and file.with_suffix(".parquet").is_file() and part.id == file.stem:
+            yield part, file.with_suffix(".parquet")
+
+
+def _part(file: Path) -> Part | None:
+    try:
+        document = json.loads(file.read_text("utf-8"))
+        if not isinstance(document, dict) or document.pop("schema", "") != SCHEMA:
+            return None
+        return _from_json(document)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _from_json(document: Mapping[str, Any]) -> Part:
+    settings, spoken = document["settings"], document["spoken"]
+    accepted = settings["accepted"]
+    return Part(
+        **{
+            **document,
+            "settings": PartSettings(
+                None if accepted is None else tuple(accepted), bool(settings["domains"])
+            ),
+            "spoken": tuple(
+                Spoken(each["connector"], each["first"], each["last"], tuple(each["hours"]))
+                for each in spoken
+            ),
+        }
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _store(target: Path) -> str:
+    return f"COPY sessions TO {_text(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+
+
+def _sessions(settings: PartSettings) -> str:
+    return SESSIONS.replace("{domains}", DOMAINS[settings.domains]).replace(
+        "{inside}", _inside(settings.accepted)
+    )
+
+
+def _inside(accepted: tuple[str, ...] | None) -> str:
+    """Whether a recipient's domain is an accepted one; NULL: not known."""
+    if accepted is None:
+        return "NULL::BOOLEAN"
+    exact = [_text(name.removeprefix("*.")) for name in accepted]
+    below = [_text(name.removeprefix("*")) for name in accepted if name.startswith("*.")]
+    tests = [f"domain IN ({', '.join(exact)})"] if exact else []
+    tests += [f"ends_with(domain, {name})" for name in below]
+    return f"CASE WHEN domain <> '' THEN {' OR '.join(tests) or 'false'} END"

@@ -1,0 +1,561 @@
+"""What the logs told, for people and programs: tables, a picture by day, JSON, an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from mailflow.exchange.ranges import AddressRange
+from mailflow.phrases import counted, joined
+from mailflow.picture import Bar, Bars
+from mailflow.table import Table
+from mailflow.usage.combine import Client
+from mailflow.usage.coverage import Covered, Period
+from mailflow.usage.engine import UsageLogs
+from mailflow.usage.lists import Beside, Differing, ElementUse, address_of
+from mailflow.usage.narrow import Narrowed, claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "mailflow.usage/1"
+DAYS_SHOWN = 15
+"""Bars of the picture; a longer time is drawn by weeks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who uses which connector, and what may be concluded.
+
+    Attributes:
+        logs: what was read.
+        period: what was asked.
+        covered: what the logs can tell of each connector.
+        beside: use beside configuration; None: no SOURCE was named.
+        narrowed: the proposed list of one connector; None: none was asked for.
+        custom: identities, in lower case, of the connectors that setup did not make.
+        zone: in which times are shown.
+        names: addresses to names, from a hosts file or reverse DNS.
+        simulated: whether the logs are made up.
+    """
+
+    logs: UsageLogs
+    period: Period
+    covered: tuple[Covered, ...]
+    beside: Beside | None = None
+    narrowed: Narrowed | None = None
+    custom: frozenset[str] = frozenset()
+    zone: tzinfo = UTC
+    names: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Everybody who was seen."""
+        return self.logs.told.clients
+
+    @property
+    def asked(self) -> tuple[Covered, ...]:
+        """The connectors that the answer is about: the narrowed one, or those that people made.
+
+        Without SOURCE, all that have rows; beside it also those that it lacks.
+        """
+        if self.narrowed:
+            return tuple(row for row in self.covered if row.connector == self.narrowed.connector)
+        if self.beside is None:
+            return self.covered
+        return tuple(
+            row
+            for row in self.covered
+            if row.connector.casefold() in self.custom or not row.service
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the logs can tell what was asked."""
+        whole = not self.logs.missing and not self.logs.lost
+        return whole and (self.beside is None or all(row.is_whole for row in self.asked))
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 2 logs incomplete."""
+        return 0 if self.is_complete else 2
+
+    @property
+    def headline(self) -> str:
+        """Whether the question can be answered, a sentence."""
+        if self.beside is None:
+            return "Who was seen is below. Who was not seen tells nothing without SOURCE."
+        open_ones = [row.connector for row in self.asked if not row.is_whole]
+        if open_ones:
+            return f"It cannot be told yet who does not use {joined(open_ones)}."
+        if not self.asked:
+            return "These servers have only the connectors of Setup."
+        names = joined(row.connector for row in self.asked)
+        return f"The logs cover the last {self.period.days} days of {names}."
+
+    def shown(self, moment: datetime | str | None) -> str:
+        """A moment in the zone that was asked for; a text is one of UTC, as logs have it."""
+        if moment is None:
+            return ""
+        if isinstance(moment, str):
+            moment = _moment(moment)
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
+
+    def name_of(self, client: Client) -> str:
+        """What a client is called: by hosts file or DNS, else as it called itself."""
+        return self.names.get(client.address) or joined(client.names, most=1)
+
+    def covered_table(self) -> Table:
+        """What the logs can tell of each connector, those that the answer is about first.
+
+        Columns of the frame: connector, level, whole (`yes`, `no`), since, until, changed, trusted,
+        why (string).
+        """
+        ordered = sorted(self.covered, key=lambda row: row not in self.asked)
+        rows = [
+            {
+                "connector": row.connector,
+                "level": row.level or "not read",
+                "whole": "yes" if row.is_whole else "no",
+                "since": self.shown(row.since)[:10],
+                "until": self.shown(row.until)[:10],
+                "changed": self.shown(row.changed)[:10],
+                "trusted": f"{row.trusted_from:%Y-%m-%d}" if row.trusted_from else "",
+                "why": " ".join(row.against),
+            }
+            for row in ordered
+        ]
+        tones = {
+            (n, "whole"): "good" if row.is_whole else "unknown" for n, row in enumerate(ordered)
+        }
+        against = [f"{row.connector}: {' '.join(row.against)}" for row in self.asked if row.against]
+        missing = [f"Missing: {each.name}, {each.why}." for each in self.logs.missing]
+        return Table(
+            name="usage_covered",
+            frame=_frame(rows, _COVERED),
+            caption=f"Logging, and the time that is covered ({self.period.days} days are asked).",
+            columns=_COVERED,
+            reading="\n".join([self.headline, *against, *missing]),
+            tones=tones,
+            empty="No connector is known.",
+        )
+
+    def logging_table(self) -> Table:
+        """The commands that let the connectors of the answer log, and keep their logs.
+
+        Columns of the frame: connector, command, rollback, trusted (string).
+        """
+        rows = [
+            {
+                "connector": row.connector,
+                "command": command,
+                "rollback": "\n".join(row.rollback) if n == 0 else "",
+                "trusted": f"{row.trusted_from:%Y-%m-%d}" if row.trusted_from else "",
+            }
+            for row in self.asked
+            for n, command in enumerate(row.commands)
+        ]
+        return Table(
+            name="usage_logging",
+            frame=_frame(rows, _LOGGING),
+            caption="Commands that make the time covered; logging needs room on the disk.",
+            columns=_LOGGING,
+            reading="",
+            empty="No command is needed: the time is covered."
+            if self.beside
+            else "Name a SOURCE to be told what is needed.",
+        )
+
+    def clients_table(self, connector: str = "") -> Table:
+        r"""Clients by connector, those with the most messages first.
+
+        Columns of the frame: connector, client, name, first, last (string), sessions, messages,
+        tls, authenticated, anonymous, outside, inside, untold (Int64), ended (string).
+
+        Args:
+            connector: `SERVER\Name`; empty: all.
+        """
+        wanted = connector.casefold()
+        some = [each for each in self.clients if not wanted or each.connector.casefold() == wanted]
+        some.sort(key=lambda each: (each.connector.casefold(), -each.messages, -each.sessions))
+        rows = [
+            {
+                "connector": each.connector + (" (behind the Front End)" if each.proxied else ""),
+                "client": each.address,
+                "name": self.name_of(each),
+                "first": self.shown(each.first),
+                "last": self.shown(each.last),
+                "sessions": each.sessions,
+                "messages": each.messages,
+                "tls": each.tls,
+                "authenticated": each.authenticated,
+                "anonymous": each.anonymous,
+                "outside": each.outside if each.is_told else None,
+                "inside": each.inside if each.is_told else None,
+                "untold": each.untold,
+                "ended": ", ".join(f"{how} {count}" for how, count in each.ended),
+            }
+            for each in some
+        ]
+        return Table(
+            name="usage_clients",
+            frame=_frame(rows, _CLIENTS),
+            caption=f"Clients that were seen, times in {self.zone}.",
+            columns=_CLIENTS,
+            reading=self._spoken_of(some),
+            empty="No client was seen.",
+        )
+
+    def by_day(self, clients: Iterable[Client]) -> Bars:
+        """Messages by day, or by week where the time is long: a picture."""
+        days: dict[str, list[int]] = {}
+        for client in clients:
+            for each in client.hours:
+                moment = _moment(f"{each.hour}:00:00")
+                if moment:
+                    day = days.setdefault(f"{moment.astimezone(self.zone):%Y-%m-%d}", [0, 0])
+                    day[0] += each.sessions
+                    day[1] += each.messages
+        unit, shown = "day", days
+        if len(days) > DAYS_SHOWN:
+            unit, shown = "week", _by_week(days)
+        bars = tuple(
+            Bar(label, messages, counted(sessions, "session"))
+            for label, (sessions, messages) in sorted(shown.items())
+        )
+        total = sum(messages for _, messages in days.values())
+        return Bars(
+            f"Messages by {unit}",
+            f"{counted(total, 'message')} in {counted(len(days), 'day')} with sessions.",
+            bars,
+            "No session was seen.",
+        )
+
+    def elements_table(self) -> Table:
+        """Elements of RemoteIPRanges, and who came from them; those that nobody used first.
+
+        Columns of the frame: connector, element, state (string), addresses, clients, sessions,
+        messages (Int64), who (string). `addresses` is empty above 2^63.
+        """
+        order = {"unused": 0, "unknown": 1, "used": 2}
+        some = sorted(
+            self.beside.elements if self.beside else (), key=lambda each: order[each.state]
+        )
+        rows = [
+            {
+                "connector": each.connector,
+                "element": str(each.element),
+                "state": _STATES[each.state],
+                "addresses": each.element.size if each.element.size < 2**63 else None,
+                "clients": len(each.clients),
+                "sessions": each.sessions,
+                "messages": each.messages,
+                "who": joined(each.clients),
+            }
+            for each in some
+        ]
+        return Table(
+            name="usage_elements",
+            frame=_frame(rows, _ELEMENTS),
+            caption="Elements of RemoteIPRanges, and who came from them.",
+            columns=_ELEMENTS,
+            reading="" if not rows else _elements_spoken(some),
+            empty="Name a SOURCE to compare use with lists."
+            if self.beside is None
+            else "No connector of these servers has a list of its own.",
+        )
+
+    def differing_table(self) -> Table:
+        """Clients that came to another connector than is predicted now, or of which none is known.
+
+        Columns of the frame: client, seen, predicted, last, why (string).
+        """
+        found = (*self.beside.differing, *self.beside.undecided) if self.beside else ()
+        rows = [
+            {
+                "client": each.client.address,
+                "seen": each.client.connector,
+                "predicted": each.predicted or "not known",
+                "last": self.shown(each.client.last),
+                "why": each.why,
+            }
+            for each in found
+        ]
+        return Table(
+            name="usage_differing",
+            frame=_frame(rows, _DIFFERING),
+            caption="Clients that came to another connector than configuration predicts now.",
+            columns=_DIFFERING,
+            reading="",
+            empty="Name a SOURCE to compare with the prediction."
+            if self.beside is None
+            else "Every client came to the connector that is predicted.",
+        )
+
+    def narrowed_table(self) -> Table:
+        """The proposed list beside the current one.
+
+        Columns of the frame: element (string), clients (Int64), who (string).
+        """
+        narrowed = self.narrowed
+        rows = [
+            {"element": str(each), "clients": len(who), "who": joined(who)}
+            for each in (narrowed.after if narrowed else ())
+            for who in [_inside(each, narrowed.kept if narrowed else ())]
+        ]
+        return Table(
+            name="usage_narrowed",
+            frame=_frame(rows, _NARROWED),
+            caption=f"Proposed list of {narrowed.connector}." if narrowed else "Proposed list.",
+            columns=_NARROWED,
+            reading=claim(narrowed) if narrowed and narrowed.proof else "",
+            empty=_why_not(narrowed),
+        )
+
+    def proof_table(self) -> Table:
+        """Who would be handled differently: columns as those of `Proof.table`."""
+        proof = self.narrowed.proof if self.narrowed else None
+        return proof.table() if proof else _nothing("usage_proof", "Proof.")
+
+    def commands_table(self) -> Table:
+        """Dry run, change and rollback.
+
+        Columns of the frame: step, command (string).
+        """
+        proof = self.narrowed.proof if self.narrowed else None
+        if proof is None:
+            return _nothing("usage_commands", "Commands.")
+        steps = [("dry run", edit.rehearsal) for edit in proof.changes]
+        steps += [("change", edit.command) for edit in proof.changes]
+        steps += [("rollback", edit.undo) for edit in reversed(proof.changes)]
+        rows = [{"step": step, "command": command} for step, command in steps if command]
+        return Table(
+            name="usage_commands",
+            frame=_frame(rows, _COMMANDS),
+            caption="Commands of the proposed change.",
+            columns=_COMMANDS,
+            reading="",
+            empty="No command can be given: a name cannot be quoted safely.",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `mailflow usage --json`."""
+        beside = self.beside or Beside()
+        return {
+            "schema": SCHEMA,
+            "simulated": self.simulated,
+            "complete": self.is_complete,
+            "days": self.period.days,
+            "files": {
+                "parts": len(self.logs.parts),
+                "read": self.logs.read,
+                "others": self.logs.others,
+                "lost_lines": sum(part.lost for part in self.logs.parts),
+            },
+            "missing": [{"file": each.name, "why": each.why} for each in self.logs.missing],
+            "covered": [_covered_json(row) for row in self.covered],
+            "clients": [self._client_json(each) for each in self.clients],
+            "internal_sessions": self.logs.told.internal,
+            "unused": list(map(_element_json, beside.unused)),
+            "elements": list(map(_element_json, beside.elements)),
+            "differing": list(map(_differing_json, beside.differing)),
+            "undecided": list(map(_differing_json, beside.undecided)),
+            "narrowed": _narrowed_json(self.narrowed) if self.narrowed else None,
+        }
+
+    def _spoken_of(self, clients: Sequence[Client]) -> str:
+        if not clients:
+            return ""
+        messages = sum(each.messages for each in clients)
+        text = f"{counted(len(clients), 'client')}, {counted(messages, 'message')}."
+        unreadable = self.logs.told.unreadable
+        if unreadable:
+            text += f" {counted(unreadable, 'session')} could not be told of anybody."
+        return text
+
+    def _client_json(self, client: Client) -> dict[str, Any]:
+        return {
+            "connector": client.connector,
+            "client": client.address,
+            "name": self.names.get(client.address),
+            "ehlo": list(client.names),
+            "port": client.port,
+            "proxied": client.proxied,
+            "first": f"{client.first}Z",
+            "last": f"{client.last}Z",
+            "sessions": client.sessions,
+            "messages": client.messages,
+            "tls": client.tls,
+            "authenticated": client.authenticated,
+            "exchange_authenticated": client.exchange,
+            "anonymous": client.anonymous,
+            "recipients": {
+                "inside": client.inside,
+                "outside": client.outside,
+                "untold": client.untold,
+                "domains": list(client.domains),
+            },
+            "ended": dict(client.ended),
+            "hours": {each.hour: [each.sessions, each.messages] for each in client.hours},
+        }
+
+
+_STATES = {"used": "used", "unused": "unused", "unknown": "not known"}
+_COVERED = {
+    "connector": ("Connector", "of a server that wrote these logs"),
+    "level": ("Logging", "ProtocolLoggingLevel now"),
+    "whole": ("Covered", "whether absence means something"),
+    "since": ("From", "first day with a row of its service"),
+    "until": ("Until", "last day with one"),
+    "trusted": ("Trust from", "the day from which the answer can be trusted, at the earliest"),
+}
+_LOGGING = {
+    "connector": ("Connector", "that does not log yet, or whose logs are not kept long enough"),
+    "command": ("Command", "PowerShell for the Exchange Management Shell"),
+    "rollback": ("Rollback", "what takes it back"),
+    "trusted": ("Trust from", "the day from which the answer can be trusted, if run now"),
+}
+_NARROWED = {
+    "element": ("Element", "of the proposed list"),
+    "clients": ("Clients", "that were seen and come from it"),
+    "who": ("Who", "these are"),
+}
+_COMMANDS = {
+    "step": ("Step", "what it is for"),
+    "command": ("Command", "PowerShell for the Exchange Management Shell"),
+}
+_CLIENTS = {
+    "connector": ("Connector", "that accepted it"),
+    "client": ("Client", "its address"),
+    "name": ("Name", "by hosts file or DNS, else as it called itself in EHLO"),
+    "first": ("First seen", "first row"),
+    "last": ("Last seen", "last row"),
+    "sessions": ("Sessions", "each once, also where the Front End proxied it"),
+    "messages": ("Messages", "250 after data"),
+    "anonymous": ("Anonymous", "sessions without authentication"),
+    "outside": ("Outside", "accepted recipients outside the accepted domains"),
+}
+_ELEMENTS = {
+    "connector": ("Connector", "whose list it is"),
+    "element": ("Element", "as it is listed"),
+    "state": ("Use", "unused only where the time is covered"),
+    "addresses": ("Addresses", "that it holds"),
+    "clients": ("Clients", "that came from it"),
+    "messages": ("Messages", "of these"),
+    "who": ("Who", "came from it"),
+}
+_DIFFERING = {
+    "client": ("Client", "its address"),
+    "seen": ("Seen at", "the connector that accepted it"),
+    "predicted": ("Predicted", "the one that accepts it now"),
+    "last": ("Last seen", "last row"),
+    "why": ("Why", "what may explain it"),
+}
+
+
+def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, object]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
+    frame = pd.DataFrame(list(rows), columns=names)
+    numbers = [name for name in names if rows and not isinstance(rows[0][name], str)]
+    return frame.astype(dict.fromkeys(numbers, "Int64"))
+
+
+def _nothing(name: str, caption: str) -> Table:
+    empty = "No change is proposed."
+    return Table(name, _frame([], {}), caption, {}, "", empty=empty)
+
+
+def _inside(element: AddressRange, clients: Iterable[Client]) -> list[str]:
+    return [each.address for each in clients if address_of(each) in element]
+
+
+def _why_not(narrowed: Narrowed | None) -> str:
+    if narrowed is None:
+        return "No connector was named."
+    return f"No change of {narrowed.connector} is proposed. {' '.join(narrowed.why_not)}"
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _by_week(days: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """The same by the Monday of each week."""
+    weeks: dict[str, list[int]] = {}
+    for day, (sessions, messages) in days.items():
+        date = datetime.fromisoformat(day)
+        week = weeks.setdefault(f"{date - timedelta(days=date.weekday()):%Y-%m-%d}", [0, 0])
+        week[0] += sessions
+        week[1] += messages
+    return weeks
+
+
+def _elements_spoken(elements: Sequence[ElementUse]) -> str:
+    unused = [each for each in elements if each.state == "unused"]
+    unknown = sum(each.state == "unknown" for each in elements)
+    parts = [f"{counted(len(unused), 'element')} unused."]
+    if unknown:
+        parts.append(f"Of {unknown} it is not known: their time is not covered.")
+    return " ".join(parts)
+
+
+def _covered_json(row: Covered) -> dict[str, Any]:
+    return {
+        "server": row.server,
+        "connector": row.connector,
+        "service": row.service or None,
+        "from": row.since.isoformat() if row.since else None,
+        "until": row.until.isoformat() if row.until else None,
+        "level": row.level or None,
+        "changed": row.changed.isoformat() if row.changed else None,
+        "gaps": [[gap.since.isoformat(), gap.until.isoformat()] for gap in row.gaps],
+        "whole": row.is_whole,
+        "against": list(row.against),
+        "trusted_from": row.trusted_from.date().isoformat() if row.trusted_from else None,
+        "commands": list(row.commands),
+        "rollback": list(row.rollback),
+    }
+
+
+def _element_json(each: ElementUse) -> dict[str, Any]:
+    return {
+        "connector": each.connector,
+        "element": str(each.element),
+        "state": each.state,
+        "addresses": each.element.size,
+        "clients": list(each.clients),
+        "sessions": each.sessions,
+        "messages": each.messages,
+    }
+
+
+def _differing_json(each: Differing) -> dict[str, Any]:
+    return {
+        "client": each.client.address,
+        "connector": each.client.connector,
+        "predicted": each.predicted or None,
+        "last": f"{each.client.last}Z",
+        "why": each.why,
+    }
+
+
+def _narrowed_json(narrowed: Narrowed) -> dict[str, Any]:
+    proof = narrowed.proof
+    return {
+        "connector": narrowed.connector,
+        "addresses": {"before": narrowed.before, "after": narrowed.size if proof else None},
+        "ranges": [str(each) for each in narrowed.after] if proof else None,
+        "kept": [each.address for each in narrowed.kept],
+        "claim": claim(narrowed) if proof else None,
+        "why_not": list(narrowed.why_not),
+        "changes": [edit.as_json() for edit in proof.changes] if proof else [],
+        "proof": proof.as_json() if proof else None,
+    }

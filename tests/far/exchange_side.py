@@ -1,0 +1,123 @@
+"""A server for tests of the client of Exchange's endpoint, whose cmdlets give what a test wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from far.endpoints import FaultyEndpoint
+from far.log_ons import SCHEMES
+from far.side import NAME, PASSWORD, USER, Answer, Far, queue_row
+from mailflow.simulated.authentication import Accounts
+from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.runner import NO_HOP
+from mailflow.simulated.shell_endpoint import ShellService
+from mailflow.simulated.tls import Authority
+from mailflow.simulated.wsman import LogOn, Quotas
+from mailflow.sources.psrp.options import ExchangeOptions
+from mailflow.sources.psrp.shell import ExchangeDoors, ExchangeShell
+from mailflow.sources.shell import Call, Fault, Reply
+from mailflow.sources.winrm import WinrmPlace
+
+
+@dataclass
+class FarExchange:
+    """Plays Exchange behind the endpoint: the entrance, and the session of everybody.
+
+    Attributes:
+        answer: what a cmdlet returns, or the fault that ends it.
+        has_role: whether anybody is let in.
+        seen: each call that came.
+        seconds: how long each takes.
+    """
+
+    answer: Answer = queue_row
+    has_role: bool = True
+    seen: list[Call] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def at_endpoint(self, name: str, logon: LogOn) -> FarExchange | Fault:  # noqa: ARG002
+        """A session."""
+        return self if self.has_role else NO_HOP
+
+    def delay(self, name: str) -> float:  # noqa: ARG002 - one server
+        """Seconds before each call."""
+        return self.seconds
+
+    def has(self, cmdlet: str) -> bool:  # noqa: ARG002 - all there are
+        """Everything."""
+        return True
+
+    def run(self, call: Call) -> Reply:
+        """One call."""
+        self.seen.append(call)
+        found = self.answer(call)
+        return Reply(call, fault=found) if isinstance(found, Fault) else Reply(call, tuple(found))
+
+
+@dataclass
+class ExchangeSide:
+    """One endpoint under way, and how to reach it."""
+
+    endpoint: FaultyEndpoint
+    shells: ShellService
+    far: FarExchange
+    folder: Path
+    tls: bool
+
+    def target(self, **changes: object) -> ExchangeOptions:
+        """How to reach it by name, over NTLM unless said otherwise."""
+        options: dict[str, object] = {
+            "scheme": "https" if self.tls else "http",
+            "user": USER,
+            "password": PASSWORD,
+            "ca": str(self.folder / "ca.pem") if self.tls else "",
+            "entry": NAME,
+            "resolve": {NAME: WinrmPlace(self.endpoint.address, self.endpoint.port)},
+            **changes,
+        }
+        return ExchangeOptions(**options)  # type: ignore[arg-type] # a test's own options
+
+    def open(self, *, writing: bool = False, **changes: object) -> ExchangeShell:
+        """A session on it."""
+        return ExchangeDoors(self.target(**changes), writing=writing).open(NAME)
+
+    @property
+    def actions(self) -> list[str]:
+        """What was asked of it, in order."""
+        return [one.action for one in self.endpoint.log if one.action]
+
+    def is_left(self, seconds: float = 2.0) -> bool:
+        """Whether a session stays open."""
+        end = time.monotonic() + seconds
+        while self.shells.open_shells and time.monotonic() < end:
+            time.sleep(0.02)
+        return bool(self.shells.open_shells)
+
+
+@contextmanager
+def exchange_serving(
+    folder: Path,
+    *,
+    tls: bool = False,
+    far: FarExchange | None = None,
+    offer: tuple[str, ...] = SCHEMES,
+    quotas: Quotas | None = None,
+) -> Iterator[ExchangeSide]:
+    """A server that listens; its authority's certificate is `ca.pem` in the folder."""
+    far = far or FarExchange()
+    accounts = Accounts({USER: PASSWORD})
+    place = ListeningPlace()
+    if tls:
+        authority = Authority()
+        authority.write(folder / "ca.pem")
+        place = ListeningPlace(tls=authority.server(NAME, "127.0.1.1"))
+    endpoint = FaultyEndpoint("EX16A", Far(), accounts, place=place, offer=offer)
+    shells = ShellService("EX16A", far, quotas=quotas)  # type: ignore[arg-type] # plays one
+    endpoint.shells = shells
+    with endpoint:
+        yield ExchangeSide(endpoint, shells, far, folder, tls)
+    accounts.close()

@@ -1,0 +1,41 @@
+"""The runbook for a new server, run unattended: verdict, pictures before and after, commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mailflow.opening import open_source
+from support import ROOT
+
+
+def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
+    """B in a source of its own, named by a relative path; exit 1, and a report of one file."""
+    open_source("demo:new-server").save(tmp_path / "new.snapshot")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mailflow", "run", "new_server", "demo:new-server-renamed"),
+            *("-p", "server_a", "EX16A", "-p", "server_b", "EX16B"),
+            *("-p", "other_source", "new.snapshot", "--ticket", "INC0012345"),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    report = Path(done.stdout.strip().splitlines()[-1])
+    findings = json.loads((tmp_path / report.parent / "findings.json").read_text("utf-8"))
+    html = (tmp_path / report).read_text("utf-8")
+
+    assert done.returncode == 1, done.stderr
+    assert [each["cause"] for each in findings["findings"]] == ["twin-differs"]
+    assert len(findings["repair"]) == 3
+    assert findings["repair"][0].startswith('New-ReceiveConnector -Name "Relay" -Server "EX16B"')
+    for title in ("EX16A now", "EX16B now", "EX16B after the commands"):
+        assert html.count(f"{title}, port 25: which connector") > 0
+    assert "Proven for every IPv4 and IPv6 address at 10 endpoints" in html

@@ -1,0 +1,188 @@
+"""Many files: kept parts, files that grew, zips, poisoned files; and nobody's address anywhere."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mailflow.errors import InputError
+from mailflow.usage import engine
+from mailflow.usage.combine import Client
+from mailflow.usage.engine import UsageLogs, read_logs
+from mailflow.usage.parts import PartSettings, summed
+from mailflow.using import usage
+from organisations import healthy
+from usage_model import ACCEPTED, CANARY, random_logs
+
+duckdb = pytest.importorskip("duckdb")
+
+HEAD = (
+    "#Software: Microsoft Exchange Server\r\n#Log-type: SMTP Receive Protocol Log\r\n#Fields: "
+    "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,"
+    "context\r\n"
+)
+
+
+def session(number: int, client: str = "10.0.5.7", *, ends: bool = True) -> str:
+    """A session with one message; cut before its answer where it does not end."""
+    said = [("+", ""), (">", "220 ready"), ("<", "EHLO h.example"), ("<", "DATA")]
+    said += [(">", "354 Start mail input"), (">", "250 2.6.0 Queued mail for delivery"), ("-", "")]
+    rows = [
+        rf"2026-11-23T0{number}:00:00.000Z,EX16A\Relay,{number:016X},{at},10.0.0.21:25,"
+        f"{client}:999,{event},{data},{'Local' if event == '-' else ''}\r\n"
+        for at, (event, data) in enumerate(said)
+    ]
+    return "".join(rows if ends else rows[:5])
+
+
+def counted(read: UsageLogs) -> dict[str, tuple[int, int]]:
+    """Client to sessions and messages."""
+    return {each.address: (each.sessions, each.messages) for each in read.told.clients}
+
+
+def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
+    """By name, size and both ends; what is new is added, what rotated away still counts."""
+    logs, keep = tmp_path / "logs", tmp_path / "keep"
+    logs.mkdir()
+    (logs / "RECV2026112301-1.LOG").write_text(HEAD + session(1), newline="")
+    first = read_logs([logs], keep=keep)
+    (logs / "RECV2026112302-1.LOG").write_text(HEAD + session(2), newline="")
+
+    second = read_logs([logs], keep=keep)
+    (logs / "RECV2026112301-1.LOG").unlink()
+    third = read_logs([logs], keep=keep)
+
+    assert [each.read for each in (first, second, third)] == [1, 1, 0]
+    assert [counted(each) for each in (first, second, third)] == [
+        {"10.0.5.7": (1, 1)},
+        {"10.0.5.7": (2, 2)},
+        {"10.0.5.7": (2, 2)},
+    ]
+
+
+def test_a_file_that_grew_replaces_its_part(tmp_path: Path) -> None:
+    """S7.42: the session that was open is whole then, and counts once."""
+    log, keep = tmp_path / "RECV2026112301-1.LOG", tmp_path / "keep"
+    log.write_text(HEAD + session(1, ends=False), newline="")
+    before = read_logs([log], keep=keep)
+    log.write_text(HEAD + session(1) + session(2), newline="")
+
+    after = read_logs([log], keep=keep)
+
+    assert counted(before) == {"10.0.5.7": (1, 0)}
+    assert counted(after) == {"10.0.5.7": (2, 2)}
+    assert len(list(keep.glob("*.parquet"))) == 1
+
+
+def test_other_settings_read_anew(tmp_path: Path) -> None:
+    """A part depends on the accepted domains: with others the file is read again, once."""
+    random_logs(tmp_path / "logs", 3)
+    places, keep = [tmp_path / "logs"], tmp_path / "keep"
+    plain = read_logs(places, keep=keep)
+
+    told = read_logs(places, PartSettings(ACCEPTED), keep=keep)
+
+    assert told.read == plain.read == len(told.parts)
+    assert sum(each.untold for each in plain.told.clients) > 0
+
+
+def test_a_zip_is_read_like_a_folder(tmp_path: Path) -> None:
+    """Members that are no receive logs are passed over."""
+    files = random_logs(tmp_path / "logs", 5)
+    with zipfile.ZipFile(tmp_path / "logs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.relative_to(tmp_path))
+        archive.writestr("notes.txt", "nothing of interest")
+
+    packed = read_logs([tmp_path / "logs.zip"])
+
+    assert packed.told == read_logs([tmp_path / "logs"]).told
+    assert packed.others == 1
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """A broken zip and one that unpacks to too much are missing; the rest is read."""
+    (tmp_path / "RECV2026112301-1.LOG").write_text(HEAD + session(1), newline="")
+    (tmp_path / "broken.zip").write_bytes(b"PK\3\4nothing")
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("RECV.LOG", HEAD + " " * 2**24)
+
+    read = read_logs([tmp_path])
+
+    assert counted(read) == {"10.0.5.7": (1, 1)}
+    assert sorted(each.name for each in read.missing) == ["bomb.zip/RECV.LOG", "broken.zip"]
+
+
+def test_no_log_at_all(tmp_path: Path) -> None:
+    """The error says where receive logs lie."""
+    (tmp_path / "notes.txt").write_text("nothing of interest")
+
+    with pytest.raises(InputError, match="no SMTP receive log"):
+        read_logs([tmp_path])
+
+
+def test_a_file_that_kills_its_process_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work goes on in new processes, and the others are whole."""
+    for number in range(1, 5):
+        name = "poison.LOG" if number == 2 else f"RECV202611230{number}-1.LOG"
+        (tmp_path / name).write_text(HEAD + session(number, f"10.0.5.{number}"), newline="")
+    monkeypatch.setattr(engine, "SMALL", 0)
+    monkeypatch.setattr(engine, "_outcome", poisoned)
+
+    read = read_logs([tmp_path])
+
+    assert counted(read) == {f"10.0.5.{number}": (1, 1) for number in (1, 3, 4)}
+    assert [each.name for each in read.missing] == ["poison.LOG"]
+
+
+def poisoned(path: Path, folder: Path, settings: PartSettings) -> object:
+    """What a worker does; its process ends under one file, as by a fault of a library."""
+    import os
+
+    if path.name == "poison.LOG":
+        os._exit(9)
+    return summed(path, folder, settings)
+
+
+def test_nobodys_address_is_kept_or_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a canary in every address, subject, message id and account nothing is left anywhere."""
+    logs, keep = tmp_path / "logs", tmp_path / "keep"
+    for seed in range(20, 23):
+        random_logs(logs / str(seed), seed)
+    said: list[str] = []
+
+    found = usage(
+        str(logs), healthy().snapshot(), keep=str(keep), accepted=ACCEPTED,
+        recipient_domains=True, narrow_connector=r"EX16A\Relay", tell=said.append,
+    )  # fmt: skip
+
+    assert any(CANARY.encode() in file.read_bytes() for file in logs.rglob("*.LOG"))
+    shown = [json.dumps(found.as_json()), str(found.clients_table()), str(found.covered_table())]
+    shown += [str(found.elements_table()), str(found.differing_table()), *said, repr(found)]
+    assert [text for text in shown if CANARY in text] == []
+    for file in keep.iterdir():
+        assert CANARY.encode() not in file.read_bytes()
+        if file.suffix == ".parquet":
+            rows = duckdb.read_parquet(str(file)).fetchall()  # it is compressed
+            assert CANARY not in repr(rows)
+    assert found.clients
+    assert {"elsewhere.example"} <= {name for each in found.clients for name in each.domains}
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_domains_are_kept_only_where_asked(tmp_path: Path) -> None:
+    """Without the option only counts are there."""
+    for seed in range(20, 23):
+        random_logs(tmp_path / str(seed), seed)
+
+    clients: tuple[Client, ...] = read_logs([tmp_path], PartSettings(ACCEPTED)).told.clients
+
+    assert any(each.outside for each in clients)
+    assert not any(each.domains for each in clients)
