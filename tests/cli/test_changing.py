@@ -390,7 +390,9 @@ def test_help_shows_examples_and_exit_codes(call: Call, command: str) -> None:
     text = call(command, "--help").out
 
     assert text.count(f"\n  mailflow {command} ") >= 3
-    meaning = {"whatif": "0 no host would be affected", "diff": "0 no host is handled differently"}[command]
+    meaning = {"whatif": "0 no host would be affected", "diff": "0 no host is handled differently"}[
+        command
+    ]
     assert f"Exit code: {meaning}" in " ".join(text.split())
 
 
