@@ -36,7 +36,7 @@ def found() -> Diagnosis:
         verdict="found",
         headline="Mail from EX10A and EX10B does not reach EX16A and EX16B",
         summary=(
-            "On EX16A and EX16B the connector Relay answers the Exchange 2010 servers instead of "
+            "On EX16A and EX16B the connector Relay accepts the Exchange 2010 servers instead of "
             "Default Frontend: it lists 10.0.0.11, 10.0.0.12 and offers no Exchange Server "
             "authentication."
         ),

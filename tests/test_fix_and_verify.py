@@ -115,7 +115,7 @@ def test_a_change_request_changes_nothing(tmp_path: Path) -> None:
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "-WhatIf" in report
     assert "Only if the change causes problems" in report
-    assert "is let in, and was not before" in report
+    assert "accepted (was: failing)" in report
 
 
 def test_nobody_to_ask(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_asked_in_a_notebook(operated: Path) -> None:
     assert told == ["verified"]
     assert [one.listed(name) for name in RELAYS] == [NEW, NEW]
     assert "VERIFIED" in repr(card)
-    assert "is let in, and was not" in " ".join(repr(changed).split())
+    assert "accepted (was: failing)" in " ".join(repr(changed).split())
     (folder,) = operated.iterdir()
     assert folder.name.endswith("-fix_and_verify")
     assert {file.name for file in folder.iterdir()} == {"apply.json", "findings.json", "snapshot"}

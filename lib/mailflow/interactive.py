@@ -222,7 +222,7 @@ def _reply(org: Snapshot, question: AddressQuestion) -> AddressReply:
         trial = who_answers(applied(org, [change]), asked)
     except UsageError as error:
         return AddressReply((side,), compared(now), refused=_sentence(error))
-    other = ShownAnswer("With the trial", trial.words, trial.tone, trial.ruler)
+    other = ShownAnswer("What if", trial.words, trial.tone, trial.ruler)
     return AddressReply((side, other), compared(now, trial), moved(now, trial))
 
 

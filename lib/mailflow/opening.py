@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mailflow.sources.winrm import WinrmOptions
 
 EXPECTED = (
-    "a file, folder or zip with captures, a saved snapshot, demo:NAME, exchange://HOST or "
+    "a file, folder or zip with exports, a saved snapshot, demo:NAME, exchange://HOST or "
     "winrm://HOST"
 )
 
@@ -449,7 +449,7 @@ def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Sn
         return replace(org, unread=(*org.unread, *may_be_two(org.servers)))
     if found.reading.rows:
         raise InputError(
-            f"{source}: holds a snapshot ({found.snapshot_place}) and captures "
+            f"{source}: holds a snapshot ({found.snapshot_place}) and exports "
             f"({found.reading.rows[0].place}); name the one to read"
         )
     org = from_document(found.snapshot, found.snapshot_place)

@@ -24,7 +24,7 @@ from organisations import article
 
 ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
 SUBMIT, ANY_RECIPIENT = "ms-Exch-SMTP-Submit", "ms-Exch-SMTP-Accept-Any-Recipient"
-SUBMITS = "submitting without logging on"
+SUBMITS = "anonymous submission"
 
 
 def relay(**values: Any) -> ReceiveConnector:  # noqa: ANN401
@@ -114,7 +114,7 @@ def test_an_effect_in_words() -> None:
     """Losses first; false where no difference is known."""
     one = Effect(gains=("a (A)",), loses=("b (B)",), not_known=("c",))
 
-    assert str(one) == "loses b; gains a; not known: c"
+    assert str(one) == "loses b; gains a; undetermined: c"
     assert (bool(one), bool(Effect(not_known=("c",))), bool(Effect())) == (True, False, False)
     assert str(Effect()) == "nothing that was read differs"
 

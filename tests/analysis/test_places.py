@@ -98,14 +98,18 @@ def test_where_peers_arrive() -> None:
 
 UNREAD: list[tuple[dict[str, Any], TransportRole, list[str]]] = [
     ({}, FRONT, []),
-    ({"ranges_complete": False}, FRONT, ["RemoteIPRanges of EX16A\\Second are not known"]),
+    (
+        {"ranges_complete": False},
+        FRONT,
+        ["RemoteIPRanges of EX16A\\Second are incomplete in the data"],
+    ),
     ({"ranges_complete": False, "enabled": False}, FRONT, []),
     ({"ranges_complete": False, "bindings": "0.0.0.0:26"}, FRONT, []),
     ({"ranges_complete": False}, HUB, ["EX16A\\Second claims any IPv4 address:25 for another"]),
     (
         {"bindings": "0.0.0.0:26", "bindings_complete": False},
         FRONT,
-        ["Bindings of EX16A\\Second are not known"],
+        ["Bindings of EX16A\\Second are incomplete in the data"],
     ),
     ({"bindings": "0.0.0.0:26", "bindings_complete": False}, HUB, []),
     ({"enabled": None}, FRONT, ["it was not read whether EX16A\\Second is enabled"]),
@@ -197,5 +201,5 @@ def test_servers_that_may_be_hidden(row: Unread, server: str, *, hides: bool) ->
     assert bool(hidden_servers(read, server)) == hides
     assert hidden_servers(replace(read, unread=())) == []
     assert hidden_servers(replace(read, unread=(), cmdlets=frozenset())) == [
-        "no answer of Get-ExchangeServer says which servers there are"
+        "Get-ExchangeServer is missing in the data, so the servers of the organization are unknown"
     ]

@@ -221,8 +221,8 @@ def test_where_a_conflict_is_met() -> None:
 UNREAD: list[tuple[dict[str, Any], str]] = [
     ({"enabled": None}, "whether it is enabled was not read"),
     ({"role": None}, "its transport role was not read"),
-    ({"bindings_complete": False}, "its Bindings are not known in full"),
-    ({"ranges_complete": False}, "its RemoteIPRanges are not known in full"),
+    ({"bindings_complete": False}, "its Bindings are incomplete in the data"),
+    ({"ranges_complete": False}, "its RemoteIPRanges are incomplete in the data"),
 ]
 
 

@@ -52,10 +52,10 @@ GROUPS = Change(
     [
         ("not begun", "not begun", "done, not verified", "not begun", "not begun"),
         ("refused", "not begun", "done, not verified", "not begun", "not begun"),
-        ("begun", "not begun", "done, not verified", "changed since", "not known"),
+        ("begun", "not begun", "done, not verified", "changed since", "unknown"),
         ("done", "rolled back", "done, not verified", "changed since", "done, not verified"),
         ("verified", "rolled back", "verified", "changed since", "verified"),
-        ("going back", "rolled back", "done, not verified", "changed since", "not known"),
+        ("going back", "rolled back", "done, not verified", "changed since", "unknown"),
         ("put back", "rolled back", "done, not verified", "changed since", "rolled back"),
     ],
 )

@@ -129,7 +129,7 @@ def test_a_journal_that_cannot_be_read(tmp_path: Path) -> None:
     shown = table(look_back(tmp_path, one.org, now=NOW_IS))
 
     assert list(shown.frame["run"]) == ["first"]
-    assert list(shown.frame["state"]) == ["not known"]
+    assert list(shown.frame["state"]) == ["unknown"]
     assert "apply.json" in shown.frame["then"][0]
 
 
@@ -158,7 +158,7 @@ def test_damaged_ones_stop_no_other(tmp_path: Path) -> None:
     shown = table(look_back(tmp_path, org, now=NOW_IS)).frame
     ahead = peek(tmp_path, org)
 
-    problems = shown[shown["state"] == "not known"]
+    problems = shown[shown["state"] == "unknown"]
     assert list(problems["run"]) == DAMAGED
     assert all(
         f"{name}/apply.json" in Path(why).as_posix()
@@ -191,7 +191,7 @@ def test_one_that_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     carried = second.work.carry_out(second.confirmed)
 
     assert found.problem == "a process still works on it"
-    assert "under way" in carried.refused
+    assert "in progress" in carried.refused
     assert second.listed(RELAYS[1]) == one.listed(RELAYS[1])
 
 
@@ -232,7 +232,7 @@ def test_a_foreign_one_vouches_for_nothing(tmp_path: Path) -> None:
 
     (found,) = peek(tmp_path, replace(one.org, connectors=()))
 
-    assert [each.state for each in found.standings] == ["not known", "not known"]
+    assert [each.state for each in found.standings] == ["unknown", "unknown"]
     assert not found.can_go_on
 
 

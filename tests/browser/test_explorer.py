@@ -25,7 +25,7 @@ LABEL = """
 
 ORDER = [
     *("Target server", "Port", "Local address", "Source address"),
-    *("Connector", "Take off", "Put on"),
+    *("Connector", "Remove", "Add"),
 ]
 
 
@@ -60,32 +60,32 @@ def _tab_to(shown: NotebookPage, label: str) -> list[str]:
 def test_each_control_is_reached_in_order(runbook: NotebookPage, explorer: Locator) -> None:
     """Tab goes through question and trial from top to bottom; each control has its label."""
     assert explorer.count() == 1
-    assert _tab_to(runbook, "Put on") == ORDER
+    assert _tab_to(runbook, "Add") == ORDER
 
 
 def test_another_address_and_a_trial_by_keyboard(runbook: NotebookPage, explorer: Locator) -> None:
     """Tab to the address, type: another winner. Take a range off: both answers side by side."""
     keys = runbook.page.keyboard
-    explorer.get_by_text("Relay answers 10.0.0.11 (EX10A) on EX16A").wait_for()
+    explorer.get_by_text("Relay accepts 10.0.0.11 (EX10A) on EX16A").wait_for()
     _tab_to(runbook, "Source address")
     keys.press("Control+A")
     keys.type("10.0.0.99")
-    explorer.get_by_text("Default Frontend EX16A answers 10.0.0.99 on EX16A").wait_for()
+    explorer.get_by_text("Default Frontend EX16A accepts 10.0.0.99 on EX16A").wait_for()
     keys.press("Control+A")
     keys.type("10.0.0.")
     explorer.get_by_text("The format of the IP address 10.0.0. is invalid").wait_for()
     keys.type("12")
-    explorer.get_by_text("Relay answers 10.0.0.12 (EX10B) on EX16A").wait_for()
-    _tab_to(runbook, "Take off")
+    explorer.get_by_text("Relay accepts 10.0.0.12 (EX10B) on EX16A").wait_for()
+    _tab_to(runbook, "Remove")
     keys.type("10.0.0.12")
     explorer.get_by_text("EX10B (10.0.0.12): Default Frontend EX16A instead of Relay").wait_for()
 
     assert explorer.locator(".mf-side").count() == 2
     assert explorer.locator("svg").count() == 2
-    _tab_to(runbook, "Forget the trial")
+    _tab_to(runbook, "Reset")
     keys.press("Enter")
     explorer.locator("svg").nth(1).wait_for(state="detached")
-    assert runbook.page.get_by_label("Take off").input_value() == ""
+    assert runbook.page.get_by_label("Remove").input_value() == ""
     assert explorer.locator(".mf-side").count() == 1
 
 

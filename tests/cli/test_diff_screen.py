@@ -40,27 +40,27 @@ def test_the_article_repaired() -> None:
     after = with_rights(article().remove(r"EX16B\Relay").change(r"EX16A\Relay", ranges="10.0.5.1"))
 
     expected = """
-DIFFERENT     EX10A and EX10B are let in by EX16A, and were not before.
-              257 addresses lose relaying without logging on.
+DIFFERENT     EX16A accepts EX10A and EX10B, which were not accepted before.
+              257 addresses lose anonymous relay.
 FIRST         monday.snapshot, read 23 Nov 14:02 UTC
 SECOND        runs/tuesday
 SERVERS       EX10A to EX16A
-                first   not let in by Relay (10.0.0.11)
-                second  let in by Default Frontend EX16A (10.0.0.11)
+                first   cannot authenticate at Relay (10.0.0.11)
+                second  accepted by Default Frontend EX16A (10.0.0.11)
               EX10B to EX16A
-                first   not let in by Relay (10.0.0.12)
-                second  let in by Default Frontend EX16A (10.0.0.12)
-HOSTS         EX16A, port 25: Default Frontend EX16A answers instead of Relay
+                first   cannot authenticate at Relay (10.0.0.12)
+                second  accepted by Default Frontend EX16A (10.0.0.12)
+HOSTS         EX16A, port 25: Default Frontend EX16A instead of Relay
                 10.0.0.11-10.0.0.12, 10.0.5.0 and 10.0.5.2-10.0.5.255 (257
                 addresses)
-                  loses      relaying without logging on
+                  loses      anonymous relay
                   gains      Exchange Server authentication, submitting as an
-                             Exchange server, X-ANONYMOUSTLS, log-on by NTLM,
-                             log-on by password and submitting as a legacy
-                             server
-COMPARED      every IPv4 and IPv6 address at 28 endpoints; whoever is not named
-              here is answered alike
-NOT KNOWN     nothing"""
+                             Exchange server, X-ANONYMOUSTLS, NTLM
+                             authentication, Basic authentication and submitting
+                             as a legacy server
+SCOPE         every IPv4 and IPv6 address at 28 endpoints; hosts that are not
+              named here are handled alike
+UNDETERMINED  none"""
     assert screen(before, after) == expected.lstrip()
 
 
@@ -69,7 +69,7 @@ def test_what_breaks_stands_first() -> None:
     before, after = article().remove(r"EX16B\Relay"), article().remove(r"EX16A\Relay")
     actual = screen(before, after)
 
-    assert actual.startswith("DIFFERENT     EX10A and EX10B are no longer let in by EX16B.\n")
+    assert actual.startswith("DIFFERENT     EX16B no longer accepts EX10A and EX10B.\n")
     assert actual.index("EX10A to EX16B") < actual.index("EX10A to EX16A")
 
 
@@ -77,17 +77,19 @@ def test_nothing_differs() -> None:
     """One sentence; rights that were not read are told all the same (S3.20)."""
     actual = screen(article(), article())
 
-    assert actual.startswith("NO DIFFERENCE Nobody is answered differently.\n")
-    assert "\nNOT KNOWN     whether extended rights differ on EX10A\\Default EX10A," in actual
+    assert actual.startswith("NO DIFFERENCE No host is handled differently.\n")
+    assert "\nUNDETERMINED  whether extended rights differ on EX10A\\Default EX10A," in actual
 
 
 def test_what_was_not_read_is_no_all_clear() -> None:
     """Contract, section 4: a list that was cut may hide a difference."""
     actual = screen(article(), article().change(r"EX16A\Relay", ranges_complete=False))
 
-    assert actual.startswith("NOT CERTAIN   No difference was seen, but not all was read that may")
-    assert "whoever is not named" not in actual
-    assert "\nNOT KNOWN     RemoteIPRanges of EX16A\\Relay are not known in full\n" in actual
+    assert actual.startswith(
+        "INCONCLUSIVE  No difference was found, but data that may change this is"
+    )
+    assert "not named" not in actual
+    assert "\nUNDETERMINED  RemoteIPRanges of EX16A\\Relay are incomplete in the data\n" in actual
 
 
 def test_other_rights() -> None:
@@ -98,8 +100,8 @@ def test_other_rights() -> None:
     )
     actual = screen(before, replace(before, rights=less))
 
-    assert "258 addresses lose relaying without logging on." in actual
-    assert "\nHOSTS         EX16A, port 25: Relay answers, with other settings\n" in actual
+    assert "258 addresses lose anonymous relay." in actual
+    assert "\nHOSTS         EX16A, port 25: Relay, with other settings\n" in actual
     assert (
         "\nRIGHTS        nt authority\\anonymous logon on EX16A\\Relay\n"
         "                loses   ms-exch-smtp-accept-any-recipient\n"
@@ -130,7 +132,7 @@ def test_the_same_hosts_at_two_servers_are_told_of_once() -> None:
 
     assert "2 addresses lose Exchange Server authentication," in " ".join(actual.split())
     assert (
-        "\n              EX16B, port 25: Relay answers instead of Default Frontend EX16B\n"
+        "\n              EX16B, port 25: Relay instead of Default Frontend EX16B\n"
         "                10.0.0.11-10.0.0.12 (2 addresses)\n"
         "                  the same as above\n"
     ) in actual
@@ -140,10 +142,10 @@ def test_nobody_answers_any_more() -> None:
     """S1.18: of hosts without an answer that alone is told."""
     actual = screen(article(), article().change(r"EX16A\Default Frontend EX16A", enabled=False))
 
-    assert "addresses are answered by nobody any more." in " ".join(actual.split())
+    assert "addresses are no longer accepted by any connector." in " ".join(actual.split())
     assert (
-        "\nHOSTS         EX16A, port 25: nobody (421 4.3.2), where Default Frontend EX16A\n"
-        "              answered\n"
+        "\nHOSTS         EX16A, port 25: no connector (421 4.3.2), instead of Default\n"
+        "              Frontend EX16A\n"
     ) in actual
     assert "loses" not in actual[actual.index("\nHOSTS") :]
 

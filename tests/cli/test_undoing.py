@@ -342,7 +342,7 @@ def test_a_server_that_is_gone_after_the_set(
         f"{RELAYS[0]}: not rolled back",
         f"{RELAYS[1]}: could not be read: not verified",
     ]
-    assert "stopped: whether EX16B\\Relay has its new values is not known" in screen.out
+    assert "stopped: could not determine whether EX16B\\Relay has its new values" in screen.out
 
 
 # -- A foreign journal -----------------------------------------------------------------------------

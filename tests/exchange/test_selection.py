@@ -157,8 +157,8 @@ def test_two_processes_on_one_endpoint_leave_the_answer_unknown() -> None:
     assert not found.nobody_possible
     assert reasons(found) == {
         "Default Frontend EX16A": "larger range: 4,294,967,296 addresses against 256 of EX16A\\R1",
-        "R1": "answers only if the FrontendTransport process has the endpoint",
-        "Relay": "answers only if the HubTransport process has the endpoint",
+        "R1": "accepts only if the FrontendTransport process has the endpoint",
+        "Relay": "accepts only if the HubTransport process has the endpoint",
     }
 
 
@@ -268,7 +268,7 @@ def test_a_cut_list_makes_the_winner_uncertain() -> None:
     found = ask(DF, CUT)
 
     assert (found.connector, found.possible) == (DF, (DF, CUT))
-    assert found.unknown == "RemoteIPRanges of EX16A\\Cut are not known in full"
+    assert found.unknown == "RemoteIPRanges of EX16A\\Cut are incomplete in the data"
     assert not found.nobody_possible
     assert reasons(found) == {"Cut": "10.0.0.5 is not in its ranges, as far as they were read"}
 
@@ -315,7 +315,7 @@ def test_cut_bindings_can_hide_the_endpoint() -> None:
     found = ask(DF, elsewhere)
 
     assert found.possible == (DF, elsewhere)
-    assert found.unknown == "Bindings of EX16A\\Elsewhere are not known in full"
+    assert found.unknown == "Bindings of EX16A\\Elsewhere are incomplete in the data"
 
 
 def test_enabled_or_role_not_read() -> None:
@@ -330,7 +330,7 @@ def test_enabled_or_role_not_read() -> None:
         found = ask(DF, blank)
 
         assert (found.connector, found.unknown, found.possible) == (DF, why, (DF, blank))
-        assert reasons(found) == {"Relay": f"would answer, but {why}"}
+        assert reasons(found) == {"Relay": f"would accept, but {why}"}
 
 
 def test_a_loser_by_any_reading_leaves_no_doubt() -> None:

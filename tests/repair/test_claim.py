@@ -51,18 +51,18 @@ def test_where(places: tuple[Place, ...], words: str) -> None:
 @pytest.mark.parametrize(
     ("was", "will", "words"),
     [
-        ("found", "clear", "is let in, and was not before"),
-        ("clear", "clear", "is let in"),
-        ("unknown", "clear", "is let in; not known whether it was"),
-        ("clear", "found", "is no longer let in"),
-        ("found", "found", "is not let in"),
-        ("clear", "unknown", "not known whether it is let in: X"),
+        ("found", "clear", "accepted (was: failing)"),
+        ("clear", "clear", "accepted, as now"),
+        ("unknown", "clear", "accepted (before: undetermined)"),
+        ("clear", "found", "failing (was: accepted)"),
+        ("found", "found", "still failing"),
+        ("clear", "unknown", "undetermined: X"),
     ],
 )
 def test_whether_it_is_let_in(was: PathState, will: PathState, words: str) -> None:
     """Before and after, and that nothing takes the way where nothing does."""
     assert way_in_words(reached(was, will)) == words
-    assert way_in_words(reached(was, will, in_use=False)) == f"{words}; no mail takes this way"
+    assert way_in_words(reached(was, will, in_use=False)) == f"{words}; no mail takes this path"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_another_list_than_the_proven_one_is_refused() -> None:
     halves = article().change(
         r"EX16A\Relay", ranges="10.0.0.11, 10.0.0.12, 10.0.5.0/25, 10.0.5.128/25"
     )
-    with pytest.raises(RefusedError, match="cut in another way"):
+    with pytest.raises(RefusedError, match="split differently"):
         applied(halves.snapshot(), [change])
 
 

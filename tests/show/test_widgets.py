@@ -159,7 +159,7 @@ def test_without_a_command_there_is_nothing_to_type() -> None:
     made, _ = box(Confirmation("EX16A\\Relay", "Take 10.0.0.11 off it.", ""), RELAY_B)
 
     assert list(made.fields) == ["EX16B\\Relay"]
-    assert "can't be confirmed" in every_html(made)
+    assert "cannot be confirmed" in every_html(made)
     assert "No command can be generated" in str(made)
 
 

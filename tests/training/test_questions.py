@@ -342,7 +342,7 @@ HALF = BOTH.splitlines()[0]
                 rf"Set-ReceiveConnector {one}\Relay -Enabled $false" for one in ("EX16A", "EX16B")
             ),
             "half",
-            "relaying without logging on",
+            "anonymous relay",
         ),
         (
             "article",

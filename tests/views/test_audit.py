@@ -724,7 +724,7 @@ def test_namesake_that_was_not_read_is_unknown() -> None:
 
     assert states == {r"EX16B\Relay": "unknown", r"EX16C\Relay": "found"}
     assert rows.loc["remote ranges", "differs"] == "EX16C: has 10.0.8.1"
-    assert rows.loc["AuthMechanism", "differs"] == "EX16B: not known"
+    assert rows.loc["AuthMechanism", "differs"] == "EX16B: unknown"
 
 
 def test_namesakes_of_servers_outside_the_run() -> None:
@@ -964,9 +964,9 @@ def test_results_show_faults_first_and_what_is_harmless() -> None:
 
     table = results(org.snapshot())
 
-    assert list(table.frame["result"]) == ["found", "found", "found", "harmless"]
-    assert "Found: 3. Not known: 0. Harmless by design: 1." in table.reading
-    assert "Looked for and not there: " in table.reading
+    assert list(table.frame["result"]) == ["issue", "issue", "issue", "OK by design"]
+    assert "Issues: 3. Undetermined: 0. OK by design: 1." in table.reading
+    assert "Also checked, no issues: " in table.reading
 
 
 def test_the_runbook_calls_nothing_that_is_not_there() -> None:

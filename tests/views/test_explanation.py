@@ -174,7 +174,7 @@ def test_what_holds_no_reply_is_said() -> None:
     """S6.18: a header has a cipher in it, and no error."""
     words = explain_words("Received: from a by b (version=TLS1_2, cipher=TLS_X)")
 
-    assert "It holds no reply that reports an error" in words
+    assert "It contains no reply that reports an error" in words
     assert "tls-or-certificate" not in words
 
 

@@ -760,7 +760,7 @@ def test_externally_secured_default_is_left_to_a_person() -> None:
 
     assert (actual.repair, only(actual).commands) == ((), ())
     assert "would lose" in only(actual).remedy
-    assert "being trusted without logging on" in only(actual).remedy
+    assert "trust without authentication" in only(actual).remedy
 
 
 def test_default_behind_the_relay_is_repaired_as_well() -> None:

@@ -38,7 +38,7 @@ def test_a_new_server_without_the_relay_differs(found: TwinReport) -> None:
 
     assert (found.a, found.b, found.exit_code) == ("EX16A", "EX16B", 1)
     assert (group.a, group.b, group.size) == ("Relay", "Default Frontend EX16B", 256)
-    assert group.effect.loses[0].startswith("relaying without")
+    assert group.effect.loses[0].startswith("anonymous relay")
     assert "10.0.5.0/24" in found.summary
 
 

@@ -50,7 +50,7 @@ def test_a_server_that_is_caught_is_judged(org: Snapshot) -> None:
 
     assert said.tone == "bad"
     assert said.words == (
-        "Relay answers 10.0.0.11 (EX10A) on EX16A, port 25. It offers no Exchange Server "
+        "Relay accepts 10.0.0.11 (EX10A) on EX16A, port 25. It offers no Exchange Server "
         "authentication, so the server gives up."
     )
 
@@ -59,7 +59,7 @@ def test_a_printer_is_not_judged(org: Snapshot) -> None:
     """For an address that is no server's the relay connector is neither right nor wrong."""
     said = who_answers(org, probe("EX16A", "10.0.5.7"))
 
-    assert said.words == "Relay answers 10.0.5.7 on EX16A, port 25."
+    assert said.words == "Relay accepts 10.0.5.7 on EX16A, port 25."
     assert said.tone == ""
 
 
@@ -73,7 +73,7 @@ def test_nobody_answers(org: Snapshot) -> None:
     """Where no connector listens it is said what the client reads (S1.18)."""
     said = who_answers(org, probe("EX16A", "10.0.0.11", port=26))
 
-    assert "Nobody answers 10.0.0.11 (EX10A) on EX16A, port 26" in said.words
+    assert "No connector accepts 10.0.0.11 (EX10A) on EX16A, port 26" in said.words
     assert "421 4.3.2" in said.words
 
 
@@ -85,8 +85,8 @@ def test_what_was_cut_off_is_unknown() -> None:
 
     assert said.tone == "unknown"
     assert said.winner == ""
-    assert "not known" in said.words
-    assert said.reasons["Default Frontend EX16A"] == "would answer, by what was read"
+    assert "Could not determine which connector accepts 10.0.7.7" in said.words
+    assert said.reasons["Default Frontend EX16A"] == "would accept, by the data available"
     assert said.ruler is not None
     (over,) = [one for one in said.ruler.pins if one.label == "10.0.7.7"]
     assert (over.tone, over.answered_by) == ("unknown", "")
@@ -131,7 +131,7 @@ def test_a_server_nobody_read() -> None:
     for name in ("EX99", "EX16B"):
         said = who_answers(org.snapshot(), probe(name, "10.0.0.11"))
 
-        assert said.words.startswith("Not known: no ")
+        assert said.words.startswith("Could not be determined: no ")
         assert said.ruler is None
         assert compared(said).frame.empty
 
@@ -145,12 +145,12 @@ def test_a_trial_stands_beside_now(org: Snapshot) -> None:
     rows = table.frame.set_index("connector")
 
     assert list(table.columns) == ["connector", "now", "trial"]
-    assert rows.loc["Relay", "now"].startswith("answers: 10.0.0.11 (1 address)")
+    assert rows.loc["Relay", "now"].startswith("accepts: 10.0.0.11 (1 address)")
     assert rows.loc["Relay", "trial"] == "10.0.0.11 is not in its ranges"
-    assert rows.loc["Default Frontend EX16A", "trial"].startswith("answers: ")
+    assert rows.loc["Default Frontend EX16A", "trial"].startswith("accepts: ")
     assert sorted(table.tones.values()) == ["bad", "good"]
     assert moved(now, trial) == (
-        "With the trial another connector answers: EX10A (10.0.0.11): Default Frontend EX16A "
+        "With this change another connector accepts: EX10A (10.0.0.11): Default Frontend EX16A "
         "instead of Relay."
     )
     assert "changes nothing" in moved(now, now)

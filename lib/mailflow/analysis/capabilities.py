@@ -19,10 +19,10 @@ OTHER_USERS = f"{RIGHTS} User"
 """What is missing where one user's entries alone were exported."""
 ANY_RECIPIENT = "ms-exch-smtp-accept-any-recipient"
 SUBMIT = "ms-exch-smtp-submit"
-RELAY = "relaying without logging on (ms-Exch-SMTP-Accept-Any-Recipient)"
+RELAY = "anonymous relay (ms-Exch-SMTP-Accept-Any-Recipient)"
 """The ability that makes a connector an open relay for its hosts (section 2.6)."""
 
-TRUSTED = "being trusted without logging on (ExternalAuthoritative)"
+TRUSTED = "trust without authentication (ExternalAuthoritative)"
 """The ability of hosts on an externally secured connector (S3.31)."""
 
 SERVER_RIGHTS = frozenset(
@@ -133,7 +133,7 @@ class Effect:
             for verb, words in (
                 ("loses", self.loses),
                 ("gains", self.gains),
-                ("not known:", self.not_known),
+                ("undetermined:", self.not_known),
             )
             if words
         ]
@@ -282,11 +282,11 @@ def _logs_on(connector: ReceiveConnector) -> bool | None:
 
 
 _BY_RIGHTS: Mapping[str, Callable[[ReceiveConnector, Rights], bool | None]] = {
-    "submitting without logging on": _submits,
+    "anonymous submission": _submits,
     RELAY: _relays,
 }
 _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
-    "submitting after logging on as a user": lambda connector: _all(
+    "authenticated submission as a user": lambda connector: _all(
         _logs_on(connector), _in(connector.groups, PermissionGroups.ExchangeUsers)
     ),
     TRUSTED: _trusted,
@@ -299,11 +299,13 @@ _BY_SETTINGS: Mapping[str, Callable[[ReceiveConnector], bool | None]] = {
     ),
     "STARTTLS": lambda connector: _in(connector.auth, AuthMechanism.Tls),
     "sending without TLS": lambda connector: _not(connector.require_tls),
-    "log-on by NTLM (Integrated)": lambda connector: _in(connector.auth, AuthMechanism.Integrated),
-    "log-on by password (BasicAuth)": lambda connector: _in(
+    "NTLM authentication (Integrated)": lambda connector: _in(
+        connector.auth, AuthMechanism.Integrated
+    ),
+    "Basic authentication (BasicAuth)": lambda connector: _in(
         connector.auth, AuthMechanism.BasicAuth
     ),
-    "log-on by password without TLS": lambda connector: _all(
+    "Basic authentication without TLS": lambda connector: _all(
         _in(connector.auth, AuthMechanism.BasicAuth),
         _not(_in(connector.auth, AuthMechanism.BasicAuthRequireTLS)),
     ),

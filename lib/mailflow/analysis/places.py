@@ -123,9 +123,9 @@ def doubts_at(
         if connector.role is None:
             yield f"the transport role of {connector.identity} was not read"
         if not connector.bindings_complete:
-            yield f"Bindings of {connector.identity} are not known in full"
+            yield f"Bindings of {connector.identity} are incomplete in the data"
         if not connector.ranges_complete:
-            yield f"RemoteIPRanges of {connector.identity} are not known in full"
+            yield f"RemoteIPRanges of {connector.identity} are incomplete in the data"
 
 
 def ties_at(
@@ -151,7 +151,9 @@ def tie_doubts(
 
 def tie_in_words(identities: Iterable[str], place: Place) -> str:
     """That nothing shows which of these connectors accepts (S1.36)."""
-    return f"{joined(identities)} have equal ranges at {place}: which one accepts is not known"
+    return (
+        f"{joined(identities)} have equal ranges at {place}: which one accepts cannot be determined"
+    )
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
@@ -162,10 +164,12 @@ def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
         server: a name; what was not read of other servers alone does not hide this one.
     """
     rows = [
-        f"{row.what} of {row.server or 'the organisation'} was not read: {row.why}"
+        f"{row.what} of {row.server or 'the organization'} was not read: {row.why}"
         for row in org.unread
         if row.what in (SERVERS, "capture") and row.server.casefold() in ("", server.casefold())
     ]
     if not rows and SERVERS not in org.cmdlets:
-        rows.append(f"no answer of {SERVERS} says which servers there are")
+        rows.append(
+            f"{SERVERS} is missing in the data, so the servers of the organization are unknown"
+        )
     return list(dict.fromkeys(rows))

@@ -292,9 +292,9 @@ def doubt_of(connector: ReceiveConnector) -> str:
     if connector.role is None:
         doubts.append("its transport role was not read")
     if not connector.bindings_complete:
-        doubts.append("its Bindings are not known in full")
+        doubts.append("its Bindings are incomplete in the data")
     if not connector.ranges_complete:
-        doubts.append("its RemoteIPRanges are not known in full")
+        doubts.append("its RemoteIPRanges are incomplete in the data")
     return "" if connector.enabled is False else " and ".join(doubts)
 
 

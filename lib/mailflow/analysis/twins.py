@@ -155,7 +155,7 @@ def _unbound(view: ServerView) -> Iterator[str]:
     """Bindings that were cut may stand for endpoints that nobody knows of."""
     for each in view.connectors:
         if each.enabled is not False and not each.bindings_complete:
-            yield f"Bindings of {each.identity} are not known in full"
+            yield f"Bindings of {each.identity} are incomplete in the data"
 
 
 def endpoint_pairs(

@@ -94,7 +94,7 @@ def _look(
         entry.state = "drained"
     elif found.status == "Suspended":
         entry.state = "suspended"
-        entry.why = "a retry does nothing while it is suspended (S8.71); Resume-Queue comes first"
+        entry.why = "a retry has no effect while it is suspended; run Resume-Queue first"
     elif found.status != "Retry":
         entry.state = "moving"
     else:

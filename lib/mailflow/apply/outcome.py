@@ -351,7 +351,7 @@ def _connector_row(entry: ConnectorEntry) -> dict[str, str]:
         "what": entry.connector,
         "state": state,
         "before": _values(entry.old),
-        "now": "not known" if entry.note in ("begun", "going back") else _values(now),
+        "now": "unknown" if entry.note in ("begun", "going back") else _values(now),
         "note": entry.why,
     }
 
@@ -363,9 +363,9 @@ def _values(values: Mapping[Parameter, SettingValue]) -> str:
 def _queue_row(entry: QueueEntry) -> dict[str, str]:
     return {
         "what": entry.queue,
-        "state": entry.state,
+        "state": "unknown" if entry.state == "not known" else entry.state,
         "before": "" if entry.before is None else counted(entry.before, "message"),
-        "now": "not known" if entry.left is None else counted(entry.left, "message"),
+        "now": "unknown" if entry.left is None else counted(entry.left, "message"),
         "note": entry.why,
     }
 

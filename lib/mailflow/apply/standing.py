@@ -16,7 +16,7 @@ from mailflow.apply.journal import ConnectorEntry, Note
 from mailflow.exchange.connectors import ReceiveConnector
 
 ConnectorState = Literal[
-    "not begun", "done, not verified", "verified", "rolled back", "changed since", "not known"
+    "not begun", "done, not verified", "verified", "rolled back", "changed since", "unknown"
 ]
 
 ReadValues = Callable[[ConnectorEntry], ReceiveConnector | None]
@@ -59,7 +59,7 @@ def standing(entry: ConnectorEntry, seen: ReceiveConnector | None) -> Standing:
 
 def _state(entry: ConnectorEntry, seen: ReceiveConnector | None) -> ConnectorState:
     if seen is None:
-        return _SURE.get(entry.note, "not known")
+        return _SURE.get(entry.note, "unknown")
     now = fingerprint(seen, entry.parameters)
     if now == entry.new_sha256:
         return "verified" if entry.note == "verified" else "done, not verified"

@@ -165,7 +165,7 @@ _MEANING = {
     "verified": "the new values are there, and nothing else changed",
     "rolled back": "the old values are there again",
     "changed since": "the values are neither the old ones nor the new ones: somebody changed them",
-    "not known": "the server could not be read, and the journal alone does not tell",
+    "unknown": "the server could not be read, and the journal alone does not tell",
 }
 
 
@@ -251,7 +251,7 @@ def _by_what_was_read(entry: ConnectorEntry, org: Snapshot) -> Standing:
     """Where a connector of a foreign journal stands; what that journal vouches for is not known."""
     found = standing(entry, of_snapshot(org)(entry))
     if found.seen is None:
-        return replace(found, state="not known")
+        return replace(found, state="unknown")
     return replace(found, state="done, not verified") if found.state == "verified" else found
 
 
@@ -273,7 +273,7 @@ def _texts(repair: Unfinished) -> Iterator[dict[str, str]]:
         yield {
             "run": repair.folder.name,
             "what": "",
-            "state": "not known",
+            "state": "unknown",
             "then": repair.problem,
             "command": "",
         }
@@ -282,7 +282,7 @@ def _texts(repair: Unfinished) -> Iterator[dict[str, str]]:
         why = f": {each.entry.why}" if each.entry.why and each.state != "verified" else ""
         if repair.foreign:  # neither its words nor its values stand in a report as ours
             why = f"; {repair.foreign}"
-        has_way_back = each.state in (*THERE, "changed since", "not known")
+        has_way_back = each.state in (*THERE, "changed since", "unknown")
         yield {
             "run": repair.folder.name,
             "what": each.entry.connector,

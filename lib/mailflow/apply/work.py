@@ -233,7 +233,7 @@ class Work:
             None,
         )
         if isinstance(busy, Journal):
-            return f"another repair of {busy.source} is under way: {busy.file}"
+            return f"another repair of {busy.source} is in progress: {busy.file}"
         try:
             part = prove(self.org, chosen)
         except RefusedError as error:
@@ -316,7 +316,7 @@ def set_values(
     refused = values.write(live, identity, wanted, controller)
     seen = values.read(live, identity, parameters, controller)
     if seen.connector is None:
-        why = f"whether {identity} has its new values is not known: {refused or seen.why}"
+        why = f"could not determine whether {identity} has its new values: {refused or seen.why}"
         return stop(entry.note, f"{why}. The next start reads it again")
     now = fingerprint(seen.connector, parameters)
     if now == (entry.old_sha256 if back else entry.new_sha256):
@@ -333,7 +333,7 @@ def _not_as_proven(
 ) -> str:
     """Why a connector's values are not the expected ones, as far as is known; empty: they are."""
     if seen.connector is None:
-        return f"{entry.connector} can't be read: {seen.why}"
+        return f"{entry.connector} cannot be read: {seen.why}"
     said = differences(entry.parameters, expected, seen.connector)
     if not said:
         return ""
@@ -346,17 +346,17 @@ def _not_as_proven(
 def _not_certain(proof: Proof) -> str:
     """Why a proof is not enough to change anything; empty: it is."""
     if proof.doubts:
-        return f"not all was read that could change the claim: {joined(proof.doubts)}"
+        return f"data that could change the proof is missing: {joined(proof.doubts)}"
     worse = [server for server in proof.reached if server.in_use and server.will != "clear"]
     if worse:
         first = worse[0]
-        who = first.after.identity if first.after else "nobody"
+        who = first.after.identity if first.after else "no connector"
         return (
             f"with these changes alone {who} would accept {first.sender} ({first.address}) on "
-            f"{first.target}, and it is not known to let it submit; confirm the others as well"
+            f"{first.target}, and it is unknown whether it can submit; confirm the others too"
         )
     harmed = None if proof.is_asked else next(harm(proof), None)
-    return f"{harmed.text} Confirm the others as well" if harmed else ""
+    return f"{harmed.text} Confirm the others too" if harmed else ""
 
 
 def _is_named(journal: Journal, confirmed: Mapping[str, str]) -> bool:

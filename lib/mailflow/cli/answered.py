@@ -23,6 +23,7 @@ _LARGEST = 10**12
 
 _ONE = {"be": "is", "was": "was", "they": "it", "them": "it"}
 _MANY = {"be": "are", "was": "were", "they": "they", "them": "them"}
+_IT, _THEY = {"accept": "accepts", "do": "does"}, {"accept": "accept", "do": "do"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ def hosts_of(rows: Iterable[MovedBlock | Treated]) -> list[Hosts]:
 def instead(before: ReceiveConnector | None, after: ReceiveConnector | None) -> str:
     """Who answers now, and who did."""
     if after is None:
-        return f"{NO_ANSWER}, where {name_of(before)} answered"
+        return f"{NO_ANSWER}, instead of {name_of(before)}"
     if before is None:
-        return f"{after.name} answers, where {NO_ANSWER} did"
+        return f"{after.name}, instead of {NO_ANSWER}"
     if before.name.casefold() == after.name.casefold():
-        return f"{after.name} answers, with other settings"
-    return f"{after.name} answers instead of {before.name}"
+        return f"{after.name}, with other settings"
+    return f"{after.name} instead of {before.name}"
 
 
 def hosts_lines(found: Sequence[Hosts], cells: int) -> list[str]:
@@ -133,7 +134,7 @@ def way_sentences(
         for target, senders in targets.items():
             alike.setdefault(tuple(senders), []).append(target)
         for names, where in alike.items():
-            verbs = _ONE if len(names) == 1 else _MANY
+            verbs = (_ONE if len(names) == 1 else _MANY) | (_IT if len(where) == 1 else _THEY)
             yield fate.format(who=joined(names), where=joined(where), **verbs) + "."
 
 
@@ -156,16 +157,16 @@ def _fate(group: Hosts, *, is_one: bool, would: bool) -> str:
     if would:
         be, lose = "would be", "would lose"
     if not group.is_answered:
-        return f"{be} answered by nobody any more"
+        return f"{be} no longer accepted by any connector"
     lost, unknown = (
         joined(map(short, some), most=3) for some in (group.effect.loses, group.effect.not_known)
     )
-    open_ = f"; what becomes of {unknown} is not known" if unknown else ""
+    open_ = f"; undetermined: {unknown}" if unknown else ""
     if lost:
         return f"{lose} {lost}{open_}"
     if not group.was_answered:
-        return f"{be} answered, and {was}{open_}"
-    return f"{be} answered differently{open_ or f' and {lose.split()[-1]} nothing'}"
+        return f"{be} accepted, and {was}{open_}"
+    return f"{be} handled differently{open_ or f' and {lose.split()[-1]} nothing'}"
 
 
 def _hosts(row: MovedBlock | Treated) -> Hosts:
@@ -190,7 +191,7 @@ def _told(group: Hosts) -> Iterator[tuple[str, str]]:
         yield "loses", "nothing"
     for head, abilities in (
         ("loses", effect.loses),
-        ("not known", effect.not_known),
+        ("unknown", effect.not_known),
         ("gains", effect.gains),
     ):
         if abilities:

@@ -76,7 +76,7 @@ def which(  # noqa: PLR0913 - one argument for each option
 
     \b
     mailflow which demo:article --server EX16A --source 10.0.0.11
-    mailflow which captures/ --probes questions.csv > answers.jsonl
+    mailflow which exports/ --probes questions.csv > answers.jsonl
     """
     from mailflow.views.which import probe, probes_from, which
 
@@ -119,18 +119,21 @@ def _which_words(answer: dict[str, Any]) -> str:
     if answer["local"]:
         place += f", local address {answer['local']}"
     if answer["unknown"]:
-        head = f"Not known who answers {answer['source']} on {place}: {answer['unknown']}"
+        head = (
+            f"Could not determine which connector accepts {answer['source']} on {place}: "
+            f"{answer['unknown']}"
+        )
     elif answer["connector"]:
         head = (
-            f"{answer['connector']} answers {answer['source']} on {place}, by its range "
+            f"{answer['connector']} accepts {answer['source']} on {place}, by its range "
             f"{answer['range']} ({answer['size']:,} address{'es' if answer['size'] > 1 else ''})"
         )
     else:
-        head = f"No connector answers {answer['source']} on {place}: {answer['reply']}"
+        head = f"No connector accepts {answer['source']} on {place}: {answer['reply']}"
     lines = [
         f"{head}.",
         *(
-            f"  on {way['local']}: {way['connector'] or 'not known, or none'}"
+            f"  on {way['local']}: {way['connector'] or 'unknown, or none'}"
             for way in answer.get("differs", ())
         ),
     ]

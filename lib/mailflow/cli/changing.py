@@ -77,8 +77,8 @@ def whatif(  # noqa: PLR0913 - one argument for each option
 
     \b
     mailflow whatif demo:article              the repair that the findings propose, of any kind
-    mailflow whatif captures/ --server EX16A --connector Relay --remove 10.0.0.11
-    mailflow whatif captures/ --server EX16A --connector Relay \\
+    mailflow whatif exports/ --server EX16A --connector Relay --remove 10.0.0.11
+    mailflow whatif exports/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
     mailflow whatif exports/ --change narrow.json
 
@@ -122,11 +122,11 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
     \b
     mailflow diff monday.snapshot tuesday.snapshot
     mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot exchange://ex16a.contoso.com
-    mailflow diff captures-before-cu/ captures-after-cu/ --json
+    mailflow diff exports-before-cu/ exports-after-cu/ --json
 
-    Compared is what the servers do, not how it is written: who answers each IPv4 and IPv6
-    address, who is let in, who gained or lost which rights. Exit code: 0 nobody is answered
-    differently, 1 somebody is, 2 something that was not read may change that.
+    Compares what the servers do, not how it is written: which connector accepts each IPv4 and
+    IPv6 address, which servers can authenticate, who gained or lost which rights. Exit code: 0 no
+    host is handled differently, 1 some are, 2 missing data may change that.
     """
     from mailflow.views.behaviour import compare
 

@@ -43,15 +43,15 @@ def diff_screen(
     lines += section("HOSTS", hosts_lines(hosts_of(found.treated), room - LABEL))
     lines += section("RIGHTS", _short([*_rights(found, room - LABEL)]))
     lines += block("ALSO", _short([*_also(found)]), room)
-    lines += block("COMPARED", [_compared(found)], room)
-    return "\n".join([*lines, *block("NOT KNOWN", _not_known(found), room)])
+    lines += block("SCOPE", [_compared(found)], room)
+    return "\n".join([*lines, *block("UNDETERMINED", _not_known(found), room)])
 
 
 def _label(found: Comparison) -> tuple[str, Tone]:
     if found.state == "same":
         return "NO DIFFERENCE", "good"
     if found.state == "unknown":
-        return "NOT CERTAIN", "unknown"
+        return "INCONCLUSIVE", "unknown"
     loses = any(hosts.is_certain and hosts.effect.loses for hosts in found.treated)
     broken = any(way.will == "found" for way in found.ways)
     only_better = not (found.treated or found.access or found.gone)
@@ -61,19 +61,19 @@ def _label(found: Comparison) -> tuple[str, Tone]:
 
 
 _BECOMES: Mapping[tuple[PathState, PathState], str] = {
-    ("clear", "found"): "{who} {be} no longer let in by {where}",
+    ("clear", "found"): "{where} no longer {accept} {who}",
     ("unknown", "found"): (
-        "{who} {be} not let in by {where}; it is not known whether {they} {was} before"
+        "{where} {do} not accept {who}; whether {they} {was} accepted before is unknown"
     ),
     ("clear", "unknown"): (
-        "{who} {was} let in by {where} before; it is not known whether {they} {be} now"
+        "{where} accepted {who} before; whether {they} {be} accepted now is unknown"
     ),
     ("found", "unknown"): (
-        "{who} {was} not let in by {where} before; it is not known whether {they} {be} now"
+        "{where} did not accept {who} before; whether {they} {be} accepted now is unknown"
     ),
-    ("found", "clear"): "{who} {be} let in by {where}, and {was} not before",
+    ("found", "clear"): "{where} {accept} {who}, which {was} not accepted before",
     ("unknown", "clear"): (
-        "{who} {be} let in by {where}; it is not known whether {they} {was} before"
+        "{where} {accept} {who}; whether {they} {was} accepted before is unknown"
     ),
 }
 """What breaks stands first."""
@@ -81,7 +81,7 @@ _BECOMES: Mapping[tuple[PathState, PathState], str] = {
 
 def _head(found: Comparison) -> Iterator[str]:
     if found.state == "same":
-        yield "Nobody is answered differently."
+        yield "No host is handled differently."
     ways = (((way.was, way.will), way.sender, way.target) for way in found.ways)
     yield from way_sentences(ways, _BECOMES)
     hosts = hosts_of(found.treated)
@@ -97,8 +97,8 @@ def _head(found: Comparison) -> Iterator[str]:
         yield f"No longer there: {joined(found.gone)}."
     if found.doubts:
         seen = found.treated or found.ways or found.state == "different"
-        what = "Not all was read" if seen else "No difference was seen, but not all was read"
-        yield f"{what} that may change this, see NOT KNOWN."
+        what = "Data" if seen else "No difference was found, but data"
+        yield f"{what} that may change this is missing, see UNDETERMINED."
 
 
 def _side(name: str, taken: datetime | None, cells: int) -> list[str]:
@@ -109,9 +109,9 @@ def _side(name: str, taken: datetime | None, cells: int) -> list[str]:
 
 
 _JUDGED: Mapping[PathState, str] = {
-    "clear": "let in by",
-    "found": "not let in by",
-    "unknown": "not known whether let in by",
+    "clear": "accepted by",
+    "found": "cannot authenticate at",
+    "unknown": "undetermined at",
 }
 
 
@@ -120,7 +120,7 @@ def _ways(found: Comparison, cells: int) -> Iterator[str]:
     for way in sorted(found.ways, key=lambda way: order.index((way.was, way.will))):
         yield from hang("", f"{way.sender} to {way.target}", cells)
         for head, state, who in (("first", way.was, way.before), ("second", way.will, way.after)):
-            text = f"{_JUDGED[state]} {who}" if who else "not known who answers"
+            text = f"{_JUDGED[state]} {who}" if who else "accepting connector unknown"
             yield from hang(f"  {head:8}", text, cells)
 
 
@@ -158,14 +158,14 @@ def _compared(found: Comparison) -> str:
     text = f"every IPv4 and IPv6 address at {counted(found.places, 'endpoint')}"
     if found.state == "unknown" or found.doubts:
         return text
-    return f"{text}; whoever is not named here is answered alike"
+    return f"{text}; hosts that are not named here are handled alike"
 
 
 def _not_known(found: Comparison) -> list[str]:
     texts = list(found.doubts)
     if found.rights_not_read:
         names = joined(found.rights_not_read)
-        texts.append(f"whether extended rights differ on {names}: they were not read in both")
+        texts.append(f"whether extended rights differ on {names}: missing in one source or both")
     if any(hosts.effect.not_known for hosts in found.treated):
-        texts.append("what is marked so above: rights or settings there were not read")
-    return texts or ["nothing"]
+        texts.append("what is marked unknown above: rights or settings there are missing")
+    return texts or ["none"]

@@ -51,7 +51,7 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     mailflow undo runs/20261125T094541Z-fix_and_verify-INC0012345
     mailflow undo runs/20261125T094541Z-fix_and_verify --confirm "EX16A\\Relay"
 
-    Shows host, account and each change first, asks, and only then logs on. A journal that does not
+    Shows host, account and each change first, asks, and only then signs in. A journal that does not
     agree with the snapshot in its folder is refused. A connector that has been changed since that
     run is left untouched.
 

@@ -96,16 +96,16 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     aside = len({server.sender for server in proof.reached if not server.in_use})
     if aside:
         sentences.append(
-            f"{counted(aside, 'server')} would be answered differently where no mail from "
+            f"{counted(aside, 'server')} would be handled differently where no mail from "
             f"{'it' if aside == 1 else 'them'} arrives."
         )
     sentences += hosts_sentences(hosts, "other" if proof.reached else "", would=True)
     if not (proof.reached or hosts):
-        sentences.append("Nobody would be answered differently.")
+        sentences.append("No host would be handled differently.")
     elif not hosts:
-        sentences.append("Nobody else would be answered differently.")
+        sentences.append("No other host is affected.")
     if proof.doubts:
-        sentences.append("Not all was read that may change this, see UNDETERMINED.")
+        sentences.append("Data that may change this is missing, see UNDETERMINED.")
     label, tone = _label(proof, in_use)
     if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
         label, tone = "REPAIRS PART", "unknown"
@@ -116,7 +116,7 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
 def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
     breaks = any(server.was == "clear" and server.will == "found" for server in in_use)
     if proof.exit_code == 2:
-        return "NOT CERTAIN", "bad" if breaks else "unknown"
+        return "INCONCLUSIVE", "bad" if breaks else "unknown"
     if breaks:
         return "BREAKS MAIL", "bad"
     if proof.exit_code == 0:
@@ -130,7 +130,7 @@ def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
 def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
     """Why nothing is proposed. Nobody is answered differently then, and that is no all-clear."""
     if found is None:
-        return Head("NOT CERTAIN", "unknown", ("What is to be changed was not read.",))
+        return Head("INCONCLUSIVE", "unknown", ("The connector to change could not be read.",))
     if found.verdict == "unknown":
         why = "No change is proposed: the cause could not be determined."
         return Head("INCONCLUSIVE", "unknown", (why, "`mailflow diagnose` shows what to do next."))
@@ -146,30 +146,28 @@ def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
 
 
 _NOT_KNOWN = (
-    "{who} would be answered by another connector of {where}; it is not known whether it lets "
-    "{them} in"
+    "Another connector of {where} would accept {who}; whether {they} could authenticate there is "
+    "unknown"
 )
 _FATES: Mapping[tuple[PathState, PathState], str] = {
     ("clear", "found"): (
-        "{who} would no longer be let in by {where}: mail from there would not be delivered"
+        "{where} would no longer accept {who}: mail from there would not be delivered"
     ),
     ("unknown", "found"): (
-        "{who} would not be let in by {where}; it is not known whether {they} {be} now"
+        "{where} would not accept {who}; whether {they} {be} accepted now is unknown"
     ),
-    ("clear", "unknown"): (
-        "{who} {be} let in by {where} now; it is not known whether {they} still would be"
-    ),
+    ("clear", "unknown"): ("{where} {accept} {who} now; whether that stays so is unknown"),
     ("found", "unknown"): _NOT_KNOWN,
     ("unknown", "unknown"): _NOT_KNOWN,
     ("found", "found"): (
-        "{who} would be answered by another connector of {where}, and still not be let in"
+        "Another connector of {where} would accept {who}, which still could not authenticate"
     ),
-    ("found", "clear"): "{who} would be let in by {where}, and {be} not now",
+    ("found", "clear"): "{where} would accept {who} (currently failing)",
     ("unknown", "clear"): (
-        "{who} would be let in by {where}; it is not known whether {they} {be} now"
+        "{where} would accept {who}; whether {they} {be} accepted now is unknown"
     ),
     ("clear", "clear"): (
-        "{who} would be answered by another connector of {where}, and be let in as now"
+        "Another connector of {where} would accept {who}, as the present one does"
     ),
 }
 """What breaks stands first."""
@@ -239,7 +237,7 @@ def _compared(proof: Proof) -> str:
     families = joined(sorted({f"IPv{comparison.place.family}" for comparison in proof.compared}))
     blocks = counted(sum(comparison.blocks for comparison in proof.compared), "block")
     text = f"every {families} address at {counted(len(places), 'endpoint')} of {servers} ({blocks})"
-    return text if proof.doubts else f"{text}; whoever is not named here is answered as before"
+    return text if proof.doubts else f"{text}; hosts that are not named here are handled as before"
 
 
 def _commands(edits: Sequence[Edit], room: int) -> list[str]:
@@ -331,7 +329,7 @@ def _not_known(proof: Proof) -> list[str]:
         if each.kind == "unread" and proof.changes
     ]
     if any(moved.effect.not_known for moved in proof.moved):
-        texts.append("what is marked so above: rights or settings there are missing")
+        texts.append("what is marked unknown above: rights or settings there are missing")
     if not texts and proof.doubts:
         texts = ["the data named above"]
     return texts or ["none"]

@@ -454,7 +454,7 @@ def _taking_part(
         ValueError: the local address is of another family (S1.17).
     """
     if local is not None and local.version != family:
-        raise ValueError(f"IPv{family} can't connect to {local}: two address families")
+        raise ValueError(f"IPv{family} cannot connect to {local}: two address families")
     places = [
         (min(found), connector.identity != first, connector.name.casefold(), place)
         for place, connector in enumerate(connectors)

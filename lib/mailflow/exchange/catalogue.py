@@ -78,7 +78,7 @@ class CatalogueEntry:
 
 
 EXCHANGE_AUTH = CatalogueEntry(
-    "The sender read the target's EHLO reply and found no way to log on as an Exchange server.",
+    "The sender found no Exchange Server authentication in the target's EHLO reply.",
     _NO_EXCHANGE_AUTH,
     decides=False,
     speaker=SENDER_AFTER_EHLO,
@@ -121,7 +121,7 @@ OWN_CODES: tuple[CatalogueEntry, ...] = (
         codes=("4.4.62",),
     ),
     CatalogueEntry(
-        "The filter of the other side takes this mail for spam, or the sender or its address is "
+        "The filter of the other side rates this mail as spam, or the sender or its address is "
         "blocked there.",
         ("rejected-by-policy",),
         decides=True,
@@ -280,7 +280,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("external client with ip address",),
     ),
     CatalogueEntry(
-        "The filter of the other side takes this mail for spam, or the sender or its address is "
+        "The filter of the other side rates this mail as spam, or the sender or its address is "
         "blocked there.",
         ("rejected-by-policy",),
         decides=True,
@@ -403,7 +403,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The log-on between the two servers was tried and refused.",
+        "Authentication between the two servers was tried and refused.",
         ("kerberos-or-permission", "exchange-servers-group-missing"),
         decides=True,
         speaker=TARGET,
@@ -599,7 +599,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("body type not supported",),
     ),
     CatalogueEntry(
-        "The recipient, its mailbox or a size or number limit stands in the way.",
+        "The recipient, its mailbox, or a size or number limit blocks delivery.",
         ("mailbox-or-recipient",),
         decides=True,
         speaker=TARGET,
@@ -627,7 +627,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The connector that answered does not relay for this client, or takes no anonymous mail.",
+        "The connector that accepted does not relay for this client, or takes no anonymous mail.",
         ("relay-denied",),
         decides=True,
         speaker=TARGET,
@@ -635,7 +635,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("unable to relay", "client was not authenticated"),
     ),
     CatalogueEntry(
-        "The client is known, but has no right to submit on the connector that answered.",
+        "The client is known, but has no right to submit on the connector that accepted it.",
         ("relay-denied", "exchange-servers-group-missing"),
         decides=False,
         speaker=TARGET,
@@ -643,7 +643,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("not have permissions to submit", "permissions to send as this sender"),
     ),
     CatalogueEntry(
-        "The target did not know a command or a way to log on that the sender used.",
+        "The target did not know a command or an authentication method that the sender used.",
         ("exchange-auth-missing-on-default", "smtp-inspection"),
         decides=False,
         speaker=TARGET,
@@ -804,7 +804,7 @@ GENERAL: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The name of the next hop did not resolve, or no way leads there.",
+        "The name of the next hop did not resolve, or there is no route to it.",
         ("name-resolution", "routing-or-loop"),
         decides=False,
         speaker=SENDER,
@@ -812,7 +812,7 @@ GENERAL: tuple[CatalogueEntry, ...] = (
         fragments=("unable to route", "mxloopback"),
     ),
     CatalogueEntry(
-        "The message waited until it expired or was reported as late; why, another text says.",
+        "The message waited until it expired or was reported as delayed; another text says why.",
         _EXPIRED,
         decides=False,
         speaker=SENDER,
@@ -833,7 +833,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("451 5.7.3",),
     ),
     CatalogueEntry(
-        "The log-on or the secured session between the two servers failed.",
+        "Authentication or TLS between the two servers failed.",
         ("kerberos-or-permission", "tls-or-certificate", "exchange-servers-group-missing"),
         decides=False,
         speaker=TARGET,
@@ -919,7 +919,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("4.4.316", "5.4.316"),
     ),
     CatalogueEntry(
-        "The name of the next hop did not resolve, or no way leads there.",
+        "The name of the next hop did not resolve, or there is no route to it.",
         ("name-resolution", "routing-or-loop"),
         decides=False,
         speaker=SENDER,
@@ -935,7 +935,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("5.4.6", "5.4.14", "550 5.3.5"),
     ),
     CatalogueEntry(
-        "The message waited until it expired or was reported as late; why, another text says.",
+        "The message waited until it expired or was reported as delayed; another text says why.",
         _EXPIRED,
         decides=False,
         speaker=SENDER,
@@ -943,7 +943,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("4.4.7", "5.4.300"),
     ),
     CatalogueEntry(
-        "The recipient, its mailbox or a size or number limit stands in the way.",
+        "The recipient, its mailbox, or a size or number limit blocks delivery.",
         ("mailbox-or-recipient",),
         decides=True,
         speaker=TARGET,
@@ -954,7 +954,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The connector that answered does not relay for this client, or takes no anonymous mail.",
+        "The connector that accepted does not relay for this client, or takes no anonymous mail.",
         ("relay-denied",),
         decides=True,
         speaker=TARGET,

@@ -44,7 +44,7 @@ _EXPS_ALONE = Offer(
 )
 _ANONYMOUSTLS_ALONE = Offer("This EHLO reply offers X-ANONYMOUSTLS without X-EXPS.")
 _NOTHING = Offer(
-    "This EHLO reply offers an Exchange server no way to authenticate. That is normal for relay "
+    "This EHLO reply offers no Exchange Server authentication. That is normal for relay "
     "connectors and for hosts outside the organization.",
     (
         "custom-connector-shadows-default",

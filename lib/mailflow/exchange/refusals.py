@@ -29,11 +29,10 @@ FOREIGN_FQDN = (
     "must set the FQDN parameter on the Receive connector to one of the following values: the FQDN "
     'of the transport server "{0}", the NetBIOS name of the transport server "{1}", or $null.'
 )
-REQUIRE_TLS = "RequireTLS is $true, and AuthMechanism lacks Tls (section 3.4)."
-LEGACY_ON_EDGE = "An Edge server takes no ExchangeLegacyServers in PermissionGroups (section 3.4)."
+REQUIRE_TLS = "RequireTLS is $true, and AuthMechanism lacks Tls."
+LEGACY_ON_EDGE = "An Edge server accepts no ExchangeLegacyServers in PermissionGroups."
 SUPPRESSED = (
-    "SuppressXAnonymousTls is $true, and UseDowngradedExchangeServerAuth of the server is not "
-    "(section 3.4)."
+    "SuppressXAnonymousTls is $true, and UseDowngradedExchangeServerAuth of the server is not."
 )
 """Of the last three no text of Exchange's is known; these are ours."""
 

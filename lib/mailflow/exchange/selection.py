@@ -187,7 +187,7 @@ class _Question:
 
     def __post_init__(self) -> None:
         if self.local is not None and self.local.version != self.remote.version:
-            raise ValueError(f"{self.remote} can't connect to {self.local}: two address families")
+            raise ValueError(f"{self.remote} cannot connect to {self.local}: two address families")
 
     @property
     def family(self) -> Family:
@@ -255,9 +255,11 @@ class _Entry:
             if self._beats(winner, hide_range=hide_range, hide_binding=hide_binding):
                 doubts = self.doubts_of_membership()
                 if hide_range:
-                    doubts.append(f"RemoteIPRanges of {connector.identity} are not known in full")
+                    doubts.append(
+                        f"RemoteIPRanges of {connector.identity} are incomplete in the data"
+                    )
                 if hide_binding:
-                    doubts.append(f"Bindings of {connector.identity} are not known in full")
+                    doubts.append(f"Bindings of {connector.identity} are incomplete in the data")
                 return doubts
         return None
 
@@ -288,7 +290,7 @@ class _Entry:
     def doubts_of_listening(self) -> list[str]:
         doubts = self.doubts_of_membership()
         if self.spot is None:
-            doubts.append(f"Bindings of {self.connector.identity} are not known in full")
+            doubts.append(f"Bindings of {self.connector.identity} are incomplete in the data")
         return doubts
 
 
@@ -413,7 +415,7 @@ class _Case:
         for entry in self.entries:
             winner = winners.get(entry.role) if entry.role is not None else None
             if entry is winner and entry.role is not None:
-                reason = f"answers only if the {_name(entry.role)} process has the endpoint"
+                reason = f"accepts only if the {_name(entry.role)} process has the endpoint"
             else:
                 reason = self._why_lost(entry, entry.role, winner)
             others.append(Loser(entry.connector, entry.range, reason))
@@ -459,7 +461,7 @@ class _Case:
         if outside:
             return outside
         if entry.doubts_of_membership() and entry.could_beat(winner) is not None:
-            return f"would answer, but {' and '.join(entry.doubts_of_membership())}"
+            return f"would accept, but {' and '.join(entry.doubts_of_membership())}"
         return "" if winner is None else _why_beaten(entry, winner)
 
     def _why_outside(self, entry: _Entry, process: TransportRole | None) -> str:

@@ -16,7 +16,7 @@ from mailflow.phrases import counted, joined
 from mailflow.table import Table
 
 SCHEMA = "mailflow.whatif/1"
-NO_ANSWER = "nobody (421 4.3.2)"
+NO_ANSWER = "no connector (421 4.3.2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ class Proof:
         return Table(
             name="proof",
             frame=pd.DataFrame(rows, columns=[*_COLUMNS, "kind", "state"]),
-            caption="Who is answered differently after the change; everybody else is not.",
+            caption="Hosts affected by the change (no others are).",
             columns=_COLUMNS,
             reading=self.summary,
             tones={
@@ -228,7 +228,7 @@ class Proof:
                 for place, row in enumerate(rows)
                 if row["state"]
             },
-            empty="Nobody is answered differently.",
+            empty="No host is affected.",
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -275,11 +275,14 @@ def ports_in_words(places: Sequence[Place]) -> str:
 
 _COLUMNS = {
     "hosts": ("Who", "an Exchange server, or how many other addresses"),
-    "on": ("On", "the server that answers, and the port"),
-    "addresses": ("Addresses", "all of them are answered alike"),
-    "before": ("Answered by", "the connector as it is now"),
-    "after": ("Then by", "the connector after the change"),
-    "effect": ("So", "whether a server is let in (S3.30); what other hosts gain and lose"),
+    "on": ("On", "the target server, and the port"),
+    "addresses": ("Addresses", "all of them are handled alike"),
+    "before": ("Accepted by", "the connector now"),
+    "after": ("After the change", "the connector that accepts then"),
+    "effect": (
+        "Result",
+        "whether a server can authenticate (S3.30); what other hosts gain and lose",
+    ),
 }
 
 
@@ -299,13 +302,13 @@ def _server_row(server: MovedServer) -> dict[str, object]:
 def way_in_words(server: MovedServer) -> str:
     """Whether the server is let in then, and whether it was."""
     words = {
-        "clear": "is let in" if server.was == "clear" else "is let in, and was not before",
-        "found": "is not let in" if server.was == "found" else "is no longer let in",
-        "unknown": f"not known whether it is let in: {server.why}",
+        "clear": "accepted, as now" if server.was == "clear" else "accepted (was: failing)",
+        "found": "still failing" if server.was == "found" else "failing (was: accepted)",
+        "unknown": f"undetermined: {server.why}",
     }[server.will]
     if server.was == "unknown" and server.will == "clear":
-        words = "is let in; not known whether it was"
-    return words if server.in_use else f"{words}; no mail takes this way"
+        words = "accepted (before: undetermined)"
+    return words if server.in_use else f"{words}; no mail takes this path"
 
 
 def _hosts_row(alike: Sequence[MovedBlock]) -> dict[str, object]:
@@ -324,10 +327,8 @@ def _hosts_row(alike: Sequence[MovedBlock]) -> dict[str, object]:
 
 def _fate(hosts: MovedBlock) -> str:
     if hosts.after is None:
-        return "is no longer answered"
-    return (
-        f"is answered, and was not: {hosts.effect}" if hosts.before is None else str(hosts.effect)
-    )
+        return "no longer accepted"
+    return f"accepted (was not): {hosts.effect}" if hosts.before is None else str(hosts.effect)
 
 
 def _identity(connector: ReceiveConnector | None) -> str | None:
@@ -370,29 +371,29 @@ def _summary(proof: Proof) -> Iterator[str]:
     if not proof.changes:
         yield " ".join(filter(None, ["There is no change to make.", proof.remark]))
     elif not proof.reached and not proof.moved:
-        yield "Nobody is answered differently."
+        yield "No host is handled differently."
     yield from _of_servers(proof.reached)
     if proof.moved:
         blocks = {hosts.block: hosts.block.size for hosts in proof.moved}
         yield (
-            f"Answered differently {'too' if proof.reached else 'are'}: "
-            f"{counted(sum(blocks.values()), 'other address', 'other addresses')} "
+            f"{'Other hosts' if proof.reached else 'Hosts'} handled differently: "
+            f"{counted(sum(blocks.values()), 'address', 'addresses')} "
             f"({joined(map(format_range, blocks))})."
         )
     elif proof.reached:
-        yield "Nobody else is answered differently."
+        yield "No other host is affected."
     if proof.compared:
         families = joined(
             sorted({f"IPv{comparison.place.family}" for comparison in proof.compared})
         )
         places = {(comparison.target, comparison.place) for comparison in proof.compared}
         yield (
-            f"Compared was every {families} address at {counted(len(places), 'endpoint')} of "
-            f"{joined(dict.fromkeys(comparison.target for comparison in proof.compared))}, in "
-            f"{counted(sum(comparison.blocks for comparison in proof.compared), 'block')}."
+            f"All {families} addresses were compared at {counted(len(places), 'endpoint')} of "
+            f"{joined(dict.fromkeys(comparison.target for comparison in proof.compared))} "
+            f"({counted(sum(comparison.blocks for comparison in proof.compared), 'range')})."
         )
     if proof.doubts:
-        yield f"Not certain, because not all was read: {joined(proof.doubts)}."
+        yield f"Undetermined, because data is missing: {joined(proof.doubts)}."
 
 
 def _of_servers(reached: Iterable[MovedServer]) -> Iterator[str]:
@@ -402,4 +403,4 @@ def _of_servers(reached: Iterable[MovedServer]) -> Iterator[str]:
         groups.setdefault(key, []).append(server)
     for (target, before, after, way), some in groups.items():
         who = joined(f"{server.sender} ({server.address})" for server in some)
-        yield f"On {target} {after} instead of {before} then answers {who}: each {way}."
+        yield f"After the change, {after} handles {who} on {target} instead of {before}: {way}."

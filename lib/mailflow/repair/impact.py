@@ -165,11 +165,11 @@ def _beyond_places(touched: Iterable[ReceiveConnector]) -> Iterator[str]:
     """What was not read of a changed connector, so that not all of its places are known."""
     for each in touched:
         if each.enabled is not False and not each.bindings_complete:
-            yield f"Bindings of {each.identity} are not known in full"
+            yield f"Bindings of {each.identity} are incomplete in the data"
         if each.enabled is not False and each.role is None:
             yield f"the transport role of {each.identity} was not read"
         if not each.ranges_complete:
-            yield f"RemoteIPRanges of {each.identity} are not known in full"
+            yield f"RemoteIPRanges of {each.identity} are incomplete in the data"
 
 
 class _Rows:
@@ -267,7 +267,7 @@ class _Rows:
         said = [self._can_submit_on(each, downgraded) for each in accepting]
         if len({state for state, _ in said}) > 1:
             names = " and ".join(each.identity for each in accepting if each)
-            return "unknown", f"{names} have equal ranges: which one accepts is not known"
+            return "unknown", f"{names} have equal ranges: which one accepts cannot be determined"
         return said[0]
 
     def _can_submit_on(

@@ -71,7 +71,7 @@ def empty_list(connector: ReceiveConnector) -> str:
     disabled = Edit(connector, replace(connector, enabled=False)).command
     command = f": {disabled}" if disabled else "."
     return (
-        "RemoteIPRanges would be empty, and whether Exchange takes an empty list is not known. "
+        "RemoteIPRanges would be empty, and whether Exchange accepts that is unknown. "
         f"If no other host needs the connector, disable it or remove it{command}"
     )
 
@@ -109,8 +109,8 @@ def _no_element(block: AddressRange, connector: ReceiveConnector) -> str:
     if around:
         least = min(around, key=lambda each: each.size)
         pieces = joined(map(format_range, subtract([least], [block])))
-        return f"{head}. It lies inside {least}: remove {least} and add {pieces}"
+        return f"{head}. It is part of {least}: remove {least} and add {pieces}"
     inside = [each for each in connector.ranges if block.meets(each)]
     if inside:
-        return f"{head}. It overlaps {joined(inside)}: name these as they are listed"
+        return f"{head}. It overlaps {joined(inside)}: name these ranges as they are written there"
     return f"{head}. It contains: {joined(connector.ranges) or 'nothing'}"

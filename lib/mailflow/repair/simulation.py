@@ -122,4 +122,4 @@ def _difference(name: Parameter, before: ReceiveConnector, now: ReceiveConnector
     new = taken_off(now.ranges, before.ranges)
     parts = [f"{joined(map(format_range, lost))} was removed"] if lost else []
     parts += [f"{joined(map(format_range, new))} was added"] if new else []
-    return f"{name}: {' and '.join(parts) or 'the ranges are cut in another way'}"
+    return f"{name}: {' and '.join(parts) or 'the ranges are split differently'}"

@@ -56,7 +56,7 @@ def make(runs: Path, runbook: str, ticket: str | None, now: datetime) -> Path:
             return folder
     except OSError as error:
         raise UsageError(f"{runs}: no run folder can be made there ({error.strerror})") from error
-    raise UsageError(f"{runs}: every name from {name} on is taken")
+    raise UsageError(f"{runs}: could not create a unique run folder (names from {name} on exist)")
 
 
 def tidy(ticket: str) -> str:

@@ -16,9 +16,9 @@ from mailflow.views.receive_connectors import differences
 _COLUMNS = {
     "connector": ("Connector", "server and name, as commands take it"),
     "listens_on": ("Listens on", "local addresses and ports; 0.0.0.0 and [::] mean all (S1.05)"),
-    "ranges": ("Remote IP ranges", "clients it may answer; the smallest range wins (S1.13)"),
+    "ranges": ("Remote IP ranges", "clients it may accept; the most specific range wins (S1.13)"),
     "exchange_auth": ("Exchange Server auth", "offers X-ANONYMOUSTLS and X-EXPS (S3.30)"),
-    "relay": ("Relays", "to any recipient, for hosts that do not log on (section 2.6)"),
+    "relay": ("Relays", "to any recipient, for hosts that do not authenticate (section 2.6)"),
     "differs": ("Differs from set-up", "what was changed and matters; custom: not made by setup"),
 }
 

@@ -15,7 +15,7 @@ _COLUMNS = {
     "servers": ("Servers", "that have a connector of this name, of one kind and site"),
     "what": ("What", "the setting that differs"),
     "most": ("Most have", "the value of most of them, if there is one"),
-    "differs": ("Differ", "servers with another value, or of which it is not known"),
+    "differs": ("Differ", "servers with another value, or an unknown one"),
 }
 
 
@@ -63,7 +63,7 @@ def _rows(group: PeerGroup) -> Iterator[dict[str, object]]:
     open_ones = [setting for setting in group.settings if setting.deviating or setting.not_known]
     for setting in open_ones:
         differ = [f"{servers[place]}: {told}" for place, told in setting.deviating.items()]
-        differ += [f"{servers[place]}: not known" for place in sorted(setting.not_known)]
+        differ += [f"{servers[place]}: unknown" for place in sorted(setting.not_known)]
         yield base | {
             "what": setting.what,
             "most": setting.first if setting.usual else "no value has most of them",

@@ -9,12 +9,12 @@ from mailflow.table import Table
 from mailflow.views.verdict import Diagnosis
 
 _COLUMNS = {
-    "result": ("Result", "found: change it; not known: read more; harmless: by design"),
+    "result": ("Result", "issue: change it; undetermined: data is missing; OK by design: leave it"),
     "where": ("Where", "the connector, or the server"),
     "what": ("What", "the weakness that was looked for"),
-    "evidence": ("Evidence", "what was read, and what it means"),
+    "evidence": ("Evidence", "the data, and what it means"),
 }
-_WORDS = {"found": "found", "unknown": "not known", "clear": "harmless"}
+_WORDS = {"found": "issue", "unknown": "undetermined", "clear": "OK by design"}
 _TONES = {"found": "bad", "unknown": "unknown", "clear": "good"}
 
 
@@ -45,17 +45,17 @@ def audit_results(found: Diagnosis) -> Table:
         for finding in shown
     ]
     counts = Counter[str](finding.state for finding in shown)
-    words = (("Found", "found"), ("Not known", "unknown"), ("Harmless by design", "clear"))
+    words = (("Issues", "found"), ("Undetermined", "unknown"), ("OK by design", "clear"))
     sentences = [" ".join(f"{word}: {counts[state]}." for word, state in words)]
-    sentences += [
-        f"Looked for and not there: {CAUSES[finding.cause].title}." for finding in general
-    ]
+    if general:
+        titles = dict.fromkeys(CAUSES[finding.cause].title for finding in general)
+        sentences.append(f"Also checked, no issues: {'; '.join(titles)}.")
     return Table(
         name="audit_results",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "cause", "server", "connector"]),
-        caption="What the audit found, what it could not tell, and what is harmless.",
+        caption="Issues, what could not be determined, and what is OK by design.",
         columns=_COLUMNS,
         reading="\n".join(sentences),
         tones={(place, "result"): _TONES[finding.state] for place, finding in enumerate(shown)},
-        empty="Nothing that is worth a line.",
+        empty="No findings.",
     )

@@ -14,8 +14,14 @@ from mailflow.table import Table
 _COLUMNS = {
     "connector": ("Connector", "server and name, as commands take it"),
     "listed": ("Lists", "addresses in its RemoteIPRanges, each counted once"),
-    "answers": ("Answers", "those of them that it answers: no smaller range of another wins"),
-    "why": ("Taken by", "who answers the others, or why it answers nobody (S1.10, S1.13)"),
+    "answers": (
+        "Effective addresses",
+        "those of them that it accepts: no more specific range of another wins",
+    ),
+    "why": (
+        "Overridden by",
+        "which connectors accept the others, or why it accepts none (S1.10, S1.13)",
+    ),
 }
 
 
@@ -42,11 +48,11 @@ def connector_reach(org: Snapshot) -> Table:
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, *extra]).astype(
             {"enabled": "boolean", **dict.fromkeys(extra[2:], "object")}
         ),
-        caption="How many addresses each connector really answers.",
+        caption="How many addresses each connector really accepts.",
         columns=_COLUMNS,
         reading=_reading(rows),
         tones=tones,
-        empty="No receive connector was read.",
+        empty="No receive connectors in the data.",
     )
 
 
@@ -56,24 +62,24 @@ def _row(
     doubt = doubt_of(connector)
     why = ""
     if doubt:
-        why = f"not known: {doubt}"
+        why = f"undetermined: {doubt}"
     elif reach.answers_nobody:
         why = why_nobody(whole, number)
     elif reach.answered != reach.listed:
-        why = joined(other.name for other in whole.takers(number)) or "nobody listens there"
+        why = joined(other.name for other in whole.takers(number)) or "no service listens there"
     others = any(
         doubt_of(other) for other in whole.member_of(number).connectors if other is not connector
     )
     limits = {
         (True, False): " or more",
         (False, True): " or less",
-        (True, True): ", as far as it was read",
+        (True, True): ", by the data available",
     }
     return {
         "connector": connector.identity,
         "listed": count_in_words(reach.listed) + ("" if connector.ranges_complete else " or more"),
         "answers": count_in_words(reach.answered) + limits.get((bool(doubt), others), ""),
-        "why": why or "nobody",
+        "why": why or "none",
         "server": whole.member_of(number).server.name,
         "enabled": connector.enabled,
         "listed_v4": reach.listed[4],
@@ -88,8 +94,8 @@ def _reading(rows: list[dict[str, object]]) -> str:
     silent = [row for row in rows if not (row["answers_v4"] or row["answers_v6"])]
     if silent:
         names = joined(row["connector"] for row in silent)
-        whom = "answers" if len(silent) == 1 else "answer"
-        sentences.append(f"{names} {whom} nobody: whatever is set there has no effect.")
+        verb, whose = ("accepts", "its") if len(silent) == 1 else ("accept", "their")
+        sentences.append(f"{names} {verb} no connections: {whose} settings have no effect.")
     elif rows:
-        sentences.append("Every connector answers somebody.")
+        sentences.append("Every connector accepts some addresses.")
     return " ".join(sentences)

@@ -119,7 +119,7 @@ _CHANGE = {
 }
 _OTHER = {
     "instead": ("Instead", "what could be done"),
-    "why": ("Why it is worse", "and where that is known from"),
+    "why": ("Why it is worse", ""),
 }
 _COMMANDS = {
     "step": ("Step", "in this order"),

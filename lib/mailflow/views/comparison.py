@@ -161,7 +161,7 @@ class Comparison:
                 for place, row in enumerate(rows)
                 if row["kind"] in ("way", "hosts") and row["effect"] != _MENDED
             },
-            empty="Nothing: everybody is answered as before.",
+            empty="No host is handled differently.",
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -218,22 +218,22 @@ class Comparison:
 
 
 _COLUMNS = {
-    "what": ("What", "a way, other hosts, a user, a server or a connector"),
-    "on": ("On", "the server that answers, and the port"),
-    "addresses": ("Addresses", "all of them are treated alike"),
-    "before": ("In the first", "who answered"),
-    "after": ("In the second", "who answers"),
+    "what": ("What", "a mail path, other hosts, a user, a server or a connector"),
+    "on": ("On", "the target server, and the port"),
+    "addresses": ("Addresses", "all of them are handled alike"),
+    "before": ("Before", "the connector that accepts in the first source"),
+    "after": ("After", "the connector that accepts in the second source"),
     "effect": ("So", "what is different"),
 }
 _LETS_IN: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
-_MENDED = "is let in, and was not"
+_MENDED = "accepted (was: failing)"
 _JUDGED: Mapping[tuple[PathState, PathState], str] = {
     ("found", "clear"): _MENDED,
-    ("clear", "found"): "is no longer let in",
-    ("unknown", "clear"): "is let in; not known whether it was",
-    ("unknown", "found"): "is not let in; not known whether it was",
-    ("found", "unknown"): "was not let in; not known whether it is",
-    ("clear", "unknown"): "was let in; not known whether it is",
+    ("clear", "found"): "failing (was: accepted)",
+    ("unknown", "clear"): "accepted (before: undetermined)",
+    ("unknown", "found"): "failing (before: undetermined)",
+    ("found", "unknown"): "undetermined (was: failing)",
+    ("clear", "unknown"): "undetermined (was: accepted)",
 }
 
 
@@ -259,16 +259,22 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
             "own addresses",
         )
     for name in found.gone:
-        yield _row("server", name, "", "", "there", "not there", "answers nobody any more")
+        yield _row("server", name, "", "", "there", "not there", "accepts no connections any more")
     for name in found.new:
         yield _row("server", name, "", "", "not there", "there", "is new")
     for name, old, new in found.versions:
         yield _row("server", name, "", "", old, new, "another version")
     for pair in found.renamed:
         not_known = joined(word.partition(" (")[0] for word in pair.not_known)
-        words = [f"; not known: {not_known}"] if not_known else []
+        words = [f"; undetermined: {not_known}"] if not_known else []
         yield _row(
-            "name", "a connector", "", "", pair.before, pair.after, f"treats alike{''.join(words)}"
+            "name",
+            "a connector",
+            "",
+            "",
+            pair.before,
+            pair.after,
+            f"treats hosts alike{''.join(words)}",
         )
 
 
@@ -299,10 +305,8 @@ def _host_rows(treated: Iterable[Treated]) -> Iterator[dict[str, object]]:
 
 def _fate(hosts: Treated) -> str:
     if hosts.after is None:
-        return "is no longer answered"
-    return (
-        f"is answered, and was not: {hosts.effect}" if hosts.before is None else str(hosts.effect)
-    )
+        return "no longer accepted"
+    return f"accepted (was not): {hosts.effect}" if hosts.before is None else str(hosts.effect)
 
 
 def _row(kind: str, *cells: str, certain: bool = True) -> dict[str, object]:
@@ -326,30 +330,30 @@ def _treated_json(hosts: Treated) -> dict[str, Any]:
 
 def _summary(found: Comparison) -> Iterator[str]:
     if found.state == "same":
-        yield "Nobody is answered differently."
+        yield "No host is handled differently."
     for kind, ways in _ways_by_kind(found.ways).items():
         yield f"{joined(f'{way.sender} to {way.target}' for way in ways)}: {kind}."
     if found.treated:
         servers = joined(dict.fromkeys(hosts.server for hosts in found.treated))
         blocks = joined(dict.fromkeys(format_range(hosts.block) for hosts in found.treated))
-        maybe = "" if any(hosts.is_certain for hosts in found.treated) else ", as far as was read"
-        yield f"On {servers} these are treated differently{maybe}: {blocks}."
+        maybe = (
+            "" if any(hosts.is_certain for hosts in found.treated) else ", by the data available"
+        )
+        yield f"Handled differently on {servers}{maybe}: {blocks}."
     named = {
         "Other rights": [f"{access.user} on {access.connector}" for access in found.access],
         "Own addresses differ": [addresses.server for addresses in found.addresses],
         "Gone": found.gone,
         "New": found.new,
-        "Another name, no other treatment": [
-            f"{pair.before} is {pair.after} now" for pair in found.renamed
-        ],
+        "Renamed, same effect": [f"{pair.before} is {pair.after} now" for pair in found.renamed],
     }
     yield from (f"{head}: {joined(names)}." for head, names in named.items() if names)
-    yield f"Compared was every address at {counted(found.places, 'endpoint')}."
+    yield f"All addresses were compared at {counted(found.places, 'endpoint')}."
     missing = {
-        "Whether extended rights differ is not known, they were not read in both": (
+        "Could not determine whether extended rights differ (missing in one source or both)": (
             found.rights_not_read
         ),
-        "Not certain, because not all was read": found.doubts,
+        "Undetermined, because data is missing": found.doubts,
     }
     yield from (f"{head}: {joined(names)}." for head, names in missing.items() if names)
 

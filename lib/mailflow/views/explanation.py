@@ -246,7 +246,7 @@ def _unknown(text: ExplainedText) -> str:
     """Why a text points at nothing."""
     if text.pasted.reply or text.pasted.kind is TextKind.NOTHING:
         return CAUSES["unrecognised-error"].meaning
-    return "It holds no reply that reports an error, so no cause is suggested."
+    return "It contains no reply that reports an error, so no cause is suggested."
 
 
 def _causes(says: Explanation) -> list[str]:
@@ -257,7 +257,7 @@ def _causes(says: Explanation) -> list[str]:
         first, *others = cards
         lines = [_card(first)]
         if others:
-            lines.append("Behind it may stand: " + ", ".join(card.id for card in others) + ".")
+            lines.append("Possible root causes: " + ", ".join(card.id for card in others) + ".")
         return lines
     return [
         f"{place}. {_card(card) if place <= _IN_FULL else _headline(card)}"

@@ -137,7 +137,7 @@ def _records(text: ExplainedText) -> Iterable[FindingRecord]:
         yield FindingRecord(
             cause=cause,
             state="unknown",
-            reading=text.says.says or "The text holds no error that is in the catalog.",
+            reading=text.says.says or "The text contains no error that is in the catalog.",
             remedy="\n".join(next_checks(cause, text)),
             facts=text.says.facts,
         )
@@ -152,7 +152,7 @@ def _what(texts: Sequence[ExplainedText]) -> str:
 
 def _said(texts: Sequence[ExplainedText]) -> str:
     says = dict.fromkeys(text.says.says for text in texts if text.says.says)
-    return " ".join(list(says)[:3]) or "The text holds no error that is in the catalog."
+    return " ".join(list(says)[:3]) or "The text contains no error that is in the catalog."
 
 
 def _export() -> Iterable[NextStep]:

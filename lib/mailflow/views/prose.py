@@ -37,7 +37,7 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     if stuck:
         return f"Mail is stuck on {joined(each.server for each in stuck)}; cause not determined"
     if best.id == UNRECOGNISED:
-        return f"Messages wait on {senders or servers}; whether they move is not known"
+        return f"Messages wait on {senders or servers}; whether they move is unknown"
     if servers:
         return f"Could not determine whether mail reaches {servers}"
     return "Could not determine the state of the queues"

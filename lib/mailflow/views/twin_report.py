@@ -124,10 +124,10 @@ class TwinReport:
             return "No command is proposed."
         if self.plan.left.alike is None:
             return (
-                f"Compared was {every}. No difference would be left that is known, but data is "
+                f"Compared: {every}. No difference would be left that is known, but data is "
                 "missing."
             )
-        return f"Compared was {every}. Differences would be left: see below."
+        return f"Compared: {every}. Differences would be left: see below."
 
     def as_json(self) -> dict[str, Any]:
         """The document of `mailflow twin --json`."""
@@ -344,4 +344,4 @@ def _summary(found: TwinReport) -> Iterator[str]:
         )
     if found.comparison.doubts:
         yield f"Missing data: {joined(found.comparison.doubts, most=3)}."
-    yield f"Compared was every IPv4 and IPv6 address at {_endpoints(found.comparison)}."
+    yield f"Compared: every IPv4 and IPv6 address at {_endpoints(found.comparison)}."

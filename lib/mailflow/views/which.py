@@ -47,7 +47,7 @@ def probe(server: str, source: str, local: str = "", port: str | int = "") -> Pr
     if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:6]) <= 65535 or len(text) > 5:
         raise UsageError(f"port {text} is not between 0 and 65535")
     if own is not None and own.version != remote.version:
-        raise UsageError(f"{own} and {remote} are of two address families (S1.17)")
+        raise UsageError(f"{own} and {remote} belong to two address families")
     if not server.strip():
         raise UsageError("a server must be named")
     return Probe(server.strip(), remote, own, int(text))

@@ -50,7 +50,8 @@ def who_answers(org: Snapshot, question: Probe) -> WhoAnswers:
     target = org.server(question.server)
     connectors = connectors_of(org, target) if target else ()
     if target is None or not connectors:
-        return WhoAnswers(document["server"], f"Not known: {document['unknown']}.", "unknown", {})
+        words = f"Could not be determined: {document['unknown']}."
+        return WhoAnswers(document["server"], words, "unknown", {})
     case = _Case(org, target, connectors, question)
     winner = _name(document["connector"]) if document["connector"] else ""
     tone, remark = case.judged()
@@ -75,14 +76,14 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
     names = list(dict.fromkeys(name for side in sides.values() for name in side.reasons))
     columns = {
         "connector": ("Connector", ""),
-        "now": ("Now" if trial else "Answers, or why not", ""),
-        "trial": ("With the trial", ""),
+        "now": ("Now" if trial else "Accepts, or why not", ""),
+        "trial": ("What if", ""),
     }
     rows = [[name, *(side.reasons.get(name) for side in sides.values())] for name in names]
     return Table(
         name="who_answers",
         frame=pd.DataFrame(rows, columns=["connector", *sides]),
-        caption=f"Every connector of {now.server}, and why it does or does not answer.",
+        caption=f"Every connector of {now.server}: why it does or does not accept.",
         columns={key: columns[key] for key in ("connector", *sides)},
         reading="",
         tones={
@@ -106,11 +107,11 @@ def moved(now: WhoAnswers, trial: WhoAnswers) -> str:
         f"{new.label} ({new.address_label}): {_who(new)} instead of {_who(old)}"
         for old, new in changed
     ]
-    return f"With the trial another connector answers: {'; '.join(parts)}."
+    return f"With this change another connector accepts: {'; '.join(parts)}."
 
 
 def _who(pin: Pin) -> str:
-    return pin.answered_by or "nobody"
+    return pin.answered_by or "no connector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,10 @@ class _Case:
         if state == "clear":
             return "good", "It lets an Exchange server in."
         if state == "unknown":
-            return "unknown", f"Whether it lets an Exchange server in is not known: {why}."
+            return (
+                "unknown",
+                f"Could not determine whether an Exchange server can authenticate: {why}.",
+            )
         if not got.connector.offers_exchange_auth:
             return "bad", "It offers no Exchange Server authentication, so the server gives up."
         return "bad", f"{CAUSES[cause].title}." if cause else ""
@@ -221,11 +225,9 @@ def _reasons(document: Mapping[str, Any], case: _Case, winner: str) -> dict[str,
     first = case.answer.connector
     if winner:
         size = counted(document["size"], "address", "addresses")
-        reasons[winner] = (
-            f"answers: {document['range']} ({size}) is the smallest range that holds it"
-        )
+        reasons[winner] = f"accepts: {document['range']} ({size}) is the most specific range"
     elif first and "differs" not in document:
-        reasons[first.name] = "would answer, by what was read"
+        reasons[first.name] = "would accept, by the data available"
     return reasons
 
 
@@ -236,14 +238,16 @@ def _words(document: Mapping[str, Any], source: str) -> str:
             f"{way['local']}: {way['connector'] or 'none known'}" for way in document["differs"]
         )
         return (
-            f"Who answers {source} {where} depends on the local address of the connection: "
+            f"Which connector accepts {source} {where} depends on the local address: "
             f"{'; '.join(ways)}."
         )
     if document["unknown"]:
-        return f"Who answers {source} {where} is not known: {document['unknown']}."
+        return (
+            f"Could not determine which connector accepts {source} {where}: {document['unknown']}."
+        )
     if not document["connector"]:
-        return f"Nobody answers {source} {where}: the client reads {NO_MATCH_REPLY}."
-    return f"{_name(document['connector'])} answers {source} {where}."
+        return f"No connector accepts {source} {where}: the client reads {NO_MATCH_REPLY}."
+    return f"{_name(document['connector'])} accepts {source} {where}."
 
 
 def _name(identity: str) -> str:

@@ -49,7 +49,7 @@ def test_field_texts() -> None:
         elif name in TABLES:
             assert (rows, unread, reading.ignored) == ([], [TABLES[name]], []), name
         else:
-            words = "Get-MessageTrackingLog" if name in TRACKING else "text without any list of"
+            words = "Get-MessageTrackingLog" if name in TRACKING else "not PowerShell output"
             words = "an object with Count, Name" if name.startswith("connections-per") else words
             [(what, place)] = reading.ignored
             assert what.startswith(words), name

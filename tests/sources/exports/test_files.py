@@ -180,14 +180,14 @@ def test_broken_behind_the_first_object(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({}, "no capture"),
+        ({}, "no files found"),
         ({"q.xml": CLIXML[:100]}, r"q\.xml, line 1: "),
         ({"q.xml": b"\0\1\2" * 99}, r"q\.xml: neither text"),
         ({"q.json": '{"a":'}, r"q\.json, line 1"),
         ({"q.txt": ""}, r"q\.txt: empty"),
         ({"q.txt": "", "r.txt": ""}, r"q\.txt: empty.*1 more"),
-        ({"p.png": PNG}, r"no capture.*p\.png"),
-        ({"q.txt": b"Z\xfcrich \xfc\xfc\xfc"}, r"q\.txt: text without"),
+        ({"p.png": PNG}, r"no export.*p\.png"),
+        ({"q.txt": b"Z\xfcrich \xfc\xfc\xfc"}, r"q\.txt: not PowerShell output"),
         ({"s.json": '{"schema":"mailflow.snapshot/1",'}, r"s\.json: damaged JSON"),
     ],
 )

@@ -15,7 +15,7 @@ from mailflow.show.widgets.saying import below, heading
 from mailflow.show.widgets.view import View
 from mailflow.table import Table
 
-FORGET = "Forget the trial"
+FORGET = "Reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ class AddressExplorer(View):
         self.source = controls.text_or_pick("Source address", choices.sources, first.source)
         self.connector = controls.pick("Connector", choices.connectors, first.connector)
         self.remove = controls.text_or_pick(
-            "Take off", choices.ranges, first.remove, "pick one of its ranges, or type several"
+            "Remove", choices.ranges, first.remove, "pick one of its ranges, or type several"
         )
-        self.add = controls.text("Put on", first.add, "10.0.9.7, 10.0.8.0/24")
+        self.add = controls.text("Add", first.add, "10.0.9.7, 10.0.8.0/24")
         self.forget = controls.button(FORGET, self._forget)
         self._words, self._ruler, self._table = (controls.html() for _ in range(3))
         for control in (self.port, self.local, self.source, self.remove, self.add):
@@ -141,11 +141,11 @@ class AddressExplorer(View):
         controls.watch(self.connector, self._other_connector)
         self._show()
         question = controls.column(
-            controls.html(heading("Who answers this address?", "The space bar opens a list.")),
+            controls.html(heading("Which connector handles this address?")),
             *(self.server, self.port, self.local, self.source),
         )
         trial = controls.column(
-            controls.html(heading("Move a range on trial", "Nothing is changed anywhere.")),
+            controls.html(heading("What if", "Nothing is changed anywhere.")),
             *(self.connector, self.remove, self.add, self.forget),
         )
         return controls.column(controls.row(question, trial), self._words, self._ruler, self._table)
@@ -211,7 +211,7 @@ def _answer(reply: AddressReply) -> Markup:
     html = fill("widgets/answer.html.j2", sides=reply.sides, reply=reply)
     words = [f"{side.heading}: {side.words}" for side in reply.sides]
     words += filter(None, [reply.moved, reply.trouble])
-    words += [f"No such trial: {reply.refused}"] if reply.refused else []
+    words += [f"Invalid change: {reply.refused}"] if reply.refused else []
     return Markup(html, visible("\n".join(words)))
 
 

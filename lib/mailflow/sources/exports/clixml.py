@@ -292,7 +292,7 @@ class ClixmlReader:
         raise InputError(f"{self._here()}: {reason}")
 
     def _refuse(self, *_declaration: object) -> None:
-        self._fail("a document type or entity, which CLIXML never has, is refused")
+        self._fail("contains a DOCTYPE or entity; not a CLIXML export")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         # This and `_end` run for every element: attributes and calls cost more here than elsewhere.

@@ -154,7 +154,8 @@ def read_console(text: str, place: str, budget: Budget | None = None) -> Reading
     drop_damaged(reading)
     reading.ignored = list(dict.fromkeys(reading.ignored))
     if not (reading.rows or reading.unread or reading.ignored or reading.commands):
-        reading.ignored.append(("text without any list of properties", place))
+        what = "not PowerShell output mailflow can read; export with Export-Clixml or Format-List"
+        reading.ignored.append((what, place))
     return reading
 
 
@@ -500,7 +501,7 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     if cmdlet is not None:
         why = (
             f"{place}, line {broken.line}: the text breaks off at {lost.name}, within an object; "
-            "what stood below is not known"
+            "what stood below it is missing"
         )
         reading.unread.append(Unread("", cmdlet, why))
 
@@ -636,7 +637,7 @@ def _value(member: _Property, kind: Kind, evidence: tuple[ConsoleSigns, ConsoleS
     if member.cut:
         return Lost("the text ends without a line break: the value may be cut", together)
     if member.torn and not whole:
-        return Lost("its lines lost their indent: where it ends can't be told", together)
+        return Lost("its lines lost their indent: where it ends cannot be determined", together)
     return value_of_pieces(kind, member.pieces, evidence)
 
 

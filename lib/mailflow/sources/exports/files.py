@@ -196,7 +196,8 @@ class _Gathered:
                 rest = f" (and {more} more that cannot be read)" if more else ""
                 raise InputError(f"{self.failures[0].why}{rest}")
             found = ", ".join(f"{place}: {what}" for what, place in self.reading.ignored[:3])
-            raise InputError(f"{path}: no capture that mailflow reads ({found or 'empty'})")
+            why = f"no export that mailflow can read ({found})" if found else "no files found"
+            raise InputError(f"{path}: {why}")
         if len(self.snapshots) > 1:
             places = ", ".join(place for _, place in self.snapshots[:3])
             raise InputError(f"{path}: more than one snapshot ({places}); name the one to read")
@@ -364,11 +365,11 @@ def _read_stream(
     if form is ExportForm.ZIP:
         return True
     if form is ExportForm.FOREIGN:
-        gathered.ignore("no capture", place)
+        gathered.ignore("no export", place)
     elif form is ExportForm.BINARY:
-        gathered.fail(f"{place}: neither text nor any other form of a capture")
+        gathered.fail(f"{place}: neither text nor any other form of an export")
     elif form is ExportForm.EMPTY:
-        gathered.fail(f"{place}: empty: it does not say which cmdlet had nothing to answer")
+        gathered.fail(f"{place}: empty: it does not show which cmdlet returned nothing")
     else:
         budget = gathered.budget
         held = budget.held

@@ -64,7 +64,7 @@ def value_of_pieces(kind: Kind, pieces: Sequence[str], evidence: Iterable[Consol
         text = join(pieces, known)
         if text is not None:
             return printed_value(kind, text)
-    return Lost("cut by the console, and how it joins can't be told", pieces[0].strip())
+    return Lost("cut by the console, and how it joins cannot be determined", pieces[0].strip())
 
 
 def printed_list(text: str) -> Value:
@@ -85,7 +85,7 @@ def printed_list(text: str) -> Value:
     marked = inner.endswith(("...", "\u2026"))
     inner = inner.removesuffix("\u2026").rstrip(".")
     if _TYPE_NAME.match(inner.strip(_QUOTES)):
-        return Lost("the capture holds the list's type instead of its values", bare[:200])
+        return Lost("the export contains the list's type instead of its values", bare[:200])
     # Typographic quotes and dashes come from documents and mails the text went through.
     parts = (part.strip(_QUOTES).translate(_DASHES) for part in _BLANKS.split(inner))
     values = tuple(part for part in parts if part)

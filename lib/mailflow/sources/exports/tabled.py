@@ -279,7 +279,7 @@ def _last_filled(entry: _Object) -> str:
 def _value(entry: _Object, name: str, kind: Kind) -> Value:
     pieces = _pieces(entry.cells[name])
     if pieces is None:
-        return Lost("where it ends in the table can't be told")
+        return Lost("where it ends in the table cannot be determined")
     text = "".join(pieces).strip()
     if text and entry.widths[name] <= _NARROW:
         return Lost("its column in the table is too narrow to hold it", text)

@@ -1,0 +1,244 @@
+"""The words that people see: phrases that are out of use do not come back."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support import ROOT
+
+PACKAGE = ROOT / "lib" / "mailflow"
+
+OUT = {
+    r"\borganisations?\b": "organization",
+    r"\bpractice organi[sz]ations?\b": "simulated organization",
+    r"\bcaptures?\b": "export, exported file",
+    r"\b(?:is|are|be|was|were|not) let in\b|\blets? (?:it|them|\w+ servers?) in\b": "accepts",
+    r"\banswered differently\b|\banswered (?:as before|alike)\b": "handled differently",
+    r"\b[Ww]ho answers\b|\b[Nn]obody answers\b|\banswers nobody\b|\banswers whom\b": "accepts",
+    r"\bways? between\b|\bways? (?:\w+ ){0,3}cannot work\b|\bno way in\b": "mail path",
+    r"\bstands? in (?:its|the|their|a server's) way\b": "blocks it",
+    r"\bway back\b|\bput (?:it|them|the old lists) back\b": "rollback",
+    r"\b[Rr]ehears": "dry run",
+    r"\byour word\b": "confirmation",
+    r"\btried again\b": "retried",
+    r"\b[Mm]end(?:s|ed|ing)?\b": "repair",
+    r"\blog-ons?\b|\blogs on\b": "authentication, sign-in",
+    r"\bfellows?\b": "peer server",
+    r"\b[Tt]ake [^.]{1,40} off\b|\b[Tt]ake off\b|\bPut on\b": "remove, add",
+    r"\bNOT READ\b": "MISSING DATA",
+    r"\bNOT DECIDED\b|\bNOT CERTAIN\b": "INCONCLUSIVE",
+    r"\b[Nn]ot known\b": "unknown, could not be determined",
+    r"\bsince when\b": "start time unknown",
+    r"\bX-verbs\b": "the X-ANONYMOUSTLS and X-EXPS keywords",
+    r"\bheadless\b": "unattended",
+    r"\bfrom the (?:inside out|outside in)\b": "outermost first",
+    r"\bFind out\b": "the command that tells",
+    r"\b(?:waits|wait) since\b": "has been waiting since",
+    r"\bCompared was\b": "All addresses were compared",
+    r"\bLooked for and not there\b": "Also checked, no issues",
+}
+"""What is out, as a pattern with the context in which it is out, and what people read instead."""
+
+KEPT = {
+    "apply/draining.py": "a state that journals hold",
+    "apply/outcome.py": "the same state",
+    "snapshot/schema.py": "a value that snapshots hold",
+}
+"""Files whose words are stored by earlier versions, and what they are."""
+
+UNSWEPT: tuple[str, ...] = (
+    "checks/anonymoustls_suppressed.py",
+    "checks/connectors_differ.py",
+    "checks/custom_connector_shadows_default.py",
+    "checks/errors.py",
+    "checks/twin_differs.py",
+    "cli/__init__.py",
+    "cli/practising.py",
+    "cli/probe_screen.py",
+    "cli/training.py",
+    "cli/twin_screen.py",
+    "cli/usage_screen.py",
+    "repair/twin_targets.py",
+    "show/chart.py",
+    "show/terminal.py",
+    "show/words.py",
+    "simulated/cases/anonymoustls-suppressed.json",
+    "simulated/cases/certificate-lost.json",
+    "simulated/cases/default-without-exchange-auth.json",
+    "simulated/cases/default-without-exchange-servers.json",
+    "simulated/cases/disk-full.json",
+    "simulated/cases/healthy-but-suspicious.json",
+    "simulated/cases/relay-2525.json",
+    "simulated/cases/relay-on-one-server.json",
+    "simulated/cases/relay-subnet.json",
+    "simulated/cases/service-stopped.json",
+    "simulated/tls.py",
+    "sources/collect.py",
+    "sources/setup_faults.py",
+    "sources/side_tables.py",
+    "sources/tables.py",
+    "sources/values.py",
+    "table.py",
+    "training/asking/causes.py",
+    "training/asking/connectors.py",
+    "training/asking/queues.py",
+    "training/asking/repair.py",
+    "training/typed.py",
+    "usage/coverage.py",
+    "usage/lists.py",
+    "usage/narrow.py",
+    "usage/report.py",
+    "views/answering_connectors.py",
+    "views/last_errors.py",
+    "views/mail_flow.py",
+    "views/not_read.py",
+    "views/overlapping_ranges.py",
+    "views/probe.py",
+    "views/queues.py",
+    "views/receive_connectors.py",
+    "views/rulers.py",
+    "views/twin_tables.py",
+    "notebooks/connector_audit.ipynb",
+    "notebooks/mail_stuck_in_queue.ipynb",
+    "notebooks/relay_usage.ipynb",
+    "notebooks/training/case_01.ipynb",
+    "notebooks/training/case_02.ipynb",
+    "notebooks/training/case_03.ipynb",
+    "notebooks/training/case_04.ipynb",
+    "notebooks/training/case_05.ipynb",
+    "notebooks/training/case_06.ipynb",
+    "notebooks/training/case_07.ipynb",
+    "notebooks/training/case_08.ipynb",
+    "notebooks/training/case_09.ipynb",
+    "notebooks/training/case_10.ipynb",
+    "notebooks/training/case_11.ipynb",
+    "notebooks/training/case_12.ipynb",
+    "notebooks/training/case_13.ipynb",
+    "notebooks/training/first_tour.ipynb",
+    "notebooks/training/template.ipynb",
+)
+"""Files that still hold such phrases. The list only gets shorter."""
+
+
+def help_docstrings(tree: ast.AST) -> Iterator[ast.AST]:
+    """Docstrings of commands: what `--help` shows."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.FunctionDef)
+            and isinstance(node.body[0], ast.Expr)
+            and any("command" in ast.unparse(each) for each in node.decorator_list)
+        ):
+            yield node.body[0].value
+
+
+def strings(source: str) -> Iterator[tuple[int, str]]:
+    """The texts of a module with their lines: no docstrings, but for those of commands.
+
+    A formatted string is one text in which `{}` stands for what is filled in.
+    """
+    tree = ast.parse(source)
+    seen = {id(node) for node in help_docstrings(tree)}
+    skipped = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and id(node.value) not in seen
+    }
+    parts: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts |= {id(part) for part in node.values}
+            yield (
+                node.lineno,
+                "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "{}"
+                    for part in node.values
+                ),
+            )
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in skipped
+            and id(node) not in parts
+        ):
+            yield node.lineno, node.value
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """The texts of a file that people see, with the line or the number of the cell."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        # A word alone is a key.
+        yield from ((line, said) for line, said in strings(text) if " " in said.strip())
+    elif path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        yield from ((number, "".join(cell["source"])) for number, cell in enumerate(cells, 1))
+    else:
+        bare = re.sub(r"\{#.*?#\}", "", text, flags=re.DOTALL)
+        yield from enumerate(bare.splitlines(), 1)
+
+
+@cache
+def files() -> dict[str, Path]:
+    """What is looked at: by its path in the package, or in the repository."""
+    found = [*PACKAGE.rglob("*.py"), *(PACKAGE / "show" / "templates").rglob("*.j2")]
+    found += (PACKAGE / "simulated" / "cases").glob("*.json")
+    inside = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(found)}
+    notebooks = (ROOT / "notebooks").rglob("*.ipynb")
+    beside = {
+        path.relative_to(ROOT).as_posix(): path
+        for path in sorted(notebooks)
+        if "solved" not in path.parts and ".ipynb_checkpoints" not in path.parts
+    }
+    return inside | beside
+
+
+def hits(name: str) -> list[str]:
+    """Each phrase that is out, with its place and what to say instead."""
+    return [
+        f"{name}:{line}: {found[0]!r}: say {instead!r}"
+        for line, said in prose(files()[name])
+        for pattern, instead in OUT.items()
+        if (found := re.search(pattern, said))
+    ]
+
+
+def test_words_that_are_out_do_not_come_back() -> None:
+    """In no text of the package, its templates and scenarios, and in no notebook."""
+    looked_at = [name for name in files() if name not in {*UNSWEPT, *KEPT}]
+
+    assert len(looked_at) > 200
+    assert [hit for name in looked_at for hit in hits(name)] == []
+
+
+@pytest.mark.parametrize("name", [*UNSWEPT, *KEPT])
+def test_an_exception_is_still_one(name: str) -> None:
+    """Whoever sweeps a file takes it off the list."""
+    assert hits(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'print(f"{who} is not let in")',
+        'x = "the way back"',
+        'X = {"a": "Not known whether"}',
+        '@click.command()\ndef run():\n    """Run it headless."""',
+    ],
+)
+def test_a_phrase_is_seen_where_people_read_it(text: str) -> None:
+    """In a literal, in a formatted one, and in the help of a command."""
+    said = [said for _, said in strings(text)]
+
+    assert any(re.search(pattern, each) for each in said for pattern in OUT)
+
+
+def test_docstrings_are_no_texts() -> None:
+    """What only a programmer reads is not looked at."""
+    assert list(strings('def f():\n    """Who answers."""\nX = 1\n"""Not known."""')) == []
