@@ -70,7 +70,10 @@ PAYLOADS = (
     "x\r\n\r\nFORGED: PWNED",
 )
 
-LABELS = re.compile(r"^(REPAIR|ROLLBACK|NEXT STEPS|STUCK|CAUSE FOUND|MISSING DATA|NO FAULT FOUND|INCONCLUSIVE)\b", re.MULTILINE)
+LABELS = re.compile(
+    r"^(REPAIR|ROLLBACK|NEXT STEPS|STUCK|CAUSE FOUND|MISSING DATA|NO FAULT FOUND|INCONCLUSIVE)\b",
+    re.MULTILINE,
+)
 _FORGED = re.compile(r"\s*(?:(?:-|\d+\.)\s+)?(?:FORGED:|(?:REPAIR|PWNED)\s+PWNED)")
 _FORGED_CELL = re.compile(r"\s*FORGED:")  # beside each other two cells may begin with such a word
 

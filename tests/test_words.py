@@ -67,7 +67,6 @@ UNSWEPT: tuple[str, ...] = (
     "cli/usage_screen.py",
     "repair/twin_targets.py",
     "show/chart.py",
-    "show/terminal.py",
     "show/words.py",
     "simulated/cases/anonymoustls-suppressed.json",
     "simulated/cases/certificate-lost.json",

@@ -10,6 +10,7 @@ import pytest
 from mailflow.errors import UsageError
 from mailflow.opening import open_source
 from mailflow.snapshot import ComponentState, Snapshot
+from mailflow.snapshot.schema import TABLES
 from mailflow.views.twin_report import TwinReport, twin
 from mailflow.views.twin_tables import (
     twin_commands,
@@ -92,9 +93,12 @@ def test_an_address_that_forwards_is_told(org: Snapshot) -> None:
 
 def test_a_send_connector_without_b_is_told(org: Snapshot) -> None:
     """Mail to outside would leave by A alone."""
-    row = ["Internet", True, *[None] * 13]
-    row[5] = "contoso.com/Servers/EX16A, EX10A"
-    with_connector = replace(org, kept={"send_connectors": (tuple(row),)})
+    row = dict.fromkeys(TABLES["send_connectors"]) | {
+        "name": "Internet",
+        "enabled": True,
+        "source_servers": "contoso.com/Servers/EX16A, EX10A",
+    }
+    with_connector = replace(org, kept={"send_connectors": (tuple(row.values()),)})
 
     (note,) = twin(with_connector, "EX16A", "EX16B").notes
 
