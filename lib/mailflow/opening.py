@@ -468,6 +468,7 @@ def _with_evidence(org: Snapshot, file: str, tell: Callable[[str], None] | None)
     """
     from mailflow.sources.exports.files import read_evidence
     from mailflow.sources.foreign import admitted
+    from mailflow.sources.logs.connectivity import of_server
 
     path = Path(file).expanduser()
     if not _exists(path):
@@ -477,11 +478,16 @@ def _with_evidence(org: Snapshot, file: str, tell: Callable[[str], None] | None)
     return replace(
         org,
         observed=(*org.observed, *reading.observed),
-        offers=(*org.offers, *reading.offers),
+        offers=(*org.offers, *(of_server(offer, _named(org)) for offer in reading.offers)),
         unread=(*org.unread, *reading.unread),
         ignored=(*org.ignored, *reading.ignored),
         inputs={**org.inputs, **found.inputs},
     )
+
+
+def _named(org: Snapshot) -> Callable[[str], str]:
+    """The short name of the server that is called so; empty: none is."""
+    return lambda name: server.name if name and (server := org.server(name)) else ""
 
 
 def _exists(path: Path) -> bool:

@@ -36,6 +36,7 @@ from mailflow.sources.exports.csvfile import read_csv
 from mailflow.sources.exports.files import read_source
 from mailflow.sources.exports.ipconfig import read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
+from mailflow.sources.logs.connectivity import ConnectivityLog
 from mailflow.sources.logs.receive import ReceiveLog
 from mailflow.sources.logs.send import SendLog
 from mailflow.sources.psrp.messages import (
@@ -89,7 +90,9 @@ def _protocol_log(data: bytes) -> None:
     log.read(data.decode("utf-8", "replace").split("\n"))
     sent = SendLog()
     sent.read(data.decode("utf-8", "replace").split("\n"))
-    org = Snapshot(observed=log.sessions(), offers=sent.sessions())
+    tried = ConnectivityLog()
+    tried.read(data.decode("utf-8", "replace").split("\n"))
+    org = Snapshot(observed=log.sessions(), offers=(*sent.sessions(), *tried.sessions()))
     assert from_document(org.document(), "fuzz") == org
 
 

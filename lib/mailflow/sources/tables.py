@@ -20,7 +20,7 @@ from mailflow.exchange.connectors import (
 from mailflow.exchange.queues import OTHER, Queue, delivery_type, status
 from mailflow.exchange.servers import Generation, Server
 from mailflow.plain import one_line
-from mailflow.snapshot import Read, Snapshot, TransportSettings, Unread
+from mailflow.snapshot import ObservedOffer, Read, Snapshot, TransportSettings, Unread
 from mailflow.sources import addresses as known_addresses
 from mailflow.sources import values
 from mailflow.sources.completeness import Seen, gaps
@@ -36,6 +36,7 @@ from mailflow.sources.drafts import (
 )
 from mailflow.sources.foreign import admitted, is_server
 from mailflow.sources.kept import kept_objects
+from mailflow.sources.logs.connectivity import of_server
 from mailflow.sources.names import Names, connector_name, server_name, text_of
 from mailflow.sources.row import Complex, Reading, Row
 from mailflow.sources.side_tables import component_states, connector_rights
@@ -93,6 +94,7 @@ def assemble(
     unread += _unnamed(reading, drafts)
     unread += gaps(reading, Seen(servers, connectors, queues), unread)
     unread += found.lacking(servers, is_whole=SERVERS in reading.cmdlets)
+    known = {server.name.casefold(): server.name for server in servers}
     return Snapshot(
         origin=origin,
         taken=taken,
@@ -112,7 +114,7 @@ def assemble(
             replace(sessions, server=names.of(sessions.server)) for sessions in reading.observed
         ),
         offers=tuple(
-            replace(offer, sender=names.of(offer.sender)) if offer.sender else offer
+            _with_sender(of_server(offer, lambda name: known.get(name.casefold(), "")), names)
             for offer in reading.offers
         ),
         kept=kept,
@@ -161,6 +163,11 @@ _SERVER: Mapping[str, Field] = {
     "roles": Field("ServerRole", values.flags(TransportRole)),
     "site": Field("Site", values.site, Need.NEVER),
 }
+
+
+def _with_sender(offer: ObservedOffer, names: Names) -> ObservedOffer:
+    """The observation with the short name of the server that made the connection."""
+    return replace(offer, sender=names.of(offer.sender)) if offer.sender else offer
 
 
 def _server_draft(row: Row, names: Names) -> tuple[str, Draft] | None:

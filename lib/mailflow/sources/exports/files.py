@@ -33,8 +33,9 @@ from mailflow.sources.exports.ehlo import read_offers
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
 from mailflow.sources.exports.jsonfile import read_json
 from mailflow.sources.exports.recognise import HEAD, ExportForm, recognise
+from mailflow.sources.logs.connectivity import ConnectivityLog
+from mailflow.sources.logs.kinds import CONNECTIVITY, RECEIVE, SEND, kind_of_log, log_file
 from mailflow.sources.logs.kinds import HEAD as HEAD_OF_LOG
-from mailflow.sources.logs.kinds import RECEIVE, SEND, kind_of_log, log_file
 from mailflow.sources.logs.kinds import TAIL as TAIL_OF_LOG
 from mailflow.sources.logs.protocol import LONGEST
 from mailflow.sources.logs.receive import ReceiveLog
@@ -155,6 +156,7 @@ class _Gathered:
     snapshots: list[tuple[object, str]] = field(default_factory=list)
     received: ReceiveLog = field(default_factory=ReceiveLog)
     sent: SendLog = field(default_factory=SendLog)
+    tried: ConnectivityLog = field(default_factory=ConnectivityLog)
     has_logs: bool = (
         False  # of a kind that is summed up, also where none of its rows tells anything
     )
@@ -167,11 +169,13 @@ class _Gathered:
         if reading.rows or reading.cmdlets or reading.unread:
             self.understood = True
 
-    def log_of(self, kind: str) -> ReceiveLog | SendLog | None:
+    def log_of(self, kind: str) -> ReceiveLog | SendLog | ConnectivityLog | None:
         """What sums up logs of a kind; None: nothing of it is kept."""
-        self.has_logs |= kind in (RECEIVE, SEND)
+        self.has_logs |= kind in (RECEIVE, SEND, CONNECTIVITY)
         if kind == RECEIVE:
             return self.received
+        if kind == CONNECTIVITY:
+            return self.tried
         return self.sent if kind == SEND else None
 
     def ignore(self, what: str, place: str) -> None:
@@ -186,6 +190,7 @@ class _Gathered:
         """The rows with what the logs add up to; to be asked once."""
         self.reading.observed.extend(self.received.sessions())
         self.reading.offers.extend(self.sent.sessions())
+        self.reading.offers.extend(self.tried.sessions())
         return self.reading
 
     def result(self, path: Path) -> Captured:
@@ -443,7 +448,9 @@ def _read_log(chunks: Iterable[bytes], encoding: str, place: str, gathered: _Gat
     kind = kind_of_log(begin)
     log = gathered.log_of(kind)
     before, kept = (log.lost, log.kept) if log else (0, 0)
-    if log:
+    if isinstance(log, ConnectivityLog):
+        log.read(_lines(chain([first], rest), encoding), place.rpartition("/")[0])
+    elif log:
         log.read(_lines(chain([first], rest), encoding))
     else:
         deque(rest, maxlen=0)

@@ -15,11 +15,12 @@ HEAD, TAIL = 2**14, 2**13
 
 RECEIVE = "SMTP receive log"
 SEND = "SMTP send log"
+CONNECTIVITY = "connectivity log"
 
 _KINDS: Mapping[str, str] = {
     "smtp receive protocol log": RECEIVE,
     "smtp send protocol log": SEND,
-    "transport connectivity log": "connectivity log",
+    "transport connectivity log": CONNECTIVITY,
     "message tracking log": "message tracking log",
     "agent log": "agent log",
     "transport agent log": "agent log",
@@ -27,7 +28,7 @@ _KINDS: Mapping[str, str] = {
 """What stands behind `#Log-type:` to what people call it."""
 
 _FIELDS: Mapping[str, str] = {
-    "date-time,session,source,destination,direction,description": "connectivity log",
+    "date-time,session,source,destination,direction,description": CONNECTIVITY,
     "date-time,client-ip,client-hostname,server-ip,server-hostname": "message tracking log",
     "timestamp,sessionid,localendpoint,remoteendpoint,enteredorgfromip": "agent log",
 }
@@ -113,7 +114,7 @@ def _kind_of_row(row: str) -> str:
     found = _PROTOCOL.match(row)
     if found:
         return RECEIVE if "\\" in found[1] else SEND
-    return "connectivity log" if _CONNECTIVITY.match(row) else ""
+    return CONNECTIVITY if _CONNECTIVITY.match(row) else ""
 
 
 def log_file(kind: str, head: str, tail: str) -> LogFile:
