@@ -83,7 +83,7 @@ def test_another_address_has_another_answer_at_once() -> None:
     assert "<td>10.0.0.99 is not in its ranges</td>" in first
     assert "Relay accepts 10.0.0.12 (EX10B)" in second
     assert "10.0.0.99" not in second
-    assert ruler_of(shown) == ["Now: EX16A, port 25: which connector answers whom"]
+    assert ruler_of(shown) == ["Now: EX16A, port 25: which connector accepts which server"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,8 @@ def test_a_range_taken_off_on_trial() -> None:
     assert "Default Frontend EX16A accepts 10.0.0.11 (EX10A)" in seen
     assert "EX10A (10.0.0.11): Default Frontend EX16A instead of Relay." in seen
     assert ruler_of(shown) == [
-        f"{side}: EX16A, port 25: which connector answers whom" for side in ("Now", "What if")
+        f"{side}: EX16A, port 25: which connector accepts which server"
+        for side in ("Now", "What if")
     ]
     shown.add.value = "10.0.8.0/24"
     shown.forget.click()

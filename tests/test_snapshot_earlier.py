@@ -377,7 +377,7 @@ def test_servers_of_an_unknown_kind_are_not_compared() -> None:
 
     assert accused(versions) == set()
     assert "unknown" in {one.state for one in differ}
-    assert any("sites are not known" in one.reading for one in differ)
+    assert any("sites are unknown" in one.reading for one in differ)
 
 
 # --- the file that another project member keeps ---------------------------------------------------

@@ -80,12 +80,12 @@ def test_html_is_a_semantic_table() -> None:
 
 
 def test_missing_values_say_so() -> None:
-    """A value that was not read is `not known` in HTML and text: no blank, no zero, no NaN."""
+    """A value that was not read is `unknown` in HTML and text: no blank, no zero, no NaN."""
     table = _table([("A\\1", None, pd.NA), ("B\\2", "", 83)])
 
     html, text = table._repr_html_(), str(table)
 
-    assert html.count(NOT_KNOWN) == text.count(NOT_KNOWN) == 2
+    assert html.count(f">{NOT_KNOWN}<") == text.count(NOT_KNOWN) == 2
     assert "nan" not in (html + text).lower()
     assert "<NA>" not in text
 
@@ -104,13 +104,13 @@ def test_numbers_stand_right_and_tones_are_classes() -> None:
         (True, "yes"),
         (pd.Series([False])[0], "no"),
         (1.5, "1.5"),
-        (("a", None), "a, not known"),
+        (("a", None), "a, unknown"),
         ((), "none"),
         (pd.NaT, NOT_KNOWN),
         (float("nan"), NOT_KNOWN),
         (datetime(2026, 11, 23, 14, 2, tzinfo=UTC), "23 Nov 2026 14:02 UTC"),
         (pd.Timestamp("2026-11-23T15:02+01:00"), "23 Nov 2026 14:02 UTC"),
-        (pd.Timestamp("2026-11-23T14:02"), "23 Nov 2026 14:02 (zone not known)"),
+        (pd.Timestamp("2026-11-23T14:02"), "23 Nov 2026 14:02 (time zone unknown)"),
         ("\ud800", "\\ud800"),
     ],
 )

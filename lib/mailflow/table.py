@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = "unknown"
 """What stands where a value was not read: never a blank, never a zero."""
 
 MOST_ROWS = 150
@@ -274,7 +274,7 @@ def _roughly(number: int) -> str:
 def instant_of(moment: datetime) -> str:
     """An instant as people read it: `23 Nov 2026 14:02 UTC`; without a zone it says so."""
     if moment.tzinfo is None:
-        return f"{moment:%d %b %Y %H:%M} (zone not known)"
+        return f"{moment:%d %b %Y %H:%M} (time zone unknown)"
     return f"{moment.astimezone(UTC):%d %b %Y %H:%M} UTC"
 
 

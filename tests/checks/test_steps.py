@@ -102,7 +102,7 @@ UNREAD: list[tuple[str, str, dict[str, Any], str]] = [
         SHADOWED,
         RELAY,
         {"ranges": "10.0.0.11", "ranges_complete": False},
-        "RemoteIPRanges of EX16A\\Relay are not known in full",
+        "RemoteIPRanges of EX16A\\Relay are incomplete in the data",
     ),
     (DEFAULT_LACKS_AUTH, FRONTEND, {"auth": None}, "AuthMechanism of"),
     (GROUP_MISSING, FRONTEND, {"groups": None}, "PermissionGroups of"),

@@ -51,7 +51,7 @@ def test_an_unreadable_file_is_said(call: Call, data: Path) -> None:
     actual = call("training")
 
     assert actual.code == 0
-    assert "not known" in actual.err
+    assert "progress could not be read" in actual.err
     assert " ? " in actual.out
     assert "solved." not in actual.out
     assert json.loads(call("training", "--json").out)["trouble"]

@@ -161,9 +161,9 @@ def test_the_report_shows_the_verdict_first_and_no_code(article: tuple[Path, str
             "<h1>",
             "Cause found",
             "Set-ReceiveConnector",
-            "Find the queues that are not empty",
-            "Find which connector answers whom",
-            "Check what could not be read",
+            "Non-empty queues",
+            "Which connector handles which server?",
+            "Missing data",
             "<footer>",
         )
     ]

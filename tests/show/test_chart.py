@@ -95,7 +95,7 @@ def test_an_answer_that_is_not_known_is_drawn_as_a_question() -> None:
     html = range_ruler(replace(ruler(), pins=(pin("EX10A", "10.0.0.11", "unknown", ""),))).html
 
     assert "?" in _texts(_svg(html))
-    assert "no connector that is known" in html
+    assert "accepted by no known connector" in html
 
 
 def test_a_crowded_ruler_stays_inside_and_counts_the_rest() -> None:

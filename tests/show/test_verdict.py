@@ -49,7 +49,7 @@ def test_unknown_says_first_what_is_missing_and_what_next() -> None:
 
     assert text.index("MISSING DATA") < text.index("NEXT STEPS") < text.index("STUCK")
     assert "timed out after 30 s" in text
-    assert html.index("What is missing") < html.index("What to do next") < html.index("waits")
+    assert html.index("What is missing") < html.index("What to do next") < html.index("waiting in")
     assert "Repair" not in html
 
 

@@ -108,11 +108,23 @@ def test_missing_keywords_are_said_of_one_error_alone() -> None:
     assert "neither X-ANONYMOUSTLS" in last_errors(article().snapshot()).reading
 
 
+def test_many_possible_causes_are_counted() -> None:
+    """Up to three titles fit a cell; more are for the verdict."""
+    error = "451 4.7.0 Temporary server error. Please try again later. PRX4"
+    org = healthy().add_queue("EX10A", 5, name="1", error=error, status="Retry")
+
+    row = last_errors(org.snapshot()).frame.iloc[0]
+
+    several = len(row["candidates"].split(", "))
+    assert several > 3
+    assert row["points_to"] == f"{several} possible causes; see the verdict"
+
+
 def test_empty_error_is_said_to_be_unknown() -> None:
     """Retry without a text is not healthy (section 6.3, point 7)."""
     org = healthy().add_queue("EX10A", 5, name="1", error="", status="Retry")
 
-    assert "not known" in last_errors(org.snapshot()).reading
+    assert "the cause is unknown" in last_errors(org.snapshot()).reading
 
 
 def test_connectors_show_default_beside_custom() -> None:
@@ -164,7 +176,8 @@ def test_faulty_ways_come_first() -> None:
 
     assert list(table.frame["state"][:4]) == ["found"] * 4
     assert table.tones[0, "works"] == "bad"
-    assert "the smallest range that holds it wins" in table.reading
+    assert table.reading.startswith("4 of 14 mail paths fail: EX10A to EX16A, ")
+    assert table.reading.endswith("most specific range, so Relay accepts the connection.")
 
 
 def test_overlap_is_a_fault_only_where_it_changes_something() -> None:
@@ -178,6 +191,19 @@ def test_overlap_is_a_fault_only_where_it_changes_something() -> None:
     assert bool(mine.loc["EX10A", "fault"])
     assert not bool(mine.loc["EX16B", "fault"])
     assert mine.loc["EX16B", "effect"].startswith("none")
+
+
+def test_overlap_says_what_the_connector_lacks() -> None:
+    """No authentication is said only where it is so; another fault refers to the findings."""
+    org = article()
+    org.change(r"EX16B\Relay", auth="Tls, ExchangeServer")
+
+    frame = overlapping_ranges(org.snapshot()).frame
+
+    said = dict(zip(frame["target"], frame["effect"], strict=True))
+    assert said["EX16A"] == "accepts this server but offers no Exchange Server authentication"
+    assert said["EX16B"] == "accepts this server, but mail from it fails; see the findings"
+    assert all(frame["fault"])
 
 
 def test_rulers_stand_for_each_faulty_endpoint() -> None:

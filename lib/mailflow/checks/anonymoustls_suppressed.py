@@ -63,8 +63,8 @@ def _sentences(finding: Finding, where: str) -> str:
     name = finding.connector.name if finding.connector else "the connector"
     return (
         f"{where}, {name} accepts the connections from {addresses_in_words(finding)}, but "
-        "SuppressXAnonymousTls is set and the senders are not known to do without "
-        "(UseDowngradedExchangeServerAuth)."
+        "SuppressXAnonymousTls is set. UseDowngradedExchangeServerAuth, with which a sender does "
+        "without X-ANONYMOUSTLS, is off on the senders, or missing in the data."
     )
 
 

@@ -82,7 +82,7 @@ def _between_sites(groups: Sequence[PeerGroup]) -> Iterator[Finding]:
     if different:
         names = joined(some[0].name for some in different)
         sites = joined(
-            sorted({group.site or "(not known)" for alike in different for group in alike})
+            sorted({group.site or "(site unknown)" for alike in different for group in alike})
         )
         words = ConnectorWords(
             f"{names}: alike within each site, but not between {sites}. By design, where the sites "
@@ -317,7 +317,7 @@ def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> Connec
     if not all(setting.usual for setting in wrong):
         reading += " The configuration alone does not say which of them is correct."
     if not group.is_certain:
-        reading += " Their sites are not known: between sites it may be by design."
+        reading += " Their sites are unknown: between sites it may be by design."
     remedy = (
         f"Decide which setting of {connector.name} is correct and apply it to all servers behind "
         "the same load balancer or DNS name."

@@ -115,7 +115,7 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
         return NoStep(
             "unread",
             cut[0],
-            f"RemoteIPRanges of {joined(cut)} are not known in full, so the new list cannot "
+            f"RemoteIPRanges of {joined(cut)} are incomplete in the data, so the new list cannot "
             "be written. Export the whole list, then rerun:",
             Missing(view.name, CONNECTORS).command,
         )

@@ -140,8 +140,8 @@ CARDS = (
         confirm=(PROBE, ADDRESSES),
         fix=(
             (
-                "Route traffic between Exchange servers round the device, or take the device's "
-                "address off the custom connector's ranges."
+                "Route traffic between Exchange servers round the device, or remove the device's "
+                "address from RemoteIPRanges of the custom connector."
             ),
             RETRY,
         ),
@@ -302,7 +302,7 @@ CARDS = (
         id="connection-dropped",
         title="The connection is cut off within the session",
         meaning=(
-            "The connection stood and was reset or closed: an SMTP proxy, a firewall, a virus "
+            "The connection was established and then dropped: an SMTP proxy, a firewall, a virus "
             "scanner, a TLS fault, or a limit on the other side."
         ),
         evidence_for=("421 4.4.2, socket error 10053 or 10054.",),

@@ -259,7 +259,7 @@ def _words(
         verb = "differs" if more == 1 else "differ"
         reading += f" {counted(more, 'further block')} of addresses {verb}."
     if not is_certain:
-        reading += " Their sites are not known: between sites it may be by design."
+        reading += " Their sites are unknown: between sites it may be by design."
     command = filled("mailflow twin {source} {a} {b}", {"a": other.a.name, "b": other.b.name})
     return ConnectorWords(
         reading,

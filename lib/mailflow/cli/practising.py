@@ -48,7 +48,7 @@ def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_
 
     It listens on loopback addresses, and answers there as Exchange's own endpoint does
     (exchange://) and as WinRM does (winrm://); `mailflow scenarios` lists what there is. Mail
-    moves, is tried again and expires there as time goes by.
+    moves, is retried and expires there as time goes by.
     """
     import signal
     import time

@@ -50,10 +50,10 @@ def _row(result: ProbeResult) -> tuple[str, str, str, str]:
     address = f"[{address}]" if ":" in address else address
     words = ", ".join(keywords_that_matter(observed))
     if not observed.complete:
-        words = f"{words} (partial)" if words else "not known"
+        words = f"{words} (partial)" if words else "unknown"
     return (
         f"{result.target.view.name} {address}:{result.target.port or '?'}",
-        result.connector or f"not known: {result.unknown}",
+        result.connector or f"undetermined: {result.unknown}",
         words or "none of these",
         result.why,
     )

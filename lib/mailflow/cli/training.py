@@ -34,7 +34,7 @@ def training(*, as_json: bool) -> None:
 
     found, trouble = cases()
     if trouble:
-        click.echo(visible(f"what was solved is not known: {trouble}"), err=True)
+        click.echo(visible(f"progress could not be read: {trouble}"), err=True)
     if as_json:
         document = {"schema": SCHEMA, "cases": [case.as_json() for case in found]}
         click.echo(in_json({**document, "trouble": trouble or None}, indent=2))

@@ -89,7 +89,7 @@ def _told(group: TwinGroup) -> Iterator[tuple[str, str]]:
     for head, words in (
         ("loses", effect.loses),
         ("gains", effect.gains),
-        ("not known", effect.not_known),
+        ("undetermined", effect.not_known),
     ):
         if words:
             yield head, joined(map(short, words), most=99)

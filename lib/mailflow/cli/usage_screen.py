@@ -44,8 +44,12 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
         lines += block("UNDETERMINED", _differing(found.beside.undecided), room)
         if found.beside.unplaced:
             names = joined(each.address for each in found.beside.unplaced)
-            text = f"{names}: only the Transport service shows them; by which connector of the "
-            lines += block("UNDETERMINED", [f"{text}Front End they came is not known."], room)
+            text = (
+                f"{names}: only the Transport service shows them; through which connector of the "
+            )
+            lines += block(
+                "UNDETERMINED", [f"{text}Front End they came could not be determined."], room
+            )
     if found.narrowed:
         lines += ["", *_narrowed(found.narrowed, room)]
     return "\n".join(lines)
@@ -110,7 +114,7 @@ def _listed(elements: Sequence[ElementUse], room: int) -> list[str]:
         f"{each.element} of {each.connector}" for each in elements if each.state == "unknown"
     ]
     lines = [*block("UNUSED", _few(unused), room), *block("USED IN PART", _few(few), room)]
-    lines += block("NOT KNOWN", _few(unknown), room)
+    lines += block("UNDETERMINED", _few(unknown), room)
     return ["", *lines] if lines else []
 
 

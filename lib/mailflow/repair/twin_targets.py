@@ -206,8 +206,8 @@ class TwinTargets:
             other = self._places.get(address) or self._own(binding)
             if other is None:
                 self._say(
-                    f"{mine.identity} is not brought over: it is bound to {address}, and which "
-                    f"address of {self._b.name} takes its place is not known."
+                    f"{mine.identity} is not brought over: it is bound to {address}, and the "
+                    f"address of {self._b.name} that takes its place is unknown."
                 )
                 return ()
             found.append(Binding(binding.family, int(other), binding.port))

@@ -155,7 +155,7 @@ def _ruler(ruler: Ruler) -> Markup:
     more = ", ".join(f"{number} {what}" for number, what in hidden if number > 0)
     return figure(
         "ruler.svg.j2",
-        f"{ruler.server}, port {ruler.port}: which connector answers whom"
+        f"{ruler.server}, port {ruler.port}: which connector accepts which server"
         + (" (IPv6)" if ruler.family == 6 else ""),
         ruler.reading or _in_words(pins, landing, ruler.lanes),
         wide=WIDE,
@@ -294,7 +294,7 @@ def _draw_lane(
         title = f"{lane.connector}: {_ends(span)}"
         pieces.append(_Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, STRONG[lane.tone]))
     hidden = len(lane.spans) - len(kept)
-    notes = [lane.note, "" if lane.complete else "list cut off"]
+    notes = [lane.note, "" if lane.complete else "ranges incomplete"]
     return _DrawnLane(
         short(lane.connector, 24),
         visible(lane.connector),
@@ -366,8 +366,8 @@ def _in_words(pins: Sequence[Pin], landing: Sequence[int | None], lanes: Sequenc
         by_lane.setdefault(at, []).append(f"{pin.label} ({pin.address_label})")
     parts = []
     for at, names in by_lane.items():
-        who = "no connector that is known" if at is None else lanes[at].connector
-        parts.append(f"{', '.join(names)}: answered by {who}.")
+        who = "no known connector" if at is None else lanes[at].connector
+        parts.append(f"{', '.join(names)}: accepted by {who}.")
     return " ".join(parts) or "No server to show."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from mailflow.phrases import counted
 from mailflow.plain import one_line
 from mailflow.views.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
 
@@ -33,16 +34,15 @@ def age(since: str, until: str) -> str:
 
 def stuck(waiting: StuckRecord) -> str:
     """How much waits, since when and until when, as far as that is known."""
-    parts = [f"{_counted(waiting)} in {_plural(waiting.queues, 'queue')}"]
+    text = f"{_counted(waiting)} in {_plural(waiting.queues, 'queue')}"
     if waiting.since:
         since = f"the oldest since {clock(waiting.since, waiting.as_of)}"
         old = f" ({age(waiting.since, waiting.as_of)})" if waiting.as_of else ""
-        parts.append(since + old)
+        text += f", {since}{old}."
     else:
-        parts.append("start time unknown")
-    text = ", ".join(parts) + "."
+        text += " (start time unknown)."
     if waiting.expires:
-        text += f" The oldest expire on {clock(waiting.expires)}."
+        text += f" The first of them expire on {clock(waiting.expires)}."
     places = [_place(each) for each in waiting.where[:_MOST_PLACES]]
     more = len(waiting.where) - len(places)
     if len(places) > 1 or any(each.kind != "stuck" for each in waiting.where):
@@ -58,7 +58,7 @@ _KINDS = {
     "suspended": ("suspended queue", "suspended queues"),
     "poison": ("poison queue", "poison queues"),
     "submission": ("Submission queue", "Submission queues"),
-    "status": ("queue whose status is not known", "queues whose status is not known"),
+    "status": ("queue of unknown status", "queues of unknown status"),
 }
 
 
@@ -113,14 +113,15 @@ def deliver(waiting: StuckRecord | None) -> str:
     """What follows the change: the queues try again by themselves, or are told to."""
     if waiting and waiting.next_retry:
         again = clock(waiting.next_retry, waiting.as_of)
-        return f"Deliver at once, or wait for the next retry ({again})."
-    return "Deliver at once, or wait for the next retry."
+        return f"Retry the queues now, or wait for the automatic retry ({again})."
+    return "Retry the queues now, or wait for the automatic retry."
 
 
 def _counted(waiting: StuckRecord) -> str:
     if waiting.messages is None:
-        return "An unknown number of messages waits"
-    return "1 message waits" if waiting.messages == 1 else f"{waiting.messages:,} messages wait"
+        return "An unknown number of messages is waiting"
+    verb = "is" if waiting.messages == 1 else "are"
+    return f"{counted(waiting.messages, 'message')} {verb} waiting"
 
 
 def _plural(number: int, word: str) -> str:

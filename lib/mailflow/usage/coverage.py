@@ -29,7 +29,7 @@ LATE = timedelta(days=2)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 VERBOSE = "Verbose"
 _NO_SOURCE = "SOURCE is needed to tell whether it logged all the time: add it behind LOGS."
-_NOT_IN_SOURCE = "It isn't in SOURCE: whether it logged all the time is not known."
+_NOT_IN_SOURCE = "It isn't in SOURCE: whether it logged all the time is unknown."
 _MORE_DAYS = 5
 _LEAST_GIGABYTES = 2
 GIGABYTE = 2**30
@@ -270,7 +270,7 @@ def _against_level(
             else "ProtocolLoggingLevel was not read."
         )
     if changed is None:
-        yield "WhenChanged was not read: whether it logged all the time is not known."
+        yield "WhenChanged was not read: whether it logged all the time is unknown."
     elif changed > period.begin:
         yield f"It was changed on {changed:%Y-%m-%d}, within the period."
 

@@ -167,9 +167,11 @@ def predictions(org: Snapshot, clients: Sequence[Client]) -> Iterator[Differing]
             got = predicted(lean, client)
             doubt = doubt_of(view, got)
             if doubt:
-                yield Differing(client, "", f"which connector accepts it is not known: {doubt}")
+                yield Differing(
+                    client, "", f"which connector accepts it could not be determined: {doubt}"
+                )
             elif got.connector is None:
-                yield Differing(client, "", "nobody accepts it now (421 4.3.2)")
+                yield Differing(client, "", "no connector accepts it now (421 4.3.2)")
             elif got.connector.name.casefold() != client.connector.partition("\\")[2].casefold():
                 yield Differing(client, got.connector.identity, _since(got.connector, client))
 

@@ -167,7 +167,9 @@ def kept_clients(
         doubt = doubt_of(view, got)
         may_be = got.connector is not None and got.connector.identity == connector.identity
         if doubt and (may_be or id(client) in here or _holds(connector, client)):
-            doubts.append(f"Which connector accepts {client.address} is not known: {doubt}.")
+            doubts.append(
+                f"Which connector accepts {client.address} could not be determined: {doubt}."
+            )
         elif may_be:
             kept.setdefault(client.address, client)
     if connector.role is TransportRole.FrontendTransport:

@@ -278,7 +278,7 @@ class Usage:
             {
                 "client": each.client.address,
                 "seen": each.client.connector,
-                "predicted": each.predicted or "not known",
+                "predicted": each.predicted or "undetermined",
                 "last": self.shown(each.client.last),
                 "why": each.why,
             }
@@ -403,7 +403,7 @@ class Usage:
         }
 
 
-_STATES = {"used": "used", "unused": "unused", "unknown": "not known"}
+_STATES = {"used": "used", "unused": "unused", "unknown": "undetermined"}
 _COVERED = {
     "connector": ("Connector", "of a server that wrote these logs"),
     "level": ("Logging", "ProtocolLoggingLevel now"),
@@ -503,7 +503,7 @@ def _elements_spoken(elements: Sequence[ElementUse]) -> str:
     unknown = sum(each.state == "unknown" for each in elements)
     parts = [f"{counted(len(unused), 'element')} unused."]
     if unknown:
-        parts.append(f"Of {unknown} it is not known: their time is not covered.")
+        parts.append(f"{unknown:,} undetermined: their time is not covered.")
     return " ".join(parts)
 
 

@@ -14,23 +14,23 @@ from mailflow.views.together import together
 
 _COLUMNS = {
     "sender": ("From", "the sending server"),
-    "address": ("Address", "the address it is known by; the connector is chosen by it (S1.11)"),
-    "target": ("To", "the server that is asked"),
+    "address": ("Address", "its source address; Exchange selects the connector by it (S1.11)"),
+    "target": ("To", "the target server"),
     "port": (
         "Port",
         "25 from 2007 and 2010, 2525 between servers of 2013 and later (S4.02, S4.03)",
     ),
-    "connector": ("Answered by", "the connector with the smallest range that holds the address"),
+    "connector": ("Accepted by", "the connector with the most specific range for the address"),
     "range": ("Range", "that range"),
-    "works": ("Works", "whether it lets an Exchange server in (S3.30)"),
+    "works": ("Works", "whether it accepts mail from an Exchange server (S3.30)"),
 }
 
 
 def answering_connectors(org: Snapshot) -> Table:
-    """Who answers whom, the faulty ways first.
+    """Which connector accepts which server, the faulty mail paths first.
 
     Columns of the frame: sender, address, target (string), port (Int64), connector, range, works
-    (string), and for code: state, cause, others (why each other connector does not answer).
+    (string), and for code: state, cause, others (why each other connector does not accept it).
     """
     import pandas as pd
 
@@ -46,19 +46,19 @@ def answering_connectors(org: Snapshot) -> Table:
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "cause", "others"]).astype(
             {"port": "Int64"}
         ),
-        caption="The receive connector that answers, by sender's address and target.",
+        caption="The receive connector that accepts the connection, by source address and target.",
         columns=_COLUMNS,
         reading=_reading(paths),
         tones={(at, "works"): tones[str(row["state"])] for at, row in enumerate(shown)},
         grouped=pd.DataFrame(shown, columns=[*_COLUMNS, "state"]).astype({"port": "Int64"}),
         opened=min(wrong or MOST_OPEN, MOST_OPEN),
         rest=_rest(len(paths) - works, works, wrong) if len(shown) > MOST_OPEN or wrong else "",
-        empty="No way between two servers is known; see what could not be read.",
+        empty="No mail path between two servers is known; see the missing data.",
     )
 
 
 def why_others_lose(path: MailPath) -> str:
-    """Every other connector of the target with the reason why it does not answer."""
+    """Every other connector of the target with the reason why it does not accept it."""
     if path.answer is None:
         return ""
     return "; ".join(f"{loser.connector.name}: {loser.reason}" for loser in path.answer.others)
@@ -106,7 +106,7 @@ _FAULTS = {
     "exchange-auth-missing-on-default": "no: it offers no Exchange Server auth",
     "exchange-servers-group-missing": "no: it lacks the ExchangeServers group",
     "anonymoustls-suppressed": "no: X-ANONYMOUSTLS is suppressed",
-    NOBODY: "no: nobody answers",
+    NOBODY: "no: no connector accepts it",
     ROLE_CONFLICT: "no: two services claim the port",
 }
 
@@ -115,17 +115,17 @@ def _works(path: MailPath) -> str:
     if path.state == "clear":
         return "yes"
     if path.state == "unknown":
-        return f"not known: {path.why}"
+        return f"undetermined: {path.why}"
     return _FAULTS[path.cause or NOBODY]
 
 
 def _why_it_wins(path: MailPath) -> list[str]:
-    """The contest that decides the first faulty way: sizes beside sizes (S1.13)."""
+    """The ranges that match in the first faulty mail path, and which decides (S1.13)."""
     got = path.answer
     if not got or not got.connector or not got.range or not path.endpoint:
         return []
     rivals = [
-        f"{rival.connector.name} ({counted(rival.range.size, 'address', 'addresses')})"
+        f"{rival.connector.name} ({_range(rival.range)})"
         for rival in got.others
         if rival.range is not None
         and rival.connector.role == got.process
@@ -133,11 +133,11 @@ def _why_it_wins(path: MailPath) -> list[str]:
     ]
     if not rivals:
         return []
-    winner = f"{got.connector.name} ({counted(got.range.size, 'address', 'addresses')})"
+    winner = f"{got.connector.name} ({_range(got.range)})"
     return [
         (
-            f"{path.address} falls on {winner} before {joined(rivals)} on {path.target.name}: "
-            "the smallest range that holds it wins."
+            f"On {path.target.name}, {path.address} matches {joined([winner, *rivals])}. Exchange "
+            f"uses the most specific range, so {got.connector.name} accepts the connection."
         )
     ]
 
@@ -148,10 +148,12 @@ def _reading(paths: Sequence[MailPath]) -> str:
     sentences = []
     if wrong:
         ways = joined(dict.fromkeys(f"{path.sender.name} to {path.target.name}" for path in wrong))
-        sentences.append(f"{counted(len(wrong), 'way')} of {len(paths)} cannot work: {ways}.")
+        fail = "fails" if len(wrong) == 1 else "fail"
+        of = counted(len(paths), "mail path")
+        sentences.append(f"{len(wrong):,} of {of} {fail}: {ways}.")
         sentences += _why_it_wins(wrong[0])
     elif paths and not open_ones:
-        sentences.append("Every server is answered by a connector that lets Exchange servers in.")
+        sentences.append("Every server is accepted by a connector that offers what it needs.")
     if open_ones:
-        sentences.append(f"Not known for {counted(len(open_ones), 'way')}.")
+        sentences.append(f"{counted(len(open_ones), 'mail path')} could not be determined.")
     return " ".join(sentences)

@@ -19,7 +19,7 @@ _COLUMNS = {
     "ranges": ("Remote IP ranges", "clients it may accept; the most specific range wins (S1.13)"),
     "exchange_auth": ("Exchange Server auth", "offers X-ANONYMOUSTLS and X-EXPS (S3.30)"),
     "relay": ("Relays", "to any recipient, for hosts that do not authenticate (section 2.6)"),
-    "differs": ("Differs from set-up", "what was changed and matters; custom: not made by setup"),
+    "differs": ("Changed from default", "changes that matter here; custom: not created by setup"),
 }
 
 

@@ -1,6 +1,8 @@
-"""Step 2: what the LastError of each queue says, taken apart."""
+"""Step 2: the LastError of each queue, decoded."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from mailflow.analysis.queues import is_stuck
 from mailflow.checks.registry import CARDS as CAUSES
@@ -16,14 +18,17 @@ from mailflow.views.together import together
 _COLUMNS = {
     "queue": ("Queue", "server and number"),
     "code": ("Code", "reply code of the innermost level: it carries the cause (section 6.3)"),
-    "message": ("Innermost message", "its words, as printed"),
+    "message": ("Innermost message", "its text, as printed"),
     "said_by": ("Who said it", "the target, or the sender about the target"),
     "points_to": (
         "Points to",
-        "what the text alone tells; several where it cannot tell them apart",
+        "causes that fit the text; several where it cannot tell them apart",
     ),
     "host": ("Host", "the host that the error names"),
 }
+
+_MOST_TITLES = 3
+"""More causes than that are counted."""
 
 
 def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
@@ -43,7 +48,7 @@ def last_errors(org: Snapshot, min_messages: int = 1) -> Table:
     return Table(
         name="last_errors",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, *extra]),
-        caption=f"LastError of {counted(len(rows), 'stuck queue')}, from the inside out.",
+        caption=f"Decoded LastError of {counted(len(rows), 'stuck queue')} (innermost error).",
         columns=_COLUMNS,
         reading=_reading(rows),
         tones={
@@ -70,7 +75,7 @@ def _row(queue: Queue) -> dict[str, object]:
         "code": _code(error) or None,
         "message": message,
         "said_by": who_said_it(error) or None,
-        "points_to": joined((CAUSES[cause].title for cause in causes), most=3) or None,
+        "points_to": _points_to(causes) or None,
         "host": error.fqdn or error.ip or error.last_endpoint or "not named",
         "chain": " | ".join(error.chain),
         "cause": says.cause,
@@ -78,6 +83,13 @@ def _row(queue: Queue) -> dict[str, object]:
         "is_exchange_auth": says.is_exchange_auth,
         "text": queue.last_error,
     }
+
+
+def _points_to(causes: Sequence[str]) -> str:
+    """The titles of up to three causes; more are counted, for the verdict names the right one."""
+    if len(causes) > _MOST_TITLES:
+        return f"{len(causes)} possible causes; see the verdict"
+    return joined(CAUSES[cause].title for cause in causes)
 
 
 def _code(error: LastError) -> str:
@@ -90,13 +102,11 @@ def _reading(rows: list[dict[str, object]]) -> str:
     sentences = []
     if any(row["is_exchange_auth"] for row in rows):
         sentences.append(
-            "The target did not refuse: the sender found neither X-ANONYMOUSTLS nor X-EXPS in the "
-            "answer to its EHLO and gave up by itself (S5.01). So another connector than the "
-            "default one may be answering."
+            "The target did not reject the sender. The sender found neither X-ANONYMOUSTLS nor "
+            "X-EXPS in the EHLO response and gave up. A connector other than the default one has "
+            "probably accepted the connection."
         )
     empty = [str(row["queue"]) for row in rows if not str(row["text"] or "").strip()]
     if empty:
-        sentences.append(
-            f"{joined(empty)}: no error was printed; that is not known, not healthy (section 6.3)."
-        )
+        sentences.append(f"{joined(empty)}: no error text, so the cause is unknown.")
     return " ".join(sentences)

@@ -211,7 +211,7 @@ class _Kinds:
         queue = waiting.queue
         state = _TONES[finding.state] if finding else "unknown"
         name = waiting.case.sender.name if waiting.case.sender else queue.server
-        why = finding.check.card.title if finding else f"status of {queue.identity} not known"
+        why = finding.check.card.title if finding else f"status of {queue.identity} unknown"
         route = FlowRoute(
             state, (name,), (), 1, why=why, waits=(FlowWait(name, queue.message_count),)
         )

@@ -7,14 +7,14 @@ from mailflow.snapshot import Read, Snapshot
 from mailflow.table import Table
 
 _COLUMNS = {
-    "server": ("Server", "whose it is; empty where that is not known"),
+    "server": ("Server", "the server concerned; any: unknown which"),
     "what": ("What", "the cmdlet, or the property"),
     "why": ("Why", "with file and place"),
 }
 
 
 def not_read(org: Snapshot) -> Table:
-    """Everything that could not be read: it may turn a verdict to unknown, never to clear.
+    """Missing data: it may turn a verdict to inconclusive, never to one without a fault.
 
     Columns of the frame: server, what, why (string).
     """
@@ -22,17 +22,17 @@ def not_read(org: Snapshot) -> Table:
 
     rows = [(row.server or "any", row.what, row.why) for row in org.unread]
     ignored = joined(f"{what} ({place})" for what, place in org.ignored)
-    notes = [f"Captures of other cmdlets, not needed here: {ignored}."] if ignored else []
+    notes = [f"Exports of other cmdlets, not needed here: {ignored}."] if ignored else []
     if org.reads:
         notes += ["How each server was read:", *map(_line, org.reads)]
     return Table(
         name="not_read",
         frame=pd.DataFrame(rows, columns=list(_COLUMNS)),
-        caption="What could not be read.",
+        caption="Missing data.",
         columns=_COLUMNS,
         reading="\n".join(notes),
         tones={(row, "why"): "unknown" for row in range(len(rows))},
-        empty="Nothing: all that was there could be read.",
+        empty="None: everything that was there could be read.",
     )
 
 

@@ -22,15 +22,15 @@ _COLUMNS = {
     "target": ("On", "the server whose connector it is"),
     "connector": ("Connector", "a custom connector"),
     "range": ("Range", "the entry of its RemoteIPRanges"),
-    "size": ("Addresses", "how many it holds"),
-    "server": ("Holds", "the Exchange server whose address lies inside"),
+    "size": ("Addresses", "how many it contains"),
+    "server": ("Contains", "the Exchange server whose address is in the range"),
     "address": ("Address", "that address"),
-    "effect": ("Effect", "whether it changes who answers that server, and whether that is a fault"),
+    "effect": ("Effect", "whether it changes which connector handles that server: a fault or not"),
 }
 
 
 def overlapping_ranges(org: Snapshot) -> Table:
-    """Every range of a custom connector that holds a server's address, faults first.
+    """Every range of a custom connector that contains a server's address, faults first.
 
     Overlap with the default connector is by design; it is a fault only where it changes how a
     server is treated (S1.02). Columns of the frame: target, connector, range (string), size
@@ -53,12 +53,12 @@ def overlapping_ranges(org: Snapshot) -> Table:
     return Table(
         name="overlapping_ranges",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "fault"]).astype({"fault": "boolean"}),
-        caption="Custom connectors whose ranges hold an Exchange server.",
+        caption="Custom connectors whose ranges contain an Exchange server.",
         columns=_COLUMNS,
         reading=_reading(org, rows),
         tones={(place, "effect"): "bad" for place, row in enumerate(shown) if row["fault"]},
         grouped=pd.DataFrame(shown, columns=[*_COLUMNS, "fault"]),
-        empty="No custom connector's range holds an address of an Exchange server.",
+        empty="No custom connector's range contains an address of an Exchange server.",
         pictures=rulers(org),
     )
 
@@ -116,17 +116,21 @@ def _row(
 ) -> dict[str, object]:
     mine = [path for path in paths if path.target.server is target and path.address == address]
     caught = [path for path in mine if path.accepted_by is connector]
-    fault = any(path.state == "found" and path.connector is connector for path in caught)
-    if fault:
-        effect = "answers this server and offers it no way in"
+    faults = {
+        path.cause for path in caught if path.state == "found" and path.connector is connector
+    }
+    if "custom-connector-shadows-default" in faults:
+        effect = "accepts this server but offers no Exchange Server authentication"
+    elif faults:
+        effect = "accepts this server, but mail from it fails; see the findings"
     elif caught and all(path.state == "clear" for path in caught):
-        effect = "answers this server and lets it in: harmless"
+        effect = "accepts this server and offers what it needs: no fault"
     elif caught:
-        effect = "answers this server; whether it lets it in is not known"
+        effect = "accepts this server; whether mail from it works could not be determined"
     elif connector.enabled is False:
         effect = "none: the connector is disabled"
     else:
-        effect = "none: this server's mail does not arrive here, or another range wins"
+        effect = "none: mail from this server does not arrive here, or another range wins"
     return {
         "target": target.name,
         "connector": connector.name,
@@ -135,7 +139,7 @@ def _row(
         "server": server.name,
         "address": str(address),
         "effect": effect,
-        "fault": fault,
+        "fault": bool(faults),
     }
 
 
@@ -146,12 +150,12 @@ def _reading(org: Snapshot, rows: Sequence[dict[str, object]]) -> str:
         where = joined(dict.fromkeys(f"{row['target']}\\{row['connector']}" for row in faults))
         which = joined(dict.fromkeys(f"{row['address']} ({row['server']})" for row in faults))
         entries = counted(len(faults), "overlap changes", "overlaps change")
-        sentences.append(f"{entries} who answers a server: {which} on {where}.")
+        sentences.append(f"{entries} which connector handles a server: {which} on {where}.")
     elif rows:
-        sentences.append("No overlap changes how a server is treated.")
+        sentences.append("No overlap changes how a server is handled.")
     cut = [connector.identity for connector in org.connectors if not connector.ranges_complete]
     if cut:
-        sentences.append(f"Not all ranges were read: {joined(cut)}; an address may hide there.")
+        sentences.append(f"The ranges of {joined(cut)} are incomplete in the data.")
     return " ".join(sentences)
 
 

@@ -146,7 +146,7 @@ def _addresses(path: MailPath) -> Sequence[Address | None]:
 def unaskable(target: ProbeTarget) -> str:
     """Why a target cannot be asked, a clause; empty: it can."""
     if not target.port:
-        return "on which port mail arrives is not known: its version was not read"
+        return "the port on which mail arrives is unknown: its version was not read"
     if target.address is None:
         return "no address of it is known; addresses.csv tells it (docs/bring.md)"
     return ""
@@ -363,8 +363,8 @@ def _notes(
     own = set(map(str, sender.addresses))
     if observed.seen_as and own and observed.seen_as not in own:
         notes.append(
-            f"the connection is seen to come from {observed.seen_as}, which is not known as an "
-            f"address of {sender.name}: it is translated on the way, or was not read"
+            f"the connection is seen to come from {observed.seen_as}, which is no known address "
+            f"of {sender.name}: NAT or a proxy on the way, or an address is missing in the data"
         )
     expected = next((each for each in target.view.connectors if each.identity == connector), None)
     if expected and expected.auth is not None and observed.complete:

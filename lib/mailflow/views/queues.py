@@ -86,16 +86,16 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
                 "In Retry for",
                 "since the first attempt that failed; messages expire after 2 days",
             ),
-            "next_hop": ("Next hop", "where the messages want to go"),
+            "next_hop": ("Next hop", "where the messages go next"),
             **({"send_connector": _SEND_CONNECTOR} if carried else {}),
             "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
             "first_retry": (
                 "First retry",
-                "since when it fails; as printed where no zone is known",
+                "first attempt that failed; as printed where no zone is known",
             ),
-            "next_retry": ("Next retry", "when the server tries again by itself"),
+            "next_retry": ("Next retry", "when the server retries automatically"),
         },
-        reading=_reading(shown, stuck, moment),
+        reading=_reading(org, shown, stuck, moment),
         tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
         empty=none_of_the_queues(org, "holds messages"),
         bars=("messages",),
@@ -198,8 +198,8 @@ def _caption(org: Snapshot, shown: Sequence[Queue], stuck: Sequence[Queue]) -> s
     moment = as_of(org)
     seen = "" if moment is None else f" As of {clock(moment)}."
     if not shown:
-        return f"Queues that hold messages.{seen}"
-    kind = counted(len(shown), "queue holds messages", "queues hold messages")
+        return f"Non-empty queues.{seen}"
+    kind = counted(len(shown), "non-empty queue")
     return f"{kind}; {len(stuck) or 'none'} of them stuck.{seen}"
 
 
@@ -207,27 +207,29 @@ _SAID: Mapping[Wait, str] = {
     "suspended": "Suspended by an administrator: {}; a retry does nothing.",
     "poison": "Messages that crashed transport: {}; they wait for a decision.",
     "submission": "Waiting for the categorizer: {}.",
-    "status": "Status not known, so it cannot be told whether they move: {}.",
+    "status": "Status unknown, so whether they move could not be determined: {}.",
 }
 
 
-def _reading(shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None) -> str:
+def _reading(
+    org: Snapshot, shown: Sequence[Queue], stuck: Sequence[Queue], moment: datetime | None
+) -> str:
     sentences = []
     if stuck:
         total = _total(stuck)
         where = f"in {counted(len(stuck), 'queue')} on {joined(queue.server for queue in stuck)}"
-        verb = "does" if total == 1 else "do"
-        sentences.append(f"{counted(total, 'message')} {where} {verb} not move.")
+        verb = "is" if total == 1 else "are"
+        sentences.append(f"{counted(total, 'message')} {verb} stuck {where}.")
     waits = [(queue.identity, wait_of(queue, moment)) for queue in shown]
     if shown and not any(why for _, why in waits):
-        sentences.append("Everything that holds messages is moving or waits by design.")
+        sentences.append(none_of_the_queues(org, "is stuck"))
     for why, text in _SAID.items():
         names = [name for name, each in waits if each == why]
         if names:
             sentences.append(text.format(joined(names)))
     shadows = [queue.identity for queue in shown if queue.is_shadow]
     if shadows:
-        sentences.append(f"Copies for another server, not stuck: {joined(shadows)}.")
+        sentences.append(f"Shadow redundancy queues (not stuck): {joined(shadows)}.")
     return " ".join(sentences)
 
 

@@ -21,10 +21,13 @@ from mailflow.views.together import together
 _COLUMNS = {
     "connector": ("Connector", "server and name, as commands take it"),
     "listens_on": ("Listens on", "local addresses and ports; 0.0.0.0 and [::] mean all (S1.05)"),
-    "ranges": ("Remote IP ranges", "clients it may answer; the smallest range wins (S1.13)"),
+    "ranges": ("Remote IP ranges", "clients it may accept; the most specific range wins (S1.13)"),
     "exchange_auth": ("Exchange Server auth", "offers X-ANONYMOUSTLS and X-EXPS (S3.30)"),
-    "exchange_group": ("Exchange Servers group", "lets an authenticated server submit (S3.30)"),
-    "differs": ("Differs from set-up", "what was changed and matters; custom: not made by setup"),
+    "exchange_group": (
+        "Exchange Servers group",
+        "allows an authenticated server to submit (S3.30)",
+    ),
+    "differs": ("Changed from default", "changes that matter here; custom: not created by setup"),
 }
 
 
@@ -58,7 +61,7 @@ def receive_connectors(org: Snapshot) -> Table:
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, *extra]).astype(
             {"custom": "boolean", "enabled": "boolean"}
         ),
-        caption="What another Exchange server needs from the connector that answers it.",
+        caption="What an Exchange server needs from the connector that accepts it.",
         columns=_COLUMNS,
         reading=_reading(rows),
         tones={
@@ -85,7 +88,7 @@ def _without_server(row: dict[str, object]) -> str:
 
 
 _TONES = {"offered": "good", "allowed": "good", "not offered": "bad", "not allowed": "bad"} | {
-    "not known": "unknown"
+    "unknown": "unknown"
 }
 
 
@@ -159,7 +162,7 @@ def _row(
 
 def _said(truth: bool | None, word: str) -> str:
     if truth is None:
-        return "not known"
+        return "unknown"
     return word if truth else f"not {word}"
 
 
@@ -173,7 +176,9 @@ def _reading(rows: Sequence[dict[str, object]]) -> str:
     if changed:
         sentences.append(f"Changed since setup: {joined(changed)}.")
     elif any(not row["custom"] for row in rows):
-        sentences.append("The default connectors are as setup made them in all that matters here.")
+        sentences.append(
+            "The default connectors have their default settings (as far as relevant here)."
+        )
     without = [
         str(row["connector"])
         for row in rows
@@ -183,7 +188,7 @@ def _reading(rows: Sequence[dict[str, object]]) -> str:
         verb = "offers" if len(without) == 1 else "offer"
         sentences.append(
             f"{counted(len(without), 'custom connector')} {verb} no Exchange Server "
-            f"authentication: {joined(without)}. That is right for devices and wrong for "
-            "servers; it matters only where a server's address is in the ranges."
+            f"authentication: {joined(without)}. That is normal for relay connectors. It "
+            "matters only if an Exchange server's address is in their ranges."
         )
     return " ".join(sentences)

@@ -10,10 +10,10 @@ from mailflow.exchange.servers import Server
 from mailflow.phrases import joined
 from mailflow.picture import Lane, Pin, Ruler, Span, Tone
 
-OFFERS = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth not known"}
+OFFERS = {True: "Exchange Server auth", False: "no Exchange Server auth", None: "auth unknown"}
 """What a connector offers to Exchange servers, in two or three words."""
 
-NO_GROUP = {False: "no ExchangeServers group", None: "groups not known"}
+NO_GROUP = {False: "no ExchangeServers group", None: "groups unknown"}
 """What it lacks that offers it, and may not let them submit all the same (S3.30)."""
 
 _TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unknown"}

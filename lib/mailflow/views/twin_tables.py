@@ -20,7 +20,7 @@ _DIFFERENCES = {
     "b": ("On B", "the receive connector that would accept them"),
     "loses": ("Lose", "what these hosts may no longer do"),
     "gains": ("Gain", "what they may do in addition"),
-    "unknown": ("Undetermined", "what is missing, so that it is not known"),
+    "unknown": ("Undetermined", "missing data: what could not be determined"),
 }
 _STEPS = {
     "step": ("Step", "in this order"),
