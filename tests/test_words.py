@@ -107,21 +107,6 @@ UNSWEPT: tuple[str, ...] = (
     "notebooks/connector_audit.ipynb",
     "notebooks/mail_stuck_in_queue.ipynb",
     "notebooks/relay_usage.ipynb",
-    "notebooks/training/case_01.ipynb",
-    "notebooks/training/case_02.ipynb",
-    "notebooks/training/case_03.ipynb",
-    "notebooks/training/case_04.ipynb",
-    "notebooks/training/case_05.ipynb",
-    "notebooks/training/case_06.ipynb",
-    "notebooks/training/case_07.ipynb",
-    "notebooks/training/case_08.ipynb",
-    "notebooks/training/case_09.ipynb",
-    "notebooks/training/case_10.ipynb",
-    "notebooks/training/case_11.ipynb",
-    "notebooks/training/case_12.ipynb",
-    "notebooks/training/case_13.ipynb",
-    "notebooks/training/first_tour.ipynb",
-    "notebooks/training/template.ipynb",
 )
 """Files that still hold such phrases. The list only gets shorter."""
 
