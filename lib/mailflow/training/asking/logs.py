@@ -88,7 +88,10 @@ class SeenAddressQuestion(_OfWay):
         if path is None:
             return ()
         return (
-            "Each server logs what it sees. The sender's address proves nothing about that.",
+            (
+                "Each server logs what it sees. The sender's own address does not show what the "
+                "target sees."
+            ),
             (
                 "The reply to EHLO greets the sender: Hello [address]. In the receive log the "
                 "sender is the remote-endpoint."
