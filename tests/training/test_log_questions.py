@@ -104,7 +104,7 @@ def test_before_the_logs_nothing_is_known(kind: str, honest: str, guess: str) ->
         (TRANSLATED, "smtp-inspection", "wrong", "compare the two logs"),
         (TRANSLATED, "not-known", "wrong", "both ends of one session"),
         (INSPECTED, "smtp-inspection", "right", "masked"),
-        (INSPECTED, "custom-connector-shadows-default", "wrong", "a connector of setup"),
+        (INSPECTED, "custom-connector-shadows-default", "wrong", "a connector made by Setup"),
     ],
 )
 def test_the_cause_by_logs(name: str, answer: str, grade: str, says: str) -> None:
@@ -125,7 +125,7 @@ def test_the_cause_by_logs(name: str, answer: str, grade: str, says: str) -> Non
         (INSPECTED, "open-ports", "wrong", "delivers nothing"),
         ("article", "nothing", "right", "could do delivers this mail"),
         ("article", "no-inspection", "wrong", "delivers nothing"),
-        ("healthy-but-suspicious", "nothing", "right", "shows a fault"),
+        ("healthy-but-suspicious", "nothing", "right", "shows no fault"),
         ("healthy-but-suspicious", "open-ports", "wrong", "ask why"),
     ],
 )

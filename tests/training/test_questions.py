@@ -112,13 +112,13 @@ def test_who_gave_up(name: str, answer: str, grade: str, says: str) -> None:
     [
         ("article", r"EX16A\Relay", "right", "1 address"),
         ("article", r"EX16A\Default Frontend EX16A", "wrong", "Default Frontend EX16A does not"),
-        ("article", r"EX16A\Default EX16A", "wrong", "does not answer here"),
+        ("article", r"EX16A\Default EX16A", "wrong", "does not accept this connection"),
         ("article", "nobody", "wrong", "S1.18"),
-        ("article", "not-known", "wrong", "All was read"),
+        ("article", "not-known", "wrong", "All data that decides it"),
         ("article", r"EX16B\Relay", "wrong", "none of the choices"),
         ("default-narrowed", "nobody", "right", "421 4.3.2"),
         ("relay-2525", r"EX19A\Application mail", "right", "256 addresses"),
-        ("healthy-but-suspicious", r"EX16A\Branch servers", "right", "lets an Exchange server in"),
+        ("healthy-but-suspicious", r"EX16A\Branch servers", "right", "meets the needs of"),
     ],
 )
 def test_who_answers(name: str, answer: str, grade: str, says: str) -> None:
@@ -154,9 +154,9 @@ def test_who_answers_elsewhere() -> None:
     [
         ("article", 25, "right", "S4.03"),
         ("article", "port 25", "right", "S4.03"),
-        ("article", "2525", "wrong", "Exchange 2010 speaks to Exchange 2016"),
+        ("article", "2525", "wrong", "Exchange 2010 connects to Exchange 2016"),
         ("relay-2525", "2525", "right", "S4.02"),
-        ("relay-2525", "25", "wrong", "Here Exchange 2013 speaks to"),
+        ("relay-2525", "25", "wrong", "Here Exchange 2013 connects to"),
         ("article", "26", "wrong", "none of the choices"),
     ],
 )
@@ -177,12 +177,12 @@ def test_which_port(name: str, answer: object, grade: str, says: str) -> None:
         ("article", "10.0.0.11;10.0.0.12;10.0.0.21", "half", "EX16A"),
         ("article", "10.0.0.0/24", "wrong", "is a range"),
         ("article", "10.0.5.7", "wrong", "No Exchange server has 10.0.5.7"),
-        ("article", "printers", "wrong", "is no address"),
-        ("article", "none", "wrong", "one at least"),
+        ("article", "printers", "wrong", "is not an address"),
+        ("article", "none", "wrong", "at least one"),
         ("relay-ipv6", "2001:db8::11, 2001:DB8:0::12", "right", "EX10A"),
         ("relay-ipv6", "10.0.0.11", "wrong", "Default Frontend"),
-        ("healthy-but-suspicious", "none", "right", "stands in a server's way"),
-        ("healthy-but-suspicious", "10.0.0.11", "wrong", "is let in"),
+        ("healthy-but-suspicious", "none", "right", "No custom connector blocks a server"),
+        ("healthy-but-suspicious", "10.0.0.11", "wrong", "which meets its needs"),
     ],
 )
 def test_which_addresses(name: str, answer: object, grade: str, says: str) -> None:
@@ -198,12 +198,12 @@ def test_which_addresses(name: str, answer: object, grade: str, says: str) -> No
     [
         ("article", ["EX16A", "EX16B"], "right", r"EX16A\Relay and EX16B\Relay"),
         ("article", "EX16A", "half", "1 server more"),
-        ("article", "EX10A", "wrong", "what keeps the mail there is at the target"),
+        ("article", "EX10A", "wrong", "the cause is at the target"),
         ("relay-on-one-server", "EX16A", "right", r"EX16A\Relay"),
         ("relay-on-one-server", ["EX16A", "EX16B"], "half", "On EX16B"),
         ("service-stopped", "EX16A", "right", "EX16A itself"),
-        ("article", "nothing", "wrong", "There is one at least"),
-        ("incomplete", "on none of them", "right", "Nothing that was read"),
+        ("article", "nothing", "wrong", "There is at least one"),
+        ("incomplete", "on none of them", "right", "The data available shows no fault"),
     ],
 )
 def test_which_servers(name: str, answer: object, grade: str, says: str) -> None:
@@ -219,17 +219,21 @@ def test_which_servers(name: str, answer: object, grade: str, says: str) -> None
     [
         ("article", "exchange-auth-missing-on-default", "But it is there"),
         ("article", "exchange-servers-group-missing", "S5.01"),
-        ("article", "no-connector-answers", "somebody answers"),
-        ("article", "transport-role-conflict", "no server two services"),
+        ("article", "no-connector-answers", "a connector accepts the connection"),
+        ("article", "transport-role-conflict", "no server do two services"),
         ("article", "anonymoustls-suppressed", "False on every connector"),
         ("article", "target-refuses", "Cannot achieve"),
         ("article", "smtp-inspection", "look at them first"),
         ("article", "nothing", "214 messages"),
         ("article", "not-known", "enough to decide"),
-        ("default-without-exchange-auth", "custom-connector-shadows-default", "of setup answers"),
+        (
+            "default-without-exchange-auth",
+            "custom-connector-shadows-default",
+            "made by Setup accepts",
+        ),
         ("healthy-but-suspicious", "custom-connector-shadows-default", "what they need"),
         ("healthy-but-suspicious", "target-refuses", "no queue is stuck"),
-        ("healthy-but-suspicious", "not-known", "All that matters was read"),
+        ("healthy-but-suspicious", "not-known", "All relevant data was read"),
         ("incomplete", "nothing", "EX16B"),
     ],
 )
@@ -267,12 +271,12 @@ def test_the_cause_is_the_one_that_was_built_in(name: str) -> None:
     ("name", "answer", "grade", "says"),
     [
         ("incomplete", "unknown", "right", "Missing data"),
-        ("incomplete", "clear", "wrong", "clear is more than you know"),
-        ("incomplete", "found", "wrong", "have to be at fault"),
+        ("incomplete", "clear", "wrong", "'no fault found' is more than you know"),
+        ("incomplete", "found", "wrong", "have to show a fault"),
         ("healthy-but-suspicious", "clear", "right", "checked and work"),
         ("healthy-but-suspicious", "found", "wrong", "none to fail"),
-        ("healthy-but-suspicious", "unknown", "wrong", "All that matters was read"),
-        ("article", "unknown", "wrong", "nothing to wait for"),
+        ("healthy-but-suspicious", "unknown", "wrong", "All relevant data was read"),
+        ("article", "unknown", "wrong", "The data is enough to decide it"),
     ],
 )
 def test_what_verdict(name: str, answer: str, grade: str, says: str) -> None:
@@ -288,10 +292,10 @@ def test_what_verdict(name: str, answer: str, grade: str, says: str) -> None:
     [
         ("incomplete", ["queues of EX16B", "the addresses of EX16B"], "right", "RPC"),
         ("incomplete", "queues of EX16B", "half", "1 thing more"),
-        ("incomplete", "receive connectors of EX16B", "wrong", "stand in the directory"),
+        ("incomplete", "receive connectors of EX16B", "wrong", "stored in Active Directory"),
         ("incomplete", "nothing", "wrong", "has rows"),
         ("incomplete", ["nothing", "queues of EX16B"], "wrong", "Either nothing"),
-        ("article", "nothing", "right", "has answered"),
+        ("article", "nothing", "right", "returned all data"),
         ("article", "addresses of EX10A", "wrong", "were read"),
         ("service-stopped", "queues of EX16A", "right", "Verify that the service is started"),
     ],
@@ -323,11 +327,11 @@ HALF = BOTH.splitlines()[0]
                 for one in ("EX16A", "EX16B")
             ),
             "right",
-            "nobody else loses",
+            "no other host loses",
         ),
         ("article", HALF, "half", "EX16B"),
-        ("article", r'Retry-Queue -Identity "EX10A\1187"', "wrong", "meet the same answer again"),
-        ("article", "Get-Queue", "wrong", "Nothing that keeps the mail back is changed"),
+        ("article", r'Retry-Queue -Identity "EX10A\1187"', "wrong", "the same response again"),
+        ("article", "Get-Queue", "wrong", "changes nothing that keeps the mail waiting"),
         ("article", "take them off", "wrong", "you can type"),
         ("article", "none", "wrong", "does not go away"),
         (
@@ -374,7 +378,7 @@ HALF = BOTH.splitlines()[0]
             "right",
             "243 messages",
         ),
-        ("service-stopped", HALF, "wrong", "still wait on the copy"),
+        ("service-stopped", HALF, "wrong", "On the copy mail is still waiting in"),
     ],
 )
 def test_what_repair(name: str, answer: str, grade: str, says: str) -> None:
@@ -503,7 +507,7 @@ def test_without_controls_it_says_how_to_answer() -> None:
     """The static form: what is asked, the choices, and how."""
     text = repr(practice("case-1").ask("what-verdict"))
 
-    assert "clear: all that matters was read" in text
+    assert "no fault found: all relevant data was read" in text
     assert ".answer(" in text
     assert ".hint()" in text
 

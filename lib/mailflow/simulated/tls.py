@@ -36,7 +36,7 @@ class Authority:
         import trustme
 
         self._authority: trustme.CA = trustme.CA(
-            organization_name="Practice organisation", organization_unit_name="made by mailflow"
+            organization_name="Simulated organization", organization_unit_name="made by mailflow"
         )
 
     def server(self, name: str, address: str) -> ServerTls:

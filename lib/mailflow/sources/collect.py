@@ -1,4 +1,4 @@
-"""Which calls make a snapshot of a live organisation, and of whom each is asked.
+"""Which calls make a snapshot of a live organization, and of whom each is asked.
 
 The first server names the others. Each one with a transport service is then asked itself, all at
 the same time; where one cannot be reached, the newest that can is asked about it, and only if that
@@ -71,7 +71,7 @@ class CollectOutcome:
 
 @dataclass(slots=True)
 class Collected:
-    r"""A live organisation as far as it was read.
+    r"""A live organization as far as it was read.
 
     Attributes:
         reading: rows and rows of *unread*, for `tables.assemble`.
@@ -111,7 +111,7 @@ class Plan:
 def collect(
     doors: Doors, first: str, *, tell: Callable[[str], None], plan: Plan | None = None
 ) -> Collected:
-    """Read an organisation, entered at one server.
+    """Read an organization, entered at one server.
 
     Raises nothing for what fails at the far side: where even the first server does not answer, all
     there is are rows of *unread*.
@@ -287,7 +287,7 @@ class _Collection:
         return self._found
 
     def _put_in_order(self, servers: Sequence[Server]) -> None:
-        """By server and not by who answered first: the same organisation gives the same result."""
+        """By server and not by who answered first: the same organization gives the same result."""
         order = {server.name: place for place, server in enumerate(servers)}
         found = self._found
         found.reading.rows.sort(key=lambda row: order.get(row.named_server, -1))
@@ -439,8 +439,8 @@ class _Collection:
                 self._lose(
                     server,
                     why,
-                    f"and {newest.name}, the newest that can be reached, is not known to be as "
-                    "new as it (S8.43)",
+                    f"and {newest.name}, the newest that can be reached, may be older than it "
+                    "(S8.43)",
                 )
             else:
                 jobs[server.name] = self._job(server, newest, also=False)

@@ -251,7 +251,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "auth-not-offered": SetupCause(
             "log-on",
-            "The server does not offer this kind of log-on.",
+            "The server does not offer this authentication method.",
             "Choose another with --auth, or allow it on the server "
             "(`winrm get winrm/config/service/auth` shows what is allowed).",
         ),
@@ -269,17 +269,17 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "log-on-lost": SetupCause(
             "log-on",
-            "The server did not accept the log-on any more in the middle of the work.",
+            "The server stopped accepting the authentication while data was being read.",
             "Try again; with Kerberos get a new ticket first.",
         ),
         "log-on-failed": SetupCause(
             "log-on",
-            "The log-on failed.",
-            "Check the user's name and the kind of log-on (--auth).",
+            "Authentication failed.",
+            "Check the user name and the authentication method (--auth).",
         ),
         "access-denied": SetupCause(
             "denied",
-            "The log-on succeeded, and this account may not use WinRM on the server.",
+            "Authentication succeeded, but this account may not use WinRM on the server.",
             _ROOT_SDDL,
         ),
         "forbidden": SetupCause(
@@ -323,7 +323,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "double-hop": SetupCause(
             "double-hop",
-            "The log-on ends at the server and may not go on to Exchange's endpoint (S8.23).",
+            "The credentials cannot be passed on from the server to Exchange's endpoint (S8.23).",
             "Give user and password (--auth ntlm or credssp), get a ticket that may be forwarded "
             "(`kinit -f`), or run Collect-MailFlow.ps1 on the server and read its folder.",
         ),
@@ -423,8 +423,8 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "older-than-others": SetupCause(
             "refused",
-            "Other servers are newer than this one, whose shell cannot show them rightly (S8.43).",
-            "Enter the organisation at its newest server.",
+            "Other servers are newer, and the shell of this one cannot show them fully (S8.43).",
+            "Connect to the organization through its newest server.",
         ),
     }
 )

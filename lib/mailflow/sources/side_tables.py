@@ -68,7 +68,7 @@ def _component(row: Row, names: Names) -> Iterator[ComponentState]:
     server = text_of(row, "ServerFqdn", "Identity") or row.named_server
     component = values.filled(row.values.get("Component"))
     if not server:
-        raise UnreadableError(f"{component}: the capture does not say whose component this is")
+        raise UnreadableError(f"{component}: the export does not say whose component this is")
     yield ComponentState(
         names.of(server), component, _state(row.values.get("State")) or "not known"
     )
@@ -77,7 +77,7 @@ def _component(row: Row, names: Names) -> Iterator[ComponentState]:
 def _rights(row: Row, names: Names) -> Iterator[Right]:
     found = connector_name(row)
     if found is None:
-        raise UnreadableError("the capture does not say of which connector this right is")
+        raise UnreadableError("the export does not say of which connector this right is")
     for name in ("ExtendedRights", "Deny", "User"):
         if name not in row.values:
             raise UnreadableError(f"the export does not contain {name}")

@@ -55,7 +55,7 @@ def assemble(
     inputs: Mapping[str, str] | None = None,
     reads: Iterable[Read] = (),
 ) -> Snapshot:
-    """The organisation that these rows show.
+    """The organization that these rows show.
 
     What was not read is None or a row of `unread`, never a guess. Names of servers, short or full
     and in any case, become the short name as first seen (S4.32).
@@ -65,7 +65,7 @@ def assemble(
         origin: the SOURCE, as the user gave it.
         taken: when it was collected, aware; None for captures, which do not say.
         inputs: SHA-256 of each input by name.
-        reads: how each server was read, where a live organisation was.
+        reads: how each server was read, where a live organization was.
     """
     reading = admitted(reading)
     names = Names()
@@ -138,7 +138,7 @@ def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, Draft]]) -> Ite
         for row in reading.of(cmdlet):
             if _identified(row):
                 continue
-            why = f"{row.place}: the capture does not say which object this is"
+            why = f"{row.place}: the export does not say which object this is"
             yield Unread(row.computer.partition(".")[0], f"{cmdlet} Identity", why)
 
 
@@ -287,7 +287,7 @@ def _unread_versions(
         if server.generation is not None:
             continue
         draft = drafts.get(names.of(server.name))
-        why = f"no capture of {SERVERS} shows this server, and nothing else tells its version"
+        why = f"no export of {SERVERS} contains this server, and nothing else shows its version"
         if draft is not None:
             fact = draft.facts["version"]
             why = f"{fact.place}: {server.name}: AdminDisplayVersion: {fact.why}"

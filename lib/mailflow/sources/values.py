@@ -83,7 +83,7 @@ def prose(value: Value) -> str:
         raise UnreadableError(value.why, clean(value.visible))
     if isinstance(value, Items):
         if value.cut:
-            raise UnreadableError("the capture cut the list")
+            raise UnreadableError("the list is truncated in the export")
         return ", ".join(prose(element) for element in value.values)
     if isinstance(value, Enumeration):
         return prose(value.text if value.text is not None else value.number)
@@ -95,7 +95,7 @@ def prose(value: Value) -> str:
             (member for member in members if isinstance(member, str) and member.strip()), None
         )
         if found is None:
-            raise UnreadableError("the capture holds an object without its text")
+            raise UnreadableError("the export contains an object without its text")
         return clean(found)
     if isinstance(value, datetime):
         return value.isoformat()
@@ -296,7 +296,7 @@ def version(value: Value) -> tuple[tuple[int, ...], str]:
         parts = [value.properties.get(name) for name in names]
         numbers = tuple(count(part) for part in parts if part is not None)
         if len(numbers) < 2:
-            raise UnreadableError("the capture holds no version number")
+            raise UnreadableError("the export contains no version number")
         build = f" (Build {'.'.join(map(str, numbers[2:]))})" if numbers[2:] else ""
         return numbers, f"Version {numbers[0]}.{numbers[1]}{build}"
     printed = filled(value)
@@ -375,7 +375,7 @@ def _each(value: Value, read: Callable[[Value], T]) -> tuple[T, ...]:
 def _elements(value: Value) -> tuple[list[Value], list[str]]:
     """The values of a list in any form, and what is wrong with the list itself."""
     if isinstance(value, Items):
-        return list(value.values), ["the capture cut the list"] if value.cut else []
+        return list(value.values), ["the list is truncated in the export"] if value.cut else []
     if isinstance(value, Lost):
         return [], [value.why]
     if isinstance(value, Complex) and value.text is None:

@@ -1,6 +1,6 @@
-"""Training: a practice organisation alive in a notebook, and questions about it.
+"""Training: a simulated organization alive in a notebook, and questions about it.
 
-lab.py        what a notebook holds: the story, the organisation, its clock, the way back
+lab.py        what a notebook holds: the story, the organization, its clock, the way back
 typed.py      lines of PowerShell as learners type them, into calls
 console.py    such lines at work, and what came of them; windows.py: the few that are Windows' own
 logs.py       protocol logs of failed sessions, both ends; network.py: what the network team can do
@@ -11,6 +11,6 @@ progress.py   what was solved on this machine
 cases.py      the cases that there are
 solved.py     their solved runs, made again and compared
 
-Nothing is compared with a stored answer: each question is worked out of the organisation as it is
+Nothing is compared with a stored answer: each question is worked out of the organization as it is
 at that moment, by the rules that judge a live one.
 """

@@ -1,4 +1,4 @@
-"""Typed lines at work in a practice organisation, and what came of each."""
+"""Typed lines at work in a simulated organization, and what came of each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A practice organisation alive in a notebook: look, ask, type, wait, go back, be asked.
+"""A simulated organization alive in a notebook: look, ask, type, wait, go back, be asked.
 
 Everything that happens in it is a move: a wait, typed lines, logs fetched, a request. The same
-moves from the same start give the same organisation, so a copy is made and a step is taken back by
+moves from the same start give the same organization, so a copy is made and a step is taken back by
 making them again.
 """
 
@@ -46,7 +46,7 @@ DECIDED_BY_LOGS = "Inconclusive by configuration; the protocol logs of both ends
 
 
 class Lab:
-    """A practice organisation for a learner. Shown, it tells its story."""
+    """A simulated organization for a learner. Shown, it tells its story."""
 
     def __init__(self, name: str, seed: int, *, answers: bool) -> None:
         """Make it by `practice`."""
@@ -71,7 +71,7 @@ class Lab:
         return story_card(self._practice.title, self._practice.story, now, _NOTES)
 
     def open(self) -> Snapshot:
-        """The organisation as it is now, read from all its servers as a live one is."""
+        """The organization as it is now, read from all its servers as a live one is."""
         seed = f", seed {self._seed}" if self._seed else ""
         return practice_snapshot(self._practice, f"demo:{self._name}{seed}")
 
@@ -132,7 +132,7 @@ class Lab:
         return self._said(f"Done by the network team: {REQUESTS[key].words}")
 
     def ask(self, name: str) -> Question:
-        """A question about the organisation; the same one again for the same name.
+        """A question about the organization; the same one again for the same name.
 
         Raises:
             UsageError: there is no such question.
@@ -208,7 +208,7 @@ class Lab:
 
 
 def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> Lab:
-    """A practice organisation alive in this notebook.
+    """A simulated organization alive in this notebook.
 
     Args:
         name: of a training case, `case-3`, or of another scenario.

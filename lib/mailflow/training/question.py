@@ -49,7 +49,7 @@ def wrong(reason: str) -> Judgement:
 
 
 class QuestionKind(Protocol):
-    """One kind of question. All of it is worked out of an organisation, and nothing is stored."""
+    """One kind of question. All of it is worked out of an organization, and nothing is stored."""
 
     @property
     def form(self) -> AnswerForm:
@@ -85,7 +85,7 @@ class Question:
         Args:
             name: what the notebook calls it.
             kind: judges the answers.
-            read: gives the organisation as it is at that moment.
+            read: gives the organization as it is at that moment.
             live: whether somebody may operate it.
         """
         self.name = name
@@ -155,7 +155,7 @@ class Question:
         return judgement(self.asked())
 
     def solve(self) -> None:
-        """Answer it from the organisation itself, as the solved runs do."""
+        """Answer it from the organization itself, as the solved runs do."""
         self.answer(self._kind.solution(self._read()))
 
     def _repr_mimebundle_(

@@ -54,7 +54,7 @@ def way_that_works(org: Snapshot, beside: MailPath) -> MailPath | None:
 
 
 def same(org: Snapshot, path: MailPath) -> MailPath | None:
-    """The same way in an organisation that was read again; None where it is gone."""
+    """The same way in an organization that was read again; None where it is gone."""
     return next(
         (
             mail_path

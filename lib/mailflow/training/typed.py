@@ -174,7 +174,7 @@ class _Reader:
                 character = _ESCAPES.get(character, character)
             elif character == "$" and kind == '"':
                 raise NotTypedError(
-                    "Variables are not known here, so $ can't stand in double quotes.",
+                    "Variables are not supported here, so double quotes cannot contain $.",
                     self.text[begin : self.at],
                 )
             found.append(character)
@@ -289,7 +289,7 @@ class _Statement:
         if token.kind == "word" and token.text.startswith("$"):
             constant = _CONSTANTS.get(token.text[1:].casefold())
             if constant is None:
-                raise self._refused(f"Variables such as {token.text} are not known here.")
+                raise self._refused(f"Variables such as {token.text} are not supported here.")
             return constant
         if token.kind == "word":
             return token.text

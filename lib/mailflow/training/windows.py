@@ -1,6 +1,6 @@
 """The few commands of Windows itself that a repair may need: the services of a server.
 
-A practice organisation knows the transport services of a server as one thing: they run or they
+A simulated organization knows the transport services of a server as one thing: they run or they
 don't. So both names below start it.
 """
 

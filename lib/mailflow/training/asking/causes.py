@@ -40,7 +40,7 @@ _ALWAYS = (
 EXCHANGE_AUTH_TEXT = "cannot achieve exchange server auth"
 _ENDS = {
     NOTHING: "nothing is wrong",
-    NOT_KNOWN: "it can't be known yet: something has to be read first",
+    NOT_KNOWN: "cannot be determined yet: data is missing",
 }
 
 
@@ -50,7 +50,7 @@ class CauseQuestion:
     form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
         return "What is the cause?"
 
@@ -64,7 +64,7 @@ class CauseQuestion:
         )
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
-        """By what the findings say of the organisation now."""
+        """By what the findings say of the organization now."""
         found = findings(org)
         (chosen,) = given
         if chosen in _expected(found):
@@ -94,15 +94,14 @@ class CauseQuestion:
         said = " ".join(filter(None, texts))
         card = CAUSES[best.cause] if best else None
         return (
-            said
-            or "No queue is stuck, so no error text counts. What else was read, and was all of it?",
+            said or "No queue is stuck, so no error text counts. Is any data missing?",
             (
-                "Several causes share a text. Ask whether anybody answers, then who does, then "
-                "what that one offers."
+                "Several causes share a text. Check whether anything responds, then which "
+                "connector accepts the connection, then what it offers."
             ),
             f"What speaks for it: {card.evidence_for[0]}"
             if card
-            else "Every way that was read works.",
+            else "Every mail path that was read works.",
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
@@ -116,17 +115,17 @@ class ConclusionQuestion:
     form: AnswerForm = "one"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
-        return "Somebody waits for one word from you. Which one is true?"
+        return "Somebody is waiting for your verdict. Which one is true?"
 
     def options(self, org: Snapshot) -> Options:
         """The three verdicts."""
         del org
         return (
-            ("found", "found: something is at fault, and it is known what"),
-            ("clear", "clear: all that matters was read, and nothing is at fault"),
-            ("unknown", "unknown: nothing read is at fault, but not all that matters was read"),
+            ("found", "cause found: there is a fault, and its cause is known"),
+            ("clear", "no fault found: all relevant data was read, and shows no fault"),
+            ("unknown", "inconclusive: the data shows no fault, but relevant data is missing"),
         )
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
@@ -140,7 +139,7 @@ class ConclusionQuestion:
         if chosen == "unknown":
             return wrong(_is_known(found))
         return wrong(
-            "Then one thing that was read would have to be at fault. "
+            "Then the data would have to show a fault. "
             f"{_no_fault(org)} Say what you would have to change, and what would work then that "
             "does not work now."
         )
@@ -149,8 +148,11 @@ class ConclusionQuestion:
         """What each word needs."""
         number = len(findings(org).unread)
         return (
-            "Found needs a fault that can be shown, clear every read that could have shown one.",
-            "Overlaps, old error texts and long shadow queues are no faults by themselves.",
+            (
+                "'Cause found' needs a fault that can be shown, 'no fault found' all data that "
+                "could show one."
+            ),
+            "Overlaps, old error texts and long shadow queues are not faults by themselves.",
             f"mailflow.not_read(org) has {counted(number, 'row')}.",
         )
 
@@ -165,9 +167,9 @@ class WhereQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
-        return "On which servers does something have to be mended?"
+        return "On which servers does something have to be repaired?"
 
     def options(self, org: Snapshot) -> Options:
         """All servers, and none."""
@@ -200,8 +202,8 @@ class WhereQuestion:
         """One target after the other."""
         number = len(_servers(findings(org)))
         return (
-            "The sender of a stuck queue is seldom the one to mend: ask who answers it.",
-            "Ask each target by itself. A list on one server says nothing of its fellow.",
+            "The sender of a stuck queue is seldom at fault: check what accepts its mail.",
+            "Check each target separately. A connector on one server says nothing about its peer.",
             f"It is {counted(number, 'server')}.",
         )
 
@@ -242,12 +244,12 @@ def _servers(found: Diagnosis) -> set[str]:
 
 def _on_none(*, is_any: bool) -> str:
     if is_any:
-        return "There is one at least: mail that cannot move is kept back by somebody."
-    return "Nothing that was read is at fault on any server at this moment."
+        return "There is at least one: something keeps the mail waiting."
+    return "The data available shows no fault on any server now."
 
 
 def _what_is_there(found: Diagnosis) -> str:
-    """The connectors to mend, or the servers where it is none; without the cause."""
+    """The connectors to repair, or the servers where it is none; without the cause."""
     told = [finding for finding in found.findings if finding.state == "found" and finding.server]
     return joined(finding.connector or f"{finding.server} itself" for finding in told)
 
@@ -261,29 +263,29 @@ def _not_nothing(org: Snapshot, found: Diagnosis) -> str:
     if stuck:
         messages = sum(queue.message_count or 0 for queue in stuck)
         return (
-            f"{counted(messages, 'message')} wait in {joined(queue.identity for queue in stuck)}, "
-            f"status {joined(queue.status for queue in stuck)}: that does not mend itself."
+            f"{joined(queue.identity for queue in stuck)}: {counted(messages, 'message')} waiting, "
+            f"status {joined(queue.status for queue in stuck)}: that does not go away by itself."
         )
     if found.verdict == "found":
-        return "No queue is stuck, and still one way between two servers cannot work."
+        return "No queue is stuck, but at least one mail path between two servers fails."
     lacking = joined(f"{row.what} of {row.server}".strip() for row in found.unread)
     return (
-        f"Nothing that was read is at fault, but not all was read: {lacking}. Each of these could "
-        "have shown a fault, so clear is more than you know."
+        f"The data available shows no fault, but data is missing: {lacking}. Each of these could "
+        "have shown a fault, so 'no fault found' is more than you know."
     )
 
 
 def _is_known(found: Diagnosis) -> str:
     if found.verdict == "clear":
         return (
-            "All that matters was read: the queues of each server, the connectors, and the "
-            "addresses that mail comes from. Unknown is for what was not read."
+            "All relevant data was read: the queues of each server, the connectors, and the "
+            "addresses that mail comes from. Inconclusive is for missing data."
         )
     if is_between_servers(found):
-        return "The logs are enough to decide it: compare what both ends of one session wrote."
+        return "The logs are enough to decide it: compare what both ends of one session logged."
     return (
-        "What was read is enough to decide it, so there is nothing to wait for: follow the error "
-        "to the connector that answers, or to whoever does not."
+        "The data is enough to decide it: follow the error to the connector that accepts the "
+        "connection, or to the server that does not respond."
     )
 
 
@@ -291,15 +293,15 @@ def _is_known(found: Diagnosis) -> str:
 
 
 def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
-    """The fact of this organisation that a cause does not go with."""
+    """The fact of this organization that a cause does not go with."""
     if cause in _LACKING:
         return _LACKING[cause](org)
     if not stuck_queues(org):
-        return "But no queue is stuck, so no error text speaks for it."
+        return "But no queue is stuck, so no error text supports it."
     if cause in _admitted(org):
         if is_between_servers(found):
             return (
-                "The error text would allow it, but what both ends of the session wrote explains "
+                "The error text would allow it, but what both ends of the session logged explains "
                 "the text without it: compare the two logs."
             )
         if found.verdict == "found":
@@ -307,7 +309,7 @@ def _against(org: Snapshot, cause: str, found: Diagnosis) -> str:
                 "The error text would allow it, but what the connectors show explains the text "
                 "without it: look at them first."
             )
-        return "It may be, but nothing that was read shows it."
+        return "It is possible, but the data does not show it."
     says = joined(
         dict.fromkeys(
             f'"{error.inner_text or error.text}"'
@@ -334,9 +336,9 @@ def _no_shadow(org: Snapshot) -> str:
     ]
     if catching:
         names = joined(connector.identity for connector in catching)
-        return f"{names} does answer servers, but offers what they need, so it is no fault."
+        return f"{names} does accept servers, but offers what they need, so it is not a fault."
     return (
-        "But on every way between servers that was read a connector of setup answers: "
+        "But on every mail path that was read, a connector made by Setup accepts the mail: "
         f"{joined(connector.name for connector in _answerers(org))}."
     )
 
@@ -352,40 +354,40 @@ def _meant(org: Snapshot) -> ReceiveConnector | None:
 def _auth_is_there(org: Snapshot) -> str:
     meant = _meant(org)
     if meant is None or meant.auth is None:
-        return "But that was not read."
+        return "But that data is missing."
     auth = f"AuthMechanism of {meant.identity} is {flag_names(meant.auth)}"
     if meant.offers_exchange_auth:
         return f"But it is there: {auth}."
-    return f"{auth}, that is true; but it does not answer here."
+    return f"{auth}, that is true; but it does not accept this connection."
 
 
 def _group_is_there(org: Snapshot) -> str:
     meant = _meant(org)
     if meant is None or meant.groups is None:
-        return "But that was not read."
+        return "But that data is missing."
     groups = f"PermissionGroups of {meant.identity} are {flag_names(meant.groups)}"
     if any(
         EXCHANGE_AUTH_TEXT in (queue.last_error or "").casefold() for queue in stuck_queues(org)
     ):
-        return f"But {groups}, and with 5.7.3 no log-on was ever tried (S5.01)."
+        return f"But {groups}, and with 5.7.3 authentication was never attempted (S5.01)."
     return f"But {groups}."
 
 
 def _not_suppressed(org: Snapshot) -> str:
     del org
-    return "But SuppressXAnonymousTls is False on every connector that answers a server."
+    return "But SuppressXAnonymousTls is False on every connector that accepts a server."
 
 
 def _somebody_answers(org: Snapshot) -> str:
     names = joined(connector.identity for connector in _answerers(org))
-    return f"But on every way that was read somebody answers: {names}."
+    return f"But on every mail path that was read, a connector accepts the connection: {names}."
 
 
 def _no_conflict(org: Snapshot) -> str:
     claims = [server.name for server in org.servers if analyze(org).of(server).role_conflicts]
     if claims:
-        return "Two services do claim a port, but not on this way."
-    return "But on no server two services claim one port."
+        return "Two services do claim a port, but not on this mail path."
+    return "But on no server do two services claim the same port."
 
 
 _LACKING: Mapping[str, Callable[[Snapshot], str]] = {
@@ -402,7 +404,8 @@ def _no_fault(org: Snapshot) -> str:
     ways = analyze(org).paths
     sound = sum(path.state == "clear" for path in ways)
     return (
-        f"{sound} of {counted(len(ways), 'way')} between servers are known to work, none to fail."
+        f"{sound} of {counted(len(ways), 'mail path')} between servers are known to work, "
+        "none to fail."
     )
 
 
@@ -414,5 +417,5 @@ def _sound(org: Snapshot, name: str) -> str:
     )
     queues = [queue.identity for queue in stuck_queues(org) if queue.server == name]
     if queues:
-        return f"{name} only holds {joined(queues)}; what keeps the mail there is at the target."
-    return f"On {name} {names or 'nobody'} answers other servers, as it should."
+        return f"{name} only has {joined(queues)}; the cause is at the target."
+    return f"On {name} {names or 'no connector'} accepts other servers, as intended."

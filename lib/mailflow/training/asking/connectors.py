@@ -20,7 +20,7 @@ from mailflow.training.subject import same, way, way_that_works
 
 NOBODY = "nobody"
 NOT_KNOWN = "not-known"
-NO_WAY = "No way between two servers is known at this moment, so there is nothing to ask here."
+NO_WAY = "No mail path between two servers is known now, so there is nothing to ask here."
 
 
 class AcceptingQuestion:
@@ -41,7 +41,8 @@ class AcceptingQuestion:
         path = self._path
         return (
             f"{path.sender.name} connects from {path.address} to port "
-            f"{self._path.endpoint.port} of {path.target.name}. Which receive connector answers?"
+            f"{self._path.endpoint.port} of {path.target.name}. Which receive connector "
+            "accepts the connection?"
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -53,7 +54,7 @@ class AcceptingQuestion:
         return (
             *((name, name) for name in names),
             (NOBODY, "none of them"),
-            (NOT_KNOWN, "not to be told from what was read"),
+            (NOT_KNOWN, "cannot be determined from the data"),
         )
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
@@ -66,19 +67,19 @@ class AcceptingQuestion:
         if chosen == expected:
             return right(self._why(got))
         if expected == NOT_KNOWN:
-            return wrong(f"That can't be said yet: {got.unknown}.")
+            return wrong(f"That cannot be determined yet: {got.unknown}.")
         if chosen == NOT_KNOWN:
-            return wrong("All was read that decides it: bindings, ranges and the address.")
+            return wrong("All data that decides it is there: bindings, ranges and the address.")
         if chosen == NOBODY:
             return wrong(
                 "Then the connection would end with 421 4.3.2 (S1.18). But there is an enabled "
-                f"connector on port {got.port} with a range that holds {got.remote}."
+                f"connector on port {got.port} with a range that contains {got.remote}."
             )
         reason = next(
             (loser.reason for loser in got.others if loser.connector.identity == chosen),
-            "it does not",
+            "it does not match",
         )
-        return wrong(f"{chosen.rpartition(chr(92))[2]} does not answer here: {reason}.")
+        return wrong(f"{chosen.rpartition(chr(92))[2]} does not accept this connection: {reason}.")
 
     def hints(self, org: Snapshot) -> tuple[str, ...]:
         """From the rule to the two ranges that are left."""
@@ -96,11 +97,13 @@ class AcceptingQuestion:
         )
         return (
             (
-                f"Only connectors that are enabled and bound to port {got.port} take part, and of "
+                f"Only connectors that are enabled and bound to port {got.port} count, and of "
                 "these only those of the service that listens there (S1.10)."
             ),
-            f"Which of their ranges hold {got.remote}? The one with fewest addresses wins (S1.13).",
-            f"These hold it: {joined(text for _, text in left)}." if left else "No range holds it.",
+            f"Which of their ranges contain {got.remote}? The most specific one wins (S1.13).",
+            f"These contain it: {joined(text for _, text in left)}."
+            if left
+            else "No range contains it.",
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
@@ -114,19 +117,19 @@ class AcceptingQuestion:
 
     def _why(self, got: Answer) -> str:
         if got.unknown is not None:
-            return f"It can't be said: {got.unknown}."
+            return f"It cannot be determined: {got.unknown}."
         if got.connector is None or got.range is None or self._path is None:
             return "No connector matches, so the connection ends with 421 4.3.2 (S1.18)."
         state = assess_connector(got.connector, self._path.target.connectors, None).state
         size = counted(got.range.size, "address", "addresses")
         lets = {
-            "clear": "It lets an Exchange server in (S3.30).",
+            "clear": "It meets the needs of an Exchange server (S3.30).",
             "found": "What it offers is not enough for an Exchange server (S3.30).",
             "unknown": "",
         }[state]
         return (
-            f"Its range {got.range} ({size}) is the smallest that holds {got.remote} (S1.13). "
-            f"{lets}".strip()
+            f"Its range {got.range} ({size}) is the most specific that contains {got.remote} "
+            f"(S1.13). {lets}".strip()
         )
 
 
@@ -139,8 +142,8 @@ class NextAcceptingQuestion(AcceptingQuestion):
         if self._path is None:
             return NO_WAY
         return (
-            f"Suppose {self._path.address} ({self._path.sender.name}) were taken off the connector "
-            f"that answers it now on {self._path.target.name}. Which one answers then?"
+            f"Suppose {self._path.address} ({self._path.sender.name}) were removed from the "
+            f"connector that accepts it now on {self._path.target.name}. Which one accepts it then?"
         )
 
     def _ask(self, org: Snapshot) -> Answer | None:
@@ -179,7 +182,7 @@ class PortQuestion:
             return NO_WAY
         path = self._path
         return (
-            f"{path.sender.name} (Exchange {path.sender.server.product}) hands mail to "
+            f"{path.sender.name} (Exchange {path.sender.server.product}) sends mail to "
             f"{path.target.name} (Exchange {path.target.server.product}). To which port does it "
             "connect?"
         )
@@ -198,7 +201,7 @@ class PortQuestion:
         if chosen == str(path.endpoint.port):
             return right(f"{_PORTS[chosen]} ({path.endpoint.fact}).")
         return wrong(
-            f"{_PORTS[chosen]}. Here Exchange {path.sender.server.product} speaks to Exchange "
+            f"{_PORTS[chosen]}. Here Exchange {path.sender.server.product} connects to Exchange "
             f"{path.target.server.product}."
         )
 
@@ -207,8 +210,8 @@ class PortQuestion:
         del org
         return (
             "It depends on the versions of the two servers.",
-            "Exchange 2007 and 2010 have one transport service and know port 25 alone (S4.03).",
-            "Servers of 2013 and later speak to the Transport service of each other (S4.02).",
+            "Exchange 2007 and 2010 have one transport service and use only port 25 (S4.03).",
+            "Servers of 2013 and later connect to each other's Transport service (S4.02).",
         )
 
     def solution(self, org: Snapshot) -> tuple[str, ...]:
@@ -218,11 +221,11 @@ class PortQuestion:
 
 
 _PORTS = {
-    "25": "Port 25 is where 2007 and 2010 listen, and where newer servers answer those two",
-    "475": "Port 475 takes mail into mailboxes, within servers of 2013 and later (S4.01)",
+    "25": "Exchange 2007 and 2010 listen on port 25, and newer servers accept those two there",
+    "475": "Port 475 is for mailbox delivery, within servers of 2013 and later (S4.01)",
     "587": "Port 587 is for clients that submit mail (S2.01)",
     "717": "Port 717 is for mail that goes out through a Front End (S4.08)",
-    "2525": "Port 2525 is where the Transport service of 2013 and later answers its like",
+    "2525": "On port 2525 the Transport service of 2013 and later accepts its peer servers",
 }
 
 
@@ -232,11 +235,11 @@ class CaughtQuestion:
     form: AnswerForm = "text"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
         return (
-            "Which addresses of Exchange servers are answered by a custom connector that does not "
-            "let an Exchange server in? Give them with commas between, or none."
+            "Which addresses of Exchange servers are accepted by a custom connector on which an "
+            "Exchange server cannot authenticate? Separate them by commas, or type none."
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -249,8 +252,8 @@ class CaughtQuestion:
         caught = _caught(org)
         if [word.casefold() for word in given] == ["none"]:
             if not caught:
-                return right("No custom connector stands in a server's way.")
-            return wrong("There is one at least. Look for ranges that hold an address of a server.")
+                return right("No custom connector blocks a server.")
+            return wrong("There is at least one. Look for ranges that contain a server's address.")
         chosen, problems = [], []
         for text in given:
             try:
@@ -272,12 +275,12 @@ class CaughtQuestion:
         number = len(_caught(org))
         return (
             (
-                "Do not look for the address as a text: look for ranges that hold it. A server may "
-                "have several addresses, of both families."
+                "Do not search for the address as text: look for ranges that contain it. A server "
+                "may have several addresses, of both families."
             ),
             (
-                "mailflow.answering_connectors(org) asks for each address of each server; faulty "
-                "ways stand first."
+                "mailflow.answering_connectors(org) checks each address of each server; failing "
+                "mail paths come first."
             ),
             f"It is {counted(number, 'address', 'addresses')}.",
         )
@@ -319,8 +322,8 @@ def _no_address(text: str) -> str:
     try:
         block = parse_range(text)
     except RangeError:
-        return f"{text[:60]} is no address."
-    return f"{block} is a range; asked are the addresses of servers in it."
+        return f"{text[:60]} is not an address."
+    return f"{block} is a range; give the addresses of the servers in it."
 
 
 def _not_caught(org: Snapshot, text: str) -> str:
@@ -334,8 +337,8 @@ def _not_caught(org: Snapshot, text: str) -> str:
         if path.answer and path.answer.connector
     )
     if any(_custom(path) for path in mine):
-        return f"{text} ({owner.name}) meets {who}, and is let in."
-    return f"{text} ({owner.name}) is answered by {who}: no custom connector stands in its way."
+        return f"{text} ({owner.name}) is accepted by {who}, which meets its needs."
+    return f"{text} ({owner.name}) is accepted by {who}: no custom connector blocks it."
 
 
 def _custom(path: MailPath) -> bool:

@@ -78,7 +78,7 @@ class SeenAddressQuestion(_OfWay):
         if chosen == {str(path.address)}:
             return wrong(
                 f"That is where {path.sender.name} connects from: local-endpoint in its own log. "
-                f"What {path.target.name} sees stands in its reply to EHLO."
+                f"What {path.target.name} sees is in its EHLO response."
             )
         return wrong("No row of these sessions shows that address as the sender's.")
 
@@ -88,7 +88,10 @@ class SeenAddressQuestion(_OfWay):
         if path is None:
             return ()
         return (
-            "Each end writes what it sees. The sender's own address says nothing of the target.",
+            (
+                "Each server logs what it sees. The sender's own address does not show what the "
+                "target sees."
+            ),
             (
                 "The reply to EHLO greets the sender: Hello [address]. In the receive log the "
                 "sender is the remote-endpoint."

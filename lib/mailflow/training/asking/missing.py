@@ -18,8 +18,8 @@ _KINDS = {
 _WHY_READ = {
     "queues": "The queues of {} were read: its Transport service answered.",
     "receive connectors": (
-        "The receive connectors of {} were read: they stand in the directory, and any server can "
-        "be asked for them."
+        "The receive connectors of {} were read: they are stored in Active Directory, and any "
+        "server can be queried for them."
     ),
     "addresses": "The addresses of {} were read from its adapters.",
 }
@@ -31,9 +31,9 @@ class MissingQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
-        return "What do you have to ask for, because it was not read?"
+        return "What data is missing, so that you have to ask for it?"
 
     def options(self, org: Snapshot) -> Options:
         """Each kind of thing, of each server, and nothing."""
@@ -48,8 +48,8 @@ class MissingQuestion:
         lacking = _lacking(org)
         if given == (NOTHING,):
             if not lacking:
-                return right("Every server has answered all that it was asked.")
-            return wrong("mailflow.not_read(org) has rows: a server did not answer.")
+                return right("Every server returned all data.")
+            return wrong("mailflow.not_read(org) has rows: a server did not respond.")
         if NOTHING in given:
             return wrong("Either nothing is missing, or what you ticked is.")
         too_many = [key for key in given if key not in lacking]
@@ -67,7 +67,10 @@ class MissingQuestion:
         number = len(_lacking(org))
         return (
             "mailflow.not_read(org) lists what could not be read, and why.",
-            "Connectors stand in the directory. Queues and adapters only their own server tells.",
+            (
+                "Connectors are stored in Active Directory. Only a server itself knows its queues "
+                "and adapters."
+            ),
             f"It is {counted(number, 'thing')}." if number else "There is no row.",
         )
 

@@ -22,7 +22,7 @@ class StuckQuestion:
     form: AnswerForm = "several"
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
         return "Which queues are stuck? Tick all that are."
 
@@ -59,7 +59,7 @@ class StuckQuestion:
         """From the column to the number."""
         number = sum(map(is_stuck, queues_of(org)))
         return (
-            "The number of messages does not tell. Look at Status, and at the kind of queue.",
+            "The number of messages does not decide it. Look at Status, and at the type of queue.",
             (
                 "A shadow queue holds copies by design (S4.43), and an error text may be old "
                 "(S4.42). Retry is what a queue shows whose last attempt failed."
@@ -86,14 +86,14 @@ def _in_words(queue: Queue) -> str:
 def _why_stuck(stuck: list[Queue]) -> str:
     if not stuck:
         return (
-            "No queue is in Retry: what holds messages is on its way, or keeps copies by design "
+            "No queue is in Retry: queues with messages are delivering, or keep copies by design "
             "(S4.42, S4.43)."
         )
     messages = sum(queue.message_count or 0 for queue in stuck)
     return (
         f"{joined(queue.identity for queue in stuck)}: "
         f"status {joined(queue.status for queue in stuck)}, "
-        f"{counted(messages, 'message')} in all. Nothing moves there until something is mended."
+        f"{counted(messages, 'message')} in all. Nothing moves there until something is repaired."
     )
 
 
@@ -102,7 +102,7 @@ def _why_not_stuck(queue: Queue) -> str:
     if queue.is_shadow:
         return (
             f"{name} is a shadow queue: it keeps copies until another server has delivered them. "
-            "Messages there are no fault (S4.43)."
+            "Messages there are not a fault (S4.43)."
         )
     if queue.is_poison:
         return f"{name} is the poison queue, always Suspended (S4.44)."
@@ -113,13 +113,13 @@ def _why_not_stuck(queue: Queue) -> str:
         )
     return (
         f"{name} has status {queue.status}: its "
-        f"{counted(queue.message_count, 'message')} are on the way."
+        f"{counted(queue.message_count, 'message')} are being delivered."
     )
 
 
 _WHO = {
-    "sender": "the sending server itself, after it had read what the target offers",
-    "target": "the target, in an answer of its own",
+    "sender": "the sending server, after it read the EHLO response of the target",
+    "target": "the target, with a response of its own",
     "network": "nobody: there was no connection",
     "before": "the sending server, before it had anybody to connect to",
     NONE: "nobody: no queue holds an error text",
@@ -127,7 +127,7 @@ _WHO = {
 
 
 class GaveUpQuestion:
-    """Who ended the conversation, by the error text of the largest stuck queue (S5.01)."""
+    """Who ended the session, by the error text of the largest stuck queue (S5.01)."""
 
     form: AnswerForm = "one"
 
@@ -158,7 +158,7 @@ class GaveUpQuestion:
         if answer == expected:
             return right(f'"{words}": {says}')
         means = {
-            "sender": "Then the text would speak of what the target offered in its EHLO reply.",
+            "sender": "Then the text would mention what the target offered in its EHLO response.",
             "target": (
                 "That is what the words around it suggest: they quote a reply even where the "
                 "target gave none."
@@ -166,7 +166,7 @@ class GaveUpQuestion:
                 else "Then the innermost words would be a reply of the target."
             ),
             "network": "Then there would be a socket error, or words such as Unable to connect.",
-            "before": "Then the text would speak of a name or of a route.",
+            "before": "Then the text would mention a name or a route.",
             NONE: f"{queue.identity} holds one.",
         }[answer]
         return wrong(f'{means} The innermost words are "{words}": {says}')
@@ -175,13 +175,13 @@ class GaveUpQuestion:
         """From the place to the text."""
         queue = _loudest(org)
         if queue is None:
-            return ("Look for a text in the column LastError: is there one at all?",)
+            return ("Look at the column LastError: is there any text at all?",)
         error = parse(queue.last_error or "")
         return (
             "Errors are quoted inside each other. Read the innermost one: it carries the cause.",
             f'Its innermost words are "{error.inner_text or error.text}".',
             (
-                "`mailflow explain` takes such a text apart and says who made it up; so does the "
+                "`mailflow explain` decodes such a text and shows who produced it; so does the "
                 "column 'Who said it' of mailflow.last_errors."
             ),
         )

@@ -37,7 +37,7 @@ _NOT_LISTENING = "target-refuses"
 
 
 class RepairQuestion:
-    """Commands that mend what is wrong, and break nothing else."""
+    """Commands that repair what is wrong, and break nothing else."""
 
     form: AnswerForm = "lines"
 
@@ -46,11 +46,11 @@ class RepairQuestion:
         self._copy = copy
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
         return (
-            "Which commands repair it? They are tried on a copy; nothing is run yet. If nothing is "
-            "to be changed, type none."
+            "Which commands repair it? They are tried on a copy; nothing is changed yet. If "
+            "nothing has to be changed, type none."
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -75,7 +75,7 @@ class RepairQuestion:
             return wrong(f"{error.line.strip()}: {error}")
         if not is_found:
             return wrong(
-                "Nothing that was read is at fault at this moment. Whatever you change now changes "
+                "The data available shows no fault now. Any change you make now changes "
                 "something that works."
             )
         copy = self._copy()
@@ -97,9 +97,9 @@ class RepairQuestion:
         return (
             (
                 f"Something has to be changed on {where or 'no server'}. "
-                "Change as little as can be: others meet the same connector."
+                "Change as little as possible: other hosts use the same connector."
                 if not is_between_servers(found)
-                else "Whose is what is at fault? Not everything can be changed by a cmdlet."
+                else "Who is responsible for the faulty part? A cmdlet cannot change everything."
             ),
             (
                 "What you give replaces the whole value (S3.23, S8.60), so name all that is to "
@@ -139,10 +139,10 @@ def is_between_servers(found: Diagnosis) -> bool:
 def _left_alone(org: Snapshot, *, is_found: bool) -> Judgement:
     """What to say to whoever wants to change nothing."""
     if is_found:
-        return wrong("Something is at fault, and it does not go away by itself.")
+        return wrong("There is a fault, and it does not go away by itself.")
     if org.unread:
-        return right("Nothing is known to be at fault. A change now would be a guess.")
-    return right("All works. Whatever is changed now can only break something.")
+        return right("No fault is known. A change now would be a guess.")
+    return right("Everything works. A change now can only break something.")
 
 
 def _judged(
@@ -153,15 +153,15 @@ def _judged(
     waiting = stuck_queues(later)
     changed = before.connectors != after.connectors
     if refused:
-        text = f"On the copy not all of it is done: {joined(refused, most=2)}"
+        text = f"On the copy not everything succeeded: {joined(refused, most=2)}"
         return (half if changed else wrong)(text)
     if then.verdict == "found" or waiting:
         return _not_enough(before, later, then, changed=changed)
     if harm:
         advice = (
-            "Have it repaired where it is at fault: between the servers."
+            "Have it repaired where the fault is: between the servers."
             if is_between_servers(findings(before))
-            else "Take off the servers' addresses alone."
+            else "Remove only the servers' addresses."
         )
         return half(f"The mail moves then. {_harm_in_words(harm, advice)}")
     return right(_proven(before, after, later))
@@ -171,18 +171,19 @@ def _not_enough(before: Snapshot, later: Snapshot, then: Diagnosis, *, changed: 
     """What is still wrong on the copy after everything has had time to drain."""
     waiting = stuck_queues(later)
     queues = (
-        f" {joined(queue.identity for queue in waiting)} still wait on the copy, 20 minutes later."
+        f" On the copy mail is still waiting in {joined(queue.identity for queue in waiting)}, "
+        "20 minutes later."
         if waiting
         else ""
     )
     if not changed and _faults(then) == _faults(findings(before)):
         return wrong(
-            f"Nothing that keeps the mail back is changed by that.{queues} To try a queue again "
-            "makes it meet the same answer again."
+            f"That changes nothing that keeps the mail waiting.{queues} A retried queue gets "
+            "the same response again."
         )
     left = " ".join(finding.reading for finding in then.findings if finding.state == "found")
     gone = stuck_queues(before) and len(waiting) < len(stuck_queues(before))
-    text = f"It is not the whole repair.{queues} {left}"
+    text = f"That is not the whole repair.{queues} {left}"
     return half(text) if gone or _faults(then) != _faults(findings(before)) else wrong(text)
 
 
@@ -198,14 +199,14 @@ def _proven(before: Snapshot, after: Snapshot, later: Snapshot) -> str:
     moved = sum(queue.message_count or 0 for queue in stuck_queues(before))
     text = (
         f"On the copy {counted(moved, 'message')} were delivered within 20 minutes, no server is "
-        "kept out, and nobody else loses anything."
+        "blocked, and no other host loses anything."
     )
     if _shares(before, after):
         text += (
-            " Hosts and servers share a connector now: it works, and is the worse repair (S3.34)."
+            " Hosts and servers now share a connector: that works, but is the worse repair (S3.34)."
         )
     elif not later.unread:
-        text += " All was read, and all is clear."
+        text += " No data is missing, and no fault is left."
     return text
 
 
@@ -305,10 +306,10 @@ def _harm_in_words(harm: list[_Loss], advice: str) -> str:
     others = f"{counted(number, 'other address', 'other addresses')} ({blocks})"
     if first.was == first.will:
         return (
-            f"But on {where} {first.was} would no longer do for {others} what it does: that costs "
-            f"them {lost}. Name all that it has now beside what you add (S3.23)."
+            f"But on {where} {first.was} would no longer do for {others} what it does now: they "
+            f"would lose {lost}. Name all current values together with those you add (S3.23)."
         )
     return (
-        f"But on {where} {others} would be answered by {first.will} and no longer by {first.was}: "
-        f"that costs them {lost}. {advice}"
+        f"But on {where} {others} would be accepted by {first.will} instead of {first.was}: "
+        f"they would lose {lost}. {advice}"
     )

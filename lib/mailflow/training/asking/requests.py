@@ -26,7 +26,7 @@ class RequestQuestion:
         self._copy = copy
 
     def prompt(self, org: Snapshot) -> str:
-        """The same for every organisation."""
+        """The same for every organization."""
         del org
         return "What do you ask of the network team? It is tried on a copy; nothing is done yet."
 
@@ -43,18 +43,16 @@ class RequestQuestion:
         (chosen,) = given
         if findings(org).verdict != "found":
             if chosen == NOTHING:
-                return right("Nothing that was read shows a fault between the servers.")
-            return wrong("Nothing that was read shows that, so the network team would ask why.")
+                return right("The data shows no fault between the servers.")
+            return wrong("The data does not show that, so the network team would ask why.")
         if chosen == NOTHING:
             if self._helping(org):
-                return wrong("Something between the servers is at fault; no cmdlet changes that.")
+                return wrong("The fault is between the servers; no cmdlet changes that.")
             return right("Nothing that the network team could do delivers this mail.")
         if self._helps(org, chosen):
             return right("On the copy all queues have drained 20 minutes later.")
         waiting = joined(queue.identity for queue in stuck_queues(org)) or "no queue"
-        return wrong(
-            f"On the copy it delivers nothing: stuck 20 minutes later as before: {waiting}."
-        )
+        return wrong(f"On the copy it delivers nothing: still stuck 20 minutes later: {waiting}.")
 
     def hints(self, org: Snapshot) -> tuple[str, ...]:
         """From the cause to whose it is."""
