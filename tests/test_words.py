@@ -54,10 +54,6 @@ KEPT = {
 }
 """Files whose words are stored by earlier versions, and what they are."""
 
-UNSWEPT: tuple[str, ...] = (
-)
-"""Files that still hold such phrases. The list only gets shorter."""
-
 
 def help_docstrings(tree: ast.AST) -> Iterator[ast.AST]:
     """Docstrings of commands: what `--help` shows."""
@@ -143,13 +139,13 @@ def hits(name: str) -> list[str]:
 
 def test_words_that_are_out_do_not_come_back() -> None:
     """In no text of the package, its templates and scenarios, and in no notebook."""
-    looked_at = [name for name in files() if name not in {*UNSWEPT, *KEPT}]
+    looked_at = [name for name in files() if name not in KEPT]
 
     assert len(looked_at) > 200
     assert [hit for name in looked_at for hit in hits(name)] == []
 
 
-@pytest.mark.parametrize("name", [*UNSWEPT, *KEPT])
+@pytest.mark.parametrize("name", [*KEPT])
 def test_an_exception_is_still_one(name: str) -> None:
     """Whoever sweeps a file takes it off the list."""
     assert hits(name)
