@@ -90,8 +90,9 @@ _TEMPLATE = """
 <thead><tr>{% for one in heads %}<th scope="col"
  {%- if one.number %} class="num"{% endif %}>{{ one.heading }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in rows %}
-<tr>{% for cell in row %}{% set tag = "th" if loop.first else "td" -%}
-<{{ tag }}{% if loop.first %} scope="row"{% endif %}
+<tr>{% for cell in row %}{% set is_head = loop.first and not loop.last -%}
+{% set tag = "th" if is_head else "td" -%}
+<{{ tag }}{% if is_head %} scope="row"{% endif %}
  {%- if cell.classes %} class="{{ cell.classes }}"{% endif %}>
  {%- if loop.first %}<span>{{ cell.text|whole }}</span>
  {%- else %}{{ cell.text|whole }}{% endif %}</{{ tag }}>

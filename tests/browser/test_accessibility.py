@@ -62,6 +62,8 @@ KINDS = {
     "stopped": Kind(_stopping, "demo:article", "incomplete"),
     "audit": Kind("connector_audit", "demo:article", "found"),
     "change request": Kind("fix_and_verify", "demo:article", "found"),
+    "new server": Kind("new_server", "demo:new-server", "found"),
+    "relay use": Kind("relay_usage", "demo:month-of-logs", "clear"),
 }
 
 
