@@ -34,6 +34,9 @@ def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stderr
     assert [each["cause"] for each in findings["findings"]] == ["twin-differs"]
+    assert findings["word"] == "different"
+    assert "\nDIFFERENT " in done.stdout
+    assert "CAUSE FOUND" not in done.stdout + html.upper()
     assert len(findings["repair"]) == 3
     assert findings["repair"][0].startswith('New-ReceiveConnector -Name "Relay" -Server "EX16B"')
     for title in ("EX16A now", "EX16B now", "EX16B after the commands"):

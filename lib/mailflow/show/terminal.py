@@ -26,7 +26,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
         colour: whether the terminal understands ANSI colours; only our own labels get one.
         word: what stands before the summary; empty: the verdict's own.
     """
-    label = (word or words.VERDICTS[diagnosis.verdict]).upper()
+    label = (word or words.over(diagnosis)).upper()
     room = max(width, LABEL + 20)
     blocks = [words.simulated(diagnosis)] if diagnosis.is_simulated else []
     blocks += [_head(diagnosis, room)]
@@ -46,7 +46,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     elif diagnosis.repair:
         blocks += commands("STILL TO RUN", diagnosis.repair)
     if diagnosis.undo and word:
-        blocks += commands("WAY BACK", diagnosis.undo)
+        blocks += commands("ROLLBACK", diagnosis.undo)
     if diagnosis.verdict != "unknown":
         blocks += _missing(diagnosis, room)
     return "\n".join(blocks)

@@ -38,7 +38,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         ],
         simulated=words.simulated(diagnosis) if diagnosis.is_simulated else "",
         verdict=diagnosis.verdict,
-        word=word or words.VERDICTS[diagnosis.verdict],
+        word=word or words.over(diagnosis),
         headline=one_line(diagnosis.headline),
         summary=_emphasised(diagnosis),
         stuck=words.stuck(diagnosis.stuck) if diagnosis.stuck else "",

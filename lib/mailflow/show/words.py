@@ -13,6 +13,11 @@ VERDICTS = {"found": "Cause found", "unknown": "Inconclusive", "clear": "No faul
 """The word for each verdict; colour only repeats it."""
 
 
+def over(diagnosis: Diagnosis) -> str:
+    """The word over the summary: the document's own, else that of the verdict."""
+    return diagnosis.word.capitalize() or VERDICTS[diagnosis.verdict]
+
+
 def clock(instant: str, beside: str | None = None) -> str:
     """An ISO instant as `23 Nov 14:02 UTC`; only the time where `beside` is of the same day."""
     moment = _moment(instant)

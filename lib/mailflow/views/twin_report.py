@@ -171,6 +171,7 @@ class TwinReport:
         steps += (NextStep(text) for text in (*self.plan.kept, *self.plan.refused))
         return Diagnosis(
             verdict=verdict,
+            word=_WORDS[self.comparison.alike],
             headline=self.headline,
             summary=self.summary,
             findings=(finding,),
@@ -184,6 +185,7 @@ class TwinReport:
 
 
 _VERDICTS: Mapping[bool | None, Verdict] = {True: "clear", False: "found", None: "unknown"}
+_WORDS: Mapping[bool | None, str] = {True: "alike", False: "different", None: ""}
 MOST_BLOCKS = 200
 """More addresses than this in a finding help nobody; `mailflow twin --json` has them all."""
 

@@ -10,6 +10,7 @@ from mailflow.analysis.missing import missing_of
 from mailflow.checks.check import State
 from mailflow.phrases import joined
 from mailflow.picture import MailFlow, flow_from_json
+from mailflow.plain import one_line
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
 
@@ -172,6 +173,8 @@ class Diagnosis:
         next_steps: what to do besides: why there is no command, what to export, what to look at.
         checked: how much was looked at.
         simulated: whether the servers are made up, wherever it was read from.
+        word: what stands over the summary where it is no cause that is looked for: `different`;
+            empty: the verdict's own word.
         flow: the picture of who tries to reach whom; None where there is none to draw.
         plan: the repair itself, with its proof; None where only a document is left.
     """
@@ -190,6 +193,7 @@ class Diagnosis:
     next_steps: tuple[NextStep, ...] = ()
     checked: Checked = Checked()
     simulated: bool = False
+    word: str = ""
     flow: MailFlow | None = field(default=None, repr=False)
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
@@ -216,6 +220,7 @@ class Diagnosis:
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
+            "word": self.word,
             "headline": self.headline,
             "summary": self.summary,
             "findings": [finding.as_json() for finding in self.findings],
@@ -263,6 +268,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
     stuck, drawn = document["stuck"], document.get("mail_flow")
     return Diagnosis(
         verdict=document["verdict"],
+        word=one_line(str(document.get("word", ""))),
         headline=document["headline"],
         summary=document["summary"],
         findings=tuple(_entry(record) for record in document["findings"]),
