@@ -18,8 +18,9 @@ from winrm.protocol import Protocol
 from far.endpoints import FaultyEndpoint
 from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.tls import Authority
-from mailflow.simulated.wsman import Job, Quotas, Runner
+from mailflow.simulated.wsman import Job, Runner
 
 PASSWORD = "S3cr€t-ü!"  # noqa: S105 - of the practice organisation
 """Neither ASCII nor latin-1."""

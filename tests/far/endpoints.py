@@ -15,7 +15,8 @@ from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.simulated.endpoints import Endpoints
 from mailflow.simulated.practice import Practice
-from mailflow.simulated.wsman import Quotas, Runner
+from mailflow.simulated.shell_host import Quotas
+from mailflow.simulated.wsman import Runner
 
 
 class FaultyEndpoint(PracticeEndpoint):

@@ -15,8 +15,8 @@ from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.endpoint import ListeningPlace
 from mailflow.simulated.runner import NO_HOP
 from mailflow.simulated.shell_endpoint import ShellService
+from mailflow.simulated.shell_host import LogOn, Quotas
 from mailflow.simulated.tls import Authority
-from mailflow.simulated.wsman import LogOn, Quotas
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors, ExchangeShell
 from mailflow.sources.shell import Call, Fault, Reply

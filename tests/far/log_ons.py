@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mailflow.simulated.authentication import Accounts, LogOnConnection, LogOnOutcome, bare
-from mailflow.simulated.wsman import LogOn
+from mailflow.simulated.shell_host import LogOn
 
 if TYPE_CHECKING:
     import spnego

@@ -13,9 +13,10 @@ from far.endpoints import FaultyEndpoint
 from far.log_ons import SCHEMES
 from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.endpoint import ListeningPlace
+from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.tls import Authority
 from mailflow.simulated.writer import answer_document
-from mailflow.simulated.wsman import Job, Quotas
+from mailflow.simulated.wsman import Job
 from mailflow.sources import winrm, wire
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Call, Fault

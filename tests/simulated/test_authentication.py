@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from far.log_ons import MUTUAL, SCHEMES, AnyLogOn
 from mailflow.simulated.authentication import STORE, Accounts, MessageError, bare
-from mailflow.simulated.wsman import LogOn
+from mailflow.simulated.shell_host import LogOn
 from winrm_client import PASSWORD
 
 ACCOUNTS = Accounts({"engineer": PASSWORD, "CONTOSO\\Collector": "second"})

@@ -17,8 +17,9 @@ from mailflow.exchange.servers import Server
 from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.runner import Entrance, PythonRunner, encoded_command, powershell, snap_in
+from mailflow.simulated.shell_host import LogOn
 from mailflow.simulated.smtp import PracticeSmtp
-from mailflow.simulated.wsman import Job, LogOn, Runner
+from mailflow.simulated.wsman import Job, Runner
 from mailflow.sources import wire
 from mailflow.sources.row import Complex, Enumeration, Items, Row
 from mailflow.sources.shell import Call, Fault, Reply

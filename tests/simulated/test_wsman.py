@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.simulated import soap, wsman
-from mailflow.simulated.wsman import Job, LogOn, Quotas, WsmanService
+from mailflow.simulated.shell_host import LogOn, Quotas
+from mailflow.simulated.wsman import Job, WsmanService
 
 ANNA, BERT = LogOn("anna", "ntlm"), LogOn("bert", "ntlm")
 S = f"{{{soap.SHELL}}}"

@@ -30,7 +30,8 @@ from far.side import (
     serving,
 )
 from mailflow.errors import UsageError
-from mailflow.simulated.wsman import Job, Quotas
+from mailflow.simulated.shell_host import Quotas
+from mailflow.simulated.wsman import Job
 from mailflow.sources import setup_faults
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError

@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailflow.simulated.wsman import LogOn
+from mailflow.simulated.shell_host import LogOn
 
 if TYPE_CHECKING:
     import spnego

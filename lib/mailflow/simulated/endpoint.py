@@ -36,9 +36,10 @@ from typing import Literal, Protocol, Self
 from mailflow.simulated import soap
 from mailflow.simulated.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
 from mailflow.simulated.shell_endpoint import ShellService
+from mailflow.simulated.shell_host import LogOn, Quotas
 from mailflow.simulated.soap import Request, Trouble
 from mailflow.simulated.tls import ServerTls
-from mailflow.simulated.wsman import LogOn, Quotas, Runner, WsmanService
+from mailflow.simulated.wsman import Runner, WsmanService
 
 SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 """Content type of an envelope that is not encrypted."""

@@ -18,9 +18,10 @@ from typing import Protocol
 
 from mailflow.exchange.servers import Server
 from mailflow.simulated.authentication import Accounts, bare
+from mailflow.simulated.shell_host import LogOn
 from mailflow.simulated.smtp import PracticeSmtp, Prober
 from mailflow.simulated.writer import answer_document
-from mailflow.simulated.wsman import Job, LogOn
+from mailflow.simulated.wsman import Job
 from mailflow.sources import shell, wire
 from mailflow.sources.row import Value
 from mailflow.sources.shell import Call, Fault, Reply, ShellError

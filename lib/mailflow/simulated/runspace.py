@@ -12,8 +12,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mailflow.simulated.shell_host import NO_SHELL
 from mailflow.simulated.soap import TroubleError
-from mailflow.simulated.wsman import NO_SHELL, TIMED_OUT
+from mailflow.simulated.wsman import TIMED_OUT
 
 if TYPE_CHECKING:
     import psrpcore

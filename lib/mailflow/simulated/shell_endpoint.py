@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailflow.simulated import soap
 from mailflow.simulated.runspace import PracticeRunspace, RunspaceJob
+from mailflow.simulated.shell_host import LogOn, Quotas, ShellHost
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 from mailflow.simulated.writer import object_document
 from mailflow.simulated.wsman import (
@@ -28,13 +29,8 @@ from mailflow.simulated.wsman import (
     NO_BASE64,
     NO_COMMAND,
     NO_RESOURCE,
-    NO_SHELL,
     TAKEN,
-    TOO_LARGE,
     TOO_MANY_SHELLS,
-    LogOn,
-    Quotas,
-    WsmanAnswer,
 )
 from mailflow.sources.shell import Argument, Call, Fault, Reply
 
@@ -70,7 +66,7 @@ _AROUND = 4096
 """Bytes of an answer around the fragments in it."""
 
 
-class ShellService:
+class ShellService(ShellHost[PracticeRunspace]):
     """Exchange's endpoint of one server. Its methods may be called from many threads."""
 
     def __init__(
@@ -82,68 +78,8 @@ class ShellService:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """An endpoint without sessions, whose cmdlets are those of the entrance."""
-        self.server, self.entrance = server, entrance
-        self.quotas = quotas or Quotas(shells=MOST_SESSIONS)
-        self.opened = 0
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._sessions: dict[str, PracticeRunspace] = {}
-        self._threads: set[threading.Thread] = set()
-
-    @property
-    def open_shells(self) -> int:
-        """How many sessions are open now; those idle for too long are closed first."""
-        self.close_idle()
-        with self._lock:
-            return len(self._sessions)
-
-    def close_idle(self) -> None:
-        """Close each session that nobody used for longer than its idle time-out."""
-        now = self._clock()
-        with self._lock:
-            late = [
-                session
-                for session in self._sessions.values()
-                if not session.busy and now - session.used > session.idle
-            ]
-        for session in late:
-            self._close(session)
-
-    def close(self, seconds: float = 0.0) -> None:
-        """Close every session, and give the commands in them a time to end."""
-        with self._lock:
-            sessions, threads = list(self._sessions.values()), list(self._threads)
-        for session in sessions:
-            self._close(session)
-        end = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
-
-    def lose(self, identity: str) -> None:
-        """Close one session as if it had never been there."""
-        with self._lock:
-            session = self._sessions.get(identity.upper())
-        if session is not None:
-            self._close(session)
-
-    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
-        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
-        try:
-            request = soap.parse(data)
-        except soap.EnvelopeError as error:
-            bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
-            return WsmanAnswer(500, soap.fault(bad, "", self.server), "")
-        if len(data) > self.quotas.envelope:
-            return self.refuse(request, TOO_LARGE)
-        try:
-            return WsmanAnswer(200, self._answer(request, logon), request.action)
-        except TroubleError as error:
-            return self.refuse(request, error.trouble)
-
-    def refuse(self, request: Request, trouble: Trouble) -> WsmanAnswer:
-        """The answer that says why not."""
-        fault = soap.fault(trouble, request.message, self.server)
-        return WsmanAnswer(500, fault, request.action)
+        super().__init__(server, quotas or Quotas(shells=MOST_SESSIONS), clock)
+        self.entrance = entrance
 
     def _answer(self, request: Request, logon: LogOn) -> bytes:
         if request.action == "Identify":
@@ -162,18 +98,11 @@ class ShellService:
             raise TroubleError(NO_ACTION)
         if request.body is None and request.action not in ("Delete", "Get"):
             raise TroubleError(NO_COMMAND)
-        wanted = request.selectors.get("ShellId", "").upper()
-        with self._lock:
-            session = self._sessions.get(wanted)
-            if session is None or session.user != logon.user:
-                raise TroubleError(NO_SHELL)
-            session.busy += 1
+        session = self._taken(request, logon.user)
         try:
             return actions[request.action](request, session)
         finally:
-            with self._lock:
-                session.busy -= 1
-                session.used = self._clock()
+            self._left(session)
 
     def _create(self, request: Request, logon: LogOn) -> bytes:
         if request.resource.casefold() != URI.casefold():
@@ -190,12 +119,12 @@ class ShellService:
         session = PracticeRunspace(identity, logon.user, found, idle)
         session.used = self._clock()
         with self._lock:
-            mine = sum(each.user == logon.user for each in self._sessions.values())
+            mine = sum(each.user == logon.user for each in self._shells.values())
             if mine >= self.quotas.shells:
                 raise TroubleError(TOO_MANY_SHELLS)
-            if identity in self._sessions:
+            if identity in self._shells:
                 raise TroubleError(TAKEN)
-            self._sessions[identity] = session
+            self._shells[identity] = session
             self.opened += 1
         try:
             _fed(session.open, _decoded(opening))
@@ -363,7 +292,7 @@ class ShellService:
 
     def _close(self, session: PracticeRunspace) -> None:
         with self._lock:
-            self._sessions.pop(session.identity, None)
+            self._shells.pop(session.identity, None)
         with session.lock:
             jobs = list(session.jobs.values())
         session.outbox.finish(gone=True)

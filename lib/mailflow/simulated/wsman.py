@@ -19,6 +19,7 @@ from html import escape
 from typing import Protocol
 
 from mailflow.simulated import soap
+from mailflow.simulated.shell_host import NO_SHELL, LogOn, Quotas, ShellHost
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 
 UTF8, CONSOLE = 65001, 437
@@ -33,21 +34,12 @@ WAITING_BYTES = 8_000_000
 PIECE, AROUND_PIECE = 32_768, 256
 """Output lies there in pieces of this many bytes; an answer spends this many more on each."""
 
-NO_SHELL = Trouble(
-    2150858843,
-    "w:InvalidSelectors",
-    "The request for the Windows Remote Shell with ShellId failed because the shell was not found "
-    "on the server.",
-)
 NO_COMMAND = Trouble(2150858844, "w:InvalidSelectors", "The command was not found in the shell.")
 TIMED_OUT = Trouble(
     2150858793,
     "w:TimedOut",
     "The WS-Management service cannot complete the operation within the time specified in "
     "OperationTimeout.  ",
-)
-TOO_LARGE = Trouble(
-    2150858817, "w:EncodingLimit", "The request is larger than the server's MaxEnvelopeSize."
 )
 TOO_MANY_SHELLS = Trouble(
     2150859173,
@@ -67,31 +59,6 @@ NO_RESOURCE = Trouble(
 TAKEN = Trouble(183, "w:AlreadyExists", "There is one with this identity already.")
 NO_BASE64 = Trouble(87, "w:InvalidParameter", "The stream is no base64.")
 NO_ACTION = Trouble(2150858752, "a:ActionNotSupported", "The service does not support this action.")
-
-
-@dataclass(frozen=True, slots=True)
-class LogOn:
-    """Who sent a request, and how that was proved.
-
-    Attributes:
-        user: The account, without domain.
-        method: basic, ntlm, kerberos, credssp or certificate.
-        delegated: Whether the server may go on to another one in the user's name: with a password
-            it was given, or a ticket that may be forwarded.
-    """
-
-    user: str
-    method: str
-    delegated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Quotas:
-    """Limits of a server, as Windows has them unless changed."""
-
-    envelope: int = 512_000
-    shells: int = 30
-    commands: int = 25
 
 
 class StandardInput:
@@ -234,22 +201,13 @@ class _Shell:
     user: str
     codepage: int
     environment: Mapping[str, str]
-    idle_seconds: float
+    idle: float
     used: float
     busy: int = 0
     jobs: dict[str, Job] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class WsmanAnswer:
-    """What goes back: HTTP status, envelope, and what was asked for."""
-
-    status: int
-    body: bytes
-    action: str
-
-
-class WsmanService:
+class WsmanService(ShellHost[_Shell]):
     """The WS-Management service of one server. Its methods may be called from many threads."""
 
     def __init__(
@@ -261,69 +219,8 @@ class WsmanService:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """A service without shells, whose commands `runner` executes."""
-        self.server = server
+        super().__init__(server, quotas or Quotas(), clock)
         self.runner = runner
-        self.quotas = quotas or Quotas()
-        self.opened = 0
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._shells: dict[str, _Shell] = {}
-        self._threads: set[threading.Thread] = set()
-
-    @property
-    def open_shells(self) -> int:
-        """How many shells are open now; those idle for too long are closed first."""
-        self.close_idle()
-        with self._lock:
-            return len(self._shells)
-
-    def close_idle(self) -> None:
-        """Close each shell that nobody used for longer than its idle time-out."""
-        now = self._clock()
-        with self._lock:
-            late = [
-                open_shell
-                for open_shell in self._shells.values()
-                if not open_shell.busy and now - open_shell.used > open_shell.idle_seconds
-            ]
-        for shell in late:
-            self._close(shell)
-
-    def close(self, seconds: float = 0.0) -> None:
-        """Close every shell, and give the commands in them a time to end."""
-        with self._lock:
-            shells, threads = list(self._shells.values()), list(self._threads)
-        for shell in shells:
-            self._close(shell)
-        end = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
-
-    def lose(self, identity: str) -> None:
-        """Close one shell as if it had never been there."""
-        with self._lock:
-            shell = self._shells.get(identity.upper())
-        if shell is not None:
-            self._close(shell)
-
-    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
-        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
-        try:
-            request = soap.parse(data)
-        except soap.EnvelopeError as error:
-            bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
-            return WsmanAnswer(500, soap.fault(bad, "", self.server), "")
-        if len(data) > self.quotas.envelope:
-            return self.refuse(request, TOO_LARGE)
-        try:
-            return WsmanAnswer(200, self._answer(request, logon), request.action)
-        except TroubleError as error:
-            return self.refuse(request, error.trouble)
-
-    def refuse(self, request: Request, trouble: Trouble) -> WsmanAnswer:
-        """The answer that says why not."""
-        fault = soap.fault(trouble, request.message, self.server)
-        return WsmanAnswer(500, fault, request.action)
 
     def _answer(self, request: Request, logon: LogOn) -> bytes:
         if request.action == "Identify":
@@ -344,23 +241,11 @@ class WsmanService:
         }
         if request.action not in actions:
             raise TroubleError(NO_ACTION)
-        shell = self._shell(request, logon.user)
+        shell = self._taken(request, logon.user)
         try:
             return actions[request.action](request, shell, logon)
         finally:
-            with self._lock:
-                shell.busy -= 1
-                shell.used = self._clock()
-
-    def _shell(self, request: Request, user: str) -> _Shell:
-        """The shell that is asked for, marked as in use. A shell belongs to who opened it."""
-        wanted = request.selectors.get("ShellId", "").upper()
-        with self._lock:
-            shell = self._shells.get(wanted)
-            if shell is None or shell.user != user:
-                raise TroubleError(NO_SHELL)
-            shell.busy += 1
-            return shell
+            self._left(shell)
 
     def _create(self, request: Request, logon: LogOn) -> bytes:
         self.close_idle()
@@ -374,7 +259,7 @@ class WsmanService:
             user=logon.user,
             codepage=int(codepage) if codepage.isdecimal() and len(codepage) < 6 else CONSOLE,
             environment={variable.get("Name", ""): variable.text or "" for variable in variables},
-            idle_seconds=soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", 7200.0),
+            idle=soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", 7200.0),
             used=self._clock(),
         )
         with self._lock:
@@ -400,7 +285,7 @@ class WsmanService:
             f"<rsp:Shell><rsp:ShellId>{escape(shell.identity)}</rsp:ShellId>"
             f"<rsp:ResourceUri>{soap.CMD}</rsp:ResourceUri>"
             f"<rsp:Owner>{escape(shell.user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
-            f"<rsp:IdleTimeOut>PT{shell.idle_seconds:.3f}S</rsp:IdleTimeOut>"
+            f"<rsp:IdleTimeOut>PT{shell.idle:.3f}S</rsp:IdleTimeOut>"
             "<rsp:InputStreams>stdin</rsp:InputStreams>"
             "<rsp:OutputStreams>stdout stderr</rsp:OutputStreams>"
             "<rsp:State>Connected</rsp:State></rsp:Shell>"

@@ -18,8 +18,8 @@ from far.exchange_side import ExchangeSide, FarExchange, exchange_serving
 from far.side import NAME, PASSWORD, USER, queue_row, secrets
 from mailflow.errors import UsageError
 from mailflow.simulated import shell_endpoint
+from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.soap import Trouble
-from mailflow.simulated.wsman import Quotas
 from mailflow.sources import setup_faults
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import MOST_SESSIONS, ExchangeDoors

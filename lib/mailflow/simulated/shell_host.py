@@ -1,0 +1,181 @@
+"""What both endpoints of a simulated server share: shells that users open and leave behind.
+
+A request comes in as bytes with the account that sent it, an answer goes out as bytes; no sockets.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from mailflow.simulated import soap
+from mailflow.simulated.soap import Request, Trouble, TroubleError
+
+NO_SHELL = Trouble(
+    2150858843,
+    "w:InvalidSelectors",
+    "The request for the Windows Remote Shell with ShellId failed because the shell was not found "
+    "on the server.",
+)
+TOO_LARGE = Trouble(
+    2150858817, "w:EncodingLimit", "The request is larger than the server's MaxEnvelopeSize."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOn:
+    """Who sent a request, and how that was proved.
+
+    Attributes:
+        user: The account, without domain.
+        method: basic, ntlm, kerberos, credssp or certificate.
+        delegated: Whether the server may go on to another one in the user's name: with a password
+            it was given, or a ticket that may be forwarded.
+    """
+
+    user: str
+    method: str
+    delegated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Limits of a server, as Windows has them unless changed."""
+
+    envelope: int = 512_000
+    shells: int = 30
+    commands: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class WsmanAnswer:
+    """What goes back: HTTP status, envelope, and what was asked for."""
+
+    status: int
+    body: bytes
+    action: str
+
+
+class HostedShell(Protocol):
+    """A shell of one user.
+
+    Attributes:
+        user: who opened it.
+        busy: how many requests are about it.
+        used: when the last of them ended, by the clock of its host.
+        idle: seconds without one after which it is closed.
+    """
+
+    user: str
+    busy: int
+    used: float
+    idle: float
+
+
+S = TypeVar("S", bound=HostedShell)
+
+
+class ShellHost(ABC, Generic[S]):
+    """An endpoint of one server. Its methods may be called from many threads.
+
+    Attributes:
+        server: whose it is.
+        quotas: its limits.
+        opened: how many shells were ever opened.
+    """
+
+    def __init__(self, server: str, quotas: Quotas, clock: Callable[[], float]) -> None:
+        """Begin without shells."""
+        self.server, self.quotas = server, quotas
+        self.opened = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shells: dict[str, S] = {}
+        self._threads: set[threading.Thread] = set()
+
+    @abstractmethod
+    def _answer(self, request: Request, logon: LogOn) -> bytes:
+        """The envelope that answers a request.
+
+        Raises:
+            TroubleError: it is refused.
+        """
+
+    @abstractmethod
+    def _close(self, shell: S) -> None:
+        """End a shell with all that is in it."""
+
+    @property
+    def open_shells(self) -> int:
+        """How many shells are open now; those idle for too long are closed first."""
+        self.close_idle()
+        with self._lock:
+            return len(self._shells)
+
+    def close_idle(self) -> None:
+        """Close each shell that nobody used for longer than its idle time-out."""
+        now = self._clock()
+        with self._lock:
+            late = [
+                shell
+                for shell in self._shells.values()
+                if not shell.busy and now - shell.used > shell.idle
+            ]
+        for shell in late:
+            self._close(shell)
+
+    def close(self, seconds: float = 0.0) -> None:
+        """Close every shell, and give the commands in them a time to end."""
+        with self._lock:
+            shells, threads = list(self._shells.values()), list(self._threads)
+        for shell in shells:
+            self._close(shell)
+        end = time.monotonic() + seconds
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def lose(self, identity: str) -> None:
+        """Close one shell as if it had never been there."""
+        with self._lock:
+            shell = self._shells.get(identity.upper())
+        if shell is not None:
+            self._close(shell)
+
+    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
+        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
+        try:
+            request = soap.parse(data)
+        except soap.EnvelopeError as error:
+            bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
+            return WsmanAnswer(500, soap.fault(bad, "", self.server), "")
+        if len(data) > self.quotas.envelope:
+            return self.refuse(request, TOO_LARGE)
+        try:
+            return WsmanAnswer(200, self._answer(request, logon), request.action)
+        except TroubleError as error:
+            return self.refuse(request, error.trouble)
+
+    def refuse(self, request: Request, trouble: Trouble) -> WsmanAnswer:
+        """The answer that says why not."""
+        fault = soap.fault(trouble, request.message, self.server)
+        return WsmanAnswer(500, fault, request.action)
+
+    def _taken(self, request: Request, user: str) -> S:
+        """The shell that is asked for, marked as in use. A shell belongs to who opened it."""
+        wanted = request.selectors.get("ShellId", "").upper()
+        with self._lock:
+            shell = self._shells.get(wanted)
+            if shell is None or shell.user != user:
+                raise TroubleError(NO_SHELL)
+            shell.busy += 1
+            return shell
+
+    def _left(self, shell: S) -> None:
+        """A request about it has ended."""
+        with self._lock:
+            shell.busy -= 1
+            shell.used = self._clock()
