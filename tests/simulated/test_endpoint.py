@@ -18,7 +18,7 @@ from requests_credssp.exceptions import NTStatusException
 from winrm.exceptions import InvalidCredentialsError, WSManFaultError
 
 from far.endpoints import FaultyEndpoint
-from mailflow.simulated import soap, wsman
+from mailflow.simulated import shell_host, soap
 from mailflow.simulated.endpoint import LARGEST_BODY, ListeningPlace
 from mailflow.simulated.wsman import Job
 from winrm_client import (
@@ -243,7 +243,7 @@ def test_input_in_too_large_a_piece(method: str) -> None:
         assert client.get_command_output(shell, command)[2] == 3
         client.close_shell(shell)
 
-    assert caught.value.wsman_fault_code == wsman.TOO_LARGE.code
+    assert caught.value.wsman_fault_code == shell_host.TOO_LARGE.code
 
 
 def test_quota_of_shells() -> None:

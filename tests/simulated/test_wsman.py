@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.simulated import soap, wsman
+from mailflow.simulated import shell_host, soap, wsman
 from mailflow.simulated.shell_host import LogOn, Quotas
 from mailflow.simulated.wsman import Job, WsmanService
 
@@ -213,8 +213,8 @@ def test_shell_belongs_to_who_opened_it(hanging: WsmanService) -> None:
     command = client.begin("x")
     other = Client(hanging, BERT, client.shell)
 
-    assert other.fault("Receive", wanted(command)) == wsman.NO_SHELL.code
-    assert other.fault("Delete") == wsman.NO_SHELL.code
+    assert other.fault("Receive", wanted(command)) == shell_host.NO_SHELL.code
+    assert other.fault("Delete") == shell_host.NO_SHELL.code
     assert hanging.open_shells == 1
 
 
@@ -231,7 +231,7 @@ def test_idle_shells_close_by_themselves() -> None:
     now[0] = 120.0
 
     assert service.open_shells == 1
-    assert short.fault("Receive", wanted(command)) == wsman.NO_SHELL.code
+    assert short.fault("Receive", wanted(command)) == shell_host.NO_SHELL.code
     assert long.fault("Delete") == 0
     service.close(5)
 

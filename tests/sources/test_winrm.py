@@ -584,7 +584,7 @@ def test_many_servers_at_once(plain: Server) -> None:
 def test_a_shell_that_nobody_closes_closes_by_itself(plain: Server) -> None:
     """Its idle time-out is the one we asked for, and WinRM takes no less than a minute."""
     shells = [plain.open(idle_seconds=seconds) for seconds in (90, 10)]
-    idle = [one.idle_seconds for one in plain.endpoint.service._shells.values()]
+    idle = [one.idle for one in plain.endpoint.service._shells.values()]
     for one in shells:
         one.close()
 
