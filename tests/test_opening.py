@@ -173,7 +173,7 @@ def test_a_snapshot_beside_captures_is_refused(tmp_path: Path) -> None:
     capture_forms.write(article().reading(), tmp_path, "clixml")
     healthy().snapshot().save(tmp_path / "snapshot")
 
-    with pytest.raises(InputError, match=r"snapshot.*captures.*name the one"):
+    with pytest.raises(InputError, match=r"snapshot.*exports.*name the one"):
         open_source(str(tmp_path))
 
 

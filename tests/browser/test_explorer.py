@@ -85,7 +85,7 @@ def test_another_address_and_a_trial_by_keyboard(runbook: NotebookPage, explorer
     _tab_to(runbook, "Reset")
     keys.press("Enter")
     explorer.locator("svg").nth(1).wait_for(state="detached")
-    assert runbook.page.get_by_label("Remove").input_value() == ""
+    assert runbook.page.get_by_role("combobox", name="Remove").input_value() == ""
     assert explorer.locator(".mf-side").count() == 1
 
 

@@ -348,7 +348,7 @@ def given_up(*, outer: bool = False) -> Organisation:
 
 @pytest.mark.parametrize(
     ("rights", "words"),
-    [(relays("A"), "would lose relaying"), ((), "might gain or lose relaying")],
+    [(relays("A"), "would lose anonymous relay"), ((), "might gain or lose anonymous relay")],
 )
 def test_other_hosts_that_would_lose_keep_the_repair_back(
     rights: tuple[Right, ...], words: str
@@ -370,7 +370,7 @@ def test_other_hosts_that_would_gain_keep_the_repair_back() -> None:
 
     assert found is not None
     assert found.edits == ()
-    assert all("would gain relaying" in one.text for one in found.refused)
+    assert all("would gain anonymous relay" in one.text for one in found.refused)
     assert found.refused
 
 
