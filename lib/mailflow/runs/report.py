@@ -61,7 +61,9 @@ def render(
             if "text/html" in data:
                 html = _without_styles(data["text/html"], styles)
                 data["text/html"] = fill("past.html.j2", html=Trusted(html)) if is_past else html  # noqa: S704 - of a cell
+    # Its colors come before those for dark pages, as all others do.
     banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
+    banner = _without_styles(banner, styles)
     document = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
     )
