@@ -64,7 +64,9 @@ def test_logs_never_contradict_what_is_known(tmp_path: Path, name: str) -> None:
     """Beside any organization they change nothing that was decided, and accuse nobody else."""
     logs = logs_in(tmp_path, name)
     if not any(logs.iterdir()):
-        pytest.skip("no queue waits there, so no session failed")
+        queues = Practice.begin(name).organisation.queues
+        assert not any(queue.shown_status == "Retry" and queue.targets for queue in queues)
+        return
     plain = findings(open_source(f"demo:{name}"))
     beside = findings(open_source(f"demo:{name}", evidence=[str(logs)]))
 
