@@ -47,12 +47,19 @@ def _page(file: Path) -> None:
     assert file.read_text("utf-8").rstrip().endswith("</html>")
 
 
+def _screen(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert text.startswith("SIMULATED DATA")
+    assert text.endswith("\n")
+
+
 WHOLE: dict[str, Callable[[Path], object]] = {
     "manifest.json": _json("complete"),
     "snapshot": load,
     "notebook.ipynb": _json("cells"),
     "findings.json": _json("verdict"),
     "report.html": _page,
+    "summary.txt": _screen,
 }
 """The files of a run, in the order in which they come, each with what fails unless it is whole."""
 
