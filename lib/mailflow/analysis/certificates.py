@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from mailflow.analysis.queues import as_of
+from mailflow.analysis.servers import short_name
 from mailflow.exchange.certificates import (
     CertificateNeed,
     ExchangeCertificate,
@@ -32,9 +33,9 @@ class Certificates:
         self._held: dict[str, list[ExchangeCertificate]] = {}
         for row in org.objects("certificates"):
             made = _certificate(row)
-            self._held.setdefault(_short(made.server), []).append(made)
+            self._held.setdefault(short_name(made.server), []).append(made)
         self._internal = {
-            _short(each.server): normal_thumbprint(each.internal_certificate or "")
+            short_name(each.server): normal_thumbprint(each.internal_certificate or "")
             for each in org.settings
         }
 
@@ -43,14 +44,14 @@ class Certificates:
 
         None: its thumbprint was not read.
         """
-        wanted = self._internal.get(_short(server.name), "")
+        wanted = self._internal.get(short_name(server.name), "")
         if not wanted:
             return None
         return self._look_for(server, lambda each: each.thumbprint == wanted)
 
     def internal_thumbprint(self, server: Server) -> str:
         """The thumbprint that Get-TransportService names; empty: not read."""
-        return self._internal.get(_short(server.name), "")
+        return self._internal.get(short_name(server.name), "")
 
     def named(self, server: Server, name: str | None) -> CertificateNeed | None:
         """The certificate that a TlsCertificateName names; None: it names none that can be read."""
@@ -64,7 +65,7 @@ class Certificates:
     def _look_for(
         self, server: Server, fits: Callable[[ExchangeCertificate], bool | None]
     ) -> CertificateNeed:
-        return look_for(self._held.get(_short(server.name), ()), fits, self.moment)
+        return look_for(self._held.get(short_name(server.name), ()), fits, self.moment)
 
 
 def _surely_seen(org: Snapshot) -> datetime | None:
@@ -104,7 +105,3 @@ def _both(first: bool | None, second: bool | None) -> bool | None:
     if first is False or second is False:
         return False
     return None if first is None or second is None else True
-
-
-def _short(name: str) -> str:
-    return name.partition(".")[0].casefold()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailflow.analysis.paths import Judge, MailPath
 from mailflow.analysis.queues import QueueCase
-from mailflow.exchange.ranges import Address, RangeError, parse_address
+from mailflow.exchange.ranges import Address, address_or_none
 
 
 class Evidence:
@@ -24,7 +24,7 @@ class Evidence:
         """Whether the queue's messages may have stopped on this path."""
         if path.sender is not case.sender or path.target not in case.aimed_at:
             return False
-        local = _address(case.error.ip)
+        local = address_or_none(case.error.ip)
         known = local is not None and local in path.target.addresses
         if local is None or not known or path.local in (None, local):
             return True
@@ -37,10 +37,3 @@ class Evidence:
                 (each.cause, each.connector) == (path.cause, path.connector) for each in again
             )
         return self._there[key]
-
-
-def _address(text: str | None) -> Address | None:
-    try:
-        return parse_address(text) if text else None
-    except RangeError:
-        return None

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mailflow.analysis.paths import MailPath
-from mailflow.analysis.servers import ServerView
+from mailflow.analysis.servers import ServerView, short_name
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.ranges import Address, RangeError, parse_address
+from mailflow.exchange.ranges import address_or_none
 from mailflow.snapshot import ObservedOffer, ObservedSessions, Snapshot
 
 LASTING = timedelta(hours=24)
@@ -28,10 +28,10 @@ class Observed:
         """Take a snapshot and the views of its servers."""
         self._sessions: dict[tuple[str, int], list[ObservedSessions]] = {}
         for seen in org.observed:
-            self._sessions.setdefault((_short(seen.server), seen.port), []).append(seen)
+            self._sessions.setdefault((short_name(seen.server), seen.port), []).append(seen)
         self._offers: dict[tuple[str, int], list[ObservedOffer]] = {}
         for offer in org.offers:
-            place = offer.remote or _short(offer.target)
+            place = offer.remote or short_name(offer.target)
             self._offers.setdefault((place, offer.port), []).append(offer)
         self._owners = {str(address): view for view in servers for address in view.addresses}
 
@@ -47,9 +47,9 @@ class Observed:
         port, client = path.endpoint.port, str(path.address)
         return [
             seen
-            for seen in self._sessions.get((_short(path.target.name), port), ())
+            for seen in self._sessions.get((short_name(path.target.name), port), ())
             if seen.client == client
-            and path.local in (None, address_of(seen.local))
+            and path.local in (None, address_or_none(seen.local))
             and holds(seen.last, path.target, port, moment)
         ]
 
@@ -62,7 +62,7 @@ class Observed:
         """
         return [
             seen
-            for seen in self._sessions.get((_short(target.name), port), ())
+            for seen in self._sessions.get((short_name(target.name), port), ())
             if seen.client not in self._owners
             and "." in seen.hello
             and sender.server.is_named(seen.hello)
@@ -73,7 +73,7 @@ class Observed:
         self, sender: ServerView, target: ServerView, port: int, moment: datetime | None
     ) -> Iterator[ObservedOffer]:
         """What the sender met at the target's addresses, or under its name, on a port."""
-        for place in (*map(str, target.addresses), _short(target.name)):
+        for place in (*map(str, target.addresses), short_name(target.name)):
             for offer in self._offers.get((place, port), ()):
                 if self._is_of(offer, sender) and holds(offer.last, target, port, moment):
                     yield offer
@@ -122,15 +122,3 @@ def instant_of(when: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def address_of(text: str) -> Address | None:
-    """The address that a log writes; None where it is none."""
-    try:
-        return parse_address(text) if text else None
-    except RangeError:
-        return None
-
-
-def _short(name: str) -> str:
-    return name.partition(".")[0].casefold()

@@ -252,7 +252,7 @@ class _Names:
         self._servers = servers
         self._short: dict[str, list[int]] = {}
         for place, server in enumerate(servers):
-            self._short.setdefault(_short(server.name), []).append(place)
+            self._short.setdefault(short_name(server.name), []).append(place)
         self._places: dict[str, list[int]] = {}
 
     def places(self, text: str) -> list[int]:
@@ -260,7 +260,7 @@ class _Names:
         if text not in self._places:
             self._places[text] = [
                 place
-                for place in self._short.get(_short(text), ())
+                for place in self._short.get(short_name(text), ())
                 if self._servers[place].is_named(text)
             ]
         return self._places[text]
@@ -274,7 +274,8 @@ class _Names:
         return groups
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """By which servers are found: a name without its domain, in lower case (S4.32)."""
     return name.strip().rstrip(".").casefold().partition(".")[0]
 
 

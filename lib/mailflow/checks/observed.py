@@ -15,7 +15,6 @@ from datetime import datetime
 
 from mailflow.analysis.analysis import Analysis
 from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.observed import address_of
 from mailflow.analysis.paths import Judge, MailPath, assess_connector
 from mailflow.analysis.queues import QueueCase, as_of
 from mailflow.analysis.servers import ServerView
@@ -24,6 +23,7 @@ from mailflow.checks.registry import CHECKS
 from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
+from mailflow.exchange.ranges import address_or_none
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import ObservedOffer, ObservedSessions
 
@@ -129,13 +129,13 @@ def _translated(analysis: Analysis, path: MailPath, offer: ObservedOffer) -> Dec
 
     It is the cause where the connector that accepts that address lacks what a server needs.
     """
-    seen, sender = address_of(offer.seen_as), path.sender
+    seen, sender = address_or_none(offer.seen_as), path.sender
     if seen is None or offer.seen_as == offer.address:
         return None
     if not offer.address and seen in sender.addresses:
         return None
     certain = bool(offer.address) or sender.has_all_addresses
-    local = address_of(offer.remote)
+    local = address_or_none(offer.remote)
     there = Judge(analysis.servers, [seen]).again(
         path.target, [replace(path, address=seen, local=local)]
     )

@@ -121,6 +121,14 @@ def parse_address(text: str) -> Address:
         raise RangeError(f"The format of the IP address {text.strip()} is invalid.") from None
 
 
+def address_or_none(text: str | None) -> Address | None:
+    """The address in a text of strangers; None where it holds none."""
+    try:
+        return parse_address(text) if text else None
+    except RangeError:
+        return None
+
+
 def parse_range(text: str) -> AddressRange:
     """One range in any of the four notations of section 1.4.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.observed import address_of
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import as_of
 from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
-from mailflow.exchange.ranges import RangeError, parse_address
+from mailflow.exchange.ranges import RangeError, address_or_none, parse_address
 from mailflow.phrases import joined
 from mailflow.show.widgets_training import AnswerForm
 from mailflow.snapshot import ObservedOffer, ObservedSessions, Snapshot
@@ -194,7 +193,7 @@ def _ends(org: Snapshot, path: MailPath) -> tuple[list[ObservedOffer], list[Obse
         offer
         for offer in observed.met(path.sender, path.target, port, moment)
         if offer.address in ("", str(path.address))
-        and path.local in (None, address_of(offer.remote))
+        and path.local in (None, address_or_none(offer.remote))
     ]
     sent = [
         *observed.accepted(path, moment),
