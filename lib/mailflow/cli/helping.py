@@ -22,7 +22,13 @@ def live_option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
 
 
 class HelpfulCommand(click.Command):
-    """A command whose help shows its own options first."""
+    """A command whose help shows its own options first, and whose SOURCE may be in a profile."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take SOURCE from `--profile` where it is left out."""
+        from mailflow.cli.profiles import with_source
+
+        return super().parse_args(ctx, with_source(self, ctx, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Two lists: its own options, and those for live sources."""
@@ -30,7 +36,7 @@ class HelpfulCommand(click.Command):
             records = [
                 record
                 for option in self.get_params(ctx)
-                if isinstance(option, LiveOption) is is_live
+                if isinstance(option, click.Option) and isinstance(option, LiveOption) is is_live
                 if (record := option.get_help_record(ctx)) is not None
             ]
             if records:
