@@ -32,11 +32,11 @@ def lab(runbook: str) -> None:
     from mailflow.runs import FIRST_LESSON, lessons, runbook_path, runbooks
     from mailflow.runs.jupyterlab import command, environment
 
+    extras.require("lab", "mailflow lab")
     case = re.fullmatch(r"(?:training/)?case[-_](\d+)", runbook)
     name = f"training/case_{int(case[1]):02}" if case else runbook
     name = FIRST_LESSON if runbook == "training" else name
     notebook = runbook_path(name, [*runbooks(), *lessons()])
-    extras.require("lab", "mailflow lab")
     click.echo(f"JupyterLab opens {notebook}; end it with Ctrl-C.", err=True)
     done = subprocess.run(  # noqa: S603 - ours
         command(notebook), env=environment(Path("runs")), check=False

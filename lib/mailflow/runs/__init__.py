@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import InputError, RunError, UsageError
 from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean
@@ -107,10 +108,11 @@ def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
         UsageError: there is none.
     """
     names = runbooks() if known is None else known
+    if not names:
+        raise UsageError(f"the runbooks are not in the single file: {extras.install()}")
     if name not in names:
         raise UsageError(
-            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: "
-            f"{', '.join(names) or 'none'}"
+            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: {', '.join(names)}"
         )
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
