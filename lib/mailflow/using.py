@@ -19,6 +19,7 @@ from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.this_run import place, run_folder
+from mailflow.usage.accepted import accepted_of, named, not_told
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
@@ -40,7 +41,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     days: int = DAYS,
     gap_hours: int = GAP_HOURS,
     keep: str = "",
-    accepted: Sequence[str] = (),
+    accepted_domains: Sequence[str] = (),
     recipient_domains: bool = False,
     timezone: str = "UTC",
     hosts: str = "",
@@ -58,7 +59,8 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         days: how far back the logs have to reach.
         gap_hours: silence that counts as a gap.
         keep: a folder for what was summed up, to be added to later; empty: nothing is kept.
-        accepted: accepted domains, `*.contoso.com` for all below one; empty: not known.
+        accepted_domains: domains whose recipients are inside, `*.contoso.com` with all below;
+            empty: those of the organization, where Get-AcceptedDomain was read.
         recipient_domains: whether the domains of recipients are kept and shown.
         timezone: in which times are shown, `Europe/Berlin`.
         hosts: a hosts file with names of clients.
@@ -77,7 +79,8 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     if narrow_connector and org is None:
         raise UsageError("to narrow a list, name the SOURCE that holds it")
     zone, names = zone_of(timezone), _hosts(hosts)
-    settings = PartSettings(_domains(accepted), recipient_domains)
+    accepted = named(accepted_domains) or (accepted_of(org) if org else None)
+    settings = PartSettings(accepted, recipient_domains)
     texts = [logs] if isinstance(logs, str) else list(logs)
     with _places(texts) as places:
         read = read_logs(
@@ -101,6 +104,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         custom=_custom(org),
         zone=zone,
         names=names,
+        not_told=not_told(accepted, has_source=org is not None),
         simulated=any(text.startswith(DEMO) for text in texts),
     )
 
@@ -221,16 +225,6 @@ def zone_of(name: str) -> tzinfo:
         raise UsageError(
             f"no time zone is called {name}; expected a name such as Europe/Berlin, or UTC"
         ) from None
-
-
-def _domains(texts: Sequence[str]) -> tuple[str, ...] | None:
-    found = sorted({text.strip().casefold() for text in texts if text.strip()})
-    for text in found:
-        if not all(
-            part and part.replace("-", "").isalnum() for part in text.removeprefix("*.").split(".")
-        ):
-            raise UsageError(f"{text}: is no domain")
-    return tuple(found) or None
 
 
 def _hosts(file: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailflow.errors import InputError
+from mailflow.exchange.accepted_domains import AcceptedDomains
 from mailflow.usage import engine
 from mailflow.usage.combine import Client
 from mailflow.usage.engine import UsageLogs, read_logs
@@ -83,7 +84,7 @@ def test_other_settings_read_anew(tmp_path: Path) -> None:
     places, keep = [tmp_path / "logs"], tmp_path / "keep"
     plain = read_logs(places, keep=keep)
 
-    told = read_logs(places, PartSettings(ACCEPTED), keep=keep)
+    told = read_logs(places, PartSettings(AcceptedDomains(ACCEPTED)), keep=keep)
 
     assert told.read == plain.read == len(told.parts)
     assert sum(each.untold for each in plain.told.clients) > 0
@@ -159,7 +160,7 @@ def test_nobodys_address_is_kept_or_shown(
     said: list[str] = []
 
     found = usage(
-        str(logs), healthy().snapshot(), keep=str(keep), accepted=ACCEPTED,
+        str(logs), healthy().snapshot(), keep=str(keep), accepted_domains=ACCEPTED,
         recipient_domains=True, narrow_connector=r"EX16A\Relay", tell=said.append,
     )  # fmt: skip
 
@@ -182,7 +183,9 @@ def test_domains_are_kept_only_where_asked(tmp_path: Path) -> None:
     for seed in range(20, 23):
         random_logs(tmp_path / str(seed), seed)
 
-    clients: tuple[Client, ...] = read_logs([tmp_path], PartSettings(ACCEPTED)).told.clients
+    clients: tuple[Client, ...] = read_logs(
+        [tmp_path], PartSettings(AcceptedDomains(ACCEPTED))
+    ).told.clients
 
     assert any(each.outside for each in clients)
     assert not any(each.domains for each in clients)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mailflow.cli.completion import complete_source
-from mailflow.cli.helping import helpful_command
+from mailflow.cli.helping import explained_argument, helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, progress
 from mailflow.errors import UsageError
@@ -16,8 +16,13 @@ from mailflow.sources.credentials import LiveOptions
 
 
 @helpful_command()
-@click.argument("logs")
-@click.argument("source", required=False, shell_complete=complete_source)
+@explained_argument("logs", text="SMTP receive logs: a file, folder (with all below) or zip.")
+@explained_argument(
+    "source",
+    required=False,
+    shell_complete=complete_source,
+    text="The configuration to compare with: exports, a snapshot or a live organization.",
+)
 @click.option("--logs", "further", multiple=True, metavar="PLACE", help="More logs; repeatable.")
 @click.option(
     "--days",
@@ -58,10 +63,11 @@ from mailflow.sources.credentials import LiveOptions
     help="A folder for what was read: the next time only new files are.",
 )
 @click.option(
-    "--accepted",
+    "--accepted-domain",
+    "accepted_domains",
     multiple=True,
     metavar="DOMAIN",
-    help="An accepted domain, to tell inside from outside; repeatable.",
+    help="A domain whose recipients are inside; repeatable.  [default: as SOURCE has them]",
 )
 @click.option("--recipient-domains", is_flag=True, help="Keep and show domains of recipients.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
@@ -80,7 +86,7 @@ def usage(  # noqa: PLR0913 - one argument for each option
     prefix: int | None,
     change: Path | None,
     keep: Path | None,
-    accepted: tuple[str, ...],
+    accepted_domains: tuple[str, ...],
     recipient_domains: bool,
     timezone: str,
     hosts: str,
@@ -98,10 +104,10 @@ def usage(  # noqa: PLR0913 - one argument for each option
     mailflow whatif exports/ --change narrow.json
     mailflow usage demo:month-of-logs demo:month-of-logs --days 30
 
-    LOGS is a file, folder or zip. With SOURCE, use is compared with the lists: which elements
-    nobody used, who came to another connector than is predicted now. A relay connector does not log
-    by default: what the logs can tell comes first. Addresses of senders and recipients, subjects
-    and message ids are never kept or shown. Needs the extra "logs" (DuckDB).
+    With SOURCE, use is compared with the lists: which elements nobody used, who came to another
+    connector than is predicted now. A relay connector does not log by default: what the logs can
+    tell comes first. Addresses of senders and recipients, subjects and message ids are never kept
+    or shown. Needs the extra "logs" (DuckDB).
 
     Exit code: 0 done, 2 the logs are incomplete, 3 wrong usage or unreadable input.
     """
@@ -119,7 +125,7 @@ def usage(  # noqa: PLR0913 - one argument for each option
         days=days,
         gap_hours=gap_hours,
         keep=str(keep or ""),
-        accepted=accepted,
+        accepted_domains=accepted_domains,
         recipient_domains=recipient_domains,
         timezone=timezone,
         hosts=hosts,

@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import UsageError
+from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
 from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
@@ -30,7 +31,7 @@ from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA = "mailflow.usage-part/1"
+SCHEMA = "mailflow.usage-part/2"
 INSTALL = "python -m pip install 'duckdb>=2.0'"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
@@ -43,12 +44,11 @@ class PartSettings:
     """What a part depends on besides its file.
 
     Attributes:
-        accepted: accepted domains, in lower case, `*.contoso.com` for all below one; None: not
-            known, so that no recipient is called inside or outside.
+        accepted: None: not known, so that no recipient is called inside or outside.
         domains: whether the domains of recipients are kept.
     """
 
-    accepted: tuple[str, ...] | None = None
+    accepted: AcceptedDomains | None = None
     domains: bool = False
 
 
@@ -250,7 +250,7 @@ def _from_json(document: Mapping[str, Any]) -> Part:
         **{
             **document,
             "settings": PartSettings(
-                None if accepted is None else tuple(accepted), bool(settings["domains"])
+                None if accepted is None else _accepted_from(accepted), bool(settings["domains"])
             ),
             "spoken": tuple(
                 Spoken(each["connector"], each["first"], each["last"], tuple(each["hours"]))
@@ -258,6 +258,13 @@ def _from_json(document: Mapping[str, Any]) -> Part:
             ),
         }
     )
+
+
+def _accepted_from(document: Mapping[str, Any]) -> AcceptedDomains:
+    inside, outside, either = (
+        tuple(map(str, document[kind])) for kind in ("inside", "outside", "either")
+    )
+    return AcceptedDomains(inside, outside, either, bool(document["is_whole"]))
 
 
 def _text(value: str) -> str:
@@ -274,12 +281,24 @@ def _sessions(settings: PartSettings) -> str:
     )
 
 
-def _inside(accepted: tuple[str, ...] | None) -> str:
-    """Whether a recipient's domain is an accepted one; NULL: not known."""
+def _inside(accepted: AcceptedDomains | None) -> str:
+    """Whether a recipient's domain is inside, as `AcceptedDomains.is_inside`; NULL: not known."""
     if accepted is None:
         return "NULL::BOOLEAN"
-    exact = [_text(name.removeprefix("*.")) for name in accepted]
-    below = [_text(name.removeprefix("*")) for name in accepted if name.startswith("*.")]
-    tests = [f"domain IN ({', '.join(exact)})"] if exact else []
-    tests += [f"ends_with(domain, {name})" for name in below]
-    return f"CASE WHEN domain <> '' THEN {' OR '.join(tests) or 'false'} END"
+    exact: dict[str, list[str]] = {}
+    cases = []
+    for pattern, inside in accepted.rules:
+        said = _BOOLEAN[inside]
+        if pattern == EVERY_DOMAIN:
+            cases.append(f"WHEN true THEN {said}")
+        elif pattern.startswith("*."):
+            itself, below = _text(pattern[2:]), _text(pattern[1:])
+            cases.append(f"WHEN domain = {itself} OR ends_with(domain, {below}) THEN {said}")
+        else:
+            exact.setdefault(said, []).append(_text(pattern))
+    whole = [f"WHEN domain IN ({', '.join(names)}) THEN {said}" for said, names in exact.items()]
+    tests = " ".join(["WHEN coalesce(domain, '') = '' THEN NULL", *whole, *cases])
+    return f"CASE {tests} ELSE {_BOOLEAN[False if accepted.is_whole else None]} END"
+
+
+_BOOLEAN = {True: "true", False: "false", None: "NULL::BOOLEAN"}
