@@ -20,11 +20,13 @@ from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.this_run import place, run_folder
 from mailflow.usage.accepted import accepted_of, named, not_told
+from mailflow.usage.cluster import LOCAL, Cluster
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
 from mailflow.usage.parts import PartSettings
+from mailflow.usage.places import Place, checked_url, is_url
 from mailflow.usage.report import Usage
 from mailflow.views.verdict import Diagnosis, NextStep
 
@@ -49,12 +51,14 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     narrow_connector: str = "",
     prefix: int = 0,
     workers: int = WORKERS,
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Usage:
     r"""Sum up receive logs, and compare them with an organization.
 
     Args:
-        logs: files, folders, zips, or `demo:NAME` for those of a simulated organization.
+        logs: files, folders, zips, URLs for fsspec, or `demo:NAME` for those of a simulated
+            organization.
         org: the organization whose servers wrote them; None: nothing is compared.
         days: how far back the logs have to reach.
         gap_hours: silence that counts as a gap.
@@ -68,11 +72,13 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         narrow_connector: `SERVER\Name`, whose smallest list is proposed; empty: none.
         prefix: bits of the widest block in that list; 0: single addresses.
         workers: processes.
+        cluster: whose workers read the logs instead.
         tell: is called with a line for people.
 
     Raises:
         InputError: no receive log is there, or the hosts file cannot be read.
-        UsageError: DuckDB is missing, an unknown time zone, connector or prefix.
+        UsageError: DuckDB or what a cluster needs is missing, an unknown time zone, connector or
+            prefix.
     """
     if days < 1 or gap_hours < 1:
         raise UsageError("days and hours of a gap are at least 1")
@@ -82,9 +88,16 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     accepted = named(accepted_domains) or (accepted_of(org) if org else None)
     settings = PartSettings(accepted, recipient_domains)
     texts = [logs] if isinstance(logs, str) else list(logs)
+    if cluster and cluster.scheduler != LOCAL and any(text.startswith(DEMO) for text in texts):
+        raise UsageError(f"{DEMO} lies on this machine: workers elsewhere do not see its logs")
     with _places(texts) as places:
         read = read_logs(
-            places, settings, keep=place(keep) if keep else None, workers=workers, tell=tell
+            places,
+            settings,
+            keep=place(keep) if keep else None,
+            workers=workers,
+            cluster=cluster,
+            tell=tell,
         )
     read = replace(read, origin=tuple(map(_shown, texts)))
     period = Period(days, gap_hours, _now(org))
@@ -266,15 +279,15 @@ def _asked_dns(addresses: set[str], tell: Callable[[str], None]) -> Mapping[str,
 
 
 @contextmanager
-def _places(texts: Sequence[str]) -> Iterator[list[Path]]:
+def _places(texts: Sequence[str]) -> Iterator[list[Place]]:
     """The places of logs; those of a simulated organization are written first."""
     with TemporaryDirectory(prefix="mailflow-demo-") as folder:
-        places = []
+        places: list[Place] = []
         for number, text in enumerate(texts):
             if text.startswith(DEMO):
                 places.append(_written(text.removeprefix(DEMO), Path(folder) / str(number)))
             else:
-                places.append(place(text))
+                places.append(checked_url(text) if is_url(text) else place(text))
         yield places
 
 

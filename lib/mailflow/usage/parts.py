@@ -17,16 +17,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import TYPE_CHECKING, Any
+from threading import local
+from typing import IO, TYPE_CHECKING, Any
 
 from mailflow.errors import UsageError
 from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
 from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
+from mailflow.usage.places import Place, copied, name_of, opened
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -97,31 +98,32 @@ class Part:
         text = json.dumps([self.name, self.size, self.head, self.tail, asdict(self.settings)])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def is_continued_by(self, path: Path) -> bool:
+    def is_continued_by(self, place: Place) -> bool:
         """Whether a file is this one, grown since."""
-        if path.name.casefold() != self.name.casefold() or path.stat().st_size < self.size:
+        if name_of(place).casefold() != self.name.casefold():
             return False
-        with path.open("rb") as file:
-            return (self.head, self.tail) == _ends(file.fileno(), self.size)
+        with opened(place) as file:
+            is_long = file.seek(0, os.SEEK_END) >= self.size
+            return is_long and (self.head, self.tail) == _ends(file, self.size)
 
 
-def identified(path: Path, settings: PartSettings) -> Part:
+def identified(place: Place, settings: PartSettings) -> Part:
     """A file by name, size, and digests of its ends; not read yet.
 
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        return Part(path.name, size, *_ends(file.fileno(), size), settings)
+    with opened(place) as file:
+        size = file.seek(0, os.SEEK_END)
+        return Part(name_of(place), size, *_ends(file, size), settings)
 
 
-def _ends(handle: int, size: int) -> tuple[str, str]:
+def _ends(file: IO[bytes], size: int) -> tuple[str, str]:
     """Digests of the beginning and the end of the first `size` bytes of a file."""
     found = []
-    for place in (0, max(0, size - ENDS)):
-        os.lseek(handle, place, os.SEEK_SET)
-        found.append(hashlib.sha256(os.read(handle, min(ENDS, size))).hexdigest())
+    for begin in (0, max(0, size - ENDS)):
+        file.seek(begin)
+        found.append(hashlib.sha256(file.read(min(ENDS, size))).hexdigest())
     return found[0], found[1]
 
 
@@ -147,19 +149,24 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
     return duckdb.connect(config=settings)
 
 
-@cache
+_OF_THREAD = local()
+
+
 def _database() -> DuckDBPyConnection:
-    """The one of this process: to begin one takes as long as to read a megabyte."""
-    return connect()
+    """The one of this thread: to begin one takes as long as to read a megabyte."""
+    if not hasattr(_OF_THREAD, "database"):
+        _OF_THREAD.database = connect()
+    database: DuckDBPyConnection = _OF_THREAD.database
+    return database
 
 
-def summed(path: Path, folder: Path, settings: PartSettings) -> Part:
+def summed(place: Place, folder: Path, settings: PartSettings) -> Part:
     """Sum up one log; its part lies in `folder` then, whole.
 
     A file that the quick reader does not take as it is, is read line by line.
 
     Args:
-        path: the log.
+        place: the log.
         folder: for `ID.parquet` and `ID.json`; the second is written last.
         settings: what else the part depends on.
 
@@ -167,12 +174,18 @@ def summed(path: Path, folder: Path, settings: PartSettings) -> Part:
         OSError: a file cannot be read or written.
         UsageError: DuckDB is not installed.
     """
-    known = identified(path, settings)
+    known = identified(place, settings)
     with TemporaryDirectory(prefix="mailflow-usage-") as work:
+        path = place if isinstance(place, Path) else copied(place, Path(work) / "log", known.size)
         part = _read(path, known, folder, None)
         if part is None:
             clean = Path(work) / "rows.csv"
             part = _read(clean, known, folder, cleaned(path, clean)) or known
+    return stored(part, folder)
+
+
+def stored(part: Part, folder: Path) -> Part:
+    """The part, once its second file is written: beside its Parquet file, and after it."""
     document = {"schema": SCHEMA, **asdict(part)}
     write_whole(folder / f"{part.id}.json", json.dumps(document))
     return part
