@@ -26,7 +26,7 @@ from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
 from mailflow.usage.parts import PartSettings
-from mailflow.usage.places import Place, checked_url, is_url
+from mailflow.usage.places import LogPlace, checked_url, is_url
 from mailflow.usage.report import Usage
 from mailflow.views.verdict import Diagnosis, NextStep
 
@@ -279,10 +279,10 @@ def _asked_dns(addresses: set[str], tell: Callable[[str], None]) -> Mapping[str,
 
 
 @contextmanager
-def _places(texts: Sequence[str]) -> Iterator[list[Place]]:
+def _places(texts: Sequence[str]) -> Iterator[list[LogPlace]]:
     """The places of logs; those of a simulated organization are written first."""
     with TemporaryDirectory(prefix="mailflow-demo-") as folder:
-        places: list[Place] = []
+        places: list[LogPlace] = []
         for number, text in enumerate(texts):
             if text.startswith(DEMO):
                 places.append(_written(text.removeprefix(DEMO), Path(folder) / str(number)))

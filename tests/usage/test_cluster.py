@@ -18,7 +18,7 @@ from mailflow.usage.cluster import Cluster, local_client, read_with
 from mailflow.usage.engine import read_logs
 from mailflow.usage.found import ReceiveLogFile
 from mailflow.usage.parts import Part, PartSettings, loaded
-from mailflow.usage.places import Place
+from mailflow.usage.places import LogPlace
 from usage_logs import HEAD, counted, session
 from usage_model import random_logs
 
@@ -82,7 +82,7 @@ def _poison(name: str) -> None:
     """From now on this worker ends under a file of this name, as by a fault of a library."""
     original = cluster.outcome_of
 
-    def outcome_of(place: Place, folder: Path, settings: PartSettings) -> Part | str:
+    def outcome_of(place: LogPlace, folder: Path, settings: PartSettings) -> Part | str:
         if isinstance(place, Path) and place.name == name:
             os._exit(9)
         return original(place, folder, settings)
@@ -123,7 +123,7 @@ def _slowly() -> None:
     """From now on this worker takes its time, so that something is read when it ends."""
     original = cluster.outcome_of
 
-    def outcome_of(place: Place, folder: Path, settings: PartSettings) -> Part | str:
+    def outcome_of(place: LogPlace, folder: Path, settings: PartSettings) -> Part | str:
         time.sleep(0.1)
         return original(place, folder, settings)
 

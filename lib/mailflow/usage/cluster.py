@@ -16,11 +16,12 @@ from queue import Empty, Queue
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.usage.found import ReceiveLogFile
 from mailflow.usage.parts import Part, PartSettings, stored
-from mailflow.usage.places import INSTALL, Place
-from mailflow.usage.spread import ENDED, Done, Outcome, outcome_of, read_here
+from mailflow.usage.places import LogPlace
+from mailflow.usage.spread import ENDED, Done, ReadOutcome, outcome_of, read_here
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -91,7 +92,7 @@ class PackedPart:
     sessions: bytes
 
 
-def sum_up(place: Place, settings: PartSettings) -> PackedPart | str:
+def sum_up(place: LogPlace, settings: PartSettings) -> PackedPart | str:
     """The task: sum up one file, wherever this runs; or in words why that is not possible."""
     with TemporaryDirectory(prefix="mailflow-task-") as folder:
         outcome = outcome_of(place, Path(folder), settings)
@@ -149,7 +150,7 @@ def read_with(
 
 def _round(
     client: Client, wanted: Sequence[ReceiveLogFile], folder: Path, settings: PartSettings
-) -> Iterator[tuple[ReceiveLogFile, Outcome | None]]:
+) -> Iterator[tuple[ReceiveLogFile, ReadOutcome | None]]:
     """Each file with its outcome; None where workers ended under it or beside it."""
     ready: Queue[Future] = Queue()
     waiting: dict[str, tuple[Future, ReceiveLogFile]] = {}
@@ -179,7 +180,7 @@ def _has_workers(client: Client) -> bool:
     return client.status == "running" and bool(client.scheduler_info()["workers"])
 
 
-def _outcome(future: Future, folder: Path) -> Outcome | None:
+def _outcome(future: Future, folder: Path) -> ReadOutcome | None:
     """What a task brought about; nothing of a file's text, whatever went wrong."""
     from distributed.scheduler import KilledWorker
 
@@ -208,7 +209,8 @@ def _connected(cluster: Cluster, workers: int) -> Iterator[Client]:
         from distributed.security import Security
     except ImportError:
         raise UsageError(
-            f"--scheduler needs dask.distributed, which is not installed: {INSTALL}"
+            f"--scheduler needs dask.distributed, which is not installed: "
+            f"{extras.install('cluster')}"
         ) from None
     with ExitStack() as stack:
         if cluster.scheduler == LOCAL:

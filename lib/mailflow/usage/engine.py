@@ -14,7 +14,7 @@ from mailflow.usage.cluster import Cluster, read_on_cluster
 from mailflow.usage.combine import Combined, combined
 from mailflow.usage.found import FoundLogs, MissingLog, ReceiveLogFile, why
 from mailflow.usage.parts import Part, PartSettings, connect, identified, loaded
-from mailflow.usage.places import Place
+from mailflow.usage.places import LogPlace
 from mailflow.usage.spread import Done, read_here, read_in_processes
 
 WORKERS = 2
@@ -49,7 +49,7 @@ class UsageLogs:
 
 
 def read_logs(
-    places: Sequence[Place],
+    places: Sequence[LogPlace],
     settings: PartSettings | None = None,
     *,
     keep: Path | None = None,
@@ -149,7 +149,7 @@ class _New:
             return read_here(self.files, self._folder, self._settings)
         return read_in_processes(self.files, self._folder, self._settings, workers)
 
-    def _replace_earlier(self, place: Place, new: Part) -> None:
+    def _replace_earlier(self, place: LogPlace, new: Part) -> None:
         """Remove the parts of a file that has grown, or is summed up in another way now."""
         for part, parquet in self._known.items():
             if part.id != new.id and part.is_continued_by(place):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from mailflow.budget import MOST_RATIO, SMALLEST
 from mailflow.errors import InputError
 from mailflow.sources.logs.kinds import HEAD, RECEIVE, kind_of_log
-from mailflow.usage.places import Place, listed, opened, unpacked
+from mailflow.usage.places import LogPlace, listed, opened, unpacked
 
 MOST_FILES = 200_000
 MOST_OF_ONE = 4 * 2**30
@@ -41,7 +41,7 @@ class ReceiveLogFile:
         is_ours: whether it was unpacked from a zip into a folder of this process.
     """
 
-    place: Place
+    place: LogPlace
     name: str
     is_ours: bool = False
 
@@ -62,7 +62,7 @@ class FoundLogs:
         self.others = 0
         self._folder, self._tell = folder, tell
 
-    def look(self, places: Sequence[Place]) -> None:
+    def look(self, places: Sequence[LogPlace]) -> None:
         """Look at files, folders and zips.
 
         Raises:
@@ -73,7 +73,7 @@ class FoundLogs:
             for file, name in listed(place):
                 self._file(file, name)
 
-    def _file(self, file: Place, name: str) -> None:
+    def _file(self, file: LogPlace, name: str) -> None:
         if len(self.files) + self.others > MOST_FILES:
             raise InputError(f"{name}: more than {MOST_FILES:,} files; name fewer folders")
         try:
@@ -89,7 +89,7 @@ class FoundLogs:
         else:
             self.others += 1
 
-    def _zip(self, file: Place, name: str) -> None:
+    def _zip(self, file: LogPlace, name: str) -> None:
         """Unpack what is a receive log; what would unpack to too much is named as missing."""
         try:
             with zipfile.ZipFile(unpacked(file, self._folder / "packed.zip")) as archive:

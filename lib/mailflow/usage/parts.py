@@ -22,18 +22,18 @@ from tempfile import TemporaryDirectory, gettempdir
 from threading import local
 from typing import IO, TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
 from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
-from mailflow.usage.places import Place, copied, name_of, opened
+from mailflow.usage.places import LogPlace, copied, name_of, opened
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SCHEMA = "mailflow.usage-part/2"
-INSTALL = "python -m pip install 'duckdb>=2.0'"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
 ENDS = 2**16
@@ -98,7 +98,7 @@ class Part:
         text = json.dumps([self.name, self.size, self.head, self.tail, asdict(self.settings)])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def is_continued_by(self, place: Place) -> bool:
+    def is_continued_by(self, place: LogPlace) -> bool:
         """Whether a file is this one, grown since."""
         if name_of(place).casefold() != self.name.casefold():
             return False
@@ -107,7 +107,7 @@ class Part:
             return is_long and (self.head, self.tail) == _ends(file, self.size)
 
 
-def identified(place: Place, settings: PartSettings) -> Part:
+def identified(place: LogPlace, settings: PartSettings) -> Part:
     """A file by name, size, and digests of its ends; not read yet.
 
     Raises:
@@ -136,7 +136,9 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
     try:
         import duckdb
     except ImportError:
-        raise UsageError(f"usage needs DuckDB, which is not installed: {INSTALL}") from None
+        raise UsageError(
+            f"usage needs DuckDB, which is not installed: {extras.install('logs')}"
+        ) from None
     settings: dict[str, Any] = {
         "threads": 1,
         "memory_limit": memory,
@@ -160,7 +162,7 @@ def _database() -> DuckDBPyConnection:
     return database
 
 
-def summed(place: Place, folder: Path, settings: PartSettings) -> Part:
+def summed(place: LogPlace, folder: Path, settings: PartSettings) -> Part:
     """Sum up one log; its part lies in `folder` then, whole.
 
     A file that the quick reader does not take as it is, is read line by line.

@@ -14,10 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from mailflow import extras
 from mailflow.errors import InputError, UsageError
 
-INSTALL = "python -m pip install 'distributed>=2024.12' fsspec cryptography"
-Place = Path | str
+LogPlace = Path | str
 
 
 def is_url(text: str) -> bool:
@@ -40,13 +40,13 @@ def checked_url(text: str) -> str:
     return text
 
 
-def name_of(place: Place) -> str:
+def name_of(place: LogPlace) -> str:
     """The name of a file without its folders."""
     return place.name if isinstance(place, Path) else PurePosixPath(urlsplit(place).path).name
 
 
 @contextmanager
-def opened(place: Place) -> Iterator[IO[bytes]]:
+def opened(place: LogPlace) -> Iterator[IO[bytes]]:
     """A file that can be read from any position.
 
     Raises:
@@ -61,7 +61,7 @@ def opened(place: Place) -> Iterator[IO[bytes]]:
             yield file
 
 
-def copied(place: Place, target: Path, size: int) -> Path:
+def copied(place: LogPlace, target: Path, size: int) -> Path:
     """The first `size` bytes of a file as a file of this machine.
 
     Raises:
@@ -75,7 +75,7 @@ def copied(place: Place, target: Path, size: int) -> Path:
     return target
 
 
-def unpacked(place: Place, target: Path) -> Path:
+def unpacked(place: LogPlace, target: Path) -> Path:
     """A zip as a file of this machine: zips are read from many positions."""
     if isinstance(place, Path):
         return place
@@ -84,7 +84,7 @@ def unpacked(place: Place, target: Path) -> Path:
     return target
 
 
-def listed(place: Place) -> Iterator[tuple[Place, str]]:
+def listed(place: LogPlace) -> Iterator[tuple[LogPlace, str]]:
     """A file, or every file of a folder with all below, with its name below the folder.
 
     Raises:
@@ -114,7 +114,9 @@ def _system(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise UsageError(f"{url}: needs fsspec, which is not installed: {INSTALL}") from None
+        raise UsageError(
+            f"{url}: needs fsspec, which is not installed: {extras.install('cluster')}"
+        ) from None
     try:
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:  # a kind that is unknown, or needs a package

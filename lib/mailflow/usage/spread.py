@@ -11,11 +11,11 @@ from pathlib import Path
 from mailflow.errors import MailflowError
 from mailflow.usage.found import ReceiveLogFile, why
 from mailflow.usage.parts import Part, PartSettings, summed
-from mailflow.usage.places import Place
+from mailflow.usage.places import LogPlace
 
-Outcome = Part | str
+ReadOutcome = Part | str
 """The part of a file, or in words why there is none."""
-Done = tuple[ReceiveLogFile, Outcome]
+Done = tuple[ReceiveLogFile, ReadOutcome]
 ENDED = "its process ended while it was read"
 
 
@@ -48,11 +48,11 @@ def read_in_processes(
 
 def _pool(
     group: Sequence[ReceiveLogFile], folder: Path, settings: PartSettings, workers: int
-) -> Iterator[tuple[ReceiveLogFile, Outcome | None]]:
+) -> Iterator[tuple[ReceiveLogFile, ReadOutcome | None]]:
     """Each file with its outcome; None where a process ended under it or beside it."""
     context = get_context("spawn")  # a copy of this process might hold locks of its threads
     with ProcessPoolExecutor(min(workers, len(group)), mp_context=context) as pool:
-        tasks: dict[Future[Outcome], ReceiveLogFile] = {
+        tasks: dict[Future[ReadOutcome], ReceiveLogFile] = {
             pool.submit(outcome_of, file.place, folder, settings): file for file in group
         }
         open_tasks = set(tasks)
@@ -65,7 +65,7 @@ def _pool(
                     yield tasks[task], None
 
 
-def outcome_of(place: Place, folder: Path, settings: PartSettings) -> Outcome:
+def outcome_of(place: LogPlace, folder: Path, settings: PartSettings) -> ReadOutcome:
     """The part of a file, or why there is none: nothing of its text, whatever went wrong."""
     try:
         return summed(place, folder, settings)
