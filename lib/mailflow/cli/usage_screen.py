@@ -38,6 +38,8 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
     groups = by_connector(found.clients)
     for connector in sorted(groups, key=lambda name: name.casefold() not in found.custom):
         lines += ["", *_clients(found, connector, groups[connector], room)]
+    if found.not_told and groups:
+        lines += ["", *hang("", found.not_told, room)]
     if found.beside:
         lines += _listed(found.beside.elements, room)
         lines += block("DIFFERING", _differing(found.beside.differing), room)
