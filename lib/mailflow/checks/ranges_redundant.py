@@ -46,9 +46,10 @@ CARD = Card(
 SHORTER = "Show the smallest list that treats every host alike, and the commands:"
 
 
-def tidy_command(connector: ReceiveConnector) -> str:
+def tidy_command(connector: ReceiveConnector, source: str = "") -> str:
     """The command that proposes the smallest list."""
-    return filled('mailflow tidy {source} "{connector}"', {"connector": connector.identity})
+    known = {"source": source, "connector": connector.identity}
+    return filled("mailflow tidy {source} {connector}", known)
 
 
 def find(servers: Sequence[ServerView]) -> Iterator[Finding]:
