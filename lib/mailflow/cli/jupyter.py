@@ -25,10 +25,10 @@ def lab(runbook: str) -> None:
 
     No outbound connections; kernel traffic is encrypted.
     """
-    import importlib.util
     import re
     import subprocess
 
+    from mailflow import extras
     from mailflow.runs import FIRST_LESSON, lessons, runbook_path, runbooks
     from mailflow.runs.jupyterlab import command, environment
 
@@ -36,11 +36,7 @@ def lab(runbook: str) -> None:
     name = f"training/case_{int(case[1]):02}" if case else runbook
     name = FIRST_LESSON if runbook == "training" else name
     notebook = runbook_path(name, [*runbooks(), *lessons()])
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise UsageError(
-            "JupyterLab is not installed. In a clone: python3 run.py lab. "
-            "In an environment of your own: pip install mailflow[lab]"
-        )
+    extras.require("lab", "mailflow lab")
     click.echo(f"JupyterLab opens {notebook}; end it with Ctrl-C.", err=True)
     done = subprocess.run(  # noqa: S603 - ours
         command(notebook), env=environment(Path("runs")), check=False

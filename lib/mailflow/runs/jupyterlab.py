@@ -42,7 +42,9 @@ def command(notebook: Path, *further: str) -> list[str]:
 def _root(notebook: Path) -> Path:
     """What its file browser shows: the clone, so that links to its documents lead somewhere."""
     homes = [folder.parent for folder in notebook.parents if folder.name == "notebooks"]
-    return next((home for home in homes if (home / "docs").is_dir()), notebook.parent)
+    return next(
+        (home for home in homes if (home / "docs" / "README.md").is_file()), notebook.parent
+    )
 
 
 def environment(runs: Path) -> dict[str, str]:
