@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEMO = "demo:"
+NO_LOGS = "no receive logs: set `logs` to a file, folder or zip with them"
 
 
 def usage(  # noqa: PLR0913 - the parameters of the notebook
@@ -53,7 +54,8 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     r"""Sum up receive logs, and compare them with an organization.
 
     Args:
-        logs: files, folders, zips, or `demo:NAME` for those of a simulated organization.
+        logs: files, folders, zips, or `demo:NAME` for those of a simulated organization; empty:
+            those of `org`, if it is a simulated one.
         org: the organization whose servers wrote them; None: nothing is compared.
         days: how far back the logs have to reach.
         gap_hours: silence that counts as a gap.
@@ -78,7 +80,11 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         raise UsageError("to narrow a list, name the SOURCE that holds it")
     zone, names = zone_of(timezone), _hosts(hosts)
     settings = PartSettings(_domains(accepted), recipient_domains)
-    texts = [logs] if isinstance(logs, str) else list(logs)
+    texts = list(filter(None, [logs] if isinstance(logs, str) else logs))
+    if not texts and org is not None and org.origin.startswith(DEMO):
+        texts = [org.origin]
+    if not texts:
+        raise UsageError(NO_LOGS)
     with _places(texts) as places:
         read = read_logs(
             places, settings, keep=place(keep) if keep else None, workers=workers, tell=tell
