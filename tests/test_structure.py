@@ -16,11 +16,13 @@ import pytest
 from support import ROOT
 
 PACKAGE = ROOT / "lib" / "mailflow"
-LEAVES = {"budget", "errors", "picture", "plain"}
+LEAVES = {"budget", "errors", "extras", "own_files", "picture", "plain"}
 """Import nobody (of each other errors alone), may be imported by everybody."""
 BELOW: Mapping[str, set[str]] = {
     "budget": {"errors"},
     "errors": set(),
+    "extras": {"errors"},
+    "own_files": set(),
     "plain": set(),
     "picture": set(),
     "exchange": {"errors"},
@@ -28,7 +30,7 @@ BELOW: Mapping[str, set[str]] = {
     "table": LEAVES,
     "snapshot": {"budget", "errors", "exchange", "plain"},
     "sources": {*LEAVES, "exchange", "phrases", "snapshot"},
-    "powershell": set(),
+    "powershell": {"own_files"},
     "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},
     "checks": {*LEAVES, "analysis", "exchange", "phrases", "snapshot"},
     "repair": {*LEAVES, "analysis", "checks", "exchange", "phrases", "snapshot", "table"},

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from mailflow import __version__
+from mailflow import __version__, extras
 from mailflow.cli.asking import explain, which
 from mailflow.cli.changing import diff, whatif
 from mailflow.cli.helping import SectionedGroup
@@ -85,6 +85,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(said + (f". Run '{hint} --help'." if hint else ""), WRONG_USAGE)
     except MailflowError as error:
         _fail(str(error), error.exit_code, error.further)
+    except ModuleNotFoundError as error:
+        told = extras.not_installed(error)
+        _fail(str(told), WRONG_USAGE) if told else _internal(error)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
         _internal(error)
     raise SystemExit(code if isinstance(code, int) else 0)

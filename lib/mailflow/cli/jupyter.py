@@ -47,18 +47,13 @@ def lab(ctx: click.Context, runbook: str) -> None:
 
     No outbound connections; kernel traffic is encrypted; only this computer can connect.
     """
-    import importlib.util
-
+    from mailflow import extras
     from mailflow.repairing import RUNS
     from mailflow.runs.jupyterlab import command, environment, has_display, run
     from mailflow.runs.working_copy import of_lesson, of_runbook, remove_if_unused
 
     original = _original(runbook)
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise UsageError(
-            "JupyterLab is not installed. In a clone: python3 run.py lab. "
-            "In an environment of your own: pip install mailflow[lab]"
-        )
+    extras.require("lab", "mailflow lab")
     is_lesson = original.parent.name == "training"
     runs = Path(os.environ.get(RUNS, "runs"))
     copy = of_lesson(original) if is_lesson else of_runbook(original, runs)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailflow.errors import InputError, RunError, UsageError
+from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
@@ -36,8 +37,7 @@ FIRST_LESSON = "training/first_tour"
 CHANGE = "change.json"
 """The file in a run folder with the change that somebody asked for."""
 
-_HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
-"""Beside lib/ in a clone; inside the package where it was installed."""
+_HOMES = (beside("notebooks"),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, block, commands, section, verdict
-from mailflow.show.flow import flow_lines
+from mailflow.show.flow_text import flow_lines
 from mailflow.views.verdict import Diagnosis, NextStep, missing_in_words
 
 MOST_UNREAD = 10

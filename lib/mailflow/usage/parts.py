@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SCHEMA = "mailflow.usage-part/1"
-INSTALL = "python -m pip install 'duckdb>=2.0'"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
 ENDS = 2**16
@@ -134,7 +134,9 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
     try:
         import duckdb
     except ImportError:
-        raise UsageError(f"usage needs DuckDB, which is not installed: {INSTALL}") from None
+        raise UsageError(
+            f"usage needs DuckDB, which is not installed: {extras.install('logs')}"
+        ) from None
     settings: dict[str, Any] = {
         "threads": 1,
         "memory_limit": memory,
