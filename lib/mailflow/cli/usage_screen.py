@@ -8,7 +8,7 @@ from mailflow.cli.answered import proposal_lines
 from mailflow.phrases import counted, joined
 from mailflow.picture import Tone
 from mailflow.plain import grid, one_line
-from mailflow.show.blocks import LABEL, block, commands, verdict
+from mailflow.show.blocks import LABEL, block, commands, hang, verdict
 from mailflow.usage.combine import Client
 from mailflow.usage.coverage import Covered
 from mailflow.usage.lists import Differing, ElementUse, by_connector

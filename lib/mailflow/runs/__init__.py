@@ -301,6 +301,8 @@ def _values(
     other = str(values.get("other_source", ""))
     if other and Path(other).exists():  # the notebook runs in the run's folder
         values["other_source"] = str(Path(other).resolve())
+    if "logs" in known and not values.get("logs") and not source.startswith("demo:"):
+        raise UsageError("no receive logs: name them with -p logs PLACE (a file, folder or zip)")
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 
