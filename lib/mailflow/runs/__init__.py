@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import InputError, RunError, UsageError
 from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean
@@ -108,10 +109,11 @@ def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
         UsageError: there is none.
     """
     names = runbooks() if known is None else known
+    if not names:
+        raise UsageError(f"the runbooks are not in the single file: {extras.install()}")
     if name not in names:
         raise UsageError(
-            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: "
-            f"{', '.join(names) or 'none'}"
+            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: {', '.join(names)}"
         )
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
@@ -299,6 +301,8 @@ def _values(
     other = str(values.get("other_source", ""))
     if other and Path(other).exists():  # the notebook runs in the run's folder
         values["other_source"] = str(Path(other).resolve())
+    if "logs" in known and not values.get("logs") and not source.startswith("demo:"):
+        raise UsageError("no receive logs: name them with -p logs PLACE (a file, folder or zip)")
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 

@@ -140,6 +140,20 @@ def first_manifest(
     }
 
 
+def of_jupyterlab(runbook: Path, now: datetime) -> dict[str, Any]:
+    """The manifest of a folder in which somebody works in JupyterLab; there is no verdict in it."""
+    return {
+        "schema": SCHEMA,
+        "complete": False,
+        "reason": "opened in JupyterLab",
+        "verdict": INCOMPLETE,
+        "exit_code": INCOMPLETE_CODE,
+        "runbook": {"name": runbook.stem, "sha256": sha256(runbook)},
+        "parameters": {},
+        "started": now.astimezone(UTC).isoformat(timespec="seconds"),
+    }
+
+
 def sha256(file: Path) -> str:
     """Hexadecimal; the file is read whole."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

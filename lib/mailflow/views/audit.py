@@ -180,8 +180,9 @@ def _summary(
         )
         return (
             f"{looked} of {counted(len(servers), 'server')} checked: none intercepts an Exchange "
-            "server that cannot authenticate there, those of the same name are alike, and none "
-            f"relays more widely than it looks.{end}"
+            "server that cannot authenticate there, those of the same name are alike, none relays "
+            "for hosts outside or more widely than it looks, and no lists are in conflict."
+            f"{end}"
         )
     if not told:
         sentences = ["No fault in the data available, but data is missing."]
