@@ -8,7 +8,7 @@ from mailflow.cli.answered import proposal_lines
 from mailflow.phrases import counted, joined
 from mailflow.picture import Tone
 from mailflow.plain import grid, one_line
-from mailflow.show.blocks import LABEL, block, commands, verdict
+from mailflow.show.blocks import LABEL, block, commands, hang, verdict
 from mailflow.usage.combine import Client
 from mailflow.usage.coverage import Covered
 from mailflow.usage.lists import Differing, ElementUse, by_connector
@@ -39,6 +39,8 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
     groups = by_connector(found.clients)
     for connector in sorted(groups, key=lambda name: name.casefold() not in found.custom):
         lines += ["", *_clients(found, connector, groups[connector], room)]
+    if found.not_told and groups:
+        lines += ["", *hang("", found.not_told, room)]
     if found.beside:
         lines += _listed(found.beside.elements, room)
         lines += block("DIFFERING", _differing(found.beside.differing), room)
