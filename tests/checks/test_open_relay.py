@@ -53,7 +53,7 @@ def test_a_host_with_a_public_address_may_relay() -> None:
     ["10.0.0.0/8", "172.16.0.0-172.31.255.255", "192.168.4.0/24", "100.64.0.0/10", "fd00::/8"],
 )
 def test_private_addresses_are_inside(ranges: str) -> None:
-    """Nobody outside has such an address; `relay-wider-than-it-looks` tells of wide ones."""
+    """S1.39: nobody outside has such an address; `relay-wider-than-it-looks` tells of wide ones."""
     assert audited(relaying(ranges), ID) == []
 
 
