@@ -20,7 +20,7 @@ from mailflow.exchange.ranges import parse_range
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.sources.tables import assemble
-from mailflow.views.accepted import read_accepted
+from mailflow.views.accepted_file import read_accepted
 from mailflow.views.audit import audit
 from mailflow.views.audit_results import audit_results
 from mailflow.views.findings import findings
@@ -322,15 +322,16 @@ def test_a_wrong_file_is_refused_with_the_next_action(tmp_path: Path, text: str,
 def test_days_may_be_text_and_a_file_may_have_a_mark(tmp_path: Path) -> None:
     """As an editor on Windows saves it."""
     file = tmp_path / "accepted.toml"
-    file.write_text(entry("EX16A", until="2027-01-31"), "utf-8-sig")
-    (read,) = read_accepted(file)
+    for encoding in ("utf-8-sig", "utf-16"):
+        file.write_text(entry("EX16A", until="2027-01-31"), encoding)
+        (read,) = read_accepted(file)
 
-    assert (str(read.until), read.place) == ("2027-01-31", 1)
+        assert (str(read.until), read.place) == ("2027-01-31", 1)
 
 
 def test_no_file_is_said(tmp_path: Path) -> None:
     """And what one has to hold."""
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_accepted(tmp_path / "none.toml")
 
 

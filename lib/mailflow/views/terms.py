@@ -17,10 +17,10 @@ from mailflow.views.accepted import (
     AcceptedEntry,
     Sorted,
     place_of,
-    read_accepted,
     sort_out,
     title_of,
 )
+from mailflow.views.accepted_file import read_accepted
 from mailflow.views.since import EarlierRun, compared, read_since
 from mailflow.views.telling import told
 from mailflow.views.verdict import AcceptedRecord, Diagnosis
