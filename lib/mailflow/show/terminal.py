@@ -93,8 +93,8 @@ def _since(since: SinceRecord, room: int) -> list[str]:
 def _accepted(diagnosis: Diagnosis, room: int) -> list[str]:
     """What is accepted, and what to know of the file that says so."""
     lines = block("ACCEPTED", words.accepted(diagnosis), room) if diagnosis.accepted else []
-    for note in diagnosis.accepted_notes:
-        lines += block("" if lines else "ACCEPTED", [one_line(note)], room)
+    for note in words.accepted_notes(diagnosis):
+        lines += block("" if lines else "ACCEPTED", [note], room)
     return lines
 
 

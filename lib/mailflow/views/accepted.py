@@ -111,14 +111,9 @@ def is_found(finding: Finding) -> bool:
 
 def title_of(cause: str, server: str | None, connector: str | None, senders: Iterable[str]) -> str:
     """What a finding is called, and where it is: `Mail waits ... (EX10A)`."""
-    where = place_of(server, connector, senders)
+    where = connector or server or joined(senders)
     title = CARDS[cause].title if cause in CARDS else cause
     return one_line(f"{title} ({where})" if where else title)
-
-
-def place_of(server: str | None, connector: str | None, senders: Iterable[str]) -> str:
-    """Where a finding is: its connector, else its server, else those whose mail it concerns."""
-    return connector or server or joined(senders)
 
 
 def sort_out(

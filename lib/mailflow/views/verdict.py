@@ -92,7 +92,7 @@ class AcceptedRecord:
 
     Attributes:
         finding: what was found.
-        title: what it is called, and where it is.
+        title: what its cause is called.
         reason: why it is accepted, as a person wrote it.
         until: the last day on which it is, ISO; empty: without an end.
     """
@@ -101,6 +101,11 @@ class AcceptedRecord:
     title: str
     reason: str
     until: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is: the connector, else the server, else those whose mail it concerns."""
+        return self.finding.connector or self.finding.server or joined(self.finding.senders)
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `accepted` in `findings.json`: that of the finding, and why."""
