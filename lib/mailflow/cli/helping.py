@@ -30,6 +30,7 @@ class HelpfulCommand(click.Command):
             records = [
                 record
                 for option in self.get_params(ctx)
+                if not isinstance(option, click.Argument)  # the usage line names these
                 if isinstance(option, LiveOption) is is_live
                 if (record := option.get_help_record(ctx)) is not None
             ]
