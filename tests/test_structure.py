@@ -60,7 +60,10 @@ IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
 HEAVY_THEMSELVES = IN_COLUMNS | {"mailflow.sources.psrp.line"}
 HEAVY = {
     "IPython",
+    "dask",
+    "distributed",
     "duckdb",
+    "fsspec",
     "ipywidgets",
     "jinja2",
     "nbclient",

@@ -41,6 +41,11 @@ def test_both_servers_of_a_twin() -> None:
     assert offered("twin", "demo:article", "EX10A", "EX16") == ["EX16A", "EX16B"]
 
 
+def test_the_connector_of_a_list() -> None:
+    """By its identity, behind the source."""
+    assert offered("tidy", "demo:article", "ex16a\\r") == [r"EX16A\Relay"]
+
+
 @pytest.mark.parametrize("source", ["no-such-file", "demo:none", "", "ftp://x"])
 def test_nothing_is_offered_of_what_cannot_be_read(source: str) -> None:
     """No error either: somebody waits behind the Tab key."""

@@ -52,8 +52,8 @@ def lab(ctx: click.Context, runbook: str) -> None:
     from mailflow.runs.jupyterlab import command, environment, has_display, run
     from mailflow.runs.working_copy import of_lesson, of_runbook, remove_if_unused
 
-    original = _original(runbook)
     extras.require("lab", "mailflow lab")
+    original = _original(runbook)
     is_lesson = original.parent.name == "training"
     runs = Path(os.environ.get(RUNS, "runs"))
     copy = of_lesson(original) if is_lesson else of_runbook(original, runs)
