@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mailflow.analysis.capabilities import Rights
-from mailflow.analysis.places import Place, processes_at
+from mailflow.analysis.places import Place, hidden_connectors, processes_at
 from mailflow.analysis.servers import ServerView, address_of, is_whole
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, Family
@@ -45,6 +45,43 @@ class TwinServer:
             key: tuple(address_of(key[0], number) for number in sorted(named))
             for key, named in sorted(found.items())
         }
+
+    @cached_property
+    def configured(self) -> Hashable:
+        """What decides whom each connector accepts, and how; remote ranges only by their number.
+
+        Equal for servers that are configured alike, in the same order, whatever names they have.
+        Local addresses that connectors name have their own on each server: equal to itself alone.
+        """
+        view = self.view
+        return (
+            view.name if any(self.ports.values()) else "",
+            any(True for _ in hidden_connectors(view, view.connectors)),
+            tuple(
+                (
+                    each.enabled,
+                    each.role,
+                    each.bindings,
+                    each.bindings_complete,
+                    each.ranges_complete,
+                    len(each.ranges),
+                    self.kind(each),
+                )
+                for each in view.connectors
+            ),
+        )
+
+    def is_configured_like(self, other: TwinServer) -> bool:
+        """Whether the remote ranges are the same as well; most lists that are share their ranges."""
+        return self.configured == other.configured and all(
+            mine.ranges == theirs.ranges
+            for mine, theirs in zip(self.view.connectors, other.view.connectors, strict=True)
+        )
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """The place of each connector, by `id`."""
+        return {id(each): place for place, each in enumerate(self.view.connectors)}
 
     def kind(self, connector: ReceiveConnector | None) -> Hashable:
         """What decides how a connector treats hosts; equal for those that treat them alike."""
@@ -83,9 +120,12 @@ class TwinServer:
     def _has_ties(self, place: Place) -> bool:
         """Whether a host's connector depends on the order of loading (S1.36).
 
-        The first by name wins a tie in a map, and the last one in a map with the names turned
-        round: where both maps are one, there is none.
+        Ranges of one size may tie, or lie below smaller ones. The first by name wins a tie in a
+        map, and the last one in a map with the names turned round: where both maps are one, there
+        is none.
         """
+        if not self.map_at(place).may_tie:
+            return False
         connectors = self.view.connectors
         order = sorted(range(len(connectors)), key=lambda at: connectors[at].name.casefold())
         names = {at: f"{len(order) - rank:06}" for rank, at in enumerate(order)}

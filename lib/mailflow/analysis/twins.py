@@ -134,9 +134,19 @@ def compare_servers(
         a: the server that hosts use now.
         b: the one that they are to use.
         moving: a local address of A that moves to B; None: each server keeps its own.
-        judge: of what counts as a difference; left out: all that was read.
+        judge: of what counts as a difference; left out: all that was read. One judge of many
+            comparisons compares servers that are configured alike once.
     """
-    between = (judge or TwinJudge()).between(a, b)
+    judge = judge or TwinJudge()
+    if moving is not None:
+        return _compared(a, b, judge, moving)
+    return judge.remembered(a, b) or _compared(a, b, judge)
+
+
+def _compared(
+    a: TwinServer, b: TwinServer, judge: TwinJudge, moving: Address | None = None
+) -> TwinComparison:
+    between = judge.between(a, b)
     endpoints = tuple(endpoint_pairs(a, b, moving))
     blocks = tuple(
         block for endpoint in endpoints for block in _compared_at(a, b, endpoint, between)
@@ -210,6 +220,31 @@ def _compared_at(
     )
 
 
+def told_of(
+    found: TwinComparison, a: TwinServer, b: TwinServer, old: TwinServer, new: TwinServer
+) -> TwinComparison:
+    """What was found of two servers, of two others that are configured like them."""
+    blocks = tuple(
+        TwinBlock(
+            block.endpoint,
+            block.block,
+            _own(block.a, old, a),
+            _own(block.b, new, b),
+            block.effect,
+            block.state,
+            block.why,
+        )
+        for block in found.blocks
+    )
+    return TwinComparison(a.view, b.view, found.endpoints, blocks, found.only_b, found.doubts)
+
+
+def _own(acceptors: Acceptors, model: TwinServer, server: TwinServer) -> Acceptors:
+    """The connectors of a server in place of those of the one that it is configured like."""
+    mine = server.view.connectors
+    return tuple(None if each is None else mine[model.place_of[id(each)]] for each in acceptors)
+
+
 class TwinJudge:
     """What a pair of connectors means for a host, worked out once for all that are of one kind."""
 
@@ -219,6 +254,36 @@ class TwinJudge:
         self._known: dict[tuple[Hashable, Hashable], Effect] = {}
         self._numbers: dict[Hashable, int] = {None: 0}
         self._sketches: dict[tuple[int, Place], tuple[TwinServer, TwinSketch | None]] = {}
+        self._models: dict[int, tuple[TwinServer, TwinServer]] = {}
+        self._unlike: dict[Hashable, list[TwinServer]] = {}
+        self._comparisons: dict[tuple[int, int], tuple[TwinComparison, bool]] = {}
+
+    def model(self, server: TwinServer) -> TwinServer:
+        """The first server that this judge met and that is configured alike; perhaps itself."""
+        known = self._models.get(id(server))
+        if known is None:
+            peers = self._unlike.setdefault(server.configured, [])
+            found = next((each for each in peers if each.is_configured_like(server)), None)
+            if found is None:
+                peers.append(server)
+            known = self._models[id(server)] = server, found or server
+        return known[1]
+
+    def remembered(self, a: TwinServer, b: TwinServer) -> TwinComparison | None:
+        """The comparison of servers that are configured like these, told of these.
+
+        None: what was not read or tied is told by name, so each pair needs words of its own.
+        """
+        old, new = self.model(a), self.model(b)
+        key = id(old), id(new)
+        if key not in self._comparisons:
+            found = _compared(old, new, self)
+            is_sure = not found.doubts and all(len(x.a) == len(x.b) == 1 for x in found.blocks)
+            self._comparisons[key] = found, is_sure
+        found, is_sure = self._comparisons[key]
+        if old is a and new is b:
+            return found
+        return told_of(found, a, b, old, new) if is_sure else None
 
     def is_same(self, a: TwinServer, here: Place, b: TwinServer, there: Place) -> bool:
         """Whether two maps are one but for names; False: perhaps not."""

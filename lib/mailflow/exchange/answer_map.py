@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -338,6 +339,7 @@ class AnswerMap:
         ranges: the ranges that take part, in the order in which they win ties.
         owners: for each of these the place of its connector.
         maps: the blocks, with the winning range as a place in `ranges`.
+        columns: the ranges as numbers.
     """
 
     family: Family
@@ -345,6 +347,17 @@ class AnswerMap:
     ranges: tuple[AddressRange, ...]
     owners: Indices
     maps: Maps
+    columns: RangeColumns
+
+    @property
+    def may_tie(self) -> bool:
+        """Whether ranges of two connectors at one binding overlap and have one size (S1.36).
+
+        Of no such pair nothing else has to be asked; one may still lie below smaller ranges.
+        """
+        return len(self.owners) > 0 and _has_equal(
+            self.columns, self.owners.view(np.uint64), np.zeros(len(self.connectors), np.uint64)
+        )
 
     @property
     def starts(self) -> list[int]:
@@ -424,16 +437,14 @@ def map_answers(
     taking_part = _taking_part(
         connectors, process=process, local=local, port=port, family=family, first=first
     )
-    owned = [
-        (block, place)
+    lots = [
+        [block for block in connectors[place].ranges if block.family == family]
         for place in taking_part
-        for block in connectors[place].ranges
-        if block.family == family
     ]
-    ranges = tuple(block for block, _ in owned)
-    owners = np.array([place for _, place in owned], dtype=np.int64)
-    maps = cover(_columns(ranges, family))
-    return AnswerMap(family, tuple(connectors), ranges, owners, maps)
+    ranges = tuple(chain.from_iterable(lots))
+    owners = np.repeat(np.array(taking_part, dtype=np.int64), list(map(len, lots)))
+    columns = _columns(ranges, family)
+    return AnswerMap(family, tuple(connectors), ranges, owners, cover(columns), columns)
 
 
 def _taking_part(
@@ -470,8 +481,8 @@ def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
         return columns_of(ranges, 6)
     count = len(ranges)
     zeros = np.zeros(count, dtype=np.uint64)
-    first = np.array([block.first for block in ranges], dtype=np.uint64)
-    last = np.array([block.last for block in ranges], dtype=np.uint64)
+    first = np.fromiter(map(attrgetter("first"), ranges), np.uint64, count)
+    last = np.fromiter(map(attrgetter("last"), ranges), np.uint64, count)
     return RangeColumns(4, np.arange(count), first, last, zeros, zeros)
 
 
@@ -505,24 +516,43 @@ def differences(
     """
     if before.family != after.family:
         raise ValueError("maps of two address families have nothing to compare")
-    low = np.concatenate([before.maps.start, after.maps.start])
-    high = np.concatenate([before.maps.start_high, after.maps.start_high])
-    order = np.lexsort((low, high))
-    low, high = low[order], high[order]
-    fresh = _differs(low) | _differs(high)
-    low, high = low[fresh], high[fresh]
-    was, will = (
-        np.append(side.owners, -1)[side.maps.look_up(low, high)] for side in (before, after)
-    )
+    low, high, was, will = _laid_over(before, after)
     wide = len(after.connectors) + 1
-    pairs, pair = np.unique((was + 1) * wide + will + 1, return_inverse=True)
+    pair = (was + 1) * wide + will + 1
+    pairs = np.unique(pair)
     wanted = [
         differ(_at(before.connectors, code // wide - 1), _at(after.connectors, code % wide - 1))
         for code in pairs.tolist()
     ]
-    where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[pair])
+    if not any(wanted):
+        return
+    where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[np.searchsorted(pairs, pair)])
     for block, old, new in _blocks(before.family, low, high, where, was[where], will[where]):
         yield block, _at(before.connectors, old), _at(after.connectors, new)
+
+
+def _laid_over(
+    before: AnswerMap, after: AnswerMap
+) -> tuple[Numbers, Numbers, Indices, Indices]:
+    """Starts (low, high) of the blocks of both maps, and the connector of each in each map.
+
+    Sorted together, each start is followed by the last block of either map that began before it or
+    there: where several starts are one, the last of them knows both.
+    """
+    low = np.concatenate([before.maps.start, after.maps.start])
+    high = np.concatenate([before.maps.start_high, after.maps.start_high])
+    if before.family == 4:
+        low, order = _in_order(low)
+        last = _differs(low[::-1])[::-1]
+    else:
+        order = np.lexsort((low, high))
+        low, high = low[order], high[order]
+        last = (_differs(low[::-1]) | _differs(high[::-1]))[::-1]
+    is_after = order >= len(before.maps.places)
+    theirs = np.cumsum(is_after)
+    mine = np.arange(1, len(order) + 1) - theirs
+    was, will = before.winners[mine[last] - 1], after.winners[theirs[last] - 1]
+    return low[last], high[last], was, will
 
 
 def _at(connectors: Sequence[ReceiveConnector], place: int) -> ReceiveConnector | None:
