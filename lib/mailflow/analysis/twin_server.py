@@ -71,9 +71,12 @@ class TwinServer:
             ),
         )
 
-    def is_configured_like(self, other: TwinServer) -> bool:
-        """Whether the remote ranges are the same as well; most lists that are share their ranges."""
-        return self.configured == other.configured and all(
+    def has_ranges_of(self, other: TwinServer) -> bool:
+        """Whether the remote ranges are those of a server that is `configured` alike otherwise.
+
+        Lists that are equal mostly share their ranges, and then this takes next to no time.
+        """
+        return all(
             mine.ranges == theirs.ranges
             for mine, theirs in zip(self.view.connectors, other.view.connectors, strict=True)
         )
@@ -83,10 +86,8 @@ class TwinServer:
         """The place of each connector, by `id`."""
         return {id(each): place for place, each in enumerate(self.view.connectors)}
 
-    def kind(self, connector: ReceiveConnector | None) -> Hashable:
+    def kind(self, connector: ReceiveConnector) -> Hashable:
         """What decides how a connector treats hosts; equal for those that treat them alike."""
-        if connector is None:
-            return None
         if id(connector) not in self._kinds:
             self._kinds[id(connector)] = (
                 connector.auth,
@@ -146,12 +147,11 @@ class TwinServer:
         found = self.map_at(place)
         winners = found.winners
         kinds = np.zeros(len(found.connectors) + 1, dtype=np.int64)  # the last: no connector
-        for at in np.unique(winners).tolist():
-            if at >= 0:
-                told = number(found.connectors[at])
-                if told is None:
-                    return None
-                kinds[at] = told
+        for at in np.flatnonzero(np.bincount(winners + 1)[1:]).tolist():
+            told = number(found.connectors[at])
+            if told is None:
+                return None
+            kinds[at] = told
         shown = kinds[winners]
         cuts = np.flatnonzero(np.diff(shown, prepend=-1))
         low, high = found.maps.start[cuts], found.maps.start_high[cuts]

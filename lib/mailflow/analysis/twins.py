@@ -251,8 +251,9 @@ class TwinJudge:
     def __init__(self, treat: Treat = treatment) -> None:
         """Judge by `treat`: what counts as a difference."""
         self._treat = treat
-        self._known: dict[tuple[Hashable, Hashable], Effect] = {}
-        self._numbers: dict[Hashable, int] = {None: 0}
+        self._known: dict[tuple[int, int], Effect] = {}
+        self._kinds: dict[Hashable, int] = {}
+        self._numbers: dict[tuple[int, int], tuple[TwinServer, int]] = {}
         self._sketches: dict[tuple[int, Place], tuple[TwinServer, TwinSketch | None]] = {}
         self._models: dict[int, tuple[TwinServer, TwinServer]] = {}
         self._unlike: dict[Hashable, list[TwinServer]] = {}
@@ -263,7 +264,7 @@ class TwinJudge:
         known = self._models.get(id(server))
         if known is None:
             peers = self._unlike.setdefault(server.configured, [])
-            found = next((each for each in peers if each.is_configured_like(server)), None)
+            found = next((each for each in peers if each.has_ranges_of(server)), None)
             if found is None:
                 peers.append(server)
             known = self._models[id(server)] = server, found or server
@@ -294,23 +295,31 @@ class TwinJudge:
         """The map with a number for each kind of connector, made once for many comparisons."""
         key = id(server), place
         if key not in self._sketches:
-            sketch = server.sketch(place, lambda connector: self._number(server, connector))
+            sketch = server.sketch(place, lambda connector: self._number_if_known(server, connector))
             self._sketches[key] = server, sketch
         return self._sketches[key][1]
 
-    def _number(self, server: TwinServer, connector: ReceiveConnector) -> int | None:
+    def _number(self, server: TwinServer, connector: ReceiveConnector) -> int:
+        """Of its kind, from 1; looked up by `id`, for kinds are long."""
+        key = id(server), id(connector)
+        if key not in self._numbers:
+            kind = self._kinds.setdefault(server.kind(connector), len(self._kinds) + 1)
+            self._numbers[key] = server, kind
+        return self._numbers[key][1]
+
+    def _number_if_known(self, server: TwinServer, connector: ReceiveConnector) -> int | None:
         """Of its kind; None: something that decides it was not read."""
-        kind = server.kind(connector)
         same = self.between(server, server).of(connector, connector)
-        if same.not_known:
-            return None
-        return self._numbers.setdefault(kind, len(self._numbers))
+        return None if same.not_known else self._number(server, connector)
 
     def between(self, a: TwinServer, b: TwinServer) -> _Judge:
         """The judge of two servers."""
 
         def of(old: ReceiveConnector | None, new: ReceiveConnector | None) -> Effect:
-            key = a.kind(old), b.kind(new)
+            key = (
+                0 if old is None else self._number(a, old),
+                0 if new is None else self._number(b, new),
+            )
             if key not in self._known:
                 self._known[key] = self._treat(old, new, a.rights, b.rights)
             return self._known[key]
