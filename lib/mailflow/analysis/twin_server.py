@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,9 +16,21 @@ from mailflow.exchange.ranges import Address, Family
 
 if TYPE_CHECKING:
     from mailflow.exchange.answer_map import AnswerMap
+    from mailflow.exchange.range_columns import Numbers
 
-TwinSketch = tuple[bytes, bytes, bytes]
-"""Starts of blocks (low and high halves) and the kind of connector that accepts each."""
+
+@dataclass(frozen=True, slots=True)
+class TwinSketch:
+    """A map by kinds of connectors.
+
+    Attributes:
+        keys: of IPv4 the start of each block with the number of the kind that accepts it.
+        content: starts of blocks (low and high halves) and the kind that accepts each; equal for
+            maps that are one but for names.
+    """
+
+    keys: Numbers
+    content: tuple[bytes, bytes, bytes]
 
 
 class TwinServer:
@@ -146,16 +158,17 @@ class TwinServer:
 
         found = self.map_at(place)
         winners = found.winners
-        kinds = np.zeros(len(found.connectors) + 1, dtype=np.int64)  # the last: no connector
+        kinds = np.zeros(len(found.connectors) + 1, dtype=np.uint64)
         for at in np.flatnonzero(np.bincount(winners + 1)[1:]).tolist():
             told = number(found.connectors[at])
             if told is None:
                 return None
             kinds[at] = told
         shown = kinds[winners]
-        cuts = np.flatnonzero(np.diff(shown, prepend=-1))
-        low, high = found.maps.start[cuts], found.maps.start_high[cuts]
-        return low.tobytes(), high.tobytes(), shown[cuts].tobytes()
+        cuts = np.append(0, np.flatnonzero(shown[1:] != shown[:-1]) + 1)
+        columns = found.maps.places, found.maps.highs, shown
+        low, high, kept = (each[cuts].tobytes() if len(each) else b"" for each in columns)
+        return TwinSketch(found.keys(kinds), (low, high, kept))
 
     def map_at(self, place: Place) -> AnswerMap:
         """Who accepts there, for every remote address."""

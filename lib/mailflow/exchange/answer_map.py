@@ -27,6 +27,7 @@ from mailflow.exchange.selection import spots
 _ALL = np.uint64((1 << 64) - 1)
 _NOTHING = _ALL  # the key of a place that no range covers
 _ONE = np.uint64(1)
+_20 = np.uint64(20)
 _32 = np.uint64(32)
 _LOW_32 = np.uint64((1 << 32) - 1)
 
@@ -284,9 +285,11 @@ def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers
     spare = np.empty_like(best)
     for power in range(len(edges) - 1, -1, -1):
         part = slice(edges[power - 1] if power else 0, edges[power])
-        np.minimum.at(best, begin[part], key[part])
+        if part.start < part.stop:
+            np.minimum.at(best, begin[part], key[part])
         if power:
-            np.minimum.at(best, end[part] - (1 << power), key[part])
+            if part.start < part.stop:
+                np.minimum.at(best, end[part] - (1 << power), key[part])
             half = 1 << (power - 1)
             spare[:half] = best[:half]
             np.minimum(best[half:], best[:-half], out=spare[half:])
@@ -340,6 +343,7 @@ class AnswerMap:
         owners: for each of these the place of its connector.
         maps: the blocks, with the winning range as a place in `ranges`.
         columns: the ranges as numbers.
+        winners: of each block the place of the connector that answers; -1: none (S1.18).
     """
 
     family: Family
@@ -348,6 +352,7 @@ class AnswerMap:
     owners: Indices
     maps: Maps
     columns: RangeColumns
+    winners: Indices
 
     @property
     def may_tie(self) -> bool:
@@ -358,7 +363,8 @@ class AnswerMap:
         owner = self.owners.view(np.uint64)
         if self.family == 4:  # most lists share no size with another one
             size = np.sort(((self.columns.last - self.columns.first) << _32) | owner)
-            if not np.any((size[1:] ^ size[:-1]) - _ONE < _LOW_32):
+            unlike = size[1:] ^ size[:-1]
+            if not np.any((unlike != 0) & (unlike <= _LOW_32)):  # in the owner alone
                 return False
         return _has_equal(self.columns, owner, np.zeros(len(self.connectors), np.uint64))
 
@@ -368,10 +374,13 @@ class AnswerMap:
         highs, lows = self.maps.start_high.tolist(), self.maps.start.tolist()
         return [(high << 64) | low for high, low in zip(highs, lows, strict=True)]
 
-    @property
-    def winners(self) -> Indices:
-        """Of each block the place of the connector that answers; -1: none (S1.18)."""
-        return np.append(self.owners, -1)[self.maps.winner]
+    def keys(self, labels: Numbers) -> Numbers:
+        """Of each block of IPv4 its first address and the label of its connector, as one number.
+
+        Args:
+            labels: of each connector a number below 2^20, and at the end that of none.
+        """
+        return (self.maps.places << _20) | labels[self.winners]
 
     @property
     def sizes(self) -> list[int]:
@@ -447,7 +456,9 @@ def map_answers(
     ranges = tuple(chain.from_iterable(lots))
     owners = np.repeat(np.array(taking_part, dtype=np.int64), list(map(len, lots)))
     columns = _columns(ranges, family)
-    return AnswerMap(family, tuple(connectors), ranges, owners, cover(columns), columns)
+    maps = cover(columns)
+    winners = np.append(owners, -1)[maps.winner]
+    return AnswerMap(family, tuple(connectors), ranges, owners, maps, columns, winners)
 
 
 def _taking_part(
@@ -505,6 +516,7 @@ def differences(
     before: AnswerMap,
     after: AnswerMap,
     differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool] = _other_identity,
+    keys: tuple[Numbers, Numbers] | None = None,
 ) -> Iterator[Changed]:
     """Blocks of addresses for which the answerers of two maps differ, in order.
 
@@ -513,13 +525,18 @@ def differences(
         after: the other, of the same family.
         differ: whether two answerers differ; asked once for each pair that meets somewhere. Left
             out: by identity.
+        keys: `AnswerMap.keys` of both IPv4 maps, with equal labels only where `differ` says no:
+            most of two maps that are nearly alike is then not looked at.
 
     Raises:
         ValueError: the maps are of different families.
     """
     if before.family != after.family:
         raise ValueError("maps of two address families have nothing to compare")
-    low, high, was, will = _laid_over(before, after)
+    if keys is None or before.family == 6:
+        low, high, was, will = _laid_over(before, after)
+    else:
+        low, high, was, will = _laid_where_unlike(before, after, keys)
     wide = len(after.connectors) + 1
     pair = (was + 1) * wide + will + 1
     pairs = np.sort(pair)
@@ -535,9 +552,7 @@ def differences(
         yield block, _at(before.connectors, old), _at(after.connectors, new)
 
 
-def _laid_over(
-    before: AnswerMap, after: AnswerMap
-) -> tuple[Numbers, Numbers, Indices, Indices]:
+def _laid_over(before: AnswerMap, after: AnswerMap) -> tuple[Numbers, Numbers, Indices, Indices]:
     """Starts (low, high) of the blocks of both maps, and the connector of each in each map.
 
     Sorted together, each start is followed by the last block of either map that began before it or
@@ -559,6 +574,28 @@ def _laid_over(
     return low[last], high[last] if before.family == 6 else high, was, will
 
 
+def _laid_where_unlike(
+    before: AnswerMap, after: AnswerMap, both: tuple[Numbers, Numbers]
+) -> tuple[Numbers, Numbers, Indices, Indices]:
+    """As `_laid_over` for IPv4, but for blocks that begin alike in both maps, with one label.
+
+    Up to the next start of either map nothing can differ there. So only the other starts matter,
+    and where their blocks end.
+    """
+    keys = np.concatenate(both)
+    keys.sort()
+    alone = np.append(keys[1:] != keys[:-1], np.True_)
+    alone[1:] &= alone[:-1]
+    at = np.flatnonzero(alone)
+    low = np.sort(keys[np.concatenate([at, np.minimum(at + 1, len(keys) - 1)])] >> _20)
+    low = low[_differs(low)]
+    was, will = (
+        side.winners[np.searchsorted(side.maps.places, low, side="right") - 1]
+        for side in (before, after)
+    )
+    return low, low, was, will
+
+
 def _at(connectors: Sequence[ReceiveConnector], place: int) -> ReceiveConnector | None:
     return None if place < 0 else connectors[place]
 
@@ -576,9 +613,9 @@ def _blocks(
         was: of each wanted block who answers before.
         will: of each who answers after.
     """
-    cuts = _differs(was) | _differs(will)
-    cuts[1:] |= where[1:] - where[:-1] > 1
-    cuts = np.flatnonzero(cuts)
+    is_cut = _differs(was) | _differs(will)
+    is_cut[1:] |= where[1:] - where[:-1] > 1
+    cuts = np.flatnonzero(is_cut)
     begins, ends = where[cuts], where[np.append(cuts, len(where))[1:] - 1] + 1
     kinds = zip(was[cuts].tolist(), will[cuts].tolist(), strict=True)
 
