@@ -127,6 +127,19 @@ def test_hidden_connectors_are_not_those_of_a_server_configured_alike() -> None:
     assert compare_servers(a, doubted, judge=judge).alike is None
 
 
+def test_other_ranges_are_another_configuration() -> None:
+    """As many of them, on connectors that are the same otherwise."""
+    judge = TwinJudge()
+    a, b, c = (
+        side(name, [default(name), relay(name, "10.0.5.7", last)])
+        for name, last in (("A", "10.0.5.9"), ("B", "10.0.5.9"), ("C", "10.0.5.8"))
+    )
+
+    assert judge.model(b) is judge.model(a)
+    assert compare_servers(a, b, judge=judge).alike is True
+    assert compare_servers(a, c, judge=judge).alike is False
+
+
 def test_a_server_without_the_relay_differs() -> None:
     """Its hosts fall on the default connector (S1.13)."""
     found = compared([default("A"), relay("A", "10.0.5.0/24")], [default("B")])

@@ -289,6 +289,7 @@ def test_labels_shorten_the_way_and_change_nothing(
     old: tuple[ReceiveConnector, ...], new: tuple[ReceiveConnector, ...]
 ) -> None:
     """Blocks that begin alike in both maps need no look; each number stands for an identity."""
+    new = (*old[: len(old) // 2], *new[:1])  # nearly alike, as servers mostly are
     before, after = mapped(old), mapped(new)
     names = sorted({each.identity for each in (*old, *new)})
     keys = [
