@@ -74,7 +74,7 @@ def test_environment_is_portable() -> None:
     parsed = environment()
 
     assert set(parsed) == {"name", "channels", "dependencies"}
-    assert parsed["name"] == PROJECT["project"]["name"]
+    assert [parsed["name"]] == list(PROJECT["project"]["scripts"])
     assert parsed["channels"] == ["conda-forge", "nodefaults"]
 
 

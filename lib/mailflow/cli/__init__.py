@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from mailflow import __version__
+from mailflow import __version__, extras
 from mailflow.cli.asking import explain, which
 from mailflow.cli.changing import diff, whatif
 from mailflow.cli.helping import SectionedGroup
@@ -19,6 +19,7 @@ from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
 from mailflow.cli.shells import print_completion
 from mailflow.cli.streams import finish, prepare
+from mailflow.cli.tidying import tidy
 from mailflow.cli.training import training
 from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
@@ -29,7 +30,7 @@ from mailflow.plain import one_line, visible
 WRONG_USAGE, INTERNAL = 3, 4
 SECTIONS = {
     "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
-    "Repair": (whatif, diff, twin, undo),
+    "Repair": (whatif, diff, twin, tidy, undo),
     "Live servers": (doctor,),
     "Notebooks and reports": (lab, kept_runs),
     "Try and learn": (demo, practice, scenarios, training),
@@ -85,6 +86,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(said + (f". Run '{hint} --help'." if hint else ""), WRONG_USAGE)
     except MailflowError as error:
         _fail(str(error), error.exit_code, error.further)
+    except ModuleNotFoundError as error:
+        told = extras.not_installed(error)
+        _fail(str(told), WRONG_USAGE) if told else _internal(error)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
         _internal(error)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -38,6 +38,7 @@ class Usage:
         custom: identities, in lower case, of the connectors that setup did not make.
         zone: in which times are shown.
         names: addresses to names, from a hosts file or reverse DNS.
+        not_told: why it is not known of some recipients whether they are outside; empty: it is.
         simulated: whether the logs are made up.
     """
 
@@ -49,6 +50,7 @@ class Usage:
     custom: frozenset[str] = frozenset()
     zone: tzinfo = UTC
     names: Mapping[str, str] = field(default_factory=dict)
+    not_told: str = ""
     simulated: bool = False
 
     @property
@@ -368,6 +370,7 @@ class Usage:
             "missing": [{"file": each.name, "why": each.why} for each in self.logs.missing],
             "covered": [_covered_json(row) for row in self.covered],
             "clients": [self._client_json(each) for each in self.clients],
+            "recipients_not_told": self.not_told or None,
             "internal_sessions": self.logs.told.internal,
             "unused": list(map(_element_json, beside.unused)),
             "elements": list(map(_element_json, beside.elements)),
@@ -384,7 +387,7 @@ class Usage:
         unreadable = self.logs.told.unreadable
         if unreadable:
             text += f" {counted(unreadable, 'session')} could not be told of anybody."
-        return text
+        return f"{text} {self.not_told}".rstrip()
 
     def _client_json(self, client: Client) -> dict[str, Any]:
         return {
