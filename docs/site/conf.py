@@ -1,5 +1,11 @@
 """How Sphinx makes the site out of the pages that `docs/build.py` has put together."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
 from mailflow.version import __version__
 
 project = "mailflow"
@@ -24,3 +30,21 @@ html_show_sourcelink = False
 html_show_copyright = False
 html_last_updated_fmt = None  # the same pages give the same site
 html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(app: Sphinx) -> None:
+    """Let our change of a page come after those of the theme."""
+    app.connect("html-page-context", _accessible, priority=900)
+
+
+def _accessible(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: object
+) -> None:
+    """What the theme leaves out: a keyboard scrolls code and tables, and the menu's heads have a level."""
+    for name, old, new in (
+        ("body", "<pre>", '<pre tabindex="0">'),
+        ("body", '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        ("furo_navigation_tree", 'role="heading"', 'role="heading" aria-level="2"'),
+    ):
+        if name in context:
+            context[name] = context[name].replace(old, new)
