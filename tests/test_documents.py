@@ -37,3 +37,14 @@ def test_every_cause_has_its_page() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "checks").glob("*.md")}
 
     assert pages == {"README", *CHECKS}
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    """A new document gets its line in the menu (`docs/site/index.md`) and in `docs/README.md`."""
+    menu = (ROOT / "docs" / "site" / "index.md").read_text("utf-8").splitlines()
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
+
+    assert len(pages) > 10
+    assert [page for page in pages if f"../{page}" not in menu] == []
+    assert [page for page in pages if page != "README" and f"({page}.md)" not in index] == []

@@ -26,7 +26,7 @@ MODULES = MappingProxyType(
         "live": ("keyring", "pypsrp", "winrm"),
         "practice": ("psrpcore", "requests_credssp", "spnego", "trustme"),
         "kerberos": ("gssapi", "krb5"),
-        "cluster": ("distributed", "fsspec"),
+        "cluster": ("cryptography", "dask", "distributed", "fsspec"),
     }
 )
 """Extra to the modules that it brings; "" for what is always installed."""

@@ -91,7 +91,7 @@ def test_times_and_names(tmp_path: Path) -> None:
         (DEMO, DEMO, "--timezone", "Nowhere/Land"),
         (DEMO, DEMO, "--narrow", "Relay"),
         ("no-such-folder",),
-        (DEMO, "--accepted", "not a domain"),
+        (DEMO, "--accepted-domain", "not a domain"),
     ],
 )
 def test_wrong_questions(arguments: tuple[str, ...]) -> None:

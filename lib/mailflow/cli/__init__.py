@@ -19,6 +19,7 @@ from mailflow.cli.reading import diagnose, doctor, snapshot
 from mailflow.cli.running import demo, run
 from mailflow.cli.shells import print_completion
 from mailflow.cli.streams import finish, prepare
+from mailflow.cli.tidying import tidy
 from mailflow.cli.training import training
 from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
@@ -29,7 +30,7 @@ from mailflow.plain import one_line, visible
 WRONG_USAGE, INTERNAL = 3, 4
 SECTIONS = {
     "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
-    "Repair": (whatif, diff, twin, undo),
+    "Repair": (whatif, diff, twin, tidy, undo),
     "Live servers": (doctor,),
     "Notebooks and reports": (lab, kept_runs),
     "Try and learn": (demo, practice, scenarios, training),

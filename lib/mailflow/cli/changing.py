@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_connector, complete_server, complete_source
-from mailflow.cli.helping import helpful_command
+from mailflow.cli.helping import HelpfulCommand, helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 from mailflow.errors import UsageError
@@ -24,7 +24,7 @@ EXAMPLE = "mailflow whatif SOURCE --server EX16A --connector Relay --remove 10.0
 _LISTS = ("--remove", "--add")
 
 
-class _WithRanges(click.Command):
+class _WithRanges(HelpfulCommand):
     """Takes several ranges behind one `--remove` or `--add`, as in: --remove 10.0.0.11 10.0.0.12.
 
     Without that the second would be taken for another SOURCE.

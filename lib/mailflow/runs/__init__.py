@@ -26,6 +26,7 @@ from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import NotebookParameter, checked, declared
+from mailflow.runs.terms import kept_beside
 from mailflow.snapshot import write_whole
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def run(  # noqa: PLR0913 - the options of the command
 
     began = time.monotonic()
     path = runbook_path(runbook)
-    values = _values(declared(_read(path)), source, ticket, parameters or {})
+    known = declared(_read(path))
+    values = _values(known, source, ticket, parameters or {})
+    beside = kept_beside(values, known)
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
@@ -163,12 +166,14 @@ def run(  # noqa: PLR0913 - the options of the command
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
-    values |= {"change": CHANGE} if change else {}
+    if change:
+        values["change"] = CHANGE
+        beside[CHANGE] = change
     manifest = folders.first_manifest(path, org, values, started)
     manifest["title"] = title(runbook, ticket, simulated=org.is_simulated)
     try:
-        if change:
-            write_whole(folder / CHANGE, change)
+        for name, text in beside.items():
+            write_whole(folder / name, text)
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
         manifest["snapshot"] = folders.sha256(folder / "snapshot")
@@ -296,6 +301,8 @@ def _values(
     other = str(values.get("other_source", ""))
     if other and Path(other).exists():  # the notebook runs in the run's folder
         values["other_source"] = str(Path(other).resolve())
+    if "logs" in known and not values.get("logs") and not source.startswith("demo:"):
+        raise UsageError("no receive logs: name them with -p logs PLACE (a file, folder or zip)")
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 

@@ -13,6 +13,7 @@ from mailflow.exchange.cmdlets import TABLES
 from mailflow.phrases import capital, either, joined
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
+from mailflow.views.fingerprint import fingerprint
 from mailflow.views.verdict import (
     NOTHING,
     ChangeRecord,
@@ -46,6 +47,7 @@ def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRec
         changes=tuple(change for edit in edits for change in _changes(edit)),
         missing=_missing(finding, unread),
         facts=finding.check.card.sources,
+        fingerprint=fingerprint(finding),
     )
 
 
