@@ -40,7 +40,7 @@ def setup(app: Sphinx) -> None:
 def _accessible(
     _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: object
 ) -> None:
-    """What the theme leaves out: a keyboard scrolls code and tables, and the menu's heads have a level."""
+    """What the theme leaves out: a keyboard scrolls code and tables, menu heads have a level."""
     for name, old, new in (
         ("body", "<pre>", '<pre tabindex="0">'),
         ("body", '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
