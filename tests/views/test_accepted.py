@@ -105,6 +105,17 @@ def test_screen_card_and_document_have_a_section(accepting: Accepting) -> None:
     assert screen(from_json(found.as_json())) == screen(found)
 
 
+def test_a_reason_is_text_and_nothing_else(accepting: Accepting) -> None:
+    """No markup reaches a report, and no character that hides another one the terminal."""
+    hostile = "<script>alert(1)</script> \u202e"
+    found = accepting(article(), entry("EX16A", r"EX16A\Relay").replace("CHG0012345", hostile))
+
+    assert "<script>" not in verdict_card(found).html
+    assert "&lt;script&gt;" in verdict_card(found).html
+    assert "\u202e" not in screen(found) + verdict_card(found).html
+    assert r"\u202e" in screen(found, 300)
+
+
 @pytest.mark.parametrize("name", ["EX16A", "ex16a.contoso.com"])
 @pytest.mark.parametrize("connector", [r"EX16A\Relay", "relay"])
 def test_names_are_taken_as_people_write_them(
