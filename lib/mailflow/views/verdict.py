@@ -215,6 +215,33 @@ class NextStep:
     command: str = ""
 
 
+LEFT_IN_WORDS: Mapping[str, str] = {
+    "left": "targets left",
+    "none": "no target left",
+    "last": "last one there",
+    "unknown": "undetermined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLeft:
+    """What mail between servers has left once a server is taken down, told in an audit.
+
+    Attributes:
+        server: that would be taken down.
+        group: its site and version, any server of which takes the mail meant for them.
+        state: left, none, last or unknown (`LEFT_IN_WORDS`).
+        left: the targets, and for which senders, in words.
+        only_source_of: send connectors that no other server could use; None: not known.
+    """
+
+    server: str
+    group: str
+    state: str
+    left: str
+    only_source_of: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """How much was looked at (contract, section 6).
@@ -259,6 +286,7 @@ class Diagnosis:
         since: the comparison with an earlier run; None where none was named.
         asked: what the findings rest on besides the data: options and cmdlets, by name.
         flow: the picture of who tries to reach whom; None where there is none to draw.
+        servers_left: in an audit, each server as if it was taken down.
         plan: the repair itself, with its proof; None where only a document is left.
     """
 
@@ -282,6 +310,7 @@ class Diagnosis:
     since: SinceRecord | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     flow: MailFlow | None = field(default=None, repr=False)
+    servers_left: tuple[ServerLeft, ...] = ()
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -328,6 +357,7 @@ class Diagnosis:
             "since": asdict(self.since) if self.since else None,
             "asked": dict(self.asked),
             "mail_flow": asdict(self.flow) if self.flow else None,
+            "servers_left": [asdict(each) for each in self.servers_left],
         }
 
 
@@ -380,6 +410,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         since=_since(document["since"]) if document.get("since") else None,
         asked=document.get("asked", {}),
         flow=flow_from_json(drawn) if drawn else None,
+        servers_left=tuple(map(_server_left, document.get("servers_left", ()))),
     )
 
 
@@ -416,6 +447,11 @@ def unread_json(row: Unread) -> dict[str, Any]:
         "property": missing.property_name or None,
         "command": missing.command or None,
     }
+
+
+def _server_left(record: Mapping[str, Any]) -> ServerLeft:
+    sources = record["only_source_of"]
+    return ServerLeft(**{**record, "only_source_of": None if sources is None else tuple(sources)})
 
 
 def _entry(record: Mapping[str, Any]) -> FindingRecord:
