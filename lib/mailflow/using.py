@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEMO = "demo:"
+NO_LOGS = "no receive logs: set `logs` to a file, folder or zip with them"
 
 
 def usage(  # noqa: PLR0913 - the parameters of the notebook
@@ -59,7 +60,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
 
     Args:
         logs: files, folders, zips, URLs for fsspec, or `demo:NAME` for those of a simulated
-            organization.
+            organization; empty: those of `org`, if it is a simulated one.
         org: the organization whose servers wrote them; None: nothing is compared.
         days: how far back the logs have to reach.
         gap_hours: silence that counts as a gap.
@@ -88,7 +89,11 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     zone, names = zone_of(timezone), _hosts(hosts)
     accepted = named(accepted_domains) or (accepted_of(org) if org else None)
     settings = PartSettings(accepted, recipient_domains)
-    texts = [logs] if isinstance(logs, str) else list(logs)
+    texts = list(filter(None, [logs] if isinstance(logs, str) else logs))
+    if not texts and org is not None and org.origin.startswith(DEMO):
+        texts = [org.origin]
+    if not texts:
+        raise UsageError(NO_LOGS)
     if cluster and cluster.scheduler != LOCAL and any(text.startswith(DEMO) for text in texts):
         raise UsageError(f"{DEMO} lies on this machine: workers elsewhere do not see its logs")
     with _places(texts) as places:

@@ -41,7 +41,7 @@ def test_run_all_shows_the_verdict(runbook: NotebookPage) -> None:
 
     assert "CAUSE FOUND" in (card.text_content() or "").upper()
     assert "Set-ReceiveConnector" in (card.text_content() or "")
-    assert runbook.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert runbook.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     assert runbook.outside() == []
     assert runbook.errors == []
     if picture := os.environ.get("MAILFLOW_TEST_PICTURE"):

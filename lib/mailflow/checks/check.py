@@ -63,6 +63,7 @@ class Finding:
         evidence: what only this check knows of it.
         note: what is to be added to the check's own sentences.
         named: names of the servers it concerns, where these are not those of its paths.
+        harm: how many hosts outside it lets do what they should not; in an audit the most first.
     """
 
     check: Check
@@ -74,6 +75,7 @@ class Finding:
     evidence: object = None
     note: str = ""
     named: tuple[str, ...] | None = None
+    harm: int = 0
 
     @property
     def id(self) -> str:

@@ -22,6 +22,14 @@ from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.range_columns import Indices, Numbers, RangeColumns, columns_of
 from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
 from mailflow.exchange.selection import spots
+from mailflow.exchange.taking_part import (
+    Changed,
+    Contrast,
+    connector_at,
+    other_identity,
+    parted,
+    taking_part,
+)
 
 _ALL = np.uint64((1 << 64) - 1)
 _NOTHING = _ALL  # the key of a place that no range covers
@@ -421,12 +429,12 @@ def map_answers(
     Raises:
         ValueError: the local address is of another family (S1.17).
     """
-    taking_part = _taking_part(
+    places = taking_part(
         connectors, process=process, local=local, port=port, family=family, first=first
     )
     owned = [
         (block, place)
-        for place in taking_part
+        for place in places
         for block in connectors[place].ranges
         if block.family == family
     ]
@@ -434,34 +442,6 @@ def map_answers(
     owners = np.array([place for _, place in owned], dtype=np.int64)
     maps = cover(_columns(ranges, family))
     return AnswerMap(family, tuple(connectors), ranges, owners, maps)
-
-
-def _taking_part(
-    connectors: Sequence[ReceiveConnector],
-    *,
-    process: TransportRole,
-    local: Address | None,
-    port: int,
-    family: Family,
-    first: str = "",
-) -> list[int]:
-    """Places of the connectors at an endpoint, in the order in which they win ties (S1.16).
-
-    Who wins between equal ranges at one binding is not known (S1.36): by name it is the same one
-    whatever the order of an export. `places.tie_doubts` says that it is not known.
-
-    Raises:
-        ValueError: the local address is of another family (S1.17).
-    """
-    if local is not None and local.version != family:
-        raise ValueError(f"IPv{family} cannot connect to {local}: two address families")
-    places = [
-        (min(found), connector.identity != first, connector.name.casefold(), place)
-        for place, connector in enumerate(connectors)
-        if connector.enabled and connector.role == process
-        if (found := spots(connector.bindings, family, local, port))
-    ]
-    return [place for *_, place in sorted(places)]
 
 
 def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
@@ -475,22 +455,10 @@ def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
     return RangeColumns(4, np.arange(count), first, last, zeros, zeros)
 
 
-Changed = tuple[AddressRange, ReceiveConnector | None, ReceiveConnector | None]
-"""A block of addresses, and who answers it before and after; None: nobody."""
-
-
-def _identity(connector: ReceiveConnector | None) -> str | None:
-    return None if connector is None else connector.identity.casefold()
-
-
-def _other_identity(before: ReceiveConnector | None, after: ReceiveConnector | None) -> bool:
-    return _identity(before) != _identity(after)
-
-
 def differences(
     before: AnswerMap,
     after: AnswerMap,
-    differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool] = _other_identity,
+    differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool] = other_identity,
 ) -> Iterator[Changed]:
     """Blocks of addresses for which the answerers of two maps differ, in order.
 
@@ -517,16 +485,15 @@ def differences(
     wide = len(after.connectors) + 1
     pairs, pair = np.unique((was + 1) * wide + will + 1, return_inverse=True)
     wanted = [
-        differ(_at(before.connectors, code // wide - 1), _at(after.connectors, code % wide - 1))
+        differ(
+            connector_at(before.connectors, code // wide - 1),
+            connector_at(after.connectors, code % wide - 1),
+        )
         for code in pairs.tolist()
     ]
     where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[pair])
     for block, old, new in _blocks(before.family, low, high, where, was[where], will[where]):
-        yield block, _at(before.connectors, old), _at(after.connectors, new)
-
-
-def _at(connectors: Sequence[ReceiveConnector], place: int) -> ReceiveConnector | None:
-    return None if place < 0 else connectors[place]
+        yield block, connector_at(before.connectors, old), connector_at(after.connectors, new)
 
 
 def _blocks(
@@ -549,26 +516,6 @@ def _blocks(
         first = (int(high[begin]) << 64) | int(low[begin])
         past = (int(high[end]) << 64) | int(low[end]) if end < len(low) else 1 << WIDTH[family]
         yield AddressRange(family, first, past - 1), old, new
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """One endpoint under two sets of lists, compared for every remote address of a family.
-
-    Attributes:
-        blocks: into how many pieces the bounds of all ranges cut the address space; within one
-            nothing can change.
-        changed: where another connector answers, in order.
-        is_same: whether the lists that take part are the same: then nothing can differ, whatever
-            was not read of other connectors.
-        may_tie: whether ranges that matter to what changes are equal at one binding (S1.36), so
-            that nothing shows which of their connectors answers.
-    """
-
-    blocks: int
-    changed: tuple[Changed, ...]
-    is_same: bool
-    may_tie: bool
 
 
 def contrast(
@@ -598,18 +545,10 @@ def contrast(
     Raises:
         ValueError: `after` differs in more than ranges, or the families do.
     """
-    if len(before) != len(after) or any(
-        old is not new and replace(old, ranges=()) != replace(new, ranges=())
-        for old, new in zip(before, after, strict=True)
-    ):
-        raise ValueError("the connectors differ in more than their ranges")
-    places = _taking_part(before, process=process, local=local, port=port, family=family)
+    places = taking_part(before, process=process, local=local, port=port, family=family)
     parts: list[list[AddressRange]] = [[], [], []]  # in both, only before, only after
     turns: list[Numbers] = []
-    for kind, lots in enumerate(
-        zip(*(_parted(before[at].ranges, after[at].ranges) for at in places), strict=True)
-    ):
-        mine = [[block for block in lot if block.family == family] for lot in lots]
+    for kind, mine in enumerate(parted(before, after, places, family)):
         turns.append(np.repeat(np.arange(len(mine), dtype=np.uint64), list(map(len, mine))))
         parts[kind] = list(chain.from_iterable(mine))
     columns = _columns(list(chain.from_iterable(parts)), family)
@@ -620,7 +559,7 @@ def contrast(
     chosen = columns.take(np.flatnonzero(near))
     found = _two_covers(chosen, turn_of[near], counts)
     changed = tuple(
-        (block, _at(before, [*places, -1][old]), _at(after, [*places, -1][new]))
+        (block, connector_at(before, [*places, -1][old]), connector_at(after, [*places, -1][new]))
         for block, old, new in _blocks(family, *found)
     )
     spot_of = np.array(
@@ -670,28 +609,6 @@ def _near(columns: RangeColumns, common: int) -> NDArray[np.bool_]:
     begin, end = columns.first[common:].min(), columns.last[common:].max()
     result: NDArray[np.bool_] = (columns.first <= end) & (columns.last >= begin)
     return result
-
-
-def _parted(
-    old: tuple[AddressRange, ...], new: tuple[AddressRange, ...]
-) -> tuple[Sequence[AddressRange], Sequence[AddressRange], Sequence[AddressRange]]:
-    """Ranges in both lists, only in the old one, only in the new one; by bounds.
-
-    A change leaves most of a long list as it is: what begins and ends both alike is not compared.
-    """
-    if old is new:
-        return old, (), ()
-    shorter = min(len(old), len(new))
-    head = next((n for n in range(shorter) if old[n] is not new[n]), shorter)
-    most = shorter - head
-    tail = next((n for n in range(most) if old[-1 - n] is not new[-1 - n]), most)
-    ours = dict.fromkeys(old[head : len(old) - tail])
-    theirs = dict.fromkeys(new[head : len(new) - tail])
-    return (
-        [*old[:head], *(block for block in ours if block in theirs), *old[len(old) - tail :]],
-        [block for block in ours if block not in theirs],
-        [block for block in theirs if block not in ours],
-    )
 
 
 def _two_covers(

@@ -262,9 +262,13 @@ def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> 
 
 
 def claim(narrowed: Narrowed) -> str:
-    """What is promised, a sentence."""
+    """What is promised, in two sentences."""
+    kept = (
+        "The one client that was seen is handled as before."
+        if len(narrowed.kept) == 1
+        else f"All {len(narrowed.kept)} clients that were seen are handled as before."
+    )
     return (
-        f"{narrowed.connector}: from {counted(narrowed.before, 'address', 'addresses')} to "
-        f"{counted(narrowed.size, 'address', 'addresses')}; "
-        f"{counted(len(narrowed.kept), 'client')} seen, none is handled differently."
+        f"RemoteIPRanges of {narrowed.connector} shrink from "
+        f"{counted(narrowed.before, 'address', 'addresses')} to {narrowed.size}. {kept}"
     )

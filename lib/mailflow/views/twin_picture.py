@@ -86,6 +86,7 @@ def _ruler(
         pins=tuple(_pin(view, place, each.block, tone) for each in blocks),
         family=place.family,
         legend=LEGEND,
+        whom="host",
     )
 
 

@@ -129,6 +129,13 @@ class TwinReport:
             )
         return f"Compared: {every}. Differences would be left: see below."
 
+    @property
+    def again(self) -> str:
+        """How to see that the commands did what was proven; empty: there are none."""
+        if not self.plan.steps:
+            return ""
+        return f"After the commands, export {self.b} again and compare it with {self.a} again."
+
     def as_json(self) -> dict[str, Any]:
         """The document of `mailflow twin --json`."""
         return {
@@ -167,7 +174,8 @@ class TwinReport:
             undo=self.plan.rollback,
             facts=("S1.13", "S1.16", "S3.20"),
         )
-        steps = [NextStep(note.text, note.command) for note in self.notes]
+        steps = [NextStep(self.again)] if self.again else []
+        steps += (NextStep(note.text, note.command) for note in self.notes)
         steps += (NextStep(text) for text in (*self.plan.kept, *self.plan.refused))
         return Diagnosis(
             verdict=verdict,
