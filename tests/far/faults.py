@@ -22,8 +22,8 @@ from types import MappingProxyType
 
 from mailflow.simulated import soap
 from mailflow.simulated.endpoint import NO_ACCESS, SOAP_TYPE, Silence, Stage, Visit
+from mailflow.simulated.shell_host import TOO_MANY_SHELLS
 from mailflow.simulated.soap import Trouble
-from mailflow.simulated.wsman import TOO_MANY_SHELLS
 
 HTML = b"<html><head><title>Error</title></head><body><h1>Proxy error</h1></body></html>"
 SKEW = timedelta(minutes=20)

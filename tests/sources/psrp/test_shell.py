@@ -409,6 +409,19 @@ def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
     ]
 
 
+def test_a_long_change_goes_out_whole(plain: ExchangeSide) -> None:
+    """In more requests than one, where a list is longer than one carries."""
+    ranges = tuple(f"10.{n >> 8}.{n & 255}.0/24" for n in range(20_000))
+    change = Call(SET.cmdlet, {**SET.parameters, "RemoteIPRanges": ranges})
+    shell = plain.open(writing=True)
+    (reply,) = shell.ask([change], seconds=20)
+    shell.close()
+
+    assert reply.fault is None
+    assert plain.far.seen[-1] == change
+    assert "Send" in plain.actions
+
+
 def test_few_sessions_with_one_server(tmp_path: Path) -> None:
     """S8.16: one more waits until another one is closed."""
     with exchange_serving(tmp_path, quotas=Quotas(shells=MOST_SESSIONS)) as side:
