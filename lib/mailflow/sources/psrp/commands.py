@@ -29,7 +29,12 @@ def fragments(call: Call, pool: UUID, pipeline: UUID, *, number: int, size: int)
         number: of the message; no two of a session may have the same.
         size: bytes of a piece.
     """
-    message = packed(CREATE_PIPELINE, TO_SERVER, pool, pipeline, create_pipeline(call).encode())
+    return wrapped(create_pipeline(call), pool, pipeline, number=number, size=size)
+
+
+def wrapped(xml: str, pool: UUID, pipeline: UUID, *, number: int, size: int) -> list[bytes]:
+    """The same for XML that is there already."""
+    message = packed(CREATE_PIPELINE, TO_SERVER, pool, pipeline, xml.encode())
     return list(fragmented(message, number, size))
 
 
