@@ -73,6 +73,9 @@ _WHERE = Call("Get-Queue", {"ResultSize": 1})
 _MAY_BE_OPEN = frozenset({"protocol", "timed-out"})
 """Kinds of fault after which the server may have opened a session all the same."""
 
+_REFUSALS = frozenset({"auth-not-offered", "ticket-refused", "wrong-password"})
+"""What a 401 means before a session is open."""
+
 _OF_SESSION = frozenset(name for name, spec in SPECS.items() if spec.scope is CmdletScope.SESSION)
 
 
@@ -434,6 +437,8 @@ class _Pool:
             token=adapter.token if adapter else b"",
             scheme=target.scheme,
         )
+        if self._pool is not None and self._pool.shell.opened and found.id in _REFUSALS:
+            found = fault("log-on-lost")  # it had let us in
         if target.password and target.password in found.message:
             return fault(found.id) if found.id else Fault(found.kind, "", "not shown")
         return found
