@@ -5,6 +5,8 @@
     python3 run.py lab [RUNBOOK]     open JupyterLab at the runbook
     python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
     python3 run.py sbom [--output FILE]   what the locks install, as CycloneDX; installs nothing
+    python3 run.py pyz [--output FILE]    mailflow in one file, which needs nothing but Python
+    python3 run.py docs [--output FOLDER]   the documentation as a site
     python3 run.py setup             make the environment, run nothing
     python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
@@ -57,7 +59,16 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 # What only some jobs need is installed on top of requirements.lock when such a job is called.
 ADDITIONS = {"lab": "JupyterLab", "dev": "the tests", "kerberos": "Kerberos"}
-NEEDS = {"demo": (), "test": ("lab", "dev"), "lab": ("lab",), "setup": (), "mailflow": ()}
+NEEDS = {
+    "demo": (),
+    "test": ("lab", "dev"),
+    "lab": ("lab",),
+    "pyz": (),
+    "docs": ("lab", "dev"),
+    "setup": (),
+    "mailflow": (),
+}
+MADE_BY = {"pyz": ".ci/pyz.py", "docs": "docs/build.py"}
 BUILDING = "on Debian and Ubuntu: apt install gcc python3-dev libkrb5-dev"
 
 CHECKS = {
@@ -118,6 +129,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if job == "test":
         return check(rest)
+    if job in MADE_BY:
+        return replace_by(str(ROOT / MADE_BY[job]), *rest)
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
 
 

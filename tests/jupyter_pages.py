@@ -51,6 +51,9 @@ async () => {
 """
 """The page looks idle before its kernel is connected; Run All then does nothing, silently."""
 
+NO_SOURCE = 'source: str = r\\"\\"'
+"""What the parameter cell of a runbook says, as JSON."""
+
 OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 
 _WATCHER = """
@@ -164,6 +167,7 @@ def opened(
     home: Path,
     *,
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    source: str = "demo:article",
     **variables: str,
 ) -> Iterator[NotebookPage]:
     """A notebook in JupyterLab, ready to be run; server and page are gone afterwards.
@@ -173,11 +177,15 @@ def opened(
         notebook: a file, or the name of a runbook; a copy is opened, so that running it leaves no
             output in the project.
         home: a fresh folder.
+        source: what a runbook's copy is set to; empty: it stays as it is committed.
         settings: the user's own, by plugin: `{"@jupyterlab/apputils-extension:themes": {...}}`.
         variables: for the environment, for example how an organisation is reached.
     """
     path = ROOT / "notebooks" / f"{notebook}.ipynb" if isinstance(notebook, str) else notebook
     lab = _start(path, home, settings or {}, variables)
+    copy = lab.folder / path.name
+    text = copy.read_text(encoding="utf-8")
+    copy.write_text(text.replace(NO_SOURCE, NO_SOURCE.replace('r\\"', f'r\\"{source}', 1)), "utf-8")
     try:
         shown = _show(browser, lab)
         try:

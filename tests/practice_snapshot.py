@@ -99,7 +99,7 @@ def thumbprint(one: PracticeServer) -> str:
 def _kept(
     org: Organisation, hubs: list[PracticeServer], now: datetime
 ) -> Mapping[str, tuple[tuple[Any, ...], ...]]:
-    """Send connectors and certificates, by the package's own reading of these objects."""
+    """Objects that are kept as they are read, by the package's own reading of them."""
     shape = Shape((15, 2, 0, 0))
     rows = [
         Row(
@@ -107,6 +107,10 @@ def _kept(
             objects.send_connector(org.send_connector, org.sources(), shape),
             "practice",
         )
+    ]
+    rows += [
+        Row("Get-AcceptedDomain", objects.accepted_domain(domain, kind, shape), "practice")
+        for domain, kind in org.accepted.items()
     ]
     rows += [
         Row("Get-ExchangeCertificate", values, "practice", named_server=one.name)

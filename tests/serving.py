@@ -69,7 +69,7 @@ def as_set(folder: Path, one: Served) -> Path:
     """The runbook as an engineer has set it: this organisation, and to be applied."""
     text = (ROOT / "notebooks" / "fix_and_verify.ipynb").read_text(encoding="utf-8")
     for old, new in (
-        ('source: str = \\"demo:article\\"', f'source: str = \\"{one.endpoints.source}\\"'),
+        ('source: str = r\\"\\"', f'source: str = \\"{one.endpoints.source}\\"'),
         ("apply: bool = False", "apply: bool = True"),
     ):
         assert old in text

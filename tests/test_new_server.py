@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mailflow.opening import open_source
+from report_pages import make_report
 from support import ROOT
 
 
@@ -42,3 +45,12 @@ def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
     for title in ("EX16A now", "EX16B now", "EX16B after the commands"):
         assert html.count(f"{title}, port 25: which connector") > 0
     assert "Proven for every IPv4 and IPv6 address at 10 endpoints" in html
+
+
+@pytest.mark.long
+def test_a_renamed_connector_is_alike(tmp_path: Path) -> None:
+    """Another name and a list in other pieces: nothing to run, and the verdict is clear (S1.11)."""
+    folder = make_report(tmp_path, "new_server", "demo:new-server-renamed").parent
+    findings = json.loads((folder / "findings.json").read_text("utf-8"))
+
+    assert (findings["verdict"], findings["word"], findings["repair"]) == ("clear", "alike", [])

@@ -68,6 +68,14 @@ def parameters_cells(notebook: Notebook) -> list[str]:
     return [] if len(found) == 1 else [f"{len(found)} parameters cells"]
 
 
+def unknown_to_papermill(notebook: Notebook) -> list[str]:
+    """Papermill reads each parameter, which it tells people: one `=` a line, comments included."""
+    lines = [
+        line for cell in code(notebook) if is_parameters(cell) for line in source(cell).splitlines()
+    ]
+    return [line for line in lines if line.count("=") > 1]
+
+
 def foreign_metadata(notebook: Notebook) -> list[str]:
     """The kernel is `python3`, which every environment has; nothing is left of an earlier run."""
     metadata = notebook["metadata"]
@@ -111,6 +119,27 @@ def long_cells(notebook: Notebook) -> list[str]:
     return [] if median <= 3 else [f"median cell of {median} lines"]
 
 
+def unfolded(notebook: Notebook) -> list[str]:
+    """JupyterLab folds all code but the parameters: a runbook is read, and run as a whole."""
+    return [
+        cell["id"]
+        for cell in code(notebook)
+        if is_parameters(cell) is cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+    ]
+
+
+def wide_parameters(notebook: Notebook) -> list[str]:
+    """The parameter cell is read whole in a window of 1024 pixels."""
+    lines = [line for cell in code(notebook) if is_parameters(cell) for line in cell["source"]]
+    return [line for line in lines if len(line.rstrip("\n")) > 72]
+
+
+def a_source(notebook: Notebook) -> list[str]:
+    """Nobody's data and no sample is judged unless somebody names it."""
+    text = "".join(source(cell) for cell in code(notebook) if is_parameters(cell))
+    return [] if not text or 'source: str = r""\n' in text else [text.partition("\n")[0]]
+
+
 def unescaped(notebook: Notebook) -> list[str]:
     """Nothing that turns remote text into HTML or Markdown past the one place that escapes."""
     ways = r"\.style\b|Markdown\(|HTML\(|escape\s*=\s*False|\.to_html\("
@@ -125,11 +154,16 @@ RULES: list[Callable[[Notebook], list[str]]] = [
     definitions,
     foreign_imports,
     long_cells,
+    wide_parameters,
+    unknown_to_papermill,
     unescaped,
 ]
+"""Rules of every notebook."""
+RUNBOOK_RULES = [*RULES, unfolded, a_source]
+"""A training case is stepped through, and names its organization."""
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", RUNBOOK_RULES, ids=lambda rule: rule.__name__)
 def test_runbooks_keep_the_rule(rule: Callable[[Notebook], list[str]]) -> None:
     """Each committed runbook keeps each rule; what breaks it is named."""
     found = {
@@ -145,6 +179,9 @@ def test_main_runbook_is_there() -> None:
     assert FOLDER / "mail_stuck_in_queue.ipynb" in runbooks()
 
 
+FOLDED: dict[str, Any] = {"jupyter": {"source_hidden": True}}
+
+
 def sample() -> Notebook:
     """A notebook that keeps every rule."""
 
@@ -155,15 +192,15 @@ def sample() -> Notebook:
     return {
         "cells": [
             cell("markdown", "title", "# See the queues"),
-            cell("code", "parameters", 'source: str = "demo:article"', tags=["parameters"]),
-            cell("code", "open", "import mailflow\n\norg = mailflow.open(source)"),
-            cell("code", "queues", "queues = mailflow.non_empty_queues(org)\nqueues"),
+            cell("code", "parameters", 'source: str = r""\n', tags=["parameters"]),
+            cell("code", "open", "import mailflow\n\norg = mailflow.open(source)", **FOLDED),
+            cell("code", "queues", "queues = mailflow.non_empty_queues(org)\nqueues", **FOLDED),
         ],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     }
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", RUNBOOK_RULES, ids=lambda rule: rule.__name__)
 def test_rule_accepts_a_good_notebook(rule: Callable[[Notebook], list[str]]) -> None:
     """A notebook as it should be breaks nothing."""
     assert rule(sample()) == []
@@ -186,6 +223,11 @@ def test_rule_accepts_a_good_notebook(rule: Callable[[Notebook], list[str]]) -> 
         (foreign_imports, ("cells", 2, "source"), "import mailflow, pandas as pd"),
         (foreign_imports, ("cells", 2, "source"), "from mailflowx import y"),
         (long_cells, ("cells", 2, "source"), "a = 1\nb = 2\nc = 3\nd = 4\ne = 5"),
+        (unfolded, ("cells", 2, "metadata"), {}),
+        (unfolded, ("cells", 1, "metadata"), {"tags": ["parameters"], **FOLDED}),
+        (wide_parameters, ("cells", 1, "source"), [f"source: str = r''  # {'x' * 60}"]),
+        (unknown_to_papermill, ("cells", 1, "source"), ['at: str = r""  # "NAME=10.0.0.31"']),
+        (a_source, ("cells", 1, "source"), ['source: str = "demo:article"']),
         (unescaped, ("cells", 2, "source"), "org.queues.style"),
         (unescaped, ("cells", 2, "source"), "Markdown(f'{error}')"),
         (unescaped, ("cells", 2, "source"), "frame.to_html(escape=False)"),

@@ -58,7 +58,7 @@ def test_use_narrow_apply_verify(tmp_path: Path) -> None:
     assert found["usage"]["state"] == "covered"
     assert found["usage"]["narrowed"]["ranges"] == LIST
     report = (first / "report.html").read_text(encoding="utf-8")
-    assert "Messages by week" in report
+    assert "<figcaption>Messages by day</figcaption>" in report
     assert "somebody@" not in report
     kept = b"".join(file.read_bytes() for file in first.iterdir())
     assert str(tmp_path).encode() not in kept

@@ -25,6 +25,14 @@ class MailflowError(Exception):
     exit_code = 3
     further: tuple[str, ...] = ()
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows below the cell: the same lines as the command line, no traceback.
+
+        Text of strangers may stand in them, and a terminal may show them: nothing that steers it.
+        """
+        lines = [f"{type(self).__name__}: {self}", *self.further]
+        return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
+
 
 class UsageError(MailflowError):
     """The question cannot be asked like this: an unknown name, a bad address, port 99999."""

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailflow.errors import InputError, UsageError
+from mailflow import parameter_cell
+from mailflow.errors import InputError, MailflowError, UsageError
 from mailflow.snapshot import (
     ObservedOffer,
     ObservedSessions,
@@ -20,7 +21,7 @@ from mailflow.snapshot import (
     from_document,
     load,
 )
-from mailflow.this_run import run_folder, run_source
+from mailflow.this_run import place, run_folder, run_source
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
@@ -115,9 +116,16 @@ def open_source(
     if run_folder():
         _environment()  # at once: what the kernel starts later is to inherit no secret
     bare = source.strip()
+    if parameter_cell.is_notebook():
+        parameter_cell.refuse_unknown_parameters()
+        bare = bare or parameter_cell.source_or_form(scenarios(), _acceptable)
     org = _of_this_run(bare)
     if org is None:
-        org = _opened(bare, tell, live)
+        try:
+            org = _opened(bare, tell, live)
+        except MailflowError:
+            parameter_cell.forget_choice()
+            raise
         for file in evidence:
             org = _with_evidence(org, file, tell)
     return org.limited_to(tuple(servers)) if servers else org
@@ -148,6 +156,18 @@ def live_source(source: str) -> LiveSource:
     return LiveSource(scheme, found[1].strip("[]"), port, road)
 
 
+def _acceptable(source: str) -> None:
+    """Refuse what cannot be a source, before anything is read.
+
+    Raises:
+        MailflowError: no such path, or no such form of a live source.
+    """
+    if is_live(source):
+        live_source(source)
+    elif not source.startswith("demo:") and not _exists(place(source)):
+        raise InputError(f"{source}: no such file or folder")
+
+
 def _of_this_run(source: str) -> Snapshot | None:
     """The snapshot that a headless run has collected already; None outside of one.
 
@@ -176,7 +196,7 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
         raise UsageError(f"{source or 'an empty SOURCE'}: expected {EXPECTED}")
     if tell:
         tell(f"reading {source}")
-    return _captures(Path(source).expanduser(), source, tell)
+    return _captures(place(source), source, tell)
 
 
 def _demo(name: str, source: str) -> Snapshot:
@@ -385,14 +405,8 @@ def asking() -> Callable[[str], str] | None:
 
     from mailflow.sources.credentials import prompt
 
-    ask = getpass.getpass if _is_kernel() else prompt()
+    ask = getpass.getpass if parameter_cell.is_notebook() else prompt()
     return None if ask is None else lambda question: _once(question, ask)
-
-
-def _is_kernel() -> bool:
-    """Whether this process is a kernel: others may have loaded the package as well."""
-    found = sys.modules.get("ipykernel.kernelapp")
-    return found is not None and bool(found.IPKernelApp.initialized())
 
 
 def _once(question: str, ask: Callable[[str], str]) -> str:
@@ -438,7 +452,8 @@ def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Sn
     from mailflow.sources.tables import assemble
 
     if not _exists(path):
-        raise InputError(f"{source}: no such file or folder; expected {EXPECTED}")
+        eaten = parameter_cell.eaten(source) if parameter_cell.is_notebook() else ""
+        raise InputError(eaten or f"{source}: no such file or folder; expected {EXPECTED}")
     found = read_source(path, tell)
     try:
         refuse_two_organizations(found.reading.rows)

@@ -110,6 +110,7 @@ class Ruler:
         family: 4 or 6; all addresses are of this family.
         reading: what to see, in words; becomes the description of the picture.
         legend: what stands below all rulers; empty: what a server's line means.
+        whom: what a pin stands for.
     """
 
     server: str
@@ -119,6 +120,7 @@ class Ruler:
     family: int = 4
     reading: str = ""
     legend: str = ""
+    whom: str = "server"
 
 
 @dataclass(frozen=True, slots=True)

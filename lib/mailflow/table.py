@@ -66,6 +66,7 @@ overflow-wrap:anywhere}
 @media screen{.mf .mf-scroll{container-type:inline-size}}
 @container (max-width:48rem){.mf table.mf-table{width:max-content;min-width:100%}
 .mf table.mf-table :is(th,td){min-width:0;max-width:16em}
+.mf table.mf-table td:has(.wl){max-width:26em}
 .mf table.mf-table tbody th>span{max-width:14em}
 .mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}
 .mf table.mf-broad caption::after{content:" Scroll sideways to see all columns.";font-style:italic}}
@@ -294,10 +295,15 @@ def whole(text: str) -> Markup:
     """A text as HTML, escaped; names and addresses in it are not broken at the end of a line."""
     from markupsafe import Markup
 
-    kept = Markup('<span class="w">{}</span>')
+    kept = Markup('<span class="{}">{}</span>')
     return Markup("").join(
-        kept.format(piece) if is_whole else piece for piece, is_whole in kept_whole(text)
+        kept.format("w wl" if len(piece) > _LONG else "w", piece) if is_whole else piece
+        for piece, is_whole in kept_whole(text)
     )
+
+
+_LONG = 26
+"""Characters; a longer name gets a wider cell where the page is narrow."""
 
 
 def _is_missing(value: object) -> bool:

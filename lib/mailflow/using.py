@@ -19,11 +19,14 @@ from mailflow.show.markup import Markup
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.this_run import place, run_folder
+from mailflow.usage.accepted import accepted_of, named, not_told
+from mailflow.usage.cluster import LOCAL, Cluster
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
 from mailflow.usage.parts import PartSettings
+from mailflow.usage.places import LogPlace, checked_url, is_url
 from mailflow.usage.report import Usage
 from mailflow.views.verdict import Diagnosis, NextStep
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEMO = "demo:"
+NO_LOGS = "no receive logs: set `logs` to a file, folder or zip with them"
 
 
 def usage(  # noqa: PLR0913 - the parameters of the notebook
@@ -40,7 +44,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     days: int = DAYS,
     gap_hours: int = GAP_HOURS,
     keep: str = "",
-    accepted: Sequence[str] = (),
+    accepted_domains: Sequence[str] = (),
     recipient_domains: bool = False,
     timezone: str = "UTC",
     hosts: str = "",
@@ -48,17 +52,20 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     narrow_connector: str = "",
     prefix: int = 0,
     workers: int = WORKERS,
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Usage:
     r"""Sum up receive logs, and compare them with an organization.
 
     Args:
-        logs: files, folders, zips, or `demo:NAME` for those of a simulated organization.
+        logs: files, folders, zips, URLs for fsspec, or `demo:NAME` for those of a simulated
+            organization; empty: those of `org`, if it is a simulated one.
         org: the organization whose servers wrote them; None: nothing is compared.
         days: how far back the logs have to reach.
         gap_hours: silence that counts as a gap.
         keep: a folder for what was summed up, to be added to later; empty: nothing is kept.
-        accepted: accepted domains, `*.contoso.com` for all below one; empty: not known.
+        accepted_domains: domains whose recipients are inside, `*.contoso.com` with all below;
+            empty: those of the organization, where Get-AcceptedDomain was read.
         recipient_domains: whether the domains of recipients are kept and shown.
         timezone: in which times are shown, `Europe/Berlin`.
         hosts: a hosts file with names of clients.
@@ -66,22 +73,36 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         narrow_connector: `SERVER\Name`, whose smallest list is proposed; empty: none.
         prefix: bits of the widest block in that list; 0: single addresses.
         workers: processes.
+        cluster: whose workers read the logs instead.
         tell: is called with a line for people.
 
     Raises:
         InputError: no receive log is there, or the hosts file cannot be read.
-        UsageError: DuckDB is missing, an unknown time zone, connector or prefix.
+        UsageError: DuckDB or what a cluster needs is missing, an unknown time zone, connector or
+            prefix.
     """
     if days < 1 or gap_hours < 1:
         raise UsageError("days and hours of a gap are at least 1")
     if narrow_connector and org is None:
         raise UsageError("to narrow a list, name the SOURCE that holds it")
     zone, names = zone_of(timezone), _hosts(hosts)
-    settings = PartSettings(_domains(accepted), recipient_domains)
-    texts = [logs] if isinstance(logs, str) else list(logs)
+    accepted = named(accepted_domains) or (accepted_of(org) if org else None)
+    settings = PartSettings(accepted, recipient_domains)
+    texts = list(filter(None, [logs] if isinstance(logs, str) else logs))
+    if not texts and org is not None and org.origin.startswith(DEMO):
+        texts = [org.origin]
+    if not texts:
+        raise UsageError(NO_LOGS)
+    if cluster and cluster.scheduler != LOCAL and any(text.startswith(DEMO) for text in texts):
+        raise UsageError(f"{DEMO} lies on this machine: workers elsewhere do not see its logs")
     with _places(texts) as places:
         read = read_logs(
-            places, settings, keep=place(keep) if keep else None, workers=workers, tell=tell
+            places,
+            settings,
+            keep=place(keep) if keep else None,
+            workers=workers,
+            cluster=cluster,
+            tell=tell,
         )
     read = replace(read, origin=tuple(map(_shown, texts)))
     period = Period(days, gap_hours, _now(org))
@@ -101,6 +122,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         custom=_custom(org),
         zone=zone,
         names=names,
+        not_told=not_told(accepted, has_source=org is not None),
         simulated=any(text.startswith(DEMO) for text in texts),
     )
 
@@ -223,16 +245,6 @@ def zone_of(name: str) -> tzinfo:
         ) from None
 
 
-def _domains(texts: Sequence[str]) -> tuple[str, ...] | None:
-    found = sorted({text.strip().casefold() for text in texts if text.strip()})
-    for text in found:
-        if not all(
-            part and part.replace("-", "").isalnum() for part in text.removeprefix("*.").split(".")
-        ):
-            raise UsageError(f"{text}: is no domain")
-    return tuple(found) or None
-
-
 def _hosts(file: str) -> dict[str, str]:
     """Names by address from a hosts file; the first name of an address counts."""
     from mailflow.exchange.ranges import RangeError, parse_address
@@ -272,15 +284,15 @@ def _asked_dns(addresses: set[str], tell: Callable[[str], None]) -> Mapping[str,
 
 
 @contextmanager
-def _places(texts: Sequence[str]) -> Iterator[list[Path]]:
+def _places(texts: Sequence[str]) -> Iterator[list[LogPlace]]:
     """The places of logs; those of a simulated organization are written first."""
     with TemporaryDirectory(prefix="mailflow-demo-") as folder:
-        places = []
+        places: list[LogPlace] = []
         for number, text in enumerate(texts):
             if text.startswith(DEMO):
                 places.append(_written(text.removeprefix(DEMO), Path(folder) / str(number)))
             else:
-                places.append(place(text))
+                places.append(checked_url(text) if is_url(text) else place(text))
         yield places
 
 

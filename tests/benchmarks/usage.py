@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 from timing import compare
 
+from mailflow.exchange.accepted_domains import AcceptedDomains
 from mailflow.usage.combine import combined
 from mailflow.usage.engine import read_logs
 from mailflow.usage.part_sql import _COLUMNS
@@ -82,7 +83,7 @@ def count(files: list[Path]) -> int:
 
 def one(file: Path, folder: Path) -> int:
     """What a worker does; its peak memory in MB."""
-    summed(file, folder, PartSettings(("contoso.example",)))
+    summed(file, folder, PartSettings(AcceptedDomains(("contoso.example",))))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -45,7 +45,7 @@ def _drive(open_page: Open, home: Path, one: Served) -> None:
     assert one.lists() == [NEW, NEW]
     assert one.waiting() < FEW
     assert "verified" in (cards.first.text_content() or "")
-    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     assert (shown.errors, shown.outside()) == ([], [])
     (folder,) = (shown.lab.folder / "runs").iterdir()
     assert [entry.note for entry in Journal.load(folder).connectors] == ["verified", "verified"]

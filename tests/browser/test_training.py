@@ -156,7 +156,7 @@ def test_the_first_case_from_ticket_to_debrief(
     assert "S1.13" in debrief.inner_text()
     kept = json.loads((tmp_path / "data" / "training.json").read_text("utf-8"))
     assert kept["solved"]["case-1"]["hints"] == 2
-    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     assert one.shown.outside() == []
     assert one.shown.errors == []
     if picture := os.environ.get("MAILFLOW_TEST_PICTURE"):
@@ -200,7 +200,7 @@ def test_a_look_alike_with_another_seed(learner: Callable[[str], Learner], tmp_p
     debrief = one.go_to("lab.debrief()")
     assert "is not answered" in debrief.inner_text()
     assert "still" not in debrief.inner_text()
-    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     assert not (tmp_path / "data").exists()
 
 
@@ -244,7 +244,7 @@ def test_a_case_that_logs_decide(learner: Callable[[str], Learner], tmp_path: Pa
     debrief = one.go_to("lab.debrief()")
     assert "is not answered" in debrief.inner_text()
     assert "lab.logs() fetches" not in debrief.inner_text()
-    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert one.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     assert one.shown.outside() == []
     assert not (tmp_path / "data").exists()
     if picture := os.environ.get("MAILFLOW_TEST_PICTURE"):

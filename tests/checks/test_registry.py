@@ -21,6 +21,7 @@ HELPERS = {
     "errors",
     "observed",
     "registry",
+    "relaying",
     "release",
     "sending",
     "waiting",

@@ -5,18 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.shell_completion import BashComplete
 
-from command_line import saved
-from mailflow.cli import cli, completion
+from command_line import offered, saved
+from mailflow.cli import completion
 from organisations import article
-
-
-def offered(*words: str) -> list[str]:
-    """What the shell is told for the last word."""
-    *before, incomplete = words
-    bash = BashComplete(cli, {}, "mailflow", "_MAILFLOW_COMPLETE")
-    return [one.value for one in bash.get_completions(before, incomplete)]
 
 
 def test_servers_and_connectors_of_the_source() -> None:
@@ -39,6 +31,11 @@ def test_both_servers_of_a_twin() -> None:
     """Its two arguments behind the source."""
     assert offered("twin", "demo:article", "ex10") == ["EX10A", "EX10B"]
     assert offered("twin", "demo:article", "EX10A", "EX16") == ["EX16A", "EX16B"]
+
+
+def test_the_connector_of_a_list() -> None:
+    """By its identity, behind the source."""
+    assert offered("tidy", "demo:article", "ex16a\\r") == [r"EX16A\Relay"]
 
 
 @pytest.mark.parametrize("source", ["no-such-file", "demo:none", "", "ftp://x"])

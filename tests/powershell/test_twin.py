@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.ranges import parse_range
 from mailflow.opening import open_source
 from mailflow.snapshot import Right, Snapshot
 from mailflow.views.twin_report import twin
+from report_pages import make_report
 from support import run_powershell
 
 SCRIPT = Path(__file__).with_name("twin.ps1")
@@ -115,6 +118,27 @@ def test_the_commands_make_b_alike_and_the_rollback_undoes_them(tmp_path: Path) 
     assert twin(after, "EX16A", "EX16B").comparison.alike is True
     assert any(each.name == NAME for each in after.connectors if each.server == "EX16B")
     assert twin(org, "EX16B", "EX16B", back).comparison.alike is True
+
+
+def told(org: Snapshot, home: Path) -> dict[str, Any]:
+    """The findings of a whole run of the runbook."""
+    home.mkdir()
+    org.save(home / "snapshot")
+    folder = make_report(home, "new_server", "snapshot").parent
+    findings: dict[str, Any] = json.loads((folder / "findings.json").read_text("utf-8"))
+    return findings
+
+
+@pytest.mark.long
+def test_the_runbook_its_commands_and_the_runbook_again(tmp_path: Path) -> None:
+    """A new server without the relay connector: different, then alike and nothing to run."""
+    org = open_source("demo:new-server")
+    before = told(org, tmp_path / "before")
+    done = carried_out(org, "EX16B", before["repair"], tmp_path / "there")
+    after = told(done, tmp_path / "after")
+
+    assert (before["word"], len(before["repair"])) == ("different", 3)
+    assert (after["word"], after["verdict"], after["repair"]) == ("alike", "clear", [])
 
 
 RANGES = ("10.0.5.0/24", "10.0.6.5", "2001:db8::/64", "10.0.7.1-10.0.7.9")

@@ -130,4 +130,6 @@ def test_the_main_runbook_declares_its_parameters() -> None:
         "ticket": "str",
         "servers": "list",
         "min_messages": "int",
+        "accepted": "str",
+        "since": "str",
     }

@@ -11,7 +11,8 @@ import pytest
 
 from large_organisations import large
 from mailflow.picture import FlowDoor, FlowRoute, FlowWait, MailFlow
-from mailflow.show.flow import MOST_ROUTES, FlowPicture, flow_lines, title
+from mailflow.show.flow import FlowPicture
+from mailflow.show.flow_text import MOST_ROUTES, flow_lines, title
 from mailflow.show.terminal import screen
 from mailflow.views.findings import findings
 from mailflow.views.mail_flow import after_repair

@@ -165,9 +165,9 @@ def test_exchange_would_allow_the_connectors(name: str) -> None:
         for server in org.servers
         for conflict in find_conflicts(org.connectors_of(server.name, now))
     }
-    is_conflict = scenarios.seeded(name).cause == "transport-role-conflict"
+    meant = {"lists-grown": {"mapping"}, "role-conflict": {"role"}}
 
-    assert kinds == ({"role"} if is_conflict else set())
+    assert kinds == meant.get(name, set())
 
 
 # --- repair, as the diagnosis proposes it ---------------------------------------------------------

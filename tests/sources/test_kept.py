@@ -37,10 +37,11 @@ def objects(table: str, *rows: Row) -> list[dict[str, object]]:
 
 
 def test_a_live_organization_is_asked_for_them() -> None:
-    """The simulated one answers all three: once, of each server, and of each server itself."""
+    """The simulated one answers all of them: once, of each server, and of each server itself."""
     org = open_source("demo:article")
 
     assert [one["name"] for one in org.objects("send_connectors")] == ["Internet"]
+    assert [one["kind"] for one in org.objects("accepted_domains")] == ["Authoritative"]
     hubs = {one.name for one in org.servers if one.has_hub}
     assert {one["server"] for one in org.objects("certificates")} == hubs
     assert {one["server"] for one in org.objects("transport_agents")} == hubs

@@ -133,6 +133,7 @@ def kerberos(text: str) -> Exception:
         (PermissionError("Server did not respond with NTLM challenge token"), "ntlm-refused"),
         (WinRMError("requested auth method is kerberos, but pykerberos is not installed"),
          "kerberos-missing"),
+        (ModuleNotFoundError(name="winrm"), "winrm-missing"),
         (StopIteration(), "garbage"),
         (AssertionError(), "garbage"),
         (IndexError("x"), "garbage"),

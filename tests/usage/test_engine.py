@@ -9,38 +9,17 @@ from pathlib import Path
 import pytest
 
 from mailflow.errors import InputError
-from mailflow.usage import engine
+from mailflow.exchange.accepted_domains import AcceptedDomains
+from mailflow.usage import engine, spread
 from mailflow.usage.combine import Client
-from mailflow.usage.engine import UsageLogs, read_logs
+from mailflow.usage.engine import read_logs
 from mailflow.usage.parts import PartSettings, summed
 from mailflow.using import usage
 from organisations import healthy
+from usage_logs import HEAD, counted, session
 from usage_model import ACCEPTED, CANARY, random_logs
 
 duckdb = pytest.importorskip("duckdb")
-
-HEAD = (
-    "#Software: Microsoft Exchange Server\r\n#Log-type: SMTP Receive Protocol Log\r\n#Fields: "
-    "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,"
-    "context\r\n"
-)
-
-
-def session(number: int, client: str = "10.0.5.7", *, ends: bool = True) -> str:
-    """A session with one message; cut before its answer where it does not end."""
-    said = [("+", ""), (">", "220 ready"), ("<", "EHLO h.example"), ("<", "DATA")]
-    said += [(">", "354 Start mail input"), (">", "250 2.6.0 Queued mail for delivery"), ("-", "")]
-    rows = [
-        rf"2026-11-23T0{number}:00:00.000Z,EX16A\Relay,{number:016X},{at},10.0.0.21:25,"
-        f"{client}:999,{event},{data},{'Local' if event == '-' else ''}\r\n"
-        for at, (event, data) in enumerate(said)
-    ]
-    return "".join(rows if ends else rows[:5])
-
-
-def counted(read: UsageLogs) -> dict[str, tuple[int, int]]:
-    """Client to sessions and messages."""
-    return {each.address: (each.sessions, each.messages) for each in read.told.clients}
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
@@ -83,7 +62,7 @@ def test_other_settings_read_anew(tmp_path: Path) -> None:
     places, keep = [tmp_path / "logs"], tmp_path / "keep"
     plain = read_logs(places, keep=keep)
 
-    told = read_logs(places, PartSettings(ACCEPTED), keep=keep)
+    told = read_logs(places, PartSettings(AcceptedDomains(ACCEPTED)), keep=keep)
 
     assert told.read == plain.read == len(told.parts)
     assert sum(each.untold for each in plain.told.clients) > 0
@@ -132,7 +111,7 @@ def test_a_file_that_kills_its_process_is_named(
         name = "poison.LOG" if number == 2 else f"RECV202611230{number}-1.LOG"
         (tmp_path / name).write_text(HEAD + session(number, f"10.0.5.{number}"), newline="")
     monkeypatch.setattr(engine, "SMALL", 0)
-    monkeypatch.setattr(engine, "_outcome", poisoned)
+    monkeypatch.setattr(spread, "outcome_of", poisoned)
 
     read = read_logs([tmp_path])
 
@@ -159,7 +138,7 @@ def test_nobodys_address_is_kept_or_shown(
     said: list[str] = []
 
     found = usage(
-        str(logs), healthy().snapshot(), keep=str(keep), accepted=ACCEPTED,
+        str(logs), healthy().snapshot(), keep=str(keep), accepted_domains=ACCEPTED,
         recipient_domains=True, narrow_connector=r"EX16A\Relay", tell=said.append,
     )  # fmt: skip
 
@@ -182,7 +161,9 @@ def test_domains_are_kept_only_where_asked(tmp_path: Path) -> None:
     for seed in range(20, 23):
         random_logs(tmp_path / str(seed), seed)
 
-    clients: tuple[Client, ...] = read_logs([tmp_path], PartSettings(ACCEPTED)).told.clients
+    clients: tuple[Client, ...] = read_logs(
+        [tmp_path], PartSettings(AcceptedDomains(ACCEPTED))
+    ).told.clients
 
     assert any(each.outside for each in clients)
     assert not any(each.domains for each in clients)

@@ -357,7 +357,7 @@ class _Station:
 
     def _leads(self, endpoint: Endpoint, downgraded: bool | None) -> tuple[Lead, ...]:
         """Which addresses fall on a connector that lacks what an Exchange server needs."""
-        from mailflow.exchange.answer_map import map_answers
+        from mailflow.exchange.answers import map_answers
 
         found: dict[str, tuple[ReceiveConnector, dict[AddressRange, None]]] = {}
         for family in FAMILIES:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mailflow.analysis.servers import FAMILIES, ServerView, address_of
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import Address, AddressRange, Family
+from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family, merged
 from mailflow.exchange.selection import spots
 
 if TYPE_CHECKING:
@@ -130,6 +130,20 @@ class WholeMap:
         high = np.array([number >> 64 for number in addresses], dtype=np.uint64)
         found = here.maps.look_up(low, high, np.array(maps, dtype=np.int64)).tolist()
         return [None if place < 0 else self._range(family, place) for place in found]
+
+    def accepted(self, number: int) -> tuple[AddressRange, ...]:
+        """The addresses that a connector accepts at one endpoint or another, in order."""
+        found: list[AddressRange] = []
+        for family in FAMILIES:
+            for spot in self._spots_of(number, family):
+                starts, winners = self._blocks(family, spot)
+                ends = [*(start - 1 for start in starts[1:]), (1 << WIDTH[family]) - 1]
+                found += (
+                    AddressRange(family, first, last)
+                    for first, last, winner in zip(starts, ends, winners, strict=True)
+                    if winner == number
+                )
+        return merged(found)
 
     def takers(self, number: int) -> list[ReceiveConnector]:
         """Who answers addresses in a connector's ranges at its endpoints; itself is left out."""

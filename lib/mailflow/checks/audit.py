@@ -2,7 +2,8 @@
 
 What the incident would find on ways in use is found here under the same causes. The audit's own
 checks ask further: which connector would intercept a server that does not arrive there yet, which
-ones differ from connectors of the same name, accept no host, or relay more widely than they look.
+ones differ from connectors of the same name, accept no host, relay for hosts outside or more widely
+than they look, and which lists are in conflict, too long, or longer than they have to be.
 What looks alike and is meant so is `clear`, with the reason.
 """
 
@@ -28,7 +29,11 @@ from mailflow.checks import (
     connector_never_answers,
     connectors_differ,
     internal_transport_certificate,
+    open_relay,
     planned_server_shadowed,
+    ranges_conflict,
+    ranges_limit,
+    ranges_redundant,
     relay_wider_than_it_looks,
     send_connector_source,
     twin_differs,
@@ -87,7 +92,12 @@ def audit(
     by_name = [twins.softened(each) for each in connectors_differ.find(analysis.rights, servers)]
     found += by_name
     found += twins.find(list(found))
-    found += relay_wider_than_it_looks.find(analysis.rights, whole)
+    outside = list(open_relay.find(analysis.rights, whole, servers, planned))
+    found += outside
+    hosts = open_relay.hosts_outside(outside)
+    found += relay_wider_than_it_looks.find(analysis.rights, whole, hosts)
+    for of_lists in (ranges_conflict, ranges_limit, ranges_redundant):
+        found += of_lists.find(servers)
     for check in (internal_transport_certificate, certificate_problem, send_connector_source):
         found += check.find(analysis)
     found += planned_server_shadowed.harmless(servers, planned, list(found))

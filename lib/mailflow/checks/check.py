@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import format_range
+from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.exchange.servers import Generation
 from mailflow.phrases import capital, counted, either, joined
 
@@ -63,6 +63,7 @@ class Finding:
         evidence: what only this check knows of it.
         note: what is to be added to the check's own sentences.
         named: names of the servers it concerns, where these are not those of its paths.
+        harm: how many hosts outside it lets do what they should not; in an audit the most first.
     """
 
     check: Check
@@ -74,6 +75,7 @@ class Finding:
     evidence: object = None
     note: str = ""
     named: tuple[str, ...] | None = None
+    harm: int = 0
 
     @property
     def id(self) -> str:
@@ -347,6 +349,19 @@ def not_read(parameter: str, connector: ReceiveConnector, view: ServerView) -> N
         f"{parameter} of {connector.identity} was not exported in full, so no command is given. "
         "Export all properties, then rerun:",
         Missing(view.name, CONNECTORS).command,
+    )
+
+
+def try_removing(connector: ReceiveConnector, elements: Iterable[AddressRange]) -> str:
+    """The command that shows whom it moves when these elements leave a connector's list."""
+    known = {
+        "server": connector.server,
+        "connector": connector.name,
+        "ranges": ",".join(map(str, elements)),
+    }
+    return filled(
+        "mailflow whatif {source} --server {server} --connector {connector} --remove {ranges}",
+        known,
     )
 
 

@@ -20,9 +20,13 @@ from mailflow.checks import (
     exchange_servers_group_missing,
     internal_transport_certificate,
     no_connector_answers,
+    open_relay,
     planned_server_shadowed,
     poison_messages,
     queue_suspended,
+    ranges_conflict,
+    ranges_limit,
+    ranges_redundant,
     relay_wider_than_it_looks,
     rights_denied,
     send_connector_source,
@@ -58,11 +62,15 @@ _IN_ORDER = (
     submission_backlog.CHECK,
     poison_messages.CHECK,
     *(check for cause, check in _TOLD.items() if cause not in _OBSERVED),
+    open_relay.CHECK,
     planned_server_shadowed.CHECK,
+    ranges_conflict.CHECK,
     twin_differs.CHECK,
     connectors_differ.CHECK,
     connector_never_answers.CHECK,
     relay_wider_than_it_looks.CHECK,
+    ranges_limit.CHECK,
+    ranges_redundant.CHECK,
 )
 
 CHECKS: Mapping[str, Check] = MappingProxyType({check.id: check for check in _IN_ORDER})
@@ -76,12 +84,16 @@ _RANKS: Mapping[str, int] = {cause: number for number, cause in enumerate(CHECKS
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Found before unknown before clear; what explains stuck queues first; then by likelihood."""
+    """Found before unknown before clear; what explains stuck queues first; then by likelihood.
+
+    What harms most goes first of all in an audit, which has no queues.
+    """
     return sorted(
         findings,
         key=lambda each: (
             _STATES[each.state],
             not each.queues,
+            -each.harm,
             _RANKS[each.id],
             each.server.name if each.server else "",
             each.connector.identity if each.connector else "",

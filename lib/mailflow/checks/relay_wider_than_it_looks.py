@@ -1,14 +1,16 @@
-"""Audit: relay rights that reach further than they look, without authentication."""
+"""Audit: relay rights that reach further than they look, without authentication.
+
+Hosts outside of the organization that may relay are told as `open-relay`, and not here again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailflow.analysis.capabilities import RIGHTS, Rights, relays
-from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.capabilities import Rights, relays
 from mailflow.analysis.reach import Reach, WholeMap
-from mailflow.analysis.servers import doubt_of, is_whole
+from mailflow.analysis.servers import is_whole
 from mailflow.checks.check import (
     ENTRIES,
     LIST_CONNECTORS,
@@ -20,10 +22,15 @@ from mailflow.checks.check import (
     in_own_words,
     own_advice,
 )
-from mailflow.exchange.commands import filled
+from mailflow.checks.relaying import (
+    doubt_of_relaying,
+    how_to_tell,
+    what_ends_it,
+    why_it_relays,
+)
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.ranges import Family
-from mailflow.phrases import count_in_words, joined, ranges_in_words
+from mailflow.exchange.ranges import AddressRange, Family
+from mailflow.phrases import count_in_words, ranges_in_words
 
 CARD = Card(
     id="relay-wider-than-it-looks",
@@ -50,8 +57,16 @@ _WIDE: Mapping[Family, int] = {4: 1 << 16, 6: (1 << 64) + 1}
 """A range of so many addresses is wide: of IPv4 a /16; of IPv6 more than a subnet (a /64)."""
 
 
-def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
+def find(
+    rights: Rights, whole: WholeMap, outside: Mapping[str, Sequence[AddressRange]]
+) -> Iterator[Finding]:
     """An entry for each connector that relays, or may, and what speaks for its being meant so.
+
+    Args:
+        rights: of the organization.
+        whole: the map of its connectors.
+        outside: the hosts that are told of as `open-relay`, by identity of the connector; of such
+            a connector only a wide range without any of these is told here.
 
     Found: a connector of setup's that relays, for it answers whoever is left over; a custom one
     that relays for a wide range. Clear: a custom one that relays for few.
@@ -60,6 +75,9 @@ def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
     for number, connector in enumerate(whole.connectors):
         member = whole.member_of(number)
         if not member.covered or connector.enabled is False:
+            continue
+        told = outside.get(connector.identity, ())
+        if told and not (whole.is_custom(number) and _has_wide_inside(connector, told)):
             continue
         case = _Case(connector, reaches[number], whole.is_custom(number), relays(connector, rights))
         state = case.state
@@ -71,6 +89,14 @@ def find(rights: Rights, whole: WholeMap) -> Iterator[Finding]:
                 connector=connector,
                 evidence=ConnectorWords(case.reading(state), case.remedy(state)),
             )
+
+
+def _has_wide_inside(connector: ReceiveConnector, outside: Sequence[AddressRange]) -> bool:
+    """Whether a wide range contains no host outside."""
+    return any(
+        block.size >= _WIDE[block.family] and not any(block.meets(other) for other in outside)
+        for block in connector.ranges
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +136,13 @@ class _Case:
 
     def reading(self, state: State) -> str:
         """What was read, and what it means."""
-        connector, why = self.connector, self._why
+        connector, why = self.connector, why_it_relays(self.connector)
         here = f"{connector.name} on {connector.server}"
         answers = f"{count_in_words(self.reach.answered)} ({ranges_in_words(connector)})"
         if state == "unknown":
             return (
                 f"Could not determine whether {here} relays more widely than it looks: "
-                f"{self._doubt}. It accepts {answers}."
+                f"{doubt_of_relaying(connector, self.relays)}. It accepts {answers}."
             )
         if state == "clear":
             return (
@@ -135,59 +161,13 @@ class _Case:
         if state == "clear":
             return ""
         if state == "unknown":
-            return "\n".join([Missing("", RIGHTS).how, *self._exports])
+            return how_to_tell(self.connector, self.relays)
         if self.custom:
             return (
                 f"Narrow the ranges of {self.connector.identity} to the hosts that need to relay; "
                 "its protocol log tells which ones do."
             )
-        end = (
-            "remove ExternalAuthoritative from it."
-            if self.connector.is_externally_secured
-            else f"remove the right: {filled(_REMOVE_RIGHT, self._known)}"
-        )
-        return (
-            "Give the hosts that need to relay a connector of their own with their addresses "
-            f"alone; then {end}"
-        )
-
-    @property
-    def _known(self) -> Mapping[str, str]:
-        return {"connector": self.connector.identity}
-
-    @property
-    def _why(self) -> str:
-        if self.connector.is_externally_secured:
-            return "externally secured, it trusts every host"
-        return "ANONYMOUS LOGON holds ms-Exch-SMTP-Accept-Any-Recipient"
-
-    @property
-    def _rights_decide(self) -> bool:
-        """Whether the access list is missing, and would tell."""
-        return self.relays is None and self.connector.is_externally_secured is not True
-
-    @property
-    def _exports(self) -> Iterator[str]:
-        """The commands that export what is missing."""
-        server = self.connector.server
-        if not is_whole(self.connector) or self.connector.auth is None:
-            yield Missing(server, CONNECTORS).command
-        if self._rights_decide:
-            yield Missing(server, RIGHTS).command
-
-    @property
-    def _doubt(self) -> str:
-        connector = self.connector
-        doubts = [doubt_of(connector)]
-        if connector.auth is None:
-            doubts.append("its AuthMechanism was not read")
-        if self._rights_decide:
-            doubts.append(f"its extended rights ({RIGHTS}) were not read to the end")
-        return joined(filter(None, doubts))
+        return what_ends_it(self.connector)
 
 
-_REMOVE_RIGHT = (
-    'Remove-ADPermission "{connector}" -User "NT AUTHORITY\\ANONYMOUS LOGON" '
-    "-ExtendedRights Ms-Exch-SMTP-Accept-Any-Recipient"
-)
 CHECK = Check(CARD, "audit", in_own_words, own_advice)

@@ -75,7 +75,7 @@ def moved(
 
     Connectors of `now` differ from those before in their ranges, or are disabled.
     """
-    from mailflow.exchange.answer_map import contrast
+    from mailflow.exchange.answers import contrast
 
     # What is disabled accepts nobody: as if its list were empty.
     now = [

@@ -1,4 +1,4 @@
-"""Hosts that another connector answers: the lines that `whatif` and `diff` have in common."""
+"""Hosts that another connector accepts, and proposals: lines that several screens share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mailflow.analysis.paths import PathState
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import counted, joined
-from mailflow.repair.claim import NO_ANSWER, MovedBlock, name_of, ports_in_words
-from mailflow.show.blocks import hang
+from mailflow.repair.claim import NO_ANSWER, MovedBlock, Proof, name_of, ports_in_words
+from mailflow.show.blocks import block, commands, hang
 from mailflow.views.comparison import Treated
 
 MOST_LINES = 60
@@ -196,3 +196,15 @@ def _told(group: Hosts) -> Iterator[tuple[str, str]]:
     ):
         if abilities:
             yield head, joined(map(short, abilities), most=99)
+
+
+def proposal_lines(proof: Proof, room: int) -> list[str]:
+    """A proposed change of lists: its proof, the dry run, the commands, the rollback."""
+    edits = proof.changes
+    lines = block("PROOF", [proof.summary], room)
+    lines += commands("DRY RUN", [edit.rehearsal for edit in edits if edit.rehearsal])
+    lines += commands("CHANGE", [edit.command for edit in edits if edit.command])
+    lines += commands("ROLLBACK", [edit.undo for edit in reversed(edits) if edit.undo])
+    if any(edit.may_be_refused for edit in edits):
+        lines += block("", ["Exchange may refuse so many entries (1,200 and more)."], room)
+    return lines

@@ -86,6 +86,14 @@ def complete_connector(
     return _beginning(incomplete, names)
 
 
+def complete_identity(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    r"""The connectors of the source that was named before, as `SERVER\Name`."""
+    org = _at_hand(ctx)
+    return _beginning(incomplete, [each.identity for each in org.connectors] if org else [])
+
+
 def _beginning(incomplete: str, names: list[str]) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

@@ -21,18 +21,49 @@ def live_option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
     return click.option(*names, cls=LiveOption, **settings)
 
 
+class ExplainedArgument(click.Argument):
+    """An argument that help explains; click does so itself from version 8.5 on alone.
+
+    Attributes:
+        text: what it is.
+    """
+
+    def __init__(self, *given: Any, text: str, **settings: Any) -> None:  # noqa: ANN401 - as click
+        """Take what `click.argument` takes, and the text."""
+        super().__init__(*given, **settings)
+        self.text = text
+
+
+def explained_argument(
+    *names: str,
+    text: str,
+    **settings: Any,  # noqa: ANN401 - passed on to click
+) -> Callable[[_Command], _Command]:
+    """An argument with a text of its own in help; as `click.argument` otherwise."""
+    return click.argument(*names, cls=ExplainedArgument, text=text, **settings)
+
+
 class HelpfulCommand(click.Command):
-    """A command whose help shows its own options first."""
+    """A command whose help shows arguments and own options first, and that takes a profile."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take SOURCE from `--profile` where it is left out."""
+        from mailflow.cli.profiles import with_source
+
+        return super().parse_args(ctx, with_source(self, ctx, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Two lists: its own options, and those for live sources."""
-        for heading, is_live in (("Options", False), (LIVE, True)):
-            records = [
-                record
-                for option in self.get_params(ctx)
-                if isinstance(option, LiveOption) is is_live
-                if (record := option.get_help_record(ctx)) is not None
-            ]
+        """Three lists: arguments that have a text, its own options, and those for live sources."""
+        arguments: list[tuple[str, str]] = []
+        options: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for each in self.get_params(ctx):
+            if isinstance(each, ExplainedArgument):
+                name = each.human_readable_name.strip("[]")
+                arguments.append((name if each.required else f"[{name}]", each.text))
+            elif isinstance(each, click.Option) and (record := each.get_help_record(ctx)):
+                options[isinstance(each, LiveOption)].append(record)
+        named = (("Arguments", arguments), ("Options", options[False]), (LIVE, options[True]))
+        for heading, records in named:
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)

@@ -54,6 +54,9 @@ def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_
     import time
     from datetime import UTC, datetime, timedelta
 
+    from mailflow import extras
+
+    extras.require("practice", "mailflow practice")
     from mailflow.simulated.endpoints import serve
     from mailflow.simulated.practice import Practice
 

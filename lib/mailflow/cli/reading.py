@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
+from mailflow.cli.nightly import check_metrics, earlier_run, nightly_options, write_metrics
 from mailflow.cli.roads_screen import road_words, source_of
 from mailflow.cli.terminal import (
     columns,
@@ -44,10 +45,14 @@ if TYPE_CHECKING:
     help="Ignore queues with fewer messages.",
 )
 @evidence_option
+@nightly_options
 @live_options
-def diagnose(
+def diagnose(  # noqa: PLR0913 - one argument for each option
     source: str,
     *,
+    accepted: str,
+    since: str,
+    metrics: Path | None,
     evidence: tuple[str, ...],
     as_json: bool,
     servers: tuple[str, ...],
@@ -65,18 +70,31 @@ def diagnose(
     mailflow diagnose exchange://ex16a.contoso.com
     mailflow diagnose ex16a.contoso.com        by the first road that is open
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
+    mailflow diagnose exports/ --accepted accepted.toml --since yesterday.json
     """
+    from mailflow.views.terms import Terms
+
+    since = earlier_run(since, MAIN_RUNBOOK)
+    Terms.read(accepted, since)  # said at once, and not after a live organization was read
+    check_metrics(metrics)
     source = source_of(source, live)
     try:
         org = open_organisation(source, servers, live, evidence)
     except InputError:
-        if not _explain(source, as_json=as_json):
-            raise
+        if accepted or since or metrics or not _explain(source, as_json=as_json):
+            raise  # of a text nobody asks that night by night
         raise SystemExit(2) from None
     from mailflow.views.findings import findings
 
-    found = findings(org, min_messages=min_messages)
+    found = findings(org, min_messages=min_messages, accepted=accepted, since=since)
     _show(found, as_json=as_json)
+    if not as_json:
+        again = [word for file in evidence for word in ("--evidence", file)]
+        again += ["-p", "servers", ",".join(servers)] if servers else []
+        again += ["-p", "min_messages", str(min_messages)] if min_messages != 1 else []
+        for line in _and_now(found, source, again, live):
+            click.echo(line)
+    write_metrics(metrics, found, org)
     raise SystemExit(found.exit_code)
 
 
@@ -173,6 +191,9 @@ def _doctor_of_roads(host: str, live: LiveOptions) -> int:
     return 1 if any(road.closed_by for road in roads) else 2
 
 
+MAIN_RUNBOOK = "mail_stuck_in_queue"
+"""The runbook that looks for what `diagnose` looks for."""
+
 MOST_TEXT = 4 * 2**20
 """Bytes of a file that is explained as a text; what people paste is far shorter."""
 
@@ -217,6 +238,35 @@ def _text_of(source: str) -> str:
     except OSError:
         return ""
     return "" if "\0" in text or text.count("\ufffd") * 50 > len(text) else text
+
+
+def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOptions) -> list[str]:
+    """What was read, and what to type next.
+
+    Args:
+        found: the findings.
+        source: as it was read.
+        again: the options with which a run finds the same.
+        live: how to sign in.
+    """
+    from mailflow.cli.typed import typed
+    from mailflow.show.blocks import block, commands
+
+    room = columns()
+    lines = []
+    if not found.is_simulated:  # else the banner has it
+        lines += block("SOURCE", [source], room)
+    if found.repair:
+        text = (
+            "Append -WhatIf to a command of the repair to try it: nothing is changed. Which hosts "
+            "the repair affects, over all addresses, and the rollback:"
+        )
+        lines += block("DRY RUN", [text], room)
+        lines += commands("", [typed("whatif", source, live=live)])
+    if found.verdict != "clear":
+        lines += block("REPORT", ["For the ticket, with all evidence:"], room)
+        lines += commands("", [typed("run", MAIN_RUNBOOK, source, *again, live=live)])
+    return lines
 
 
 def _show(found: Diagnosis, *, as_json: bool) -> None:

@@ -41,7 +41,7 @@ def twin_screen(found: TwinReport, cells: int = 80, *, colour: bool = False) -> 
         lines += block("DO ON B", [step.text for step in found.plan.steps], room)
         lines += commands("COMMANDS", found.plan.commands)
     if not found.comparison.alike:
-        lines += block("THEN", filter(None, (found.proven, found.warning)), room)
+        lines += block("THEN", filter(None, (found.proven, found.warning, found.again)), room)
         lines += section("LEFT", _hosts(found.left, room - LABEL) if found.plan.steps else [])
     lines += block("NOT REACHED", [*found.plan.kept, *found.plan.refused], room)
     if found.plan.rollback:

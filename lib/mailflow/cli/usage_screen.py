@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailflow.cli.answered import proposal_lines
 from mailflow.phrases import counted, joined
 from mailflow.picture import Tone
 from mailflow.plain import grid, one_line
-from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
+from mailflow.show.blocks import LABEL, block, commands, hang, verdict
 from mailflow.usage.combine import Client
 from mailflow.usage.coverage import Covered
 from mailflow.usage.lists import Differing, ElementUse, by_connector
@@ -38,6 +39,8 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
     groups = by_connector(found.clients)
     for connector in sorted(groups, key=lambda name: name.casefold() not in found.custom):
         lines += ["", *_clients(found, connector, groups[connector], room)]
+    if found.not_told and groups:
+        lines += ["", *hang("", found.not_told, room)]
     if found.beside:
         lines += _listed(found.beside.elements, room)
         lines += block("DIFFERING", _differing(found.beside.differing), room)
@@ -139,13 +142,5 @@ def _narrowed(narrowed: Narrowed, room: int) -> list[str]:
     if narrowed.proof is None:
         texts = [f"No change of {narrowed.connector} is proposed.", *narrowed.why_not]
         return verdict("NOT NARROWED", texts, room)
-    proof = narrowed.proof
     lines = verdict("NARROWED", [claim(narrowed)], room)
-    lines += section("PROOF", hang("", proof.summary, room - LABEL))
-    edits = proof.changes
-    lines += commands("DRY RUN", [edit.rehearsal for edit in edits if edit.rehearsal])
-    lines += commands("CHANGE", [edit.command for edit in edits if edit.command])
-    lines += commands("ROLLBACK", [edit.undo for edit in reversed(edits) if edit.undo])
-    if any(edit.may_be_refused for edit in edits):
-        lines += block("", ["Exchange may refuse so many entries (1,200 and more)."], room)
-    return lines
+    return lines + proposal_lines(narrowed.proof, room)

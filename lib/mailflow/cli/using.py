@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mailflow.cli.completion import complete_source
-from mailflow.cli.helping import helpful_command
+from mailflow.cli.helping import explained_argument, helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, progress
 from mailflow.errors import UsageError
@@ -16,8 +16,13 @@ from mailflow.sources.credentials import LiveOptions
 
 
 @helpful_command()
-@click.argument("logs")
-@click.argument("source", required=False, shell_complete=complete_source)
+@explained_argument("logs", text="SMTP receive logs: a file, folder (with all below), zip, or URL.")
+@explained_argument(
+    "source",
+    required=False,
+    shell_complete=complete_source,
+    text="The configuration to compare with: exports, a snapshot or a live organization.",
+)
 @click.option("--logs", "further", multiple=True, metavar="PLACE", help="More logs; repeatable.")
 @click.option(
     "--days",
@@ -58,15 +63,30 @@ from mailflow.sources.credentials import LiveOptions
     help="A folder for what was read: the next time only new files are.",
 )
 @click.option(
-    "--accepted",
+    "--accepted-domain",
+    "accepted_domains",
     multiple=True,
     metavar="DOMAIN",
-    help="An accepted domain, to tell inside from outside; repeatable.",
+    help="A domain whose recipients are inside; repeatable.  [default: as SOURCE has them]",
 )
 @click.option("--recipient-domains", is_flag=True, help="Keep and show domains of recipients.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
 @click.option("--hosts", default="", metavar="FILE", help="A hosts file with names of clients.")
 @click.option("--reverse-dns", is_flag=True, help="Ask DNS for names of clients.")
+@click.option(
+    "--scheduler",
+    default="",
+    metavar="ADDRESS",
+    help="Read with a dask cluster: tls://HOST:PORT, or local.",
+)
+@click.option("--scheduler-ca", default="", metavar="FILE", help="Who signed its certificate, PEM.")
+@click.option("--scheduler-cert", default="", metavar="FILE", help="Our certificate, PEM.")
+@click.option("--scheduler-key", default="", metavar="FILE", help="Its key, PEM.")
+@click.option(
+    "--insecure-scheduler",
+    is_flag=True,
+    help="Allow tcp://: whoever reaches such a scheduler runs code.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
 def usage(  # noqa: PLR0913 - one argument for each option
@@ -80,11 +100,16 @@ def usage(  # noqa: PLR0913 - one argument for each option
     prefix: int | None,
     change: Path | None,
     keep: Path | None,
-    accepted: tuple[str, ...],
+    accepted_domains: tuple[str, ...],
     recipient_domains: bool,
     timezone: str,
     hosts: str,
     reverse_dns: bool,
+    scheduler: str,
+    scheduler_ca: str,
+    scheduler_cert: str,
+    scheduler_key: str,
+    insecure_scheduler: bool,
     as_json: bool,
     live: LiveOptions,
 ) -> None:
@@ -96,12 +121,14 @@ def usage(  # noqa: PLR0913 - one argument for each option
     mailflow usage logs/ exports/ --keep summed/         (reads what is new)
     mailflow usage logs/ exports/ --narrow 'EX16A\\Relay' --change narrow.json
     mailflow whatif exports/ --change narrow.json
+    mailflow usage s3://logs/receive exports/ --scheduler tls://dask:8786 \\
+        --scheduler-ca ca.pem --scheduler-cert me.pem --scheduler-key me.key
     mailflow usage demo:month-of-logs demo:month-of-logs --days 30
 
-    LOGS is a file, folder or zip. With SOURCE, use is compared with the lists: which elements
-    nobody used, who came to another connector than is predicted now. A relay connector does not log
-    by default: what the logs can tell comes first. Addresses of senders and recipients, subjects
-    and message ids are never kept or shown. Needs the extra "logs" (DuckDB).
+    With SOURCE, use is compared with the lists: which elements nobody used, who came to another
+    connector than is predicted now. A relay connector does not log by default: what the logs can
+    tell comes first. Addresses of senders and recipients, subjects and message ids are never kept
+    or shown. Needs the extra "logs" (DuckDB); a URL or --scheduler also "cluster".
 
     Exit code: 0 done, 2 the logs are incomplete, 3 wrong usage or unreadable input.
     """
@@ -109,9 +136,17 @@ def usage(  # noqa: PLR0913 - one argument for each option
         raise UsageError("--change goes with --narrow")
     if prefix and not narrow:
         raise UsageError("--prefix goes with --narrow")
+    if not scheduler and (scheduler_ca or scheduler_cert or scheduler_key or insecure_scheduler):
+        raise UsageError("--scheduler-ca, -cert, -key and --insecure-scheduler go with --scheduler")
     from mailflow import using
     from mailflow.cli.usage_screen import usage_screen
+    from mailflow.usage.cluster import Cluster
 
+    cluster = None
+    if scheduler:
+        cluster = Cluster(
+            scheduler, scheduler_ca, scheduler_cert, scheduler_key, insecure_scheduler
+        )
     org = open_organisation(source, live=live) if source else None
     found = using.usage(
         [logs, *further],
@@ -119,13 +154,14 @@ def usage(  # noqa: PLR0913 - one argument for each option
         days=days,
         gap_hours=gap_hours,
         keep=str(keep or ""),
-        accepted=accepted,
+        accepted_domains=accepted_domains,
         recipient_domains=recipient_domains,
         timezone=timezone,
         hosts=hosts,
         reverse_dns=reverse_dns,
         narrow_connector=narrow or "",
         prefix=prefix or 0,
+        cluster=cluster,
         tell=progress,
     )
     progress("")

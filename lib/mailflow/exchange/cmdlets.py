@@ -240,6 +240,30 @@ _SPECS = (
         decides=False,
     ),
     CmdletSpec(
+        "Get-AcceptedDomain",
+        CmdletScope.ORGANIZATION,
+        {
+            **_of(Kind.TEXT, "Identity Name DomainName DistinguishedName"),
+            **_of(Kind.ENUM, "DomainType"),
+            **_of(Kind.BOOLEAN, "Default MatchSubDomains"),
+        },
+        types=(f"{_TYPE}.SystemConfiguration.AcceptedDomain",),
+        signs=Signs(together=(_set("DomainName DomainType"),)),
+        parameters=_IN_DIRECTORY,
+        export="Get-AcceptedDomain | Export-Clixml accepted-domains.xml",
+        table=KeptTable(
+            "accepted_domains",
+            {
+                "domain": "DomainName",
+                "name": "Name",
+                "kind": "DomainType",
+                "is_default": "Default",
+                "with_subdomains": "MatchSubDomains",
+            },
+        ),
+        decides=False,
+    ),
+    CmdletSpec(
         "Get-ReceiveConnector",
         CmdletScope.SERVER,
         {

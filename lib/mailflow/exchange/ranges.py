@@ -191,6 +191,15 @@ def subtract(
     return tuple(left)
 
 
+def merged(blocks: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    """The same addresses in as few ranges as may be, in order: those that meet or touch as one."""
+    return tuple(
+        AddressRange(family, first, last)
+        for family, spans in _merged(blocks).items()
+        for first, last in zip(*spans, strict=True)
+    )
+
+
 def single(address: Address) -> AddressRange:
     """The range that holds just this address."""
     return AddressRange(_family(address), int(address), int(address), str(address), "single")

@@ -24,6 +24,7 @@ $MostRights = 200 # connectors of one server; more no person has made
 # Cmdlet to file: what is kept as it is read.
 $OfAll = @{
     'Get-SendConnector' = 'send-connectors.xml'
+    'Get-AcceptedDomain' = 'accepted-domains.xml'
 }
 $OfServer = @{
     'Get-ExchangeCertificate' = 'certificates.xml'

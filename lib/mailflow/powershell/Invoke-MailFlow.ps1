@@ -23,6 +23,7 @@ $ProgressPreference = 'SilentlyContinue'
 # Made by docs/generate.py from lib/mailflow/exchange/cmdlets.py: change it there.
 $Allowed = @{
     'Get-ADPermission'          = @('DomainController', 'Identity')
+    'Get-AcceptedDomain'        = @('DomainController', 'Identity')
     'Get-ExchangeCertificate'   = @('DomainController', 'Server')
     'Get-ExchangeServer'        = @('DomainController', 'Identity')
     'Get-Message'               = @('Filter', 'Identity', 'Queue', 'ResultSize', 'Server')

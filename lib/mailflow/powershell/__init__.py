@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from mailflow.own_files import packaged
 
 INVOKE = "Invoke-MailFlow.ps1"
 """Runs calls at a server that was logged on to, and answers in frames (`sources/wire.py`)."""
@@ -17,4 +17,4 @@ def script(name: str) -> str:
         FileNotFoundError: there is no script of this name.
     """
     # Bytes, since text mode would hide a carriage return, and the hash is of what is sent.
-    return (Path(__file__).parent / name).read_bytes().decode("ascii")
+    return packaged(f"powershell/{name}").read_bytes().decode("ascii")

@@ -75,7 +75,7 @@ def lists_compared(
     process: TransportRole,
 ) -> Contrasted:
     """An endpoint where only lists of remote ranges changed; the quick way for long ones."""
-    from mailflow.exchange.answer_map import contrast
+    from mailflow.exchange.answers import contrast
 
     found = contrast(
         before,
@@ -192,7 +192,7 @@ def _winners(
     process: TransportRole | None,
     first: str = "",
 ) -> _Winners:
-    from mailflow.exchange.answer_map import map_answers
+    from mailflow.exchange.answers import map_answers
 
     if process is None:
         return [(0, None)]

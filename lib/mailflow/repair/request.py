@@ -58,12 +58,21 @@ def edited(
         left.append(block)
     if not left and old.ranges_complete:
         raise RefusedError(f"{old.identity}: {empty_list(old)}")
-    beside, refuse = target.connectors, refuser(target)
-    new_connector = replace(old, ranges=tuple(left))
-    text = refuse(new_connector, beside)
+    return with_list(target, old, left)
+
+
+def with_list(view: ServerView, old: ReceiveConnector, ranges: Iterable[AddressRange]) -> Edit:
+    """A connector with another list, whole.
+
+    Raises:
+        RefusedError: Exchange would refuse it.
+    """
+    beside, refuse = view.connectors, refuser(view)
+    new = replace(old, ranges=tuple(ranges))
+    text = refuse(new, beside)
     if text:
         raise RefusedError(f"Exchange would refuse the change of {old.identity}: {text}")
-    return Edit(old, new_connector, beside, refuse(old, beside) or "", ("RemoteIPRanges",))
+    return Edit(old, new, beside, refuse(old, beside) or "", ("RemoteIPRanges",))
 
 
 def empty_list(connector: ReceiveConnector) -> str:

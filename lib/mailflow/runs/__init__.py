@@ -18,12 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import InputError, RunError, UsageError
+from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import NotebookParameter, checked, declared
+from mailflow.runs.terms import kept_beside
 from mailflow.snapshot import write_whole
 
 if TYPE_CHECKING:
@@ -36,8 +39,7 @@ FIRST_LESSON = "training/first_tour"
 CHANGE = "change.json"
 """The file in a run folder with the change that somebody asked for."""
 
-_HOMES = (Path(__file__).parents[3] / "notebooks", Path(__file__).parents[1] / "notebooks")
-"""Beside lib/ in a clone; inside the package where it was installed."""
+_HOMES = (beside("notebooks"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,11 @@ def runbook_path(name: str, known: Sequence[str] | None = None) -> Path:
         UsageError: there is none.
     """
     names = runbooks() if known is None else known
+    if not names:
+        raise UsageError(f"the runbooks are not in the single file: {extras.install()}")
     if name not in names:
         raise UsageError(
-            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: "
-            f"{', '.join(names) or 'none'}"
+            f"unknown runbook {name!r}.{did_you_mean(name, names)} Known: {', '.join(names)}"
         )
     return next(path for home in _HOMES if (path := home / f"{name}.ipynb").is_file())
 
@@ -151,7 +154,9 @@ def run(  # noqa: PLR0913 - the options of the command
 
     began = time.monotonic()
     path = runbook_path(runbook)
-    values = _values(declared(_read(path)), source, ticket, parameters or {})
+    known = declared(_read(path))
+    values = _values(known, source, ticket, parameters or {})
+    beside = kept_beside(values, known)
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
@@ -161,12 +166,14 @@ def run(  # noqa: PLR0913 - the options of the command
     opened = time.monotonic()
     started = datetime.now(UTC)
     folder = folders.make(runs, runbook, ticket, started)
-    values |= {"change": CHANGE} if change else {}
+    if change:
+        values["change"] = CHANGE
+        beside[CHANGE] = change
     manifest = folders.first_manifest(path, org, values, started)
     manifest["title"] = title(runbook, ticket, simulated=org.is_simulated)
     try:
-        if change:
-            write_whole(folder / CHANGE, change)
+        for name, text in beside.items():
+            write_whole(folder / name, text)
         folders.keep(folder, manifest)
         org.save(folder / "snapshot")
         manifest["snapshot"] = folders.sha256(folder / "snapshot")
@@ -294,6 +301,8 @@ def _values(
     other = str(values.get("other_source", ""))
     if other and Path(other).exists():  # the notebook runs in the run's folder
         values["other_source"] = str(Path(other).resolve())
+    if "logs" in known and not values.get("logs") and not source.startswith("demo:"):
+        raise UsageError("no receive logs: name them with -p logs PLACE (a file, folder or zip)")
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
 

@@ -76,8 +76,9 @@ def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
     found = findings.get("verdict")
     if not isinstance(found, str) or found not in EXIT_CODES:
         return INCOMPLETE, None
-    # A repair has an outcome of its own beside the findings (contract, section 4).
-    return found, int(findings.get("apply", {}).get("exit_code", EXIT_CODES[found]))
+    # A repair, and a comparison, have an outcome of their own beside the findings (contract 4).
+    own = findings.get("apply") or findings.get("since") or {}
+    return found, int(own.get("exit_code", EXIT_CODES[found]))
 
 
 def findings_of(folder: Path) -> Any:  # noqa: ANN401 - parsed JSON
@@ -136,6 +137,20 @@ def first_manifest(
         "ignored": [{"what": what, "place": place} for what, place in org.ignored],
         "servers": outcomes(org),
         "timings": {},
+    }
+
+
+def of_jupyterlab(runbook: Path, now: datetime) -> dict[str, Any]:
+    """The manifest of a folder in which somebody works in JupyterLab; there is no verdict in it."""
+    return {
+        "schema": SCHEMA,
+        "complete": False,
+        "reason": "opened in JupyterLab",
+        "verdict": INCOMPLETE,
+        "exit_code": INCOMPLETE_CODE,
+        "runbook": {"name": runbook.stem, "sha256": sha256(runbook)},
+        "parameters": {},
+        "started": now.astimezone(UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -10,8 +10,10 @@ from mailflow.plain import visible, width
 from mailflow.show.chart import LIGHT, STRONG, WIDE, figure, short
 from mailflow.show.markup import Markup, fill
 
-MOST_BARS = 15
-"""More than this are summed up in one line below the chart."""
+MOST_BARS = 54
+"""More than this are summed up in one line below the chart; the weeks of a year are not."""
+FEW_BARS = 15
+"""So many have room; more of them stand closer together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,20 @@ def bar_chart(chart: Bars) -> Markup:
     left = 14 + 7.9 * max(map(width, labels))
     room = max(80.0, WIDE - left - 16 - 7.4 * max(map(width, notes)))
     most = max((bar.value or 0 for bar in shown), default=0) or 1
+    step, thick = (33, 22) if len(shown) <= FEW_BARS else (21, 16)
     return figure(
         "bars.svg.j2",
         chart.title,
         chart.description,
         wide=WIDE,
-        high=len(shown) * 33 + (26 if hidden else 0) + 4,
+        high=len(shown) * step + (26 if hidden else 0) + 4,
+        thick=thick,
         left=left,
         bars=[
             _DrawnBar(
                 label,
                 visible(bar.label),
-                place * 33 + 6,
+                place * step + 6,
                 max(3.0, (bar.value or 0) / most * room),
                 note,
                 STRONG[bar.tone] if bar.tone else LIGHT[""],

@@ -149,13 +149,13 @@ def _ruler(ruler: Ruler) -> Markup:
     ]
     deep = max((width(slot.label) for slot in slots), default=0) * 0.62 * _SMALL + 16
     hidden = [
-        (len(every_pin) - len(pins), "more servers"),
+        (len(every_pin) - len(pins), f"more {ruler.whom}s"),
         (len(ruler.lanes) - len(lanes), "more connectors"),
     ]
     more = ", ".join(f"{number} {what}" for number, what in hidden if number > 0)
     return figure(
         "ruler.svg.j2",
-        f"{ruler.server}, port {ruler.port}: which connector accepts which server"
+        f"{ruler.server}, port {ruler.port}: which connector accepts which {ruler.whom}"
         + (" (IPv6)" if ruler.family == 6 else ""),
         ruler.reading or _in_words(pins, landing, ruler.lanes),
         wide=WIDE,

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
-from mailflow.show.blocks import LABEL, block, commands, section, verdict
-from mailflow.show.flow import flow_lines
-from mailflow.views.verdict import Diagnosis, NextStep, missing_in_words
+from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
+from mailflow.show.flow_text import flow_lines
+from mailflow.views.verdict import Diagnosis, NextStep, SinceRecord, missing_in_words
 
 MOST_UNREAD = 10
 """More rows than this are counted."""
@@ -32,6 +32,8 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     blocks += [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)
+    if diagnosis.since:
+        blocks += _since(diagnosis.since, room)
     flow = diagnosis.flow
     if flow and (flow.after or flow.paths("good") < flow.paths()):
         blocks += section("MAIL FLOW", flow_lines(flow, room - LABEL))
@@ -47,6 +49,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
         blocks += commands("STILL TO RUN", diagnosis.repair)
     if diagnosis.undo and word:
         blocks += commands("ROLLBACK", diagnosis.undo)
+    blocks += _accepted(diagnosis, room)
     if diagnosis.verdict != "unknown":
         blocks += _missing(diagnosis, room)
     return "\n".join(blocks)
@@ -74,6 +77,25 @@ def _head(diagnosis: Diagnosis, room: int) -> str:
 
 def _block(label: str, texts: list[str], room: int) -> list[str]:
     return block(label, (line for text in texts for line in text.splitlines()), room)
+
+
+def _since(since: SinceRecord, room: int) -> list[str]:
+    """What became of the findings of an earlier run."""
+    lines = block("SINCE", [one_line(since.run)], room)
+    for heading, entries in words.since(since):
+        lines += block("", [heading], room)
+        lines += [
+            " " * LABEL + line for entry in entries for line in hang("  ", entry, room - LABEL)
+        ]
+    return lines
+
+
+def _accepted(diagnosis: Diagnosis, room: int) -> list[str]:
+    """What is accepted, and what to know of the file that says so."""
+    lines = block("ACCEPTED", words.accepted(diagnosis), room) if diagnosis.accepted else []
+    for note in diagnosis.accepted_notes:
+        lines += block("" if lines else "ACCEPTED", [one_line(note)], room)
+    return lines
 
 
 def _missing(diagnosis: Diagnosis, room: int) -> list[str]:

@@ -50,6 +50,10 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         slot=Trusted(SLOT),  # noqa: S704 - ours
         undecided=[_entry(finding) for finding in words.of_state(diagnosis, "unknown")],
         steps=[(each.text, one_line(each.command)) for each in diagnosis.next_steps],
+        accepted=words.accepted(diagnosis),
+        accepted_notes=[one_line(note) for note in diagnosis.accepted_notes],
+        since=words.since(diagnosis.since) if diagnosis.since else [],
+        since_run=diagnosis.since.run if diagnosis.since else "",
         unread=missing[:MOST_UNREAD],
         unread_more=max(0, len(missing) - MOST_UNREAD),
         unread_count=len(diagnosis.unread),

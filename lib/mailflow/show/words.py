@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from mailflow.phrases import counted
 from mailflow.plain import one_line
-from mailflow.views.verdict import Diagnosis, FindingRecord, StuckRecord, WaitRecord
+from mailflow.views.verdict import (
+    Diagnosis,
+    FindingRecord,
+    SinceRecord,
+    StuckRecord,
+    WaitRecord,
+)
 
 VERDICTS = {"found": "Cause found", "unknown": "Inconclusive", "clear": "No fault found"}
 """The word for each verdict; colour only repeats it."""
@@ -107,6 +113,44 @@ _MOST_REMEDIES = 3
 def simulated(diagnosis: Diagnosis) -> str:
     """The banner over data that mailflow made up."""
     return f"SIMULATED DATA  {one_line(diagnosis.origin)}".rstrip()
+
+
+def accepted(diagnosis: Diagnosis) -> list[str]:
+    """What is accepted, until when and why; a line each."""
+    lines = []
+    for each in diagnosis.accepted:
+        until = f", until {each.until}" if each.until else ""
+        lines.append(one_line(f"{each.title}{until}: {each.reason}"))
+    return lines
+
+
+_GROUPS = {
+    "new": "New",
+    "changed": "Changed",
+    "gone": "Gone",
+    "not_checked": "Not checked",
+    "unchanged": "Unchanged",
+}
+
+
+def since(compared: SinceRecord) -> list[tuple[str, list[str]]]:
+    """What became of the findings of an earlier run: a heading and its lines for each group."""
+    found = []
+    for group, word in _GROUPS.items():
+        entries = getattr(compared, group)
+        lines = [
+            one_line(f"{each.title}{f': {each.why}' if each.why else ''}")
+            for each in entries[:_MOST_COMPARED]
+        ]
+        more = len(entries) - len(lines)
+        lines += [f"and {more} more"] if more else []
+        if entries:
+            found.append((f"{word}: {len(entries)}", lines))
+    return found or [("Nothing was found then, and nothing now", [])]
+
+
+_MOST_COMPARED = 5
+"""Findings of a group that are named; more are counted, and findings.json has all."""
 
 
 def of_state(diagnosis: Diagnosis, state: str) -> list[FindingRecord]:

@@ -47,6 +47,7 @@ ROLES_OF_GROUP: Mapping[str, frozenset[str]] = MappingProxyType(
                 "Exchange Server Certificates",
                 "Exchange Servers",
                 "Receive Connectors",
+                "Remote and Accepted Domains",
                 "Send Connectors",
                 "Transport Agents",
                 "Transport Queues",
@@ -225,6 +226,18 @@ def get_send_connector(invocation: Invocation) -> None:
     invocation.emit([objects.send_connector(org.send_connector, org.sources(), invocation.shape)])
 
 
+def get_accepted_domain(invocation: Invocation) -> None:
+    """Accepted domains of the organization (S9.30)."""
+    invocation.controller()
+    wanted = invocation.text("Identity").casefold()
+    domains = invocation.organisation.accepted.items()
+    invocation.emit(
+        objects.accepted_domain(domain, kind, invocation.shape)
+        for domain, kind in domains
+        if wanted in ("", domain)
+    )
+
+
 def get_exchange_certificate(invocation: Invocation) -> None:
     """Certificates of one server, of the session's where none is named (S8.85)."""
     invocation.controller()
@@ -281,6 +294,11 @@ _QUEUE_ROLES = frozenset({"Transport Queues", _VIEW})
 
 CMDLETS: Mapping[str, Cmdlet] = MappingProxyType(
     {
+        "Get-AcceptedDomain": Cmdlet(
+            get_accepted_domain,
+            _OF_DIRECTORY,
+            frozenset({"Remote and Accepted Domains", _VIEW}),
+        ),
         "Get-ADPermission": Cmdlet(
             get_ad_permission,
             _OF_DIRECTORY,

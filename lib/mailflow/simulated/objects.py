@@ -149,6 +149,29 @@ def send_connector(
     return known_to(values, {"FrontendProxyEnabled": E2013, "TlsCertificateName": E2013}, shape)
 
 
+_DOMAIN_TYPES = {"Authoritative": 0, "ExternalRelay": 1, "InternalRelay": 2}
+
+
+def accepted_domain(domain: str, kind: str, shape: Shape) -> Values:
+    """What Get-AcceptedDomain shows of a domain; the organization's own is the default (S9.30)."""
+    dn = f"CN={domain},CN=Accepted Domains,CN=Transport Settings,"
+    dn += server_dn("").partition(",CN=Administrative Groups,")[2]
+    values: Values = {
+        "DomainName": domain,
+        "CatchAllRecipientID": None,
+        "DomainType": Enumeration(kind, _DOMAIN_TYPES[kind]),
+        "MatchSubDomains": False,
+        "AddressBookEnabled": True,
+        "Default": domain == DOMAIN,
+        "Name": domain,
+        "Identity": directory_id(domain, dn),
+        **CONFIGURABLE,
+        "DistinguishedName": dn,
+        "Guid": guid_of(dn),
+    }
+    return known_to(values, {"MatchSubDomains": E2013}, shape)
+
+
 def certificates(server: PracticeServer, now: datetime) -> Iterator[Values]:
     """What Get-ExchangeCertificate shows of a server: setup's, and those that people installed.
 

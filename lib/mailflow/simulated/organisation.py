@@ -343,6 +343,7 @@ class Organisation:
         outside: SMTP domain to what is wrong with it: `no-connector` (no send connector leads
             there), `unresolved`, `silent`, `refuses` or `full`; others take all mail.
         send_connector: the one connector to the internet.
+        accepted: accepted domain to its DomainType.
     """
 
     servers: list[PracticeServer] = field(default_factory=list)
@@ -352,6 +353,7 @@ class Organisation:
     accounts: dict[str, Account] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
     send_connector: PracticeSendConnector = PracticeSendConnector()
+    accepted: dict[str, str] = field(default_factory=lambda: {DOMAIN: "Authoritative"})
 
     def install(
         self, name: str, build: str, addresses: list[str], *, site: str, roles: str = ""

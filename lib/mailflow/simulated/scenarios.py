@@ -35,7 +35,6 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from mailflow.errors import UsageError
@@ -48,6 +47,7 @@ from mailflow.exchange.connectors import (
     parse_flags,
 )
 from mailflow.exchange.ranges import parse_range
+from mailflow.own_files import packaged
 from mailflow.phrases import did_you_mean
 from mailflow.simulated.clock import Clock
 from mailflow.simulated.organisation import (
@@ -76,7 +76,6 @@ ACCOUNTS = (
 RELAY_RIGHT = AccessEntry("NT AUTHORITY\\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",))
 """What makes a connector relay for everybody (section 2.6)."""
 
-_FOLDER = Path(__file__).parent / "cases"
 _Data = dict[str, Any]
 _LISTS = ("mail", "shadow", "events")
 _KEYS = frozenset(
@@ -199,8 +198,9 @@ def _number(neutral: str) -> int:
 @cache
 def _files() -> Mapping[str, _Data]:
     return {
-        file.stem: json.loads(file.read_text(encoding="utf-8"))
-        for file in sorted(_FOLDER.glob("*.json"))
+        file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(packaged("simulated/cases").iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".json")
     }
 
 

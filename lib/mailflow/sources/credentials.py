@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.sources.psrp.options import ENDPOINT_AUTHS, ExchangeOptions
 from mailflow.sources.trust import host_name, suffix_of
@@ -448,7 +449,9 @@ def _of_keyring(entry: str, user: str) -> str:
         import keyring
         from keyring.errors import KeyringError
     except ImportError as error:
-        raise UsageError("--keyring needs the package keyring: pip install keyring") from error
+        raise UsageError(
+            f"--keyring needs the package keyring: {extras.install('live')}"
+        ) from error
     service, _, named = entry.partition("/")
     account = named or user
     if not (service and account):

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mailflow import extras
 from mailflow.plain import unbroken
 from mailflow.sources.shell import Fault
 
@@ -44,6 +45,8 @@ _ROOT_SDDL = (
     "Make the account a local administrator of the server, or give it Read and Execute with `winrm "
     "configSDDL default` there (RootSDDL). The group Remote Management Users does not open WinRS."
 )
+
+_INSTALL_LIVE = f"Install it: {extras.install('live')} (in a clone: python3 run.py setup)."
 
 CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
@@ -332,11 +335,14 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The account's roles in Exchange do not hold all cmdlets that are needed.",
             "Put the account into the role group View-Only Organization Management.",
         ),
+        "winrm-missing": SetupCause(
+            "failed", "The library for WinRM, pywinrm, is not installed here.", _INSTALL_LIVE
+        ),
         # -- the management shell's own endpoint, exchange:// --------------------------------------
         "psrp-missing": SetupCause(
             "failed",
             "The library for this road, pypsrp, is not installed here.",
-            "Install it (`pip install pypsrp`, or `run.py setup` in a clone), or use winrm://.",
+            _INSTALL_LIVE,
         ),
         "web-closed": SetupCause(
             "unreachable",
@@ -470,6 +476,7 @@ def classify(
         or _of_log_on(chain, names, auth, offers, token)
         or _of_network(chain, names)
         or _of_http(chain, names)
+        or _of_import(error)
         or fault("garbage", type(error).__name__)
     )
 
@@ -489,6 +496,14 @@ _LOST = frozenset(
 
 
 # -- Parts of `classify`, each None where it does not know -----------------------------------------
+
+
+def _of_import(error: BaseException) -> Fault | None:
+    is_library = isinstance(error, ModuleNotFoundError) and error.name in (
+        "winrm",
+        "winrm.protocol",
+    )
+    return fault("winrm-missing") if is_library else None
 
 
 def _of_tls(chain: list[BaseException]) -> Fault | None:

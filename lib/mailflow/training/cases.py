@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailflow.own_files import beside
 from mailflow.simulated import scenarios
 from mailflow.training import progress
 from mailflow.training.progress import Solved
 
 DIFFICULTIES = {1: "easy", 2: "medium", 3: "hard"}
 TOUR = "first_tour"
-
-_HOMES = (
-    Path(__file__).parents[3] / "notebooks" / "training",
-    Path(__file__).parents[1] / "notebooks" / "training",
-)
-"""Beside lib/ in a clone; inside the package where it was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +76,5 @@ def after(case: str) -> str:
 
 
 def folder() -> Path:
-    """Where the notebooks of the training are; in a clone if neither folder is there."""
-    return next((home for home in _HOMES if home.is_dir()), _HOMES[0])
+    """Where the notebooks of the training are."""
+    return beside("notebooks") / "training"

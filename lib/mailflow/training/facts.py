@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 
-FILE = Path(__file__).parents[3] / "docs" / "facts.md"
-"""In a clone; a package that was installed has the ids alone."""
+from mailflow.own_files import beside
+
+FILE = beside("docs/facts.md")
 
 _ID = re.compile(r"\b[SCL]\d+(?:\.\d+[a-z]?)?\b")
 _ROW = re.compile(r"^\| (\S+) \| (.*?) \|", re.MULTILINE)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mailflow import parameter_cell
 from mailflow.errors import UsageError
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import clock
@@ -218,6 +219,8 @@ def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> L
     Raises:
         UsageError: no such case, or a seed that is none.
     """
+    if parameter_cell.is_notebook():
+        parameter_cell.refuse_unknown_parameters()
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"seed {seed!r} is no whole number")
     if name not in scenarios.names():

@@ -24,6 +24,7 @@ from mailflow.exchange.ranges import (
     AddressRange,
     Family,
     format_range,
+    merged,
     parse_range,
     single,
 )
@@ -235,15 +236,7 @@ def _blocks(first: int, last: int, most: int) -> Iterator[tuple[int, int]]:
 
 def addresses_in(ranges: Iterable[AddressRange]) -> int:
     """How many addresses a list holds, each once."""
-    total, reached = 0, (0, -1)
-    for block in sorted(ranges, key=lambda each: (each.family, each.first)):
-        begin = block.first
-        if reached[0] == block.family:
-            begin = max(begin, reached[1] + 1)
-        if begin <= block.last:
-            total += block.last - begin + 1
-            reached = block.family, block.last
-    return total
+    return sum(block.size for block in merged(ranges))
 
 
 def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> list[Client]:
@@ -262,9 +255,13 @@ def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> 
 
 
 def claim(narrowed: Narrowed) -> str:
-    """What is promised, a sentence."""
+    """What is promised, in two sentences."""
+    kept = (
+        "The one client that was seen is handled as before."
+        if len(narrowed.kept) == 1
+        else f"All {len(narrowed.kept)} clients that were seen are handled as before."
+    )
     return (
-        f"{narrowed.connector}: from {counted(narrowed.before, 'address', 'addresses')} to "
-        f"{counted(narrowed.size, 'address', 'addresses')}; "
-        f"{counted(len(narrowed.kept), 'client')} seen, none is handled differently."
+        f"RemoteIPRanges of {narrowed.connector} shrink from "
+        f"{counted(narrowed.before, 'address', 'addresses')} to {narrowed.size}. {kept}"
     )

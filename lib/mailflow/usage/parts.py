@@ -17,21 +17,23 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import TYPE_CHECKING, Any
+from threading import local
+from typing import IO, TYPE_CHECKING, Any
 
+from mailflow import extras
 from mailflow.errors import UsageError
+from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
 from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
+from mailflow.usage.places import LogPlace, copied, name_of, opened
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA = "mailflow.usage-part/1"
-INSTALL = "python -m pip install 'duckdb>=2.0'"
+SCHEMA = "mailflow.usage-part/2"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
 ENDS = 2**16
@@ -43,12 +45,11 @@ class PartSettings:
     """What a part depends on besides its file.
 
     Attributes:
-        accepted: accepted domains, in lower case, `*.contoso.com` for all below one; None: not
-            known, so that no recipient is called inside or outside.
+        accepted: None: not known, so that no recipient is called inside or outside.
         domains: whether the domains of recipients are kept.
     """
 
-    accepted: tuple[str, ...] | None = None
+    accepted: AcceptedDomains | None = None
     domains: bool = False
 
 
@@ -97,31 +98,32 @@ class Part:
         text = json.dumps([self.name, self.size, self.head, self.tail, asdict(self.settings)])
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def is_continued_by(self, path: Path) -> bool:
+    def is_continued_by(self, place: LogPlace) -> bool:
         """Whether a file is this one, grown since."""
-        if path.name.casefold() != self.name.casefold() or path.stat().st_size < self.size:
+        if name_of(place).casefold() != self.name.casefold():
             return False
-        with path.open("rb") as file:
-            return (self.head, self.tail) == _ends(file.fileno(), self.size)
+        with opened(place) as file:
+            is_long = file.seek(0, os.SEEK_END) >= self.size
+            return is_long and (self.head, self.tail) == _ends(file, self.size)
 
 
-def identified(path: Path, settings: PartSettings) -> Part:
+def identified(place: LogPlace, settings: PartSettings) -> Part:
     """A file by name, size, and digests of its ends; not read yet.
 
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        return Part(path.name, size, *_ends(file.fileno(), size), settings)
+    with opened(place) as file:
+        size = file.seek(0, os.SEEK_END)
+        return Part(name_of(place), size, *_ends(file, size), settings)
 
 
-def _ends(handle: int, size: int) -> tuple[str, str]:
+def _ends(file: IO[bytes], size: int) -> tuple[str, str]:
     """Digests of the beginning and the end of the first `size` bytes of a file."""
     found = []
-    for place in (0, max(0, size - ENDS)):
-        os.lseek(handle, place, os.SEEK_SET)
-        found.append(hashlib.sha256(os.read(handle, min(ENDS, size))).hexdigest())
+    for begin in (0, max(0, size - ENDS)):
+        file.seek(begin)
+        found.append(hashlib.sha256(file.read(min(ENDS, size))).hexdigest())
     return found[0], found[1]
 
 
@@ -134,7 +136,9 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
     try:
         import duckdb
     except ImportError:
-        raise UsageError(f"usage needs DuckDB, which is not installed: {INSTALL}") from None
+        raise UsageError(
+            f"usage needs DuckDB, which is not installed: {extras.install('logs')}"
+        ) from None
     settings: dict[str, Any] = {
         "threads": 1,
         "memory_limit": memory,
@@ -147,19 +151,24 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
     return duckdb.connect(config=settings)
 
 
-@cache
+_OF_THREAD = local()
+
+
 def _database() -> DuckDBPyConnection:
-    """The one of this process: to begin one takes as long as to read a megabyte."""
-    return connect()
+    """The one of this thread: to begin one takes as long as to read a megabyte."""
+    if not hasattr(_OF_THREAD, "database"):
+        _OF_THREAD.database = connect()
+    database: DuckDBPyConnection = _OF_THREAD.database
+    return database
 
 
-def summed(path: Path, folder: Path, settings: PartSettings) -> Part:
+def summed(place: LogPlace, folder: Path, settings: PartSettings) -> Part:
     """Sum up one log; its part lies in `folder` then, whole.
 
     A file that the quick reader does not take as it is, is read line by line.
 
     Args:
-        path: the log.
+        place: the log.
         folder: for `ID.parquet` and `ID.json`; the second is written last.
         settings: what else the part depends on.
 
@@ -167,12 +176,18 @@ def summed(path: Path, folder: Path, settings: PartSettings) -> Part:
         OSError: a file cannot be read or written.
         UsageError: DuckDB is not installed.
     """
-    known = identified(path, settings)
+    known = identified(place, settings)
     with TemporaryDirectory(prefix="mailflow-usage-") as work:
+        path = place if isinstance(place, Path) else copied(place, Path(work) / "log", known.size)
         part = _read(path, known, folder, None)
         if part is None:
             clean = Path(work) / "rows.csv"
             part = _read(clean, known, folder, cleaned(path, clean)) or known
+    return stored(part, folder)
+
+
+def stored(part: Part, folder: Path) -> Part:
+    """The part, once its second file is written: beside its Parquet file, and after it."""
     document = {"schema": SCHEMA, **asdict(part)}
     write_whole(folder / f"{part.id}.json", json.dumps(document))
     return part
@@ -250,7 +265,7 @@ def _from_json(document: Mapping[str, Any]) -> Part:
         **{
             **document,
             "settings": PartSettings(
-                None if accepted is None else tuple(accepted), bool(settings["domains"])
+                None if accepted is None else _accepted_from(accepted), bool(settings["domains"])
             ),
             "spoken": tuple(
                 Spoken(each["connector"], each["first"], each["last"], tuple(each["hours"]))
@@ -258,6 +273,13 @@ def _from_json(document: Mapping[str, Any]) -> Part:
             ),
         }
     )
+
+
+def _accepted_from(document: Mapping[str, Any]) -> AcceptedDomains:
+    inside, outside, either = (
+        tuple(map(str, document[kind])) for kind in ("inside", "outside", "either")
+    )
+    return AcceptedDomains(inside, outside, either, bool(document["is_whole"]))
 
 
 def _text(value: str) -> str:
@@ -274,12 +296,24 @@ def _sessions(settings: PartSettings) -> str:
     )
 
 
-def _inside(accepted: tuple[str, ...] | None) -> str:
-    """Whether a recipient's domain is an accepted one; NULL: not known."""
+def _inside(accepted: AcceptedDomains | None) -> str:
+    """Whether a recipient's domain is inside, as `AcceptedDomains.is_inside`; NULL: not known."""
     if accepted is None:
         return "NULL::BOOLEAN"
-    exact = [_text(name.removeprefix("*.")) for name in accepted]
-    below = [_text(name.removeprefix("*")) for name in accepted if name.startswith("*.")]
-    tests = [f"domain IN ({', '.join(exact)})"] if exact else []
-    tests += [f"ends_with(domain, {name})" for name in below]
-    return f"CASE WHEN domain <> '' THEN {' OR '.join(tests) or 'false'} END"
+    exact: dict[str, list[str]] = {}
+    cases = []
+    for pattern, inside in accepted.rules:
+        said = _BOOLEAN[inside]
+        if pattern == EVERY_DOMAIN:
+            cases.append(f"WHEN true THEN {said}")
+        elif pattern.startswith("*."):
+            itself, below = _text(pattern[2:]), _text(pattern[1:])
+            cases.append(f"WHEN domain = {itself} OR ends_with(domain, {below}) THEN {said}")
+        else:
+            exact.setdefault(said, []).append(_text(pattern))
+    whole = [f"WHEN domain IN ({', '.join(names)}) THEN {said}" for said, names in exact.items()]
+    tests = " ".join(["WHEN coalesce(domain, '') = '' THEN NULL", *whole, *cases])
+    return f"CASE {tests} ELSE {_BOOLEAN[False if accepted.is_whole else None]} END"
+
+
+_BOOLEAN = {True: "true", False: "false", None: "NULL::BOOLEAN"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from mailflow.exchange.ranges import AddressRange
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "mailflow.usage/1"
-DAYS_SHOWN = 15
-"""Bars of the picture; a longer time is drawn by weeks."""
+DAYS_SHOWN = 35
+"""Bars of the picture, a month; a longer time is drawn by weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Usage:
         custom: identities, in lower case, of the connectors that setup did not make.
         zone: in which times are shown.
         names: addresses to names, from a hosts file or reverse DNS.
+        not_told: why it is not known of some recipients whether they are outside; empty: it is.
         simulated: whether the logs are made up.
     """
 
@@ -49,6 +50,7 @@ class Usage:
     custom: frozenset[str] = frozenset()
     zone: tzinfo = UTC
     names: Mapping[str, str] = field(default_factory=dict)
+    not_told: str = ""
     simulated: bool = False
 
     @property
@@ -210,7 +212,10 @@ class Usage:
         )
 
     def by_day(self, clients: Iterable[Client]) -> Bars:
-        """Messages by day, or by week where the time is long: a picture."""
+        """Messages by day, or by week where the time is long: a picture.
+
+        A day without a session stands between the others, for it may be a gap of the logs.
+        """
         days: dict[str, list[int]] = {}
         for client in clients:
             for each in client.hours:
@@ -219,12 +224,19 @@ class Usage:
                     day = days.setdefault(f"{moment.astimezone(self.zone):%Y-%m-%d}", [0, 0])
                     day[0] += each.sessions
                     day[1] += each.messages
-        unit, shown = "day", days
-        if len(days) > DAYS_SHOWN:
-            unit, shown = "week", _by_week(days)
+        every = _every_day(days)
+        unit, shown = "day", {day: days.get(day, [0, 0]) for day in every}
+        if len(every) > DAYS_SHOWN:
+            unit, shown = "week", _by_week(shown)
         bars = tuple(
-            Bar(label, messages, counted(sessions, "session"))
-            for label, (sessions, messages) in sorted(shown.items())
+            Bar(
+                f"week of {start}"
+                if unit == "week"
+                else f"{date.fromisoformat(start):%a %Y-%m-%d}",
+                messages,
+                counted(sessions, "session") if sessions else "no session in the logs",
+            )
+            for start, (sessions, messages) in shown.items()
         )
         total = sum(messages for _, messages in days.values())
         return Bars(
@@ -358,6 +370,7 @@ class Usage:
             "missing": [{"file": each.name, "why": each.why} for each in self.logs.missing],
             "covered": [_covered_json(row) for row in self.covered],
             "clients": [self._client_json(each) for each in self.clients],
+            "recipients_not_told": self.not_told or None,
             "internal_sessions": self.logs.told.internal,
             "unused": list(map(_element_json, beside.unused)),
             "elements": list(map(_element_json, beside.elements)),
@@ -374,7 +387,7 @@ class Usage:
         unreadable = self.logs.told.unreadable
         if unreadable:
             text += f" {counted(unreadable, 'session')} could not be told of anybody."
-        return text
+        return f"{text} {self.not_told}".rstrip()
 
     def _client_json(self, client: Client) -> dict[str, Any]:
         return {
@@ -487,12 +500,21 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
+def _every_day(days: Iterable[str]) -> list[str]:
+    """From the first to the last, those between them as well."""
+    found = sorted(map(date.fromisoformat, days))
+    if not found:
+        return []
+    count = (found[-1] - found[0]).days + 1
+    return [f"{found[0] + timedelta(days=number)}" for number in range(count)]
+
+
 def _by_week(days: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     """The same by the Monday of each week."""
     weeks: dict[str, list[int]] = {}
     for day, (sessions, messages) in days.items():
-        date = datetime.fromisoformat(day)
-        week = weeks.setdefault(f"{date - timedelta(days=date.weekday()):%Y-%m-%d}", [0, 0])
+        moment = date.fromisoformat(day)
+        week = weeks.setdefault(f"{moment - timedelta(days=moment.weekday())}", [0, 0])
         week[0] += sessions
         week[1] += messages
     return weeks

@@ -32,6 +32,7 @@ from mailflow.views.telling import (
     unread_of,
     verdict_of,
 )
+from mailflow.views.terms import Terms, asked_of
 from mailflow.views.verdict import Checked, Diagnosis, Verdict
 
 LOST = frozenset({DEFAULT_LACKS_AUTH, GROUP_MISSING})
@@ -54,7 +55,13 @@ SENDING = frozenset(
 """Causes of the audit beyond the receive connectors."""
 
 
-def audit(org: Snapshot, planned: Sequence[str] = (), peers: Sequence[str] = ()) -> Diagnosis:
+def audit(
+    org: Snapshot,
+    planned: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    accepted: str = "",
+    since: str = "",
+) -> Diagnosis:
     """What is wrong, or would be one day, in the receive connectors; queues play no part.
 
     Args:
@@ -63,42 +70,57 @@ def audit(org: Snapshot, planned: Sequence[str] = (), peers: Sequence[str] = ())
             are named one by one.
         peers: servers behind one load balancer or DNS name, which stand in for each other: each
             `EX16A+SE01`. Servers of one kind and site do so anyway.
+        accepted: a file of accepted findings, which are no part of the verdict; empty: none.
+        since: a run folder, or its findings.json, to compare with; empty: none.
 
     Raises:
+        InputError: one of the files cannot be read, or says what is unknown.
         UsageError: a planned server that is neither, or a peer that is no server.
     """
+    terms = Terms.read(accepted, since)
     coming = parse_planned(planned)
     analysis = analyze(org)
     found = audited(analysis, coming, _peers(org, peers))
+    parted = terms.part(found.findings)
+    counted, settled = parted.counted, parted.settled
     lost = [
         each.connector.identity
-        for each in found.findings
+        for each in counted
         if each.state == "found" and each.connector and each.id in LOST and not each.paths
     ]
     plan = repair(
         analysis,
-        analysis.paths,
-        [view.name for view in analysis.servers if view.covered and view.role_conflicts],
+        [path for path in analysis.paths if path.target.name not in settled],
+        [
+            view.name
+            for view in analysis.servers
+            if view.covered and view.role_conflicts and view.name not in settled
+        ],
         judge=Judge(analysis.servers, (each.address for each in coming)),
-        further=(way.path for way in found.ways if not way.in_use and way.path.state == "found"),
+        further=(
+            way.path
+            for way in found.ways
+            if not way.in_use and way.path.state == "found" and way.path.target.name not in settled
+        ),
         lost=lost,
     )
     unread = unread_of(org)
     lacks = any(matters(row, BESIDE_THE_AUDIT) for row in unread) or not found.servers
-    verdict = verdict_of(found.findings, lacks=lacks)
+    verdict = verdict_of(counted, lacks=lacks)
     complete = not lacks and all(each.state != "unknown" for each in found.findings)
-    entries = [*found.findings, *the_rest(found, complete=complete)]
+    entries = [*counted, *the_rest(found, complete=complete)]
     mine = [each for each in entries if each.state == "found"]
+    not_judged = _not_judged(org, verdict)
     diagnosis = Diagnosis(
         verdict=verdict,
         headline=_headline(verdict, mine),
-        summary=_summary(verdict, entries, found.servers, unread) + _not_judged(org, verdict),
+        summary=_summary(verdict, entries, found.servers, unread) + not_judged,
         findings=tuple(told(each, plan, unread) for each in entries),
         unread=unread,
         origin=org.origin,
         repair=plan.commands,
         undo=plan.rollback,
-        next_steps=next_steps(found.findings, plan),
+        next_steps=next_steps(counted, plan, source=org.origin),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         checked=Checked(
             len(found.servers),
@@ -109,8 +131,9 @@ def audit(org: Snapshot, planned: Sequence[str] = (), peers: Sequence[str] = ())
         ),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         plan=plan,
+        asked=asked_of(org, planned=sorted(planned), peers=sorted(peers)),
     )
-    return unless_nothing(diagnosis, org)
+    return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=lacks, further=not_judged)
 
 
 def _peers(org: Snapshot, groups: Sequence[str]) -> list[list[str]]:
@@ -157,15 +180,16 @@ def _summary(
         )
         return (
             f"{looked} of {counted(len(servers), 'server')} checked: none intercepts an Exchange "
-            "server that cannot authenticate there, those of the same name are alike, and none "
-            f"relays more widely than it looks.{end}"
+            "server that cannot authenticate there, those of the same name are alike, none relays "
+            "for hosts outside or more widely than it looks, and no lists are in conflict."
+            f"{end}"
         )
     if not told:
         sentences = ["No fault in the data available, but data is missing."]
     else:
         sentences = [reading_of(told[:1])]
-        further = [_place(entry) for entry in told[1:]]
-        sentences += [f"Also: {joined(further)}."] if further else []
+        further = [_places(told[1:], cause) for cause in dict.fromkeys(e.id for e in told[1:])]
+        sentences += [f"Also: {'; '.join(further)}."] if further else []
     sentences += [f"Missing data: {missing}."] if missing else []
     return " ".join(sentences)
 
@@ -179,9 +203,14 @@ def _not_judged(org: Snapshot, verdict: Verdict) -> str:
     return f" Not exported, so not checked: {joined(lacking)}."
 
 
-def _place(entry: Typed) -> str:
-    where = (
-        entry.connector.identity if entry.connector else entry.server.name if entry.server else ""
-    )
-    title = CARDS[entry.id].title
+def _places(entries: Sequence[Typed], cause: str) -> str:
+    r"""What is found there, and where: `Two connectors ... (EX16A\Relay and EX16B\Relay)`."""
+    mine = [entry for entry in entries if entry.id == cause]
+    title, where = CARDS[cause].title, joined(filter(None, map(_place, mine)))
     return f"{title} ({where})" if where else title
+
+
+def _place(entry: Typed) -> str:
+    if entry.connector:
+        return entry.connector.identity
+    return entry.server.name if entry.server else ""

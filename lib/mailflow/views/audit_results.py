@@ -6,16 +6,24 @@ from collections import Counter
 
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.table import Table
-from mailflow.views.verdict import Diagnosis
+from mailflow.views.verdict import Diagnosis, FindingRecord
 
 _COLUMNS = {
-    "result": ("Result", "issue: change it; undetermined: data is missing; OK by design: leave it"),
+    "result": (
+        "Result",
+        "issue: change it; undetermined: data is missing; OK by design: leave it; accepted: known",
+    ),
     "where": ("Where", "the connector, or the server"),
     "what": ("What", "the weakness that was looked for"),
     "evidence": ("Evidence", "the data, and what it means"),
 }
-_WORDS = {"found": "issue", "unknown": "undetermined", "clear": "OK by design"}
-_TONES = {"found": "bad", "unknown": "unknown", "clear": "good"}
+_WORDS = {
+    "found": "issue",
+    "unknown": "undetermined",
+    "accepted": "accepted",
+    "clear": "OK by design",
+}
+_TONES = {"found": "bad", "unknown": "unknown", "accepted": "", "clear": "good"}
 
 
 def audit_results(found: Diagnosis) -> Table:
@@ -28,24 +36,28 @@ def audit_results(found: Diagnosis) -> Table:
 
     clear = [finding for finding in found.findings if finding.state == "clear"]
     general = [finding for finding in clear if not (finding.connector or finding.addresses)]
-    shown = [
-        finding for finding in found.findings if finding.state in _WORDS and finding not in general
+    shown: list[tuple[str, FindingRecord]] = [
+        (finding.state, finding)
+        for finding in found.findings
+        if finding.state in _WORDS and finding not in general
     ]
+    shown += [("accepted", each.finding) for each in found.accepted]
     rows = [
         {
-            "result": _WORDS[finding.state],
+            "result": _WORDS[state],
             "where": finding.connector or finding.server or "everywhere",
             "what": CAUSES[finding.cause].title,
             "evidence": finding.reading,
-            "state": finding.state,
+            "state": state,
             "cause": finding.cause,
             "server": finding.server,
             "connector": finding.connector,
         }
-        for finding in shown
+        for state, finding in shown
     ]
-    counts = Counter[str](finding.state for finding in shown)
-    words = (("Issues", "found"), ("Undetermined", "unknown"), ("OK by design", "clear"))
+    counts = Counter[str](state for state, _ in shown)
+    words = [("Issues", "found"), ("Undetermined", "unknown"), ("OK by design", "clear")]
+    words += [("Accepted", "accepted")] if found.accepted else []
     sentences = [" ".join(f"{word}: {counts[state]}." for word, state in words)]
     if general:
         titles = dict.fromkeys(CAUSES[finding.cause].title for finding in general)
@@ -56,6 +68,6 @@ def audit_results(found: Diagnosis) -> Table:
         caption="Issues, what could not be determined, and what is OK by design.",
         columns=_COLUMNS,
         reading="\n".join(sentences),
-        tones={(place, "result"): _TONES[finding.state] for place, finding in enumerate(shown)},
+        tones={(place, "result"): _TONES[state] for place, (state, _) in enumerate(shown)},
         empty="No findings.",
     )

@@ -118,7 +118,7 @@ class _Sides:
         *,
         doubtful: bool,
     ) -> None:
-        from mailflow.exchange.answer_map import differences, map_answers
+        from mailflow.exchange.answers import differences, map_answers
 
         self.places += 1
         maps = []

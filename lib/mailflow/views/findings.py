@@ -24,6 +24,7 @@ from mailflow.views.telling import (
     unread_of,
     verdict_of,
 )
+from mailflow.views.terms import Terms, asked_of
 from mailflow.views.verdict import Checked, Diagnosis
 
 BESIDE_THE_VERDICT = frozenset(
@@ -70,24 +71,37 @@ _JUDGED = frozenset(
 """Properties of a connector that its mail paths are judged by (S1.10 to S1.16, S3.30)."""
 
 
-def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
+def findings(
+    org: Snapshot, min_messages: int = 1, accepted: str = "", since: str = ""
+) -> Diagnosis:
     """What is wrong in the organization, best first, and the verdict it adds up to.
 
     Args:
         org: the snapshot; nothing is fetched.
         min_messages: queues with fewer messages do not count as stuck.
+        accepted: a file of accepted findings, which are no part of the verdict; empty: none.
+        since: a run folder, or its findings.json, to compare with; empty: none.
+
+    Raises:
+        InputError: one of the files cannot be read, or says what is unknown.
     """
+    terms = Terms.read(accepted, since)
     analysis = analyze(org)
     found = diagnose(analysis, min_messages)
+    parted = terms.part(found.findings)
+    counted = parted.counted
     conflicts = [
-        each.server.name for each in found.findings if each.id == ROLE_CONFLICT and each.server
+        each.server.name
+        for each in counted
+        if each.id == ROLE_CONFLICT and each.server and each.server.name not in parted.settled
     ]
-    plan = repair(analysis, found.paths, conflicts)
+    paths = [path for path in found.paths if path.target.name not in parted.settled]
+    plan = repair(analysis, paths, conflicts)
     unread = unread_of(org)
     stuck = [case.queue for case in found.cases]
     judged = _Judged(analysis.paths)
     lacking = [row for row in unread if matters(row, BESIDE_THE_VERDICT) and not judged.decide(row)]
-    verdict = verdict_of(found.findings, lacks=bool(lacking))
+    verdict = verdict_of(counted, lacks=bool(lacking))
     checked = Checked(
         len(analysis.servers),
         len({(path.sender, path.target) for path in analysis.paths}),
@@ -97,20 +111,21 @@ def findings(org: Snapshot, min_messages: int = 1) -> Diagnosis:
     )
     diagnosis = Diagnosis(
         verdict=verdict,
-        headline=prose.headline(verdict, found.findings, stuck),
-        summary=prose.summary(verdict, found.findings, unread, analysis.paths, checked),
-        findings=tuple(told(each, plan, unread) for each in found.findings),
+        headline=prose.headline(verdict, counted, stuck),
+        summary=prose.summary(verdict, counted, unread, analysis.paths, checked),
+        findings=tuple(told(each, plan, unread) for each in counted),
         unread=unread,
         stuck=how_much_waits(org, found.waiting),
         origin=org.origin,
-        repair=(*plan.commands, *retries(found.findings, plan)),
+        repair=(*plan.commands, *retries(counted, plan)),
         undo=plan.rollback,
         checked=checked,
-        next_steps=next_steps(found.findings, plan, lacking),
+        next_steps=next_steps(counted, plan, lacking, source=org.origin),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         simulated=org.is_simulated,
         flow=mail_flow(org, found),
         plan=plan,
+        asked=asked_of(org, min_messages=min_messages),
     )
-    return unless_nothing(diagnosis, org)
+    return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=bool(lacking))

@@ -9,7 +9,8 @@ from typing import Any
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.capabilities import RIGHTS, Effect
 from mailflow.analysis.servers import ServerView
-from mailflow.analysis.twins import Acceptors, TwinBlock, TwinComparison, compare_servers
+from mailflow.analysis.twin_blocks import Acceptors, TwinBlock, TwinComparison
+from mailflow.analysis.twins import compare_servers
 from mailflow.errors import UsageError
 from mailflow.exchange.ranges import Address, AddressRange, RangeError, format_range, parse_address
 from mailflow.phrases import counted, joined
@@ -129,6 +130,13 @@ class TwinReport:
             )
         return f"Compared: {every}. Differences would be left: see below."
 
+    @property
+    def again(self) -> str:
+        """How to see that the commands did what was proven; empty: there are none."""
+        if not self.plan.steps:
+            return ""
+        return f"After the commands, export {self.b} again and compare it with {self.a} again."
+
     def as_json(self) -> dict[str, Any]:
         """The document of `mailflow twin --json`."""
         return {
@@ -167,7 +175,8 @@ class TwinReport:
             undo=self.plan.rollback,
             facts=("S1.13", "S1.16", "S3.20"),
         )
-        steps = [NextStep(note.text, note.command) for note in self.notes]
+        steps = [NextStep(self.again)] if self.again else []
+        steps += (NextStep(note.text, note.command) for note in self.notes)
         steps += (NextStep(text) for text in (*self.plan.kept, *self.plan.refused))
         return Diagnosis(
             verdict=verdict,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, repeat
 
 from mailflow.exchange.ranges import format_range
 from mailflow.phrases import joined
@@ -25,7 +25,7 @@ _DIFFERENCES = {
 _STEPS = {
     "step": ("Step", "in this order"),
     "command": ("Command", "PowerShell for the Exchange Management Shell"),
-    "why": ("What it does", "the connector of A that it follows"),
+    "why": ("What it does", "and the commands below it, up to the next text"),
 }
 _ROLLBACK = {"command": ("Command", "in this order")}
 _NOTES = {
@@ -43,7 +43,7 @@ def twin_differences(found: TwinReport) -> Table:
     return _differences(
         found.groups,
         name="twin_differences",
-        caption=f"What hosts meet on {found.b} otherwise than on {found.a}.",
+        caption=f"Hosts that {found.b} treats differently from {found.a}.",
         reading=found.summary,
         empty="Nothing: every host is treated alike.",
         pictures=rulers_now(found),
@@ -104,7 +104,8 @@ def twin_commands(found: TwinReport) -> Table:
 
     lines = list(
         chain.from_iterable(
-            ((line, step.text) for line in step.commands) for step in found.plan.steps
+            zip(step.commands, chain([step.text], repeat("")), strict=False)
+            for step in found.plan.steps
         )
     )
     frame = pd.DataFrame(

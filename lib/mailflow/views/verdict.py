@@ -63,6 +63,7 @@ class FindingRecord:
     changes: tuple[ChangeRecord, ...] = ()
     missing: tuple[int, ...] = ()
     facts: tuple[str, ...] = ()
+    fingerprint: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `findings.json`."""
@@ -81,7 +82,79 @@ class FindingRecord:
             "changes": [asdict(each) for each in self.changes],
             "missing": list(self.missing),
             "facts": list(self.facts),
+            "fingerprint": self.fingerprint,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRecord:
+    """A finding that somebody knows and accepts: it is no part of the verdict.
+
+    Attributes:
+        finding: what was found.
+        title: what it is called, and where it is.
+        reason: why it is accepted, as a person wrote it.
+        until: the last day on which it is, ISO; empty: without an end.
+    """
+
+    finding: FindingRecord
+    title: str
+    reason: str
+    until: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of `accepted` in `findings.json`: that of the finding, and why."""
+        own = {"title": self.title, "reason": self.reason, "until": self.until or None}
+        return self.finding.as_json() | own
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedFinding:
+    """A finding in a comparison with an earlier run.
+
+    Attributes:
+        cause, server, connector: which it is.
+        title: what it is called, and where it is.
+        why: why it could not be checked now; empty where it was.
+        senders, fingerprint: as the finding has them.
+        accepted: whether the earlier run accepted it.
+    """
+
+    cause: str
+    server: str | None
+    connector: str | None
+    title: str
+    why: str = ""
+    senders: tuple[str, ...] = ()
+    fingerprint: str = ""
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SinceRecord:
+    """What became of the findings of an earlier run; only what is `found` is compared.
+
+    Attributes:
+        run: the name of the earlier run.
+        new: found now and not then.
+        changed: found then as well, on something else; it counts as new.
+        unchanged: found then and now.
+        gone: found then, and now checked and not found.
+        not_checked: found then; what was read now does not tell.
+        exit_code: 1 with anything new or changed, else 2 where anything is open, else 0.
+    """
+
+    run: str
+    new: tuple[ComparedFinding, ...] = ()
+    changed: tuple[ComparedFinding, ...] = ()
+    unchanged: tuple[ComparedFinding, ...] = ()
+    gone: tuple[ComparedFinding, ...] = ()
+    not_checked: tuple[ComparedFinding, ...] = ()
+    exit_code: int = 0
+
+
+SINCE_GROUPS = ("new", "changed", "unchanged", "gone", "not_checked")
+"""The groups of a `SinceRecord`, what matters most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +248,11 @@ class Diagnosis:
         simulated: whether the servers are made up, wherever it was read from.
         word: what stands over the summary where it is no cause that is looked for: `different`;
             empty: the verdict's own word.
+        accepted: what is found and accepted; no part of `findings`.
+        accepted_notes: what to know of the file that accepts: entries that expired, match nothing,
+            or whose finding changed.
+        since: the comparison with an earlier run; None where none was named.
+        asked: what the findings rest on besides the data: options and cmdlets, by name.
         flow: the picture of who tries to reach whom; None where there is none to draw.
         plan: the repair itself, with its proof; None where only a document is left.
     """
@@ -194,13 +272,17 @@ class Diagnosis:
     checked: Checked = Checked()
     simulated: bool = False
     word: str = ""
+    accepted: tuple[AcceptedRecord, ...] = ()
+    accepted_notes: tuple[str, ...] = ()
+    since: SinceRecord | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     flow: MailFlow | None = field(default=None, repr=False)
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
     def exit_code(self) -> int:
         """What a command that gave these findings ends with."""
-        return EXIT_CODES[self.verdict]
+        return self.since.exit_code if self.since else EXIT_CODES[self.verdict]
 
     @property
     def untold(self) -> tuple[Unread, ...]:
@@ -236,6 +318,10 @@ class Diagnosis:
             "source": self.origin,
             "simulated": self.is_simulated,
             "checked": asdict(self.checked),
+            "accepted": [each.as_json() for each in self.accepted],
+            "accepted_notes": list(self.accepted_notes),
+            "since": asdict(self.since) if self.since else None,
+            "asked": dict(self.asked),
             "mail_flow": asdict(self.flow) if self.flow else None,
         }
 
@@ -284,6 +370,10 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         next_steps=tuple(NextStep(**each) for each in document.get("next", ())),
         checked=Checked(**document.get("checked", {})),
         simulated=bool(document.get("simulated")),
+        accepted=tuple(map(_accepted, document.get("accepted", ()))),
+        accepted_notes=tuple(document.get("accepted_notes", ())),
+        since=_since(document["since"]) if document.get("since") else None,
+        asked=document.get("asked", {}),
         flow=flow_from_json(drawn) if drawn else None,
     )
 
@@ -291,6 +381,23 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
 def _stuck(document: Mapping[str, Any]) -> StuckRecord:
     where = tuple(WaitRecord(**each) for each in document.get("where", ()))
     return StuckRecord(**{**document, "where": where})
+
+
+def _accepted(document: Mapping[str, Any]) -> AcceptedRecord:
+    own = {"title", "reason", "until"}
+    finding = _entry({key: value for key, value in document.items() if key not in own})
+    return AcceptedRecord(finding, document["title"], document["reason"], document["until"] or "")
+
+
+def _since(document: Mapping[str, Any]) -> SinceRecord:
+    groups = {
+        name: tuple(
+            ComparedFinding(**{**each, "senders": tuple(each["senders"])})
+            for each in document[name]
+        )
+        for name in SINCE_GROUPS
+    }
+    return SinceRecord(document["run"], **groups, exit_code=document["exit_code"])
 
 
 def unread_json(row: Unread) -> dict[str, Any]:

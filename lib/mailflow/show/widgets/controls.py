@@ -13,6 +13,7 @@ templates alone.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -28,6 +29,9 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 Option = tuple[str, Any]
 """A text to choose by, and the value it stands for."""
+
+_DRAWN = 1.0
+"""Seconds after which a control is on the page."""
 
 _LABEL = "7.5rem"
 _WIDE = "30rem"
@@ -113,6 +117,16 @@ def row(*controls: Control) -> Control:
     for control in controls:
         control.layout.flex, control.layout.width = f"1 1 {_NARROW}", "auto"
     return _kit().HBox(controls, layout=_kit().Layout(flex_flow="row wrap", grid_gap="0 2rem"))
+
+
+def focus_soon(control: Control) -> None:
+    """Go to a control once the front end has drawn it; it comes into view then.
+
+    Run All leaves the page at the last cell, far from what stopped it.
+    """
+    timer = threading.Timer(_DRAWN, control.focus)
+    timer.daemon = True
+    timer.start()
 
 
 def watch(control: Control, changed: Callable[[], None]) -> None:

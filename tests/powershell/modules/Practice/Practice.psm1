@@ -122,6 +122,14 @@ function Get-SendConnector {
     }
 }
 
+function Get-AcceptedDomain {
+    [CmdletBinding()]
+    param([string] $Identity)
+    New-Object PSObject -Property @{
+        Name = 'Contoso'; DomainName = 'contoso.com'; DomainType = 'Authoritative'
+    }
+}
+
 function Get-ExchangeCertificate {
     [CmdletBinding()]
     param([string] $Server)
@@ -185,6 +193,6 @@ function Stop-Here([string] $Message, [string] $Id) {
                 (New-Object Exception $Message), $Id, 'NotSpecified', $null))
 }
 
-Export-ModuleMember -Function Add-PSSnapin, Get-ADPermission, Get-ExchangeCertificate,
+Export-ModuleMember -Function Add-PSSnapin, Get-AcceptedDomain, Get-ADPermission, Get-ExchangeCertificate,
     Get-ExchangeServer, Get-Message, Get-NetworkConnectionInfo, Get-Queue, Get-ReceiveConnector,
     Get-SendConnector, Get-ServerComponentState, Get-TransportAgent, Get-TransportServer, Get-WmiObject, Retry-Queue, Set-ReceiveConnector

@@ -1,0 +1,94 @@
+"""The runbooks for the use of a connector and for a new server, run from the menu of JupyterLab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_pages import NotebookPage, opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WIDE = [1440, 1024]
+PICTURES = {
+    "new_server": [
+        "EX16A now, port 25: which connector accepts which host",
+        "EX16B now, port 25: which connector accepts which host",
+        "EX16B after the commands, port 25: which connector accepts which host",
+    ],
+    "relay_usage": ["Messages by day"],
+}
+"""What each runbook draws of the practice data."""
+SOURCES = {"new_server": "demo:new-server", "relay_usage": "demo:month-of-logs"}
+COMMANDS = {
+    "new_server": 'New-ReceiveConnector -Name "Relay" -Server "EX16B"',
+    "relay_usage": r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.11",',
+}
+ALL_DRAWN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+"""Cells out of sight are there as well."""
+
+CUT = """
+() => {
+  const moves = (each) => each && (
+    ['auto', 'scroll'].includes(getComputedStyle(each).overflowX) || moves(each.parentElement));
+  const found = [];
+  for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
+    if (output.scrollWidth > output.clientWidth + 1) found.push('the whole output');
+    for (const each of output.querySelectorAll('td, th, p, li, h1, h2, figcaption')) {
+      const fits = each.scrollWidth <= each.clientWidth + 1;
+      const edge = output.getBoundingClientRect().right + 1;
+      const out = each.getBoundingClientRect().right > edge && !moves(each.closest('.mf-scroll'));
+      if (each.clientWidth && (!fits || out)) found.push(each.innerText);
+    }
+  }
+  return found;
+}
+"""
+"""Texts of outputs that go beyond their cell, or beyond the output where nothing scrolls."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=["new_server", pytest.param("relay_usage", marks=pytest.mark.long)],
+)
+def runbook(
+    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, NotebookPage]]:
+    """A runbook with its source set, run from top to bottom by its menu."""
+    name = str(request.param)
+    how = {"source": SOURCES[name], "settings": ALL_DRAWN}
+    with opened(browser, name, tmp_path_factory.mktemp("lab"), **how) as shown:
+        shown.page.get_by_role("menuitem", name="Run", exact=True).click()
+        shown.page.get_by_text("Run All Cells", exact=True).click()
+        shown.page.locator(".jp-OutputArea-output .mf-card").wait_for(timeout=90_000)
+        yield name, shown
+
+
+def test_it_runs_and_draws(runbook: tuple[str, NotebookPage]) -> None:
+    """Who is where before and after; use by day: no error, and nothing is fetched."""
+    name, shown = runbook
+    drawn = shown.page.locator(".jp-OutputArea-output figcaption").all_text_contents()
+    pictures = shown.page.locator(".jp-OutputArea-output svg.mf-svg")
+
+    assert drawn == PICTURES[name]
+    assert pictures.count() == len(drawn)
+    assert shown.page.locator(".jp-OutputArea-output[data-mime-type*=err]").count() == 0
+    assert (shown.errors, shown.outside()) == ([], [])
+    assert COMMANDS[name] in (shown.page.locator(".mf-card").text_content() or "")
+
+
+@pytest.mark.parametrize("wide", WIDE)
+def test_nothing_is_cut(runbook: tuple[str, NotebookPage], wide: int) -> None:
+    """No text goes beyond its cell; what is wider than the page scrolls in its own place."""
+    name, shown = runbook
+    shown.page.set_viewport_size({"width": wide, "height": 1000})
+    shown.page.wait_for_timeout(500)  # JupyterLab lays its panels out again
+
+    assert shown.page.evaluate(CUT) == []
+    if folder := os.environ.get("MAILFLOW_TEST_PICTURES"):
+        shown.page.screenshot(path=Path(folder, f"{name}-{wide}.png"))
