@@ -11,7 +11,8 @@ from mailflow.errors import UsageError
 from mailflow.opening import open_source
 from mailflow.snapshot import ComponentState, Snapshot
 from mailflow.snapshot.schema import TABLES
-from mailflow.views.twin_report import TwinReport, twin
+from mailflow.views.audit import audit
+from mailflow.views.twin_report import CAUSE, TwinReport, twin
 from mailflow.views.twin_tables import (
     twin_commands,
     twin_differences,
@@ -48,6 +49,21 @@ def test_a_renamed_relay_is_alike() -> None:
     report = twin(open_source("demo:new-server-renamed"), "EX16A", "EX16B")
 
     assert (report.comparison.alike, report.exit_code, report.plan.steps) == (True, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [("demo:new-server", ["found"]), ("demo:new-server-renamed", ["clear"])],
+)
+def test_audit_and_twin_and_runbook_agree(source: str, state: list[str]) -> None:
+    """A missing relay connector is found by all three, a renamed one by none (S1.11, S1.13)."""
+    organization = open_source(source)
+    audited = [each.state for each in audit(organization).findings if each.cause == CAUSE]
+    report = twin(organization, "EX16A", "EX16B")
+
+    assert audited == state
+    assert report.comparison.alike is (state == ["clear"])
+    assert [report.diagnosis().verdict] == state
 
 
 def test_the_document_has_the_keys_of_the_contract(found: TwinReport) -> None:
