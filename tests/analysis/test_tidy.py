@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailflow.analysis.analysis import analyze
+from mailflow.analysis.fewest import MOST_EDGES
 from mailflow.analysis.servers import ServerView
-from mailflow.analysis.tidy import MOST_EDGES, Tidied, doubts_of, redundant, tidied
+from mailflow.analysis.tidy import Tidied, doubts_of, redundant, tidied
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range, merged, parse_range
@@ -161,6 +162,24 @@ def test_halves_do_not_become_the_range_of_another_connector() -> None:
     org.add_relay("EX16A", "10.0.5.0/24", name="Scanners")
 
     assert len(shown(org)) == 2
+
+
+def test_a_disabled_connector_counts() -> None:
+    """Section 1.5: Exchange compares disabled connectors too, and would refuse an equal range."""
+    org = healthy().change(RELAY, ranges="10.0.5.0/25, 10.0.5.128/26, 10.0.5.192/26")
+    org.add_relay("EX16A", "10.0.5.0/24", name="Scanners").change(r"EX16A\Scanners", enabled=False)
+
+    assert len(shown(org)) == 2
+
+
+def test_the_local_address_itself_wins_equal_ranges() -> None:
+    """S1.16, S1.33: beside the wildcard an equal range is allowed, and enough to win."""
+    ranges = "10.0.5.0/26, 10.0.5.64/26, 10.0.5.128/25"
+    org = healthy().change(RELAY, ranges=ranges, bindings="10.0.0.21:25")
+    org.add_relay("EX16A", "10.0.5.0/24", "10.0.5.128/25", name="Scanners")
+
+    assert len(shown(org)) == 2
+    assert "10.0.5.128/25" in shown(org)
 
 
 def test_too_many_pieces_are_not_tried() -> None:

@@ -5,7 +5,6 @@ A profile never holds a password: it names an environment variable or a keyring 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +73,8 @@ def read_profile(name: str) -> Profile:
     texts = {key: _text(file, name, key, values.get(key, "")) for key in _TEXTS}
     several = {key: _texts(file, name, key, values.get(key, [])) for key in _LISTS}
     source = texts.pop("source")
+    if texts["ca"]:  # not from the folder in which somebody happens to be
+        texts["ca"] = str(file.parent / Path(texts["ca"]).expanduser())
     if source.startswith("-"):
         raise InputError(f"{file}: source of profile {name} begins with a dash")
     return Profile(name, source, LiveOptions(**texts, **several))  # type: ignore[arg-type]
@@ -125,6 +126,8 @@ def with_source(command: click.Command, ctx: click.Context, args: list[str]) -> 
 
 
 def _profiles(file: Path) -> dict[str, Mapping[str, Any]]:
+    import tomllib
+
     try:
         with file.open("rb") as stream:
             data = stream.read(_MOST + 1)
