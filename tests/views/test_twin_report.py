@@ -93,6 +93,7 @@ def test_the_findings_are_the_answer(found: TwinReport) -> None:
 def test_the_tables_hold_what_was_found(found: TwinReport) -> None:
     """Differences, commands, what is left, rollback and notes."""
     assert list(twin_differences(found).frame["addresses"]) == ["10.0.5.0/24"]
+    assert "unknown" not in twin_differences(found).columns
     assert len(twin_commands(found).frame) == 3
     assert twin_result(found).frame.empty
     assert len(twin_rollback(found).frame) == 1
@@ -181,3 +182,14 @@ def test_a_wrong_question_says_what_to_ask(
     """With the names that are known."""
     with pytest.raises(UsageError, match=why):
         twin(org, a, b, address=address)
+
+
+def test_what_is_undetermined_has_a_column(org: Snapshot) -> None:
+    """A limit that was not read on B: shown, with what is missing."""
+    bare = tuple(
+        replace(each, limits=()) if each.server == "EX16B" else each for each in org.connectors
+    )
+    table = twin_differences(twin(replace(org, connectors=bare), "EX16A", "EX16B"))
+
+    assert "unknown" in table.columns
+    assert any("MaxMessageSize" in text for text in table.frame["unknown"])
