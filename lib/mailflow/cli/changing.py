@@ -76,7 +76,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     """Show which hosts a change of RemoteIPRanges would affect.
 
     \b
-    mailflow whatif demo:article              the repair that the findings propose, of any kind
+    mailflow whatif demo:article              the repair that the findings propose
     mailflow whatif exports/ --server EX16A --connector Relay --remove 10.0.0.11
     mailflow whatif exports/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
@@ -121,7 +121,7 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
 
     \b
     mailflow diff monday.snapshot tuesday.snapshot
-    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot exchange://ex16a.contoso.com
+    mailflow diff runs/20261123T140200Z-connector_audit/snapshot exchange://ex16a
     mailflow diff exports-before-cu/ exports-after-cu/ --json
 
     Compares what the servers do, not how it is written: which connector accepts each IPv4 and

@@ -5,7 +5,6 @@ A profile never holds a password: it names an environment variable or a keyring 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +124,8 @@ def with_source(command: click.Command, ctx: click.Context, args: list[str]) -> 
 
 
 def _profiles(file: Path) -> dict[str, Mapping[str, Any]]:
+    import tomllib
+
     try:
         with file.open("rb") as stream:
             data = stream.read(_MOST + 1)

@@ -110,7 +110,7 @@ def run(  # noqa: PLR0913 - one argument for each option
     \b
     mailflow run mail_stuck_in_queue exports.zip --ticket INC0012345
     mailflow run mail_stuck_in_queue demo:article -p servers EX16A
-    mailflow run mail_stuck_in_queue exchange://ex16a.contoso.com --user anna@contoso.com
+    mailflow run mail_stuck_in_queue exchange://ex16a --user anna@contoso.com
     mailflow run fix_and_verify exchange://ex16a.contoso.com --apply
     mailflow run connector_audit exports/ --runs nightly --since nightly \\
                  --accepted accepted.toml --metrics mailflow.prom
