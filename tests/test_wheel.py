@@ -29,7 +29,7 @@ from support import ROOT
 pytestmark = pytest.mark.long
 
 NAME = f"exchange_mailflow-{__version__}"
-MOST_BYTES = 1_200_000
+MOST_BYTES = 1_350_000
 """Of the wheel; all but a tenth of it is Python."""
 TRAVEL_ALONG = {
     *("mailflow/notebooks/mail_stuck_in_queue.ipynb", "mailflow/notebooks/training/case_01.ipynb"),
