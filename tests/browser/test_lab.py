@@ -108,3 +108,37 @@ def test_what_is_asked_for_outside_is_seen(runbook: NotebookPage, tmp_path: Path
     subprocess.run([sys.executable, "-c", code], env=environment, check=False)
 
     assert calls.read_text().splitlines() == ["socket.connect 192.0.2.1"]
+
+
+CUT = """
+() => {
+  const page = document.querySelector('.jp-WindowedPanel-outer');
+  const edge = page.getBoundingClientRect().right;
+  const parts = [...page.querySelectorAll('.jp-OutputArea-output *, .jp-RenderedMarkdown *')];
+  const beyond = parts.filter((one) => one.getBoundingClientRect().right > edge + 1);
+  const whole = '.cm-scroller, .jp-OutputArea-output, .jp-RenderedHTMLCommon, .mf-scroll';
+  const moved = [...page.querySelectorAll(whole)].filter(
+    (one) => one.scrollWidth > one.clientWidth + 1 && !one.matches('.mf-scroll:has(table)'));
+  return [...beyond.filter((one) => !one.closest('.mf-scroll:has(table), pre')), ...moved].map(
+    (one) => one.outerHTML.slice(0, 200));
+}
+"""
+"""What cannot be seen whole: text beyond the edge, pictures and code that move sideways."""
+
+
+@pytest.mark.long
+def test_nothing_is_cut_in_a_narrow_window(runbook: NotebookPage) -> None:
+    """At 1024 pixels, with the list of files beside it; tables move sideways, and say so."""
+    page = runbook.page
+    page.set_viewport_size({"width": 1024, "height": 768})
+    place = page.locator(".jp-WindowedPanel-outer")
+    cut: set[str] = set()
+    for step in range(40):
+        place.evaluate("(one, step) => { one.scrollTop = step * 500; }", step)
+        page.wait_for_timeout(100)
+        cut.update(page.evaluate(CUT))
+
+    assert cut == set()
+    page.evaluate("document.querySelector('.jp-RenderedMarkdown p').style.width = '2000px'")
+    place.evaluate("(one) => { one.scrollTop = 0; }")
+    assert page.evaluate(CUT) != []

@@ -63,7 +63,7 @@ def test_users_places_come_behind_ours(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_our_defaults_are_no_more_than_that() -> None:
-    """Defaults alone, below what a user sets: no news, no updates, documents as they read."""
+    """Below what a user sets: no news, no updates, documents as they read, long lines whole."""
     files = [one for one in DEFAULTS.rglob("*") if one.is_file()]
 
     assert [one.name for one in files] == ["default_setting_overrides.json"]
@@ -75,6 +75,7 @@ def test_our_defaults_are_no_more_than_that() -> None:
         "@jupyterlab/docmanager-extension:plugin": {
             "defaultViewers": {"markdown": "Markdown Preview"}
         },
+        "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
     }
 
 
