@@ -146,7 +146,7 @@ def test_without_workers_the_rest_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.long
 def test_a_lost_scheduler_is_said_of_each_file(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not read when it ended is named, at once and without a traceback."""
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
@@ -155,13 +155,14 @@ def test_a_lost_scheduler_is_said_of_each_file(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as scheduler:
         lines = iter(scheduler.stderr or ())
         address = next(found[0] for line in lines if (found := re.search(r"tcp://\S+", line)))
+        threading.Thread(target=list, args=(lines,), daemon=True).start()
+        original = cluster._has_workers
 
-        def kill_once_connected() -> None:
-            for line in lines:
-                if "Receive client" in line:
-                    scheduler.kill()
+        def lost(client: object) -> bool:  # asked when all tasks are submitted and wait
+            scheduler.kill()
+            return original(client)
 
-        threading.Thread(target=kill_once_connected, daemon=True).start()
+        monkeypatch.setattr(cluster, "_has_workers", lost)
         road = Cluster(address, is_insecure_fine=True)
         done = read_on_cluster(road, files, tmp_path, PartSettings(), 1)
         outcomes = {outcome for _, outcome in done}
