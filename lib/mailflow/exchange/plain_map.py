@@ -1,7 +1,7 @@
 """Which connector answers, for every remote address, in Python alone (section 1.2).
 
 The same questions as `answer_map` answers with numpy, and the same answers: for where numpy is not
-installed. It takes up to some twenty times as long.
+installed. It takes up to 35 times as long, which is a third of a second for 50,000 ranges.
 """
 
 from __future__ import annotations
