@@ -984,7 +984,7 @@ def test_the_runbook_calls_nothing_that_is_not_there() -> None:
     assert names["mailflow"] is mailflow
     assert isinstance(names["found"], Diagnosis)
     assert names["found"].verdict == "found"
-    assert all("#" in line for line in cells[0].splitlines())
+    assert all("#" in line for line in cells[0].splitlines() if line != empty)
 
 
 def test_addresses_in_ipv6_count() -> None:
