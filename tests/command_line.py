@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.shell_completion import BashComplete
+
 import capture_forms
+from mailflow.cli import cli
 from mailflow.snapshot import Snapshot
 from organisations import Organisation
 
@@ -28,6 +31,13 @@ class Screen:
 
 Call = Callable[..., Screen]
 """What the fixture `call` gives: arguments in, a screen out."""
+
+
+def offered(*words: str) -> list[str]:
+    """What the shell is told for the last word behind the Tab key."""
+    *before, incomplete = words
+    bash = BashComplete(cli, {}, "mailflow", "_MAILFLOW_COMPLETE")
+    return [one.value for one in bash.get_completions(before, incomplete)]
 
 
 def captures(org: Organisation, folder: Path, form: str = "clixml") -> Path:

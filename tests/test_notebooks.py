@@ -68,6 +68,14 @@ def parameters_cells(notebook: Notebook) -> list[str]:
     return [] if len(found) == 1 else [f"{len(found)} parameters cells"]
 
 
+def unknown_to_papermill(notebook: Notebook) -> list[str]:
+    """Papermill reads each parameter, which it tells people: one `=` a line, comments included."""
+    lines = [
+        line for cell in code(notebook) if is_parameters(cell) for line in source(cell).splitlines()
+    ]
+    return [line for line in lines if line.count("=") > 1]
+
+
 def foreign_metadata(notebook: Notebook) -> list[str]:
     """The kernel is `python3`, which every environment has; nothing is left of an earlier run."""
     metadata = notebook["metadata"]
@@ -147,6 +155,7 @@ RULES: list[Callable[[Notebook], list[str]]] = [
     foreign_imports,
     long_cells,
     wide_parameters,
+    unknown_to_papermill,
     unescaped,
 ]
 """Rules of every notebook."""
@@ -217,6 +226,7 @@ def test_rule_accepts_a_good_notebook(rule: Callable[[Notebook], list[str]]) -> 
         (unfolded, ("cells", 2, "metadata"), {}),
         (unfolded, ("cells", 1, "metadata"), {"tags": ["parameters"], **FOLDED}),
         (wide_parameters, ("cells", 1, "source"), [f"source: str = r''  # {'x' * 60}"]),
+        (unknown_to_papermill, ("cells", 1, "source"), ['at: str = r""  # "NAME=10.0.0.31"']),
         (a_source, ("cells", 1, "source"), ['source: str = "demo:article"']),
         (unescaped, ("cells", 2, "source"), "org.queues.style"),
         (unescaped, ("cells", 2, "source"), "Markdown(f'{error}')"),

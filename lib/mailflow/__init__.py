@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mailflow.views.queues import non_empty_queues
     from mailflow.views.receive_connectors import receive_connectors
     from mailflow.views.remedy import remedy
+    from mailflow.views.servers_left import servers_left
     from mailflow.views.twin_report import twin
     from mailflow.views.twin_tables import (
         twin_commands,
@@ -95,6 +96,7 @@ __all__ = [
     "repair_flow",
     "rollback",
     "same_names",
+    "servers_left",
     "twin",
     "twin_commands",
     "twin_differences",
@@ -143,6 +145,7 @@ _HOMES = {
     "repair_flow": "repairing",
     "rollback": "views.change_request",
     "same_names": "views.audit_names",
+    "servers_left": "views.servers_left",
     "twin": "views.twin_report",
     "twin_commands": "views.twin_tables",
     "twin_differences": "views.twin_tables",

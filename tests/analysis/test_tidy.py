@@ -163,6 +163,24 @@ def test_halves_do_not_become_the_range_of_another_connector() -> None:
     assert len(shown(org)) == 2
 
 
+def test_a_disabled_connector_counts() -> None:
+    """Section 1.5: Exchange compares disabled connectors too, and would refuse an equal range."""
+    org = healthy().change(RELAY, ranges="10.0.5.0/25, 10.0.5.128/26, 10.0.5.192/26")
+    org.add_relay("EX16A", "10.0.5.0/24", name="Scanners").change(r"EX16A\Scanners", enabled=False)
+
+    assert len(shown(org)) == 2
+
+
+def test_the_local_address_itself_wins_equal_ranges() -> None:
+    """S1.16, S1.33: beside the wildcard an equal range is allowed, and enough to win."""
+    ranges = "10.0.5.0/26, 10.0.5.64/26, 10.0.5.128/25"
+    org = healthy().change(RELAY, ranges=ranges, bindings="10.0.0.21:25")
+    org.add_relay("EX16A", "10.0.5.0/24", "10.0.5.128/25", name="Scanners")
+
+    assert len(shown(org)) == 2
+    assert "10.0.5.128/25" in shown(org)
+
+
 def test_too_many_pieces_are_not_tried() -> None:
     """Then what goes for nothing goes, and it is not called the smallest."""
     others = [f"10.0.5.{number * 4}" for number in range(MOST_EDGES)]

@@ -53,7 +53,7 @@ def test_a_host_with_a_public_address_may_relay() -> None:
     ["10.0.0.0/8", "172.16.0.0-172.31.255.255", "192.168.4.0/24", "100.64.0.0/10", "fd00::/8"],
 )
 def test_private_addresses_are_inside(ranges: str) -> None:
-    """Nobody outside has such an address; `relay-wider-than-it-looks` tells of wide ones."""
+    """S1.39: nobody outside has such an address; `relay-wider-than-it-looks` tells of wide ones."""
     assert audited(relaying(ranges), ID) == []
 
 
@@ -123,11 +123,12 @@ def test_a_smaller_range_of_another_connector_takes_the_hosts() -> None:
     assert audited(org, ID) == []
 
 
-def test_a_tie_is_unknown() -> None:
-    """S1.36: of two equal ranges nobody can say which connector accepts."""
+@pytest.mark.parametrize("name", ["Mail filter", "Spam filter"])
+def test_a_tie_is_unknown(name: str) -> None:
+    """S1.36: of two equal ranges nobody can say which connector accepts, whatever their names."""
     org = relaying("203.0.113.0/30")
-    org.add_relay("EX16A", "203.0.113.0/30", name="Mail filter")
-    org.change(r"EX16A\Mail filter", auth="Tls", groups="AnonymousUsers")
+    org.add_relay("EX16A", "203.0.113.0/30", name=name)
+    org.change(rf"EX16A\{name}", auth="Tls", groups="AnonymousUsers")
 
     assert states(audited(org, ID)) == [("unknown", RELAY)]
 
@@ -135,3 +136,14 @@ def test_a_tie_is_unknown() -> None:
 def test_a_disabled_connector_relays_for_nobody() -> None:
     """S1.10."""
     assert audited(relaying("203.0.113.7").change(RELAY, enabled=False), ID) == []
+
+
+def test_a_list_beside_it_that_was_not_read_may_take_the_hosts() -> None:
+    """S1.13: few hosts outside may be in the part that was cut; half of the internet is not."""
+    few = relaying("203.0.113.7").add_relay("EX16A", "10.0.7.1", name="Mail filter")
+    many = relaying("128.0.0.0/1").add_relay("EX16A", "10.0.7.1", name="Mail filter")
+    for org in (few, many):
+        org.change(r"EX16A\Mail filter", ranges_complete=False, auth="Tls", groups="AnonymousUsers")
+
+    assert states(audited(few, ID)) == [("unknown", RELAY)]
+    assert states(audited(many, ID)) == [("found", RELAY)]

@@ -5,18 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.shell_completion import BashComplete
 
-from command_line import saved
-from mailflow.cli import cli, completion
+from command_line import offered, saved
+from mailflow.cli import completion
 from organisations import article
-
-
-def offered(*words: str) -> list[str]:
-    """What the shell is told for the last word."""
-    *before, incomplete = words
-    bash = BashComplete(cli, {}, "mailflow", "_MAILFLOW_COMPLETE")
-    return [one.value for one in bash.get_completions(before, incomplete)]
 
 
 def test_servers_and_connectors_of_the_source() -> None:

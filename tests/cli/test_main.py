@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import click
 import pytest
 
 from command_line import Call
+from mailflow.cli import cli
+from mailflow.cli.helping import HelpfulCommand
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,26 @@ def test_mailflow_alone_is_help(call: Call) -> None:
         assert heading in alone.out
 
 
+def _commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, *before, name)
+        else:
+            yield (*before, name), command
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in _commands(cli)]
+)
+def test_each_command_helps_alike(call: Call, typed: tuple[str, ...], command: object) -> None:
+    """In lines of a terminal, with the options of live sources apart."""
+    text = call(*typed, "--help").out
+
+    assert isinstance(command, HelpfulCommand)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "--keyring" not in text.partition("Options for live sources:")[0]
+
+
 def test_options_of_live_sources_stand_apart(call: Call) -> None:
     """Behind a command's own ones, each once."""
     text = call("diagnose", "--help").out
@@ -92,6 +117,7 @@ def test_options_of_live_sources_stand_apart(call: Call) -> None:
         (("diagnos", "x"), "diagnose"),
         (("run", "mail_stuck", "demo:article"), "mail_stuck_in_queue"),
         (("diagnose", "demo:artcle"), "article"),
+        (("diagnose", "demo:article", "--sevrer", "EX16A"), "--server"),
     ],
 )
 def test_what_was_meant(call: Call, typed: tuple[str, ...], meant: str) -> None:
@@ -100,3 +126,4 @@ def test_what_was_meant(call: Call, typed: tuple[str, ...], meant: str) -> None:
 
     assert done.code == 3
     assert f"Did you mean '{meant}'?" in done.err
+    assert "?." not in done.err

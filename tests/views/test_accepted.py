@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from broken import broken
 from mailflow.errors import InputError
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
@@ -21,9 +26,11 @@ from mailflow.views.audit_results import audit_results
 from mailflow.views.findings import findings
 from mailflow.views.verdict import Diagnosis, from_json
 from organisations import E2010, STUCK, Organisation, article, healthy
+from repair_property import violations
 
 SHADOWED = "custom-connector-shadows-default"
 BOTH = f'[[accepted]]\ncause = "{SHADOWED}"\nserver = "*"\nconnector = "*"\nreason = "known"\n'
+MANY = 20
 Accepting = Callable[..., Diagnosis]
 TODAY = datetime.now(UTC).date()
 
@@ -325,3 +332,44 @@ def test_no_file_is_said(tmp_path: Path) -> None:
     """And what one has to hold."""
     with pytest.raises(InputError, match="No such file"):
         read_accepted(tmp_path / "none.toml")
+
+
+@settings(max_examples=MANY)
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_accepting_hides_nothing_else(number: int, dice: Random) -> None:
+    """Any part of what is found in a random organization: the verdict is that of the rest.
+
+    Missing data and what is undetermined stay, and the repair takes nothing from other hosts.
+    """
+    org = broken(number).snapshot
+    plain = findings(org)
+    found = [each for each in plain.findings if each.state == "found"]
+    chosen = [each for each in found if dice.random() < 0.6]
+    text = "\n".join(entry(cause=each.cause, fingerprint=each.fingerprint) for each in chosen)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "accepted.toml"
+        file.write_text(text, "utf-8")
+        less = findings(org, accepted=str(file))
+    rest = [each for each in found if each not in chosen]
+
+    assert [each.finding.fingerprint for each in less.accepted] == [
+        each.fingerprint for each in chosen
+    ]
+    assert less.unread == plain.unread
+    assert _states(less, "unknown") == _states(plain, "unknown")
+    assert _states(less, "found") == [each.fingerprint for each in rest]
+    if rest:
+        assert less.verdict == "found"
+    elif _states(plain, "unknown"):
+        assert less.verdict == "unknown"
+    kept = {each.server for each in chosen} - {each.server for each in rest}
+    changed = {command.split('"')[1].partition("\\")[0] for command in less.repair
+               if command.startswith("Set-")}  # fmt: skip
+    assert not changed & kept
+    harm = ("refused", "now fails", "may lose", "not typable")
+    assert [each for each in violations(org, less.repair) if each.startswith(harm)] == []
+
+
+def _states(found: Diagnosis, state: str) -> list[str]:
+    """Fingerprints of the findings in a state."""
+    return [each.fingerprint for each in found.findings if each.state == state]

@@ -974,6 +974,8 @@ def test_the_runbook_calls_nothing_that_is_not_there() -> None:
     notebook = json.loads((ROOT / "notebooks" / "connector_audit.ipynb").read_text("utf-8"))
     cells = ["".join(one["source"]) for one in notebook["cells"] if one["cell_type"] == "code"]
     names: dict[str, object] = {}
+    parameters = cells[0].splitlines()
+    cells[0] = cells[0].replace('source: str = r""', 'source: str = "demo:article"')
 
     for cell in cells:
         exec(compile(ast.parse(cell), "cell", "exec"), names)  # noqa: S102 - our own cells
@@ -981,7 +983,7 @@ def test_the_runbook_calls_nothing_that_is_not_there() -> None:
     assert names["mailflow"] is mailflow
     assert isinstance(names["found"], Diagnosis)
     assert names["found"].verdict == "found"
-    assert all("#" in line for line in cells[0].splitlines())
+    assert [line for line in parameters if "#" not in line] == ['source: str = r""']
 
 
 def test_addresses_in_ipv6_count() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from mailflow.errors import InputError
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.snapshot import Snapshot, Unread
+from mailflow.sources.row import Row
 from mailflow.views.audit import audit
 from mailflow.views.findings import findings
-from mailflow.views.since import read_since
+from mailflow.views.since import compared, earlier_run, read_since
 from mailflow.views.verdict import SINCE_GROUPS, Diagnosis, SinceRecord
 from organisations import Organisation, article, healthy
 
 Since = Callable[..., Diagnosis]
+NAMED = "<I>CN=Contoso CA<S>CN=mail.contoso.com"
 A, B = r"EX16A\Relay", r"EX16B\Relay"
 
 
@@ -156,6 +159,27 @@ def test_a_cmdlet_that_is_missing_now_leaves_it_open(since: Since) -> None:
     assert groups(found)["not_checked"] == [A]
 
 
+def test_certificates_of_that_server_have_to_be_there(tmp_path: Path) -> None:
+    """Those of another server do not tell, and no row of missing data would say so."""
+    default = r"EX16A\Default Frontend EX16A"
+    org = healthy().change(default, tls_certificate=NAMED)
+    for server in ("EX16A", "EX16B"):
+        org.add_certificate(server, "AB" * 20, Subject="CN=other.contoso.com")
+
+    def read(kept: list[Row], tls: str) -> Snapshot:
+        now = org.copy().change(default, tls_certificate=tls)
+        now.kept = kept
+        snapshot = now.snapshot()
+        return replace(snapshot, cmdlets=snapshot.cmdlets | {"Get-ExchangeCertificate"})
+
+    file = tmp_path / "findings.json"
+    file.write_text(json.dumps(audit(read(org.kept, NAMED)).as_json()))
+    whole, part = (audit(read(kept, ""), since=str(file)) for kept in (org.kept, org.kept[1:]))
+
+    assert groups(whole) == {"gone": [default]}
+    assert groups(part) == {"not_checked": [default]}
+
+
 def test_what_is_open_stays_open_until_it_is_checked(since: Since) -> None:
     """Night by night: found, not read, not read, read again and there: nothing is new in it."""
     second = since(article(), lacks("Get-ReceiveConnector"))
@@ -267,6 +291,47 @@ def test_what_is_no_run_is_refused(tmp_path: Path, text: str, said: str) -> None
 
     with pytest.raises(InputError, match=said):
         read_since(file)
+
+
+def places_in(node: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The way to each value of a document, at any depth."""
+    entries = node.items() if isinstance(node, dict) else enumerate(node)  # type: ignore[arg-type]
+    for key, value in entries:
+        yield (*way, key)
+        if isinstance(value, dict | list):
+            yield from places_in(value, (*way, key))
+
+
+def test_any_value_of_another_type_is_survived(tmp_path: Path) -> None:
+    """Each value of a document replaced: refused as damaged, or compared."""
+    file = tmp_path / "accepted.toml"
+    file.write_text(
+        '[[accepted]]\ncause = "custom-connector-shadows-default"\nserver = "EX16B"\n'
+        'connector = "*"\nreason = "known"\n'
+    )
+    before = findings(article().snapshot(), accepted=str(file))
+    first = tmp_path / "findings.json"
+    first.write_text(json.dumps(before.as_json()))
+    org = lacks("Get-ReceiveConnector")
+    document = findings(org, accepted=str(file), since=str(first)).as_json()
+    open_ones = [each for each in document["findings"] if each["state"] in ("found", "unknown")]
+    document = json.loads(json.dumps(document | {"mail_flow": None, "findings": open_ones}))
+    now = findings(org)
+    tried = 0
+    for way in places_in(document):
+        if way[0] not in ("findings", "accepted", "since", "asked", "unread", "checked"):
+            continue
+        for value in (None, 3, "x", [], {}, [3], [None], [[]]):
+            changed = json.loads(json.dumps(document))
+            parent = changed
+            for key in way[:-1]:
+                parent = parent[key]
+            parent[way[-1]] = value
+            with suppress(InputError):
+                compared(now, earlier_run(changed, "run"), org, lacks=True)
+            tried += 1
+
+    assert tried > 500
 
 
 def test_a_run_that_did_not_end_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Audit: hosts outside of the organization may relay, without authentication.
 
-Outside is every address that is not private, not one of a known or planned server's, and not in the
-IPv6 subnet of a server. Who accepts such a host is told over the whole address space; whether it
-relays by the access list alone (section 2.6), which is missing data where it was not read.
+Outside is every address that is not private (S1.39), not one of a known or planned server's, and
+not in the IPv6 subnet of a server. Who accepts such a host is told over the whole address space;
+whether it relays by the access list alone (section 2.6), which is missing data where not read.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ CARD = Card(
             "that need it a connector of their own."
         ),
     ),
-    sources=("S1.13", "S3.20", "S3.31"),
+    sources=("S1.13", "S1.36", "S1.39", "S3.20", "S3.31"),
 )
 
 _INSIDE = tuple(
@@ -84,7 +84,7 @@ _INSIDE = tuple(
         ),
     )
 )
-"""Private, shared, local, and what is no host's address at all: nobody comes from there outside."""
+"""Private, shared, local, and what is no host's address at all (S1.39)."""
 
 _SUBNET = 64
 """Bits of an IPv6 subnet."""

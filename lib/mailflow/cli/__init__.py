@@ -25,6 +25,7 @@ from mailflow.cli.twinning import twin
 from mailflow.cli.undoing import undo
 from mailflow.cli.using import usage
 from mailflow.errors import MailflowError
+from mailflow.phrases import did_you_mean
 from mailflow.plain import one_line, visible
 
 WRONG_USAGE, INTERNAL = 3, 4
@@ -82,8 +83,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail("interrupted", 130)
     except click.ClickException as error:
         hint = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        said = error.format_message().rstrip(".")
-        _fail(said + (f". Run '{hint} --help'." if hint else ""), WRONG_USAGE)
+        said = _said(error)
+        _fail(f"{said} Run '{hint} --help'." if hint else said.rstrip("."), WRONG_USAGE)
     except MailflowError as error:
         _fail(str(error), error.exit_code, error.further)
     except ModuleNotFoundError as error:
@@ -92,6 +93,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
         _internal(error)
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _said(error: click.ClickException) -> str:
+    """What click tells, as a sentence; of options that nearly match the nearest alone."""
+    if isinstance(error, click.NoSuchOption):
+        meant = did_you_mean(error.option_name, error.possibilities or ())
+        return f"No such option: '{error.option_name}'.{meant}"
+    said = error.format_message().rstrip(".")
+    return said if said.endswith("?") else f"{said}."
 
 
 def _fail(message: str, code: int, further: tuple[str, ...] = ()) -> NoReturn:

@@ -31,7 +31,7 @@ def explain(text: str | None, *, as_json: bool) -> None:
     also wrapped or quoted. Reads one text per line; what continues a text belongs to it.
 
     \b
-    mailflow explain '451 4.4.0 Primary target IP address responded with: "451 5.7.3 ..."'
+    mailflow explain '451 4.4.0 Primary target IP address ... "451 5.7.3 ..."'
     Get-Queue | % LastError | mailflow explain          (one error per line)
     mailflow explain < report.eml
     """

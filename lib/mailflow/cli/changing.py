@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_connector, complete_server, complete_source
-from mailflow.cli.helping import helpful_command
+from mailflow.cli.helping import HelpfulCommand, helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 from mailflow.errors import UsageError
@@ -24,7 +24,7 @@ EXAMPLE = "mailflow whatif SOURCE --server EX16A --connector Relay --remove 10.0
 _LISTS = ("--remove", "--add")
 
 
-class _WithRanges(click.Command):
+class _WithRanges(HelpfulCommand):
     """Takes several ranges behind one `--remove` or `--add`, as in: --remove 10.0.0.11 10.0.0.12.
 
     Without that the second would be taken for another SOURCE.
@@ -76,7 +76,7 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     """Show which hosts a change of RemoteIPRanges would affect.
 
     \b
-    mailflow whatif demo:article              the repair that the findings propose, of any kind
+    mailflow whatif demo:article              the repair that the findings propose
     mailflow whatif exports/ --server EX16A --connector Relay --remove 10.0.0.11
     mailflow whatif exports/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
@@ -121,7 +121,7 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
 
     \b
     mailflow diff monday.snapshot tuesday.snapshot
-    mailflow diff runs/20261123T140200Z-mail_stuck_in_queue/snapshot exchange://ex16a.contoso.com
+    mailflow diff runs/20261123T140200Z-connector_audit/snapshot exchange://ex16a
     mailflow diff exports-before-cu/ exports-after-cu/ --json
 
     Compares what the servers do, not how it is written: which connector accepts each IPv4 and

@@ -44,7 +44,13 @@ def explained_argument(
 
 
 class HelpfulCommand(click.Command):
-    """A command whose help shows its arguments and its own options first."""
+    """A command whose help shows arguments and own options first, and that takes a profile."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take SOURCE from `--profile` where it is left out."""
+        from mailflow.cli.profiles import with_source
+
+        return super().parse_args(ctx, with_source(self, ctx, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Three lists: arguments that have a text, its own options, and those for live sources."""

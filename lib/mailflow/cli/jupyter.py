@@ -39,7 +39,7 @@ def lab(ctx: click.Context, runbook: str) -> None:
     mailflow lab                          the main runbook, mail_stuck_in_queue
     mailflow lab fix_and_verify           the repair, proven and carried out
     mailflow lab training                 the first tour
-    mailflow lab case-1                   a training case; `mailflow training` lists them
+    mailflow lab case-1                   a training case of `mailflow training`
     mailflow lab -- --port=9000           options behind -- go to JupyterLab
 
     A copy is opened: of a runbook in a new folder below runs/, of a training case in your data

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.helping import HelpfulCommand
+from mailflow.cli.reports import open_report, shown
 from mailflow.cli.terminal import columns, in_json
 from mailflow.errors import UsageError
 from mailflow.plain import one_line
@@ -84,8 +85,8 @@ def open_run(name: str, runs: Path) -> None:
     if run is None or run.report is None:
         which = f"no run in {runs} has {name} in its name" if name else f"no report in {runs}"
         raise UsageError(f"{which}; mailflow runs list shows what is there")
-    click.echo(one_line(str(run.report)))
-    click.launch(run.report.resolve().as_uri())
+    click.echo(shown(run.report))
+    open_report(run.report)
 
 
 @kept_runs.command("clean", cls=HelpfulCommand)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mailflow.cli.helping import live_option
+from mailflow.cli.profiles import complete_profile, read_profile
 
 
 def live_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -21,7 +22,8 @@ def live_options(command: Callable[..., None]) -> Callable[..., None]:
         options: dict[str, Any] = {name: given.pop(name) or "" for name in _SINGLE}
         options |= {name: given.pop(name) for name in ("resolve", "trust")}
         way = "snapin" if given.pop("snapin") else ""
-        command(live=LiveOptions(**options, way=way), **given)
+        live, profile = LiveOptions(**options, way=way), given.pop("profile")
+        command(live=live.over(read_profile(profile).live) if profile else live, **given)
 
     for option in reversed(_LOG_ON):
         with_live = option(with_live)
@@ -34,6 +36,13 @@ _SINGLE = (
 )
 _FILE = click.Path()
 _LOG_ON = (
+    live_option(
+        "--profile",
+        metavar="NAME",
+        shell_complete=complete_profile,
+        help="SOURCE and these options from [profile.NAME] in your config.toml; what is given here "
+        "goes first.",
+    ),
     live_option("--user", help="User, DOMAIN\\user or user@domain."),
     live_option(
         "--auth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,12 @@ def diagnose(  # noqa: PLR0913 - one argument for each option
 
     found = findings(org, min_messages=min_messages, accepted=accepted, since=since)
     _show(found, as_json=as_json)
+    if not as_json:
+        again = [word for file in evidence for word in ("--evidence", file)]
+        again += ["-p", "servers", ",".join(servers)] if servers else []
+        again += ["-p", "min_messages", str(min_messages)] if min_messages != 1 else []
+        for line in _and_now(found, source, again, live):
+            click.echo(line)
     write_metrics(metrics, found, org)
     raise SystemExit(found.exit_code)
 
@@ -232,6 +238,35 @@ def _text_of(source: str) -> str:
     except OSError:
         return ""
     return "" if "\0" in text or text.count("\ufffd") * 50 > len(text) else text
+
+
+def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOptions) -> list[str]:
+    """What was read, and what to type next.
+
+    Args:
+        found: the findings.
+        source: as it was read.
+        again: the options with which a run finds the same.
+        live: how to sign in.
+    """
+    from mailflow.cli.typed import typed
+    from mailflow.show.blocks import block, commands
+
+    room = columns()
+    lines = []
+    if not found.is_simulated:  # else the banner has it
+        lines += block("SOURCE", [source], room)
+    if found.repair:
+        text = (
+            "Append -WhatIf to a command of the repair to try it: nothing is changed. Which hosts "
+            "the repair affects, over all addresses, and the rollback:"
+        )
+        lines += block("DRY RUN", [text], room)
+        lines += commands("", [typed("whatif", source, live=live)])
+    if found.verdict != "clear":
+        lines += block("REPORT", ["For the ticket, with all evidence:"], room)
+        lines += commands("", [typed("run", MAIN_RUNBOOK, source, *again, live=live)])
+    return lines
 
 
 def _show(found: Diagnosis, *, as_json: bool) -> None:

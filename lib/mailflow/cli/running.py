@@ -11,6 +11,7 @@ from mailflow.cli.completion import complete_runbook, complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.nightly import check_metrics, earlier_run, nightly_options, write_metrics
+from mailflow.cli.reports import open_report, shown
 from mailflow.cli.terminal import columns, evidence_option, is_terminal, progress
 from mailflow.errors import OutputError, UsageError
 from mailflow.plain import one_line
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 MAIN_RUNBOOK = "mail_stuck_in_queue"
 
 
+_OPEN = click.option(
+    "--open", "opens", is_flag=True, help="Open the report in the browser when it is there."
+)
+
+
 @helpful_command()
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def demo(runs: Path) -> None:
+@_OPEN
+def demo(runs: Path, *, opens: bool) -> None:
     """Run the sample case and write its report."""
-    _run(MAIN_RUNBOOK, "demo:article", None, runs, {})
+    _run(MAIN_RUNBOOK, "demo:article", None, runs, {}, opens=opens)
 
 
 @helpful_command()
@@ -76,6 +83,7 @@ def demo(runs: Path) -> None:
     help="With --apply: continue an interrupted repair that somebody else, another machine or an "
     "earlier version of mailflow wrote.  [default: ask]",
 )
+@_OPEN
 @evidence_option
 @nightly_options
 @live_options
@@ -94,6 +102,7 @@ def run(  # noqa: PLR0913 - one argument for each option
     apply: bool,
     confirmed: tuple[str, ...],
     foreign: bool,
+    opens: bool,
     live: LiveOptions,
 ) -> None:
     """Run a runbook unattended and write an HTML report.
@@ -101,7 +110,7 @@ def run(  # noqa: PLR0913 - one argument for each option
     \b
     mailflow run mail_stuck_in_queue exports.zip --ticket INC0012345
     mailflow run mail_stuck_in_queue demo:article -p servers EX16A
-    mailflow run mail_stuck_in_queue exchange://ex16a.contoso.com --user anna@contoso.com
+    mailflow run mail_stuck_in_queue exchange://ex16a --user anna@contoso.com
     mailflow run fix_and_verify exchange://ex16a.contoso.com --apply
     mailflow run connector_audit exports/ --runs nightly --since nightly \\
                  --accepted accepted.toml --metrics mailflow.prom
@@ -138,6 +147,7 @@ def run(  # noqa: PLR0913 - one argument for each option
         live=live,
         consent=consent,
         metrics=metrics,
+        opens=opens,
     )
 
 
@@ -179,6 +189,7 @@ def _run(  # noqa: PLR0913 - the options of the command
     live: LiveOptions | None = None,
     consent: Consent | None = None,
     metrics: Path | None = None,
+    opens: bool = False,
 ) -> NoReturn:
     from mailflow import runs as headless
 
@@ -197,9 +208,11 @@ def _run(  # noqa: PLR0913 - the options of the command
     progress("")
     try:
         click.echo(done.screen(columns(), colour=is_terminal()))
-        click.echo(one_line(str(done.report)))
+        click.echo(shown(done.report))
     except OutputError as error:  # the run is over and whole: its exit code stays
         click.echo(one_line(f"mailflow: {error}; the report is {done.report}"), err=True)
+    if opens:
+        open_report(done.report)
     if metrics and done.findings:
         from mailflow.snapshot import load
         from mailflow.views.verdict import from_json

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_identity, complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 from mailflow.errors import UsageError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 
-@click.command()
+@helpful_command()
 @click.argument("source", shell_complete=complete_source)
 @click.argument("connector", default="", shell_complete=complete_identity)
 @click.option(
@@ -34,11 +35,11 @@ def tidy(
     """Make RemoteIPRanges as short as it can be.
 
     \b
-    mailflow tidy exports/                             which lists can be shorter
-    mailflow tidy exports/ 'EX16A\\Relay'               the change, with its rollback
+    mailflow tidy exports/                         which lists can be shorter
+    mailflow tidy exports/ 'EX16A\\Relay'           the change, with its rollback
     mailflow tidy exports/ 'EX16A\\Relay' --change shorter.json
     mailflow run fix_and_verify exports/ -p change shorter.json
-    mailflow tidy demo:lists-grown 'EX16A\\Relay'       an example
+    mailflow tidy demo:lists-grown 'EX16A\\Relay'   an example
 
     The new list has the same addresses in the fewest elements, and the same
     connector accepts every IPv4 and IPv6 host as before: proven over all addresses,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailflow.cli.completion import complete_server, complete_source
+from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 
-@click.command()
+@helpful_command()
 @click.argument("source", shell_complete=complete_source)
 @click.argument("server_a", metavar="A", shell_complete=complete_server)
 @click.argument("server_b", metavar="B", shell_complete=complete_server)

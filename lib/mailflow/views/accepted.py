@@ -165,10 +165,8 @@ def sort_out(
             notes[_unused(each, findings, day)] = None
     for finding, entry in accepted:
         if not entry.fingerprint and ANY not in (entry.server, entry.connector):
-            notes[
-                f"{entry} accepts it whatever becomes of it. To accept only what it is now, add: "
-                f'fingerprint = "{fingerprint(finding)}"'
-            ] = None
+            now = fingerprint(finding)
+            notes[f"{entry} accepts the finding however it changes. {AS_IT_IS}{_line(now)}"] = None
     return Sorted(tuple(counted), tuple(accepted), tuple(notes))
 
 
@@ -187,21 +185,27 @@ def _why_not(
     if entry.is_over(day):
         return f"{entry} expired after {entry.until}: the finding counts again."
     now = fingerprint(finding)
-    line = f'fingerprint = "{now}"'
     if entry.fingerprint and entry.fingerprint != now:
         return (
-            f"{entry}: the finding changed since it was accepted, so it counts. To accept it as "
-            f"it is now: {line}"
+            f"{entry}: the finding changed since it was accepted, so it counts. "
+            f"{AS_IT_IS}{_line(now)}"
         )
     server = finding.server.name if finding.server else None
     connector = finding.connector.identity if finding.connector else None
     before = earlier.get(key_of(finding.id, server, connector), frozenset())
     if not entry.fingerprint and before and now not in before:
         return (
-            f"{entry}: the finding changed since the earlier run accepted it, so it counts. To "
-            f"accept it as it is now: {line}"
+            f"{entry}: the finding changed since the earlier run accepted it, so it counts. "
+            f"{AS_IT_IS}{_line(now)}"
         )
     return ""
+
+
+AS_IT_IS = "To accept only what is there now, write: "
+
+
+def _line(now: str) -> str:
+    return f'fingerprint = "{now}"'
 
 
 def _unused(entry: AcceptedEntry, findings: Sequence[Finding], day: date) -> str:

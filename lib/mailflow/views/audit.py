@@ -120,7 +120,7 @@ def audit(
         origin=org.origin,
         repair=plan.commands,
         undo=plan.rollback,
-        next_steps=next_steps(counted, plan),
+        next_steps=next_steps(counted, plan, source=org.origin),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         checked=Checked(
             len(found.servers),
@@ -185,11 +185,11 @@ def _summary(
             f"{end}"
         )
     if not told:
-        sentences = ["No fault in the data available, but data is missing."]
+        sentences = ["No fault in the data available."]
     else:
         sentences = [reading_of(told[:1])]
-        further = [_place(entry) for entry in told[1:]]
-        sentences += [f"Also: {joined(further)}."] if further else []
+        further = [_places(told[1:], cause) for cause in dict.fromkeys(e.id for e in told[1:])]
+        sentences += [f"Also: {'; '.join(further)}."] if further else []
     sentences += [f"Missing data: {missing}."] if missing else []
     return " ".join(sentences)
 
@@ -203,9 +203,14 @@ def _not_judged(org: Snapshot, verdict: Verdict) -> str:
     return f" Not exported, so not checked: {joined(lacking)}."
 
 
-def _place(entry: Typed) -> str:
-    where = (
-        entry.connector.identity if entry.connector else entry.server.name if entry.server else ""
-    )
-    title = CARDS[entry.id].title
+def _places(entries: Sequence[Typed], cause: str) -> str:
+    r"""What is found there, and where: `Two connectors ... (EX16A\Relay and EX16B\Relay)`."""
+    mine = [entry for entry in entries if entry.id == cause]
+    title, where = CARDS[cause].title, joined(filter(None, map(_place, mine)))
     return f"{title} ({where})" if where else title
+
+
+def _place(entry: Typed) -> str:
+    if entry.connector:
+        return entry.connector.identity
+    return entry.server.name if entry.server else ""

@@ -120,7 +120,7 @@ def findings(
         repair=(*plan.commands, *retries(counted, plan)),
         undo=plan.rollback,
         checked=checked,
-        next_steps=next_steps(counted, plan, lacking),
+        next_steps=next_steps(counted, plan, lacking, source=org.origin),
         no_repair="\n".join(dict.fromkeys(each.words for each in plan.refused)),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
         simulated=org.is_simulated,

@@ -105,15 +105,33 @@ def earlier_run(document: Mapping[str, Any], run: str) -> EarlierRun:
     """
     try:
         found = from_json(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{run}: the findings of this run are damaged; name another one"
-        ) from error
+        known = [*found.findings, *(each.finding for each in found.accepted)]
+        known += [_as_found(each) for each in (found.since.not_checked if found.since else ())]
+        is_whole = all(map(_is_typed, known)) and _is_asked(found.asked)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        is_whole = False
+    if not is_whole:
+        raise InputError(f"{run}: the findings of this run are damaged; name another one")
     mine = [each for each in found.findings if each.state == "found"]
-    for each in found.since.not_checked if found.since else ():  # nobody knows more by now
-        named = FindingRecord(each.cause, "found", each.server, each.connector, each.senders)
-        mine.append(replace(named, fingerprint=each.fingerprint))
+    if found.since:  # nobody knows more of these by now
+        mine += map(_as_found, found.since.not_checked)
     return EarlierRun(run, tuple(mine), tuple(each.finding for each in found.accepted), found.asked)
+
+
+def _as_found(each: ComparedFinding) -> FindingRecord:
+    record = FindingRecord(each.cause, "found", each.server, each.connector, each.senders)
+    return replace(record, fingerprint=each.fingerprint)
+
+
+def _is_typed(each: FindingRecord) -> bool:
+    """Whether what is compared has its type: a document may come from anywhere."""
+    texts = (each.cause, each.fingerprint, each.server or "", each.connector or "", *each.senders)
+    return all(isinstance(text, str) for text in texts)
+
+
+def _is_asked(asked: Mapping[str, Any]) -> bool:
+    cmdlets = asked.get("cmdlets", [])
+    return isinstance(cmdlets, list) and all(isinstance(name, str) for name in cmdlets)
 
 
 def compared(found: Diagnosis, before: EarlierRun, org: Snapshot, *, lacks: bool) -> Diagnosis:

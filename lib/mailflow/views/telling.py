@@ -113,7 +113,7 @@ def retries(findings: Iterable[Finding], plan: Repair) -> tuple[str, ...]:
 
 
 def next_steps(
-    findings: Sequence[Finding], plan: Repair, lacking: Iterable[Unread] = ()
+    findings: Sequence[Finding], plan: Repair, lacking: Iterable[Unread] = (), *, source: str = ""
 ) -> tuple[NextStep, ...]:
     """What to do besides the commands of the repair, each thing once.
 
@@ -126,6 +126,7 @@ def next_steps(
         findings: best first.
         plan: the repair.
         lacking: rows of missing data that keep the verdict open.
+        source: what was read, as the user named it: our own commands read it again.
     """
     steps = [NextStep(each.text, each.command) for each in plan.refused]
     for each in findings:
@@ -147,6 +148,8 @@ def next_steps(
     for cmdlet in dict.fromkeys(each.cmdlet for each in rest):
         how = list(_how_to_get(cmdlet, [each for each in rest if each.cmdlet == cmdlet]))
         steps += [] if named.intersection(each.command for each in how if each.command) else how
+    again = commands.filled("{source}", {"source": source})
+    steps = [replace(each, command=each.command.replace("<source>", again)) for each in steps]
     return tuple(dict.fromkeys(steps))
 
 
