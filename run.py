@@ -6,6 +6,7 @@
     python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
     python3 run.py sbom [--output FILE]   what the locks install, as CycloneDX; installs nothing
     python3 run.py pyz [--output FILE]    mailflow in one file, which needs nothing but Python
+    python3 run.py docs [--output FOLDER]   the documentation as a site
     python3 run.py setup             make the environment, run nothing
     python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
@@ -63,9 +64,11 @@ NEEDS = {
     "test": ("lab", "dev"),
     "lab": ("lab",),
     "pyz": (),
+    "docs": ("lab", "dev"),
     "setup": (),
     "mailflow": (),
 }
+MADE_BY = {"pyz": ".ci/pyz.py", "docs": "docs/build.py"}
 BUILDING = "on Debian and Ubuntu: apt install gcc python3-dev libkrb5-dev"
 
 CHECKS = {
@@ -126,8 +129,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if job == "test":
         return check(rest)
-    if job == "pyz":
-        return replace_by(str(ROOT / ".ci" / "pyz.py"), *rest)
+    if job in MADE_BY:
+        return replace_by(str(ROOT / MADE_BY[job]), *rest)
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside documents, no module
 """Write what is made from code.
 
 `docs/checks/` has a page for each check, `docs/asked.md` says what a live organization is asked.

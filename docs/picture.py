@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside documents, no module
 """Make the pictures of the documents: mail flow, and in Chromium the report and the runbook.
 
 .venv/bin/python docs/picture.py
@@ -54,7 +53,7 @@ def _report(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = ("run", "mail_stuck_in_queue", "demo:article", "--ticket", "INC0012345")
         command = (sys.executable, "-m", "mailflow", *run, "--runs", folder)
-        subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
+        subprocess.run(command, capture_output=True, check=False)
         (report,) = Path(folder).glob("*/report.html")
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(report.as_uri())

@@ -40,6 +40,7 @@ TABLES: tuple[Callable[[Snapshot], Any], ...] = (
     mailflow.audit_connectors,
     mailflow.connector_reach,
     mailflow.same_names,
+    mailflow.servers_left,
 )
 SERVERS = 3
 """Servers that `which` is asked about."""

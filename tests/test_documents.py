@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -37,3 +38,38 @@ def test_every_cause_has_its_page() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "checks").glob("*.md")}
 
     assert pages == {"README", *CHECKS}
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    """A new document gets its line in the menu (`docs/site/index.md`) and in `docs/README.md`."""
+    menu = (ROOT / "docs" / "site" / "index.md").read_text("utf-8").splitlines()
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
+
+    assert len(pages) > 10
+    assert [page for page in pages if f"../{page}" not in menu] == []
+    assert [page for page in pages if page != "README" and f"({page}.md)" not in index] == []
+
+
+def heading_anchors(text: str) -> set[str]:
+    """The anchors that a Markdown page gives its headings."""
+    words = (
+        re.sub(r"[^\w\- ]", "", head).strip()
+        for head in re.findall(r"^#+ (.+)", text, re.MULTILINE)
+    )
+    return {head.casefold().replace(" ", "-") for head in words}
+
+
+def test_links_lead_to_headings() -> None:
+    """Each link of a document into a page names a heading that is there."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "runs" / "README.md"]
+    dead = [
+        f"{page.name}: {target}#{anchor}"
+        for page in pages
+        for target, anchor in re.findall(r"\]\(([\w./-]*)#([^)\s]+)\)", page.read_text("utf-8"))
+        for to in [(page.parent / target) if target else page]
+        if anchor not in heading_anchors(to.read_text("utf-8"))
+    ]
+
+    assert heading_anchors("## What it promises, and how\n") == {"what-it-promises-and-how"}
+    assert dead == []

@@ -29,10 +29,22 @@ USED = [
     *PROJECT["project"]["dependencies"],
     *(one for name, extra in EXTRAS.items() if name != "kerberos" for one in extra),
 ]
+
+
+def group(name: str) -> list[str]:
+    """The packages of a dependency group, with those of the groups that it includes."""
+    listed: list[str | dict[str, str]] = PROJECT["dependency-groups"][name]
+    return [
+        package
+        for one in listed
+        for package in ([one] if isinstance(one, str) else group(one["include-group"]))
+    ]
+
+
 # What only some need has a lock of its own, which adds to the first one.
 ASKED = {
     "lab": EXTRAS["lab"],
-    "dev": PROJECT["dependency-groups"]["dev"],
+    "dev": group("dev"),
     "kerberos": EXTRAS["kerberos"],
 }
 # Where conda-forge calls a package otherwise than the Python index.

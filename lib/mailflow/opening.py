@@ -120,11 +120,12 @@ def open_source(
         parameter_cell.refuse_unknown_parameters()
         bare = bare or parameter_cell.source_or_form(scenarios(), _acceptable)
     org = _of_this_run(bare)
-    try:
-        org = org or _opened(bare, tell, live)
-    except MailflowError:
-        parameter_cell.forget_choice()
-        raise
+    if org is None:
+        try:
+            org = _opened(bare, tell, live)
+        except MailflowError:
+            parameter_cell.forget_choice()
+            raise
         for file in evidence:
             org = _with_evidence(org, file, tell)
     return org.limited_to(tuple(servers)) if servers else org

@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailflow.analysis.analysis import analyze
+from mailflow.analysis.fewest import MOST_EDGES
 from mailflow.analysis.servers import ServerView
-from mailflow.analysis.tidy import MOST_EDGES, Tidied, doubts_of, redundant, tidied
+from mailflow.analysis.tidy import Tidied, doubts_of, redundant, tidied
 from mailflow.exchange.conflicts import check
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range, merged, parse_range

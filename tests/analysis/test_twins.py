@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from mailflow.analysis.capabilities import Rights
 from mailflow.analysis.servers import ServerView
 from mailflow.analysis.treatment import CONNECTION
+from mailflow.analysis.twin_blocks import TwinComparison
 from mailflow.analysis.twin_server import TwinServer
-from mailflow.analysis.twins import TwinComparison, compare_servers
+from mailflow.analysis.twins import TwinJudge, compare_servers
 from mailflow.exchange.connectors import Binding, ReceiveConnector
 from mailflow.exchange.ranges import EVERYTHING, parse_address, parse_range
 from mailflow.exchange.servers import Server
@@ -98,6 +99,45 @@ def test_a_cut_list_takes_certainty_and_never_gives_it(
             )
 
             assert mine in (theirs, ["undetermined"])
+
+
+@given(data=st.data())
+def test_servers_configured_alike_are_told_as_if_compared_themselves(data: st.DataObject) -> None:
+    """One judge of many comparisons: its words name the connectors of the pair that was asked."""
+    a, b = (data.draw(servers(name, unread=data.draw(st.booleans()))) for name in "AB")
+    again = [
+        replace(each, server="C", name=each.name.replace("Frontend B", "Frontend C")) for each in b
+    ]
+    first, second, third = side("A", a), side("B", b), side("C", again)
+    judge = TwinJudge()
+    compare_servers(first, second, judge=judge)
+
+    assert compare_servers(first, third, judge=judge) == compare_servers(first, third)
+    assert compare_servers(third, first, judge=judge) == compare_servers(third, first)
+
+
+def test_hidden_connectors_are_not_those_of_a_server_configured_alike() -> None:
+    """Doubt belongs to the server where something was not read (S1.38)."""
+    judge = TwinJudge()
+    a, b = side("A", [default("A")]), side("B", [default("B")])
+    cut = side("C", [default("C")])
+    doubted = TwinServer(replace(cut.view, hidden=("it was cut",)), cut.rights)
+
+    assert compare_servers(a, b, judge=judge).alike is True
+    assert compare_servers(a, doubted, judge=judge).alike is None
+
+
+def test_other_ranges_are_another_configuration() -> None:
+    """As many of them, on connectors that are the same otherwise."""
+    judge = TwinJudge()
+    a, b, c = (
+        side(name, [default(name), relay(name, "10.0.5.7", last)])
+        for name, last in (("A", "10.0.5.9"), ("B", "10.0.5.9"), ("C", "10.0.5.8"))
+    )
+
+    assert judge.model(b) is judge.model(a)
+    assert compare_servers(a, b, judge=judge).alike is True
+    assert compare_servers(a, c, judge=judge).alike is False
 
 
 def test_a_server_without_the_relay_differs() -> None:

@@ -24,6 +24,7 @@ PICTURES = {
     "relay_usage": ["Messages by day"],
 }
 """What each runbook draws of the practice data."""
+SOURCES = {"new_server": "demo:new-server", "relay_usage": "demo:month-of-logs"}
 COMMANDS = {
     "new_server": 'New-ReceiveConnector -Name "Relay" -Server "EX16B"',
     "relay_usage": r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.11",',
@@ -58,9 +59,10 @@ CUT = """
 def runbook(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, NotebookPage]]:
-    """A runbook as it is delivered, run from top to bottom by its menu."""
+    """A runbook with its source set, run from top to bottom by its menu."""
     name = str(request.param)
-    with opened(browser, name, tmp_path_factory.mktemp("lab"), settings=ALL_DRAWN) as shown:
+    how = {"source": SOURCES[name], "settings": ALL_DRAWN}
+    with opened(browser, name, tmp_path_factory.mktemp("lab"), **how) as shown:
         shown.page.get_by_role("menuitem", name="Run", exact=True).click()
         shown.page.get_by_text("Run All Cells", exact=True).click()
         shown.page.locator(".jp-OutputArea-output .mf-card").wait_for(timeout=90_000)
@@ -75,7 +77,7 @@ def test_it_runs_and_draws(runbook: tuple[str, NotebookPage]) -> None:
 
     assert drawn == PICTURES[name]
     assert pictures.count() == len(drawn)
-    assert shown.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert shown.page.locator(".jp-OutputArea-output[data-mime-type*=err]").count() == 0
     assert (shown.errors, shown.outside()) == ([], [])
     assert COMMANDS[name] in (shown.page.locator(".mf-card").text_content() or "")
 

@@ -130,7 +130,19 @@ def test_a_tie_is_unknown(name: str) -> None:
     org.add_relay("EX16A", "203.0.113.0/30", name=name)
     org.change(rf"EX16A\{name}", auth="Tls", groups="AnonymousUsers")
 
-    assert states(audited(org, ID)) == [("unknown", RELAY)]
+    [found] = audited(org, ID)
+    assert states([found]) == [("unknown", RELAY)]
+    assert "Get-" not in found.check.advise(found)
+
+
+def test_the_change_to_try_is_given_as_a_command() -> None:
+    """Elements that are outside as a whole; one that is only in part is nothing to remove."""
+    [found] = audited(relaying("203.0.113.7", "198.51.100.0/30", "10.0.5.0/24", "10.0.0.0/7"), ID)
+
+    assert found.check.advise(found).splitlines()[-1] == (
+        "mailflow whatif <source> --server EX16A --connector Relay "
+        '--remove "203.0.113.7,198.51.100.0/30"'
+    )
 
 
 def test_a_disabled_connector_relays_for_nobody() -> None:
@@ -145,5 +157,7 @@ def test_a_list_beside_it_that_was_not_read_may_take_the_hosts() -> None:
     for org in (few, many):
         org.change(r"EX16A\Mail filter", ranges_complete=False, auth="Tls", groups="AnonymousUsers")
 
-    assert states(audited(few, ID)) == [("unknown", RELAY)]
+    [found] = audited(few, ID)
+    assert states([found]) == [("unknown", RELAY)]
+    assert "Get-ReceiveConnector -Server EX16A" in found.check.advise(found)
     assert states(audited(many, ID)) == [("found", RELAY)]

@@ -51,6 +51,16 @@ def test_a_diagnosis_beside_an_earlier_one(call: Call, tmp_path: Path) -> None:
     assert len(json.loads(less.out)["since"]["gone"]) == 2
 
 
+def test_a_text_is_no_night(call: Call, tmp_path: Path) -> None:
+    """It is explained only where nothing is asked that needs an organization."""
+    text, file = tmp_path / "error.txt", tmp_path / "mailflow.prom"
+    text.write_text("451 5.7.3 Cannot achieve Exchange Server authentication")
+
+    assert call("diagnose", text).code == 2
+    assert call("diagnose", text, "--metrics", file).code == 3
+    assert not file.exists()
+
+
 def test_metrics_of_a_diagnosis(call: Call, tmp_path: Path) -> None:
     """Beside the answer, in a file that Prometheus reads."""
     file = tmp_path / "mailflow.prom"

@@ -102,22 +102,20 @@ def test_every_command_with_live_options_has_it() -> None:
     assert len(taking) >= 10
 
 
-@pytest.mark.usefixtures("config")
-def test_all_keys_are_read() -> None:
-    """A single text stands for a list of one."""
+def test_all_keys_are_read(config: Path) -> None:
+    """A single text stands for a list of one; a file is beside config.toml."""
     contoso, sign_in = read_profile("contoso"), read_profile("sign-in")
 
     assert contoso.source == "exchange://ex16a.contoso.example"
     assert contoso.live.to_arguments() == [
-        *("--user", r"CONTOSO\anna", "--auth", "ntlm", "--ca", "ca.pem"),
+        *("--user", r"CONTOSO\anna", "--auth", "ntlm", "--ca", str(config.parent / "ca.pem")),
         *("--password-env", "EX_PASSWORD", "--keyring", "exchange/anna"),
         *("--resolve", "ex16a.contoso.example=127.0.0.1", "--trust", "fabrikam.example"),
     ]
     assert (sign_in.source, sign_in.live.trust) == ("", ("contoso.example",))
 
 
-@pytest.mark.usefixtures("config")
-def test_options_go_before_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_go_before_the_profile(config: Path) -> None:
     """And the profile goes before the environment."""
     from mailflow.cli.live import live_options
     from mailflow.sources.credentials import LiveOptions
@@ -131,12 +129,11 @@ def test_options_go_before_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     command.main(
         ["--profile", "contoso", "--user", "erik", "--password-env", "OTHER"], standalone_mode=False
     )
-    monkeypatch.setenv("MAILFLOW_AUTH", "kerberos")
     (live,) = seen
     whole = live.over(LiveOptions.from_environment({"MAILFLOW_AUTH": "kerberos"}))
 
     assert (live.user, live.password_env, live.keyring) == ("erik", "OTHER", "")
-    assert (live.ca, whole.auth) == ("ca.pem", "ntlm")
+    assert (live.ca, whole.auth) == (str(config.parent / "ca.pem"), "ntlm")
 
 
 @pytest.mark.usefixtures("config")

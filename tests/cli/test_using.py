@@ -28,7 +28,7 @@ def test_from_use_to_a_proven_change(tmp_path: Path) -> None:
     proven = run("whatif", DEMO, "--change", str(file))
 
     assert used.exit_code == 0
-    assert "from 256 addresses to 5 addresses" in " ".join(used.stdout.split())
+    assert "shrink from 256 addresses to 5." in " ".join(used.stdout.split())
     command = next(line for line in used.stdout.splitlines() if line.startswith("CHANGE "))
     assert command.split(None, 1)[1] in proven.stdout
     assert proven.exit_code == 1

@@ -282,3 +282,47 @@ def test_differences_are_where_select_differs(
         found = [row for row in changed if remote in row[0]]
         assert len(found) == (names[0] != names[1])
         assert all((row[1], row[2]) == (was, will) for row in found)
+
+
+@given(servers(known=True), servers(known=True))
+def test_labels_shorten_the_way_and_change_nothing(
+    old: tuple[ReceiveConnector, ...], new: tuple[ReceiveConnector, ...]
+) -> None:
+    """Blocks that begin alike in both maps need no look; each number stands for an identity."""
+    new = (*old[: len(old) // 2], *new[:1])  # nearly alike, as servers mostly are
+    before, after = mapped(old), mapped(new)
+    names = sorted({each.identity for each in (*old, *new)})
+    keys = [
+        one.keys(np.array([*(names.index(each.identity) + 1 for each in some), 0], np.uint64))
+        for one, some in ((before, old), (after, new))
+    ]
+
+    assert list(differences(before, after, keys=(keys[0], keys[1]))) == list(
+        differences(before, after)
+    )
+
+
+@given(families, servers(known=True))
+def test_without_equal_sizes_that_meet_nothing_ties(
+    family: Family, connectors: tuple[ReceiveConnector, ...]
+) -> None:
+    """Whoever comes first among equals, the map stays the same (S1.36)."""
+    found = mapped(connectors, family)
+    if found.may_tie:
+        return
+    for each in connectors:
+        turned = map_answers(
+            connectors, process=FRONT, local=None, port=25, family=family, first=each.identity
+        )
+
+        assert list(differences(found, turned)) == []
+
+
+def test_equal_sizes_of_two_connectors_may_tie() -> None:
+    """Of one binding and overlapping; elsewhere, or of one connector, they do not (S1.36)."""
+    one = connector("A", "10.0.0.0-10.0.0.9", "10.0.0.0-10.0.0.9")
+
+    assert mapped((one, connector("B", "10.0.0.5-10.0.0.14"))).may_tie
+    assert not mapped((one, connector("B", "10.0.1.0-10.0.1.9"))).may_tie
+    assert not mapped((one, connector("B", "10.0.0.5-10.0.0.15"))).may_tie
+    assert not mapped((one,)).may_tie

@@ -51,6 +51,8 @@ from mailflow.sources.row import Reading, Row
 from mailflow.sources.shell import Call
 from mailflow.views.findings import findings
 from mailflow.views.front_door import diagnosis_of, explained_texts, told_texts
+from mailflow.views.since import compared, read_since
+from mailflow.views.verdict import Diagnosis
 
 Target = Callable[[bytes], None]
 
@@ -103,6 +105,28 @@ def _snapshot(data: bytes) -> None:
         return
     with suppress(InputError):
         screen(findings(from_document(document, "fuzz")), 80)
+
+
+def _earlier(data: bytes) -> None:
+    """The findings of an earlier run, beside those of now."""
+    file = _folder() / "earlier.json"
+    file.write_bytes(data)
+    with suppress(InputError):
+        org = organisations.healthy().snapshot()
+        screen(compared(_now(), read_since(file), org, lacks=False), 80)
+
+
+@cache
+def _now() -> Diagnosis:
+    return findings(organisations.healthy().snapshot())
+
+
+def _accepted(data: bytes) -> None:
+    """A file of accepted findings; what it says is shown."""
+    file = _folder() / "accepted.toml"
+    file.write_bytes(data)
+    with suppress(InputError):
+        screen(findings(organisations.article().snapshot(), accepted=str(file)), 80)
 
 
 def _journal(data: bytes) -> None:
@@ -202,6 +226,8 @@ TARGETS: Mapping[str, Target] = {
     "receivelog": _protocol_log,
     "snapshot": _snapshot,
     "journal": _journal,
+    "earlier": _earlier,
+    "accepted": _accepted,
     "pasted": _pasted,
     "ehlo": _ehlo,
     "ranges": _ranges,
@@ -258,6 +284,12 @@ _WRITTEN: Mapping[str, tuple[bytes, ...]] = {
         ),
     ),
     "pasted": _TEXTS,
+    "accepted": (
+        (
+            b"[[accepted]]\ncause = 'custom-connector-shadows-default'\nserver = 'EX16A'\n"
+            b"connector = 'EX16A\\Relay'\nreason = 'known'\nuntil = 2027-01-31\n"
+        ),
+    ),
 }
 """Examples that are written here."""
 
@@ -282,6 +314,8 @@ def seeds(name: str) -> tuple[bytes, ...]:
         return ((folder / name).read_bytes(),)
     if name == "journal":
         return (_journal_seed(),)
+    if name == "earlier":
+        return (json.dumps(findings(org.snapshot()).as_json()).encode(),)
     if name == "psrp":
         return (_psrp_seed(),)
     documents = [wire.frame(number, data) for number, data in enumerate(seeds("clixml"))]

@@ -192,6 +192,23 @@ def test_what_is_open_stays_open_until_it_is_checked(since: Since) -> None:
     assert groups(fifth) == {"gone": [A], "unchanged": [B]}
 
 
+def test_what_was_accepted_and_could_not_be_read_is_no_old_news(
+    since: Since, tmp_path: Path
+) -> None:
+    """Accepted, then not read, then there again and no longer accepted: it counts as new."""
+    file = tmp_path / "accepted.toml"
+    file.write_text(
+        '[[accepted]]\ncause = "custom-connector-shadows-default"\nserver = "EX16A"\n'
+        'connector = "Relay"\nreason = "known"\n'
+    )
+    first = findings(article().snapshot(), accepted=str(file))
+    second = since(first, lacks("Get-ReceiveConnector"), str(file))
+    third = since(second, article())
+
+    assert groups(second)["not_checked"] == [A]
+    assert groups(third) == {"new": [A], "unchanged": [B]}
+
+
 def test_another_question_makes_nothing_gone(tmp_path: Path) -> None:
     """An audit does not look for what a diagnosis finds, nor one with other options."""
     file = tmp_path / "audit.json"

@@ -78,6 +78,14 @@ def listens(connector: ReceiveConnector, place: Place) -> bool:
     return bool(spots(connector.bindings, place.family, place.local, place.port))
 
 
+def places_heard(
+    connectors: Sequence[ReceiveConnector], connector: ReceiveConnector
+) -> list[Place]:
+    """The places of a server at which one of its connectors listens."""
+    ports = {binding.port for binding in connector.bindings}
+    return [place for place in places_of(connectors, ports) if listens(connector, place)]
+
+
 def reachable(view: ServerView, family: Family, port: int) -> tuple[Place, ...]:
     """The places at which other servers may arrive, each local address known as one of its own.
 

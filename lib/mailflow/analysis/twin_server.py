@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from mailflow.analysis.capabilities import Rights
-from mailflow.analysis.places import Place, processes_at
+from mailflow.analysis.places import Place, hidden_connectors, processes_at
 from mailflow.analysis.servers import ServerView, address_of, is_whole
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import Address, Family
 
 if TYPE_CHECKING:
     from mailflow.exchange.answer_map import AnswerMap
+    from mailflow.exchange.range_columns import Numbers
 
-TwinSketch = tuple[bytes, bytes, bytes]
-"""Starts of blocks (low and high halves) and the kind of connector that accepts each."""
+
+@dataclass(frozen=True, slots=True)
+class TwinSketch:
+    """A map by kinds of connectors.
+
+    Attributes:
+        keys: of IPv4 the start of each block with the number of the kind that accepts it.
+        content: starts of blocks (low and high halves) and the kind that accepts each; equal for
+            maps that are one but for names.
+    """
+
+    keys: Numbers
+    content: tuple[bytes, bytes, bytes]
 
 
 class TwinServer:
@@ -46,10 +58,48 @@ class TwinServer:
             for key, named in sorted(found.items())
         }
 
-    def kind(self, connector: ReceiveConnector | None) -> Hashable:
+    @cached_property
+    def configured(self) -> Hashable:
+        """What decides whom each connector accepts, and how; remote ranges only by their number.
+
+        Equal for servers that are configured alike, in the same order, whatever names they have.
+        Local addresses that connectors name have their own on each server: equal to itself alone.
+        """
+        view = self.view
+        return (
+            view.name if any(self.ports.values()) else "",
+            any(True for _ in hidden_connectors(view, view.connectors)),
+            tuple(
+                (
+                    each.enabled,
+                    each.role,
+                    each.bindings,
+                    each.bindings_complete,
+                    each.ranges_complete,
+                    len(each.ranges),
+                    self.kind(each),
+                )
+                for each in view.connectors
+            ),
+        )
+
+    def has_ranges_of(self, other: TwinServer) -> bool:
+        """Whether the remote ranges are those of a server that is `configured` alike otherwise.
+
+        Lists that are equal mostly share their ranges, and then this takes next to no time.
+        """
+        return all(
+            mine.ranges == theirs.ranges
+            for mine, theirs in zip(self.view.connectors, other.view.connectors, strict=True)
+        )
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """The place of each connector, by `id`."""
+        return {id(each): place for place, each in enumerate(self.view.connectors)}
+
+    def kind(self, connector: ReceiveConnector) -> Hashable:
         """What decides how a connector treats hosts; equal for those that treat them alike."""
-        if connector is None:
-            return None
         if id(connector) not in self._kinds:
             self._kinds[id(connector)] = (
                 connector.auth,
@@ -83,9 +133,12 @@ class TwinServer:
     def _has_ties(self, place: Place) -> bool:
         """Whether a host's connector depends on the order of loading (S1.36).
 
-        The first by name wins a tie in a map, and the last one in a map with the names turned
-        round: where both maps are one, there is none.
+        Ranges of one size may tie, or lie below smaller ones. The first by name wins a tie in a
+        map, and the last one in a map with the names turned round: where both maps are one, there
+        is none.
         """
+        if not self.map_at(place).may_tie:
+            return False
         connectors = self.view.connectors
         order = sorted(range(len(connectors)), key=lambda at: connectors[at].name.casefold())
         names = {at: f"{len(order) - rank:06}" for rank, at in enumerate(order)}
@@ -105,17 +158,17 @@ class TwinServer:
 
         found = self.map_at(place)
         winners = found.winners
-        kinds = np.zeros(len(found.connectors) + 1, dtype=np.int64)  # the last: no connector
-        for at in np.unique(winners).tolist():
-            if at >= 0:
-                told = number(found.connectors[at])
-                if told is None:
-                    return None
-                kinds[at] = told
+        kinds = np.zeros(len(found.connectors) + 1, dtype=np.uint64)
+        for at in np.flatnonzero(np.bincount(winners + 1)[1:]).tolist():
+            told = number(found.connectors[at])
+            if told is None:
+                return None
+            kinds[at] = told
         shown = kinds[winners]
-        cuts = np.flatnonzero(np.diff(shown, prepend=-1))
-        low, high = found.maps.start[cuts], found.maps.start_high[cuts]
-        return low.tobytes(), high.tobytes(), shown[cuts].tobytes()
+        cuts = np.append(0, np.flatnonzero(shown[1:] != shown[:-1]) + 1)
+        columns = found.maps.places, found.maps.highs, shown
+        low, high, kept = (each[cuts].tobytes() if len(each) else b"" for each in columns)
+        return TwinSketch(found.keys(kinds), (low, high, kept))
 
     def map_at(self, place: Place) -> AnswerMap:
         """Who accepts there, for every remote address."""

@@ -13,8 +13,7 @@ whatever may accept there is compared with whatever may accept here.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from mailflow.analysis.capabilities import Effect, Rights
 from mailflow.analysis.places import (
@@ -23,97 +22,18 @@ from mailflow.analysis.places import (
 )
 from mailflow.analysis.servers import ServerView, address_of
 from mailflow.analysis.treatment import treatment
+from mailflow.analysis.twin_blocks import (
+    Acceptors,
+    TwinBlock,
+    TwinComparison,
+    TwinEndpoint,
+    TwinState,
+    told_of,
+)
 from mailflow.analysis.twin_server import TwinServer, TwinSketch
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
+from mailflow.exchange.ranges import WIDTH, Address, AddressRange
 from mailflow.exchange.selection import answer
-
-TwinState = Literal["differs", "undetermined"]
-
-Acceptors = tuple[ReceiveConnector | None, ...]
-"""The connectors that may accept a host, one where it is known; None: no connector."""
-
-
-@dataclass(frozen=True, slots=True)
-class TwinEndpoint:
-    """An endpoint of A and the one of B that takes its role.
-
-    Attributes:
-        family: 4 or 6.
-        port: the local port, of both.
-        a: the local address on A; None: any that no connector of A is bound to.
-        b: the local address on B; None likewise.
-    """
-
-    family: Family
-    port: int
-    a: Address | None = None
-    b: Address | None = None
-
-    def __str__(self) -> str:
-        """`port 25 (IPv4)`, `port 25 (10.0.0.21, then 10.0.0.31)`."""
-        if self.a is None and self.b is None:
-            return f"port {self.port} (IPv{self.family})"
-        others = f"other IPv{self.family} addresses"
-        before, after = (others if each is None else str(each) for each in (self.a, self.b))
-        return f"port {self.port} ({before if before == after else f'{before}, then {after}'})"
-
-
-@dataclass(frozen=True, slots=True)
-class TwinBlock:
-    """Addresses that are all treated alike on A, all alike on B, and not the same on both.
-
-    Attributes:
-        endpoint: where.
-        block: the addresses.
-        a: what accepts them on A.
-        b: what accepts them on B.
-        effect: what their hosts gain and lose when they move from A to B.
-        state: differs; or undetermined, where missing data or a tie decides.
-        why: for undetermined, what is missing.
-    """
-
-    endpoint: TwinEndpoint
-    block: AddressRange
-    a: Acceptors
-    b: Acceptors
-    effect: Effect
-    state: TwinState
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TwinComparison:
-    """What differs between two servers.
-
-    Attributes:
-        a, b: the servers.
-        endpoints: all that were compared.
-        blocks: addresses that are treated otherwise or may be; neighbours of one kind as one.
-        only_b: ports where enabled connectors of B alone listen: nothing that moves from A arrives
-            there.
-        doubts: what was not read and may change any block.
-    """
-
-    a: ServerView
-    b: ServerView
-    endpoints: tuple[TwinEndpoint, ...]
-    blocks: tuple[TwinBlock, ...]
-    only_b: tuple[int, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-    @property
-    def alike(self) -> bool | None:
-        """Whether B treats every host as A does; None: undetermined."""
-        if any(block.state == "differs" for block in self.blocks):
-            return False
-        return None if self.blocks or self.doubts else True
-
-    @property
-    def exit_code(self) -> int:
-        """0 alike, 1 they differ, 2 undetermined."""
-        return {True: 0, False: 1, None: 2}[self.alike]
-
 
 Treat = Callable[
     [ReceiveConnector | None, ReceiveConnector | None, Rights, Rights],
@@ -134,9 +54,19 @@ def compare_servers(
         a: the server that hosts use now.
         b: the one that they are to use.
         moving: a local address of A that moves to B; None: each server keeps its own.
-        judge: of what counts as a difference; left out: all that was read.
+        judge: of what counts as a difference; left out: all that was read. One judge of many
+            comparisons compares servers that are configured alike once.
     """
-    between = (judge or TwinJudge()).between(a, b)
+    judge = judge or TwinJudge()
+    if moving is not None:
+        return _compared(a, b, judge, moving)
+    return judge.remembered(a, b) or _compared(a, b, judge)
+
+
+def _compared(
+    a: TwinServer, b: TwinServer, judge: TwinJudge, moving: Address | None = None
+) -> TwinComparison:
+    between = judge.between(a, b)
     endpoints = tuple(endpoint_pairs(a, b, moving))
     blocks = tuple(
         block for endpoint in endpoints for block in _compared_at(a, b, endpoint, between)
@@ -195,11 +125,15 @@ def _compared_at(
     there = Place(endpoint.family, endpoint.port, endpoint.b)
     blocks: Iterator[tuple[AddressRange, Acceptors, Acceptors, str]]
     if a.is_plain(here) and b.is_plain(there):
-        if judge.is_same(a, here, b, there):
-            return
+        mine, theirs = judge.sketch(a, here), judge.sketch(b, there)
+        keys = None
+        if mine is not None and theirs is not None:
+            if mine.content == theirs.content:
+                return
+            keys = mine.keys, theirs.keys
         from mailflow.exchange.answer_map import differences
 
-        found = differences(a.map_at(here), b.map_at(there), judge.is_worth_telling)
+        found = differences(a.map_at(here), b.map_at(there), judge.is_worth_telling, keys)
         blocks = ((block, (old,), (new,), "") for block, old, new in found)
     else:
         blocks = _asked(a.view, b.view, here, there)
@@ -216,41 +150,78 @@ class TwinJudge:
     def __init__(self, treat: Treat = treatment) -> None:
         """Judge by `treat`: what counts as a difference."""
         self._treat = treat
-        self._known: dict[tuple[Hashable, Hashable], Effect] = {}
-        self._numbers: dict[Hashable, int] = {None: 0}
+        self._known: dict[tuple[int, int], Effect] = {}
+        self._kinds: dict[Hashable, int] = {}
+        self._numbers: dict[int, tuple[TwinServer, dict[int, int]]] = {}
         self._sketches: dict[tuple[int, Place], tuple[TwinServer, TwinSketch | None]] = {}
+        self._models: dict[int, tuple[TwinServer, TwinServer]] = {}
+        self._unlike: dict[Hashable, list[TwinServer]] = {}
+        self._comparisons: dict[tuple[int, int], tuple[TwinComparison, bool]] = {}
 
-    def is_same(self, a: TwinServer, here: Place, b: TwinServer, there: Place) -> bool:
-        """Whether two maps are one but for names; False: perhaps not."""
-        mine = self._sketch(a, here)
-        return mine is not None and mine == self._sketch(b, there)
+    def model(self, server: TwinServer) -> TwinServer:
+        """The first server that this judge met and that is configured alike; perhaps itself."""
+        known = self._models.get(id(server))
+        if known is None:
+            peers = self._unlike.setdefault(server.configured, [])
+            found = next((each for each in peers if each.has_ranges_of(server)), None)
+            if found is None:
+                peers.append(server)
+            known = self._models[id(server)] = server, found or server
+        return known[1]
 
-    def _sketch(self, server: TwinServer, place: Place) -> TwinSketch | None:
-        """The map with a number for each kind of connector, made once for many comparisons."""
+    def remembered(self, a: TwinServer, b: TwinServer) -> TwinComparison | None:
+        """The comparison of servers that are configured like these, told of these.
+
+        None: what was not read or tied is told by name, so each pair needs words of its own.
+        """
+        old, new = self.model(a), self.model(b)
+        key = id(old), id(new)
+        if key not in self._comparisons:
+            found = _compared(old, new, self)
+            is_sure = not found.doubts and all(len(x.a) == len(x.b) == 1 for x in found.blocks)
+            self._comparisons[key] = found, is_sure
+        found, is_sure = self._comparisons[key]
+        if old is a and new is b:
+            return found
+        return told_of(found, a, b, old, new) if is_sure else None
+
+    def sketch(self, server: TwinServer, place: Place) -> TwinSketch | None:
+        """The map with a number for each kind of connector, made once for many comparisons.
+
+        None: something of a kind in it was not read, and that is never the same.
+        """
         key = id(server), place
         if key not in self._sketches:
-            sketch = server.sketch(place, lambda connector: self._number(server, connector))
-            self._sketches[key] = server, sketch
+            numbers, of = self._numbered(server), self.between(server, server).of
+
+            def number(connector: ReceiveConnector) -> int | None:
+                return None if of(connector, connector).not_known else numbers[id(connector)]
+
+            self._sketches[key] = server, server.sketch(place, number)
         return self._sketches[key][1]
 
-    def _number(self, server: TwinServer, connector: ReceiveConnector) -> int | None:
-        """Of its kind; None: something that decides it was not read."""
-        kind = server.kind(connector)
-        same = self.between(server, server).of(connector, connector)
-        if same.not_known:
-            return None
-        return self._numbers.setdefault(kind, len(self._numbers))
+    def _numbered(self, server: TwinServer) -> dict[int, int]:
+        """The number of each connector's kind, from 1, by `id`; 0 for none."""
+        known = self._numbers.get(id(server))
+        if known is None:
+            found = {id(None): 0}
+            for each in server.view.connectors:
+                kind = server.kind(each)
+                found[id(each)] = self._kinds.setdefault(kind, len(self._kinds) + 1)
+            known = self._numbers[id(server)] = server, found
+        return known[1]
 
     def between(self, a: TwinServer, b: TwinServer) -> _Judge:
         """The judge of two servers."""
+        mine, theirs = self._numbered(a), self._numbered(b)
 
         def of(old: ReceiveConnector | None, new: ReceiveConnector | None) -> Effect:
-            key = a.kind(old), b.kind(new)
+            key = mine[id(old)], theirs[id(new)]
             if key not in self._known:
                 self._known[key] = self._treat(old, new, a.rights, b.rights)
             return self._known[key]
 
-        return _Judge(of, self.is_same)
+        return _Judge(of, self.sketch)
 
 
 class _Judge:
@@ -259,10 +230,10 @@ class _Judge:
     def __init__(
         self,
         of: Callable[[ReceiveConnector | None, ReceiveConnector | None], Effect],
-        is_same: Callable[[TwinServer, Place, TwinServer, Place], bool],
+        sketch: Callable[[TwinServer, Place], TwinSketch | None],
     ) -> None:
         self.of = of
-        self.is_same = is_same
+        self.sketch = sketch
 
     def is_worth_telling(self, old: ReceiveConnector | None, new: ReceiveConnector | None) -> bool:
         found = self.of(old, new)
@@ -270,13 +241,15 @@ class _Judge:
 
     def judged(self, old: Acceptors, new: Acceptors) -> Iterator[tuple[Effect, TwinState]]:
         """The effect of a block, whichever of several accept; nothing where all are alike."""
+        if len(old) == len(new) == 1:
+            only = self.of(old[0], new[0])
+            if only or only.not_known:
+                yield only, "differs" if only else "undetermined"
+            return
         found = [self.of(was, will) for was in old for will in new]
         if all(not each and not each.not_known for each in found):
             return
         state: TwinState = "differs" if all(found) else "undetermined"
-        if len(found) == 1:
-            yield found[0], state
-            return
         gains, losses = (
             [name for name in some[0] if all(name in each for each in some)]
             for some in ([each.gains for each in found], [each.loses for each in found])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.commands import filled
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import format_range
+from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.exchange.servers import Generation
 from mailflow.phrases import capital, counted, either, joined
 
@@ -349,6 +349,19 @@ def not_read(parameter: str, connector: ReceiveConnector, view: ServerView) -> N
         f"{parameter} of {connector.identity} was not exported in full, so no command is given. "
         "Export all properties, then rerun:",
         Missing(view.name, CONNECTORS).command,
+    )
+
+
+def try_removing(connector: ReceiveConnector, elements: Iterable[AddressRange]) -> str:
+    """The command that shows whom it moves when these elements leave a connector's list."""
+    known = {
+        "server": connector.server,
+        "connector": connector.name,
+        "ranges": ",".join(map(str, elements)),
+    }
+    return filled(
+        "mailflow whatif {source} --server {server} --connector {connector} --remove {ranges}",
+        known,
     )
 
 

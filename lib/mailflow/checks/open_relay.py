@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailflow.analysis.capabilities import Rights, relays
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.reach import WholeMap
 from mailflow.analysis.servers import FAMILIES, ServerView, doubt_of, is_whole
@@ -24,6 +25,7 @@ from mailflow.checks.check import (
     State,
     in_own_words,
     own_advice,
+    try_removing,
 )
 from mailflow.checks.relaying import (
     doubt_of_relaying,
@@ -151,18 +153,24 @@ def _judged(
     outside = subtract(accepted, inside)
     tied = subtract(merged(_tied(connector, view)), inside)
     sure = subtract(outside, tied)
-    if sure:
-        doubt = doubt_of_relaying(connector, may_relay) if may_relay is None else ""
-        rivals = _rivals_not_read(connector, view)
-        if may_relay and rivals and _harm(sure) < _TOO_MANY:
-            doubt = rivals
-        return _Case(connector, may_relay, sure, doubt)
     listed = subtract(merged(connector.ranges), inside)
+    doubt = doubt_of_relaying(connector, may_relay)
+    how = how_to_tell(connector, may_relay)
+    if sure and may_relay:
+        rivals = _rivals_not_read(connector, view) if _harm(sure) < _TOO_MANY else ""
+        command = Missing(view.name, CONNECTORS).command
+        return _Case(connector, sure, rivals, f"Export it in full, then rerun:\n{command}")
+    if sure:
+        return _Case(connector, sure, doubt, how)
     if tied:
-        return _Case(connector, may_relay, tied, "another connector has an equal range")
+        doubt = " and ".join(filter(None, ["another connector has an equal range", doubt]))
+        return _Case(connector, tied, doubt, f"{_CLEAR}\n{how}" if may_relay is None else _CLEAR)
     if not is_whole(connector) and (listed or not connector.ranges_complete):
-        return _Case(connector, may_relay, listed, doubt_of_relaying(connector, may_relay))
-    return _Case(connector, may_relay, (), "")
+        return _Case(connector, listed, doubt, how)
+    return _Case(connector, (), "", "")
+
+
+_CLEAR = "Remove the range from the connector that is not meant to accept these hosts, then rerun."
 
 
 _TOO_MANY = 1 << 16
@@ -218,15 +226,15 @@ class _Case:
 
     Attributes:
         connector: the connector.
-        relays: whether it relays; None: not known.
         outside: the addresses; none: there is nothing to tell, unless there is a doubt.
-        doubt: what was not read and decides it; empty: nothing.
+        doubt: what leaves open whether it relays for them; empty: nothing.
+        how: how to settle the doubt.
     """
 
     connector: ReceiveConnector
-    relays: bool | None
     outside: tuple[AddressRange, ...]
     doubt: str
+    how: str
 
     @property
     def state(self) -> State | None:
@@ -272,13 +280,21 @@ class _Case:
 
     def advice(self, *, custom: bool) -> str:
         if self.doubt:
-            return how_to_tell(self.connector, self.relays)
+            return self.how
         if not custom:
             return what_ends_it(self.connector)
-        return (
+        advice = (
             f"Remove the public addresses from RemoteIPRanges of {self.connector.identity}, unless "
             "they are the organization's own; its protocol log tells which hosts relay."
         )
+        elements = [
+            block
+            for block in self.connector.ranges
+            if block.size == sum(part.size for part in self.outside if block.holds(part))
+        ]
+        if not elements or len(elements) > _MOST_BLOCKS:
+            return advice
+        return f"{advice} See first whom that moves:\n{try_removing(self.connector, elements)}"
 
 
 _MOST_BLOCKS = 6

@@ -18,8 +18,8 @@ from mailflow.checks.check import (
     Finding,
     in_own_words,
     own_advice,
+    try_removing,
 )
-from mailflow.exchange.commands import filled
 from mailflow.exchange.conflicts import Conflict, check, find_conflicts
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
@@ -157,14 +157,10 @@ def _refusals(connector: ReceiveConnector, some: Sequence[Conflict]) -> str:
 def _advice(connector: ReceiveConnector, some: Sequence[Conflict]) -> str:
     other = _other(connector, some[0])
     mine, _ = _ranges(connector, some[0])
-    known = {"server": connector.server, "connector": connector.name, "range": str(mine)}
     return (
         f"Decide whether {connector.name} or {other.name} is meant to accept the hosts that both "
         "list, and remove them from the other one. Before that, see whom it moves, for example:\n"
-        + filled(
-            "mailflow whatif {source} --server {server} --connector {connector} --remove {range}",
-            known,
-        )
+        f"{try_removing(connector, [mine])}"
     )
 
 

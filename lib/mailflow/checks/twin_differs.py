@@ -7,15 +7,16 @@ other, and servers that somebody names as peers.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.capabilities import RELAY, Effect, Rights
 from mailflow.analysis.servers import ServerView
 from mailflow.analysis.treatment import FURTHER_RIGHTS, LOGGING, treatment
+from mailflow.analysis.twin_blocks import TwinBlock, TwinComparison, told_of
 from mailflow.analysis.twin_server import TwinServer
-from mailflow.analysis.twins import TwinBlock, TwinComparison, TwinJudge, compare_servers
+from mailflow.analysis.twins import TwinJudge, compare_servers
 from mailflow.checks.check import Card, Check, ConnectorWords, Finding, in_own_words, own_advice
 from mailflow.checks.connectors_differ import EDGE, kind_of, template_of
 from mailflow.exchange.commands import filled
@@ -163,9 +164,9 @@ def _compared(members: Sequence[TwinServer], judge: TwinJudge) -> Iterator[TwinC
 
     Servers that are configured alike are compared once for all of them.
     """
-    alike: dict[Hashable, list[TwinServer]] = {}
+    alike: dict[int, list[TwinServer]] = {}
     for each in members:
-        alike.setdefault(_configured(each), []).append(each)
+        alike.setdefault(id(judge.model(each)), []).append(each)
     classes: list[list[list[TwinServer]]] = []
     for some in alike.values():
         for known in classes:
@@ -182,31 +183,7 @@ def _compared(members: Sequence[TwinServer], judge: TwinJudge) -> Iterator[TwinC
             continue
         found = compare_servers(usual, some[0], judge=judge)
         for each in some:
-            yield replace(found, b=each.view)
-
-
-def _configured(server: TwinServer) -> Hashable:
-    """What its connectors are set to, without their names, its own and its addresses."""
-    entries = (
-        (
-            each.enabled,
-            each.role,
-            tuple((bound.family, bound.port, bound.is_wildcard) for bound in each.bindings),
-            each.bindings_complete,
-            each.ranges,
-            each.ranges_complete,
-            each.auth,
-            each.groups,
-            each.suppress_x_anonymous_tls,
-            each.require_tls,
-            each.limits,
-            server.rights.of(each),
-        )
-        for each in server.view.connectors
-    )
-    # Local addresses that connectors name have their own on each server: compared on its own.
-    own = server.view.name if any(server.ports.values()) else ""
-    return frozenset(entries), len(server.view.connectors), own
+            yield told_of(found, usual, each, usual, some[0])
 
 
 def _is_like(a: TwinServer, b: TwinServer, judge: TwinJudge) -> bool:

@@ -73,6 +73,8 @@ def read_profile(name: str) -> Profile:
     texts = {key: _text(file, name, key, values.get(key, "")) for key in _TEXTS}
     several = {key: _texts(file, name, key, values.get(key, [])) for key in _LISTS}
     source = texts.pop("source")
+    if texts["ca"]:  # not from the folder in which somebody happens to be
+        texts["ca"] = str(file.parent / Path(texts["ca"]).expanduser())
     if source.startswith("-"):
         raise InputError(f"{file}: source of profile {name} begins with a dash")
     return Profile(name, source, LiveOptions(**texts, **several))  # type: ignore[arg-type]

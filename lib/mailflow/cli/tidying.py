@@ -13,6 +13,7 @@ from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
 from mailflow.errors import UsageError
+from mailflow.plain import one_line
 
 if TYPE_CHECKING:
     from mailflow.repair.tidying import TidyList
@@ -72,7 +73,7 @@ def tidy(
         click.echo("\n".join([*(["Simulated data"] if org.is_simulated else []), *told]))
     if change and lists[0].proof:
         write_change(change, lists[0].proof.changes, lists[0].claim)
-        click.echo(f"{change}: the change, for mailflow whatif --change", err=True)
+        click.echo(one_line(f"{change}: the change, for mailflow whatif --change"), err=True)
     raise SystemExit(2 if missing or any(each.why_not for each in lists) else 0)
 
 

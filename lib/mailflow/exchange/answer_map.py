@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from mailflow.exchange.taking_part import (
 _ALL = np.uint64((1 << 64) - 1)
 _NOTHING = _ALL  # the key of a place that no range covers
 _ONE = np.uint64(1)
+_20 = np.uint64(20)
 _32 = np.uint64(32)
 _LOW_32 = np.uint64((1 << 32) - 1)
 
@@ -291,9 +293,11 @@ def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers
     spare = np.empty_like(best)
     for power in range(len(edges) - 1, -1, -1):
         part = slice(edges[power - 1] if power else 0, edges[power])
-        np.minimum.at(best, begin[part], key[part])
+        if part.start < part.stop:
+            np.minimum.at(best, begin[part], key[part])
         if power:
-            np.minimum.at(best, end[part] - (1 << power), key[part])
+            if part.start < part.stop:
+                np.minimum.at(best, end[part] - (1 << power), key[part])
             half = 1 << (power - 1)
             spare[:half] = best[:half]
             np.minimum(best[half:], best[:-half], out=spare[half:])
@@ -346,6 +350,8 @@ class AnswerMap:
         ranges: the ranges that take part, in the order in which they win ties.
         owners: for each of these the place of its connector.
         maps: the blocks, with the winning range as a place in `ranges`.
+        columns: the ranges as numbers.
+        winners: of each block the place of the connector that answers; -1: none (S1.18).
     """
 
     family: Family
@@ -353,6 +359,22 @@ class AnswerMap:
     ranges: tuple[AddressRange, ...]
     owners: Indices
     maps: Maps
+    columns: RangeColumns
+    winners: Indices
+
+    @property
+    def may_tie(self) -> bool:
+        """Whether ranges of two connectors at one binding overlap and have one size (S1.36).
+
+        Of no such pair nothing else has to be asked; one may still lie below smaller ranges.
+        """
+        owner = self.owners.view(np.uint64)
+        if self.family == 4:  # most lists share no size with another one
+            size = np.sort(((self.columns.last - self.columns.first) << _32) | owner)
+            unlike = size[1:] ^ size[:-1]
+            if not np.any((unlike != 0) & (unlike <= _LOW_32)):  # in the owner alone
+                return False
+        return _has_equal(self.columns, owner, np.zeros(len(self.connectors), np.uint64))
 
     @property
     def starts(self) -> list[int]:
@@ -360,10 +382,13 @@ class AnswerMap:
         highs, lows = self.maps.start_high.tolist(), self.maps.start.tolist()
         return [(high << 64) | low for high, low in zip(highs, lows, strict=True)]
 
-    @property
-    def winners(self) -> Indices:
-        """Of each block the place of the connector that answers; -1: none (S1.18)."""
-        return np.append(self.owners, -1)[self.maps.winner]
+    def keys(self, labels: Numbers) -> Numbers:
+        """Of each block of IPv4 its first address and the label of its connector, as one number.
+
+        Args:
+            labels: of each connector a number below 2^20, and at the end that of none.
+        """
+        return (self.maps.places << _20) | labels[self.winners]
 
     @property
     def sizes(self) -> list[int]:
@@ -432,16 +457,15 @@ def map_answers(
     places = taking_part(
         connectors, process=process, local=local, port=port, family=family, first=first
     )
-    owned = [
-        (block, place)
-        for place in places
-        for block in connectors[place].ranges
-        if block.family == family
+    lots = [
+        [block for block in connectors[place].ranges if block.family == family] for place in places
     ]
-    ranges = tuple(block for block, _ in owned)
-    owners = np.array([place for _, place in owned], dtype=np.int64)
-    maps = cover(_columns(ranges, family))
-    return AnswerMap(family, tuple(connectors), ranges, owners, maps)
+    ranges = tuple(chain.from_iterable(lots))
+    owners = np.repeat(np.array(places, dtype=np.int64), list(map(len, lots)))
+    columns = _columns(ranges, family)
+    maps = cover(columns)
+    winners = np.append(owners, -1)[maps.winner]
+    return AnswerMap(family, tuple(connectors), ranges, owners, maps, columns, winners)
 
 
 def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
@@ -450,8 +474,8 @@ def _columns(ranges: Sequence[AddressRange], family: Family) -> RangeColumns:
         return columns_of(ranges, 6)
     count = len(ranges)
     zeros = np.zeros(count, dtype=np.uint64)
-    first = np.array([block.first for block in ranges], dtype=np.uint64)
-    last = np.array([block.last for block in ranges], dtype=np.uint64)
+    first = np.fromiter(map(attrgetter("first"), ranges), np.uint64, count)
+    last = np.fromiter(map(attrgetter("last"), ranges), np.uint64, count)
     return RangeColumns(4, np.arange(count), first, last, zeros, zeros)
 
 
@@ -459,6 +483,7 @@ def differences(
     before: AnswerMap,
     after: AnswerMap,
     differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool] = other_identity,
+    keys: tuple[Numbers, Numbers] | None = None,
 ) -> Iterator[Changed]:
     """Blocks of addresses for which the answerers of two maps differ, in order.
 
@@ -467,23 +492,22 @@ def differences(
         after: the other, of the same family.
         differ: whether two answerers differ; asked once for each pair that meets somewhere. Left
             out: by identity.
+        keys: `AnswerMap.keys` of both IPv4 maps, with equal labels only where `differ` says no:
+            most of two maps that are nearly alike is then not looked at.
 
     Raises:
         ValueError: the maps are of different families.
     """
     if before.family != after.family:
         raise ValueError("maps of two address families have nothing to compare")
-    low = np.concatenate([before.maps.start, after.maps.start])
-    high = np.concatenate([before.maps.start_high, after.maps.start_high])
-    order = np.lexsort((low, high))
-    low, high = low[order], high[order]
-    fresh = _differs(low) | _differs(high)
-    low, high = low[fresh], high[fresh]
-    was, will = (
-        np.append(side.owners, -1)[side.maps.look_up(low, high)] for side in (before, after)
-    )
+    if keys is None or before.family == 6:
+        low, high, was, will = _laid_over(before, after)
+    else:
+        low, high, was, will = _laid_where_unlike(before, after, keys)
     wide = len(after.connectors) + 1
-    pairs, pair = np.unique((was + 1) * wide + will + 1, return_inverse=True)
+    pair = (was + 1) * wide + will + 1
+    pairs = np.sort(pair)
+    pairs = pairs[_differs(pairs)]  # as np.unique, at a fraction
     wanted = [
         differ(
             connector_at(before.connectors, code // wide - 1),
@@ -491,9 +515,55 @@ def differences(
         )
         for code in pairs.tolist()
     ]
-    where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[pair])
+    if not any(wanted):
+        return
+    where = np.flatnonzero(np.array(wanted, dtype=np.bool_)[np.searchsorted(pairs, pair)])
     for block, old, new in _blocks(before.family, low, high, where, was[where], will[where]):
         yield block, connector_at(before.connectors, old), connector_at(after.connectors, new)
+
+
+def _laid_over(before: AnswerMap, after: AnswerMap) -> tuple[Numbers, Numbers, Indices, Indices]:
+    """Starts (low, high) of the blocks of both maps, and the connector of each in each map.
+
+    Sorted together, each start is followed by the last block of either map that began before it or
+    there: where several starts are one, the last of them knows both.
+    """
+    low = np.concatenate([before.maps.start, after.maps.start])
+    high = np.zeros(0, dtype=np.uint64)
+    if before.family == 4:
+        low, order = _in_order(low)
+        changes = low[1:] != low[:-1]
+    else:
+        high = np.concatenate([before.maps.start_high, after.maps.start_high])
+        order = np.lexsort((low, high))
+        low, high = low[order], high[order]
+        changes = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    last = np.append(np.flatnonzero(changes), len(order) - 1)
+    theirs = np.cumsum(order >= len(before.maps.places), dtype=np.int64)[last]
+    was, will = before.winners[last - theirs], after.winners[theirs - 1]
+    return low[last], high[last] if before.family == 6 else high, was, will
+
+
+def _laid_where_unlike(
+    before: AnswerMap, after: AnswerMap, both: tuple[Numbers, Numbers]
+) -> tuple[Numbers, Numbers, Indices, Indices]:
+    """As `_laid_over` for IPv4, but for blocks that begin alike in both maps, with one label.
+
+    Up to the next start of either map nothing can differ there. So only the other starts matter,
+    and where their blocks end.
+    """
+    keys = np.concatenate(both)
+    keys.sort()
+    alone = np.append(keys[1:] != keys[:-1], np.True_)
+    alone[1:] &= alone[:-1]
+    at = np.flatnonzero(alone)
+    low = np.sort(keys[np.concatenate([at, np.minimum(at + 1, len(keys) - 1)])] >> _20)
+    low = low[_differs(low)]
+    was, will = (
+        side.winners[np.searchsorted(side.maps.places, low, side="right") - 1]
+        for side in (before, after)
+    )
+    return low, low, was, will
 
 
 def _blocks(
@@ -504,18 +574,24 @@ def _blocks(
     Args:
         family: 4 or 6.
         low: first address of each block of the address space, in order; of IPv6 its low 64 bits.
-        high: high 64 bits of these.
+        high: high 64 bits of these; not looked at for IPv4.
         where: places of the blocks that are wanted, in order.
         was: of each wanted block who answers before.
         will: of each who answers after.
     """
-    cuts = np.flatnonzero((np.diff(where, prepend=-2) > 1) | _differs(was) | _differs(will))
+    is_cut = _differs(was) | _differs(will)
+    is_cut[1:] |= where[1:] - where[:-1] > 1
+    cuts = np.flatnonzero(is_cut)
     begins, ends = where[cuts], where[np.append(cuts, len(where))[1:] - 1] + 1
     kinds = zip(was[cuts].tolist(), will[cuts].tolist(), strict=True)
+
+    def start(at: int) -> int:
+        if at == len(low):
+            return 1 << WIDTH[family]
+        return int(low[at]) | (int(high[at]) << 64 if family == 6 else 0)
+
     for begin, end, (old, new) in zip(begins.tolist(), ends.tolist(), kinds, strict=True):
-        first = (int(high[begin]) << 64) | int(low[begin])
-        past = (int(high[end]) << 64) | int(low[end]) if end < len(low) else 1 << WIDTH[family]
-        yield AddressRange(family, first, past - 1), old, new
+        yield AddressRange(family, start(begin), start(end) - 1), old, new
 
 
 def contrast(

@@ -15,8 +15,9 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.missing import CONNECTORS, RIGHTS, Missing
 from mailflow.analysis.places import hidden_connectors
 from mailflow.analysis.servers import is_custom
+from mailflow.analysis.twin_blocks import TwinComparison
 from mailflow.analysis.twin_server import TwinServer
-from mailflow.analysis.twins import TwinComparison, compare_servers
+from mailflow.analysis.twins import compare_servers
 from mailflow.exchange.commands import Unquotable
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector
 from mailflow.exchange.ranges import Address

@@ -24,6 +24,7 @@ from mailflow.exchange.ranges import (
     AddressRange,
     Family,
     format_range,
+    merged,
     parse_range,
     single,
 )
@@ -235,15 +236,7 @@ def _blocks(first: int, last: int, most: int) -> Iterator[tuple[int, int]]:
 
 def addresses_in(ranges: Iterable[AddressRange]) -> int:
     """How many addresses a list holds, each once."""
-    total, reached = 0, (0, -1)
-    for block in sorted(ranges, key=lambda each: (each.family, each.first)):
-        begin = block.first
-        if reached[0] == block.family:
-            begin = max(begin, reached[1] + 1)
-        if begin <= block.last:
-            total += block.last - begin + 1
-            reached = block.family, block.last
-    return total
+    return sum(block.size for block in merged(ranges))
 
 
 def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> list[Client]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from mailflow.checks.check import ConnectorWords, Finding
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.exchange.ranges import format_range
 
 _DIGITS = 16
 
@@ -44,7 +43,7 @@ def _settings(connector: ReceiveConnector) -> dict[str, Any]:
         "enabled": connector.enabled,
         "role": str(connector.role),
         "bindings": sorted(map(str, connector.bindings)),
-        "ranges": sorted(format_range(block) for block in connector.ranges),
+        "ranges": sorted((block.family, block.first, block.last) for block in connector.ranges),
         "whole": [connector.bindings_complete, connector.ranges_complete],
         "auth": str(connector.auth),
         "groups": str(connector.groups),

@@ -106,16 +106,18 @@ def earlier_run(document: Mapping[str, Any], run: str) -> EarlierRun:
     try:
         found = from_json(document)
         known = [*found.findings, *(each.finding for each in found.accepted)]
-        known += [_as_found(each) for each in (found.since.not_checked if found.since else ())]
+        left_open = found.since.not_checked if found.since else ()
+        known += map(_as_found, left_open)
         is_whole = all(map(_is_typed, known)) and _is_asked(found.asked)
     except (KeyError, TypeError, ValueError, AttributeError):
         is_whole = False
     if not is_whole:
         raise InputError(f"{run}: the findings of this run are damaged; name another one")
     mine = [each for each in found.findings if each.state == "found"]
-    if found.since:  # nobody knows more of these by now
-        mine += map(_as_found, found.since.not_checked)
-    return EarlierRun(run, tuple(mine), tuple(each.finding for each in found.accepted), found.asked)
+    accepted = [each.finding for each in found.accepted]
+    for each in left_open:  # nobody knows more of these by now
+        (accepted if each.accepted else mine).append(_as_found(each))
+    return EarlierRun(run, tuple(mine), tuple(accepted), found.asked)
 
 
 def _as_found(each: ComparedFinding) -> FindingRecord:
@@ -159,7 +161,8 @@ def compared(found: Diagnosis, before: EarlierRun, org: Snapshot, *, lacks: bool
         if _key(each) in there:
             continue
         why = _why_open(each, found, before, org)
-        (not_checked if why else gone).append(_compared(each, why))
+        was_accepted = each in before.accepted
+        (not_checked if why else gone).append(_compared(each, why, accepted=was_accepted))
     is_open = lacks or bool(not_checked) or any(each.state == "unknown" for each in found.findings)
     code = 1 if groups["new"] or groups["changed"] else 2 if is_open else 0
     record = SinceRecord(
@@ -248,8 +251,8 @@ def _key_texts(each: FindingRecord) -> tuple[str, str | None, str | None]:
     return each.cause, each.server, each.connector
 
 
-def _compared(each: FindingRecord, why: str = "") -> ComparedFinding:
+def _compared(each: FindingRecord, why: str = "", *, accepted: bool = False) -> ComparedFinding:
     title = title_of(*_key_texts(each), each.senders)
     return ComparedFinding(
-        *_key_texts(each), title, why, senders=each.senders, fingerprint=each.fingerprint
+        *_key_texts(each), title, why, each.senders, each.fingerprint, accepted=accepted
     )

@@ -47,7 +47,7 @@ def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRec
         changes=tuple(change for edit in edits for change in _changes(edit)),
         missing=_missing(finding, unread),
         facts=finding.check.card.sources,
-        fingerprint=fingerprint(finding),
+        fingerprint=fingerprint(finding) if finding.state in ("found", "unknown") else "",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from mailflow.analysis.places import Place, processes_at
 from mailflow.analysis.servers import ServerView, address_of
-from mailflow.analysis.twins import TwinBlock
+from mailflow.analysis.twin_blocks import TwinBlock
 from mailflow.exchange.connectors import ReceiveConnector, setup_default
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.exchange.selection import answer

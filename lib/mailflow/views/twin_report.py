@@ -9,7 +9,8 @@ from typing import Any
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.capabilities import RIGHTS, Effect
 from mailflow.analysis.servers import ServerView
-from mailflow.analysis.twins import Acceptors, TwinBlock, TwinComparison, compare_servers
+from mailflow.analysis.twin_blocks import Acceptors, TwinBlock, TwinComparison
+from mailflow.analysis.twins import compare_servers
 from mailflow.errors import UsageError
 from mailflow.exchange.ranges import Address, AddressRange, RangeError, format_range, parse_address
 from mailflow.phrases import counted, joined

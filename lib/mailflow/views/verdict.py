@@ -117,6 +117,7 @@ class ComparedFinding:
         title: what it is called, and where it is.
         why: why it could not be checked now; empty where it was.
         senders, fingerprint: as the finding has them.
+        accepted: whether the earlier run accepted it.
     """
 
     cause: str
@@ -126,6 +127,7 @@ class ComparedFinding:
     why: str = ""
     senders: tuple[str, ...] = ()
     fingerprint: str = ""
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
