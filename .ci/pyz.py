@@ -2,7 +2,8 @@
 
     python3 run.py pyz [--output FILE]          left out: dist/mailflow.pyz
 
-It holds the package and click, with their licenses, and says which command needs more. The same
+It holds the package, click and platformdirs (where profiles and the training are kept), with their
+licenses; a command that needs more says so. The same
 input gives the same bytes.
 """
 
@@ -21,7 +22,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lib" / "mailflow"
-VENDORED = "click"
+VENDORED = ("click", "platformdirs")
+"""Small, and Python alone."""
 SHEBANG = b"#!/usr/bin/env python3\n"
 WHEN = (2020, 2, 2, 0, 0, 0)
 """The time of every file in it: none."""
@@ -46,32 +48,33 @@ def members() -> Iterator[tuple[str, bytes]]:
     """Name and content of each file, in order.
 
     Raises:
-        ValueError: the click that is installed here cannot be taken along.
+        ValueError: a library that is installed here cannot be taken along.
     """
     yield "__main__.py", START.encode("ascii")
     yield "LICENSE", (ROOT / "LICENSE").read_bytes()
     for path in sorted(PACKAGE.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield f"mailflow/{path.relative_to(PACKAGE).as_posix()}", path.read_bytes()
-    yield from vendored()
+    for library in VENDORED:
+        yield from vendored(library)
 
 
-def vendored() -> Iterator[tuple[str, bytes]]:
-    """The modules of click as they are installed, what it says of itself, and its license.
+def vendored(library: str) -> Iterator[tuple[str, bytes]]:
+    """The modules of a library as they are installed, what it says of itself, and its license.
 
     Raises:
         ValueError: it is not there, has no license beside it, or needs a package in turn.
     """
-    files = sorted(metadata.files(VENDORED) or (), key=str)
+    files = sorted(metadata.files(library) or (), key=str)
     if not any(re.search(r"\.dist-info/.*LICENSE", str(file)) for file in files):
-        raise ValueError(f"the installed {VENDORED} brings no license")
+        raise ValueError(f"the installed {library} brings no license")
     for file in files:
         name = file.as_posix()
-        of_package = name.startswith(f"{VENDORED}/") and file.suffix in (".py", ".typed")
+        of_package = name.startswith(f"{library}/") and file.suffix in (".py", ".typed")
         if of_package or re.search(r"\.dist-info/(?:METADATA$|.*LICENSE)", name):
             content = file.read_binary()
             if of_package and re.search(rb"^\s*(?:import|from) colorama", content, re.MULTILINE):
-                raise ValueError(f"{name} needs colorama: take a newer {VENDORED}")
+                raise ValueError(f"{name} needs colorama: take a newer {library}")
             yield name, content
 
 

@@ -130,6 +130,18 @@ def test_no_program_of_the_current_directory_is_run(tmp_path: Path, way: str, jo
 
 
 @needs_posix
+def test_single_file_is_made_in_the_environment(tmp_path: Path) -> None:
+    """`run.py pyz` becomes the program that makes it, with the arguments as they were given."""
+    folder = project(tmp_path)
+    (folder / ".ci").mkdir()
+    (folder / ".ci" / "pyz.py").write_text(PACKAGE + "\n", "utf-8")
+
+    done = start(folder, "pyz", "--output", "a file", PATH=with_quick_uv(folder))
+
+    assert (done.returncode, done.stdout) == (7, f"['--output', 'a file']\n{folder}\n")
+
+
+@needs_posix
 def test_set_up_says_how_long_it_takes(tmp_path: Path) -> None:
     """The first start tells of the installation before and after it, on standard error alone."""
     folder = project(tmp_path)

@@ -24,6 +24,7 @@ BELOW: Mapping[str, set[str]] = {
     "extras": {"errors"},
     "own_files": set(),
     "plain": set(),
+    "toml_file": {"errors"},
     "picture": set(),
     "exchange": {"errors"},
     "phrases": {"exchange"},
@@ -38,6 +39,7 @@ BELOW: Mapping[str, set[str]] = {
         *LEAVES,
         *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
         "this_run",
+        "toml_file",
     },
     "simulated": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
     "apply": {

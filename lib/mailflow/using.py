@@ -22,6 +22,7 @@ from mailflow.this_run import place, run_folder
 from mailflow.usage.accepted import accepted_of, named, not_told
 from mailflow.usage.cluster import LOCAL, Cluster
 from mailflow.usage.coverage import DAYS, GAP_HOURS, Period, coverage
+from mailflow.usage.document import usage_json
 from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
@@ -176,7 +177,7 @@ class UsageDocument:
 
     def as_json(self) -> dict[str, Any]:
         """The document."""
-        usage = {"state": self.state, **self.found.as_json()}
+        usage = {"state": self.state, **usage_json(self.found)}
         return {**diagnosis_of(self.found).as_json(), "usage": usage}
 
 

@@ -20,6 +20,7 @@ if __name__ == "__main__":
         "proof",
         "whole",
         "usage",
+        "usage_cluster",
         "scale",
         "live",
         "twin",

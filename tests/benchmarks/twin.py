@@ -3,7 +3,9 @@
     python tests/benchmarks twin
 
 Prints a Markdown table of ratios, all of one run. The floor is `np.sort` of the bounds of one pair,
-49 times. Servers are there as objects; their maps are made in the measured time.
+49 times. Servers are there as objects; their maps are made in the measured time. Servers that are
+configured alike are compared once, so what counts is how many differ: where each one does, there
+are 1,225 pairs to lay over each other and to tell of, for which there is no goal.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ def every_pair(servers: list[ServerView]) -> int:
 def main() -> int:
     """Print the table; 1 where the goal is missed."""
     rows, ratios = [], []
-    for different in (0, 10):
+    for different in (0, 10, SERVERS):
         servers = views(different)
         bounds = np.array(
             [
@@ -79,8 +81,10 @@ def main() -> int:
                 np.sort(numbers)
 
         taken = compare({"np.sort": floor, "twin": partial(every_pair, servers)})["twin"]
-        ratios.append(taken.ratio)
+        has_goal = different < SERVERS
+        ratios += [taken.ratio] if has_goal else []
         what = f"every pair of {SERVERS} servers, {different} of which differ"
-        rows.append((what, "x 49 np.sort of a pair's bounds", str(taken), f"{GOAL:g}"))
+        goal = f"{GOAL:g}" if has_goal else ""
+        rows.append((what, "x 49 np.sort of a pair's bounds", str(taken), goal))
     print(table(("what", "unit", "ratio", "goal"), rows))
     return int(max(ratios) > GOAL)

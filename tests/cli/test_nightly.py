@@ -44,6 +44,9 @@ def test_a_diagnosis_beside_an_earlier_one(call: Call, tmp_path: Path) -> None:
     source = saved(article(), tmp_path / "article")
     before.write_text(call("diagnose", source, "--json").out, "utf-8")
     same = call("diagnose", source, "--since", before)
+    wide = tmp_path / "by-powershell.json"
+    wide.write_text(before.read_text("utf-8"), "utf-16")
+    assert call("diagnose", source, "--since", wide).code == 0
     less = call("diagnose", saved(healthy(), tmp_path / "healthy"), "--since", before, "--json")
 
     assert (same.code, less.code) == (0, 0)
@@ -115,7 +118,7 @@ def test_only_runs_that_end_in_a_verdict(call: Call, tmp_path: Path, option: str
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--accepted", "none.toml"), "none.toml: cannot be read"),
+        (("--accepted", "none.toml"), "none.toml: no such file"),
         (("--since", "none"), "none: cannot be read"),
         (("--metrics", "none/mailflow.prom"), "name a file in a folder that is there"),
         (("--accepted", "a", "-p", "accepted", "b"), "leave one out"),

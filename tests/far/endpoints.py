@@ -11,10 +11,12 @@ from typing import Any
 from far.faults import Faults
 from far.log_ons import SCHEMES, AnyLogOn
 from far.powershell_runner import PowerShellRunner
+from far.powershell_runspace import PowerShellShells
 from mailflow.simulated.authentication import Accounts
 from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint
 from mailflow.simulated.endpoints import Endpoints
 from mailflow.simulated.practice import Practice
+from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.wsman import Runner
 
@@ -61,7 +63,8 @@ class FaultyEndpoints(Endpoints):
 
         Args:
             practice: whose servers these are.
-            powershell: a PowerShell that executes the command lines; None: done in Python.
+            powershell: a PowerShell that runs command lines and Exchange's sessions; None: done in
+                Python.
             options: those of `Endpoints`.
         """
         self._powershell = powershell
@@ -84,6 +87,12 @@ class FaultyEndpoints(Endpoints):
         if silent:
             made.faults.add("deaf")
         return made
+
+    def new_shells(self, name: str) -> ShellService:
+        """Exchange's own endpoint of a server."""
+        if isinstance(self.runner, PowerShellRunner):
+            return PowerShellShells(name, self.entrance, self.runner)
+        return super().new_shells(name)
 
     def stop(self) -> None:
         """Stop answering, and leave no thread, process or file."""

@@ -22,8 +22,8 @@ from types import MappingProxyType
 
 from mailflow.simulated import soap
 from mailflow.simulated.endpoint import NO_ACCESS, SOAP_TYPE, Silence, Stage, Visit
+from mailflow.simulated.shell_host import TOO_MANY_SHELLS
 from mailflow.simulated.soap import Trouble
-from mailflow.simulated.wsman import TOO_MANY_SHELLS
 
 HTML = b"<html><head><title>Error</title></head><body><h1>Proxy error</h1></body></html>"
 SKEW = timedelta(minutes=20)
@@ -278,6 +278,11 @@ def _flipped(found: re.Match[bytes]) -> bytes:
     return found[1] + base64.b64encode(text)
 
 
+def _sign_in_lost(visit: Visit) -> bool:
+    visit.challenge()
+    return True
+
+
 def _redirects(visit: Visit) -> bool:
     visit.write(
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.9.9:9/PowerShell/\r\n"
@@ -305,6 +310,10 @@ def _respun(change: Callable[[bytes], bytes]) -> Callable[[Visit], bool]:
 
 def _broken(data: bytes) -> bytes:
     return data.replace(b'N="RunspaceState">2<', b'N="RunspaceState">5<')
+
+
+def _unfinished(data: bytes) -> bytes:
+    return re.sub(rb'N="PipelineState">[345]<', b'N="PipelineState">2<', data)
 
 
 def _out_of_order(data: bytes) -> bytes:
@@ -371,6 +380,18 @@ KINDS: Mapping[str, FaultKind] = MappingProxyType(
             "A byte of each frame that begins is another.", "answer", _wrong_hash, "Receive"
         ),
         "redirect": FaultKind("302 to another address.", "log-on", _redirects),
+        "sign-in-lost": FaultKind(
+            "401 in the middle of a session: the sign-in counts no more, as when a ticket expires.",
+            "request",
+            _sign_in_lost,
+            "Receive",
+        ),
+        "unfinished": FaultKind(
+            "A command is done, and says that it is running.",
+            "answer",
+            _respun(_unfinished),
+            "Receive",
+        ),
         "wrong-state": FaultKind(
             "The session says that it is broken.", "answer", _respun(_broken), "Receive"
         ),

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from mailflow.simulated.runner import (
@@ -83,6 +84,15 @@ class PowerShellRunner:
         command = [str(self._program), *changed(arguments)]
         with self._slots, self._callback.serving(job) as url:
             return self._run(job, command, self._environment(job, url))
+
+    @contextlib.contextmanager
+    def in_server_mode(
+        self, job: Job, sessions: Mapping[str, CmdletSession]
+    ) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+        """Command line and environment of a PowerShell that is a server; its cmdlets ask here."""
+        command = [str(self._program), "-NoLogo", "-NoProfile", "-s"]
+        with self._callback.serving(job, sessions) as url:
+            yield command, self._environment(job, url)
 
     def _lay_out(self) -> None:
         """The module for runspaces that the script makes, and the program `ssh`."""
@@ -276,10 +286,12 @@ class _Callback:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def serving(self, job: Job) -> Iterator[str]:
-        """Answer one PowerShell: gives the address with its token."""
+    def serving(
+        self, job: Job, sessions: Mapping[str, CmdletSession] = MappingProxyType({})
+    ) -> Iterator[str]:
+        """Answer one PowerShell, which has these sessions: gives the address with its token."""
         token = secrets.token_urlsafe(24)
-        self._guests[token] = _Guest(job)
+        self._guests[token] = _Guest(job, dict(sessions))
         try:
             yield f"http://127.0.0.1:{self._server.server_port}/{token}"
         finally:

@@ -21,7 +21,7 @@ from winrm.protocol import Protocol
 
 from far.endpoints import FaultyEndpoint
 from far.faults import Faults, describe, fault_names
-from mailflow.simulated import wsman
+from mailflow.simulated import shell_host
 from mailflow.simulated.wsman import Job
 from mailflow.sources import wire
 from winrm_client import PASSWORD, Tls, endpoint, make_tls, protocol, run
@@ -246,7 +246,7 @@ def test_a_fault_can_be_counted() -> None:
         assert run(client, "x").code == 0
         with pytest.raises(WSManFaultError) as caught:
             run(client, "x")
-        assert caught.value.wsman_fault_code == wsman.TOO_MANY_SHELLS.code
+        assert caught.value.wsman_fault_code == shell_host.TOO_MANY_SHELLS.code
         assert run(client, "x").code == 0
         assert listening.faults.active == ()
 

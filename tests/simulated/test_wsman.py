@@ -187,7 +187,7 @@ def test_quota_of_shells_is_per_user() -> None:
     first = Client(service).open()
     Client(service).open()
 
-    assert Client(service).fault("Create", "<rsp:Shell/>") == wsman.TOO_MANY_SHELLS.code
+    assert Client(service).fault("Create", "<rsp:Shell/>") == shell_host.TOO_MANY_SHELLS.code
     assert Client(service, BERT).fault("Create", "<rsp:Shell/>") == 0
     assert first.fault("Delete") == 0
     assert Client(service).fault("Create", "<rsp:Shell/>") == 0
@@ -386,11 +386,11 @@ def test_runner_that_breaks() -> None:
 @pytest.mark.parametrize(
     ("action", "body", "code"),
     [
-        ("Command", "", wsman.NO_COMMAND.code),
+        ("Command", "", shell_host.NO_COMMAND.code),
         ("Send", '<rsp:Send><rsp:Stream CommandId="no">eA==</rsp:Stream></rsp:Send>', 2150858844),
-        ("Receive", "", wsman.NO_COMMAND.code),
-        ("Signal", "", wsman.NO_COMMAND.code),
-        ("Enumerate", "", wsman.NO_ACTION.code),
+        ("Receive", "", shell_host.NO_COMMAND.code),
+        ("Signal", "", shell_host.NO_COMMAND.code),
+        ("Enumerate", "", shell_host.NO_ACTION.code),
     ],
 )
 def test_requests_without_what_they_need(action: str, body: str, code: int) -> None:
@@ -406,7 +406,7 @@ def test_input_that_is_no_base64(hanging: WsmanService) -> None:
     client = Client(hanging).open()
     stream = f'<rsp:Stream CommandId="{client.begin("x")}">eA=</rsp:Stream>'
 
-    assert client.fault("Send", f"<rsp:Send>{stream}</rsp:Send>") == wsman.NO_BASE64.code
+    assert client.fault("Send", f"<rsp:Send>{stream}</rsp:Send>") == shell_host.NO_BASE64.code
 
 
 def test_other_resources_and_configuration() -> None:
@@ -423,9 +423,9 @@ def test_one_identity_for_one_thing(hanging: WsmanService) -> None:
     client = Client(hanging).open()
     command = client.begin("x")
 
-    assert client.fault("Create", f'<rsp:Shell ShellId="{client.shell}"/>') == wsman.TAKEN.code
+    assert client.fault("Create", f'<rsp:Shell ShellId="{client.shell}"/>') == shell_host.TAKEN.code
     line = f'<rsp:CommandLine CommandId="{command}"><rsp:Command>x</rsp:Command></rsp:CommandLine>'
-    assert client.fault("Command", line) == wsman.TAKEN.code
+    assert client.fault("Command", line) == shell_host.TAKEN.code
 
 
 def test_request_larger_than_the_quota() -> None:

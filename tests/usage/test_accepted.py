@@ -17,6 +17,7 @@ from mailflow.sources.exports.files import read_source
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.tables import assemble
 from mailflow.usage.accepted import accepted_of, named
+from mailflow.usage.document import usage_json
 from mailflow.usage.parts import PartSettings, connect
 from mailflow.usage.parts import _inside as in_sql
 from mailflow.using import usage
@@ -87,7 +88,7 @@ def test_missing_domains_are_said_and_nothing_is_told() -> None:
     assert accepted_of(org) is None
     assert not any(each.outside or each.inside for each in unknown.clients)
     assert "Get-AcceptedDomain | Export-Clixml" in unknown.clients_table().reading
-    assert json.dumps(unknown.not_told) in json.dumps(unknown.as_json())
+    assert json.dumps(unknown.not_told) in json.dumps(usage_json(unknown))
     assert told.not_told == ""
     assert any(each.inside for each in told.clients)
     assert not any(each.outside for each in told.clients)

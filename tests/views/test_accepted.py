@@ -20,7 +20,7 @@ from mailflow.exchange.ranges import parse_range
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
 from mailflow.sources.tables import assemble
-from mailflow.views.accepted import read_accepted
+from mailflow.views.accepted_file import read_accepted
 from mailflow.views.audit import audit
 from mailflow.views.audit_results import audit_results
 from mailflow.views.findings import findings
@@ -103,6 +103,17 @@ def test_screen_card_and_document_have_a_section(accepting: Accepting) -> None:
     assert "<h2>Accepted: 1 finding</h2>" in card
     assert "CHG0012345" in card
     assert screen(from_json(found.as_json())) == screen(found)
+
+
+def test_a_reason_is_text_and_nothing_else(accepting: Accepting) -> None:
+    """No markup reaches a report, and no character that hides another one the terminal."""
+    hostile = "<script>alert(1)</script> \u202e"
+    found = accepting(article(), entry("EX16A", r"EX16A\Relay").replace("CHG0012345", hostile))
+
+    assert "<script>" not in verdict_card(found).html
+    assert "&lt;script&gt;" in verdict_card(found).html
+    assert "\u202e" not in screen(found) + verdict_card(found).html
+    assert r"\u202e" in screen(found, 300)
 
 
 @pytest.mark.parametrize("name", ["EX16A", "ex16a.contoso.com"])
@@ -322,15 +333,16 @@ def test_a_wrong_file_is_refused_with_the_next_action(tmp_path: Path, text: str,
 def test_days_may_be_text_and_a_file_may_have_a_mark(tmp_path: Path) -> None:
     """As an editor on Windows saves it."""
     file = tmp_path / "accepted.toml"
-    file.write_text(entry("EX16A", until="2027-01-31"), "utf-8-sig")
-    (read,) = read_accepted(file)
+    for encoding in ("utf-8-sig", "utf-16"):
+        file.write_text(entry("EX16A", until="2027-01-31"), encoding)
+        (read,) = read_accepted(file)
 
-    assert (str(read.until), read.place) == ("2027-01-31", 1)
+        assert (str(read.until), read.place) == ("2027-01-31", 1)
 
 
 def test_no_file_is_said(tmp_path: Path) -> None:
     """And what one has to hold."""
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_accepted(tmp_path / "none.toml")
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from mailflow.opening import open_source
-from mailflow.views.servers_left import servers_left
+from mailflow.show.terminal import screen
+from mailflow.views.audit import audit
+from mailflow.views.servers_left import server_records, servers_left
+from mailflow.views.verdict import from_json
 from organisations import E2016, Organisation, article, healthy
 
 
@@ -49,3 +54,28 @@ def test_limited_to_some_it_judges_by_all() -> None:
 
     assert list(table.frame["server"]) == ["EX16A"]
     assert list(table.frame["left"]) == ["EX16B, for EX10A and EX10B"]
+
+
+def test_the_screen_of_an_audit_has_a_line_for_each() -> None:
+    """Those that cost senders a target come first; within 80 columns."""
+    lines = screen(audit(article().snapshot())).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("TAKE DOWN"))
+
+    assert [line.strip() for line in lines[first : first + 4]] == [
+        "TAKE DOWN     EX16A  no target left for EX10A and EX10B",
+        "EX16B  no target left for EX10A and EX10B",
+        "EX10A  targets left: EX10B, for EX16A and EX16B",
+        "EX10B  targets left: EX10A, for EX16A and EX16B",
+    ]
+    assert all(len(line) <= 80 for line in lines[first:])
+
+
+def test_a_document_keeps_it() -> None:
+    """Written, read back, and nothing in documents of earlier versions."""
+    found = audit(open_source("demo:source-server-forgotten"))
+    document = json.loads(json.dumps(found.as_json()))
+
+    assert from_json(document).servers_left == found.servers_left
+    assert found.servers_left == server_records(open_source("demo:source-server-forgotten"))
+    del document["servers_left"]
+    assert from_json(document).servers_left == ()

@@ -11,7 +11,8 @@ from mailflow.errors import UsageError
 from mailflow.opening import open_source
 from mailflow.snapshot import ComponentState, Snapshot
 from mailflow.snapshot.schema import TABLES
-from mailflow.views.twin_report import TwinReport, twin
+from mailflow.views.audit import audit
+from mailflow.views.twin_report import CAUSE, TwinReport, twin
 from mailflow.views.twin_tables import (
     twin_commands,
     twin_differences,
@@ -50,6 +51,21 @@ def test_a_renamed_relay_is_alike() -> None:
     assert (report.comparison.alike, report.exit_code, report.plan.steps) == (True, 0, ())
 
 
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [("demo:new-server", ["found"]), ("demo:new-server-renamed", ["clear"])],
+)
+def test_audit_and_twin_and_runbook_agree(source: str, state: list[str]) -> None:
+    """A missing relay connector is found by all three, a renamed one by none (S1.11, S1.13)."""
+    organization = open_source(source)
+    audited = [each.state for each in audit(organization).findings if each.cause == CAUSE]
+    report = twin(organization, "EX16A", "EX16B")
+
+    assert audited == state
+    assert report.comparison.alike is (state == ["clear"])
+    assert [report.diagnosis().verdict] == state
+
+
 def test_the_document_has_the_keys_of_the_contract(found: TwinReport) -> None:
     """mailflow.twin/1, readable as JSON."""
     document = json.loads(json.dumps(found.as_json()))
@@ -77,6 +93,7 @@ def test_the_findings_are_the_answer(found: TwinReport) -> None:
 def test_the_tables_hold_what_was_found(found: TwinReport) -> None:
     """Differences, commands, what is left, rollback and notes."""
     assert list(twin_differences(found).frame["addresses"]) == ["10.0.5.0/24"]
+    assert "unknown" not in twin_differences(found).columns
     assert len(twin_commands(found).frame) == 3
     assert twin_result(found).frame.empty
     assert len(twin_rollback(found).frame) == 1
@@ -165,3 +182,14 @@ def test_a_wrong_question_says_what_to_ask(
     """With the names that are known."""
     with pytest.raises(UsageError, match=why):
         twin(org, a, b, address=address)
+
+
+def test_what_is_undetermined_has_a_column(org: Snapshot) -> None:
+    """A limit that was not read on B: shown, with what is missing."""
+    bare = tuple(
+        replace(each, limits=()) if each.server == "EX16B" else each for each in org.connectors
+    )
+    table = twin_differences(twin(replace(org, connectors=bare), "EX16A", "EX16B"))
+
+    assert "unknown" in table.columns
+    assert any("MaxMessageSize" in text for text in table.frame["unknown"])

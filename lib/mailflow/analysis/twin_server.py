@@ -24,13 +24,13 @@ class TwinSketch:
     """A map by kinds of connectors.
 
     Attributes:
-        keys: of IPv4 the start of each block with the number of the kind that accepts it.
-        content: starts of blocks (low and high halves) and the kind that accepts each; equal for
-            maps that are one but for names.
+        keys: `AnswerMap.keys` with the numbers of kinds; not looked at for IPv6.
+        content: starts of blocks and the kind that accepts each; equal for maps that are one but
+            for names.
     """
 
     keys: Numbers
-    content: tuple[bytes, bytes, bytes]
+    content: tuple[bytes, ...]
 
 
 class TwinServer:
@@ -66,8 +66,9 @@ class TwinServer:
         Local addresses that connectors name have their own on each server: equal to itself alone.
         """
         view = self.view
+        on = [each for each in view.connectors if each.enabled is not False]
         return (
-            view.name if any(self.ports.values()) else "",
+            view.name if any(bound.address for each in on for bound in each.bindings) else "",
             any(True for _ in hidden_connectors(view, view.connectors)),
             tuple(
                 (
@@ -166,9 +167,9 @@ class TwinServer:
             kinds[at] = told
         shown = kinds[winners]
         cuts = np.append(0, np.flatnonzero(shown[1:] != shown[:-1]) + 1)
-        columns = found.maps.places, found.maps.highs, shown
-        low, high, kept = (each[cuts].tobytes() if len(each) else b"" for each in columns)
-        return TwinSketch(found.keys(kinds), (low, high, kept))
+        keys = found.keys(kinds)
+        columns = [keys] if place.family == 4 else [found.maps.places, found.maps.highs, shown]
+        return TwinSketch(keys, tuple(each[cuts].tobytes() for each in columns))
 
     def map_at(self, place: Place) -> AnswerMap:
         """Who accepts there, for every remote address."""

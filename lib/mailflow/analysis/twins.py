@@ -175,12 +175,12 @@ class TwinJudge:
         None: what was not read or tied is told by name, so each pair needs words of its own.
         """
         old, new = self.model(a), self.model(b)
-        key = id(old), id(new)
-        if key not in self._comparisons:
+        known = self._comparisons.get((id(old), id(new)))
+        if known is None:
             found = _compared(old, new, self)
             is_sure = not found.doubts and all(len(x.a) == len(x.b) == 1 for x in found.blocks)
-            self._comparisons[key] = found, is_sure
-        found, is_sure = self._comparisons[key]
+            known = self._comparisons[id(old), id(new)] = found, is_sure
+        found, is_sure = known
         if old is a and new is b:
             return found
         return told_of(found, a, b, old, new) if is_sure else None

@@ -25,8 +25,7 @@ FILE = "config.toml"
 _TEXTS = ("source", "user", "auth", "ca", "password_env", "keyring")
 _LISTS = ("trust", "resolve")
 KEYS = (*_TEXTS, *_LISTS)
-_MOST = 2**20
-"""Bytes; what a person writes is far smaller."""
+EXPECTED = f"[profile.NAME] with {joined(KEYS, most=9)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +125,12 @@ def with_source(command: click.Command, ctx: click.Context, args: list[str]) -> 
 
 
 def _profiles(file: Path) -> dict[str, Mapping[str, Any]]:
-    import tomllib
+    from mailflow.toml_file import read_toml
 
     try:
-        with file.open("rb") as stream:
-            data = stream.read(_MOST + 1)
-        document = tomllib.loads(data.decode("utf-8-sig"))
+        document, _ = read_toml(file, EXPECTED, "user = 'CONTOSO\\anna'")
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        hint = ". In single quotes a backslash stays as it is: user = 'CONTOSO\\anna'"
-        raise InputError(f"{file}: no TOML ({error}){hint}") from error
     unknown = [key for key in document if key != "profile"]
     profiles: Any = document.get("profile", {})
     tables = isinstance(profiles, dict) and all(
@@ -146,7 +138,7 @@ def _profiles(file: Path) -> dict[str, Mapping[str, Any]]:
     )
     if unknown or not tables:
         what = f"unknown key {unknown[0]!r}; " if unknown else ""
-        raise InputError(f"{file}: {what}expected [profile.NAME] with {joined(KEYS, most=9)}")
+        raise InputError(f"{file}: {what}expected {EXPECTED}")
     for name, values in profiles.items():
         for key in values:
             _check_key(file, name, key)

@@ -69,6 +69,7 @@ def diagnose(  # noqa: PLR0913 - one argument for each option
     mailflow diagnose demo:article --json
     mailflow diagnose exchange://ex16a.contoso.com
     mailflow diagnose ex16a.contoso.com        by the first road that is open
+    mailflow diagnose --profile contoso        source and sign-in from config.toml
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     mailflow diagnose exports/ --accepted accepted.toml --since yesterday.json
     """

@@ -141,6 +141,7 @@ def usage(  # noqa: PLR0913 - one argument for each option
     from mailflow import using
     from mailflow.cli.usage_screen import usage_screen
     from mailflow.usage.cluster import Cluster
+    from mailflow.usage.document import usage_json
 
     cluster = None
     if scheduler:
@@ -166,7 +167,7 @@ def usage(  # noqa: PLR0913 - one argument for each option
     )
     progress("")
     click.echo(
-        in_json(found.as_json(), indent=2)
+        in_json(usage_json(found), indent=2)
         if as_json
         else usage_screen(found, columns(), colour=is_terminal())
     )

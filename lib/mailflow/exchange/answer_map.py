@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain, pairwise
 from operator import attrgetter
 
@@ -26,6 +27,7 @@ from mailflow.exchange.selection import spots
 from mailflow.exchange.taking_part import (
     Changed,
     Contrast,
+    blocks_of,
     connector_at,
     other_identity,
     parted,
@@ -500,10 +502,10 @@ def differences(
     """
     if before.family != after.family:
         raise ValueError("maps of two address families have nothing to compare")
-    if keys is None or before.family == 6:
-        low, high, was, will = _laid_over(before, after)
-    else:
-        low, high, was, will = _laid_where_unlike(before, after, keys)
+    if keys is not None and before.family == 4:
+        yield from _where_unlike(before, after, differ, keys)
+        return
+    low, high, was, will = _laid_over(before, after)
     wide = len(after.connectors) + 1
     pair = (was + 1) * wide + will + 1
     pairs = np.sort(pair)
@@ -544,10 +546,13 @@ def _laid_over(before: AnswerMap, after: AnswerMap) -> tuple[Numbers, Numbers, I
     return low[last], high[last] if before.family == 6 else high, was, will
 
 
-def _laid_where_unlike(
-    before: AnswerMap, after: AnswerMap, both: tuple[Numbers, Numbers]
-) -> tuple[Numbers, Numbers, Indices, Indices]:
-    """As `_laid_over` for IPv4, but for blocks that begin alike in both maps, with one label.
+def _where_unlike(
+    before: AnswerMap,
+    after: AnswerMap,
+    differ: Callable[[ReceiveConnector | None, ReceiveConnector | None], bool],
+    both: tuple[Numbers, Numbers],
+) -> Iterator[Changed]:
+    """What `differences` gives for IPv4, without the blocks that begin alike, with one label.
 
     Up to the next start of either map nothing can differ there. So only the other starts matter,
     and where their blocks end.
@@ -560,10 +565,17 @@ def _laid_where_unlike(
     low = np.sort(keys[np.concatenate([at, np.minimum(at + 1, len(keys) - 1)])] >> _20)
     low = low[_differs(low)]
     was, will = (
-        side.winners[np.searchsorted(side.maps.places, low, side="right") - 1]
+        side.winners[np.searchsorted(side.maps.places, low, side="right") - 1].tolist()
         for side in (before, after)
     )
-    return low, low, was, will
+
+    @cache
+    def is_wanted(pair: tuple[int, int]) -> bool:
+        old, new = pair
+        return differ(connector_at(before.connectors, old), connector_at(after.connectors, new))
+
+    for block, (old, new) in blocks_of(4, low.tolist(), was, will, is_wanted):
+        yield block, connector_at(before.connectors, old), connector_at(after.connectors, new)
 
 
 def _blocks(

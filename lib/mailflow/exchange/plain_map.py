@@ -1,7 +1,7 @@
 """Which connector accepts, for every remote address, in Python alone (section 1.2).
 
 The same questions as `answer_map` answers with numpy, and the same answers: for where numpy is not
-installed. It takes up to some twenty times as long.
+installed. It takes up to 35 times as long, which is a third of a second for 50,000 ranges.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mailflow.exchange.selection import spots
 from mailflow.exchange.taking_part import (
     Changed,
     Contrast,
+    blocks_of,
     connector_at,
     other_identity,
     parted,
@@ -96,7 +97,7 @@ def differences(
             known[pair] = differ(
                 connector_at(before.connectors, pair[0]), connector_at(after.connectors, pair[1])
             )
-    for block, (old, new) in _blocks(before.family, starts, was, will, known.__getitem__):
+    for block, (old, new) in blocks_of(before.family, starts, was, will, known.__getitem__):
         yield block, connector_at(before.connectors, old), connector_at(after.connectors, new)
 
 
@@ -120,7 +121,7 @@ def contrast(
     at = [*places, -1]
     changed = tuple(
         (block, connector_at(before, at[one]), connector_at(after, at[other]))
-        for block, (one, other) in _blocks(
+        for block, (one, other) in blocks_of(
             family, bounds, was, will, lambda pair: pair[0] != pair[1]
         )
     )
@@ -168,22 +169,6 @@ def _spread(starts: Sequence[int], winners: Sequence[int], bounds: Sequence[int]
             at += 1
         found.append(winners[at])
     return found
-
-
-def _blocks(
-    family: Family,
-    starts: Sequence[int],
-    was: Sequence[int],
-    will: Sequence[int],
-    is_wanted: Callable[[tuple[int, int]], bool],
-) -> Iterator[tuple[AddressRange, tuple[int, int]]]:
-    """The wanted ones of the blocks that begin at these addresses, neighbours of a kind as one."""
-    pairs = list(zip(was, will, strict=True))
-    cuts = [at for at, pair in enumerate(pairs) if not at or pair != pairs[at - 1]]
-    for begin, end in pairwise([*cuts, len(pairs)]):
-        if is_wanted(pairs[begin]):
-            past = starts[end] if end < len(starts) else 1 << WIDTH[family]
-            yield AddressRange(family, starts[begin], past - 1), pairs[begin]
 
 
 def _near(both: list[_Turned], others: list[_Turned], family: Family) -> list[_Turned]:

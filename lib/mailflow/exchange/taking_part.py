@@ -6,11 +6,12 @@ and `plain_map`, which is Python alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
-from mailflow.exchange.ranges import Address, AddressRange, Family
+from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
 from mailflow.exchange.selection import spots
 
 
@@ -126,3 +127,19 @@ def _parted(
         [block for block in ours if block not in theirs],
         [block for block in theirs if block not in ours],
     )
+
+
+def blocks_of(
+    family: Family,
+    starts: Sequence[int],
+    was: Sequence[int],
+    will: Sequence[int],
+    is_wanted: Callable[[tuple[int, int]], bool],
+) -> Iterator[tuple[AddressRange, tuple[int, int]]]:
+    """The wanted ones of the blocks that begin at these addresses, neighbours of a kind as one."""
+    pairs = list(zip(was, will, strict=True))
+    cuts = [at for at, pair in enumerate(pairs) if not at or pair != pairs[at - 1]]
+    for begin, end in pairwise([*cuts, len(pairs)]):
+        if is_wanted(pairs[begin]):
+            past = starts[end] if end < len(starts) else 1 << WIDTH[family]
+            yield AddressRange(family, starts[begin], past - 1), pairs[begin]

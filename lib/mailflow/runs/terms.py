@@ -13,7 +13,7 @@ from mailflow.errors import UsageError
 from mailflow.phrases import joined
 from mailflow.runs.kept import kept_runs
 from mailflow.runs.parameters import NotebookParameter
-from mailflow.views.accepted import read_accepted
+from mailflow.views.accepted_file import accepted_text
 from mailflow.views.since import FILE, earlier_run, since_document
 
 ACCEPTED, SINCE = "accepted.toml", "since.json"
@@ -65,9 +65,7 @@ def kept_beside(
     """
     files = {}
     if "accepted" in known and values.get("accepted"):
-        place = Path(str(values["accepted"])).expanduser()
-        read_accepted(place)
-        files[ACCEPTED] = place.read_text("utf-8-sig")
+        _, files[ACCEPTED] = accepted_text(Path(str(values["accepted"])).expanduser())
         values["accepted"] = ACCEPTED
     if "since" in known and values.get("since"):
         document, run = since_document(Path(str(values["since"])).expanduser())

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from mailflow.phrases import joined
 from mailflow.picture import Tone
 from mailflow.plain import one_line, width, wrap
 from mailflow.show import words
 from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
 from mailflow.show.flow_text import flow_lines
-from mailflow.views.verdict import Diagnosis, NextStep, SinceRecord, missing_in_words
+from mailflow.views.verdict import (
+    LEFT_IN_WORDS,
+    Diagnosis,
+    NextStep,
+    ServerLeft,
+    SinceRecord,
+    missing_in_words,
+)
 
 MOST_UNREAD = 10
+MOST_SERVERS = 20
 """More rows than this are counted."""
 
 _TONES: Mapping[str, Tone] = {"found": "bad", "unknown": "unknown", "clear": "good"}
@@ -49,6 +58,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
         blocks += commands("STILL TO RUN", diagnosis.repair)
     if diagnosis.undo and word:
         blocks += commands("ROLLBACK", diagnosis.undo)
+    blocks += _taken_down(diagnosis.servers_left, room)
     blocks += _accepted(diagnosis, room)
     if diagnosis.verdict != "unknown":
         blocks += _missing(diagnosis, room)
@@ -62,6 +72,25 @@ def _following(steps: Iterable[NextStep], room: int) -> list[str]:
         lines += block("" if lines else "NEXT STEPS", [each.text] if each.text else (), room)
         lines += commands("" if lines else "NEXT STEPS", [each.command] if each.command else ())
     return lines
+
+
+def _taken_down(servers: Sequence[ServerLeft], room: int) -> list[str]:
+    """What is left when one server is taken down, a line each; servers that cost a target first."""
+    order = sorted(servers, key=lambda each: list(LEFT_IN_WORDS).index(each.state), reverse=True)
+    order.sort(key=lambda each: each.state != "none" and not each.only_source_of)
+    names = max((width(one_line(each.server)) for each in servers), default=0)
+    lines: list[str] = []
+    for each in order[:MOST_SERVERS]:
+        name = one_line(each.server)
+        word, nothing = LEFT_IN_WORDS[each.state], "none, "
+        for_whom = each.left.removeprefix(nothing)
+        text = f"{word}{' ' if each.left.startswith(nothing) else ': '}{for_whom}"
+        if each.only_source_of:
+            text += f"; the only source server of {joined(each.only_source_of)}"
+        lines += hang(f"{name}{' ' * (names - width(name))}  ", text, room - LABEL)
+    hidden = len(order) - MOST_SERVERS
+    lines += [f"and {hidden} more; the report names them all"] if hidden > 0 else []
+    return section("TAKE DOWN", lines)
 
 
 def _head(diagnosis: Diagnosis, room: int) -> str:
@@ -93,8 +122,8 @@ def _since(since: SinceRecord, room: int) -> list[str]:
 def _accepted(diagnosis: Diagnosis, room: int) -> list[str]:
     """What is accepted, and what to know of the file that says so."""
     lines = block("ACCEPTED", words.accepted(diagnosis), room) if diagnosis.accepted else []
-    for note in diagnosis.accepted_notes:
-        lines += block("" if lines else "ACCEPTED", [one_line(note)], room)
+    for note in words.accepted_notes(diagnosis):
+        lines += block("" if lines else "ACCEPTED", [note], room)
     return lines
 
 

@@ -124,12 +124,27 @@ def simulated(diagnosis: Diagnosis) -> str:
 
 
 def accepted(diagnosis: Diagnosis) -> list[str]:
-    """What is accepted, until when and why; a line each."""
-    lines = []
+    """What is accepted, until when and why; what is alike in that is one line."""
+    places: dict[tuple[str, str, str], list[str]] = {}
     for each in diagnosis.accepted:
-        until = f", until {each.until}" if each.until else ""
-        lines.append(one_line(f"{each.title}{until}: {each.reason}"))
-    return lines
+        places.setdefault((each.title, each.until, each.reason), []).append(each.place)
+    return [
+        one_line(f"{title} ({joined(names)}){f', until {until}' if until else ''}: {reason}")
+        for (title, until, reason), names in places.items()
+    ]
+
+
+def accepted_notes(diagnosis: Diagnosis) -> list[str]:
+    """What to know of the file that accepts; past a number it is counted."""
+    notes = [one_line(note) for note in diagnosis.accepted_notes]
+    more = len(notes) - _MOST_NOTES
+    return [
+        *notes[:_MOST_NOTES],
+        *([f"and {more} more notes in findings.json"] if more > 0 else []),
+    ]
+
+
+_MOST_NOTES = 10
 
 
 _GROUPS = {

@@ -492,7 +492,8 @@ class Visit:
             return
         if self._meets("request"):
             return
-        answer = self.service.answer(plain, self.logon)
+        read = self.request if self.request.action else None
+        answer = self.service.answer(plain, self.logon, read)
         self.envelope, self.status = answer.body, answer.status
         if not self._meets("answer"):
             self.give(answer.status, answer.body)

@@ -207,12 +207,16 @@ class Endpoints:
         is_silent = server.network == "silent"
         made = self.new_endpoint(server.name, ListeningPlace(address, port, tls), silent=is_silent)
         if has_endpoint(server.exchange):
-            made.shells = ShellService(server.name, self.entrance)
+            made.shells = self.new_shells(server.name)
         return made
 
     def new_runner(self) -> Runner:
         """What executes command lines."""
         return PythonRunner(self.entrance)
+
+    def new_shells(self, name: str) -> ShellService:
+        """Exchange's own endpoint of a server."""
+        return ShellService(name, self.entrance)
 
     def new_endpoint(self, name: str, place: ListeningPlace, *, silent: bool) -> PracticeEndpoint:
         """The endpoint of a server; a silent one takes connections and never answers."""

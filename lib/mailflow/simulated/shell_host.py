@@ -25,6 +25,26 @@ TOO_LARGE = Trouble(
     2150858817, "w:EncodingLimit", "The request is larger than the server's MaxEnvelopeSize."
 )
 
+NO_COMMAND = Trouble(2150858844, "w:InvalidSelectors", "The command was not found in the shell.")
+TIMED_OUT = Trouble(
+    2150858793,
+    "w:TimedOut",
+    "The WS-Management service cannot complete the operation within the time specified in "
+    "OperationTimeout.  ",
+)
+TOO_MANY_SHELLS = Trouble(
+    2150859173,
+    "w:QuotaLimit",
+    "The WS-Management service cannot process the request. This user has as many shells open as "
+    "are allowed. Close existing shells or raise the quota for this user.",
+)
+NO_RESOURCE = Trouble(
+    2150858752, "w:InvalidResourceURI", "The service does not know this resource URI."
+)
+TAKEN = Trouble(183, "w:AlreadyExists", "There is one with this identity already.")
+NO_BASE64 = Trouble(87, "w:InvalidParameter", "The stream is no base64.")
+NO_ACTION = Trouble(2150858752, "a:ActionNotSupported", "The service does not support this action.")
+
 
 @dataclass(frozen=True, slots=True)
 class LogOn:
@@ -64,12 +84,14 @@ class HostedShell(Protocol):
     """A shell of one user.
 
     Attributes:
+        identity: its id, in capitals.
         user: who opened it.
         busy: how many requests are about it.
         used: when the last of them ended, by the clock of its host.
         idle: seconds without one after which it is closed.
     """
 
+    identity: str
     user: str
     busy: int
     used: float
@@ -109,6 +131,28 @@ class ShellHost(ABC, Generic[S]):
     def _close(self, shell: S) -> None:
         """End a shell with all that is in it."""
 
+    def _admit(self, shell: S) -> None:
+        """A shell is open from now on.
+
+        Raises:
+            TroubleError: its user has as many as are allowed, or one has its id.
+        """
+        self.close_idle()
+        shell.used = self._clock()
+        with self._lock:
+            mine = sum(open_shell.user == shell.user for open_shell in self._shells.values())
+            if mine >= self.quotas.shells:
+                raise TroubleError(TOO_MANY_SHELLS)
+            if shell.identity in self._shells:
+                raise TroubleError(TAKEN)
+            self._shells[shell.identity] = shell
+            self.opened += 1
+
+    def _start(self, thread: threading.Thread) -> None:
+        """Begin the thread of a command; whoever calls this holds the lock."""
+        thread.start()
+        self._threads = {thread, *(running for running in self._threads if running.is_alive())}
+
     @property
     def open_shells(self) -> int:
         """How many shells are open now; those idle for too long are closed first."""
@@ -145,10 +189,13 @@ class ShellHost(ABC, Generic[S]):
         if shell is not None:
             self._close(shell)
 
-    def answer(self, data: bytes, logon: LogOn) -> WsmanAnswer:
-        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input."""
+    def answer(self, data: bytes, logon: LogOn, read: Request | None = None) -> WsmanAnswer:
+        """Answer one request; blocks as long as a Receive may wait. Never raises for bad input.
+
+        `read` is the request, where whoever asks has taken it apart already.
+        """
         try:
-            request = soap.parse(data)
+            request = read or soap.parse(data)
         except soap.EnvelopeError as error:
             bad = Trouble(2150858752, "s:Sender", f"The request is malformed: {error}")
             return WsmanAnswer(500, soap.fault(bad, "", self.server), "")

@@ -146,6 +146,32 @@ def answer(action: str, relates_to: str, body: str) -> bytes:
     ).encode()
 
 
+def created(resource: str, relates_to: str, identity: str, described: str) -> bytes:
+    """An envelope that says that a shell was opened; `described` is what `shell` gives."""
+    body = (
+        f"<x:ResourceCreated><a:Address>{ADDRESSING}/role/anonymous</a:Address>"
+        f"<a:ReferenceParameters><w:ResourceURI>{resource}</w:ResourceURI><w:SelectorSet>"
+        f'<w:Selector Name="ShellId">{escape(identity)}</w:Selector>'
+        "</w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>"
+    )
+    return answer(f"{TRANSFER}/CreateResponse", relates_to, body + described)
+
+
+def shell(
+    resource: str, identity: str, user: str, idle: float, input_streams: str, output_streams: str
+) -> str:
+    """What a server tells of a shell; `idle` in seconds."""
+    return (
+        f"<rsp:Shell><rsp:ShellId>{escape(identity)}</rsp:ShellId>"
+        f"<rsp:ResourceUri>{resource}</rsp:ResourceUri>"
+        f"<rsp:Owner>{escape(user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
+        f"<rsp:IdleTimeOut>PT{idle:.3f}S</rsp:IdleTimeOut>"
+        f"<rsp:InputStreams>{input_streams}</rsp:InputStreams>"
+        f"<rsp:OutputStreams>{output_streams}</rsp:OutputStreams>"
+        "<rsp:State>Connected</rsp:State></rsp:Shell>"
+    )
+
+
 def fault(trouble: Trouble, relates_to: str, machine: str) -> bytes:
     """An envelope with a fault."""
     side = "s:Receiver" if trouble.subcode == "w:TimedOut" else "s:Sender"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mailflow.exchange.cmdlets import SPECS
+from mailflow.sources.exports.clixml import escape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Row, Value
 
 TYPE_OF: Mapping[str, str] = {
@@ -90,7 +91,7 @@ class _Document:
         lines += self._type_names((kind, *_ROW_BASES), _STEP * 2)
         printed = values.get("Identity")
         if isinstance(printed, Complex) and printed.text:
-            lines.append(f"{_STEP * 2}<ToString>{_xml(printed.text)}</ToString>")
+            lines.append(f"{_STEP * 2}<ToString>{escape(printed.text)}</ToString>")
         lines += self._members("Props", own, _STEP * 2)
         if notes:
             lines += self._members("MS", notes, _STEP * 2)
@@ -118,7 +119,7 @@ class _Document:
         if known is not None:
             return [f'{blank}<TNRef RefId="{known}" />']
         number = self._types[names] = len(self._types)
-        shown = [f"{blank}{_STEP}<T>{_xml(name)}</T>" for name in names]
+        shown = [f"{blank}{_STEP}<T>{escape(name)}</T>" for name in names]
         return [f'{blank}<TN RefId="{number}">', *shown, f"{blank}</TN>"]
 
     def _members(self, tag: str, values: Mapping[str, Value], blank: str) -> list[str]:
@@ -126,7 +127,7 @@ class _Document:
         deeper = blank + _STEP
         for name, value in values.items():
             if type(value) is str and name not in _GUIDS:  # most are: the quick way
-                lines.append(f'{deeper}<S N="{name}">{_xml(value)}</S>')
+                lines.append(f'{deeper}<S N="{name}">{escape(value)}</S>')
             else:
                 self._value(lines, name, value, deeper)
         lines.append(f"{blank}</{tag}>")
@@ -134,7 +135,7 @@ class _Document:
 
     def _value(self, lines: list[str], name: str, value: Value, blank: str) -> None:
         """Put the lines of a named value behind the others."""
-        label = f' N="{_xml(name)}"'
+        label = f' N="{escape(name)}"'
         if isinstance(value, Enumeration | Complex | Items):
             self._object(lines, name, value, blank, label)
         else:
@@ -159,12 +160,12 @@ class _Document:
         elif isinstance(value, Enumeration):
             kind = _ENUMS.get(name, f"Microsoft.Exchange.Data.{name}")
             lines += self._type_names((kind, *_ENUM_BASES), deeper)
-            lines.append(f"{deeper}<ToString>{_xml(value.text or '')}</ToString>")
+            lines.append(f"{deeper}<ToString>{escape(value.text or '')}</ToString>")
             lines.append(f"{deeper}<I32>{value.number}</I32>")
         else:
             lines += self._type_names(_type_of(name, value), deeper)
             if value.text is not None:
-                lines.append(f"{deeper}<ToString>{_xml(value.text)}</ToString>")
+                lines.append(f"{deeper}<ToString>{escape(value.text)}</ToString>")
             if value.properties:
                 lines += self._members("Props", value.properties, deeper)
         lines.append(f"{blank}</Obj>")
@@ -190,7 +191,7 @@ def _plain(name: str, value: Value, blank: str, label: str) -> str:
         return f"{blank}<Nil{label} />"
     if isinstance(value, str):
         tag = "G" if name in _GUIDS and _GUID.fullmatch(value) else "S"
-        return f"{blank}<{tag}{label}>{_xml(value)}</{tag}>"
+        return f"{blank}<{tag}{label}>{escape(value)}</{tag}>"
     if isinstance(value, bool):
         return f"{blank}<B{label}>{'true' if value else 'false'}</B>"
     if isinstance(value, int):
@@ -208,26 +209,6 @@ def _type_of(name: str, value: Complex) -> tuple[str, ...]:
     if "IsFullySpecified" in value.properties:
         return _QUEUE_IDENTITY
     return _OBJECTS.get(name, _ANY_OBJECT)
-
-
-# What .NET cannot put into XML, and so hides as `_xHHHH_`; and what looks like that.
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff\ufffe\uffff]|_(?=[xX])")
-_SPECIAL = re.compile(f'[&<>"]|{_HIDDEN.pattern}')
-
-
-def _xml(text: str) -> str:
-    """The text as it stands in an element: as PowerShell escapes it."""
-    if _SPECIAL.search(text) is None:
-        return text
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _HIDDEN.sub(_hide, text.replace('"', "&quot;"))
-
-
-def _hide(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass")
-    return "".join(
-        f"_x{int.from_bytes(units[at : at + 2], 'big'):04X}_" for at in range(0, len(units), 2)
-    )
 
 
 _GUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

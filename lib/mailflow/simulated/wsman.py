@@ -19,7 +19,18 @@ from html import escape
 from typing import Protocol
 
 from mailflow.simulated import soap
-from mailflow.simulated.shell_host import NO_SHELL, LogOn, Quotas, ShellHost
+from mailflow.simulated.shell_host import (
+    NO_ACTION,
+    NO_BASE64,
+    NO_COMMAND,
+    NO_RESOURCE,
+    NO_SHELL,
+    TAKEN,
+    TIMED_OUT,
+    LogOn,
+    Quotas,
+    ShellHost,
+)
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 
 UTF8, CONSOLE = 65001, 437
@@ -34,31 +45,12 @@ WAITING_BYTES = 8_000_000
 PIECE, AROUND_PIECE = 32_768, 256
 """Output lies there in pieces of this many bytes; an answer spends this many more on each."""
 
-NO_COMMAND = Trouble(2150858844, "w:InvalidSelectors", "The command was not found in the shell.")
-TIMED_OUT = Trouble(
-    2150858793,
-    "w:TimedOut",
-    "The WS-Management service cannot complete the operation within the time specified in "
-    "OperationTimeout.  ",
-)
-TOO_MANY_SHELLS = Trouble(
-    2150859173,
-    "w:QuotaLimit",
-    "The WS-Management service cannot process the request. This user has as many shells open as "
-    "are allowed. Close existing shells or raise the quota for this user.",
-)
 TOO_MANY_COMMANDS = Trouble(
     2150859174,
     "w:QuotaLimit",
     "The WS-Management service cannot process the request. This shell runs as many processes as "
     "are allowed.",
 )
-NO_RESOURCE = Trouble(
-    2150858752, "w:InvalidResourceURI", "The service does not know this resource URI."
-)
-TAKEN = Trouble(183, "w:AlreadyExists", "There is one with this identity already.")
-NO_BASE64 = Trouble(87, "w:InvalidParameter", "The stream is no base64.")
-NO_ACTION = Trouble(2150858752, "a:ActionNotSupported", "The service does not support this action.")
 
 
 class StandardInput:
@@ -202,7 +194,7 @@ class _Shell:
     codepage: int
     environment: Mapping[str, str]
     idle: float
-    used: float
+    used: float = 0.0
     busy: int = 0
     jobs: dict[str, Job] = field(default_factory=dict)
 
@@ -248,7 +240,6 @@ class WsmanService(ShellHost[_Shell]):
             self._left(shell)
 
     def _create(self, request: Request, logon: LogOn) -> bytes:
-        self.close_idle()
         body = request.body
         if body is None:
             raise TroubleError(NO_RESOURCE)
@@ -260,35 +251,13 @@ class WsmanService(ShellHost[_Shell]):
             codepage=int(codepage) if codepage.isdecimal() and len(codepage) < 6 else CONSOLE,
             environment={variable.get("Name", ""): variable.text or "" for variable in variables},
             idle=soap.seconds(body.findtext(f"{{{soap.SHELL}}}IdleTimeOut") or "", 7200.0),
-            used=self._clock(),
         )
-        with self._lock:
-            mine = sum(open_shell.user == logon.user for open_shell in self._shells.values())
-            if mine >= self.quotas.shells:
-                raise TroubleError(TOO_MANY_SHELLS)
-            if shell.identity in self._shells:
-                raise TroubleError(TAKEN)
-            self._shells[shell.identity] = shell
-            self.opened += 1
-        created = (
-            "<x:ResourceCreated>"
-            f"<a:Address>{soap.ADDRESSING}/role/anonymous</a:Address><a:ReferenceParameters>"
-            f"<w:ResourceURI>{soap.CMD}</w:ResourceURI><w:SelectorSet>"
-            f'<w:Selector Name="ShellId">{escape(shell.identity)}</w:Selector>'
-            "</w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>"
-        )
-        action = f"{soap.TRANSFER}/CreateResponse"
-        return soap.answer(action, request.message, created + self._described(shell))
+        self._admit(shell)
+        return soap.created(soap.CMD, request.message, shell.identity, self._described(shell))
 
     def _described(self, shell: _Shell) -> str:
-        return (
-            f"<rsp:Shell><rsp:ShellId>{escape(shell.identity)}</rsp:ShellId>"
-            f"<rsp:ResourceUri>{soap.CMD}</rsp:ResourceUri>"
-            f"<rsp:Owner>{escape(shell.user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
-            f"<rsp:IdleTimeOut>PT{shell.idle:.3f}S</rsp:IdleTimeOut>"
-            "<rsp:InputStreams>stdin</rsp:InputStreams>"
-            "<rsp:OutputStreams>stdout stderr</rsp:OutputStreams>"
-            "<rsp:State>Connected</rsp:State></rsp:Shell>"
+        return soap.shell(
+            soap.CMD, shell.identity, shell.user, shell.idle, "stdin", "stdout stderr"
         )
 
     def _command(self, request: Request, shell: _Shell, logon: LogOn) -> bytes:
@@ -318,8 +287,7 @@ class WsmanService(ShellHost[_Shell]):
             name = f"{self.server} {identity}"
             thread = threading.Thread(target=self._run, args=(job, through_cmd), name=name)
             thread.daemon = True
-            thread.start()
-            self._threads = {thread, *(running for running in self._threads if running.is_alive())}
+            self._start(thread)
         return soap.answer(
             f"{soap.SHELL}/CommandResponse",
             request.message,

@@ -10,6 +10,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +45,15 @@ def cleaned(source: Path, target: Path) -> int:
             if row is None:
                 lost += 1
             else:
-                writer.writerow(row)
+                writer.writerow(_usual(row))
     return lost
+
+
+def _usual(cells: list[str]) -> list[str]:
+    """A row with its time and its number written as Exchange does."""
+    time, connector, session, number, *others = cells
+    second, _, fraction = time.rstrip("Z").partition(".")
+    return [f"{second}.{fraction[:3]:0<3}Z", connector, session, str(int(number)), *others]
 
 
 def rows_of(lines: Iterator[str]) -> Iterator[list[str] | None]:
@@ -71,7 +79,16 @@ def rows_of(lines: Iterator[str]) -> Iterator[list[str] | None]:
 def is_row(cells: list[str]) -> bool:
     """Whether these are the cells of a row of a receive log, each in its place."""
     fits = all(form is None or form.fullmatch(cells[n]) for n, form in enumerate(_COLUMNS))
-    return fits and cells[6] in _EVENTS
+    return fits and cells[6] in _EVENTS and _is_real(cells[0][:19])
+
+
+def _is_real(second: str) -> bool:
+    """Whether there is such a day and hour: no 31st of February."""
+    try:
+        datetime.fromisoformat(second)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:

@@ -9,6 +9,7 @@ it came.
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from typing import Any
 from mailflow.plain import keeps_its_line
 from mailflow.sources.foreign import is_server
 from mailflow.sources.logs.protocol import endpoint_of
-from mailflow.usage.parts import connect
-from mailflow.usage.whole_sql import CLIENTS, HOURS, KINDS, PARTS, WHOLE
+from mailflow.usage.parts import as_literal, connect
+from mailflow.usage.whole_sql import AGAIN, CLIENTS, HOURS, KINDS, PARTS, TALLY, WHOLE
 
 MOST_NAMES = 20
 """Names in EHLO, and domains, that are kept of a client."""
@@ -119,9 +120,10 @@ def combined(parts: Sequence[Path]) -> Combined:
     """
     if not parts:
         return Combined()
-    with connect("400MB") as database:
-        database.execute(PARTS, [[str(part) for part in parts]])
-        database.execute(WHOLE)
+    with connect("400MB", threads=2) as database:
+        files = ", ".join(as_literal(glob.escape(str(part))) for part in parts)
+        for question in (PARTS.replace("{files}", f"[{files}]"), AGAIN, WHOLE, TALLY):
+            database.execute(question)
         ours, internal = database.execute(KINDS).fetchall()[0]
         hours = database.execute(HOURS).fetchall()
         clients = database.execute(CLIENTS)

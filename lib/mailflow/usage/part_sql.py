@@ -1,124 +1,142 @@
 """The questions that sum up one log, in DuckDB's SQL.
 
-A text that a session holds is looked at where it tells what a row is; of it is kept the name in
-EHLO, the end, and what XPROXYFROM names. DOMAINS keeps the domains of recipients, where asked for.
+The file is gone through once: GROUPS sums up its rows by connector and session. A text that a
+session holds is looked at where it tells what a row is; of it is kept the name in EHLO, the end,
+and what XPROXYFROM names. DOMAINS keeps the domains of recipients, where asked for.
 """
 
 from __future__ import annotations
 
 from mailflow.sources.logs.protocol import FIELDS
-from mailflow.usage.clean import LONGEST_LINE, NUMBER, TIME
+from mailflow.usage.clean import LONGEST_LINE
 
+SECOND, HOUR = "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H"
+"""How a time is written."""
 _COLUMNS = ", ".join(f"c{n}: 'VARCHAR'" for n in range(len(FIELDS)))
-RAW = (
+
+GROUPS = (
     r"""
-CREATE OR REPLACE TEMP TABLE raw AS
-SELECT c1 AS connector, try_cast('0x' || c2 AS UBIGINT) AS session,
-       try_cast(c3 AS UINTEGER) AS seq, c0[1:19] AS t, c4 AS local, c5 AS client,
-       kind, CASE kind WHEN 'H' THEN c7 WHEN 'Q' THEN c7 WHEN 'P' THEN c7
-            WHEN 'E' THEN c8 END AS value,
-       coalesce(c8 IS NOT NULL AND regexp_full_match(c0, '<time>')
-                AND length(c2) = 16 AND session IS NOT NULL AND regexp_full_match(c3, '<number>')
-                AND kind <> '?', false) AS fits,
-       CASE WHEN starts_with(c0, '#') THEN concat_ws(',', c0, c1, c2, c3, c4, c5, c6, c7, c8) END
-           AS header
-FROM (SELECT *, CASE c6
-        WHEN '<' THEN CASE
-            WHEN c7 ILIKE 'RCPT TO:%' THEN 'Q'
-            WHEN c7 ILIKE 'EHLO %' OR c7 ILIKE 'HELO %' THEN 'H'
-            WHEN c7 ILIKE 'BDAT % LAST%' THEN 'D'
-            WHEN c7 ILIKE 'X-EXPS%' THEN 'X'
-            WHEN c7 ILIKE 'XPROXY%' THEN 'P' ELSE '' END
-        WHEN '>' THEN CASE
-            WHEN c7[1:4] = '250 ' THEN
-                CASE c7[5:9] WHEN '2.1.5' THEN 'R' WHEN '2.1.0' THEN '' ELSE 'A' END
-            WHEN c7[1:3] = '354' THEN 'D'
-            WHEN c7[1:4] = '250-' THEN ''
-            WHEN c7[1:1] IN ('2', '4', '5') THEN 'N' ELSE '' END
-        WHEN '*' THEN CASE
-            WHEN c8 = 'authenticated' THEN 'U'
-            WHEN starts_with(c8, 'TLS protocol') THEN 'T' ELSE '' END
-        WHEN '-' THEN 'E' WHEN '+' THEN '' WHEN '' THEN '' ELSE '?' END AS kind
-    FROM read_csv(?, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
-                  null_padding = true, comment = '', nullstr = chr(1),
-                  max_line_size = <longest>, columns = {<columns>}))
-""".replace("<time>", TIME)
-    .replace("<number>", NUMBER)
+CREATE OR REPLACE TEMP TABLE groups AS
+SELECT c1 AS connector, c2 AS id, count(*) AS lines, count(*) FILTER (fits) AS rows,
+    count(*) FILTER (NOT fits AND NOT CASE WHEN starts_with(c0, '#') THEN
+        NOT starts_with(lower(c0), '#fields')
+        OR lower(concat_ws(',', c0, c1, c2, c3, c4, c5, c6, c7, c8)) = '#fields: <fields>'
+        ELSE false END) AS odd,
+    min(t) AS first, max(t) AS last, min(seq) AS low, max(seq) AS high,
+    max(c4) AS local, max(c5) AS client,
+    list(seq::UBIGINT * 4 + CASE kind WHEN 'D' THEN 0 WHEN 'A' THEN 1 ELSE 2 END)
+        FILTER (kind IN ('D', 'A', 'N')) AS events,
+    list(t) FILTER (kind IN ('D', 'A', 'N')) AS times,
+    arg_min(CASE WHEN kind = 'H' THEN nullif(
+        regexp_extract(c7, '^\S+\s+([A-Za-z0-9._:\[\]-]{1,255})\s*$', 1), '') END, seq)
+        FILTER (kind = 'H') AS hello,
+    bool_or(kind = 'T') AS tls, bool_or(kind = 'X') AS exchange,
+    bool_or(kind = 'U') AS authenticated,
+    arg_max(CASE WHEN kind <> 'E' THEN NULL
+        WHEN regexp_full_match(c8, '[A-Za-z]{1,40}(\([A-Za-z]{1,40}\))?') THEN c8
+        ELSE 'other' END, seq) FILTER (kind = 'E') AS ended,
+    arg_min(CASE WHEN kind = 'P' THEN try_cast('0x' || nullif(
+        regexp_extract(c7, '\sSID=([0-9A-Fa-f]{16})\b', 1), '') AS UBIGINT) END, seq)
+        FILTER (kind = 'P') AS proxied_session,
+    arg_min(CASE WHEN kind = 'P' THEN nullif(
+        regexp_extract(c7, '\sIP=([0-9A-Fa-f:.]{2,45})\b', 1), '') END, seq)
+        FILTER (kind = 'P') AS proxied_client,
+    count(*) FILTER (kind = 'Q') AS asked, count(*) FILTER (kind = 'R') AS taken,
+    count(*) FILTER (inside) AS inside, count(*) FILTER (NOT inside) AS outside,
+    {domains} AS domains
+FROM (SELECT *, CASE WHEN kind = 'Q' THEN {inside} END AS inside,
+        coalesce(c8 IS NOT NULL AND t IS NOT NULL AND c0 LIKE '____-__-__T__:__:__.___Z'
+            AND NOT contains(c0, ' ') AND length(c2) = 16 AND seq::VARCHAR = c3
+            AND length(c3) < 10 AND kind <> '?', false) AS fits
+    FROM (SELECT *, CASE WHEN kind = 'Q' THEN
+            lower(regexp_extract(c7, '@([^@>\s]+)>', 1)) END AS domain
+        FROM (SELECT *, try_cast(c0 AS TIMESTAMP) AS t, try_cast(c3 AS UINTEGER) AS seq, CASE c6
+            WHEN '<' THEN CASE
+                WHEN c7 ILIKE 'RCPT TO:%' THEN 'Q'
+                WHEN c7 ILIKE 'EHLO %' OR c7 ILIKE 'HELO %' THEN 'H'
+                WHEN c7 ILIKE 'BDAT % LAST%' THEN 'D'
+                WHEN c7 ILIKE 'X-EXPS%' THEN 'X'
+                WHEN c7 ILIKE 'XPROXY%' THEN 'P' ELSE '' END
+            WHEN '>' THEN CASE
+                WHEN c7[1:4] = '250 ' THEN
+                    CASE c7[5:9] WHEN '2.1.5' THEN 'R' WHEN '2.1.0' THEN '' ELSE 'A' END
+                WHEN c7[1:3] = '354' THEN 'D'
+                WHEN c7[1:4] = '250-' THEN ''
+                WHEN c7[1:1] IN ('2', '4', '5') THEN 'N' ELSE '' END
+            WHEN '*' THEN CASE
+                WHEN c8 = 'authenticated' THEN 'U'
+                WHEN starts_with(c8, 'TLS protocol') THEN 'T' ELSE '' END
+            WHEN '-' THEN 'E' WHEN '+' THEN '' WHEN '' THEN '' ELSE '?' END AS kind
+            FROM read_csv(?, header = false, auto_detect = false, delim = ',', quote = '"',
+                          escape = '"', null_padding = true, comment = '', nullstr = chr(1),
+                          parallel = false, max_line_size = <longest>, columns = {<columns>}))))
+GROUP BY c1, c2
+""".replace("<fields>", ",".join(FIELDS))
     .replace("<longest>", str(LONGEST_LINE))
     .replace("<columns>", _COLUMNS)
 )
-"""Every line of a file. `fits`: it is a whole row (a cell that is not there is NULL).
+"""The lines of a file by connector and session, those that are no rows among them.
 
 What a row is for the count: `D` data is asked for, or its last chunk came; `A` 250; `N` another
 final answer; `R` a recipient was taken; `Q` a recipient is named; `H` EHLO; `X` X-EXPS; `P` XPROXY;
-`U` authenticated; `T` TLS; `E` the end."""
+`U` authenticated; `T` TLS; `E` the end. `events`: of the first three, the number of the row times
+four with 0, 1 or 2. `fits`: it is a whole row (a cell that is not there is NULL). `odd`: lines
+that are neither a row nor an ordinary header."""
 
 LINES = """
-SELECT count(*) FILTER (NOT fits AND (header IS NULL OR (starts_with(lower(header), '#fields')
-           AND lower(header) <> '#fields: <fields>'))),
-       (SELECT count(*) FROM raw)
-FROM raw WHERE NOT fits
-""".replace("<fields>", ",".join(FIELDS))
-"""Lines that are neither a row nor an ordinary header, and all lines."""
-
-ROWS = r"""
-CREATE OR REPLACE TEMP VIEW rows AS SELECT * FROM raw WHERE fits AND contains(connector, '\')
+SELECT coalesce(sum(odd) + sum(rows) FILTER (try_cast('0x' || id AS UBIGINT) IS NULL), 0)::BIGINT,
+       coalesce(sum(lines), 0)::BIGINT, coalesce(sum(rows), 0)::BIGINT
+FROM groups
 """
-
-SPOKEN = """
-SELECT connector, min(first), max(last), list(DISTINCT hour)
-FROM (SELECT connector, first, last, unnest([first[1:13], last[1:13]]) AS hour FROM sessions)
-GROUP BY connector ORDER BY connector
-"""
-"""Hours in which a session begins or ends: what lies between adds to no time that is covered."""
-
-MARKS = """
-CREATE OR REPLACE TEMP TABLE marks AS
-SELECT connector, session, list({kind: mark, seq: seq, t: moment}) AS marks FROM (
-    SELECT connector, session, seq, CASE
-            WHEN kind = 'D' AND follows = 'A' THEN 'message'
-            WHEN kind = 'D' AND follows IS NULL THEN 'open'
-            WHEN seq > 1 AND before IS NULL AND kind = 'A' THEN 'taken'
-            WHEN seq > 1 AND before IS NULL THEN 'other' END AS mark,
-        CASE WHEN kind = 'D' AND follows = 'A' THEN answered ELSE t END AS moment
-    FROM (SELECT connector, session, seq, t, kind, lead(kind) OVER asked AS follows,
-              lead(t) OVER asked AS answered, lag(kind) OVER asked AS before
-          FROM rows WHERE kind IN ('D', 'A', 'N')
-          WINDOW asked AS (PARTITION BY connector, session ORDER BY seq)))
-WHERE mark IS NOT NULL GROUP BY connector, session
-"""
+"""Lines that are neither a row nor an ordinary header, all lines, and rows."""
 
 SESSIONS = r"""
+CREATE OR REPLACE TEMP VIEW told AS
+SELECT * REPLACE (trim(regexp_replace(client, ':[0-9]+$', ''), '[]') AS client,
+                  list_sort(events) AS events),
+    ('0x' || id)::UBIGINT AS session, events AS as_read,
+    low <= 1 AND date_trunc('hour', first) = date_trunc('hour', last)
+        AND coalesce((list_max(events) & 3) > 0, true) AS simple
+FROM groups WHERE rows > 0 AND contains(connector, '\');
+CREATE OR REPLACE TEMP TABLE marked AS
+SELECT connector, id, list({kind: mark, seq: seq, t: moment}) AS marks FROM (
+    SELECT connector, id, seq, CASE
+            WHEN kind = 0 AND follows = 1 THEN 'message'
+            WHEN kind = 0 AND follows IS NULL THEN 'open'
+            WHEN seq > 1 AND before IS NULL AND kind = 1 THEN 'taken'
+            WHEN seq > 1 AND before IS NULL THEN 'other' END AS mark,
+        CASE WHEN kind = 0 AND follows = 1 THEN answered ELSE t END AS moment
+    FROM (SELECT connector, id, seq, t, kind, lead(kind) OVER asked AS follows,
+              lead(t) OVER asked AS answered, lag(kind) OVER asked AS before
+          FROM (SELECT connector, id, event >> 2 AS seq, event & 3 AS kind, t FROM (
+              SELECT connector, id, unnest(as_read) AS event, unnest(times) AS t
+              FROM told WHERE NOT simple))
+          WINDOW asked AS (PARTITION BY connector, id ORDER BY seq)))
+WHERE mark IS NOT NULL GROUP BY connector, id;
 CREATE OR REPLACE TEMP TABLE sessions AS
-SELECT * FROM (
-    SELECT connector, session, min(t) AS first, max(t) AS last, min(seq) AS low, max(seq) AS high,
-        max(local) AS local, max(client) AS client FROM rows GROUP BY connector, session)
-LEFT JOIN (
-    SELECT connector, session,
-        arg_min(CASE WHEN kind = 'H' THEN nullif(
-            regexp_extract(value, '^\S+\s+([A-Za-z0-9._:\[\]-]{1,255})\s*$', 1), '') END, seq)
-            AS hello,
-        bool_or(kind = 'T') AS tls, bool_or(kind = 'X') AS exchange,
-        bool_or(kind = 'U') AS authenticated,
-        arg_max(CASE WHEN kind <> 'E' THEN NULL
-            WHEN regexp_full_match(value, '[A-Za-z]{1,40}(\([A-Za-z]{1,40}\))?') THEN value
-            ELSE 'other' END, seq) AS ended,
-        arg_min(CASE WHEN kind = 'P' THEN try_cast('0x' || nullif(
-            regexp_extract(value, '\sSID=([0-9A-Fa-f]{16})\b', 1), '') AS UBIGINT) END, seq)
-            AS proxied_session,
-        arg_min(CASE WHEN kind = 'P' THEN nullif(
-            regexp_extract(value, '\sIP=([0-9A-Fa-f:.]{2,45})\b', 1), '') END, seq)
-            AS proxied_client,
-        count(*) FILTER (kind = 'Q') AS asked, count(*) FILTER (kind = 'R') AS taken,
-        count(*) FILTER (inside) AS inside, count(*) FILTER (NOT inside) AS outside,
-        {domains} AS domains
-    FROM (SELECT *, {inside} AS inside FROM (
-        SELECT *, CASE WHEN kind = 'Q' THEN
-            lower(regexp_extract(value, '@([^@>\s]+)>', 1)) END AS domain
-        FROM rows WHERE kind IN ('H', 'T', 'X', 'U', 'E', 'P', 'Q', 'R')))
-    GROUP BY connector, session) USING (connector, session)
-LEFT JOIN marks USING (connector, session)
+SELECT connector, session, first, last, low, high, local, client, hello, tls, exchange,
+    authenticated, ended, proxied_session, proxied_client, asked, taken, inside, outside, domains,
+    CASE WHEN simple THEN nullif(list_transform(messages, lambda event:
+        {kind: 'message', seq: event >> 2, t: first}), []) ELSE marks END AS marks,
+    coalesce(len(messages), 0) AS messages,
+    simple AND proxied_client IS NULL AND NOT ends_with(local, ':2525') AS plain
+FROM (SELECT *, list_filter(events, lambda event, place:
+          (event & 3) = 0 AND (events[place + 1] & 3) = 1) AS messages FROM told)
+LEFT JOIN marked USING (connector, id);
 """
+"""A row for each session.
+
+`marks`: of what is counted, and of what only the next file or the one before can tell. `simple`:
+the session begins here, everything was answered, and within the hour; its marks need no order in
+time. `plain`: this row alone tells of it, if no other file has it as well (`whole_sql.py`)."""
+
+SPOKEN = """
+SELECT connector, strftime(min(first), '<second>'), strftime(max(last), '<second>'),
+    list_transform(list_distinct(list(DISTINCT date_trunc('hour', first))
+        || list(DISTINCT date_trunc('hour', last))), lambda hour: strftime(hour, '<hour>'))
+FROM sessions GROUP BY connector ORDER BY connector
+""".replace("<second>", SECOND).replace("<hour>", HOUR)
+"""Hours in which a session begins or ends: what lies between adds to no time that is covered."""
 
 DOMAINS = {
     False: "NULL::VARCHAR[]",

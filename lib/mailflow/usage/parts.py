@@ -27,7 +27,7 @@ from mailflow.errors import UsageError
 from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
 from mailflow.usage.clean import cleaned
-from mailflow.usage.part_sql import DOMAINS, LINES, MARKS, RAW, ROWS, SESSIONS, SPOKEN
+from mailflow.usage.part_sql import DOMAINS, GROUPS, LINES, SESSIONS, SPOKEN
 from mailflow.usage.places import LogPlace, copied, name_of, opened
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def _ends(file: IO[bytes], size: int) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def connect(memory: str = MEMORY) -> DuckDBPyConnection:
-    """A database in memory, of one thread, that fetches nothing from anywhere.
+def connect(memory: str = MEMORY, threads: int = 1) -> DuckDBPyConnection:
+    """A database in memory that fetches nothing from anywhere.
 
     Raises:
         UsageError: DuckDB is not installed; names the command.
@@ -140,7 +140,7 @@ def connect(memory: str = MEMORY) -> DuckDBPyConnection:
             f"usage needs DuckDB, which is not installed: {extras.install('logs')}"
         ) from None
     settings: dict[str, Any] = {
-        "threads": 1,
+        "threads": threads,
         "memory_limit": memory,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -207,24 +207,21 @@ def _read(path: Path, known: Part, folder: Path, lost: int | None) -> Part | Non
 
     database = _database()
     try:
-        database.execute(RAW, [glob.escape(str(path))])
+        database.execute(_groups(known.settings), [glob.escape(str(path))])
     except duckdb.Error:  # a quote, a byte, a line that it does not take
         if lost is None:
             return None
         raise
-    odd, lines = database.execute(LINES).fetchall()[0]
+    odd, lines, rows = database.execute(LINES).fetchall()[0]
     if lost is None and (odd or lines != _count_of_lines(path, known.size)):
         return None
-    database.execute(ROWS)
-    database.execute(MARKS)
-    database.execute(_sessions(known.settings))
+    database.execute(SESSIONS)
     database.execute(_store(folder / f"{known.id}.parquet"))
     spoken = database.execute(SPOKEN).fetchall()
-    (found,) = database.execute("SELECT count(*) FROM raw WHERE fits").fetchall()[0]
     return replace(
         known,
-        rows=found,
-        lost=lost or 0,
+        rows=rows,
+        lost=(lost or 0) + odd,
         spoken=tuple(
             Spoken(name, first, last, tuple(sorted(hours))) for name, first, last, hours in spoken
         ),
@@ -282,16 +279,17 @@ def _accepted_from(document: Mapping[str, Any]) -> AcceptedDomains:
     return AcceptedDomains(inside, outside, either, bool(document["is_whole"]))
 
 
-def _text(value: str) -> str:
+def as_literal(value: str) -> str:
+    """A text as DuckDB's SQL writes it."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def _store(target: Path) -> str:
-    return f"COPY sessions TO {_text(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+    return f"COPY sessions TO {as_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
 
 
-def _sessions(settings: PartSettings) -> str:
-    return SESSIONS.replace("{domains}", DOMAINS[settings.domains]).replace(
+def _groups(settings: PartSettings) -> str:
+    return GROUPS.replace("{domains}", DOMAINS[settings.domains]).replace(
         "{inside}", _inside(settings.accepted)
     )
 
@@ -307,10 +305,10 @@ def _inside(accepted: AcceptedDomains | None) -> str:
         if pattern == EVERY_DOMAIN:
             cases.append(f"WHEN true THEN {said}")
         elif pattern.startswith("*."):
-            itself, below = _text(pattern[2:]), _text(pattern[1:])
+            itself, below = as_literal(pattern[2:]), as_literal(pattern[1:])
             cases.append(f"WHEN domain = {itself} OR ends_with(domain, {below}) THEN {said}")
         else:
-            exact.setdefault(said, []).append(_text(pattern))
+            exact.setdefault(said, []).append(as_literal(pattern))
     whole = [f"WHEN domain IN ({', '.join(names)}) THEN {said}" for said, names in exact.items()]
     tests = " ".join(["WHEN coalesce(domain, '') = '' THEN NULL", *whole, *cases])
     return f"CASE {tests} ELSE {_BOOLEAN[False if accepted.is_whole else None]} END"

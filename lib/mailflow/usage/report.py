@@ -1,26 +1,34 @@
-"""What the logs told, for people and programs: tables, a picture by day, JSON, an exit code."""
+"""What the logs told, for people: a headline, tables, a picture by day, an exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted, joined
 from mailflow.picture import Bar, Bars
 from mailflow.table import Table
+from mailflow.usage.columns import (
+    CLIENTS,
+    COMMANDS,
+    COVERED,
+    DIFFERING,
+    ELEMENTS,
+    LOGGING,
+    NARROWED,
+)
 from mailflow.usage.combine import Client
 from mailflow.usage.coverage import Covered, Period
 from mailflow.usage.engine import UsageLogs
-from mailflow.usage.lists import Beside, Differing, ElementUse, address_of
+from mailflow.usage.lists import Beside, ElementUse, address_of
 from mailflow.usage.narrow import Narrowed, claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = "mailflow.usage/1"
 DAYS_SHOWN = 35
 """Bars of the picture, a month; a longer time is drawn by weeks."""
 
@@ -137,9 +145,9 @@ class Usage:
         missing = [f"Missing: {each.name}, {each.why}." for each in self.logs.missing]
         return Table(
             name="usage_covered",
-            frame=_frame(rows, _COVERED),
+            frame=_frame(rows, COVERED),
             caption=f"Logging, and the time that is covered ({self.period.days} days are asked).",
-            columns=_COVERED,
+            columns=COVERED,
             reading="\n".join([self.headline, *against, *missing]),
             tones=tones,
             empty="No connector is known.",
@@ -162,9 +170,9 @@ class Usage:
         ]
         return Table(
             name="usage_logging",
-            frame=_frame(rows, _LOGGING),
+            frame=_frame(rows, LOGGING),
             caption="Commands that make the time covered; logging needs room on the disk.",
-            columns=_LOGGING,
+            columns=LOGGING,
             reading="",
             empty="No command is needed: the time is covered."
             if self.beside
@@ -204,9 +212,9 @@ class Usage:
         ]
         return Table(
             name="usage_clients",
-            frame=_frame(rows, _CLIENTS),
+            frame=_frame(rows, CLIENTS),
             caption=f"Clients that were seen, times in {self.zone}.",
-            columns=_CLIENTS,
+            columns=CLIENTS,
             reading=self._spoken_of(some),
             empty="No client was seen.",
         )
@@ -271,9 +279,9 @@ class Usage:
         ]
         return Table(
             name="usage_elements",
-            frame=_frame(rows, _ELEMENTS),
+            frame=_frame(rows, ELEMENTS),
             caption="Elements of RemoteIPRanges, and who came from them.",
-            columns=_ELEMENTS,
+            columns=ELEMENTS,
             reading="" if not rows else _elements_spoken(some),
             empty="Name a SOURCE to compare use with lists."
             if self.beside is None
@@ -298,9 +306,9 @@ class Usage:
         ]
         return Table(
             name="usage_differing",
-            frame=_frame(rows, _DIFFERING),
+            frame=_frame(rows, DIFFERING),
             caption="Clients that came to another connector than configuration predicts now.",
-            columns=_DIFFERING,
+            columns=DIFFERING,
             reading="",
             empty="Name a SOURCE to compare with the prediction."
             if self.beside is None
@@ -320,9 +328,9 @@ class Usage:
         ]
         return Table(
             name="usage_narrowed",
-            frame=_frame(rows, _NARROWED),
+            frame=_frame(rows, NARROWED),
             caption=f"Proposed list of {narrowed.connector}." if narrowed else "Proposed list.",
-            columns=_NARROWED,
+            columns=NARROWED,
             reading=claim(narrowed) if narrowed and narrowed.proof else "",
             empty=_why_not(narrowed),
         )
@@ -346,38 +354,12 @@ class Usage:
         rows = [{"step": step, "command": command} for step, command in steps if command]
         return Table(
             name="usage_commands",
-            frame=_frame(rows, _COMMANDS),
+            frame=_frame(rows, COMMANDS),
             caption="Commands of the proposed change.",
-            columns=_COMMANDS,
+            columns=COMMANDS,
             reading="",
             empty="No command can be given: a name cannot be quoted safely.",
         )
-
-    def as_json(self) -> dict[str, Any]:
-        """The document of `mailflow usage --json`."""
-        beside = self.beside or Beside()
-        return {
-            "schema": SCHEMA,
-            "simulated": self.simulated,
-            "complete": self.is_complete,
-            "days": self.period.days,
-            "files": {
-                "parts": len(self.logs.parts),
-                "read": self.logs.read,
-                "others": self.logs.others,
-                "lost_lines": sum(part.lost for part in self.logs.parts),
-            },
-            "missing": [{"file": each.name, "why": each.why} for each in self.logs.missing],
-            "covered": [_covered_json(row) for row in self.covered],
-            "clients": [self._client_json(each) for each in self.clients],
-            "recipients_not_told": self.not_told or None,
-            "internal_sessions": self.logs.told.internal,
-            "unused": list(map(_element_json, beside.unused)),
-            "elements": list(map(_element_json, beside.elements)),
-            "differing": list(map(_differing_json, beside.differing)),
-            "undecided": list(map(_differing_json, beside.undecided)),
-            "narrowed": _narrowed_json(self.narrowed) if self.narrowed else None,
-        }
 
     def _spoken_of(self, clients: Sequence[Client]) -> str:
         if not clients:
@@ -389,84 +371,8 @@ class Usage:
             text += f" {counted(unreadable, 'session')} could not be told of anybody."
         return f"{text} {self.not_told}".rstrip()
 
-    def _client_json(self, client: Client) -> dict[str, Any]:
-        return {
-            "connector": client.connector,
-            "client": client.address,
-            "name": self.names.get(client.address),
-            "ehlo": list(client.names),
-            "port": client.port,
-            "proxied": client.proxied,
-            "first": f"{client.first}Z",
-            "last": f"{client.last}Z",
-            "sessions": client.sessions,
-            "messages": client.messages,
-            "tls": client.tls,
-            "authenticated": client.authenticated,
-            "exchange_authenticated": client.exchange,
-            "anonymous": client.anonymous,
-            "recipients": {
-                "inside": client.inside,
-                "outside": client.outside,
-                "untold": client.untold,
-                "domains": list(client.domains),
-            },
-            "ended": dict(client.ended),
-            "hours": {each.hour: [each.sessions, each.messages] for each in client.hours},
-        }
-
 
 _STATES = {"used": "used", "unused": "unused", "unknown": "undetermined"}
-_COVERED = {
-    "connector": ("Connector", "of a server that wrote these logs"),
-    "level": ("Logging", "ProtocolLoggingLevel now"),
-    "whole": ("Covered", "whether absence means something"),
-    "since": ("From", "first day with a row of its service"),
-    "until": ("Until", "last day with one"),
-    "trusted": ("Trust from", "the day from which the answer can be trusted, at the earliest"),
-}
-_LOGGING = {
-    "connector": ("Connector", "that does not log yet, or whose logs are not kept long enough"),
-    "command": ("Command", "PowerShell for the Exchange Management Shell"),
-    "rollback": ("Rollback", "what takes it back"),
-    "trusted": ("Trust from", "the day from which the answer can be trusted, if run now"),
-}
-_NARROWED = {
-    "element": ("Element", "of the proposed list"),
-    "clients": ("Clients", "that were seen and come from it"),
-    "who": ("Who", "these are"),
-}
-_COMMANDS = {
-    "step": ("Step", "what it is for"),
-    "command": ("Command", "PowerShell for the Exchange Management Shell"),
-}
-_CLIENTS = {
-    "connector": ("Connector", "that accepted it"),
-    "client": ("Client", "its address"),
-    "name": ("Name", "by hosts file or DNS, else as it called itself in EHLO"),
-    "first": ("First seen", "first row"),
-    "last": ("Last seen", "last row"),
-    "sessions": ("Sessions", "each once, also where the Front End proxied it"),
-    "messages": ("Messages", "250 after data"),
-    "anonymous": ("Anonymous", "sessions without authentication"),
-    "outside": ("Outside", "accepted recipients outside the accepted domains"),
-}
-_ELEMENTS = {
-    "connector": ("Connector", "whose list it is"),
-    "element": ("Element", "as it is listed"),
-    "state": ("Use", "unused only where the time is covered"),
-    "addresses": ("Addresses", "that it holds"),
-    "clients": ("Clients", "that came from it"),
-    "messages": ("Messages", "of these"),
-    "who": ("Who", "came from it"),
-}
-_DIFFERING = {
-    "client": ("Client", "its address"),
-    "seen": ("Seen at", "the connector that accepted it"),
-    "predicted": ("Predicted", "the one that accepts it now"),
-    "last": ("Last seen", "last row"),
-    "why": ("Why", "what may explain it"),
-}
 
 
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, object]) -> pd.DataFrame:
@@ -527,57 +433,3 @@ def _elements_spoken(elements: Sequence[ElementUse]) -> str:
     if unknown:
         parts.append(f"{unknown:,} undetermined: their time is not covered.")
     return " ".join(parts)
-
-
-def _covered_json(row: Covered) -> dict[str, Any]:
-    return {
-        "server": row.server,
-        "connector": row.connector,
-        "service": row.service or None,
-        "from": row.since.isoformat() if row.since else None,
-        "until": row.until.isoformat() if row.until else None,
-        "level": row.level or None,
-        "changed": row.changed.isoformat() if row.changed else None,
-        "gaps": [[gap.since.isoformat(), gap.until.isoformat()] for gap in row.gaps],
-        "whole": row.is_whole,
-        "against": list(row.against),
-        "trusted_from": row.trusted_from.date().isoformat() if row.trusted_from else None,
-        "commands": list(row.commands),
-        "rollback": list(row.rollback),
-    }
-
-
-def _element_json(each: ElementUse) -> dict[str, Any]:
-    return {
-        "connector": each.connector,
-        "element": str(each.element),
-        "state": each.state,
-        "addresses": each.element.size,
-        "clients": list(each.clients),
-        "sessions": each.sessions,
-        "messages": each.messages,
-    }
-
-
-def _differing_json(each: Differing) -> dict[str, Any]:
-    return {
-        "client": each.client.address,
-        "connector": each.client.connector,
-        "predicted": each.predicted or None,
-        "last": f"{each.client.last}Z",
-        "why": each.why,
-    }
-
-
-def _narrowed_json(narrowed: Narrowed) -> dict[str, Any]:
-    proof = narrowed.proof
-    return {
-        "connector": narrowed.connector,
-        "addresses": {"before": narrowed.before, "after": narrowed.size if proof else None},
-        "ranges": [str(each) for each in narrowed.after] if proof else None,
-        "kept": [each.address for each in narrowed.kept],
-        "claim": claim(narrowed) if proof else None,
-        "why_not": list(narrowed.why_not),
-        "changes": [edit.as_json() for edit in proof.changes] if proof else [],
-        "proof": proof.as_json() if proof else None,
-    }

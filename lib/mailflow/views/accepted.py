@@ -5,27 +5,18 @@ An entry never accepts more than it names, and never what is undetermined or mis
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
 
 from mailflow.checks.check import Finding
 from mailflow.checks.registry import CARDS
-from mailflow.errors import InputError
-from mailflow.phrases import did_you_mean, joined
-from mailflow.plain import keeps_its_line, one_line
+from mailflow.phrases import joined
+from mailflow.plain import one_line
 from mailflow.views.fingerprint import fingerprint
 
 ANY = "*"
 """Written for `server` or `connector`: whichever it is."""
-
-_MOST = 2**20
-"""Bytes of a file of accepted findings; what a person writes is far smaller."""
-
-_SINGLE = "In single quotes a backslash stays as it is: connector = 'EX16A\\Relay'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +111,9 @@ def is_found(finding: Finding) -> bool:
 
 def title_of(cause: str, server: str | None, connector: str | None, senders: Iterable[str]) -> str:
     """What a finding is called, and where it is: `Mail waits ... (EX10A)`."""
-    where = place_of(server, connector, senders)
+    where = connector or server or joined(senders)
     title = CARDS[cause].title if cause in CARDS else cause
     return one_line(f"{title} ({where})" if where else title)
-
-
-def place_of(server: str | None, connector: str | None, senders: Iterable[str]) -> str:
-    """Where a finding is: its connector, else its server, else those whose mail it concerns."""
-    return connector or server or joined(senders)
 
 
 def sort_out(
@@ -225,91 +211,3 @@ def _unused(entry: AcceptedEntry, findings: Sequence[Finding], day: date) -> str
 
 
 _MOST_PLACES = 5
-
-
-def read_accepted(file: Path) -> tuple[AcceptedEntry, ...]:
-    """The entries of a file of accepted findings.
-
-    Raises:
-        InputError: it cannot be read, is no TOML, or an entry names too little or what is unknown.
-    """
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(_MOST + 1)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"{file}: cannot be read ({why}); expected {EXPECTED}") from error
-    if len(data) > _MOST:
-        raise InputError(f"{file}: too large for a file of accepted findings; expected {EXPECTED}")
-    try:
-        document = tomllib.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        hint = f". {_SINGLE}" if "\\" in str(error) or "escape" in str(error) else ""
-        raise InputError(f"{file}: no TOML ({error}){hint}") from error
-    for name in document:
-        if name != "accepted":
-            raise InputError(f"{file}: unknown key {name!r}; expected {EXPECTED}")
-    rows = document.get("accepted", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{file}: expected {EXPECTED}")
-    return tuple(_entry(file, place, row) for place, row in enumerate(rows, start=1))
-
-
-EXPECTED = (
-    "[[accepted]] with cause and reason, and with server, connector, until and fingerprint as "
-    "needed"
-)
-
-_KEYS = tuple(each.name for each in fields(AcceptedEntry) if each.name != "place")
-
-
-def _entry(file: Path, place: int, row: Mapping[str, Any]) -> AcceptedEntry:
-    where = f"{file}: entry {place}"
-    for name in row:
-        if name not in _KEYS:
-            raise InputError(
-                f"{where}: unknown key {name!r}.{did_you_mean(name, _KEYS)} Known: "
-                f"{', '.join(_KEYS)}"
-            )
-    texts = {name: _text(where, name, row[name]) for name in row if name != "until"}
-    for name in ("cause", "reason"):
-        if not texts.get(name):
-            raise InputError(f"{where}: {name} is missing; expected {EXPECTED}")
-    if texts["cause"] not in CARDS:
-        raise InputError(
-            f"{where}: unknown cause {texts['cause']!r}.{did_you_mean(texts['cause'], CARDS)} "
-            "docs/checks/README.md lists all"
-        )
-    entry = AcceptedEntry(**texts, until=_day(where, row.get("until")), place=place)
-    if not (entry.server or entry.connector or entry.fingerprint):
-        raise InputError(
-            f"{where}: names no server, connector or fingerprint; to accept {entry.cause} "
-            f'everywhere, write server = "{ANY}" and connector = "{ANY}"'
-        )
-    if entry.connector and "\\" not in entry.connector and not entry.server:
-        raise InputError(
-            f"{where}: on which server? Add server, or write 'SERVER\\{entry.connector}'"
-        )
-    return entry
-
-
-def _text(where: str, name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{where}: {name} is no text; expected {EXPECTED}")
-    if not keeps_its_line(value) or (name == "connector" and not value.isprintable()):
-        raise InputError(f"{where}: {name} holds a control character. {_SINGLE}")
-    return value.strip()
-
-
-def _day(where: str, value: object) -> date | None:
-    """A day, as TOML has it or as text; a time of day would say more than is meant."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value.strip())
-        except ValueError:
-            value = repr(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise InputError(f"{where}: until: {value} is no day; write it as until = 2027-01-31")

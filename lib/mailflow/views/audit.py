@@ -23,6 +23,7 @@ from mailflow.phrases import counted, joined
 from mailflow.repair.plan import repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.views.queues import iso
+from mailflow.views.servers_left import server_records
 from mailflow.views.telling import (
     matters,
     next_steps,
@@ -135,6 +136,7 @@ def audit(
             iso(as_of(org)),
         ),
         taken=org.taken.isoformat(timespec="seconds") if org.taken else None,
+        servers_left=server_records(org),
         plan=plan,
         asked=asked_of(org, planned=sorted(planned), peers=sorted(peers)),
     )

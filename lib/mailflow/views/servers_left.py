@@ -12,6 +12,7 @@ from mailflow.phrases import counted, joined
 from mailflow.picture import Tone
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
+from mailflow.views.verdict import LEFT_IN_WORDS, ServerLeft
 
 _COLUMNS = {
     "server": ("Server", "that would be taken down"),
@@ -19,12 +20,6 @@ _COLUMNS = {
     "result": ("Without it", "whether every other sender still has a target there"),
     "left": ("Targets left", "that accept the mail, and for whom; itself for those of the group"),
     "only_source": ("Only source of", "send connectors that no other server could use (S9.20)"),
-}
-_WORDS: dict[RemovalState, str] = {
-    "left": "targets left",
-    "none": "no target left",
-    "last": "last one there",
-    "unknown": "undetermined",
 }
 _TONES: dict[RemovalState, Tone] = {"left": "good", "none": "bad", "last": "", "unknown": "unknown"}
 
@@ -36,13 +31,12 @@ def servers_left(org: Snapshot) -> Table:
     connectors. Services, maintenance mode, databases, client access and capacity are not.
 
     Columns of the frame: server, group, result, left, only_source (string), and for code: state
-    (`left`, `none`, `last`, `unknown`), site (string).
+    (`left`, `none`, `last`, `unknown`).
     """
     import pandas as pd
 
-    whole = analyze(replace(org, only=frozenset()) if org.only else org)
-    found = [each for each in removals(whole) if org.covers(each.view.name)]
-    rows = [_row(each) for each in found]
+    records, found = server_records(org), _removals(org)
+    rows = [_row(each) for each in records]
     tones = {(place, "result"): _TONES[each.state] for place, each in enumerate(found)}
     tones |= {
         (place, "only_source"): "bad" if each.only_source_of else "unknown"
@@ -51,7 +45,7 @@ def servers_left(org: Snapshot) -> Table:
     }
     return Table(
         name="servers_left",
-        frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state", "site"]),
+        frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state"]),
         caption="What is left for mail between servers when one server is taken down.",
         columns=_COLUMNS,
         reading=_reading(found),
@@ -60,16 +54,35 @@ def servers_left(org: Snapshot) -> Table:
     )
 
 
-def _row(each: Removal) -> dict[str, object]:
+def server_records(org: Snapshot) -> tuple[ServerLeft, ...]:
+    """The same as records, in the order read."""
+    return tuple(
+        ServerLeft(
+            each.view.name,
+            f"{each.site or 'site unknown'}, {each.kind or 'version unknown'}",
+            each.state,
+            _left(each),
+            each.only_source_of,
+        )
+        for each in _removals(org)
+    )
+
+
+def _removals(org: Snapshot) -> list[Removal]:
+    """Of the servers that the run covers, judged by all."""
+    whole = analyze(replace(org, only=frozenset()) if org.only else org)
+    return [each for each in removals(whole) if org.covers(each.view.name)]
+
+
+def _row(each: ServerLeft) -> dict[str, object]:
     sources = each.only_source_of
     return {
-        "server": each.view.name,
-        "group": f"{each.site or 'site unknown'}, {each.kind or 'version unknown'}",
-        "result": _WORDS[each.state],
-        "left": _left(each),
+        "server": each.server,
+        "group": each.group,
+        "result": LEFT_IN_WORDS[each.state],
+        "left": each.left,
         "only_source": None if sources is None else joined(sources) or "none",
         "state": each.state,
-        "site": each.site,
     }
 
 

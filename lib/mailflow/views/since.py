@@ -85,7 +85,7 @@ def since_document(place: Path) -> tuple[dict[str, Any], str]:
             data = stream.read(_MOST + 1)
         if len(data) > _MOST:
             raise InputError(f"{file}: too large for findings")
-        document = json.loads(data.decode("utf-8-sig"))
+        document = json.loads(data)  # in UTF-8 or, as PowerShell redirects it, UTF-16
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or "it is no JSON"
         raise InputError(

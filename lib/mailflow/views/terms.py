@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from mailflow.checks.check import Finding
-from mailflow.checks.registry import CARDS
 from mailflow.phrases import counted, joined
 from mailflow.plain import one_line
 from mailflow.repair.plan import Repair
@@ -16,11 +15,9 @@ from mailflow.snapshot import Snapshot
 from mailflow.views.accepted import (
     AcceptedEntry,
     Sorted,
-    place_of,
-    read_accepted,
     sort_out,
-    title_of,
 )
+from mailflow.views.accepted_file import read_accepted
 from mailflow.views.since import EarlierRun, compared, read_since
 from mailflow.views.telling import told
 from mailflow.views.verdict import AcceptedRecord, Diagnosis
@@ -79,8 +76,8 @@ class Terms:
         plan = diagnosis.plan or Repair()
         records = tuple(
             AcceptedRecord(
-                (record := told(finding, plan, diagnosis.unread)),
-                title_of(record.cause, record.server, record.connector, record.senders),
+                told(finding, plan, diagnosis.unread),
+                finding.check.card.title,
                 entry.reason,
                 entry.until.isoformat() if entry.until else "",
             )
@@ -97,12 +94,11 @@ class Terms:
 def _beside_accepted(diagnosis: Diagnosis, further: str) -> Diagnosis:
     """The verdict is of the rest: it must not read as if there was nothing else."""
     places: dict[str, list[str]] = {}
-    for each in (record.finding for record in diagnosis.accepted):
-        where = place_of(each.server, each.connector, each.senders)
-        places.setdefault(CARDS[each.cause].title, []).append(where)
-    told = "; ".join(f"{title} ({joined(names)})" for title, names in places.items())
+    for each in diagnosis.accepted:
+        places.setdefault(each.title, []).append(each.place)
+    where = "; ".join(f"{title} ({joined(names)})" for title, names in places.items())
     are = "is" if len(diagnosis.accepted) == 1 else "are"
-    said = one_line(f"{counted(len(diagnosis.accepted), 'finding')} {are} accepted: {told}.")
+    said = one_line(f"{counted(len(diagnosis.accepted), 'finding')} {are} accepted: {where}.")
     if diagnosis.verdict == "clear":
         return replace(
             diagnosis,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import chain, repeat
 
 from mailflow.exchange.ranges import format_range
@@ -64,7 +64,7 @@ def twin_result(found: TwinReport) -> Table:
 
 
 def _differences(
-    groups: Iterable[TwinGroup],
+    groups: Sequence[TwinGroup],
     *,
     name: str,
     caption: str,
@@ -93,8 +93,11 @@ def _differences(
         for place, row in enumerate(rows)
         if row["unknown"] or row["loses"]
     }
+    columns = dict(_DIFFERENCES)
+    if all(group.is_certain for group in groups):
+        del columns["unknown"]  # it would be empty
     return Table(
-        name, frame, caption, _DIFFERENCES, reading, tones=tones, empty=empty, pictures=pictures
+        name, frame, caption, columns, reading, tones=tones, empty=empty, pictures=pictures
     )
 
 

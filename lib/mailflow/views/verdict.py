@@ -92,7 +92,7 @@ class AcceptedRecord:
 
     Attributes:
         finding: what was found.
-        title: what it is called, and where it is.
+        title: what its cause is called.
         reason: why it is accepted, as a person wrote it.
         until: the last day on which it is, ISO; empty: without an end.
     """
@@ -101,6 +101,11 @@ class AcceptedRecord:
     title: str
     reason: str
     until: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is: the connector, else the server, else those whose mail it concerns."""
+        return self.finding.connector or self.finding.server or joined(self.finding.senders)
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `accepted` in `findings.json`: that of the finding, and why."""
@@ -210,6 +215,33 @@ class NextStep:
     command: str = ""
 
 
+LEFT_IN_WORDS: Mapping[str, str] = {
+    "left": "targets left",
+    "none": "no target left",
+    "last": "last one there",
+    "unknown": "undetermined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLeft:
+    """What mail between servers has left once a server is taken down, told in an audit.
+
+    Attributes:
+        server: that would be taken down.
+        group: its site and version, any server of which takes the mail meant for them.
+        state: left, none, last or unknown (`LEFT_IN_WORDS`).
+        left: the targets, and for which senders, in words.
+        only_source_of: send connectors that no other server could use; None: not known.
+    """
+
+    server: str
+    group: str
+    state: str
+    left: str
+    only_source_of: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """How much was looked at (contract, section 6).
@@ -254,6 +286,7 @@ class Diagnosis:
         since: the comparison with an earlier run; None where none was named.
         asked: what the findings rest on besides the data: options and cmdlets, by name.
         flow: the picture of who tries to reach whom; None where there is none to draw.
+        servers_left: in an audit, each server as if it was taken down.
         plan: the repair itself, with its proof; None where only a document is left.
     """
 
@@ -277,6 +310,7 @@ class Diagnosis:
     since: SinceRecord | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     flow: MailFlow | None = field(default=None, repr=False)
+    servers_left: tuple[ServerLeft, ...] = ()
     plan: Repair | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -323,6 +357,7 @@ class Diagnosis:
             "since": asdict(self.since) if self.since else None,
             "asked": dict(self.asked),
             "mail_flow": asdict(self.flow) if self.flow else None,
+            "servers_left": [asdict(each) for each in self.servers_left],
         }
 
 
@@ -375,6 +410,7 @@ def from_json(document: Mapping[str, Any]) -> Diagnosis:
         since=_since(document["since"]) if document.get("since") else None,
         asked=document.get("asked", {}),
         flow=flow_from_json(drawn) if drawn else None,
+        servers_left=tuple(map(_server_left, document.get("servers_left", ()))),
     )
 
 
@@ -411,6 +447,11 @@ def unread_json(row: Unread) -> dict[str, Any]:
         "property": missing.property_name or None,
         "command": missing.command or None,
     }
+
+
+def _server_left(record: Mapping[str, Any]) -> ServerLeft:
+    sources = record["only_source_of"]
+    return ServerLeft(**{**record, "only_source_of": None if sources is None else tuple(sources)})
 
 
 def _entry(record: Mapping[str, Any]) -> FindingRecord:

@@ -233,6 +233,24 @@ def test_kerberos_faults_are_told_apart(
     }
 
 
+def test_a_ticket_that_expires_in_mid_session(
+    kerberos: kdc.Kdc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes it no more, a new session finds that it has expired: that is the reason."""
+    monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD, seconds=3))
+    with exchange_serving(tmp_path) as side:
+        shell = side.open(auth="kerberos", user="", password="")
+        time.sleep(4)
+        side.endpoint.faults.add("sign-in-lost")
+        begun = time.monotonic()
+        replies = shell.ask([QUEUES, CONNECTORS], seconds=6)
+        took = time.monotonic() - begun
+        shell.close()
+
+    assert [one.fault and one.fault.id for one in replies] == ["ticket-expired"] * 2
+    assert took < 6 + 2
+
+
 # -- Faults ----------------------------------------------------------------------------------------
 
 WHILE_OPENING = {
@@ -258,7 +276,12 @@ WHILE_READING = {
     "out-of-order": "cut-answer",
     "reset": "dropped",
     "shell-gone": "session-gone",
+    "sign-in-lost": "log-on-lost",
+    "unavailable": "endpoint-busy",
+    "unfinished": "cut-answer",
 }
+READABLE = {"opening": ["garbage"], "reading": ["sign-in-lost", "unavailable"]}
+"""What comes in the clear over HTTP, where a status proves no more than a text (S8.80)."""
 TLS_ALONE = {"answer-in-the-clear"}
 
 
@@ -266,19 +289,27 @@ TLS_ALONE = {"answer-in-the-clear"}
 @pytest.mark.parametrize(
     "tls", [False, pytest.param(True, marks=pytest.mark.long)], ids=["http", "https"]
 )
-@pytest.mark.parametrize("name", [*WHILE_OPENING, *WHILE_READING])
-def test_each_fault_ends_in_time_as_data(tmp_path: Path, name: str, *, tls: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        *((name, "opening") for name in WHILE_OPENING),
+        *((name, "reading") for name in WHILE_READING),
+    ],
+)
+def test_each_fault_ends_in_time_as_data(
+    tmp_path: Path, name: str, when: str, *, tls: bool
+) -> None:
     """Within the deadline and two seconds, with a reason, and no session left where it answers."""
     if tls and name in TLS_ALONE:
         return  # TLS carries the answers as they are
     with exchange_serving(tmp_path, tls=tls) as side:
         begun = time.monotonic()
-        if name in WHILE_OPENING:
+        if when == "opening":
             side.endpoint.faults.add(name)
             found = opened(side, open_seconds=1.0)
         else:
             shell = side.open()
-            side.endpoint.faults.add(name)
+            side.endpoint.faults.add(name, action="Receive")
             replies = shell.ask([QUEUES, CONNECTORS], seconds=1.5)
             shell.close()
             assert [bool(one.fault) for one in replies] == [True, True]
@@ -287,8 +318,9 @@ def test_each_fault_ends_in_time_as_data(tmp_path: Path, name: str, *, tls: bool
         took = time.monotonic() - begun
         left = side.is_left()
 
-    in_the_clear = {} if tls else {"garbage": "answer-in-the-clear"}
-    assert found.id == {**WHILE_OPENING, **WHILE_READING, **in_the_clear}[name], found
+    expected = WHILE_OPENING if when == "opening" else WHILE_READING
+    readable = dict.fromkeys([] if tls else READABLE[when], "answer-in-the-clear")
+    assert found.id == {**expected, **readable}[name], found
     assert found.kind in KINDS
     assert "\n" not in found.message
     assert took < 1.5 + 2
@@ -329,12 +361,15 @@ def test_a_silent_answer_is_waited_for_once(tmp_path: Path) -> None:
     assert took < 1.5 + 2
 
 
-@pytest.mark.parametrize("name", ["cut", "lost", "reset", "shell-gone", "out-of-order"])
+@pytest.mark.parametrize(
+    "name",
+    ["cut", "lost", "out-of-order", "reset", "shell-gone", "sign-in-lost", "unavailable"],
+)
 def test_a_lost_answer_is_asked_for_once_more(tmp_path: Path, name: str) -> None:
     """In a new session, from the start: nothing is taken up in the middle."""
     with exchange_serving(tmp_path) as side:
         shell = side.open()
-        side.endpoint.faults.add(name, times=1)
+        side.endpoint.faults.add(name, times=1, action="Receive")
         replies = shell.ask([QUEUES, CONNECTORS], seconds=10)
         shell.close()
         left = side.is_left()
@@ -407,6 +442,19 @@ def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
     assert [str(row.values["X"]).split(" ", 1)[0] for row in reply.rows] == [
         str(number) for number in range(60)
     ]
+
+
+def test_a_long_change_goes_out_whole(plain: ExchangeSide) -> None:
+    """In more requests than one, where a list is longer than one carries."""
+    ranges = tuple(f"10.{n >> 8}.{n & 255}.0/24" for n in range(20_000))
+    change = Call(SET.cmdlet, {**SET.parameters, "RemoteIPRanges": ranges})
+    shell = plain.open(writing=True)
+    (reply,) = shell.ask([change], seconds=20)
+    shell.close()
+
+    assert reply.fault is None
+    assert plain.far.seen[-1] == change
+    assert "Send" in plain.actions
 
 
 def test_few_sessions_with_one_server(tmp_path: Path) -> None:

@@ -655,6 +655,26 @@ def unescape(text: str) -> str:
     return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+# What .NET cannot put into XML, and so hides as `_xHHHH_`; and what looks like that.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff\ufffe\uffff]|_(?=[xX])")
+_SPECIAL = re.compile(f'[&<>"]|{_HIDDEN.pattern}')
+
+
+def escape(text: str) -> str:
+    """The text as PowerShell writes it into an element; `unescape` and the parser undo that."""
+    if _SPECIAL.search(text) is None:
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _HIDDEN.sub(_hide, text.replace('"', "&quot;"))
+
+
+def _hide(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(
+        f"_x{int.from_bytes(units[at : at + 2], 'big'):04X}_" for at in range(0, len(units), 2)
+    )
+
+
 def _without_first_line(head: bytes) -> bytes:
     """The bytes behind the line `#< CLIXML` that stands before documents on standard error."""
     for encoding, marks in (("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe")):

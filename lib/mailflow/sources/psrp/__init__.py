@@ -2,6 +2,7 @@
 
     options    how servers are reached and logged on to
     messages   what comes back: bytes of the protocol to rows, by our own CLIXML reader; pure
+    commands   what goes out: one cmdlet as a message; pure
     faults     what exceptions of pypsrp mean there; pure
     line       one connection, by pypsrp's WS-Management and our bounded HTTP
     shell      the seam: doors to all servers, a session with each

@@ -1,4 +1,4 @@
-"""What comes back of one cmdlet: fragments to messages, messages to a reply. Pure.
+"""Messages and their fragments, and what those that come back of one cmdlet say. Pure.
 
 pypsrp reads messages as well, but not those of Exchange: real output of Get-SendConnector ends in
 an exception there, and lists stay XML text. So objects go through our own CLIXML reader, one
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+from uuid import UUID
 
 from mailflow.budget import Budget
 from mailflow.errors import InputError
@@ -28,11 +29,28 @@ STOPPED, COMPLETED, FAILED = 3, 4, 5
 _FRAGMENT = struct.Struct(">QQBI")
 """Object, number of the fragment in it, first and last, bytes (MS-PSRP 2.2.4)."""
 _FIRST, _LAST = 1, 2
-_HEAD = 40
-"""Bytes of a message before its XML; its kind stands at byte 4."""
+_HEAD = struct.Struct("<II16s16s")
+"""Of a message, before its XML: to whom, its kind, session and pipeline (MS-PSRP 2.2.1)."""
 _BOM = b"\xef\xbb\xbf"
 _OPENING = b'<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">'
 _CLOSING = b"</Objs>"
+
+
+TO_CLIENT, TO_SERVER = 1, 2
+"""To whom a message goes."""
+
+
+def packed(kind: int, to: int, pool: UUID, pipeline: UUID, xml: bytes) -> bytes:
+    """A message with the head that it has."""
+    return _HEAD.pack(to, kind, pool.bytes_le, pipeline.bytes_le) + xml
+
+
+def fragmented(message: bytes, number: int, size: int) -> Iterator[bytes]:
+    """A message in fragments that hold `size` bytes of it each; `number` is that of the message."""
+    for at in range(0, len(message), size):
+        body = message[at : at + size]
+        ends = (_FIRST if at == 0 else 0) | (_LAST if at + size >= len(message) else 0)
+        yield _FRAGMENT.pack(number, at // size, ends, len(body)) + body
 
 
 class BrokenFragmentsError(Exception):
@@ -82,10 +100,10 @@ class Fragments:
 
 
 def _message(data: bytes) -> PsrpMessage:
-    if len(data) < _HEAD:
+    if len(data) < _HEAD.size:
         raise BrokenFragmentsError("a message breaks off")
-    (kind,) = struct.unpack_from("<I", data, 4)
-    return PsrpMessage(kind, data[_HEAD:].removeprefix(_BOM))
+    _, kind, _, _ = _HEAD.unpack_from(data)
+    return PsrpMessage(kind, data[_HEAD.size :].removeprefix(_BOM))
 
 
 class CmdletAnswer:

@@ -17,20 +17,22 @@ side's lock is RBAC; the list of what may be asked is held on this side, before 
 
 from __future__ import annotations
 
+import base64
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mailflow.exchange.cmdlets import SPECS, CmdletScope
 from mailflow.sources import setup_faults
 from mailflow.sources.at_once import Late, in_time
-from mailflow.sources.psrp import faults
+from mailflow.sources.psrp import commands, faults
 from mailflow.sources.psrp.messages import CmdletAnswer, hosts_of
 from mailflow.sources.psrp.options import CONFIGURATION, ExchangeOptions
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import (
-    Argument,
     Call,
     Fault,
     Reply,
@@ -62,11 +64,17 @@ OPENING_BYTES = 2**22
 IDLE_SECONDS = 120
 """After so long without a word from us the server may close the session."""
 
+_FREE = 1000
+"""The number of our first message in a session; pypsrp opens it with two, and counts from one."""
+
 _WHERE = Call("Get-Queue", {"ResultSize": 1})
 """Without a server it is about the one that hosts the session, and its rows say which (S8.77)."""
 
 _MAY_BE_OPEN = frozenset({"protocol", "timed-out"})
 """Kinds of fault after which the server may have opened a session all the same."""
+
+_REFUSALS = frozenset({"auth-not-offered", "ticket-refused", "wrong-password"})
+"""What a 401 means before a session is open."""
 
 _OF_SESSION = frozenset(name for name, spec in SPECS.items() if spec.scope is CmdletScope.SESSION)
 
@@ -257,6 +265,7 @@ class _Pool:
         self._server, self._target = server, target
         self._line: Line | None = None
         self._pool: RunspacePool | None = None
+        self._numbers = itertools.count(_FREE)
         self._lock = threading.Lock()
         self._abandoned = False
 
@@ -323,28 +332,34 @@ class _Pool:
 
     def _run(self, call: Call, answer: CmdletAnswer, until: float) -> None:
         from pypsrp.exceptions import WSManFaultError
-        from pypsrp.powershell import PowerShell
 
         pool = self._pool
         if pool is None:
             raise _NotOpenedError
         line = self._connected(until)
-        command = PowerShell(pool)
-        command.add_cmdlet(call.cmdlet)
-        for name, value in call.parameters.items():
-            command.add_parameter(name, _serializable(value))
-        command.begin_invoke(remote_stream_options=0)
+        pipeline = uuid.uuid4()
+        command = str(pipeline).upper()
+        first, *others = commands.fragments(
+            call,
+            uuid.UUID(pool.id),
+            pipeline,
+            number=next(self._numbers),
+            size=line.max_payload_size,
+        )
+        pool.shell.command("", [base64.b64encode(first).decode()], command_id=command)
+        for piece in others:
+            pool.shell.send("stdin", piece, command_id=command)
         taken = 0
         while not answer.is_done:
             begun = time.monotonic()
             # Only whole seconds can be asked for, and the server has to say in time that there is
             # nothing: so the line stays in order.
             if until - begun < 1:
-                self._stop(command.id, answer)
+                self._stop(command, answer)
                 raise _LateError
             line.operation_timeout = max(1, min(POLL_SECONDS, int(until - begun)))
             try:
-                state, _, streams = pool.shell.receive("stdout", command_id=command.id)
+                state, _, streams = pool.shell.receive("stdout", command_id=command)
             except WSManFaultError as error:
                 if error.code != faults.TIMED_OUT:
                     raise
@@ -422,16 +437,11 @@ class _Pool:
             token=adapter.token if adapter else b"",
             scheme=target.scheme,
         )
+        if self._pool is not None and self._pool.shell.opened and found.id in _REFUSALS:
+            found = fault("log-on-lost")  # it had let us in
         if target.password and target.password in found.message:
             return fault(found.id) if found.id else Fault(found.kind, "", "not shown")
         return found
-
-
-def _serializable(value: Argument) -> object:
-    """A value of a parameter as pypsrp serializes it: lists and hashtables as objects (S8.07)."""
-    if isinstance(value, Mapping):
-        return {name: list(texts) for name, texts in value.items()}
-    return list(value) if isinstance(value, tuple) else value
 
 
 class _LateError(Exception):
