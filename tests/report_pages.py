@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from organisations import article
@@ -24,10 +25,12 @@ cli.main(sys.argv[1:])
 """`mailflow`, which also knows the runbooks of the folder where it is started."""
 
 
-def make_report(home: Path, runbook: str, source: str, ticket: str = "INC0012345") -> Path:
+def make_report(
+    home: Path, runbook: str, source: str, ticket: str = "INC0012345", options: Sequence[str] = ()
+) -> Path:
     """The report of a whole run in a folder of its own, where source and runbook may lie."""
     done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, "run", runbook, source, "--ticket", ticket],
+        [sys.executable, "-c", _DRIVER, "run", runbook, source, "--ticket", ticket, *options],
         cwd=home,
         env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
         capture_output=True,

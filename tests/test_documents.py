@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import mailflow
+from mailflow import cli
 from mailflow.checks.registry import CHECKS
 from support import ROOT
 
@@ -31,6 +34,18 @@ def test_the_mail_flow_in_the_documents_is_what_is_drawn() -> None:
 
     kept = (ROOT / "docs" / "mail-flow.svg").read_text(encoding="utf-8")
     assert kept == data["image/svg+xml"] + "\n"
+
+
+def test_the_screen_in_the_readme_is_what_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a newcomer reads first is what they get: `mailflow diagnose demo:article`."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main(["diagnose", "demo:article"])
+    shown = capsys.readouterr().out.rstrip()
+
+    assert f"```\n{shown}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_cause_has_its_page() -> None:

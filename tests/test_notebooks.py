@@ -154,12 +154,11 @@ RULES: list[Callable[[Notebook], list[str]]] = [
     definitions,
     foreign_imports,
     long_cells,
-    wide_parameters,
     unknown_to_papermill,
     unescaped,
 ]
 """Rules of every notebook."""
-RUNBOOK_RULES = [*RULES, unfolded, a_source]
+RUNBOOK_RULES = [*RULES, unfolded, wide_parameters, a_source]
 """A training case is stepped through, and names its organization."""
 
 

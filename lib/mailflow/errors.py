@@ -6,7 +6,7 @@
     ├── RunError                  a headless run stopped before its end                    exit 2
     └── OutputError               an answer could not be written to standard output        exit 2
 
-A fault of a single capture or server among good ones is no error: it is a row of *unread* in the
+A fault of a single export or server among good ones is no error: it is a row of *unread* in the
 snapshot (contract, section 2: a thing not read makes a verdict unknown, and is shown).
 Anything else that reaches the command line is a bug of ours: exit 4.
 """

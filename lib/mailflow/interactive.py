@@ -121,11 +121,11 @@ def _queue_in_words(row: Mapping[Hashable, object]) -> str:
 
 
 def address_explorer(org: Snapshot, server: str = "", source: str = "") -> AddressExplorer:
-    """Ask which connector answers an address, and move a range on trial.
+    """Ask which connector accepts an address, and move a range on trial.
 
     Args:
         org: the organisation.
-        server: the target to begin with; empty: the first one whose connector catches a server.
+        server: the target to begin with; empty: the first one whose connector intercepts a server.
         source: the address to begin with, or the name of the server that has it; empty: the server
             that is caught there.
     """
@@ -139,7 +139,7 @@ def _is_live() -> bool:
 
 
 def _first_question(org: Snapshot, server: str, source: str) -> AddressQuestion:
-    """The first way that cannot work, as far as nothing else is asked for."""
+    """The first mail path that cannot work, as far as nothing else is asked for."""
     named = org.server(server) if server else None
     ways = [
         path

@@ -99,17 +99,17 @@ def open_source(
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
-        source: `demo:NAME`, the path of captures or of a saved snapshot, `exchange://HOST` or
+        source: `demo:NAME`, the path of exports or of a saved snapshot, `exchange://HOST` or
             `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
             headless run they were read with it.
         tell: is called with a line for people before something that may take a while.
-        live: how to log on to a live organisation; where it says nothing, and in a notebook, the
+        live: how to sign in to a live organisation; where it says nothing, and in a notebook, the
             environment variables MAILFLOW_USER and its like do.
 
     Raises:
-        UsageError: no such form of SOURCE, no such scenario or server, or a log-on that cannot be.
+        UsageError: no such form of SOURCE, no such scenario or server, or a sign-in that cannot be.
         InputError: nothing could be read; names file and place. A live organisation that does not
             answer is no error: its rows of *unread* say so.
     """
@@ -257,7 +257,7 @@ def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrgan
     """A live organisation within reach of somebody who may change it.
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for.
+        UsageError: the sign-in cannot be tried as it was asked for.
     """
     from mailflow.apply.live import LiveOrganisation
 
@@ -271,7 +271,7 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
     """Everything that an organisation's servers tell of themselves.
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for.
+        UsageError: the sign-in cannot be tried as it was asked for.
     """
     doors, way, host = live_doors(source, live)
     return _read_through(source, doors, way, host, tell)
@@ -300,12 +300,12 @@ def live_doors(
 
     Args:
         source: `exchange://HOST`, `winrm://HOST` and their like.
-        live: how to log on, before what the environment says.
+        live: how to sign in, before what the environment says.
         writing: whether the two cmdlets that change something may be asked too.
         probing: whether a server may be asked to send EHLO to others.
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for.
+        UsageError: the sign-in cannot be tried as it was asked for.
     """
     from mailflow.powershell import INVOKE, script
     from mailflow.sources.credentials import LiveOptions, target
@@ -341,7 +341,7 @@ def within_reach(
     own endpoint runs cmdlets alone (S8.06).
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for, or no such scenario.
+        UsageError: the sign-in cannot be tried as it was asked for, or no such scenario.
     """
     bare = source.strip()
     if is_live(bare) and live_source(bare).road == "winrm":
@@ -398,7 +398,7 @@ def _how(outcome: CollectOutcome) -> str:
 def asking() -> Callable[[str], str] | None:
     """What asks a person for a password: at the terminal, or in JupyterLab; None: nobody is there.
 
-    A question is asked once: a runbook logs on in several cells, and a command may try several
+    A question is asked once: several cells of a runbook sign in, and a command may try several
     roads. A notebook that runs without a person has no input either; the kernel says so when asked.
     """
     import getpass
@@ -441,7 +441,7 @@ def _say(line: str) -> None:
 
 
 def _captures(path: Path, source: str, tell: Callable[[str], None] | None) -> Snapshot:
-    """What a file, folder or zip holds: a saved snapshot, or captures made by hand.
+    """What a file, folder or zip holds: a saved snapshot, or exports made by hand.
 
     Raises:
         InputError: nothing could be read, a snapshot and exports lie side by side, or the exports

@@ -86,8 +86,8 @@ class Pin:
         label: its name.
         address_label: its address as text.
         address: as a number.
-        tone: whether the connector that answers is right for it.
-        answered_by: name of the connector that answers it, empty where none does; None: draw it on
+        tone: whether the connector that accepts is right for it.
+        answered_by: name of the connector that accepts it, empty where none does; None: draw it on
             the smallest range that holds it.
     """
 

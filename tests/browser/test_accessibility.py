@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,13 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 class Kind:
     """A kind of report: a runbook, what it reads, and the verdict that makes it this kind.
 
-    Source and runbook may also be made, in the folder that they are given.
+    Source, runbook and options may also be made, in the folder that they are given.
     """
 
     runbook: str | Callable[[Path], str]
     source: str | Callable[[Path], str]
     verdict: str
+    options: Callable[[Path], Sequence[str]] = lambda _: ()
 
 
 def _stopping(home: Path) -> str:
@@ -53,6 +54,15 @@ def _stopping(home: Path) -> str:
     return "stopping"
 
 
+def _accepting(home: Path) -> Sequence[str]:
+    """The findings of one server are accepted, and nothing was found in an earlier run."""
+    rows = ('cause = "custom-connector-shadows-default"', 'server = "EX16A"', 'connector = "*"')
+    text = "\n".join(["[[accepted]]", *rows, 'reason = "CHG0012345"', "until = 2027-01-31"])
+    (home / "earlier").mkdir()
+    (home / "accepted.toml").write_text(f"{text}\n", encoding="utf-8")
+    return ("--accepted", "accepted.toml", "--since", "earlier")
+
+
 KINDS = {
     "found": Kind("mail_stuck_in_queue", "demo:article", "found"),
     "clear": Kind("mail_stuck_in_queue", "demo:healthy-but-suspicious", "clear"),
@@ -61,6 +71,7 @@ KINDS = {
     "hostile": Kind("mail_stuck_in_queue", hostile_source, "found"),
     "stopped": Kind(_stopping, "demo:article", "incomplete"),
     "audit": Kind("connector_audit", "demo:article", "found"),
+    "audit by night": Kind("connector_audit", "demo:article", "found", _accepting),
     "change request": Kind("fix_and_verify", "demo:article", "found"),
     "new server": Kind("new_server", "demo:new-server", "found"),
     "relay use": Kind("relay_usage", "demo:month-of-logs", "clear"),
@@ -87,7 +98,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     runbook, source = (
         one if isinstance(one, str) else one(home) for one in (kind.runbook, kind.source)
     )
-    made = make_report(home, runbook, source, f"INC1{SCRIPT}{IMAGE}")
+    made = make_report(home, runbook, source, f"INC1{SCRIPT}{IMAGE}", kind.options(home))
     manifest = json.loads((made.parent / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["verdict"] == kind.verdict
     return made

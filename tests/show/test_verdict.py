@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+import mailflow
 from mailflow.show.terminal import screen
 from mailflow.show.verdict import verdict_card
-from mailflow.show.words import age
+from mailflow.show.words import age, remedies
 from mailflow.snapshot import Unread
 from mailflow.views.verdict import Diagnosis, FindingRecord, NextStep, StuckRecord
 from show_cases import HOSTILE, clear, found, unknown
@@ -147,3 +148,18 @@ def test_the_rollback_has_a_heading_and_is_there_on_paper() -> None:
 def test_ages(until: str, expected: str) -> None:
     """Ages are short and count instants, whatever their zone."""
     assert age("2026-11-23T10:00:00Z", until) == expected
+
+
+def test_the_same_for_two_connectors_is_said_once() -> None:
+    """One sentence names both; what differs stays apart."""
+    article = mailflow.findings(mailflow.open("demo:article"))
+    first, second = (each for each in article.findings if each.state == "found")
+    other = replace(second, remedy=second.remedy.replace("10.0.0.11 and ", ""))
+
+    assert remedies(article, "found") == [
+        r"Remove 10.0.0.11 and 10.0.0.12 from RemoteIPRanges of EX16A\Relay and EX16B\Relay."
+    ]
+    assert remedies(replace(article, findings=(first, other)), "found") == [
+        r"Remove 10.0.0.11 and 10.0.0.12 from RemoteIPRanges of EX16A\Relay.",
+        r"Remove 10.0.0.12 from RemoteIPRanges of EX16B\Relay.",
+    ]

@@ -1,4 +1,4 @@
-"""What a host may do at the connector that answers it, and what it gains or loses with another.
+"""What a host may do at the connector that accepts it, and what it gains or loses with another.
 
 Permission groups and AuthMechanism say most of it (sections 3.2 and 3.3). Extended rights stand in
 the access list alone (S3.20, S3.21): where Get-ADPermission was not read for a connector they are
@@ -164,7 +164,7 @@ def effect(
 
 
 def abilities(connector: ReceiveConnector | None, rights: Rights) -> Mapping[str, bool | None]:
-    """What a host that the connector answers may do; None as a value: it was not read.
+    """What a host that the connector accepts may do; None as a value: it was not read.
 
     Where nobody answers, nothing: 421 4.3.2 (S1.18).
     """

@@ -1,4 +1,4 @@
-"""The places where a server answers, and what was not read that may change who does.
+"""The places where a server accepts connections, and what was not read that may change who does.
 
 A place is an endpoint with a map of its own (S1.16, S1.17): a port, and either a local address that
 some connector is bound to, or all other local addresses together, for which only wildcard bindings
@@ -111,7 +111,7 @@ def hidden_connectors(view: ServerView, connectors: Sequence[ReceiveConnector]) 
 def doubts_at(
     connectors: Iterable[ReceiveConnector], place: Place, process: TransportRole
 ) -> Iterator[str]:
-    """What was not read of connectors that may answer there (S1.10), in words.
+    """What was not read of connectors that may accept there (S1.10), in words.
 
     A binding that was not read can't claim the place for another process: Exchange would have
     refused it (S1.30).

@@ -1,4 +1,4 @@
-"""Whom each connector really answers: the map of every endpoint, of all servers at once.
+"""Whom each connector really accepts: the map of every endpoint, of all servers at once.
 
 A connector's list says whom it may answer; smaller ranges of others take addresses away (S1.13),
 and what is disabled or bound nowhere answers nobody (S1.10).
@@ -41,7 +41,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How many addresses a connector lists, and how many it answers at one endpoint or another."""
+    """How many addresses a connector lists, and how many it accepts at one endpoint or another."""
 
     listed: Mapping[Family, int]
     answered: Mapping[Family, int]
@@ -74,7 +74,7 @@ class _FamilyMap:
 
 
 class WholeMap:
-    """Who answers whom on every server of an organisation.
+    """Which connector accepts whom on every server of an organisation.
 
     Only connectors that certainly take part do (S1.10): what was not read could only take addresses
     away from them, or give a connector more than is said here of itself.
@@ -116,7 +116,7 @@ class WholeMap:
     def winners(
         self, family: Family, maps: Sequence[int], addresses: Sequence[int]
     ) -> list[tuple[ReceiveConnector, AddressRange] | None]:
-        """Who answers each address at each endpoint, and by which range; None: nobody.
+        """Which connector accepts each address at each endpoint, and by which range; None: nobody.
 
         Args:
             family: of all of these.
@@ -250,7 +250,7 @@ class WholeMap:
         return _covered(columns, owner, len(self.connectors))
 
     def _answered(self, family: Family) -> list[int]:
-        """How many addresses each connector answers at one endpoint at least."""
+        """How many addresses each connector accepts at one endpoint at least."""
         import numpy as np
 
         here = self._families[family]

@@ -1,6 +1,6 @@
 """Whether the snapshot in a run folder says the same as the journal beside it.
 
-A journal names hosts to log on to, and values to set there. What the snapshot does not hold is not
+A journal names hosts to sign in to, and values to set there. What the snapshot does not hold is not
 contacted and not set: neither by a journal that was changed, nor by one that lost its snapshot.
 """
 

@@ -1,6 +1,6 @@
 """The audit: the same rules without an incident, on every endpoint and for servers to come.
 
-What the incident would find on ways in use is found here under the same causes. The audit's own
+What the incident would find on mail paths in use is found here under the same causes. Its own
 checks ask further: which connector would intercept a server that does not arrive there yet, which
 ones differ from connectors of the same name, accept no host, relay for hosts outside or more widely
 than they look, and which lists are in conflict, too long, or longer than they have to be.
@@ -158,9 +158,9 @@ class _Issue:
 
 
 def _issues(ways: Iterable[Way]) -> list[_Issue]:
-    """Ways with something wrong or not known, by cause, server and connector.
+    """Mail paths with something wrong or not known, by cause, server and connector.
 
-    A custom connector that catches servers on ways in use is the incident's cause; on other ways,
+    A custom connector that catches servers on paths in use is the incident's cause; elsewhere,
     and for servers to come, it is the audit's own. Role conflicts are not among them.
     """
     issues: dict[tuple[str, str, str | None], _Issue] = {}

@@ -101,7 +101,7 @@ def _has_wide_inside(connector: ReceiveConnector, outside: Sequence[AddressRange
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A connector that answers somebody, and whether it relays for them."""
+    """A connector that accepts somebody, and whether it relays for them."""
 
     connector: ReceiveConnector
     reach: Reach
@@ -110,7 +110,7 @@ class _Case:
 
     @property
     def is_wide(self) -> bool:
-        """Whether one range holds, and the connector answers, more hosts than anybody looked at.
+        """Whether one range holds, and the connector accepts, more hosts than anybody looked at.
 
         Many small ranges are a list that somebody wrote host by host.
         """
@@ -124,7 +124,7 @@ class _Case:
 
     @property
     def state(self) -> State | None:
-        """None: it does not relay, or for few if at all, or answers nobody."""
+        """None: it does not relay, or for few if at all, or accepts nobody."""
         connector = self.connector
         if self.relays is False or (self.reach.answers_nobody and is_whole(connector)):
             return None

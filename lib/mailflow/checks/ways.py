@@ -1,6 +1,6 @@
-"""Every way on which an Exchange server would arrive: in use, not in use yet, or planned.
+"""Every mail path on which an Exchange server would arrive: in use, not in use yet, or planned.
 
-The ways in use are those that the incident judges too. The others are the same question asked of
+The paths in use are those that the incident judges too. The others are the same question asked of
 the other ports at which servers log on, and of addresses that are meant for servers to come: a
 connector that would catch them fails nobody today, and somebody on the day a role, a version or an
 address changes.
@@ -339,7 +339,7 @@ def _answer_of(
 
 
 def _ports(member: ServerView) -> set[int]:
-    """The ports of servers at which it answers, or did when setup was done with it."""
+    """The ports of servers at which it accepts connections, or did when setup was done with it."""
     bound = {binding.port for connector in member.connectors for binding in connector.bindings}
     defaults = filter(None, map(setup_default, member.connectors))
     made = {setup_port(default, member.server) for default in defaults}

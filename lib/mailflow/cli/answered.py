@@ -28,7 +28,7 @@ _IT, _THEY = {"accept": "accepts", "do": "does"}, {"accept": "accept", "do": "do
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Blocks of addresses that are answered alike, before and after.
+    """Blocks of addresses that are handled alike, before and after.
 
     Attributes:
         where: the server and the port, in words.
@@ -62,7 +62,7 @@ def hosts_of(rows: Iterable[MovedBlock | Treated]) -> list[Hosts]:
 
 
 def instead(before: ReceiveConnector | None, after: ReceiveConnector | None) -> str:
-    """Who answers now, and who did."""
+    """Which connector accepts it now, and which one did."""
     if after is None:
         return f"{NO_ANSWER}, instead of {name_of(before)}"
     if before is None:
@@ -183,7 +183,7 @@ def _hosts(row: MovedBlock | Treated) -> Hosts:
 
 
 def _told(group: Hosts) -> Iterator[tuple[str, str]]:
-    """Losses first: they are what breaks. Of who is not answered at all, nothing more is told."""
+    """Losses first: they are what breaks. Of hosts that nobody accepts no more is told."""
     effect = group.effect
     if not group.is_answered:
         return

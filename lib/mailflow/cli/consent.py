@@ -36,7 +36,7 @@ def hand_over(source: str, live: LiveOptions) -> LiveOptions:
         the options that lead to it, for this process.
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for.
+        UsageError: the sign-in cannot be tried as it was asked for.
     """
     from mailflow.opening import is_live, live_doors
     from mailflow.sources.credentials import LiveOptions, handed_over

@@ -21,10 +21,10 @@ def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> It
     Args:
         source: the organization, as SOURCE.
         servers: those that would be asked.
-        live: how to log on, before what the environment says.
+        live: how to sign in, before what the environment says.
 
     Raises:
-        UsageError: no live organization, or the log-on cannot be tried as it was asked for.
+        UsageError: no live organization, or the sign-in cannot be tried as it was asked for.
     """
     from mailflow.opening import live_source
     from mailflow.sources.collect import door_name

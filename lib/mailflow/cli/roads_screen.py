@@ -58,7 +58,7 @@ def source_of(source: str, live: LiveOptions) -> str:
     ends as where a live organization does not respond.
 
     Raises:
-        UsageError: the log-on cannot be tried as it was asked for.
+        UsageError: the sign-in cannot be tried as it was asked for.
     """
     from mailflow.cli.destination import destination
     from mailflow.cli.terminal import columns, progress

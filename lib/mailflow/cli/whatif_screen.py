@@ -128,7 +128,7 @@ def _label(proof: Proof, in_use: Sequence[MovedServer]) -> tuple[str, Tone]:
 
 
 def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
-    """Why nothing is proposed. Nobody is answered differently then, and that is no all-clear."""
+    """Why nothing is proposed. Nobody is handled differently then, and that is no all-clear."""
     if found is None:
         return Head("INCONCLUSIVE", "unknown", ("The connector to change could not be read.",))
     if found.verdict == "unknown":

@@ -1,4 +1,4 @@
-"""Which connector answers, for every remote address at once (section 1.2).
+"""Which connector accepts, for every remote address at once (section 1.2).
 
 Two levels. `map_answers` makes the map of one endpoint of one server out of its connectors. Below
 it, `cover` works on columns of numbers and makes the maps of a whole fleet in one go.
@@ -340,7 +340,7 @@ def _differs(column: NDArray[np.int64] | Numbers) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerMap:
-    """Who answers at one endpoint, for every remote address of one family.
+    """Which connector accepts connections at one endpoint, for every remote address of one family.
 
     Only what was read in full counts: a connector whose enabled state or role is not known takes no
     part, and what was cut off is not there. `selection.select` says for an address whether that
@@ -353,7 +353,7 @@ class AnswerMap:
         owners: for each of these the place of its connector.
         maps: the blocks, with the winning range as a place in `ranges`.
         columns: the ranges as numbers.
-        winners: of each block the place of the connector that answers; -1: none (S1.18).
+        winners: of each block the place of the connector that accepts; -1: none (S1.18).
     """
 
     family: Family
@@ -401,7 +401,7 @@ class AnswerMap:
     def look_up(
         self, addresses: Sequence[Address]
     ) -> list[tuple[ReceiveConnector | None, AddressRange | None]]:
-        """The connector that answers each address, and its smallest range that holds it.
+        """The connector that accepts each address, and its smallest range that holds it.
 
         Raises:
             ValueError: an address of the other family.
@@ -415,7 +415,7 @@ class AnswerMap:
         ]
 
     def __iter__(self) -> Iterator[tuple[AddressRange, ReceiveConnector | None]]:
-        """The whole address space in order, cut where another connector answers."""
+        """The whole address space in order, cut where another connector accepts."""
         winners = self.winners
         cuts = np.flatnonzero(_differs(winners))
         starts = self.starts
@@ -442,7 +442,7 @@ def map_answers(
     family: Family,
     first: str = "",
 ) -> AnswerMap:
-    """Who answers at an endpoint of a server, for every remote address (S1.10 to S1.17).
+    """Which connector accepts each remote address at an endpoint of a server (S1.10 to S1.17).
 
     Args:
         connectors: all receive connectors of the server, in the order they were read.

@@ -1,4 +1,4 @@
-"""Who answers at an endpoint, for every remote address: by numpy, or plainly where there is none.
+"""Which connector accepts each remote address at an endpoint: by numpy, or in plain Python.
 
 Both ways give the same (tests/exchange/test_plain_map.py); whoever asks need not know of them.
 """
@@ -16,7 +16,7 @@ from mailflow.exchange.taking_part import Changed, Contrast, other_identity
 
 
 class AddressMap(Protocol):
-    """Who answers at one endpoint, for every remote address of one family.
+    """Which connector accepts connections at one endpoint, for every remote address of one family.
 
     Only what was read in full counts: a connector whose enabled state or role is not known takes no
     part, and what was cut off is not there. `selection.select` says for an address whether that
@@ -28,7 +28,7 @@ class AddressMap(Protocol):
         """4 or 6."""
 
     def __iter__(self) -> Iterator[tuple[AddressRange, ReceiveConnector | None]]:
-        """The whole address space in order, cut where another connector answers."""
+        """The whole address space in order, cut where another connector accepts."""
 
 
 @cache
@@ -52,7 +52,7 @@ def map_answers(
     family: Family,
     first: str = "",
 ) -> AddressMap:
-    """Who answers at an endpoint of a server, for every remote address (S1.10 to S1.17).
+    """Which connector accepts each remote address at an endpoint of a server (S1.10 to S1.17).
 
     Args:
         connectors: all receive connectors of the server, in the order they were read.

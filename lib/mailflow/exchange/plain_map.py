@@ -1,4 +1,4 @@
-"""Which connector answers, for every remote address, in Python alone (section 1.2).
+"""Which connector accepts, for every remote address, in Python alone (section 1.2).
 
 The same questions as `answer_map` answers with numpy, and the same answers: for where numpy is not
 installed. It takes up to 35 times as long, which is a third of a second for 50,000 ranges.
@@ -30,13 +30,13 @@ _Turned = tuple[AddressRange, int]
 
 @dataclass(frozen=True, slots=True)
 class PlainMap:
-    """Who answers at one endpoint, for every remote address of one family.
+    """Which connector accepts connections at one endpoint, for every remote address of one family.
 
     Attributes:
         family: 4 or 6.
         connectors: all connectors of the server, as given.
         starts: first address of each block; the last block ends with the family.
-        winners: of each block the place of the connector that answers; -1: none (S1.18).
+        winners: of each block the place of the connector that accepts; -1: none (S1.18).
     """
 
     family: Family
@@ -45,7 +45,7 @@ class PlainMap:
     winners: list[int]
 
     def __iter__(self) -> Iterator[tuple[AddressRange, ReceiveConnector | None]]:
-        """The whole address space in order, cut where another connector answers."""
+        """The whole address space in order, cut where another connector accepts."""
         pasts = [*self.starts[1:], 1 << WIDTH[self.family]]
         for first, past, place in zip(self.starts, pasts, self.winners, strict=True):
             yield (

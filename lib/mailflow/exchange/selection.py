@@ -1,4 +1,4 @@
-"""Which receive connector answers a connection, who loses, and why (section 1.2 of the facts).
+"""Which receive connector accepts a connection, who loses, and why (section 1.2 of the facts).
 
 One question at a time, in plain Python. `answer_map` asks about every address at once; a test holds
 the two together.
@@ -33,7 +33,7 @@ _Key = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Loser:
-    """A connector that does not answer.
+    """A connector that does not accept the connection.
 
     Attributes:
         connector: the connector.
@@ -48,7 +48,7 @@ class Loser:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who answers one connection.
+    """Which connector accepts one connection.
 
     Attributes:
         process: the role whose process has the endpoint; None: not known, or nobody listens.
@@ -59,8 +59,8 @@ class Answer:
         range: the winner's smallest range that holds the remote address.
         others: every other connector of the server with its reason, in the order given.
         unknown: why the winner is not certain, in words; None: it is certain.
-        possible: every connector that may answer given what is not known, the winner first.
-        nobody_possible: whether it may be, or is certain, that no connector answers.
+        possible: every connector that may accept given what is not known, the winner first.
+        nobody_possible: whether it may be, or is certain, that no connector accepts.
     """
 
     process: TransportRole | None
@@ -100,7 +100,7 @@ def select(
     port: int,
     remote: Address,
 ) -> Answer:
-    """The connector of one process that answers a connection (S1.10 to S1.18).
+    """The connector of one process that accepts a connection (S1.10 to S1.18).
 
     Args:
         connectors: all receive connectors of one server, in the order they were read.
@@ -295,7 +295,7 @@ class _Entry:
 
 
 _Rival = tuple[_Entry, list[str]]
-"""A connector that may answer instead of the winner, and what was not read of it."""
+"""A connector that may accept instead of the winner, and what was not read of it."""
 
 
 class _Case:

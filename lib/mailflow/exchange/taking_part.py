@@ -44,7 +44,7 @@ def taking_part(
 
 
 Changed = tuple[AddressRange, ReceiveConnector | None, ReceiveConnector | None]
-"""A block of addresses, and who answers it before and after; None: nobody."""
+"""A block of addresses, and which connector accepts it before and after; None: none."""
 
 
 def _identity(connector: ReceiveConnector | None) -> str | None:
@@ -52,7 +52,7 @@ def _identity(connector: ReceiveConnector | None) -> str | None:
 
 
 def other_identity(before: ReceiveConnector | None, after: ReceiveConnector | None) -> bool:
-    """Whether another connector answers, by its name."""
+    """Whether another connector accepts, by its name."""
     return _identity(before) != _identity(after)
 
 
@@ -68,7 +68,7 @@ class Contrast:
     Attributes:
         blocks: into how many pieces the bounds of all ranges cut the address space; within one
             nothing can change.
-        changed: where another connector answers, in order.
+        changed: where another connector accepts, in order.
         is_same: whether the lists that take part are the same: then nothing can differ, whatever
             was not read of other connectors.
         may_tie: whether ranges that matter to what changes are equal at one binding (S1.36), so

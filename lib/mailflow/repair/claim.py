@@ -21,11 +21,11 @@ NO_ANSWER = "no connector (421 4.3.2)"
 
 @dataclass(frozen=True, slots=True)
 class MovedServer:
-    """An Exchange server that another connector answers than before.
+    """An Exchange server that another connector accepts than before.
 
     Attributes:
         sender: its name.
-        address: its address that is answered differently.
+        address: its address that is handled differently.
         target: the server that answers.
         places: where, the port and local addresses.
         before: who answers before; None: nobody.
@@ -50,7 +50,7 @@ class MovedServer:
 
 @dataclass(frozen=True, slots=True)
 class MovedBlock:
-    """A block of other addresses that another connector answers than before.
+    """A block of other addresses that another connector accepts than before.
 
     Attributes:
         target: the server that answers.
@@ -132,7 +132,7 @@ class Proof:
 
     Attributes:
         changes: in the order in which they are made.
-        reached: Exchange servers that are answered differently.
+        reached: Exchange servers that are handled differently.
         moved: blocks of other addresses that are.
         compared: all comparisons that were made.
         doubts: what was not read and may change the claim.
@@ -175,13 +175,13 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether it is certain that every server which is answered differently is let in."""
+        """Whether it is certain that every server which is handled differently is accepted."""
         in_use = [server for server in self.reached if server.in_use]
         return self.state == "known" and all(server.will == "clear" for server in in_use)
 
     @property
     def exit_code(self) -> int:
-        """0 nobody is answered differently, 1 somebody is, 2 something unread might change that."""
+        """0 nobody is handled differently, 1 somebody is, 2 something unread might change that."""
         doubtful = {
             (comparison.target, comparison.place)
             for comparison in self.compared
@@ -198,7 +198,7 @@ class Proof:
         return " ".join(_summary(self))
 
     def table(self) -> Table:
-        """Who is answered differently, servers first.
+        """Who is handled differently, servers first.
 
         Columns of the frame: hosts, on, addresses, before, after, effect (string), and for code:
         kind (`server`, `hosts`), state (of servers: clear, found, unknown).
@@ -259,7 +259,7 @@ class Proof:
 
 
 def name_of(connector: ReceiveConnector | None) -> str:
-    """Its name, or that nobody answers."""
+    """Its name, or that none accepts it."""
     return NO_ANSWER if connector is None else connector.name
 
 
@@ -300,7 +300,7 @@ def _server_row(server: MovedServer) -> dict[str, object]:
 
 
 def way_in_words(server: MovedServer) -> str:
-    """Whether the server is let in then, and whether it was."""
+    """Whether the server is accepted then, and whether it was."""
     words = {
         "clear": "accepted, as now" if server.was == "clear" else "accepted (was: failing)",
         "found": "still failing" if server.was == "found" else "failing (was: accepted)",

@@ -225,7 +225,7 @@ class _Rows:
             self._moved[where] = replace(moved, places=(*moved.places, place))
 
     def reached(self) -> tuple[MovedServer, ...]:
-        """Servers that are answered differently; those on ways in use first."""
+        """Servers that are handled differently; those on mail paths in use first."""
         return tuple(sorted(self._reached.values(), key=lambda server: not server.in_use))
 
     def moved(self) -> tuple[MovedBlock, ...]:

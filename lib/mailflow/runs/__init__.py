@@ -142,9 +142,9 @@ def run(  # noqa: PLR0913 - the options of the command
         evidence: logs and EHLO replies beside the source.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
-        live: how to log on to a live organisation.
+        live: how to sign in to a live organisation.
         consent: asks a person what may be changed, before anything is written; the runbook then
-            applies it, and its kernel may log on by the environment. None: nothing is changed.
+            applies it, and its kernel may sign in by the environment. None: nothing is changed.
 
     Raises:
         UsageError: no such runbook, parameter or server, or the folder cannot be made.

@@ -57,7 +57,7 @@ def kernel_environment(
             gets none.
         source: what was collected into it, as it was given.
         password_env: the variable in which the command line said that a password is.
-        applies: whether that run changes something, for which it has to log on: it gets the one
+        applies: whether that run changes something, for which it has to sign in: it gets the one
             variable that the environment itself names.
     """
     environment = dict(os.environ)
@@ -98,7 +98,7 @@ def execute(
         parameters: checked values.
         timeout: seconds a single cell may take.
         password_env: the variable in which the command line said that a password is.
-        applies: whether it changes something, and so may log on.
+        applies: whether it changes something, and so may sign in.
     """
     # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

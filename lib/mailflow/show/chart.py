@@ -41,7 +41,7 @@ _WORD = 7.4
 def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
     """Which connector's ranges hold which servers: a ruler for each target server and endpoint.
 
-    Each server stands over its address; its line ends on the connector that answers it. Columns are
+    Each server stands over its address; its line ends on the connector that accepts it. Columns are
     equally wide whatever the ranges' sizes, so that a single address is as visible as a subnet.
 
     Args:

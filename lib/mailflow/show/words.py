@@ -98,14 +98,22 @@ def repairs(commands: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def remedies(diagnosis: Diagnosis, state: str) -> list[str]:
-    """What to do, in words, for all entries of a state, each once."""
-    said = list(
-        dict.fromkeys(finding.remedy for finding in of_state(diagnosis, state) if finding.remedy)
-    )
+    """What to do, in words, for all entries of a state; the same for several connectors once."""
+    connectors: dict[str, dict[str, None]] = {}
+    for finding in of_state(diagnosis, state):
+        if finding.remedy:
+            changed = list(dict.fromkeys(change.identity for change in finding.changes))
+            name = changed[0] if len(changed) == 1 else ""
+            form = finding.remedy.replace(name, _CONNECTOR) if name else finding.remedy
+            connectors.setdefault(form, {})[name] = None
+    said = [form.replace(_CONNECTOR, joined(names)) for form, names in connectors.items()]
     if len(said) <= _MOST_REMEDIES + 1:
         return said
     return [*said[:_MOST_REMEDIES], f"And {len(said) - _MOST_REMEDIES} more, as the commands say."]
 
+
+_CONNECTOR = "\0"
+"""Stands for a connector's name while sentences are compared."""
 
 _MOST_REMEDIES = 3
 

@@ -159,7 +159,7 @@ class PracticeEndpoint:
         Args:
             server: its name in the organisation.
             runner: what executes command lines.
-            accounts: who may log on.
+            accounts: who may sign in.
             place: where it listens.
             offer: schemes of log-on.
             quotas: limits of the service.

@@ -36,7 +36,7 @@ PASSWORD = "MAILFLOW_PRACTICE_PASSWORD"  # noqa: S105 - the name of a variable
 
 ENGINEER = Account("CONTOSO\\engineer", frozenset({"Organization Management"}))
 COLLECTOR = Account("CONTOSO\\collector", frozenset({"View-Only Organization Management"}))
-"""Who may log on besides the accounts of the scenario."""
+"""Who may sign in besides the accounts of the scenario."""
 
 _TRIES = 20
 
@@ -106,7 +106,7 @@ class Endpoints:
 
     @property
     def options(self) -> LiveOptions:
-        """The log-on options that go with the source: who logs on, and where each name leads."""
+        """The log-on options that go with the source: who signs in, and where each name leads."""
         return LiveOptions(
             user=ENGINEER.name,
             auth="ntlm",

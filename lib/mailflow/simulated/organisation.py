@@ -259,7 +259,7 @@ class Account:
     r"""Somebody who manages the organisation.
 
     Attributes:
-        name: as it logs on, `CONTOSO\anna`.
+        name: as it signs in, `CONTOSO\anna`.
         role_groups: names of Exchange's role groups (section 8.8).
     """
 

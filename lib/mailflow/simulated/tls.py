@@ -55,7 +55,7 @@ class Authority:
         self._authority.cert_pem.write_to_path(str(path))
 
     def write_client(self, user: str, certificate: Path, key: Path) -> None:
-        """Write certificate and key with which a user logs on; the key for this account only."""
+        """Write certificate and key with which a user signs in; the key for this account only."""
         issued = self._authority.issue_cert(f"{user}@contoso.example", common_name=user)
         issued.cert_chain_pems[0].write_to_path(str(certificate))
         key.touch(mode=0o600)

@@ -251,7 +251,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     ask: Callable[[str], str] | None = None,
     ticket: Callable[[], Ticket | None] = find_ticket,
 ) -> WinrmOptions:
-    """Everything that is needed to log on, the password read.
+    """Everything that is needed to sign in, the password read.
 
     Args:
         options: command line over environment.

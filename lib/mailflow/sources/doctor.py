@@ -431,7 +431,7 @@ def _date(text: str) -> datetime | None:
 
 
 def of_service(seen: Greeting, auth: str) -> DoctorCheck:
-    """Whether it is what we look for that answers, and offers our kind of log-on; empty: any."""
+    """Whether it is what we look for that answers, and offers our kind of sign-in; empty: any."""
     if isinstance(seen.error, TimeoutError):
         return _bad("service", "silent", f"{STEP_SECONDS:.0f} s")
     if isinstance(seen.error, OSError):

@@ -464,7 +464,7 @@ def classify(
 
     Args:
         error: as caught.
-        auth: kind of log-on: kerberos, ntlm, credssp, certificate or basic.
+        auth: kind of sign-in: kerberos, ntlm, credssp, certificate or basic.
         offers: the kinds that the server offered in its 401, in lower case; empty: unknown.
         token: what stood behind the scheme in its last 401.
         scheme: https or http.
@@ -626,7 +626,7 @@ SCHEMES: Mapping[str, frozenset[str]] = {
     # Never offered: who has it sends it without being asked.
     "certificate": frozenset({"basic", "credssp", "kerberos", "negotiate", "ntlm"}),
 }
-"""The names under which a server offers a kind of log-on."""
+"""The names under which a server offers a kind of sign-in."""
 
 _STATUS = {
     0xC000006D: "wrong-password",

@@ -108,7 +108,7 @@ class WinrmOptions:
         seconds: for reading all of an organisation.
         each: for one server's turn of it; 0: a third.
         call_seconds: how long one cmdlet may take there.
-        open_seconds: how long it may take to log on and open a shell.
+        open_seconds: how long it may take to sign in and open a shell.
         idle_seconds: after so long without a word from us the server closes the shell; WinRM
             accepts no less than a minute.
         most_bytes: of output of one round of calls, and of what carries it.

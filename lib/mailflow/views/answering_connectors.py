@@ -1,4 +1,4 @@
-"""Step 4: which connector answers each sending server, who loses, and why."""
+"""Step 4: which connector accepts each sending server, who loses, and why."""
 
 from __future__ import annotations
 

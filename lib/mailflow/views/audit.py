@@ -49,14 +49,15 @@ BESIDE_THE_AUDIT = frozenset(
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""
 
 
-ISSUES = "issues found"
-"""The word over an audit that found something: no incident has to have a cause."""
-
 SENDING = frozenset(
     module.CARD.id
     for module in (certificate_problem, internal_transport_certificate, send_connector_source)
 )
 """Causes of the audit beyond the receive connectors."""
+
+
+ISSUES = "issues found"
+"""The word over an audit's summary: there is no incident whose cause it could have found."""
 
 
 def audit(
@@ -117,6 +118,7 @@ def audit(
     not_judged = _not_judged(org, verdict)
     diagnosis = Diagnosis(
         verdict=verdict,
+        word=ISSUES if verdict == "found" else "",
         headline=_headline(verdict, mine),
         summary=_summary(verdict, entries, found.servers, unread) + not_judged,
         findings=tuple(told(each, plan, unread) for each in entries),
@@ -137,7 +139,6 @@ def audit(
         servers_left=server_records(org),
         plan=plan,
         asked=asked_of(org, planned=sorted(planned), peers=sorted(peers)),
-        word=ISSUES if verdict == "found" else "",
     )
     return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=lacks, further=not_judged)
 
@@ -191,7 +192,7 @@ def _summary(
             f"{end}"
         )
     if not told:
-        sentences = ["No fault in the data available, but data is missing."]
+        sentences = ["No fault in the data available."]
     else:
         sentences = [reading_of(told[:1])]
         further = [_places(told[1:], cause) for cause in dict.fromkeys(e.id for e in told[1:])]

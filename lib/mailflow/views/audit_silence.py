@@ -26,7 +26,7 @@ _COLUMNS = {
 
 
 def connector_reach(org: Snapshot) -> Table:
-    """How many addresses each connector really answers, by the map of every endpoint.
+    """How many addresses each connector really accepts, by the map of every endpoint.
 
     Columns of the frame: connector, listed, answers, why (string), and for code: server (string),
     enabled (boolean), listed_v4, answers_v4, listed_v6, answers_v6 (object, integers).

@@ -1,7 +1,7 @@
 """Two snapshots of an organisation compared by what they do, not by how they are written.
 
 Servers are matched by name. At each endpoint, for every IPv4 and IPv6 address, the treatment by the
-connector that answers is compared: another name, another order or notation of ranges, another
+connector that accepts is compared: another name, another order or notation of ranges, another
 version make no difference by themselves. What was not read may make the answer unknown; rights that
 were not read are said to be not known.
 """
@@ -34,7 +34,7 @@ from mailflow.views.comparison import ChangedPath, Comparison, OwnAddresses, Ren
 
 
 def compare(before: Snapshot, after: Snapshot) -> Comparison:
-    """Who is answered differently in the second snapshot, on servers that both have.
+    """Who is handled differently in the second snapshot, on servers that both have.
 
     Looks at all servers, whatever the run is limited to.
     """
@@ -237,7 +237,7 @@ def _worst(paths: Iterable[MailPath]) -> PathState:
 
 
 def _answered(paths: Iterable[MailPath]) -> str:
-    """`Relay (10.0.0.11)`: the connector, and the sender's address that it answers."""
+    """`Relay (10.0.0.11)`: the connector, and the sender's address that it accepts."""
     return joined(
         f"{name_of(path.accepted_by)} ({path.address})" for path in paths if path.was_asked
     )

@@ -118,7 +118,7 @@ class Comparison:
 
     @property
     def state(self) -> Literal["same", "different", "unknown"]:
-        """Whether somebody is answered differently; unknown where what was not read decides."""
+        """Whether somebody is handled differently; unknown where what was not read decides."""
         known = (
             any(hosts.is_certain for hosts in self.treated)
             or any("unknown" not in (way.was, way.will) for way in self.ways)
@@ -130,7 +130,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        """0 nobody is answered differently, 1 somebody is, 2 something unread might change it."""
+        """0 nobody is handled differently, 1 somebody is, 2 something unread might change it."""
         return {"same": 0, "different": 1, "unknown": 2}[self.state]
 
     @property

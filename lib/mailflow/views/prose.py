@@ -56,7 +56,7 @@ def summary(
     if verdict == "clear":
         sentences.append(f"No queue is stuck. {_all_checked(paths, checked)}")
     elif not mine:
-        sentences.append("No fault in the data available, but data is missing.")
+        sentences.append("No fault in the data available.")
     else:
         causes = (
             list(dict.fromkeys(each.id for each in mine)) if verdict == "found" else [mine[0].id]

@@ -1,4 +1,4 @@
-"""Which receive connector answers an address, and why the others do not: `mailflow which`."""
+"""Which receive connector accepts an address, and why the others do not: `mailflow which`."""
 
 from __future__ import annotations
 

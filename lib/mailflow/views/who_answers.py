@@ -96,7 +96,7 @@ def compared(now: WhoAnswers, trial: WhoAnswers | None = None) -> Table:
 
 
 def moved(now: WhoAnswers, trial: WhoAnswers) -> str:
-    """Which of the servers over the ruler another connector answers with the trial."""
+    """Which of the servers over the ruler another connector accepts with the trial."""
     before = {(pin.label, pin.address): pin for pin in now.ruler.pins} if now.ruler else {}
     after = trial.ruler.pins if trial.ruler else ()
     pairs = [(before.get((pin.label, pin.address)), pin) for pin in after]

@@ -90,7 +90,7 @@ class AddressReply:
 
 
 class AddressExplorer(View):
-    """Pick a server and an address, move a range, and see who answers.
+    """Pick a server and an address, move a range, and see which connector accepts it.
 
     A headless run shows the answer to its first question, without the ruler: the runbook draws one
     from the same facts.

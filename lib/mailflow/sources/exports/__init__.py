@@ -1,1 +1,1 @@
-"""Readers of captures made by hand: text or bytes in, rows out; none opens a file."""
+"""Readers of exports made by hand: text or bytes in, rows out; none opens a file."""

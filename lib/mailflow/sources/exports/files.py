@@ -88,7 +88,7 @@ class Captured:
 
 
 def read_source(path: Path, tell: Callable[[str], None] | None = None) -> Captured:
-    """Read captures made by hand, or a saved snapshot.
+    """Read exports made by hand, or a saved snapshot.
 
     Names in messages and in `inputs` are relative to a folder, and the bare name of a file. What
     cannot be read among what can is a row of *unread*, and so is what would cost more than the

@@ -81,7 +81,7 @@ def classify(
 
     Args:
         error: as caught.
-        auth: kind of log-on: kerberos, ntlm or basic.
+        auth: kind of sign-in: kerberos, ntlm or basic.
         offers: the kinds that the server offered in its 401, in lower case; empty: unknown.
         token: what stood behind the scheme in its last 401.
         scheme: https or http.

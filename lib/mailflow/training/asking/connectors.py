@@ -24,7 +24,7 @@ NO_WAY = "No mail path between two servers is known now, so there is nothing to 
 
 
 class AcceptingQuestion:
-    """Which connector answers a server on another one (S1.10 to S1.18)."""
+    """Which connector accepts a server on another one (S1.10 to S1.18)."""
 
     form: AnswerForm = "one"
 
