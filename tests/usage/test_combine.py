@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailflow.exchange.accepted_domains import AcceptedDomains
+from mailflow.usage import parts
 from mailflow.usage.combine import Client
 from mailflow.usage.engine import read_logs
 from mailflow.usage.parts import PartSettings
@@ -34,6 +35,15 @@ def check(folder: Path, seed: int) -> None:
     assert quick.missing == ()
     told = {(each.connector, each.address, each.proxied): each for each in quick.told.clients}
     assert {key: as_counted(each) for key, each in told.items()} == slow_count(files), seed
+
+
+@pytest.mark.parametrize("seed", range(16, 20))
+def test_counts_of_files_in_pieces(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that are too long to be summed up at once are counted the same."""
+    monkeypatch.setattr(parts, "AT_ONCE", 2000)
+    check(tmp_path, seed)
 
 
 @pytest.mark.parametrize("seed", range(16))

@@ -130,6 +130,11 @@ LEFT JOIN marked USING (connector, id);
 the session begins here, everything was answered, and within the hour; its marks need no order in
 time. `plain`: this row alone tells of it, if no other file has it as well (`whole_sql.py`)."""
 
+KEEP_FIRST = "CREATE OR REPLACE TEMP TABLE kept AS FROM sessions"
+KEEP_MORE = "INSERT INTO kept FROM sessions"
+KEPT = "CREATE OR REPLACE TEMP TABLE sessions AS FROM kept; DROP TABLE kept"
+"""The rows of a file that is summed up piece by piece."""
+
 SPOKEN = """
 SELECT connector, strftime(min(first), '<second>'), strftime(max(last), '<second>'),
     list_transform(list_distinct(list(DISTINCT date_trunc('hour', first))

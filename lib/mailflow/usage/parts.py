@@ -15,7 +15,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -26,8 +26,17 @@ from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.exchange.accepted_domains import EVERY_DOMAIN, AcceptedDomains
 from mailflow.snapshot import write_whole
-from mailflow.usage.clean import cleaned
-from mailflow.usage.part_sql import DOMAINS, GROUPS, LINES, SESSIONS, SPOKEN
+from mailflow.usage.clean import LONGEST_LINE, cleaned
+from mailflow.usage.part_sql import (
+    DOMAINS,
+    GROUPS,
+    KEEP_FIRST,
+    KEEP_MORE,
+    KEPT,
+    LINES,
+    SESSIONS,
+    SPOKEN,
+)
 from mailflow.usage.places import LogPlace, copied, name_of, opened
 
 if TYPE_CHECKING:
@@ -36,6 +45,8 @@ if TYPE_CHECKING:
 SCHEMA = "mailflow.usage-part/2"
 MEMORY = "200MB"
 """What DuckDB may hold in one process; beyond, it writes to the disk."""
+AT_ONCE = 32 * 2**20
+"""Bytes that are summed up at once: Exchange begins a new file at 10 MB."""
 ENDS = 2**16
 """Bytes at the beginning and at the end of a file by which it is known again."""
 
@@ -206,16 +217,24 @@ def _read(path: Path, known: Part, folder: Path, lost: int | None) -> Part | Non
     import duckdb
 
     database = _database()
-    try:
-        database.execute(_groups(known.settings), [glob.escape(str(path))])
-    except duckdb.Error:  # a quote, a byte, a line that it does not take
-        if lost is None:
-            return None
-        raise
-    odd, lines, rows = database.execute(LINES).fetchall()[0]
-    if lost is None and (odd or lines != _count_of_lines(path, known.size)):
-        return None
-    database.execute(SESSIONS)
+    rows = odd = 0
+    with TemporaryDirectory(prefix="mailflow-usage-") as work:
+        for number, piece in enumerate(_pieces(path, Path(work))):
+            try:
+                database.execute(_groups(known.settings), [glob.escape(str(piece))])
+            except duckdb.Error:  # a quote, a byte, a line that it does not take
+                if lost is None:
+                    return None
+                raise
+            strange, lines, whole = database.execute(LINES).fetchall()[0]
+            if lost is None and (strange or lines != _count_of_lines(piece)):
+                return None
+            rows, odd = rows + whole, odd + strange
+            database.execute(SESSIONS)
+            if piece != path:
+                database.execute(KEEP_MORE if number else KEEP_FIRST)
+    if piece != path:
+        database.execute(KEPT)
     database.execute(_store(folder / f"{known.id}.parquet"))
     spoken = database.execute(SPOKEN).fetchall()
     return replace(
@@ -228,12 +247,27 @@ def _read(path: Path, known: Part, folder: Path, lost: int | None) -> Part | Non
     )
 
 
-def _count_of_lines(path: Path, size: int) -> int:
-    """Lines of the first bytes of a file, counted without looking at quotes."""
-    count, last, left = 0, b"\n", size
+def _pieces(path: Path, work: Path) -> Iterator[Path]:
+    """A file, or one after the other the pieces of one that is too long to be summed up at once.
+
+    A session that goes on in the next piece is put together as one that does in the next file.
+    """
+    if path.stat().st_size <= AT_ONCE:
+        yield path
+        return
     with path.open("rb") as file:
-        while left > 0 and (piece := file.read(min(2**20, left))):
-            count, last, left = count + piece.count(b"\n"), piece[-1:], left - len(piece)
+        while piece := file.read(AT_ONCE):
+            target = work / "piece"
+            target.write_bytes(piece + file.readline(LONGEST_LINE))
+            yield target
+
+
+def _count_of_lines(path: Path) -> int:
+    """Lines of a file, counted without looking at quotes."""
+    count, last = 0, b"\n"
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            count, last = count + piece.count(b"\n"), piece[-1:]
     return count + (last != b"\n")
 
 
