@@ -123,6 +123,7 @@ def build(output: Path) -> None:
         if done.returncode:
             raise BuildError("Sphinx found faults, see above")
         (site / ".buildinfo").unlink(missing_ok=True)
+        shutil.rmtree(site / "_sources", ignore_errors=True)  # an empty folder
         _replace(site, output)
 
 

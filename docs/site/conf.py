@@ -15,6 +15,7 @@ extensions = ["myst_nb"]  # MyST for all pages; the runbooks come executed, by m
 
 root_doc = "index"
 nitpicky = True
+smartquotes = False  # what is pasted into a shell keeps its quotes and dashes
 myst_heading_anchors = 4
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # widgets would be fetched from elsewhere
@@ -26,6 +27,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["extra"]  # the sample reports, as they are
 html_copy_source = False
+html_use_index = False  # there are no entries for one
 html_show_sourcelink = False
 html_show_copyright = False
 html_last_updated_fmt = None  # the same pages give the same site

@@ -90,37 +90,51 @@ def resolves(host: str, live: LiveOptions) -> bool:
     return not isinstance(found, Late) and bool(found)
 
 
+def checked(source: str, live: LiveOptions) -> list[DoctorCheck]:
+    """The doctor's checks of one road; without a user or ticket those before the sign-in.
+
+    Raises:
+        UsageError: it cannot be tried with these options.
+    """
+    from mailflow.opening import live_doors, live_place
+    from mailflow.sources.credentials import NoLogOnError
+    from mailflow.sources.doctor import doctor
+
+    try:
+        doors, way, name = live_doors(source, live)
+    except NoLogOnError as error:
+        if live.auth:  # asked for by name, it has to be possible
+            raise
+        way, name = live_place(source, live)
+        return doctor(None, way, name, why_not=str(error))
+    return doctor(doors, way, name)
+
+
 def tried(host: str, live: LiveOptions) -> Iterator[Road]:
     """Each road with its checks, in order; raises nothing for what is wrong at the far side.
 
     Raises:
         UsageError: no road can be tried with these options.
     """
-    from mailflow.opening import LIVE, live_doors, live_place
+    from mailflow.opening import LIVE
     from mailflow.sources.credentials import NoLogOnError
-    from mailflow.sources.doctor import doctor
 
-    refused, not_possible = "", []
+    refused, not_possible = "", 0
     for scheme in LIVE:
         source = f"{scheme}{host}"
         if refused:
             yield Road(source, why_not=f"not tried: {refused}")
             continue
         try:
-            doors, way, name = live_doors(source, live)
-        except NoLogOnError as error:
-            if live.auth:  # asked for by name, it has to be possible
-                raise
-            way, name = live_place(source, live)
-            yield Road(source, doctor(None, way, name, why_not=str(error)))
-            continue
+            road = Road(source, checked(source, live))
+        except NoLogOnError:
+            raise
         except UsageError as error:
-            not_possible.append(error)
-            if len(not_possible) == len(LIVE):
+            not_possible += 1
+            if not_possible == len(LIVE):
                 raise
             yield Road(source, why_not=str(error))
             continue
-        road = Road(source, doctor(doors, way, name))
         closed = road.closed_by
         if closed is not None and closed.id in _REFUSED:
             refused = f"the password or account was refused ({closed.id}); more tries may lock it"

@@ -188,6 +188,13 @@ def test_every_link_leads_somewhere(site: Path) -> None:
     assert dead == []
 
 
+def test_what_is_pasted_stays_as_it_was_typed(site: Path) -> None:
+    """No quote and no dash of a document becomes a typographic one."""
+    page = (site / "docs/checks/custom-connector-shadows-default.html").read_text("utf-8")
+
+    assert "mailflow probe SOURCE --from" in page
+
+
 def test_no_page_names_the_machine(site: Path) -> None:
     """No folder of the machine that built it."""
     own = {str(ROOT.parent), tempfile.gettempdir(), str(Path.home())}

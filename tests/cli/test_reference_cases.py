@@ -150,7 +150,7 @@ def test_two_orders_of_one_tie(call: Call) -> None:
     first, second = call("diagnose", one), call("diagnose", other)
     differ = json.loads(call("diff", one, other, "--json").out)
 
-    assert first.out == second.out
+    assert first.out.replace(str(one), "") == second.out.replace(str(other), "")
     assert (differ["hosts"], differ["ways"], differ["state"]) == ([], [], "unknown")
 
 

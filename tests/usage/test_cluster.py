@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ import pytest
 
 from mailflow.errors import UsageError
 from mailflow.usage import cluster
-from mailflow.usage.cluster import Cluster, local_client, read_with
+from mailflow.usage.cluster import Cluster, local_client, read_on_cluster, read_with
 from mailflow.usage.engine import read_logs
 from mailflow.usage.found import ReceiveLogFile
 from mailflow.usage.parts import Part, PartSettings, loaded
@@ -139,6 +142,33 @@ def test_without_workers_the_rest_is_named(tmp_path: Path, monkeypatch: pytest.M
         done = dict(read_with(client, files, tmp_path, PartSettings()))
 
     assert set(done.values()) == {"no worker was left to read it"}
+
+
+@pytest.mark.long
+def test_a_lost_scheduler_is_said_of_each_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not read when it ended is named, at once and without a traceback."""
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
+    command += ["--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+    files = logs_in(tmp_path / "logs", 3)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as scheduler:
+        lines = iter(scheduler.stderr or ())
+        address = next(found[0] for line in lines if (found := re.search(r"tcp://\S+", line)))
+        threading.Thread(target=list, args=(lines,), daemon=True).start()
+        original = cluster._has_workers
+
+        def lost(client: object) -> bool:  # asked when all tasks are submitted and wait
+            scheduler.kill()
+            return original(client)
+
+        monkeypatch.setattr(cluster, "_has_workers", lost)
+        road = Cluster(address, is_insecure_fine=True)
+        done = read_on_cluster(road, files, tmp_path, PartSettings(), 1)
+        outcomes = {outcome for _, outcome in done}
+
+    assert outcomes == {"the scheduler was lost before it was read"}
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class TwinComparison:
     @property
     def alike(self) -> bool | None:
         """Whether B treats every host as A does; None: undetermined."""
-        if self.blocks and any(block.state == "differs" for block in self.blocks):
+        if any(block.state == "differs" for block in self.blocks):
             return False
         return None if self.blocks or self.doubts else True
 

@@ -83,7 +83,7 @@ def audit(
     """
     servers, whole = analysis.servers, analysis.reach
     ways = judged_ways(analysis.paths, servers, planned, whole)
-    found = [each.finding for each in _weaknesses(ways)]
+    found = [each.finding for each in _issues(ways)]
     found += _lost_defaults(servers, list(found))
     found += _conflicts(servers, ways)
     silent = {each.connector for each in found if (each.id, each.state) == (NOBODY, "found")}
@@ -128,7 +128,7 @@ def the_rest(audited: Audited, *, complete: bool) -> list[Finding]:
 
 
 @dataclass(slots=True)
-class _Weakness:
+class _Issue:
     """Ways with one cause at one server and connector."""
 
     cause: str
@@ -157,24 +157,24 @@ class _Weakness:
         )
 
 
-def _weaknesses(ways: Iterable[Way]) -> list[_Weakness]:
+def _issues(ways: Iterable[Way]) -> list[_Issue]:
     """Mail paths with something wrong or not known, by cause, server and connector.
 
     A custom connector that catches servers on paths in use is the incident's cause; elsewhere,
     and for servers to come, it is the audit's own. Role conflicts are not among them.
     """
-    weaknesses: dict[tuple[str, str, str | None], _Weakness] = {}
+    issues: dict[tuple[str, str, str | None], _Issue] = {}
     for way in ways:
         path = way.path
         if path.state == "clear" or path.cause in (None, ROLE_CONFLICT):
             continue
         cause = PLANNED if path.cause == SHADOWED and not way.in_use else str(path.cause)
         identity = path.connector.identity.casefold() if path.connector else None
-        weakness = weaknesses.setdefault(
-            (cause, path.target.name, identity), _Weakness(cause, path.target, path.connector)
+        issue = issues.setdefault(
+            (cause, path.target.name, identity), _Issue(cause, path.target, path.connector)
         )
-        weakness.ways.append(way)
-    return list(weaknesses.values())
+        issue.ways.append(way)
+    return list(issues.values())
 
 
 def _lost_defaults(servers: Iterable[ServerView], told: Iterable[Finding]) -> Iterator[Finding]:

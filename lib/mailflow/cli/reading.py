@@ -154,21 +154,12 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     fault has an id, a cause and the next action. Without a user the checks end before the sign-in.
     Exit code: 0 all works (notes do not count), 1 a fault was found, 2 it could not be decided.
     """
-    from mailflow.opening import live_doors, live_place
-    from mailflow.sources.credentials import NoLogOnError
-    from mailflow.sources.doctor import doctor, exit_code, words
+    from mailflow.roads import checked
+    from mailflow.sources.doctor import exit_code, words
 
     if "://" not in host:
         raise SystemExit(_doctor_of_roads(host, live))
-    try:
-        doors, way, name = live_doors(host, live)
-    except NoLogOnError as error:
-        if live.auth:  # asked for by name, it has to be possible
-            raise
-        way, name = live_place(host, live)
-        checks = doctor(None, way, name, why_not=str(error))
-    else:
-        checks = doctor(doors, way, name)
+    checks = checked(host, live)
     click.echo(words(checks, columns()))
     raise SystemExit(exit_code(checks))
 

@@ -244,7 +244,8 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "kerberos-missing": SetupCause(
             "log-on",
             "The library for Kerberos is not installed here.",
-            "Install it (`run.py setup --kerberos`), or log on with --auth ntlm.",
+            f"Install it: {extras.install('kerberos')} (in a clone: python3 run.py setup "
+            "--kerberos), or sign in with --auth ntlm.",
         ),
         "certificate-refused": SetupCause(
             "log-on",

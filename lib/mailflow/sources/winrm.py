@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import unescape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,13 +34,13 @@ from mailflow.errors import UsageError
 from mailflow.plain import visible
 from mailflow.sources import setup_faults, wire
 from mailflow.sources.at_once import Late, in_time
+from mailflow.sources.rounds import CLOSE_SECONDS, asked, begin_in_time
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import (
     Call,
     Fault,
     Reply,
     ShellError,
-    beside_probe,
     changes_something,
     check,
     is_probe,
@@ -67,12 +68,6 @@ CHUNK = 100_000
 
 POLL_SECONDS = 20
 """How long the server may hold a request for output before it says that there is none."""
-
-CLOSE_SECONDS = 1.5
-"""How long a shell is tried to be closed once something has failed."""
-
-AGAIN_SECONDS = 3.0
-"""With less time than this left, a lost answer is not asked for again."""
 
 NOISE_BYTES = 2**22
 """More output than this before the first frame is not ours."""
@@ -258,26 +253,12 @@ class WinrmShell:
         A call that is not on the allow-list never leaves; its reply says `refused`. Probes are
         asked together, and other calls are refused beside them.
         """
-        until = time.monotonic() + seconds
-        replies: dict[int, Reply] = {}
-        for number, call in enumerate(calls):
-            try:
-                check(call, writing=self._writing, probing=self._probing)
-            except ShellError as error:
-                replies[number] = Reply(call, fault=error.fault)
-        left = [call for number, call in enumerate(calls) if number not in replies]
-        if any(map(is_probe, left)):
-            for number, call in enumerate(calls):
-                if not is_probe(call):
-                    replies.setdefault(number, Reply(call, fault=beside_probe(call)))
-        failed = self._round(calls, replies, until)
-        is_once = any(changes_something(call) or is_probe(call) for call in left)
-        again = setup_faults.is_lost(failed) and not is_once
-        if again and until - time.monotonic() >= AGAIN_SECONDS:
-            failed = self._round(calls, replies, until)
-        return [
-            replies.get(number) or Reply(call, fault=failed) for number, call in enumerate(calls)
-        ]
+        return asked(
+            calls,
+            lambda replies, until: self._round(calls, replies, until),
+            until=time.monotonic() + seconds,
+            check=partial(check, writing=self._writing, probing=self._probing),
+        )
 
     def close(self) -> None:
         """Close the shell at the far side; harmless a second time, raises nothing."""
@@ -289,12 +270,7 @@ class WinrmShell:
         if self._far is not None:
             return self._far
         far = _FarShell(self.server, self._target)
-        found = in_time(lambda: far.begin(until), until - time.monotonic() + 0.5)
-        if isinstance(found, Late):
-            far.abandon()
-            found = fault("deadline", "while connecting")
-        if found is not None:
-            raise ShellError(found)
+        begin_in_time(far, until, 0.5)
         self._far = far
         return far
 

@@ -7,9 +7,11 @@ scheduler runs code on its workers, so the road to it is TLS with certificates o
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -193,6 +195,8 @@ def _outcome(future: Future, folder: Path) -> ReadOutcome | None:
             f"a worker of the cluster has no {error.name}: install mailflow with the extra logs "
             "there, in the same version as here"
         ) from error
+    except CancelledError:
+        return "the scheduler was lost before it was read"
     except Exception as error:  # noqa: BLE001 - whatever a cluster brings about
         return f"could not be read by the cluster ({type(error).__name__})"
     if isinstance(found, PackedPart):
@@ -212,26 +216,37 @@ def _connected(cluster: Cluster, workers: int) -> Iterator[Client]:
             f"--scheduler needs dask.distributed, which is not installed: "
             f"{extras.install('cluster')}"
         ) from None
-    with ExitStack() as stack:
-        if cluster.scheduler == LOCAL:
-            yield stack.enter_context(local_client(workers))
-            return
-        security = Security(
-            require_encryption=cluster.scheduler.startswith("tls://"),
-            tls_ca_file=cluster.ca or None,
-            tls_client_cert=cluster.cert or None,
-            tls_client_key=cluster.key or None,
-        )
-        try:
-            client = Client(
-                cluster.scheduler, security=security, timeout=CONNECT, set_as_default=False
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{cluster.scheduler}: no scheduler responds there, or it does not take our "
-                f"certificate ({type(error).__name__})"
-            ) from error
-        yield stack.enter_context(client)
+    if cluster.scheduler == LOCAL:
+        with local_client(workers) as client:
+            yield client
+        return
+    security = Security(
+        require_encryption=cluster.scheduler.startswith("tls://"),
+        tls_ca_file=cluster.ca or None,
+        tls_client_cert=cluster.cert or None,
+        tls_client_key=cluster.key or None,
+    )
+    try:
+        client = Client(cluster.scheduler, security=security, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{cluster.scheduler}: no scheduler responds there, or it does not take our "
+            f"certificate ({type(error).__name__})"
+        ) from error
+    with client, _quiet("distributed.client"):
+        yield client
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Without what a library logs of its own: what went wrong is said of each file."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -241,8 +256,6 @@ def local_client(workers: int) -> Iterator[Client]:
     It listens on 127.0.0.1 alone, has no dashboard, and takes only its own certificate: other
     users of this machine reach the address as well.
     """
-    import logging
-
     import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security

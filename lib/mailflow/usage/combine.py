@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailflow.plain import keeps_its_line
 from mailflow.sources.foreign import is_server
@@ -26,8 +26,7 @@ MOST_NAMES = 20
 """Names in EHLO, and domains, that are kept of a client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
+class Hour(NamedTuple):  # there are many of them, and tuples are made quickly
     """What a client did in an hour.
 
     Attributes:
@@ -125,16 +124,11 @@ def combined(parts: Sequence[Path]) -> Combined:
         for question in (PARTS.replace("{files}", f"[{files}]"), AGAIN, WHOLE, TALLY):
             database.execute(question)
         ours, internal = database.execute(KINDS).fetchall()[0]
-        hours = database.execute(HOURS).fetchall()
+        hours = {row[:4]: row[4:] for row in database.execute(HOURS).fetchall()}
         clients = database.execute(CLIENTS)
         names = [column[0] for column in clients.description]
         rows = [dict(zip(names, row, strict=True)) for row in clients.fetchall()]
-    by_client: dict[tuple[Any, ...], list[Hour]] = {}
-    for connector, local, client, proxied, hour, began, messages in hours:
-        by_client.setdefault((connector, local, client, proxied), []).append(
-            Hour(hour, int(began), int(messages))
-        )
-    found = [_client(row, by_client[tuple(row[name] for name in _KEY)]) for row in rows]
+    found = [_client(row, map(Hour, *hours[tuple(row[name] for name in _KEY)])) for row in rows]
     told = [client for client in found if client]
     counted = sum(client.sessions for client in told)
     return Combined(tuple(_merged(told)), int(internal), int(ours) - counted)
@@ -143,7 +137,7 @@ def combined(parts: Sequence[Path]) -> Combined:
 _KEY = ("connector", "local", "client", "proxied")
 
 
-def _client(row: dict[str, Any], hours: list[Hour]) -> Client | None:
+def _client(row: dict[str, Any], hours: Iterable[Hour]) -> Client | None:
     """A row of the database as a client; None where it does not tell who is whose client."""
     server, slash, name = row.pop("connector").partition("\\")
     local, client = endpoint_of(row.pop("local")), endpoint_of(f"[{row.pop('client')}]:0")

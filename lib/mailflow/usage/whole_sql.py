@@ -104,9 +104,13 @@ SELECT coalesce((SELECT sum(sessions) FROM tally), 0),
        (SELECT count(*) FROM seen WHERE what = 'internal')
 """
 HOURS = """
-SELECT connector, local, client, proxied, strftime(hour, '<hour>'),
-       coalesce(sum(sessions), 0), sum(messages)
-FROM tally GROUP BY connector, local, client, proxied, hour ORDER BY hour
+SELECT connector, local, client, proxied, list(hour ORDER BY hour),
+       list(sessions ORDER BY hour), list(messages ORDER BY hour)
+FROM (
+    SELECT connector, local, client, proxied, strftime(hour, '<hour>') AS hour,
+           coalesce(sum(sessions), 0)::BIGINT AS sessions, sum(messages)::BIGINT AS messages
+    FROM tally GROUP BY connector, local, client, proxied, tally.hour)
+GROUP BY connector, local, client, proxied
 """.replace("<hour>", HOUR)
 CLIENTS = """
 WITH ends AS (

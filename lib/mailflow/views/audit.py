@@ -49,15 +49,14 @@ BESIDE_THE_AUDIT = frozenset(
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""
 
 
+ISSUES = "issues found"
+"""The word over an audit that found something: no incident has to have a cause."""
+
 SENDING = frozenset(
     module.CARD.id
     for module in (certificate_problem, internal_transport_certificate, send_connector_source)
 )
 """Causes of the audit beyond the receive connectors."""
-
-
-ISSUES = "issues found"
-"""The word over an audit's summary: there is no incident whose cause it could have found."""
 
 
 def audit(
@@ -118,7 +117,6 @@ def audit(
     not_judged = _not_judged(org, verdict)
     diagnosis = Diagnosis(
         verdict=verdict,
-        word=ISSUES if verdict == "found" else "",
         headline=_headline(verdict, mine),
         summary=_summary(verdict, entries, found.servers, unread) + not_judged,
         findings=tuple(told(each, plan, unread) for each in entries),
@@ -139,6 +137,7 @@ def audit(
         servers_left=server_records(org),
         plan=plan,
         asked=asked_of(org, planned=sorted(planned), peers=sorted(peers)),
+        word=ISSUES if verdict == "found" else "",
     )
     return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=lacks, further=not_judged)
 
@@ -154,13 +153,13 @@ def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
     if verdict == "clear":
         return "The receive connectors are in order"
     if not told:
-        return "No weakness in the data available, but data is missing"
+        return "No issue in the data available, but data is missing"
     servers = joined(sorted({entry.server.name for entry in told if entry.server}))
     causes = {entry.id for entry in told}
     what = (
         CARDS[causes.pop()].title
         if len(causes) == 1
-        else f"{counted(len(told), 'weakness', 'weaknesses')} in "
+        else f"{counted(len(told), 'issue')} in "
         + ("connectors and certificates" if causes & SENDING else "the receive connectors")
     )
     return f"{what}: {servers}" if servers else what

@@ -14,7 +14,7 @@ _COLUMNS = {
         "issue: change it; undetermined: data is missing; OK by design: leave it; accepted: known",
     ),
     "where": ("Where", "the connector, or the server"),
-    "what": ("What", "the weakness that was looked for"),
+    "what": ("What", "the issue that was looked for"),
     "evidence": ("Evidence", "the data, and what it means"),
 }
 _WORDS = {

@@ -23,6 +23,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailflow.exchange.cmdlets import SPECS, CmdletScope
@@ -31,6 +32,7 @@ from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.psrp import commands, faults
 from mailflow.sources.psrp.messages import CmdletAnswer, hosts_of
 from mailflow.sources.psrp.options import CONFIGURATION, ExchangeOptions
+from mailflow.sources.rounds import CLOSE_SECONDS, asked, begin_in_time
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import (
     Call,
@@ -38,11 +40,10 @@ from mailflow.sources.shell import (
     Reply,
     Shell,
     ShellError,
-    changes_something,
     check,
 )
 from mailflow.sources.trust import Trust
-from mailflow.sources.winrm import AGAIN_SECONDS, CLOSE_SECONDS, POLL_SECONDS
+from mailflow.sources.winrm import POLL_SECONDS
 
 if TYPE_CHECKING:
     from pypsrp.powershell import RunspacePool
@@ -159,20 +160,12 @@ class ExchangeShell(Shell):
         A call that is not on the allow-list never leaves; its reply says `refused`.
         """
         until = time.monotonic() + seconds
-        replies: dict[int, Reply] = {}
-        for number, call in enumerate(calls):
-            try:
-                check(call, writing=self._writing)
-            except ShellError as error:
-                replies[number] = Reply(call, fault=error.fault)
-        left = [call for number, call in enumerate(calls) if number not in replies]
-        failed = self._round(calls, replies, until)
-        again = setup_faults.is_lost(failed) and not any(map(changes_something, left))
-        if again and until - time.monotonic() >= AGAIN_SECONDS:
-            failed = self._round(calls, replies, until)
-        found = [
-            replies.get(number) or Reply(call, fault=failed) for number, call in enumerate(calls)
-        ]
+        found = asked(
+            calls,
+            lambda replies, until: self._round(calls, replies, until),
+            until=until,
+            check=partial(check, writing=self._writing),
+        )
         return self._of_this_server(found, until)
 
     def close(self) -> None:
@@ -188,13 +181,7 @@ class ExchangeShell(Shell):
         if self._pool is not None:
             return self._pool
         pool = _Pool(self.server, self._target)
-        left = until - time.monotonic()
-        found = in_time(lambda: pool.begin(until), left + CLOSE_SECONDS + 0.3)
-        if isinstance(found, Late):
-            pool.abandon()
-            found = fault("deadline", "while connecting")
-        if found is not None:
-            raise ShellError(found)
+        begin_in_time(pool, until, CLOSE_SECONDS + 0.3)
         self._pool = pool
         return pool
 
