@@ -56,10 +56,6 @@ SENDING = frozenset(
 """Causes of the audit beyond the receive connectors."""
 
 
-ISSUES = "issues found"
-"""The word over an audit's summary: there is no incident whose cause it could have found."""
-
-
 def audit(
     org: Snapshot,
     planned: Sequence[str] = (),
@@ -118,7 +114,6 @@ def audit(
     not_judged = _not_judged(org, verdict)
     diagnosis = Diagnosis(
         verdict=verdict,
-        word=ISSUES if verdict == "found" else "",
         headline=_headline(verdict, mine),
         summary=_summary(verdict, entries, found.servers, unread) + not_judged,
         findings=tuple(told(each, plan, unread) for each in entries),
