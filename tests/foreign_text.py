@@ -342,7 +342,7 @@ def lines_of(document: object, *, is_command: bool = False, by_key: bool = False
     """
     if isinstance(document, Mapping):
         for key, value in document.items():
-            if key != "mail_flow":  # names alone, which nobody pastes
+            if key not in ("mail_flow", "servers_left"):  # names alone, which nobody pastes
                 yield from lines_of(value, is_command=key in _COMMANDS, by_key=by_key)
     elif isinstance(document, list | tuple):
         for value in document:
