@@ -57,6 +57,13 @@ def test_a_long_time_is_drawn_by_weeks() -> None:
     assert len(found.bars) == 8
 
 
+def test_clocks_gone_wrong_fill_no_memory() -> None:
+    """A log of the year 1 beside one of today: no bar for each day between them."""
+    found = picture(Hour("0001-01-01T03", 1, 5), Hour("2026-11-16T03", 1, 1))
+
+    assert [bar.value for bar in found.bars] == [5, 1]
+
+
 def test_nobody_seen_is_no_bar() -> None:
     """And the words say so."""
     assert picture().bars == ()

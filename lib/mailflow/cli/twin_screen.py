@@ -29,7 +29,7 @@ def twin_screen(found: TwinReport, cells: int = 80, *, colour: bool = False) -> 
     room = max(cells, LABEL + 40)
     label, tone = _LABELS[found.comparison.alike]
     lines = verdict(label, [found.summary], room, tone, colour=colour)
-    lines += block("A, THEN B", [_servers(found)], room)
+    lines += block("SERVERS", [_servers(found)], room)
     lines += section("HOSTS", _hosts(found.groups, room - LABEL))
     if found.comparison.only_b:
         ports = joined(f"{port}" for port in found.comparison.only_b)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DAYS_SHOWN = 35
 """Bars of the picture, a month; a longer time is drawn by weeks."""
+MOST_DAYS = 3660
+"""A longer time comes of a clock that was wrong; the days without a session are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ class Usage:
             return "Who was seen is below. Who was not seen tells nothing without SOURCE."
         open_ones = [row.connector for row in self.asked if not row.is_whole]
         if open_ones:
-            return f"It cannot be told yet who does not use {joined(open_ones)}."
+            return (
+                f"The logs do not cover the period: who does not use {joined(open_ones)} is open."
+            )
         if not self.asked:
             return "These servers have only the connectors of Setup."
         names = joined(row.connector for row in self.asked)
@@ -407,11 +411,13 @@ def _moment(text: str) -> datetime | None:
 
 
 def _every_day(days: Iterable[str]) -> list[str]:
-    """From the first to the last, those between them as well."""
+    """From the first to the last, those between them as well, unless those are many years."""
     found = sorted(map(date.fromisoformat, days))
     if not found:
         return []
     count = (found[-1] - found[0]).days + 1
+    if count > MOST_DAYS:
+        return [f"{day}" for day in found]
     return [f"{found[0] + timedelta(days=number)}" for number in range(count)]
 
 
