@@ -58,8 +58,9 @@ def test_a_long_time_is_drawn_by_weeks() -> None:
 
 
 def test_clocks_gone_wrong_fill_no_memory() -> None:
-    """A log of the year 1 beside one of today: no bar for each day between them."""
-    found = picture(Hour("0001-01-01T03", 1, 5), Hour("2026-11-16T03", 1, 1))
+    """A log of 1900 beside one of today: no bar for each day between them; none of the year 1."""
+    wrong = (Hour("1900-01-01T03", 1, 5), Hour("0001-01-01T03", 1, 7))
+    found = picture(*wrong, Hour("2026-11-16T03", 1, 1), zone="America/New_York")
 
     assert [bar.value for bar in found.bars] == [5, 1]
 

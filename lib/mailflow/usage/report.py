@@ -102,9 +102,7 @@ class Usage:
             return "Who was seen is below. Who was not seen tells nothing without SOURCE."
         open_ones = [row.connector for row in self.asked if not row.is_whole]
         if open_ones:
-            return (
-                f"The logs do not cover the period: who does not use {joined(open_ones)} is open."
-            )
+            return f"The logs do not show yet who does not use {joined(open_ones)}."
         if not self.asked:
             return "These servers have only the connectors of Setup."
         names = joined(row.connector for row in self.asked)
@@ -404,10 +402,12 @@ def _why_not(narrowed: Narrowed | None) -> str:
 
 
 def _moment(text: str) -> datetime | None:
+    """A text of a log as a moment; None: it is none, or so far off that no zone can show it."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return moment if 1000 <= moment.year < 9999 else None
 
 
 def _every_day(days: Iterable[str]) -> list[str]:
