@@ -442,20 +442,7 @@ def map_answers(
     family: Family,
     first: str = "",
 ) -> AnswerMap:
-    """Which connector accepts each remote address at an endpoint of a server (S1.10 to S1.17).
-
-    Args:
-        connectors: all receive connectors of the server, in the order they were read.
-        process: the role of the process that has the endpoint.
-        local: the local address; None: only wildcard bindings count.
-        port: the local port.
-        family: of the remote addresses.
-        first: identity of a connector that wins its ties, which no data decide (S1.36); left out:
-            the first by name.
-
-    Raises:
-        ValueError: the local address is of another family (S1.17).
-    """
+    """As `answers.map_answers`: all ranges are ranked and covered at once."""
     places = taking_part(
         connectors, process=process, local=local, port=port, family=family, first=first
     )
@@ -615,23 +602,12 @@ def contrast(
     port: int,
     family: Family,
 ) -> Contrast:
-    """What new lists of remote ranges change at an endpoint, for every remote address.
+    """As `answers.contrast`, and cheaper than two maps.
 
-    Gives what `differences` gives for the maps of both, for less. An address outside every range
+    An address outside every range
     that only one of the two has is held by the same ranges before and after. Elsewhere, what both
     have in common is ranked and covered once: the smallest range that holds an address is the
     smaller one of the smallest among the common ranges and the smallest among the others.
-
-    Args:
-        before: all receive connectors of the server, in the order they were read.
-        after: the same connectors with other ranges, in the same order.
-        process: the role of the process that has the endpoint.
-        local: the local address; None: only wildcard bindings count.
-        port: the local port.
-        family: of the remote addresses.
-
-    Raises:
-        ValueError: `after` differs in more than ranges, or the families do.
     """
     places = taking_part(before, process=process, local=local, port=port, family=family)
     parts: list[list[AddressRange]] = [[], [], []]  # in both, only before, only after
