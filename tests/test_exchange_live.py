@@ -37,7 +37,9 @@ def test_commands_on_a_live_organization(tmp_path: Path, *, https: bool) -> None
         which = mailflow("which", source, *asked, *reach.args, cwd=tmp_path, **env)
         saved = mailflow("snapshot", source, "-o", "saved", *reach.args, cwd=tmp_path, **env)
         shown = mailflow("diagnose", "saved", "--json", cwd=tmp_path)
+        checked = mailflow("doctor", source, *reach.args, cwd=tmp_path, **env)
 
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     document = json.loads(shown.stdout)
     assert (ran.returncode, which.returncode, saved.returncode) == (1, 0, 0), ran.stderr
     assert "CAUSE FOUND" in ran.stdout
@@ -47,7 +49,7 @@ def test_commands_on_a_live_organization(tmp_path: Path, *, https: bool) -> None
     scheme = "https" if https else "http"
     assert f"session {scheme}://ex16b.contoso.example:" in report
     everything = b"".join(one.read_bytes() for one in tmp_path.rglob("*") if one.is_file())
-    said = "".join(one.stdout + one.stderr for one in (ran, which, saved, shown))
+    said = "".join(one.stdout + one.stderr for one in (ran, which, saved, shown, checked))
     assert env[PASSWORD].encode() not in everything + said.encode()
 
 
@@ -66,6 +68,37 @@ def test_a_repair_in_another_process(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(again.stdout)["verdict"] == "clear"
+
+
+@pytest.mark.long
+def test_by_kerberos_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticket alone signs in to what `mailflow practice` serves: look, check, repair, look."""
+    needs_kerberos()
+    needs_kerberos_server()
+    hosts = [one.exchange.fqdn for one in Practice.begin("article").organisation.servers]
+    with kdc.Kdc(hosts, {"engineer": "aPassw0rd"}) as realm:
+        for variable, value in realm.environment.items():
+            monkeypatch.setenv(variable, value)
+        with practice("article", "--speed", "60") as reach:
+            monkeypatch.setenv("KRB5CCNAME", realm.kinit("engineer", "aPassw0rd"))
+            source = reach.sources["exchange"]
+            places = reach.args[reach.args.index("--resolve") :]
+            confirmed = [part for one in ("A", "B") for part in ("--confirm", f"EX16{one}\\Relay")]
+            first, ran, checked, done, again = (
+                mailflow(*words, *places, cwd=tmp_path)
+                for words in (
+                    ("diagnose", source, "--json"),
+                    ("run", "mail_stuck_in_queue", source),
+                    ("doctor", source),
+                    ("run", "fix_and_verify", source, "--apply", *confirmed),
+                    ("diagnose", source, "--json"),
+                )
+            )
+
+    ended = [one.returncode for one in (first, ran, checked, done, again)]
+    assert ended == [1, 1, 0, 0, 0], [one.stdout + one.stderr for one in (checked, done)]
+    assert json.loads(first.stdout)["unread"] == json.loads(again.stdout)["unread"] == []
+    assert "erberos" in checked.stdout
 
 
 def told(org: Snapshot) -> list[dict[str, object]]:
