@@ -460,7 +460,7 @@ def test_a_long_change_goes_out_whole(plain: ExchangeSide) -> None:
 def test_few_sessions_with_one_server(tmp_path: Path) -> None:
     """S8.16: one more waits until another one is closed."""
     with exchange_serving(tmp_path, quotas=Quotas(shells=MOST_SESSIONS)) as side:
-        doors = ExchangeDoors(side.target(open_seconds=0.3))
+        doors = ExchangeDoors(side.target(open_seconds=2.0))
         first = [doors.open(NAME) for _ in range(MOST_SESSIONS)]
         with pytest.raises(ShellError) as caught:
             doors.open(NAME)
@@ -563,6 +563,18 @@ def test_a_server_that_repeats_the_password_is_not_quoted(
     assert found == setup_faults.fault("exchange-refused")
 
 
+def told_of(side: ExchangeSide) -> list[str]:
+    """All that a call leaves to be read: what came, or the error with the locals of its frames."""
+    try:
+        shell = side.open()
+        came = [repr(one) for one in shell.ask([QUEUES], seconds=3)]
+        shell.close()
+    except ShellError as error:
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        return [repr(error), repr(error.fault), *shown.format()]
+    return came
+
+
 def test_no_secret_is_written_down(
     plain: ExchangeSide,
     secure: ExchangeSide,
@@ -575,13 +587,7 @@ def test_no_secret_is_written_down(
     for side in (plain, secure):
         for name in ("html", "wrong-password", "garbage", "reset", "redirect"):
             side.endpoint.faults.add(name)
-            try:
-                shell = side.open()
-                written += [repr(one) for one in shell.ask([QUEUES], seconds=3)]
-                shell.close()
-            except ShellError as error:
-                shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-                written += [repr(error), repr(error.fault), *shown.format()]
+            written += told_of(side)
             side.endpoint.faults.clear()
         written += [repr(side.target()), repr(vars(ExchangeDoors(side.target())))]
     out, err = capfd.readouterr()
