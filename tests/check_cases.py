@@ -7,6 +7,7 @@ from mailflow.analysis.planned import parse_planned
 from mailflow.checks.audit import audit
 from mailflow.checks.check import Finding
 from mailflow.checks.diagnose import diagnose
+from mailflow.snapshot import Snapshot
 from mailflow.views.findings import findings
 from organisations import Organisation
 
@@ -21,9 +22,10 @@ def found(org: Organisation, cause: str) -> list[tuple[str, str | None, str | No
     return [_told(each) for each in entries if each.id == cause and _is_open(each)]
 
 
-def audited(org: Organisation, cause: str, *planned: str) -> list[Finding]:
+def audited(org: Organisation | Snapshot, cause: str, *planned: str) -> list[Finding]:
     """The open findings of a cause in the audit."""
-    entries = audit(analyze(org.snapshot()), parse_planned(planned)).findings
+    read = org if isinstance(org, Snapshot) else org.snapshot()
+    entries = audit(analyze(read), parse_planned(planned)).findings
     return [each for each in entries if each.id == cause and _is_open(each)]
 
 

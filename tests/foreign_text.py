@@ -187,6 +187,7 @@ def _read(org: Organisation, rng: random.Random) -> Hostile:
 
 
 def _names(org: Snapshot) -> Iterator[str]:
+    yield org.origin  # as the user typed it, or as a snapshot says
     for server in org.servers:
         yield from (server.name, server.fqdn)
     for connector in org.connectors:

@@ -65,6 +65,25 @@ def test_planned_servers_and_subnets_of_servers_are_inside() -> None:
     assert audited(org, ID, "EX19A=203.0.113.7", "EX19A=2001:db8:5::1") == []
 
 
+@pytest.mark.parametrize(
+    ("ranges", "state"),
+    [
+        ("203.0.113.7", "unknown"),
+        ("2001:db8:5::/64", "unknown"),
+        ("192.0.0.0-199.255.255.255", "found"),
+    ],
+)
+def test_hosts_may_be_servers_whose_addresses_were_not_read(ranges: str, state: str) -> None:
+    """Nobody is called a stranger by missing addresses; so many hosts are no server's (S1.39)."""
+    org = relaying(ranges).change(RELAY, bindings="0.0.0.0:25, [::]:25").snapshot()
+    org = replace(org, addresses=())
+
+    [found] = audited(org, ID)
+
+    assert found.state == state
+    assert ("were not read" in found.check.explain([found])) == (state == "unknown")
+
+
 def test_the_default_connector_relays_for_all_that_are_left() -> None:
     """Section 2.6: the right on the connector that accepts everybody is the classic open relay."""
     org = healthy().change(FRONT, groups="AnonymousUsers, ExchangeServers, Custom")

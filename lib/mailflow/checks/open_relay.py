@@ -1,8 +1,10 @@
 """Audit: hosts outside of the organization may relay, without authentication.
 
-Outside is every address that is not private (S1.39), not one of a known or planned server's, and
-not in the IPv6 subnet of a server. Who accepts such a host is told over the whole address space;
-whether it relays by the access list alone (section 2.6), which is missing data where not read.
+Outside is every address that is not private (S1.39), not a known or planned server's, not in the
+IPv6 subnet of a server. Where a server has addresses that were not read, hosts may be its own,
+unless they are more than any server has. Who accepts such a host is told over the whole address
+space; whether it relays by the access list alone (section 2.6), which is missing data where it was
+not read.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailflow.analysis.capabilities import Rights, relays
-from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.missing import ADDRESSES, CONNECTORS, Missing
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.reach import WholeMap
 from mailflow.analysis.servers import FAMILIES, ServerView, doubt_of, is_whole
@@ -37,6 +39,7 @@ from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import (
     Address,
     AddressRange,
+    Family,
     format_range,
     merged,
     parse_range,
@@ -98,12 +101,13 @@ def find(
     """An entry for each connector that relays for hosts outside, or may; the most hosts first."""
     known = [address for view in servers for address in view.addresses]
     inside = _inside([*known, *(each.address for each in planned)])
+    unread = {family: _without_address(servers, family) for family in FAMILIES}
     for number, connector in enumerate(whole.connectors):
         view = whole.member_of(number)
         may_relay = relays(connector, rights)
         if not view.covered or connector.enabled is False or may_relay is False:
             continue
-        case = _judged(connector, view, may_relay, whole.accepted(number), inside)
+        case = _judged(connector, view, may_relay, whole.accepted(number), inside, unread)
         if case.state:
             custom = whole.is_custom(number)
             yield Finding(
@@ -149,6 +153,7 @@ def _judged(
     may_relay: bool | None,
     accepted: Sequence[AddressRange],
     inside: Sequence[AddressRange],
+    unread: Mapping[Family, Sequence[str]],
 ) -> _Case:
     outside = subtract(accepted, inside)
     tied = subtract(merged(_tied(connector, view)), inside)
@@ -158,8 +163,19 @@ def _judged(
     how = how_to_tell(connector, may_relay)
     if sure and may_relay:
         rivals = _rivals_not_read(connector, view) if _harm(sure) < _TOO_MANY else ""
-        command = Missing(view.name, CONNECTORS).command
-        return _Case(connector, sure, rivals, f"Export it in full, then rerun:\n{command}")
+        if rivals:
+            command = Missing(view.name, CONNECTORS).command
+            return _Case(connector, sure, rivals, f"Export it in full, then rerun:\n{command}")
+        foreign = tuple(each for each in sure if not unread[each.family] or _is_wide(each))
+        if foreign:
+            return _Case(connector, foreign, "", "")
+        names = sorted({name for each in sure for name in unread[each.family]})
+        return _Case(
+            connector,
+            sure,
+            f"they may be addresses of {joined(names)}, which were not read",
+            "\n".join(Missing(name, ADDRESSES).command for name in names),
+        )
     if sure:
         return _Case(connector, sure, doubt, how)
     if tied:
@@ -174,7 +190,7 @@ _CLEAR = "Remove the range from the connector that is not meant to accept these 
 
 
 _TOO_MANY = 1 << 16
-"""So many hosts no list that was not read to the end takes away."""
+"""So many hosts no list that was not read to the end takes away, and no server has."""
 
 
 def _rivals_not_read(connector: ReceiveConnector, view: ServerView) -> str:
@@ -211,6 +227,20 @@ def _tied(connector: ReceiveConnector, view: ServerView) -> Iterator[AddressRang
                 if block.meets(theirs):
                     first = max(block.first, theirs.first)
                     yield AddressRange(block.family, first, min(block.last, theirs.last))
+
+
+def _without_address(servers: Sequence[ServerView], family: Family) -> list[str]:
+    """Servers that may have addresses of a family that nobody read."""
+    return [
+        view.name
+        for view in servers
+        if view.lacks_addresses
+        or not (view.has_all_addresses or any(each.version == family for each in view.addresses))
+    ]
+
+
+def _is_wide(block: AddressRange) -> bool:
+    return _harm([block]) >= _TOO_MANY
 
 
 def _harm(blocks: Iterable[AddressRange]) -> int:

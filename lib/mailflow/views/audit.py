@@ -49,6 +49,9 @@ BESIDE_THE_AUDIT = frozenset(
 """Cmdlets that a whole audit can do without: unread, they are shown and no more."""
 
 
+ISSUES = "issues found"
+"""The word over an audit that found something: no incident has to have a cause."""
+
 SENDING = frozenset(
     module.CARD.id
     for module in (certificate_problem, internal_transport_certificate, send_connector_source)
@@ -134,6 +137,7 @@ def audit(
         servers_left=server_records(org),
         plan=plan,
         asked=asked_of(org, planned=sorted(planned), peers=sorted(peers)),
+        word=ISSUES if verdict == "found" else "",
     )
     return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=lacks, further=not_judged)
 
