@@ -40,8 +40,8 @@ def logs_in(folder: Path, count: int) -> list[ReceiveLogFile]:
     return files
 
 
-def listening() -> set[tuple[str, str]]:
-    """Addresses on which this process and its children listen."""
+def listening() -> set[tuple[str, int]]:
+    """Addresses and ports on which this process and its children listen."""
     import psutil
 
     mine = psutil.Process()
@@ -49,7 +49,7 @@ def listening() -> set[tuple[str, str]]:
     for process in (mine, *mine.children(recursive=True)):
         for each in process.net_connections():
             if each.status == psutil.CONN_LISTEN:
-                found.add((each.laddr.ip, process.name()))
+                found.add((each.laddr.ip, each.laddr.port))
     return found
 
 
@@ -64,10 +64,11 @@ def test_a_local_cluster_counts_the_same(tmp_path: Path) -> None:
     poison = ReceiveLogFile(tmp_path / "poison.LOG", "poison.LOG")
     (tmp_path / "poison.LOG").write_text(HEAD + session(1), newline="")
     (tmp_path / "parts").mkdir()
+    before = listening()  # endpoints of other tests
     with local_client(2) as client:
         client.run(_poison, "poison.LOG")
         client.register_plugin(Poisoned())
-        places = {host for host, _ in listening()}
+        places = {host for host, _ in listening() - before}
         address = client.scheduler.address
         done = dict(read_with(client, [*files, gone, poison], tmp_path / "parts", PartSettings()))
     again = read_logs([tmp_path / "random"], cluster=Cluster("local"))
