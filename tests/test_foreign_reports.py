@@ -102,7 +102,7 @@ def gate(door: str, numbers: range, home: Path) -> int:
             continue
         made = _report(RUNBOOKS[number % len(RUNBOOKS)], one, number, home)
         for line in made.commands | Page(made.html).commands:
-            lines.setdefault(line, set()).update(one.names)
+            lines.setdefault(line, set()).update({*one.names, hostile_inputs(one.org).origin})
     # A line for addresses.csv is none for PowerShell.
     lines = {line: names for line, names in lines.items() if re.match(r"[$\w]+[- ]", line)}
     assert_meant(lines)
