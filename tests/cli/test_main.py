@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -98,6 +100,16 @@ def test_each_command_helps_alike(call: Call, typed: tuple[str, ...], command: o
     assert isinstance(command, HelpfulCommand)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "--keyring" not in text.partition("Options for live sources:")[0]
+
+
+def test_help_waits_for_no_source() -> None:
+    """What reads sources is imported by the command that does: help is there at once."""
+    code = "import sys, mailflow.cli; print(*(n for n in sys.modules if n.startswith('mailflow.')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert [name for name in done.stdout.split() if name.startswith("mailflow.sources")] == []
 
 
 def test_options_of_live_sources_stand_apart(call: Call) -> None:

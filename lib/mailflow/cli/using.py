@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,9 @@ from mailflow.cli.live import live_options
 from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, progress
 from mailflow.errors import UsageError
 from mailflow.plain import one_line
-from mailflow.sources.credentials import LiveOptions
+
+if TYPE_CHECKING:
+    from mailflow.sources.credentials import LiveOptions
 
 
 @helpful_command()
