@@ -422,8 +422,7 @@ class AnswerMap:
         firsts = [starts[cut] for cut in cuts.tolist()]
         lasts = [first - 1 for first in firsts[1:]] + [(1 << WIDTH[self.family]) - 1]
         for first, last, place in zip(firsts, lasts, winners[cuts].tolist(), strict=True):
-            winner = None if place < 0 else self.connectors[place]
-            yield AddressRange(self.family, first, last), winner
+            yield AddressRange(self.family, first, last), connector_at(self.connectors, place)
 
 
 def _halves(numbers: Sequence[int]) -> tuple[Numbers, Numbers]:
