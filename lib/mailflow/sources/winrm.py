@@ -29,7 +29,6 @@ from html import unescape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailflow.budget import Budget
 from mailflow.errors import UsageError
 from mailflow.plain import visible
 from mailflow.sources import setup_faults, wire
@@ -312,7 +311,7 @@ class WinrmShell:
     def _read(
         self, run: _Run, calls: Sequence[Call], missing: list[int], replies: dict[int, Reply]
     ) -> Fault:
-        budget = Budget(len(run.output))
+        budget = wire.budget_of(run.output)
         answers = wire.read_answers(run.output, budget)
         if answers.hello is not None:
             self.way, self.powershell = answers.hello.way, answers.hello.powershell
