@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mailflow.simulated.practice import Practice
     from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
+    from mailflow.sources.remote import RemoteOptions
     from mailflow.sources.shell import Doors
-    from mailflow.sources.winrm import WinrmOptions
 
 EXPECTED = (
     "a file, folder or zip with exports, a saved snapshot, demo:NAME, exchange://HOST or "
@@ -278,7 +278,7 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
 
 
 def _read_through(
-    source: str, doors: Doors, way: WinrmOptions, host: str, tell: Callable[[str], None]
+    source: str, doors: Doors, way: RemoteOptions, host: str, tell: Callable[[str], None]
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
@@ -295,7 +295,7 @@ def live_doors(
     *,
     writing: bool = False,
     probing: bool = False,
-) -> tuple[Doors, WinrmOptions, str]:
+) -> tuple[Doors, RemoteOptions, str]:
     """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
@@ -363,7 +363,7 @@ def within_reach(
         yield None
 
 
-def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[RemoteOptions, str]:
     """Where a live organisation is entered, for whoever only looks and does not log on."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 

@@ -19,8 +19,8 @@ from mailflow.simulated.shell_host import LogOn, Quotas
 from mailflow.simulated.tls import Authority
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors, ExchangeShell
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.winrm import WinrmPlace
 
 
 @dataclass
@@ -76,7 +76,7 @@ class ExchangeSide:
             "password": PASSWORD,
             "ca": str(self.folder / "ca.pem") if self.tls else "",
             "entry": NAME,
-            "resolve": {NAME: WinrmPlace(self.endpoint.address, self.endpoint.port)},
+            "resolve": {NAME: RemotePlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }
         return ExchangeOptions(**options)  # type: ignore[arg-type] # a test's own options

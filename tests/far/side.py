@@ -18,9 +18,10 @@ from mailflow.simulated.tls import Authority
 from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
 from mailflow.sources import winrm, wire
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Call, Fault
-from mailflow.sources.winrm import WinrmOptions
+from mailflow.sources.winrm_options import WinrmOptions
 
 NAME = "ex16a.contoso.example"
 USER, PASSWORD = "CONTOSO\\anna", "Can\u00e4ry-5ecret!pass"
@@ -109,7 +110,7 @@ class Server:
             "password": PASSWORD,
             "ca": str(self.folder / "ca.pem") if self.tls else "",
             "entry": NAME,
-            "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
+            "resolve": {NAME: RemotePlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }
         return WinrmOptions(**options)  # type: ignore[arg-type] # a test's own options

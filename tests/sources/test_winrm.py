@@ -33,9 +33,11 @@ from mailflow.errors import UsageError
 from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.wsman import Job
 from mailflow.sources import setup_faults
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace, WinrmShell
+from mailflow.sources.winrm import WinrmDoors, WinrmShell
+from mailflow.sources.winrm_options import WinrmOptions
 from support import needs_kerberos, needs_kerberos_server
 
 QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
@@ -145,7 +147,7 @@ def test_kerberos_faults_are_told_apart(
     """No ticket, an old one, an unknown name, and what the server says of time."""
     found = {"none": opened(plain, **NOBODY).id}
     monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
-    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
+    away = {"other.contoso.example": RemotePlace(plain.endpoint.address, plain.endpoint.port)}
     target = plain.target(**{**NOBODY, "resolve": away})
     with pytest.raises(ShellError) as caught:
         WinrmDoors(target, SCRIPT).open("other.contoso.example")
@@ -236,14 +238,14 @@ def test_a_resolved_name_is_never_looked_up(
 )
 def test_which_names_resolve_speaks_of(resolved: str, asked: str, is_found: bool) -> None:
     """S4.32: short or full, in any case; two full names are the same only if they are equal."""
-    target = WinrmOptions(auth="kerberos", resolve={resolved: WinrmPlace("127.0.0.1")})
+    target = WinrmOptions(auth="kerberos", resolve={resolved: RemotePlace("127.0.0.1")})
 
     assert (target.place(asked) is not None) == is_found
 
 
 def test_certificates_are_verified(secure: Server, tmp_path: Path) -> None:
     """An issuer nobody knows, another's name, and no TLS at all, each told apart."""
-    here = {"other.contoso.example": WinrmPlace(secure.endpoint.address, secure.endpoint.port)}
+    here = {"other.contoso.example": RemotePlace(secure.endpoint.address, secure.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         WinrmDoors(secure.target(resolve=here), SCRIPT).open("other.contoso.example")
     with serving(tmp_path) as readable:
@@ -277,7 +279,7 @@ def test_ways_that_do_not_lead_there(plain: Server) -> None:
     """A closed port, a name that nobody knows."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: WinrmPlace("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: RemotePlace("127.0.0.1", taken.getsockname()[1])}
         found = opened(plain, resolve=closed)
     unknown = opened(plain, resolve={})
 

@@ -23,9 +23,9 @@ from mailflow.simulated.soap import Trouble
 from mailflow.sources import setup_faults
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import MOST_SESSIONS, ExchangeDoors
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import WinrmPlace
 from support import needs_kerberos, needs_kerberos_server
 from winrm_client import recorded
 
@@ -91,7 +91,7 @@ def test_log_on_over_https(secure: ExchangeSide, auth: str) -> None:
         shell = secure.open(auth=auth)
     replies = shell.ask([QUEUES], seconds=10)
     shell.close()
-    elsewhere = {"x.contoso.example": WinrmPlace(secure.endpoint.address, secure.endpoint.port)}
+    elsewhere = {"x.contoso.example": RemotePlace(secure.endpoint.address, secure.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         ExchangeDoors(secure.target(auth=auth, resolve=elsewhere)).open("x.contoso.example")
 
@@ -149,7 +149,7 @@ def test_ways_that_do_not_lead_there(plain: ExchangeSide) -> None:
     """A closed port, a name that nobody knows, no TLS, a server without the endpoint."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: WinrmPlace("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: RemotePlace("127.0.0.1", taken.getsockname()[1])}
         found = [opened(plain, resolve=closed).id]
     found += [opened(plain, resolve={}).id, opened(plain, scheme="https").id]
     plain.endpoint.shells = None
@@ -211,7 +211,7 @@ def test_kerberos_faults_are_told_apart(
     anna = {**nobody, "user": "anna@contoso.example", "password": "wrong"}
     found = {"none": opened(plain, **nobody).id, "wrong": opened(plain, **anna).id}
     monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
-    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
+    away = {"other.contoso.example": RemotePlace(plain.endpoint.address, plain.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         ExchangeDoors(plain.target(**nobody, resolve=away)).open("other.contoso.example")
     found["name"] = caught.value.fault.id
@@ -541,7 +541,7 @@ def test_what_another_server_answered(tmp_path: Path, host: str, *, is_kept: boo
 def test_nothing_readable_is_on_the_wire(plain: ExchangeSide) -> None:
     """Over HTTP: neither the password nor a message, in any byte of both directions."""
     with recorded(plain.endpoint) as recorder:
-        shell = plain.open(resolve={NAME: WinrmPlace("127.0.0.1", recorder.port)})
+        shell = plain.open(resolve={NAME: RemotePlace("127.0.0.1", recorder.port)})
         (reply,) = shell.ask([QUEUES], seconds=10)
         shell.close()
 
