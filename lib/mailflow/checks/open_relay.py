@@ -36,6 +36,7 @@ from mailflow.checks.relaying import (
     why_it_relays,
 )
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.range_words import count_in_words
 from mailflow.exchange.ranges import (
     Address,
     AddressRange,
@@ -47,7 +48,7 @@ from mailflow.exchange.ranges import (
     subtract,
 )
 from mailflow.exchange.ties import ties
-from mailflow.phrases import count_in_words, joined
+from mailflow.phrases import joined
 
 CARD = Card(
     id="open-relay",
