@@ -236,23 +236,6 @@ def _of_logs(
     return sent.sessions(), received.sessions()
 
 
-def practice_organisation(practice: Practice, source: str) -> LiveOrganisation:
-    """A practice organisation within reach of somebody who repairs it; its clock is moved."""
-    from datetime import timedelta
-
-    from mailflow.apply.live import LiveOrganisation
-    from mailflow.simulated.doors import PracticeDoors
-
-    return LiveOrganisation(
-        source,
-        PracticeDoors(practice, writing=True),
-        practice.entry,
-        lambda _: practice_snapshot(practice, source),
-        now=lambda: practice.clock.now,
-        wait=lambda seconds: practice.advance(timedelta(seconds=seconds)),
-    )
-
-
 def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrganisation:
     """A live organisation within reach of somebody who may change it.
 
