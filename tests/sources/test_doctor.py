@@ -257,7 +257,7 @@ def test_certificates(
     with serving(tmp_path) as donor:
         listener = FaultyEndpoint("EX16A", donor.far, donor.accounts, place=ListeningPlace(tls=tls))
         with listener:
-            server = Server(listener, donor.far, tmp_path, donor.accounts, tls=True)
+            server = replace(donor, endpoint=listener, tls=True)
             found = examined(server, ca=str(tmp_path / "known.pem") if known else "")
 
     assert ids(found) == [identity]

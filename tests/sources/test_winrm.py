@@ -18,13 +18,16 @@ import pytest
 from far import faults, kdc
 from far.faults import FaultKind, Visit
 from far.side import (
+    CONNECTORS,
     NAME,
     PASSWORD,
+    QUEUES,
     SCRIPT,
     USER,
     Far,
     Server,
     no_shell_is_left,
+    opened,
     queue_row,
     secrets,
     serving,
@@ -38,10 +41,6 @@ from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
 from mailflow.sources.winrm import WinrmDoors, WinrmShell
 from mailflow.sources.winrm_options import WinrmOptions
-from support import needs_kerberos, needs_kerberos_server
-
-QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
-CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +55,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The same with TLS."""
     with serving(tmp_path_factory.mktemp("secure"), tls=True) as server:
         yield server
-
-
-def opened(server: Server, **changes: object) -> Fault:
-    """The fault with which opening a shell ends."""
-    with pytest.raises(ShellError) as caught:
-        server.open(**changes)
-    return caught.value.fault
 
 
 # -- Log-ons ---------------------------------------------------------------------------------------
@@ -103,24 +95,6 @@ def test_log_on_over_https(secure: Server, auth: str) -> None:
     assert (len(replies[0].rows), replies[0].fault) == (1, None)
     assert secure.endpoint.log[-1].method == auth
     assert no_shell_is_left(secure)
-
-
-@pytest.fixture(scope="module")
-def realm() -> Iterator[kdc.Kdc]:
-    """A real KDC that knows the server and the user."""
-    needs_kerberos()
-    needs_kerberos_server()
-    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
-        yield found
-
-
-@pytest.fixture
-def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
-    """The realm, in this process's environment, without a ticket."""
-    for name, value in realm.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
-    return realm
 
 
 NOBODY: Mapping[str, object] = {"auth": "kerberos", "user": "", "password": ""}

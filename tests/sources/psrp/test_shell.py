@@ -15,7 +15,7 @@ import pytest
 
 from far import kdc
 from far.exchange_side import ExchangeSide, FarExchange, exchange_serving
-from far.side import NAME, PASSWORD, USER, queue_row, secrets
+from far.side import CONNECTORS, NAME, PASSWORD, QUEUES, USER, opened, queue_row, secrets
 from mailflow.errors import UsageError
 from mailflow.simulated import shell_endpoint
 from mailflow.simulated.shell_host import Quotas
@@ -26,11 +26,8 @@ from mailflow.sources.psrp.shell import MOST_SESSIONS, ExchangeDoors
 from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from support import needs_kerberos, needs_kerberos_server
 from winrm_client import recorded
 
-QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
-CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
 AGENTS = Call("Get-TransportAgent")
 SET = Call(
     "Set-ReceiveConnector",
@@ -51,13 +48,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeSide]:
     """The same with TLS."""
     with exchange_serving(tmp_path_factory.mktemp("secure"), tls=True) as side:
         yield side
-
-
-def opened(side: ExchangeSide, **changes: object) -> Fault:
-    """The fault with which opening a session ends."""
-    with pytest.raises(ShellError) as caught:
-        side.open(**changes)
-    return caught.value.fault
 
 
 # -- Log-ons ---------------------------------------------------------------------------------------
@@ -162,24 +152,6 @@ def test_ways_that_do_not_lead_there(plain: ExchangeSide) -> None:
 
 
 # -- Kerberos --------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def realm() -> Iterator[kdc.Kdc]:
-    """A real KDC that knows the server and the user."""
-    needs_kerberos()
-    needs_kerberos_server()
-    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
-        yield found
-
-
-@pytest.fixture
-def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
-    """The realm, in this process's environment, without a ticket."""
-    for name, value in realm.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
-    return realm
 
 
 @pytest.mark.parametrize("user", ["", "anna@contoso.example", USER])
