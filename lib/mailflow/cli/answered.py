@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import Effect
-from mailflow.analysis.paths import PathState
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import counted, joined
