@@ -41,9 +41,6 @@ ROLE_CONFLICT = "transport-role-conflict"
 RIGHTS_DENIED = "rights-denied"
 """Cause ids of the contract, section 7."""
 
-ALL_ADDRESSES = "Get-NetworkConnectionInfo"
-"""The source of addresses that lists all that a server has (section 9)."""
-
 
 # -- What a server is ------------------------------------------------------------------------------
 
@@ -78,12 +75,6 @@ def addresses_of(org: Snapshot, server: Server) -> list[Address]:
     """The known addresses of a server, each once."""
     mine = (one.address for one in org.addresses if one.server.casefold() == server.name.casefold())
     return [ipaddress.ip_address(one) for one in dict.fromkeys(mine)]
-
-
-def knows_all_addresses(org: Snapshot, server: Server) -> bool:
-    """Whether the known addresses are all it has."""
-    mine = [one for one in org.addresses if one.server.casefold() == server.name.casefold()]
-    return bool(mine) and all(one.source == ALL_ADDRESSES for one in mine)
 
 
 def downgraded_of(org: Snapshot, server: Server) -> bool | None:

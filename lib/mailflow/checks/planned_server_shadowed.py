@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, SHADOWED
+from mailflow.analysis.assessment import NOBODY, ROLE_CONFLICT, SHADOWED
 from mailflow.analysis.places import hidden_connectors
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.servers import ServerView, SortedAddresses, is_whole

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
+from mailflow.analysis.assessment import DEFAULT_LACKS_AUTH, GROUP_MISSING
+from mailflow.analysis.paths import Judge
 from mailflow.analysis.planned import parse_planned
 from mailflow.analysis.queues import as_of
 from mailflow.analysis.servers import ServerView
