@@ -190,6 +190,7 @@ def run(  # noqa: PLR0913 - the options of the command
             timeout,
             password_env=live.password_env if live else "",
             applies=consent is not None,
+            meanwhile=_prepare_the_end,
         )
     executed = time.monotonic()
     progress("writing the report")
@@ -322,6 +323,15 @@ def _change(values: Mapping[str, object], org: Snapshot) -> str:
     file = Path(str(given)).expanduser()
     read_change(file, org)
     return file.read_text("utf-8-sig")
+
+
+def _prepare_the_end() -> None:
+    """Import what ends a run: the report, and the verdict on the terminal."""
+    from mailflow.runs.report import prepare
+    from mailflow.show import terminal  # noqa: F401 - only to have it loaded
+    from mailflow.views import verdict  # noqa: F401 - the same
+
+    prepare()
 
 
 def _executed(folder: Path, path: Path) -> dict[str, Any]:
