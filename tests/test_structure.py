@@ -41,7 +41,7 @@ BELOW: Mapping[str, set[str]] = {
         "this_run",
         "toml_file",
     },
-    "simulated": {*LEAVES, "exchange", "snapshot", "sources"},
+    "simulated": {*LEAVES, "exchange", "sources"},
     "apply": {
         *LEAVES,
         *("analysis", "exchange", "repair", "snapshot", "sources", "table", "views"),
@@ -55,7 +55,7 @@ BELOW: Mapping[str, set[str]] = {
     "this_run": set(),
     "user_data": set(),
     # Of the views it knows only the shape of what they found.
-    "show": {*LEAVES, "exchange", "table", "views.verdict"},
+    "show": {*LEAVES, "table", "views.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
