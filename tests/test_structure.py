@@ -270,6 +270,19 @@ def test_every_part_is_in_the_drawing() -> None:
     assert parts - set(BELOW) - top == set()
 
 
+MAPPED = ("analysis", "apply", "repair", "simulated", "sources", "training", "usage")
+"""Parts so large that the head of the package says which module does what."""
+
+
+@pytest.mark.parametrize("part", MAPPED)
+def test_the_map_of_a_part_names_its_modules(part: str) -> None:
+    """Who looks for something finds where it is."""
+    known = {name.split(".")[2] for name in MODULES if name.startswith(f"mailflow.{part}.")}
+    drawn = ast.get_docstring(parsed()[f"mailflow.{part}"]) or ""
+
+    assert {name for name in known if not re.search(rf"\b{name}\b", drawn)} == set()
+
+
 _A_COMMAND = re.compile(
     r"(?:^|[\s:(|])(?:Get|Set|Remove|Resume|Retry|Suspend|Test)-[A-Z][A-Za-z]+ "
 )
