@@ -47,7 +47,7 @@ class Far:
     """Plays powershell.exe with Invoke-MailFlow.ps1.
 
     Attributes:
-        answer: what a cmdlet returns.
+        answer: what a cmdlet returns: objects, a fault, or CLIXML as it is to be sent.
         seconds: how long each call takes; a cancelled job ends at once.
         hello: why Exchange is not reached.
         stderr: what is written there.
@@ -57,7 +57,7 @@ class Far:
         check_script: looks at the script that was sent.
     """
 
-    answer: Answer = queue_row
+    answer: Callable[[Call], Sequence[Row] | Fault | bytes] = queue_row
     seconds: float = 0.0
     hello: Fault | None = None
     stderr: str = ""
@@ -92,7 +92,9 @@ def _same(one: str, other: str) -> None:
     assert one == other
 
 
-def _document(found: Sequence[Row] | Fault) -> bytes:
+def _document(found: Sequence[Row] | Fault | bytes) -> bytes:
+    if isinstance(found, bytes):
+        return found
     if isinstance(found, Fault):
         return answer_document(wire.head_values(fault=found), [])
     return answer_document(wire.head_values(), found)

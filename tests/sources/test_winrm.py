@@ -17,6 +17,7 @@ import pytest
 
 from far import faults, kdc
 from far.faults import FaultKind, Visit
+from far.large import large_server
 from far.side import (
     CONNECTORS,
     NAME,
@@ -32,10 +33,12 @@ from far.side import (
     secrets,
     serving,
 )
+from mailflow import budget
 from mailflow.errors import UsageError
 from mailflow.simulated.shell_host import Quotas
+from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
-from mailflow.sources import setup_faults
+from mailflow.sources import setup_faults, wire
 from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
@@ -515,6 +518,52 @@ def test_output_that_is_too_much_is_not_kept(tmp_path: Path) -> None:
         shell.close()
 
     assert replies[0].fault == setup_faults.fault("endless")
+
+
+@pytest.mark.parametrize("ranges", [0, 100])
+def test_a_large_answer_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: int
+) -> None:
+    """Its objects take far more memory than the packed bytes in which they come.
+
+    Connectors without ranges of their own are alike, and pack to least. The memory that every
+    answer may take is taken away, so that few connectors stand for many.
+    """
+    rows = large_server(60, ranges)
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 2**18)
+    with serving(tmp_path, far=Far(answer=lambda _: rows)) as server:
+        shell = server.open()
+        (reply,) = shell.ask([CONNECTORS], seconds=30)
+        shell.close()
+
+    assert reply.fault is None
+    assert [row.values for row in reply.rows] == [row.values for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("padding", "said"),
+    [
+        (b" " * 10**6, "unpacks to more than 300 times its size; no cmdlet's output does"),
+        (b'<Obj RefId="9"><MS /></Obj>' * 400_000, "many objects, run Collect-MailFlow.ps1 on it"),
+    ],
+)
+def test_an_answer_that_unfolds_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, padding: bytes, said: str
+) -> None:
+    """It is missing data that says what to do; the other answers of its round are read."""
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 2**25)
+    bomb = answer_document(wire.head_values(), []).replace(b"</Objs>", padding + b"</Objs>")
+    far = Far(answer=lambda call: bomb if call == CONNECTORS else queue_row(call))
+    with serving(tmp_path, far=far) as server:
+        shell = server.open()
+        connectors, queues = shell.ask([CONNECTORS, QUEUES], seconds=30)
+        shell.close()
+
+    assert connectors.fault is not None
+    assert connectors.fault.message.startswith(f"Get-ReceiveConnector on {NAME}: ")
+    assert said in connectors.fault.message
+    assert (connectors.fault.kind, connectors.rows) == ("protocol", ())
+    assert len(queues.rows) == 1
 
 
 def test_a_quota_of_shells_is_told_as_that(tmp_path: Path) -> None:

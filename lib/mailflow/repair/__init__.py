@@ -10,4 +10,7 @@ impact         the proof: who is treated otherwise, over the whole address space
 requested      a change in a file; request: one as somebody asks for it; tidying: a shorter list
 twin_plan      one server made like another: twin_targets, twin_steps, twin_notes
 alternatives, wording   what else would end a fault; what a command changes, in words
+
+Nothing here is run: a command is printed where its effect was proven on paper, else words say why
+there is none.
 """

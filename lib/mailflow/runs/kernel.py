@@ -92,7 +92,7 @@ def execute(  # noqa: PLR0913 - what a run is given
     applies: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Stop:
-    """Execute a notebook into `output`; it is saved after each cell, so a part is never lost.
+    """Execute a notebook into `output`; saved after each cell with code, so no part is ever lost.
 
     Args:
         notebook: the runbook.
@@ -129,6 +129,8 @@ def _through_papermill(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
+    from mailflow.runs import engine
+
     keeper = Keeper(output.resolve())
     try:
         papermill.execute_notebook(
@@ -136,8 +138,8 @@ def _through_papermill(
             keeper.registered(),
             parameters=dict(parameters),
             kernel_name="python3",
+            engine_name=engine.registered(),
             progress_bar=False,
-            request_save_on_cell_execute=True,
             execution_timeout=max(1, round(timeout)),
             km=kernel,
         )

@@ -19,4 +19,6 @@ tables         rows become the typed snapshot; every way in ends here
        └─ psrp/    by Exchange's own endpoint
      credentials, remote, trust   who signs in, where to, and which hosts may get that
      setup_faults, exception_faults   what can be wrong on the way; which exception is which
+
+No reader and no road knows a rule of Exchange: what a value means is for `exchange` to say.
 """

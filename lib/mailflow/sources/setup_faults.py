@@ -92,7 +92,8 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "endless": SetupCause(
             "protocol",
             "The server sent more than any answer can hold; the rest was not read.",
-            "Check what answers there; it does not behave like WinRM.",
+            "Check what answers there. If this server really has so many objects, run "
+            "Collect-MailFlow.ps1 on it and read its folder.",
         ),
         "not-winrm": SetupCause(
             "protocol",

@@ -28,7 +28,6 @@ from functools import partial
 from html import unescape
 from typing import TYPE_CHECKING
 
-from mailflow.budget import Budget
 from mailflow.plain import visible
 from mailflow.sources import wire
 from mailflow.sources.at_once import Late, in_time
@@ -206,7 +205,7 @@ class WinrmShell:
     def _read(
         self, run: _Run, calls: Sequence[Call], missing: list[int], replies: dict[int, Reply]
     ) -> Fault:
-        budget = Budget(len(run.output))
+        budget = wire.budget_of(run.output)
         answers = wire.read_answers(run.output, budget)
         if answers.hello is not None:
             self.way, self.powershell = answers.hello.way, answers.hello.powershell

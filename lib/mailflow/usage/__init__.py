@@ -12,4 +12,6 @@ engine         many logs, each summed up into its part, and added to what was re
   ├─ parts     one log summed up: part_sql, clean (a file that the quick reader does not take)
   ├─ combine   parts put together: whole_sql
   └─ places    where logs lie; found: what lies there
+
+Whoever was not seen has only not been seen: nothing is concluded where the time is not covered.
 """
