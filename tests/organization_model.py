@@ -41,6 +41,9 @@ ROLE_CONFLICT = "transport-role-conflict"
 RIGHTS_DENIED = "rights-denied"
 """Cause ids of the contract, section 7."""
 
+ALL_ADDRESSES = "Get-NetworkConnectionInfo"
+"""The source of addresses that lists all that a server has (section 9)."""
+
 
 # -- What a server is ------------------------------------------------------------------------------
 
