@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mailflow.runs.kernel import Stop, is_foreseen
 from mailflow.show import ticket as template
 from mailflow.show.flow import both
 from mailflow.show.markup import fill
 from mailflow.show.verdict import SLOT
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
 
 LEFT_OUT = {"parameters", "injected-parameters", "papermill-error-cell-tag", "not-in-report"}
 """Tags of cells that say nothing to the reader of a report."""
@@ -47,7 +51,6 @@ def render(
     """
     import nbformat
     from markupsafe import Markup as Trusted
-    from nbconvert import HTMLExporter
 
     shown = _report_cells(notebook, stop)
     head = "" if stop else _head(shown)
@@ -67,13 +70,7 @@ def render(
     document = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
     )
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        exclude_input=True,
-        exclude_anchor_links=True,
-        template_name="ticket",
-        extra_template_basedirs=[str(template.FOLDER.parent)],
-    )
-    body, _ = exporter.from_notebook_node(
+    body, _ = _exporter().from_notebook_node(
         document,
         {
             "metadata": {"name": manifest["title"]},
@@ -87,6 +84,19 @@ def render(
     )
     # What a cell printed may hold half a character, which no file can.
     return str(body).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """Made once: each one compiles its templates anew, which takes longer than a report."""
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(  # type: ignore[no-untyped-call]
+        exclude_input=True,
+        exclude_anchor_links=True,
+        template_name="ticket",
+        extra_template_basedirs=[str(template.FOLDER.parent)],
+    )
 
 
 def _report_cells(notebook: Mapping[str, Any], stop: Stop) -> list[dict[str, Any]]:
