@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
@@ -21,8 +21,8 @@ from mailflow.analysis.paths import (
     SHADOWED,
     SUPPRESSED,
     TIED,
-    MailPath,
 )
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting, as_of
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Finding
