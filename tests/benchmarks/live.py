@@ -63,9 +63,11 @@ from pathlib import Path
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors
 from mailflow.sources.shell import Call
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace
+from mailflow.sources.remote import RemotePlace
+from mailflow.sources.winrm.shell import WinrmDoors
+from mailflow.sources.winrm.options import WinrmOptions
 given = json.loads(sys.argv[1])
-place = {given["name"]: WinrmPlace(given["address"], given["port"])}
+place = {given["name"]: RemotePlace(given["address"], given["port"])}
 sign_in = {"user": given["user"], "password": given["password"]}
 options = {"scheme": "http", "entry": given["name"], "resolve": place, **sign_in}
 if given["road"] == "winrm":
