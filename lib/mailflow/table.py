@@ -69,6 +69,7 @@ overflow-wrap:anywhere}
 @container (max-width:48rem){.mf table.mf-table{width:max-content;min-width:100%}
 .mf table.mf-table :is(th,td){min-width:0;max-width:16em}
 .mf table.mf-table td:has(.wl){max-width:26em}
+.mf table.mf-table .command{max-width:30em}
 .mf table.mf-table tbody th>span{max-width:14em}
 .mf table.mf-table:not(.mf-broad){width:100%}
 .mf table.mf-table:not(.mf-broad) .wl{white-space:normal;overflow-wrap:anywhere}
