@@ -55,7 +55,7 @@ BELOW: Mapping[str, set[str]] = {
     "this_run": set(),
     "user_data": set(),
     # Of the views it knows only the shape of what they found.
-    "show": {*LEAVES, "table", "views.verdict"},
+    "show": {*LEAVES, "table", "views.alike", "views.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
