@@ -19,7 +19,8 @@ from mailflow import budget
 from mailflow.budget import BudgetError
 from mailflow.errors import InputError
 from mailflow.sources.exports import clixml
-from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
+from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml
+from mailflow.sources.exports.clixml_texts import unescape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
 from support import each_of, needs_powershell, needs_shared, shared_files
