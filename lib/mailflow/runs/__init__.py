@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mailflow import extras
 from mailflow.errors import InputError, RunError, UsageError
 from mailflow.own_files import beside
-from mailflow.phrases import did_you_mean
+from mailflow.phrases import did_you_mean, joined
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -160,6 +160,7 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
+    _check_both_named(known, values, org)
     change = _change(values, org)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
@@ -306,6 +307,19 @@ def _values(
         raise UsageError("no receive logs: name them with -p logs PLACE (a file, folder or zip)")
     own = {"source": source, "ticket": ticket or ""}
     return {name: value for name, value in own.items() if name in known} | values
+
+
+def _check_both_named(
+    known: Mapping[str, NotebookParameter], values: Mapping[str, object], org: Snapshot
+) -> None:
+    """A runbook that compares two servers needs both names; said before anything is written."""
+    lacking = [name for name in ("server_a", "server_b") if name in known and not values.get(name)]
+    if lacking:
+        servers = joined(sorted(server.name for server in org.servers), most=20) or "none"
+        raise UsageError(
+            "name the server that hosts use now, and the one that they are to use: "
+            f"-p server_a SERVER -p server_b SERVER. Known: {servers}"
+        )
 
 
 def _change(values: Mapping[str, object], org: Snapshot) -> str:

@@ -357,7 +357,7 @@ def _inside(element: AddressRange, clients: Iterable[Client]) -> list[str]:
 
 def _why_not(narrowed: Narrowed | None) -> str:
     if narrowed is None:
-        return "No connector was named."
+        return "No connector was named, so no list is proposed."
     return f"No change of {narrowed.connector} is proposed. {' '.join(narrowed.why_not)}"
 
 
