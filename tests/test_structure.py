@@ -270,7 +270,10 @@ def test_every_part_is_in_the_drawing() -> None:
     assert parts - set(BELOW) - top == set()
 
 
-MAPPED = ("analysis", "apply", "repair", "simulated", "sources", "training", "usage")
+MAPPED = (
+    *("analysis", "apply", "exchange", "repair", "simulated", "sources", "training", "usage"),
+    "views",
+)
 """Parts so large that the head of the package says which module does what."""
 
 

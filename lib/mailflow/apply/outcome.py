@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mailflow.analysis.change import Parameter, SettingValue, in_words
-from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
+from mailflow.apply.entry import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
 from mailflow.phrases import counted, joined

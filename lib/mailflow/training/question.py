@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from mailflow.show.markup import Markup
 from mailflow.show.training import QuestionAsked, judgement
-from mailflow.show.widgets_training import AnswerForm, QuestionBox
+from mailflow.show.widgets.question import AnswerForm, QuestionBox
 from mailflow.snapshot import Snapshot
 
 Grade = Literal["right", "half", "wrong"]
