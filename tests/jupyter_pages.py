@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,28 @@ async () => {
 
 NO_SOURCE = 'source: str = r\\"\\"'
 """What the parameter cell of a runbook says, as JSON."""
+
+ALL_DRAWN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+"""Cells out of sight are there as well."""
+
+_CUT = """
+() => {
+  const moves = (each) => each && (
+    ['auto', 'scroll'].includes(getComputedStyle(each).overflowX) || moves(each.parentElement));
+  const found = [];
+  for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
+    if (output.scrollWidth > output.clientWidth + 1) found.push('the whole output');
+    for (const each of output.querySelectorAll('td, th, p, li, h1, h2, figcaption')) {
+      const fits = each.scrollWidth <= each.clientWidth + 1;
+      const edge = output.getBoundingClientRect().right + 1;
+      const out = each.getBoundingClientRect().right > edge && !moves(each.closest('.mf-scroll'));
+      if (each.clientWidth && (!fits || out)) found.push(each.innerText);
+    }
+  }
+  return found;
+}
+"""
+"""Texts of outputs that go beyond their cell, or beyond the output where nothing scrolls."""
 
 OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 
@@ -151,6 +174,13 @@ class NotebookPage:
         """What the page or a Python process asked for outside this machine."""
         return [one for one in self.requests if not one.startswith(OURS)] + self.lab.calls
 
+    def cut(self, wide: int) -> list[str]:
+        """The texts of outputs that a window of this width cuts; needs `ALL_DRAWN`."""
+        self.page.set_viewport_size({"width": wide, "height": 1000})
+        self.page.wait_for_timeout(500)  # JupyterLab lays its panels out again
+        found: list[str] = self.page.evaluate(_CUT)
+        return found
+
     def dark(self) -> None:
         """Take JupyterLab's dark theme."""
         self.page.evaluate(
@@ -168,6 +198,7 @@ def opened(
     *,
     settings: Mapping[str, Mapping[str, object]] | None = None,
     source: str = "demo:article",
+    parameters: Mapping[str, str] = MappingProxyType({}),
     **variables: str,
 ) -> Iterator[NotebookPage]:
     """A notebook in JupyterLab, ready to be run; server and page are gone afterwards.
@@ -178,6 +209,7 @@ def opened(
             output in the project.
         home: a fresh folder.
         source: what a runbook's copy is set to; empty: it stays as it is committed.
+        parameters: further ones that are empty texts in it, by name.
         settings: the user's own, by plugin: `{"@jupyterlab/apputils-extension:themes": {...}}`.
         variables: for the environment, for example how an organisation is reached.
     """
@@ -185,7 +217,12 @@ def opened(
     lab = _start(path, home, settings or {}, variables)
     copy = lab.folder / path.name
     text = copy.read_text(encoding="utf-8")
-    copy.write_text(text.replace(NO_SOURCE, NO_SOURCE.replace('r\\"', f'r\\"{source}', 1)), "utf-8")
+    text = text.replace(NO_SOURCE, NO_SOURCE.replace('r\\"', f'r\\"{source}', 1))
+    for name, value in parameters.items():
+        empty = f'{name}: str = \\"'
+        assert empty in text
+        text = text.replace(empty, empty + value)
+    copy.write_text(text, "utf-8")
     try:
         shown = _show(browser, lab)
         try:

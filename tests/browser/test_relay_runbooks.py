@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_pages import NotebookPage, opened
+from jupyter_pages import ALL_DRAWN, NotebookPage, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -25,31 +25,14 @@ PICTURES = {
 }
 """What each runbook draws of the practice data."""
 SOURCES = {"new_server": "demo:new-server", "relay_usage": "demo:month-of-logs"}
+NAMED = {
+    "new_server": {"server_a": "EX16A", "server_b": "EX16B"},
+    "relay_usage": {"narrow": r"EX16A\\\\Relay"},
+}
 COMMANDS = {
     "new_server": 'New-ReceiveConnector -Name "Relay" -Server "EX16B"',
     "relay_usage": r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.11",',
 }
-ALL_DRAWN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
-"""Cells out of sight are there as well."""
-
-CUT = """
-() => {
-  const moves = (each) => each && (
-    ['auto', 'scroll'].includes(getComputedStyle(each).overflowX) || moves(each.parentElement));
-  const found = [];
-  for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
-    if (output.scrollWidth > output.clientWidth + 1) found.push('the whole output');
-    for (const each of output.querySelectorAll('td, th, p, li, h1, h2, figcaption')) {
-      const fits = each.scrollWidth <= each.clientWidth + 1;
-      const edge = output.getBoundingClientRect().right + 1;
-      const out = each.getBoundingClientRect().right > edge && !moves(each.closest('.mf-scroll'));
-      if (each.clientWidth && (!fits || out)) found.push(each.innerText);
-    }
-  }
-  return found;
-}
-"""
-"""Texts of outputs that go beyond their cell, or beyond the output where nothing scrolls."""
 
 
 @pytest.fixture(
@@ -61,8 +44,9 @@ def runbook(
 ) -> Iterator[tuple[str, NotebookPage]]:
     """A runbook with its source set, run from top to bottom by its menu."""
     name = str(request.param)
-    how = {"source": SOURCES[name], "settings": ALL_DRAWN}
-    with opened(browser, name, tmp_path_factory.mktemp("lab"), **how) as shown:
+    home = tmp_path_factory.mktemp("lab")
+    how = {"source": SOURCES[name], "settings": ALL_DRAWN, "parameters": NAMED[name]}
+    with opened(browser, name, home, **how) as shown:
         shown.page.get_by_role("menuitem", name="Run", exact=True).click()
         shown.page.get_by_text("Run All Cells", exact=True).click()
         shown.page.locator(".jp-OutputArea-output .mf-card").wait_for(timeout=90_000)
@@ -86,9 +70,7 @@ def test_it_runs_and_draws(runbook: tuple[str, NotebookPage]) -> None:
 def test_nothing_is_cut(runbook: tuple[str, NotebookPage], wide: int) -> None:
     """No text goes beyond its cell; what is wider than the page scrolls in its own place."""
     name, shown = runbook
-    shown.page.set_viewport_size({"width": wide, "height": 1000})
-    shown.page.wait_for_timeout(500)  # JupyterLab lays its panels out again
 
-    assert shown.page.evaluate(CUT) == []
+    assert shown.cut(wide) == []
     if folder := os.environ.get("MAILFLOW_TEST_PICTURES"):
         shown.page.screenshot(path=Path(folder, f"{name}-{wide}.png"))

@@ -27,6 +27,13 @@ cli.main(sys.argv[1:])
 """
 PARAMETERS = 'source: str = "demo:article"\nticket: str = ""\nservers: list = []'
 OPEN = "import mailflow\norg = mailflow.open(source, servers=servers)"
+LOADED = """
+import sys, time
+for _ in range(40):
+    if "mailflow.views.findings" not in sys.modules:
+        time.sleep(0.1)
+print("pandas" in sys.modules, "pandas" in dir(), "mailflow" in dir())
+"""
 CONCLUDE = "mailflow.conclude(mailflow.findings(org), ticket=ticket)"
 
 
@@ -363,12 +370,12 @@ def test_no_kernel_outlives_its_run(tmp_path: Path) -> None:
 
 @needs_proc
 def test_an_interrupted_run_cleans_up_and_says_so(tmp_path: Path) -> None:
-    """Ctrl-C: the kernel ends, the part that ran is kept as incomplete, exit 2."""
+    """Ctrl-C: the kernel ends, the part that ran is kept as incomplete, exit 130 (contract 4)."""
     process, kernel = _start_and_wait(tmp_path)
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 2, errors
+    assert process.returncode == 130, errors
     assert _is_gone(kernel)
     _assert_incomplete(_folder(tmp_path), "interrupted")
     assert "INCOMPLETE" in printed
@@ -386,3 +393,13 @@ def test_a_killed_run_leaves_a_folder_that_says_incomplete(tmp_path: Path) -> No
     assert not is_complete(folder)
     assert _manifest(folder)["complete"] is False
     assert _manifest(folder)["verdict"] == "incomplete"
+
+
+def test_the_kernel_loads_what_cells_need(tmp_path: Path) -> None:
+    """A cell finds pandas loaded before it asked; its own names are untouched."""
+    done, folder = _run(tmp_path, PARAMETERS, LOADED, OPEN, CONCLUDE)
+    cells = json.loads((folder / "notebook.ipynb").read_text("utf-8"))["cells"]
+    (printed,) = [cell["outputs"][0]["text"] for cell in cells if cell["id"] == "cell-1"]
+
+    assert done.returncode == 1, done.stderr
+    assert "".join(printed) == "True False False\n"

@@ -25,8 +25,9 @@ from mailflow.checks.check import (
     own_advice,
 )
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.range_words import ranges_in_words
 from mailflow.exchange.servers import Generation, Server
-from mailflow.phrases import joined, ranges_in_words
+from mailflow.phrases import joined
 
 CARD = Card(
     id="connectors-differ",
@@ -80,7 +81,7 @@ def _between_sites(groups: Sequence[PeerGroup]) -> Iterator[Finding]:
         and any(setting.deviating for setting in _joined_up(some).settings)
     ]
     if different:
-        names = joined(some[0].name for some in different)
+        names = joined(some[0].name.replace("{}", "<server>") for some in different)
         sites = joined(
             sorted({group.site or "(site unknown)" for alike in different for group in alike})
         )

@@ -11,7 +11,13 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.nightly import check_metrics, earlier_run, nightly_options, write_metrics
+from mailflow.cli.nightly import (
+    MAIN_RUNBOOK,
+    check_metrics,
+    earlier_run,
+    nightly_options,
+    write_metrics,
+)
 from mailflow.cli.roads_screen import road_words, source_of
 from mailflow.cli.terminal import (
     columns,
@@ -23,6 +29,7 @@ from mailflow.cli.terminal import (
     progress,
 )
 from mailflow.errors import InputError, UsageError
+from mailflow.extras import install
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
@@ -183,9 +190,6 @@ def _doctor_of_roads(host: str, live: LiveOptions) -> int:
     return 1 if any(road.closed_by for road in roads) else 2
 
 
-MAIN_RUNBOOK = "mail_stuck_in_queue"
-"""The runbook that looks for what `diagnose` looks for."""
-
 MOST_TEXT = 4 * 2**20
 """Bytes of a file that is explained as a text; what people paste is far shorter."""
 
@@ -241,7 +245,7 @@ def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOpti
         again: the options with which a run finds the same.
         live: how to sign in.
     """
-    from mailflow.cli.typed import typed
+    from mailflow.cli.typed import is_single_file, typed
     from mailflow.show.blocks import block, commands
 
     room = columns()
@@ -255,7 +259,10 @@ def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOpti
         )
         lines += block("DRY RUN", [text], room)
         lines += commands("", [typed("whatif", source, live=live)])
-    if found.verdict != "clear":
+    if found.verdict != "clear" and is_single_file():
+        lines += block("REPORT", ["The single file writes none. To install what does:"], room)
+        lines += commands("", [install()])
+    elif found.verdict != "clear":
         lines += block("REPORT", ["For the ticket, with all evidence:"], room)
         lines += commands("", [typed("run", MAIN_RUNBOOK, source, *again, live=live)])
     return lines

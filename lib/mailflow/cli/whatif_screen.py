@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import PathState
 from mailflow.cli.answered import (
     MOST_LINES,
     hosts_lines,
@@ -80,6 +80,8 @@ def _title(proof: Proof, taken: datetime | None, room: int) -> str:
     if not names or width(text) + 2 > room - width(read):
         many = counted(len(names), "connector") if names else "receive connectors"
         text = f"What changing {many} would do"
+    if width(text) + 2 > room - width(read):
+        return f"{text}\n{read.rjust(room)}"
     return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
 
 

@@ -16,12 +16,10 @@ from mailflow.errors import UsageError
 from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot, write_whole
 from mailflow.version import __version__
-from mailflow.views.verdict import EXIT_CODES
-from mailflow.views.verdict import SCHEMA as FINDINGS_SCHEMA
 
 SCHEMA = "mailflow.run/1"
 INCOMPLETE = "incomplete"
-INCOMPLETE_CODE, INTERNAL_CODE = 2, 4
+INCOMPLETE_CODE, INTERNAL_CODE, INTERRUPTED_CODE = 2, 4, 130
 
 LONGEST_TICKET = 80
 """Characters of a ticket that go into a folder's name; the manifest holds all of it."""
@@ -55,7 +53,10 @@ def make(runs: Path, runbook: str, ticket: str | None, now: datetime) -> Path:
                 continue
             return folder
     except OSError as error:
-        raise UsageError(f"{runs}: no run folder can be made there ({error.strerror})") from error
+        raise UsageError(
+            f"{runs}: no run folder can be made there ({error.strerror}); choose another folder "
+            "with --runs, for mailflow lab with the environment variable MAILFLOW_RUNS"
+        ) from error
     raise UsageError(f"{runs}: could not create a unique run folder (names from {name} on exist)")
 
 
@@ -71,6 +72,9 @@ def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
         findings: the document of findings.json; None where there is none.
         stopped: why the run did not reach its end; empty if it did.
     """
+    from mailflow.views.verdict import EXIT_CODES
+    from mailflow.views.verdict import SCHEMA as FINDINGS_SCHEMA
+
     if stopped or not isinstance(findings, dict) or findings.get("schema") != FINDINGS_SCHEMA:
         return INCOMPLETE, None
     found = findings.get("verdict")

@@ -49,7 +49,6 @@ def render(
         stop: why it did not come further.
         repaired: whether a repair was verified: what was before it is no alarm any more.
     """
-    import nbformat
     from markupsafe import Markup as Trusted
 
     shown = _report_cells(notebook, stop)
@@ -67,23 +66,31 @@ def render(
     # Its colors come before those for dark pages, as all others do.
     banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
     banner = _without_styles(banner, styles)
-    document = nbformat.from_dict(  # type: ignore[no-untyped-call]
-        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
-    )
-    body, _ = _exporter().from_notebook_node(
-        document,
-        {
-            "metadata": {"name": manifest["title"]},
-            "ticket": {
-                "title": manifest["title"],
-                "styles": "\n".join(styles),
-                "head": banner + head,
-                "footer": fill("footer.html.j2", manifest=manifest),
-            },
-        },
-    )
+    parts = {
+        "title": manifest["title"],
+        "styles": "\n".join(styles),
+        "head": banner + head,
+        "footer": fill("footer.html.j2", manifest=manifest),
+    }
     # What a cell printed may hold half a character, which no file can.
-    return str(body).encode("utf-8", "backslashreplace").decode("utf-8")
+    return _page(shown, parts).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def prepare() -> None:
+    """Load what `render` needs, and compile the templates: a page of nothing."""
+    _page([], {"title": "", "styles": "", "head": "", "footer": ""})
+
+
+def _page(cells: list[dict[str, Any]], parts: Mapping[str, str]) -> str:
+    import nbformat
+
+    document = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    )
+    page, _ = _exporter().from_notebook_node(
+        document, {"metadata": {"name": parts["title"]}, "ticket": parts}
+    )
+    return str(page)
 
 
 @cache

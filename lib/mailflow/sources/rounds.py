@@ -1,7 +1,7 @@
 """What both ways to a live server do with calls: a round of asking, and one more where it was lost.
 
-The seams (`winrm`, `psrp.shell`) know how a round is asked; here stands who is asked, how often and
-until when.
+The seams (`winrm.shell`, `psrp.shell`) know how a round is asked; here stands who is asked, how
+often and until when.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from mailflow.sources.shell import (
 
 AGAIN_SECONDS = 3.0
 """With less time than this left, a lost answer is not asked for again."""
+
+POLL_SECONDS = 20
+"""How long the server may hold a request for output before it says that there is none."""
 
 CLOSE_SECONDS = 1.5
 """How long a shell is tried to be closed once something has failed."""

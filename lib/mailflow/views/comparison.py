@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import AccessChange, Effect
-from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
@@ -223,7 +223,7 @@ _COLUMNS = {
     "addresses": ("Addresses", "all of them are handled alike"),
     "before": ("Before", "the connector that accepts in the first source"),
     "after": ("After", "the connector that accepts in the second source"),
-    "effect": ("So", "what is different"),
+    "effect": ("Effect", "what is different"),
 }
 _LETS_IN: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
 _MENDED = "accepted (was: failing)"

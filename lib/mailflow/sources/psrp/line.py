@@ -16,9 +16,9 @@ from xml.etree.ElementTree import Element
 from pypsrp.powershell import RunspacePoolWarning
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSMan, WSManAction
 
+from mailflow.sources.bounded_http import Allowance, HttpAdapter, tls_context
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
-from mailflow.sources.winrm import WinrmPlace
-from mailflow.sources.winrm_http import Allowance, HttpAdapter, tls_context
+from mailflow.sources.remote import RemotePlace
 
 if TYPE_CHECKING:
     from requests import Session
@@ -59,7 +59,7 @@ class Line(WSMan):
             no_proxy=True,
             negotiate_service="HTTP",
         )
-        place = target.place(server) or WinrmPlace(server)
+        place = target.place(server) or RemotePlace(server)
         is_tls = target.scheme == "https"
         self.allowance = Allowance(PATIENCE)
         self.adapter = HttpAdapter(
