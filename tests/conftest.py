@@ -7,10 +7,13 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import passed
 
 IN_CI = os.environ.get("CI", "").casefold() in {"1", "true", "yes"}
 
@@ -26,6 +29,7 @@ settings.register_profile(
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--alone`: `run.py test` starts what measures time by itself, after all else."""
     parser.addoption("--alone", choices=["no", "only"], help="without, or only, tests `alone`")
+    passed.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("long" if _asks_for_long(config) else "ci" if IN_CI else "small")
+    passed.obey_options(config)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests `alone` run, a file without one is not imported: that would take longest."""
+    if config.getoption("--alone") != "only" or collection_path.suffix != ".py":
+        return None
+    return "pytest.mark.alone" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -24,7 +24,7 @@ from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean, joined
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
-from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
+from mailflow.runs.kernel import INTERRUPTED, Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import NotebookParameter, checked, declared
 from mailflow.runs.terms import kept_beside
 from mailflow.snapshot import write_whole
@@ -266,7 +266,7 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
     verdict, code = folders.verdict(findings, stop.reason)
     if code is None:
         stop = stop or Stop("the last cell left no findings")
-        code = folders.INTERNAL_CODE if stop.is_bug else folders.INCOMPLETE_CODE
+        code = _code_without_verdict(stop)
         _put_aside(folder)
         findings = {}
     manifest |= {
@@ -287,6 +287,13 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
     write_whole(folder / "summary.txt", f"{result.screen()}\n")
     folders.keep(folder, manifest)
     return result
+
+
+def _code_without_verdict(stop: Stop) -> int:
+    """By the contract, section 4: what a shell has to see, so that a loop around a run ends too."""
+    if stop.is_bug:
+        return folders.INTERNAL_CODE
+    return folders.INTERRUPTED_CODE if stop.reason == INTERRUPTED else folders.INCOMPLETE_CODE
 
 
 def _values(

@@ -27,7 +27,7 @@ from mailflow.phrases import counted
 from mailflow.snapshot import SCHEMA, Unread
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
-from mailflow.sources.exports.csvfile import read_csv
+from mailflow.sources.exports.csvfile import UNNAMED, lists_addresses, read_csv
 from mailflow.sources.exports.damage import mentioned, told
 from mailflow.sources.exports.ehlo import read_offers
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
@@ -518,6 +518,8 @@ def _read_decoded(
             damage = []
         if not (reading.unread or reading.ignored or form is ExportForm.FAILURES):
             gathered.ignore("text without the output of a cmdlet", place)
+        elif reading.ignored and lists_addresses(text):
+            reading.ignored[:] = [(UNNAMED, place)]
     if not _are_labels(text, reading):
         reading.unread += damage
     gathered.add(reading)
