@@ -937,7 +937,9 @@ def test_every_table_shows_something_for_everything(
 
 def test_equal_issues_are_one_row() -> None:
     """Ten connectors with one issue: a row that names them; the frame has a row for each."""
-    table = audit_results(audit(large(20).snapshot()))
+    found = audit(large(20).snapshot())
+    table = audit_results(found)
+    assert found.headline.endswith(": EX16-000, EX16-001, EX16-002 and 7 more")
     assert table.grouped is not None
     issues = table.grouped[table.grouped["result"] == "issue"]
 
