@@ -392,7 +392,7 @@ def _paths(
     open_ = [
         MailPath(sender, target, None, place, station.from_anywhere(sender, place))
         for place in places
-        if sender.lacks_addresses or not sender.addresses
+        if sender.lacks_addresses or not _meet(sender, target)
     ]
     if not sender.addresses:
         yield from open_
@@ -414,6 +414,15 @@ def _paths(
         else:
             yield from station.alike(sender, address, places)
     yield from open_
+
+
+def _meet(sender: ServerView, target: ServerView) -> bool:
+    """Whether mail may leave from an address of the sender that is known.
+
+    S4.66: one of a family in which the target has none is not the one that mail comes from.
+    """
+    families = {address.version for address in target.addresses} or set(FAMILIES)
+    return any(address.version in families for address in sender.addresses)
 
 
 def _as_listed(connector: ReceiveConnector, block: AddressRange) -> list[AddressRange]:
