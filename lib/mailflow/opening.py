@@ -294,7 +294,7 @@ def live_doors(
     from mailflow.sources.credentials import LiveOptions, target
     from mailflow.sources.psrp.options import ExchangeOptions
     from mailflow.sources.psrp.shell import ExchangeDoors
-    from mailflow.sources.winrm import WinrmDoors
+    from mailflow.sources.winrm.shell import WinrmDoors
 
     where = live_source(source)
     known = _environment()

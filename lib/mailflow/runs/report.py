@@ -95,7 +95,7 @@ def _page(cells: list[dict[str, Any]], parts: Mapping[str, str]) -> str:
 
 @cache
 def _exporter() -> HTMLExporter:
-    """nbconvert's, with our template; it keeps the compiled templates."""
+    """Made once: each one compiles its templates anew, which takes longer than a report."""
     from nbconvert import HTMLExporter
 
     return HTMLExporter(  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ from mailflow.errors import UsageError
 from mailflow.sources.psrp.options import ENDPOINT_AUTHS, ExchangeOptions
 from mailflow.sources.remote import CALL_SECONDS, SECONDS, RemoteOptions, RemotePlace
 from mailflow.sources.trust import host_name, suffix_of
-from mailflow.sources.winrm_options import AUTHS, WinrmOptions
+from mailflow.sources.winrm.options import AUTHS, WinrmOptions
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""

@@ -304,7 +304,7 @@ def read_certificate(der: bytes) -> Certificate | None:
 
 def _tls(target: RemoteOptions, host: str, address: str, port: int) -> DoctorCheck:
     """A handshake that verifies, and where that fails one that only looks."""
-    from mailflow.sources.winrm_http import tls_context
+    from mailflow.sources.bounded_http import tls_context
 
     try:
         context = tls_context(target.ca, target.cert, target.key, target.password)
@@ -369,7 +369,7 @@ class Greeting:
 
 def _greeting(target: RemoteOptions, host: str, address: str, port: int) -> Greeting:
     """An empty request without any log-on, as clients begin one."""
-    from mailflow.sources.winrm_http import tls_context
+    from mailflow.sources.bounded_http import tls_context
 
     end = time.monotonic() + STEP_SECONDS
     try:

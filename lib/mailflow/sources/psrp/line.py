@@ -16,9 +16,9 @@ from xml.etree.ElementTree import Element
 from pypsrp.powershell import RunspacePoolWarning
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSMan, WSManAction
 
+from mailflow.sources.bounded_http import Allowance, HttpAdapter, tls_context
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
 from mailflow.sources.remote import RemotePlace
-from mailflow.sources.winrm_http import Allowance, HttpAdapter, tls_context
 
 if TYPE_CHECKING:
     from requests import Session

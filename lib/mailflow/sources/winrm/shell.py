@@ -45,12 +45,12 @@ from mailflow.sources.shell import (
     is_probe,
 )
 from mailflow.sources.trust import Trust
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
 
 if TYPE_CHECKING:
     import winrm.protocol
 
-    from mailflow.sources.winrm_http import Allowance, HttpAdapter
+    from mailflow.sources.bounded_http import Allowance, HttpAdapter
 
 CHUNK = 100_000
 """Bytes of standard input in one request: in base64 below the smallest envelope, 150 kB."""
@@ -426,7 +426,7 @@ class _Line:
     def __init__(self, server: str, target: WinrmOptions) -> None:
         from winrm.protocol import Protocol
 
-        from mailflow.sources.winrm_http import Allowance
+        from mailflow.sources.bounded_http import Allowance
 
         self.allowance: Allowance = Allowance(POLL_SECONDS + 10)
         self.adapter: HttpAdapter | None = None
@@ -453,7 +453,7 @@ class _Line:
 
     def begin(self) -> None:
         """Log on, unless that is done."""
-        from mailflow.sources.winrm_http import HttpAdapter, tls_context
+        from mailflow.sources.bounded_http import HttpAdapter, tls_context
 
         transport = self.protocol.transport
         if transport.session is not None:
