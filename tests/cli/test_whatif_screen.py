@@ -61,7 +61,7 @@ def test_the_article() -> None:
 
     old = '-RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"'
     expected = rf"""
-What changing EX16A\Relay and EX16B\Relay would do         read 23 Nov 14:02 UTC
+Effect of changing EX16A\Relay and EX16B\Relay             read 23 Nov 14:02 UTC
 REPAIRS       EX16A and EX16B would accept EX10A and EX10B (currently failing).
               No other host is affected.
 CHANGE        EX16A\Relay
@@ -190,7 +190,7 @@ def test_no_repair_of_a_part() -> None:
     actual = proposed(article().change(r"EX16A\Relay", ranges_complete=False))
 
     assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual
-    assert "No change is proposed: data that it would rest on is missing." in actual
+    assert "No change is proposed: data that it needs is missing." in actual
     assert "\nNOT PROPOSED  EX16A\\Relay: RemoteIPRanges of EX16A\\Relay are incomplete" in actual
     assert "are incomplete in the data, so the new list cannot be written." in flat(actual)
     assert "Set-ReceiveConnector" not in actual

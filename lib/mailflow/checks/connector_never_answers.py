@@ -31,7 +31,7 @@ CARD = Card(
     evidence_for=("The selection gives it for no address at all.",),
     evidence_against=("It accepts connections on another local address or port.",),
     confirm=(LIST_CONNECTORS,),
-    fix=("Remove it, or give it ranges of its own, once its purpose is known.",),
+    fix=("Remove it, or give it RemoteIPRanges of its own, once its purpose is known.",),
     sources=("S1.04", "S1.10", "S1.13", "S1.15"),
 )
 
@@ -103,11 +103,11 @@ def why_nobody(whole: WholeMap, number: int) -> str:
     if not connector.bindings:
         return "it is bound to no local address and port"
     if not connector.ranges:
-        return "its list of remote ranges is empty"
+        return "its RemoteIPRanges are empty"
     bound = {binding.family for binding in connector.bindings}
     if not bound & {block.family for block in connector.ranges}:
         mine, theirs = _families(bound), _families({block.family for block in connector.ranges})
-        return f"it is bound to {mine} and lists {theirs} ranges alone (S1.12)"
+        return f"it is bound to {mine} and lists {theirs} ranges only"
     takers = joined(other.name for other in whole.takers(number))
     return f"all of its addresses are accepted by {takers}, whose ranges are more specific"
 
@@ -128,8 +128,8 @@ def _remedy(connector: ReceiveConnector) -> str:
             "off on purpose; then note that in its Comment."
         )
     return (
-        f"Remove {connector.identity} if nothing needs it, or give it what it lacks. "
-        "Even disabled it counts when Exchange checks other connectors for conflicts (S1.31)."
+        f"Remove {connector.identity} if nothing needs it, or give it what it lacks. Even when "
+        "disabled, it counts when Exchange checks other connectors for conflicts."
     )
 
 

@@ -50,11 +50,11 @@ from mailflow.phrases import count_in_words, joined
 
 CARD = Card(
     id="open-relay",
-    title="Hosts outside of the organization may relay",
+    title="Hosts outside the organization may relay",
     meaning=(
         "A connector accepts hosts with public addresses and relays for them to any recipient "
-        "without authentication. Whoever reaches it from there sends mail in the name of the "
-        "organization; open relays are abused for spam and end on block lists."
+        "without authentication. Anybody who reaches it from there can send mail in the name of "
+        "the organization. Open relays are abused for spam and end up on block lists."
     ),
     evidence_for=(
         (

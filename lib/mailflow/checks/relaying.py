@@ -27,8 +27,8 @@ def what_ends_it(connector: ReceiveConnector) -> str:
         else f"remove the right: {filled(_REMOVE_RIGHT, {'connector': connector.identity})}"
     )
     return (
-        "Give the hosts that need to relay a connector of their own with their addresses "
-        f"alone; then {end}"
+        "Create a relay connector whose RemoteIPRanges contain only the hosts that need to "
+        f"relay; then {end}"
     )
 
 

@@ -48,8 +48,8 @@ SERVER_PORTS = frozenset(
 """Where setup makes connectors at which Exchange servers log on: 25, 465, 717, 2525 (S2.01)."""
 
 INSIDE = {
-    465: "client submissions that a Front End service passes on arrive there (S4.06)",
-    717: "mail that send connectors proxy through the Front End arrives there (S4.08)",
+    465: "client submissions that a Front End service passes on arrive there",
+    717: "mail that send connectors proxy through the Front End arrives there",
 }
 """Ports at which one service of Exchange hands over to another, and what."""
 

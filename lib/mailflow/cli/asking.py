@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def explain(text: str | None, *, as_json: bool) -> None:
     """Decode an error text and list possible causes.
 
-    Takes a LastError, an SMTP reply, a delivery report, an event, a row of a log or an EHLO reply,
-    also wrapped or quoted. Reads one text per line; what continues a text belongs to it.
+    Accepts a LastError, an SMTP reply, a delivery report, an event, a row of a log or an EHLO
+    reply, also wrapped or quoted. On standard input each line is one text; continued lines are
+    joined.
 
     \b
     mailflow explain '451 4.4.0 Primary target IP address ... "451 5.7.3 ..."'
@@ -82,7 +83,7 @@ def which(  # noqa: PLR0913 - one argument for each option
 
     if probes is not None:
         if server or address or local or port:
-            raise UsageError("--probes asks its own questions; leave out the other options")
+            raise UsageError("--probes contains the questions; leave out the other options")
         questions = probes_from(_read_text(probes), str(probes))
         org = open_organisation(source, live=live)
         answers = [which(org, question) for question in questions]
@@ -91,7 +92,12 @@ def which(  # noqa: PLR0913 - one argument for each option
             click.echo(in_json(document))
         raise SystemExit(2 if any(document["unknown"] for document in answers) else 0)
     if not server or not address:
-        raise UsageError("name a server and an address: --server EX16A --source 10.0.0.11")
+        missing = " and ".join(
+            name for name, given in (("--server", server), ("--source", address)) if not given
+        )
+        raise UsageError(
+            f"missing {missing}. Example: mailflow which SOURCE --server EX16A --source 10.0.0.11"
+        )
     answer = which(open_organisation(source, live=live), probe(server, address, local, port))
     click.echo(in_json(answer, indent=2) if as_json else _which_words(answer))
     raise SystemExit(2 if answer["unknown"] else 0)
@@ -101,7 +107,7 @@ def _texts_of_input() -> list[str]:
     from mailflow.exchange.texts import texts_of
 
     if sys.stdin.isatty():
-        click.echo("Paste errors, one per line; end with Ctrl-D (Windows: Ctrl-Z).", err=True)
+        click.echo("Paste errors, one per line; end with Ctrl+D (Windows: Ctrl+Z).", err=True)
     return texts_of(decoded(sys.stdin.buffer.read()))
 
 

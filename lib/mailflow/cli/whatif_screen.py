@@ -16,6 +16,7 @@ from mailflow.cli.answered import (
     instead,
     way_sentences,
 )
+from mailflow.exchange.commands import filled, split
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import clock, counted, joined
 from mailflow.picture import Tone
@@ -68,7 +69,8 @@ def whatif_screen(
     lines += _not_proposed(proof.refused, room)
     lines += _commands(proof.changes, room)
     others = _by_other_means(found)
-    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, room)
+    source = found.origin if found else ""
+    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, source, room)
     lines += _rollback([edit for edit in proof.changes if edit.command], room)
     return "\n".join([*lines, *block("UNDETERMINED", _not_known(proof), room)])
 
@@ -76,10 +78,10 @@ def whatif_screen(
 def _title(proof: Proof, taken: datetime | None, room: int) -> str:
     names = [edit.identity for edit in proof.changes]
     read = f"read {clock(taken)}" if taken else ""
-    text = f"What changing {joined(map(one_line, names))} would do"
+    text = f"Effect of changing {joined(map(one_line, names))}"
     if not names or width(text) + 2 > room - width(read):
         many = counted(len(names), "connector") if names else "receive connectors"
-        text = f"What changing {many} would do"
+        text = f"Effect of changing {many}"
     return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
 
 
@@ -139,7 +141,7 @@ def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
         return Head("NOTHING TO DO", "good", (text,))
     why = "No change of a receive connector would repair it"
     if proof.doubts:
-        why = "No change is proposed: data that it would rest on is missing"
+        why = "No change is proposed: data that it needs is missing"
     elif proof.refused:
         why = "No change is proposed, see NOT PROPOSED"
     return Head("STILL BROKEN", "bad", (f"{found.headline}.", f"{why}."))
@@ -303,14 +305,23 @@ def _not_proposed(refused: Iterable[Refusal], room: int) -> list[str]:
     return lines
 
 
-def _remedies(label: str, others: Sequence[FindingRecord], proof: Proof, room: int) -> list[str]:
+def _remedies(
+    label: str, others: Sequence[FindingRecord], proof: Proof, source: str, room: int
+) -> list[str]:
     """What to do about the rest; what was said of changes that are not proposed is not repeated."""
+    again = filled("{source}", {"source": source})
     texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
     said = {each.words for each in proof.refused}
     texts = {text: None for text in texts if text not in said}
     given = dict.fromkeys(line for each in others for line in each.commands)
     changes, retries = words.repairs(given)
-    return block(label, texts, room) + commands("", [*changes, *retries])
+    lines: list[str] = []
+    for text in texts:
+        said_first, command = split(text)
+        lines += block("" if lines else label, [said_first] if said_first else [], room)
+        command = command.replace("<source>", again)
+        lines += commands("" if lines else label, [command] if command else [])
+    return lines + commands("" if lines else label, [*changes, *retries])
 
 
 def refusal_words(refusal: Refusal) -> str:

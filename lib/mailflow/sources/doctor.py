@@ -38,7 +38,7 @@ TITLES = {
     "tls": "TLS",
     "service": "Service",
     "clock": "Clock",
-    "log-on": "Log-on",
+    "log-on": "Sign-in",
     "shell": "Shell quota",
     "powershell": "PowerShell",
     "exchange": "Exchange",
@@ -392,7 +392,7 @@ def _asked(line: socket.socket, host: str, end: float, path: str = "wsman") -> G
     while b"\r\n\r\n" not in head and len(head) < 2**16:
         left = end - time.monotonic()
         if left <= 0:
-            raise TimeoutError("no whole answer came")
+            raise TimeoutError("no complete response was received")
         line.settimeout(left)
         data = line.recv(4096)
         if not data:
@@ -454,7 +454,7 @@ def of_service(seen: Greeting, auth: str) -> DoctorCheck:
 def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
     """Whether the clocks agree as far as Kerberos needs it."""
     if seen.date is None:
-        return DoctorCheck("clock", "unknown", "the server does not say what time it has")
+        return DoctorCheck("clock", "unknown", "the server does not report its time")
     apart = seen.date - now
     minutes = abs(apart).total_seconds() / 60
     if abs(apart) <= SKEW:
@@ -582,7 +582,7 @@ def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
         return DoctorCheck("rights", "unknown", _line(f"{first.call.cmdlet}: {why.message}"))
     asked = dict.fromkeys(reply.call.cmdlet for reply in replies)
     if len(asked) < 2:
-        return DoctorCheck("rights", "unknown", "the server is not in the list that it gave")
+        return DoctorCheck("rights", "unknown", "the server is not in its own list of servers")
     return DoctorCheck("rights", "ok", f"{len(asked)} cmdlets: {', '.join(asked)}")
 
 

@@ -135,7 +135,7 @@ def _agreed(kind: Field, first: FieldFact, second: FieldFact) -> FieldFact:
         # An instant says more than the same time as text, which has no zone.
         return second if _is_instant(second.value) and not _is_instant(first.value) else first
     where = "; ".join(sorted({first.place, second.place}))
-    why = "two exports disagree; keep the newer one"
+    why = "two exports contradict each other; keep the newer one"
     return FieldFact(kind.kept(_common(first.value, second.value)), FieldState.DISPUTED, why, where)
 
 

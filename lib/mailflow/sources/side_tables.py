@@ -37,7 +37,7 @@ def component_states(
         by_key.setdefault((state.server, state.component), set()).add(state.state)
     disputed = {key for key, states in by_key.items() if len(states) > 1}
     unread += [
-        Unread(server, f"{COMPONENTS} State", f"{component}: two exports disagree")
+        Unread(server, f"{COMPONENTS} State", f"{component}: two exports contradict each other")
         for server, component in sorted(disputed)
     ]
     sure = (state for state in found if (state.server, state.component) not in disputed)

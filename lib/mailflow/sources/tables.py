@@ -138,7 +138,7 @@ def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, Draft]]) -> Ite
         for row in reading.of(cmdlet):
             if _identified(row):
                 continue
-            why = f"{row.place}: the export does not say which object this is"
+            why = f"{row.place}: the export does not name this object"
             yield Unread(row.computer.partition(".")[0], f"{cmdlet} Identity", why)
 
 

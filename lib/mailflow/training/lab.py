@@ -222,7 +222,7 @@ def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> L
     if parameter_cell.is_notebook():
         parameter_cell.refuse_unknown_parameters()
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise UsageError(f"seed {seed!r} is no whole number")
+        raise UsageError(f"seed {seed!r} is not a whole number")
     if name not in scenarios.names():
         known = ", ".join(scenarios.difficulties())
         raise UsageError(f"no case is called {name!r}; known: {known}")

@@ -265,7 +265,7 @@ def _against_level(
     level = connector.protocol_logging
     if level != VERBOSE:
         yield (
-            f"ProtocolLoggingLevel is {level}: it writes no log."
+            f"ProtocolLoggingLevel is {level}: the connector writes no log."
             if level
             else "ProtocolLoggingLevel was not read."
         )
@@ -279,7 +279,7 @@ def _against_time(
     hours: Sequence[datetime], silent: Sequence[Gap], period: Period
 ) -> Iterator[str]:
     if not hours:
-        yield "No log of its service is there."
+        yield "The logs contain no file of its service."
         return
     if hours[0] > period.begin + timedelta(hours=period.gap_hours):
         days = max(0, (hours[-1] - hours[0]).days)

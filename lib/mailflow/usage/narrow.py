@@ -90,16 +90,16 @@ def narrow(
     view, connector = _named(org, identity)
     before = addresses_in(connector.ranges)
     row = of_connector(covered, connector.identity)
-    against = row.against if row else (f"No log of {view.name} is there.",)
+    against = row.against if row else (f"There is no log of {view.name}.",)
     kept, doubts = kept_clients(view, connector, clients)
     asked = Narrowed(connector.identity, before, kept=kept)
     reasons = [*against, *doubts]
     if not connector.ranges_complete:
-        reasons.append("Its RemoteIPRanges were not read to the end.")
+        reasons.append("Its RemoteIPRanges are incomplete in the data.")
     if reasons:
         return replace(asked, why_not=tuple(reasons))
     if not kept:
-        return replace(asked, why_not=(f"Nobody was seen. {empty_list(connector)}",))
+        return replace(asked, why_not=(f"No client was seen. {empty_list(connector)}",))
     return _proposed(org, view, connector, asked, clients, prefix)
 
 
@@ -117,7 +117,7 @@ def _proposed(
     """
     wanted = smallest_list(map(address_of, asked.kept), prefix)
     if set(wanted) == set(connector.ranges):
-        return replace(asked, why_not=("Its list is the smallest one already.",))
+        return replace(asked, why_not=("Its RemoteIPRanges cannot be smaller.",))
     gone = [str(each) for each in connector.ranges if each not in wanted]
     come = [format_range(each) for each in wanted if each not in connector.ranges]
     try:
@@ -128,7 +128,8 @@ def _proposed(
     lost = moved_clients(proof, view, clients)
     if lost:
         names = joined(client.address for client in lost)
-        return replace(asked, why_not=(f"It would change who accepts {names}, which was seen.",))
+        said = f"Another connector would accept {names}, which was seen."
+        return replace(asked, why_not=(said,))
     if proof.doubts:
         return replace(asked, why_not=proof.doubts)
     return replace(asked, after=edit.ranges, proof=proof)

@@ -99,12 +99,15 @@ class Usage:
     def headline(self) -> str:
         """Whether the question can be answered, a sentence."""
         if self.beside is None:
-            return "Who was seen is below. Who was not seen tells nothing without SOURCE."
+            return (
+                "These clients were seen. Without SOURCE the logs do not show which clients are "
+                "missing."
+            )
         open_ones = [row.connector for row in self.asked if not row.is_whole]
         if open_ones:
-            return f"The logs do not show yet who does not use {joined(open_ones)}."
+            return f"The logs cannot show yet which clients do not use {joined(open_ones)}."
         if not self.asked:
-            return "These servers have only the connectors of Setup."
+            return "These servers have only the connectors that setup made."
         names = joined(row.connector for row in self.asked)
         return f"The logs cover the last {self.period.days} days of {names}."
 
@@ -148,7 +151,7 @@ class Usage:
         return Table(
             name="usage_covered",
             frame=_frame(rows, COVERED),
-            caption=f"Logging, and the time that is covered ({self.period.days} days are asked).",
+            caption=f"Logging, and the time that the logs cover ({self.period.days} days needed).",
             columns=COVERED,
             reading="\n".join([self.headline, *against, *missing]),
             tones=tones,

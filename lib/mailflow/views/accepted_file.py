@@ -83,7 +83,7 @@ def _entry(file: Path, place: int, row: Mapping[str, Any]) -> AcceptedEntry:
 
 def _text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{where}: {name} is no text; expected {EXPECTED}")
+        raise InputError(f"{where}: {name} is not text; expected {EXPECTED}")
     if not keeps_its_line(value) or (name == "connector" and not value.isprintable()):
         raise InputError(f"{where}: {name} holds a control character. {in_single_quotes(_QUOTED)}")
     return value.strip()

@@ -259,7 +259,7 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
             "own addresses",
         )
     for name in found.gone:
-        yield _row("server", name, "", "", "there", "not there", "accepts no connections any more")
+        yield _row("server", name, "", "", "there", "not there", "no longer accepts connections")
     for name in found.new:
         yield _row("server", name, "", "", "not there", "there", "is new")
     for name, old, new in found.versions:

@@ -14,7 +14,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Unread
 from mailflow.views.telling import reading_of
-from mailflow.views.verdict import Checked, Verdict
+from mailflow.views.verdict import Checked, Verdict, missing_name
 
 
 def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue]) -> str:
@@ -68,7 +68,7 @@ def summary(
     if unread and verdict != "clear":
         servers: dict[str, list[str]] = {}
         for row in unread:
-            servers.setdefault(row.what, []).append(row.server)
+            servers.setdefault(missing_name(row.what), []).append(row.server)
         names = joined(
             f"{what} ({joined(filter(None, some))})" if any(some) else what
             for what, some in servers.items()

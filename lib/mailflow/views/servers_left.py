@@ -135,7 +135,7 @@ def _reading(found: Sequence[Removal]) -> str:
     if doubts:
         sentences.append(f"Other senders may exist: {joined(doubts, most=2)}.")
     sentences.append(
-        "Judged is configuration alone: no services, maintenance mode, databases, client access or "
+        "Based on configuration only: no services, maintenance mode, databases, client access or "
         "capacity."
     )
     return " ".join(sentences)

@@ -204,7 +204,7 @@ class _Case:
         said = assess_connector(got.connector, self.connectors, downgraded)
         state, cause, why = said.state, said.cause, said.why
         if state == "clear":
-            return "good", "It lets an Exchange server in."
+            return "good", "It accepts mail from Exchange servers."
         if state == "unknown":
             return (
                 "unknown",

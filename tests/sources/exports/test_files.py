@@ -174,7 +174,7 @@ def test_broken_behind_the_first_object(tmp_path: Path) -> None:
     captured = read_source(put(tmp_path, q__xml=broken) / "q.xml")
 
     assert len(captured.reading.rows) == 1
-    assert why(captured)[0].startswith("q.xml, line 2: the document breaks off")
+    assert why(captured)[0].startswith("q.xml, line 2: the document ends too early")
 
 
 @pytest.mark.parametrize(

@@ -372,9 +372,12 @@ def _read_stream(
     if form is ExportForm.FOREIGN:
         gathered.ignore("no export", place)
     elif form is ExportForm.BINARY:
-        gathered.fail(f"{place}: neither text nor any other form of an export")
+        gathered.fail(
+            f"{place}: not an export that mailflow can read; export with Export-Clixml or "
+            "Format-List"
+        )
     elif form is ExportForm.EMPTY:
-        gathered.fail(f"{place}: empty: it does not show which cmdlet returned nothing")
+        gathered.fail(f"{place}: empty; it does not show which cmdlet returned nothing")
     else:
         budget = gathered.budget
         held = budget.held

@@ -50,7 +50,7 @@ class ExchangeOptions(WinrmOptions):
                 "ntlm"
             )
         if self.way == "snapin":
-            raise UsageError("--snapin goes with winrm:// alone: exchange:// uses no snap-in")
+            raise UsageError("--snapin needs winrm://HOST; exchange:// uses no snap-in")
         WinrmOptions.__post_init__(self)  # without arguments `super` knows no class with slots
 
     @property
