@@ -242,7 +242,7 @@ def _probe(org: Snapshot, question: AddressQuestion) -> Probe:
         raise UsageError(f"no server{called} was read{f'; read were {known}' if known else ''}")
     text = question.source.strip()
     if not text:
-        raise UsageError("type the address that connects, or pick a server's")
+        raise UsageError("type a source address, or pick a server's")
     named = org.server(text)
     if named:
         mine = addresses_of(org, named)

@@ -85,7 +85,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     if days < 1 or gap_hours < 1:
         raise UsageError("days and hours of a gap are at least 1")
     if narrow_connector and org is None:
-        raise UsageError("to narrow a list, name the SOURCE that holds it")
+        raise UsageError("--narrow needs SOURCE: add it after LOGS")
     zone, names = zone_of(timezone), _hosts(hosts)
     accepted = named(accepted_domains) or (accepted_of(org) if org else None)
     settings = PartSettings(accepted, recipient_domains)

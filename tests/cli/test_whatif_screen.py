@@ -218,7 +218,7 @@ def test_what_else_was_found() -> None:
     actual = proposed(org)
 
     assert "\nREPAIRS PART  EX16A and EX16B would accept EX10A and EX10B" in actual
-    assert "It does not repair all that was found, see below." in actual
+    assert "It does not repair everything that was found, see below." in actual
     assert "\nALSO DO       " in actual
 
 

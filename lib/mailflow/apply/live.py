@@ -51,7 +51,7 @@ class LiveOrganisation:
         Where the servers are known, no other host is ever logged on to.
         """
         if self.servers and not any(known_server.is_named(server) for known_server in self.servers):
-            why = f"{server} is no server of this organization: nothing was sent to it"
+            why = f"{server} is not a server of this organization: nothing was sent to it"
             return Reply(call, fault=Fault("refused", "", why))
         introduce(self.doors, self.servers, self.entry)
         try:

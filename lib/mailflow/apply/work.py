@@ -338,8 +338,8 @@ def _not_as_proven(
     if not said:
         return ""
     return (
-        f"{entry.connector} is no longer as it was when the change was proven: {said}. Somebody "
-        "changed it meanwhile. Run it again to prove a change of these values"
+        f"{entry.connector} is no longer as it was when the change was proven: {said}. It was "
+        "changed in the meantime. Run it again to prove a change of these values"
     )
 
 
@@ -352,7 +352,7 @@ def _not_certain(proof: Proof) -> str:
         first = worse[0]
         who = first.after.identity if first.after else "no connector"
         return (
-            f"with these changes alone {who} would accept {first.sender} ({first.address}) on "
+            f"with only these changes {who} would accept {first.sender} ({first.address}) on "
             f"{first.target}, and it is unknown whether it can submit; confirm the others too"
         )
     harmed = None if proof.is_asked else next(harm(proof), None)

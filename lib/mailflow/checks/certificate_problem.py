@@ -30,7 +30,7 @@ CARD = Card(
         "LastError names TlsCertificateName. Events 12014, 12016 or 12018.",
     ),
     evidence_against=(
-        "The server holds a valid certificate with that issuer and subject.",
+        "The server has a valid certificate with that issuer and subject.",
         "Mail between Exchange servers: it uses the internal transport certificate.",
     ),
     confirm=(

@@ -65,7 +65,7 @@ def find(whole: WholeMap) -> Iterator[Finding]:
         )
 
 
-_WHOSE = {True: "no adapter of this server has", False: "is no known address of this server"}
+_WHOSE = {True: "no adapter of this server has", False: "is not a known address of this server"}
 
 
 def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[
         return
     addresses = joined(dict.fromkeys(local))
     words = ConnectorWords(
-        f"{connector.name} on {connector.server} is bound to {addresses} alone, which "
+        f"{connector.name} on {connector.server} is bound only to {addresses}, which "
         f"{_WHOSE[view.has_all_addresses]}, so no host can reach it.",
         "Compare with the addresses of the server:\n"
         f"{Missing(view.name, ADDRESSES_FILE).shows}\n"

@@ -273,14 +273,14 @@ CARDS = (
     ),
     Card(
         id="address-in-use",
-        title="Another program holds the address and port",
+        title="Another program uses the address and port",
         meaning=(
             "A receive connector cannot open its port, because another program listens there: the "
             "other transport service of the same server, or a program that is not Exchange's."
         ),
         evidence_for=(
             "Event 1018 or 1019: Failed to start listening, error 10048.",
-            "netstat on the server shows a listener that is no transport service of Exchange.",
+            "netstat on the server shows a listener that is not a transport service of Exchange.",
         ),
         evidence_against=(
             "The listener belongs to the transport service whose connector has that binding.",

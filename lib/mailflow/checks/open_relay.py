@@ -58,13 +58,13 @@ CARD = Card(
     ),
     evidence_for=(
         (
-            "The connector accepts public addresses, and ANONYMOUS LOGON holds the right to relay, "
+            "The connector accepts public addresses, and ANONYMOUS LOGON has the right to relay, "
             "or it is externally secured."
         ),
     ),
     evidence_against=(
         "The public addresses are the organization's own, and no other host can use them.",
-        "A firewall lets nobody from outside reach the port.",
+        "A firewall blocks the port from outside.",
     ),
     confirm=(
         LIST_CONNECTORS,
@@ -315,7 +315,7 @@ class _Case:
             return what_ends_it(self.connector)
         advice = (
             f"Remove the public addresses from RemoteIPRanges of {self.connector.identity}, unless "
-            "they are the organization's own; its protocol log tells which hosts relay."
+            "they are the organization's own; its protocol log shows which hosts relay."
         )
         elements = [
             block

@@ -36,7 +36,7 @@ CARD = Card(
         "Remove the address from the connector before the server arrives there.",
         (
             "Ports 465 and 717 carry what one service of Exchange passes to another: there it may "
-            "fail today (S4.06, S4.08)."
+            "fail today."
         ),
     ),
     sources=("C1", "S1.13", "S2.01", "S4.02", "S4.03"),
@@ -55,7 +55,7 @@ def when(ways: Sequence[Way]) -> str:
     ports = {each.path.endpoint.port for each in ways if each.path.endpoint and not each.planned}
     words = [f" On port {port} {INSIDE[port]}." for port in sorted(ports) if port in INSIDE]
     if ports - INSIDE.keys() or not ports:
-        words.append(" No mail between servers takes this path today, so nothing fails yet.")
+        words.append(" No mail between servers uses this path today, so nothing fails yet.")
     return "".join(words)
 
 

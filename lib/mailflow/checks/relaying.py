@@ -16,7 +16,7 @@ def why_it_relays(connector: ReceiveConnector) -> str:
     """By which setting hosts relay there."""
     if connector.is_externally_secured:
         return "externally secured, it trusts every host"
-    return "ANONYMOUS LOGON holds ms-Exch-SMTP-Accept-Any-Recipient"
+    return "ANONYMOUS LOGON has ms-Exch-SMTP-Accept-Any-Recipient"
 
 
 def what_ends_it(connector: ReceiveConnector) -> str:

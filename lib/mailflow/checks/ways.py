@@ -51,7 +51,7 @@ INSIDE = {
     465: "client submissions that a Front End service passes on arrive there",
     717: "mail that send connectors proxy through the Front End arrives there",
 }
-"""Ports at which one service of Exchange hands over to another, and what."""
+"""Ports at which one service of Exchange hands over to another, and what (S4.06, S4.08)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _account(way: WinrmOptions, ticket: Ticket | None) -> str:
     who = way.user
     if way.auth == "kerberos" and not who:
         who = ticket.principal if ticket else ""
-        who = who or "whoever is logged on to this machine"
+        who = who or "the user who is signed in to this computer"
     return f"{who} ({_AUTHS[way.auth]})"
 
 

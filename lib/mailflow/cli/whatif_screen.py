@@ -107,11 +107,11 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     elif not hosts:
         sentences.append("No other host is affected.")
     if proof.doubts:
-        sentences.append("Data that may change this is missing, see UNDETERMINED.")
+        sentences.append("Missing data may change this, see UNDETERMINED.")
     label, tone = _label(proof, in_use)
     if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
         label, tone = "REPAIRS PART", "unknown"
-        sentences.append("It does not repair all that was found, see below.")
+        sentences.append("It does not repair everything that was found, see below.")
     return Head(label, tone, tuple(sentences))
 
 
@@ -234,7 +234,7 @@ def _servers(proof: Proof, cells: int) -> list[str]:
 def _compared(proof: Proof) -> str:
     places = {(comparison.target, comparison.place) for comparison in proof.compared}
     if not places:
-        return "nothing: the changed connectors are bound to no place that was read"
+        return "nothing: the changed connectors have no endpoint in the data"
     servers = joined(dict.fromkeys(comparison.target for comparison in proof.compared))
     families = joined(sorted({f"IPv{comparison.place.family}" for comparison in proof.compared}))
     blocks = counted(sum(comparison.blocks for comparison in proof.compared), "block")
@@ -340,7 +340,7 @@ def _not_known(proof: Proof) -> list[str]:
         if each.kind == "unread" and proof.changes
     ]
     if any(moved.effect.not_known for moved in proof.moved):
-        texts.append("what is marked unknown above: rights or settings there are missing")
+        texts.append("values marked unknown above: their rights or settings are missing")
     if not texts and proof.doubts:
         texts = ["the data named above"]
     return texts or ["none"]

@@ -97,7 +97,7 @@ OWN_CODES: tuple[CatalogueEntry, ...] = (
         codes=("4.7.230", "5.7.230"),
     ),
     CatalogueEntry(
-        "Exchange Online could not tell which organization this mail belongs to.",
+        "Exchange Online could not determine which organization this mail belongs to.",
         ("cloud-attribution",),
         decides=True,
         speaker=CLOUD,
@@ -153,7 +153,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("server version is out-of-date", "server version is out of date"),
     ),
     CatalogueEntry(
-        "Exchange Online could not tell which organization this mail belongs to.",
+        "Exchange Online could not determine which organization this mail belongs to.",
         ("cloud-attribution",),
         decides=True,
         speaker=CLOUD,

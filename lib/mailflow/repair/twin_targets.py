@@ -154,7 +154,7 @@ class TwinTargets:
         bindings = self._bindings(mine)
         ranges = subtract(mine.ranges, self._spared)
         if mine.ranges and not ranges:
-            self._say(f"{mine.identity} is not copied: it accepts Exchange servers alone.")
+            self._say(f"{mine.identity} is not copied: it accepts only Exchange servers.")
         if not bindings or not ranges:
             return None
         made = replace(
@@ -170,8 +170,8 @@ class TwinTargets:
             made = _in_place_of(theirs, made)
         if len(ranges) > MOST_ENTRIES:
             self._say(
-                f"{made.identity} would get {len(ranges):,} remote IP ranges. Exchange takes 1,200 "
-                "to 1,300 and may refuse the command."
+                f"{made.identity} would get {len(ranges):,} remote IP ranges. Exchange accepts "
+                "1,200 to 1,300 and may refuse the command."
             )
         return made
 

@@ -234,7 +234,7 @@ class LogOnConnection:
         from spnego.exceptions import SpnegoError
 
         if self._context is None or not self._context.complete:
-            raise MessageError("encrypted, but nobody is logged on")
+            raise MessageError("encrypted, but nobody is signed in")
         parts = [part for part in _BOUNDARY.split(body) if part.strip(b"\r\n")]
         plain = []
         for head, sealed in zip(parts[::2], parts[1::2], strict=False):

@@ -134,12 +134,12 @@ class PracticeDoors(Doors):
         """Begin a session with a server.
 
         Raises:
-            ShellError: there is no such server, or it does not answer.
+            ShellError: there is no such server, or it does not respond.
         """
         session = Session(self._practice, server, self._account, flat=self._flat)
         network = session.server.network
         if network != "open" or not session.server.shell:
-            why = "it does not answer" if network == "silent" else "the connection was refused"
+            why = "it does not respond" if network == "silent" else "the connection was refused"
             raise ShellError(Fault("unreachable", "", f"{server}: {why}"))
         prober = Prober(session.server.name, self._smtp) if self._smtp else None
         return _PracticeShell(session, prober, writing=self._writing, anything=self._anything)

@@ -339,7 +339,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
 
     def setup(self) -> None:
-        """Begin the connection: TLS, then nobody is logged on."""
+        """Begin the connection: TLS, then nobody is signed in."""
         self.endpoint = self.server.endpoint
         self.close_connection = True
         self.deaf = self.endpoint.interference.meet("connection", Visit(self, b""))

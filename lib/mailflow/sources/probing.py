@@ -92,7 +92,7 @@ def _attempt(question: EhloObservation, reply: Reply) -> EhloAttempt:
     stage, why, banner, said = (text if isinstance(text, str) else "" for text in texts)
     code = values.get("Code")
     if reply.fault is not None or stage not in ("connect", "banner", "reply", "done"):
-        fault = reply.fault or Fault("protocol", "", "the answer cannot be understood")
+        fault = reply.fault or Fault("protocol", "", "the response cannot be parsed")
         return EhloAttempt(question, "sender", unbroken(with_remedy(fault)))
     observed = reply_to(question, banner, said, done=stage == "done")
     return EhloAttempt(observed, stage, why, code if isinstance(code, int) else 0)

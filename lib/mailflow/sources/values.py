@@ -60,13 +60,13 @@ def text(value: Value) -> str:
     """What the value prints as, on one line; "" where it is there and empty.
 
     Raises:
-        UnreadableError: as for `prose`, and where it holds a line break or a control character: no
-            name and no setting does, and as a line of its own it would look like one of ours.
+        UnreadableError: as for `prose`, and for a line break or a control character: no name and no
+            setting has one, and as a line of its own it would look like one of ours.
     """
     found = prose(value)
     bare = found if keeps_its_line(found) else found.strip()
     if not keeps_its_line(bare):
-        raise UnreadableError("the value holds a line break or a control character")
+        raise UnreadableError("the value contains a line break or a control character")
     return bare
 
 

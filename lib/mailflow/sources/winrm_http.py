@@ -90,7 +90,7 @@ class Allowance:
         self._bytes -= size
         if self._bytes < 0:
             self.overdrawn = "endless"
-            raise ConnectionAbortedError("more output than any answer can hold")
+            raise ConnectionAbortedError("the response is too large")
 
 
 def bounded(kind: type[_Socket], allowance: Allowance) -> type[_Socket]:

@@ -253,7 +253,7 @@ def reply(call: Call, document: bytes, place: str, budget: Budget | None = None)
         budget.held = held  # nothing of it was kept
         return Reply(call, fault=Fault("protocol", "", str(error)))
     if "FaultKind" not in head:
-        why = f"{place}: the answer does not say what became of the call"
+        why = f"{place}: the response does not contain the result of the call"
         return Reply(call, fault=Fault("protocol", "", why))
     errors = zip(_texts(head, "ErrorIds"), _texts(head, "Errors"), strict=False)
     return Reply(
@@ -303,7 +303,7 @@ def _unfolded(data: bytes) -> Iterator[bytes]:
             rest = stream.unconsumed_tail
             yield chunk
     if not stream.eof:
-        raise EOFError("it breaks off")
+        raise EOFError("it ends too early")
 
 
 def _fault(head: Mapping[str, Value]) -> Fault | None:

@@ -35,7 +35,7 @@ def named(texts: Sequence[str]) -> AcceptedDomains | None:
     found = sorted({text.strip().casefold() for text in texts if text.strip()})
     for text in found:
         if not is_pattern(text):
-            raise UsageError(f"{text}: is no domain; expected contoso.com or *.contoso.com")
+            raise UsageError(f"{text}: not a domain; expected contoso.com or *.contoso.com")
     return AcceptedDomains(inside=tuple(found)) if found else None
 
 
@@ -43,8 +43,8 @@ def not_told(accepted: AcceptedDomains | None, *, has_source: bool) -> str:
     """Why some recipients are neither inside nor outside, a sentence; empty: nothing is missing."""
     if accepted is None and has_source:
         return (
-            "SOURCE holds no accepted domains, so inside and outside are undetermined; add: "
-            f"{CMDLET.export}"
+            "SOURCE contains no accepted domains, so it is undetermined which recipients are "
+            f"outside; add:  {CMDLET.export}"
         )
     if accepted is None:
         return (

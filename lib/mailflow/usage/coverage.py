@@ -28,7 +28,7 @@ LATE = timedelta(days=2)
 """How long before the source was read the logs may end."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 VERBOSE = "Verbose"
-_NO_SOURCE = "SOURCE is needed to tell whether it logged all the time: add it behind LOGS."
+_NO_SOURCE = "Without SOURCE it is unknown whether it logged all the time: add SOURCE after LOGS."
 _NOT_IN_SOURCE = "It isn't in SOURCE: whether it logged all the time is unknown."
 _MORE_DAYS = 5
 _LEAST_GIGABYTES = 2

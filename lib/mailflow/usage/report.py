@@ -176,12 +176,12 @@ class Usage:
         return Table(
             name="usage_logging",
             frame=_frame(rows, LOGGING),
-            caption="Commands that make the time covered; logging needs room on the disk.",
+            caption="Commands that start the missing logging; it needs disk space.",
             columns=LOGGING,
             reading="",
-            empty="No command is needed: the time is covered."
+            empty="No command is needed: the logs cover the period."
             if self.beside
-            else "Name a SOURCE to be told what is needed.",
+            else "Add a SOURCE to see the commands that are needed.",
         )
 
     def clients_table(self, connector: str = "") -> Table:
@@ -285,12 +285,12 @@ class Usage:
         return Table(
             name="usage_elements",
             frame=_frame(rows, ELEMENTS),
-            caption="Elements of RemoteIPRanges, and who came from them.",
+            caption="Entries of RemoteIPRanges, and the clients seen in them.",
             columns=ELEMENTS,
             reading="" if not rows else _elements_spoken(some),
-            empty="Name a SOURCE to compare use with lists."
+            empty="Add a SOURCE to compare use with RemoteIPRanges."
             if self.beside is None
-            else "No connector of these servers has a list of its own.",
+            else "No connector of these servers has RemoteIPRanges of its own.",
         )
 
     def differing_table(self) -> Table:
@@ -312,12 +312,12 @@ class Usage:
         return Table(
             name="usage_differing",
             frame=_frame(rows, DIFFERING),
-            caption="Clients that came to another connector than configuration predicts now.",
+            caption="Clients that used another connector than the configuration predicts.",
             columns=DIFFERING,
             reading="",
-            empty="Name a SOURCE to compare with the prediction."
+            empty="Add a SOURCE to compare with the prediction."
             if self.beside is None
-            else "Every client came to the connector that is predicted.",
+            else "Every client used the predicted connector.",
         )
 
     def narrowed_table(self) -> Table:
@@ -363,7 +363,7 @@ class Usage:
             caption="Commands of the proposed change.",
             columns=COMMANDS,
             reading="",
-            empty="No command can be given: a name cannot be quoted safely.",
+            empty="No command is shown: a name cannot be quoted safely.",
         )
 
     def _spoken_of(self, clients: Sequence[Client]) -> str:
@@ -440,5 +440,5 @@ def _elements_spoken(elements: Sequence[ElementUse]) -> str:
     unknown = sum(each.state == "unknown" for each in elements)
     parts = [f"{counted(len(unused), 'element')} unused."]
     if unknown:
-        parts.append(f"{unknown:,} undetermined: their time is not covered.")
+        parts.append(f"{unknown:,} undetermined: the logs do not cover the period.")
     return " ".join(parts)

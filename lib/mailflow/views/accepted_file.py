@@ -100,4 +100,4 @@ def _day(where: str, value: object) -> date | None:
             value = repr(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    raise InputError(f"{where}: until: {value} is no day; write it as until = 2027-01-31")
+    raise InputError(f"{where}: until: {value} is not a date; write it as until = 2027-01-31")

@@ -148,7 +148,7 @@ def unaskable(target: ProbeTarget) -> str:
     if not target.port:
         return "the port on which mail arrives is unknown: its version was not read"
     if target.address is None:
-        return "no address of it is known; addresses.csv tells it (docs/bring.md)"
+        return "no address of it is known; add it to addresses.csv"
     return ""
 
 
@@ -248,7 +248,7 @@ class Probed:
             return self.failed
         sender, results = self.sender, self.results
         if not results:
-            return f"There is no server of this organization that {sender} is known to send to."
+            return f"There is no server in the data to which {sender} sends."
         lack, good = self._names("lacks"), self._names("offers")
         good = [name for name in good if name not in lack]
         needed = f"{sender} what an Exchange server needs"

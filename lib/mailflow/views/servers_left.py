@@ -16,7 +16,7 @@ from mailflow.views.verdict import LEFT_IN_WORDS, ServerLeft
 
 _COLUMNS = {
     "server": ("Server", "that would be taken down"),
-    "group": ("Site and version", "any server of these takes the mail that is meant for them"),
+    "group": ("Site and version", "any of these servers accepts the mail for them"),
     "result": ("Without it", "whether every other sender still has a target there"),
     "left": ("Targets left", "that accept the mail, and for whom; itself for those of the group"),
     "only_source": ("Only source of", "send connectors that no other server could use (S9.20)"),

@@ -113,7 +113,7 @@ class TwinReport:
         existing = {each.identity for each in self.sides[1].view.connectors}
         if not any(step.connector in existing for step in self.plan.steps):
             return ""
-        return f"Hosts that use {self.b} today are treated differently from then on, too."
+        return f"Hosts that use {self.b} today would then be treated differently too."
 
     @property
     def proven(self) -> str:
@@ -128,7 +128,7 @@ class TwinReport:
                 f"Compared: {every}. No difference would be left that is known, but data is "
                 "missing."
             )
-        return f"Compared: {every}. Differences would be left: see below."
+        return f"Compared: {every}. Some differences would remain, see below."
 
     @property
     def again(self) -> str:
@@ -248,7 +248,7 @@ def _moving(a: ServerView, text: str) -> Address | None:
     try:
         address = parse_address(text)
     except RangeError as error:
-        raise UsageError(f"--for takes an IP address: {error}") from error
+        raise UsageError(f"--for: expected an IP address: {error}") from error
     bound = any(
         (each.family, each.address) == (address.version, int(address))
         for connector in a.connectors
@@ -260,9 +260,10 @@ def _moving(a: ServerView, text: str) -> Address | None:
 def _of_address(a: ServerView, text: str, moving: Address | None) -> Iterator[TwinNote]:
     if text and moving is None:
         yield TwinNote(
-            f"{text} is no address of {a.name}: it stands for what forwards connections. They "
-            f"arrive at {a.name}'s own addresses, which were all compared. A load balancer that "
-            "puts its own address in front of hosts shows that address alone as the remote one."
+            f"{text} is no address of {a.name}: it must belong to a device that forwards "
+            f"connections. They arrive at {a.name}'s own addresses, which were all compared. A "
+            "load balancer that puts its own address in front of hosts shows that address alone "
+            "as the remote one."
         )
 
 

@@ -102,7 +102,7 @@ def moved(now: WhoAnswers, trial: WhoAnswers) -> str:
     pairs = [(before.get((pin.label, pin.address)), pin) for pin in after]
     changed = [(old, new) for old, new in pairs if old and old.answered_by != new.answered_by]
     if not changed:
-        return "The trial changes nothing for the servers that send here, nor for this address."
+        return "The trial changes nothing for the servers that connect here, or for this address."
     parts = [
         f"{new.label} ({new.address_label}): {_who(new)} instead of {_who(old)}"
         for old, new in changed

@@ -130,7 +130,7 @@ class AddressExplorer(View):
         self.source = controls.text_or_pick("Source address", choices.sources, first.source)
         self.connector = controls.pick("Connector", choices.connectors, first.connector)
         self.remove = controls.text_or_pick(
-            "Remove", choices.ranges, first.remove, "pick one of its ranges, or type several"
+            "Remove", choices.ranges, first.remove, "pick a range, or type several"
         )
         self.add = controls.text("Add", first.add, "10.0.9.7, 10.0.8.0/24")
         self.forget = controls.button(FORGET, self._forget)

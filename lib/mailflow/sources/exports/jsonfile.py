@@ -47,7 +47,7 @@ _CONNECTOR_DN = re.compile(
 _MARKS = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _BLANK = re.compile(r"[ \t\r\n\0]*")
 _LONGEST_DN = 4096
-_NO_TEXT = "JSON holds the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
+_NO_TEXT = "JSON contains the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
 _DEPTH = "the depth of ConvertTo-Json cut the value"
 
 

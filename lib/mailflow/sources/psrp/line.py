@@ -85,7 +85,7 @@ class Line(WSMan):
         )
         body = answer.find("s:Body", namespaces=NAMESPACES)
         if body is None:
-            raise ValueError("an answer without a body")
+            raise ValueError("a response without a body")
         return body
 
     def hang_up(self) -> None:
