@@ -12,10 +12,10 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import decoded, in_json, open_organisation
+from mailflow.cli.terminal import columns, decoded, in_json, open_organisation
 from mailflow.errors import UsageError
 from mailflow.phrases import counted
-from mailflow.plain import one_line
+from mailflow.show.blocks import hang
 
 if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
@@ -136,16 +136,16 @@ def _which_words(answer: dict[str, Any]) -> str:
         )
     else:
         head = f"No connector accepts {answer['source']} on {place}: {answer['reply']}"
-    lines = [
-        f"{head}.",
-        *(
-            f"  on {way['local']}: {way['connector'] or 'unknown, or none'}"
-            for way in answer.get("differs", ())
-        ),
-    ]
-    lines += [f"  not {loser['connector']}: {loser['reason']}" for loser in answer["others"]]
-    lines += _observed_words(answer)
-    return "\n".join(map(one_line, lines))
+    cells = columns()
+    lines = hang("", f"{head}.", cells)
+    for way in answer.get("differs", ()):
+        text = f"on {way['local']}: {way['connector'] or 'unknown, or none'}"
+        lines += hang("  ", text, cells)
+    for loser in answer["others"]:
+        lines += hang("  not ", f"{loser['connector']}: {loser['reason']}", cells)
+    for text in _observed_words(answer):
+        lines += hang("  ", text, cells)
+    return "\n".join(lines)
 
 
 def _observed_words(answer: dict[str, Any]) -> Iterator[str]:
@@ -155,11 +155,11 @@ def _observed_words(answer: dict[str, Any]) -> Iterator[str]:
         period = times[0] if times[0] == times[1] else " to ".join(times)
         name = f", EHLO {', '.join(seen['hello'][:3])}" if seen["hello"] else ""
         count = counted(seen["sessions"], "session")
-        yield f"  observed {seen['connector']}: {count}, {period} UTC (receive log{name})"
+        yield f"observed {seen['connector']}: {count}, {period} UTC (receive log{name})"
     predicted = answer["connector"]
     others = [seen for seen in answer["observed"] if seen["connector"] != predicted]
     if predicted and others:
         yield (
-            f"  {others[0]['connector']} accepted it then: compare the time with the last change "
+            f"{others[0]['connector']} accepted it then: compare the time with the last change "
             "of the connectors"
         )

@@ -132,7 +132,7 @@ def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
     for what, place in org.ignored:
         yield one_line(f"ignored  {what}: {place}")
     for line in missing_in_words(org.unread):
-        yield one_line(f"not read  {line}")
+        yield one_line(f"missing  {line}")
     yield one_line(file)
 
 

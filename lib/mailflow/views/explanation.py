@@ -18,6 +18,7 @@ from mailflow.plain import one_line, visible, wrap
 _MARGIN = "  "
 _QUOTE = "> "
 _DASH = "- "
+_NUMBER = re.compile(r"\d+\. ")
 _MOST_TEXT = 1_000
 """Characters of a text or level that are shown; a reply of Exchange is far shorter."""
 _MOST_LEVELS = 12
@@ -139,7 +140,7 @@ def told(text: ExplainedText, width: int = 80) -> str:
         _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
         _section("WHERE AND WHEN", _place(text), width),
         _section("WHAT IT MEANS", _meaning(text), width),
-        _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
+        _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width, hangs=True),
         _steps(_next(text), width),
     ]
     return "\n\n".join(filter(None, blocks))
@@ -171,12 +172,18 @@ def _kind(pasted: Pasted) -> str:
     return f"This is {name}{host}."
 
 
-def _section(heading: str, lines: list[str], width: int) -> str:
-    if not lines:
-        return ""
-    room = width - len(_MARGIN)
-    folded = [_MARGIN + piece for line in lines for piece in wrap(line, room)]
-    return "\n".join([*wrap(heading, width), *folded])
+def _section(heading: str, lines: list[str], width: int, *, hangs: bool = False) -> str:
+    """A heading and texts below it; `hangs`: further lines begin below the text behind a number."""
+    folded = []
+    for line in lines:
+        number = _NUMBER.match(line) if hangs else None
+        head = number[0] if number else ""
+        first, *further = wrap(line.removeprefix(head), width - len(_MARGIN) - len(head))
+        folded += [
+            _MARGIN + head + first,
+            *(f"{_MARGIN}{' ' * len(head)}{each}" for each in further),
+        ]
+    return "\n".join([*wrap(heading, width), *folded]) if lines else ""
 
 
 def _quoted(text: str, width: int) -> list[str]:

@@ -30,7 +30,7 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     title = CARDS[best.id].title
     if best.id in LOCAL:
         return f"{title} on {senders}"
-    if verdict == "found" and senders and servers:
+    if verdict == "found" and senders and servers and senders != servers:
         return f"Mail from {senders} does not reach {servers}"
     if verdict == "found":
         return f"{title} on {senders or servers}" if senders or servers else title

@@ -368,7 +368,7 @@ NOTHING = "Nothing could be read"
 
 def missing_name(what: str) -> str:
     """What is missing, for people: a whole export has its own name in snapshots and in JSON."""
-    return "export" if what == ANYTHING else what
+    return "part of the export" if what == ANYTHING else what
 
 
 def missing_in_words(rows: Sequence[Unread]) -> list[str]:
