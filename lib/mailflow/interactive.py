@@ -124,7 +124,7 @@ def address_explorer(org: Snapshot, server: str = "", source: str = "") -> Addre
     """Ask which connector accepts an address, and move a range on trial.
 
     Args:
-        org: the organisation.
+        org: the organization.
         server: the target to begin with; empty: the first one whose connector intercepts a server.
         source: the address to begin with, or the name of the server that has it; empty: the server
             that is caught there.

@@ -151,7 +151,7 @@ def effect(
     Args:
         old: who answers before.
         new: who answers after.
-        rights: those of the organisation.
+        rights: those of the organization.
         rights_after: those of the second of two; left out: the same.
     """
     before, after = abilities(old, rights), abilities(new, rights_after or rights)

@@ -49,7 +49,7 @@ def drain(
     """Retry the queues of a journal and watch them.
 
     Args:
-        live: the organisation.
+        live: the organization.
         journal: holds the queues; what becomes of them is written into it.
         limit: seconds to wait at most.
         watched: is called after each look.

@@ -1,4 +1,4 @@
-"""A live organisation within reach of somebody who may change it."""
+"""A live organization within reach of somebody who may change it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LiveOrganisation:
-    """How an organisation is read, changed, and waited for.
+    """How an organization is read, changed, and waited for.
 
     Attributes:
         source: the SOURCE it was entered by; the journal names it.

@@ -45,7 +45,7 @@ class Carried:
         journal: what was done; None where nothing was begun, not even a journal.
         refused: why nothing was done; empty where something was.
         stopped: why it did not come to its end; empty if it did.
-        after: the organisation as it was read afterwards; None where that did not come to be.
+        after: the organization as it was read afterwards; None where that did not come to be.
     """
 
     journal: Journal | None = None
@@ -56,12 +56,12 @@ class Carried:
 
 @dataclass(slots=True)
 class Work:
-    r"""One repair of a live organisation.
+    r"""One repair of a live organization.
 
     Attributes:
-        org: the organisation that it was proven from.
+        org: the organization that it was proven from.
         proof: of all changes that are proposed.
-        live: the organisation within reach.
+        live: the organization within reach.
         runs: where run folders are: other journals are looked for there.
         folder: makes, or names, the folder of this run.
         queues: identities of the stuck queues to try again.

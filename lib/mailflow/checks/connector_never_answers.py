@@ -69,7 +69,7 @@ _WHOSE = {True: "no adapter of this server has", False: "is not a known address 
 
 
 def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[Finding]:
-    """A connector that is bound to addresses alone that the server does not have (S1.04).
+    """A connector that is bound only to addresses that the server does not have (S1.04).
 
     Found where its adapters were read; other lists of addresses may lack one.
     """

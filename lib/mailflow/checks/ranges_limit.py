@@ -1,4 +1,4 @@
-"""Audit: lists of remote IP ranges that are as long as Exchange takes, or longer (S1.35)."""
+"""Audit: RemoteIPRanges as long as Exchange accepts, or longer (S1.35)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of connectors that relay without authentication, or may: why, and what ends it."""
+"""Texts about connectors that relay without authentication, or may: the reason, and the fix."""
 
 from __future__ import annotations
 

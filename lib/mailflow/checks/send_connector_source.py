@@ -1,4 +1,4 @@
-"""A server that should send is no source server of the send connector: mostly a new one."""
+"""A server that should send, often a new one, is not a source server of the send connector."""
 
 from __future__ import annotations
 

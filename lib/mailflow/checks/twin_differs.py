@@ -1,4 +1,4 @@
-"""Audit: servers that stand in for each other and treat the same host differently.
+"""Audit: peer servers that treat the same host differently.
 
 Compared is what their connectors do, whatever these are called: a relay connector under another
 name is no difference, and one that is missing is. Servers of one kind and site stand in for each

@@ -1,4 +1,4 @@
-"""What waits although no path and no error says so: queues by their status, servers by theirs."""
+"""Mail that waits although no path and no error shows it: by the status of queues and servers."""
 
 from __future__ import annotations
 

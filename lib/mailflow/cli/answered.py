@@ -199,7 +199,7 @@ def _told(group: Hosts) -> Iterator[tuple[str, str]]:
 
 
 def proposal_lines(proof: Proof, room: int) -> list[str]:
-    """A proposed change of lists: its proof, the dry run, the commands, the rollback."""
+    """A proposed change of RemoteIPRanges: proof, dry run, commands, rollback."""
     edits = proof.changes
     lines = block("PROOF", [proof.summary], room)
     lines += commands("DRY RUN", [edit.rehearsal for edit in edits if edit.rehearsal])

@@ -1,4 +1,4 @@
-"""Before a run that changes something: log on once, show the proof, ask for each connector."""
+"""Before a run that changes something: sign in once, show the proof, ask for each connector."""
 
 from __future__ import annotations
 

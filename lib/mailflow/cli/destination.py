@@ -1,4 +1,4 @@
-"""Where a command would log on, and as whom: told before a password is asked for."""
+"""Where a command would sign in, and as whom: shown before it asks for a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands around the organisations that come with mailflow: practice and scenarios."""
+"""The commands for the simulated organizations: practice and scenarios."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailflow.simulated.endpoints import Endpoints
 
 _TICK = 0.5
-"""Seconds between two looks at the clock of a practice organisation."""
+"""Seconds between two looks at the clock of a practice organization."""
 
 
 @helpful_command()

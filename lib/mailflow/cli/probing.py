@@ -1,4 +1,4 @@
-"""The command that asks live servers what they offer a sender: probe."""
+"""The command that shows which EHLO keywords targets offer a sender: probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that read an organisation and say how it stands: diagnose, snapshot, doctor."""
+"""The commands that read an organization: diagnose, snapshot, doctor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The roads to a host on the screen, and the one that a host without a road is read by."""
+"""The protocols for a host on the screen, and the choice of one for a host name alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WIDE = 10
 
 
 def road_words(roads: Sequence[Road], cells: int) -> str:
-    """Which roads are open, a block each: what was seen, and what a closed one would need."""
+    """A block for each protocol: whether it works, what was seen, and what a closed one needs."""
     lines: list[str] = []
     told = [(road.source, *_state(road)) for road in roads]
     for number, (source, state, said) in enumerate(told, 1):
@@ -51,13 +51,13 @@ def _state(road: Road) -> tuple[str, list[str]]:
 
 
 def source_of(source: str, live: LiveOptions) -> str:
-    """The SOURCE as it is read: of a host without a road the first one that is open.
+    """The SOURCE to read: for a host name alone, with the first protocol that works.
 
     Only where it can be nothing else: no such path, no separator, no file's suffix, and the name
     resolves. Host and account are shown before anything connects.
 
-    Where none is open that is said on standard error, with what each would need, and the command
-    ends as where a live organization does not respond.
+    If none works, standard error shows what each one needs, and the exit code is the same as for a
+    live organization that does not respond.
 
     Raises:
         UsageError: the sign-in cannot be tried as it was asked for.
@@ -86,6 +86,6 @@ def source_of(source: str, live: LiveOptions) -> str:
             return road.source
         progress(f"{road.source}: does not work")
     progress("")
-    told = road_words(roads, columns())
-    click.echo(f"{bare}: no protocol works for this account\n{told}", err=True)
+    seen = road_words(roads, columns())
+    click.echo(f"{bare}: no protocol works for this account\n{seen}", err=True)
     raise SystemExit(2)

@@ -1,4 +1,4 @@
-"""The commands that run a runbook headless: demo and run."""
+"""The commands that run a runbook unattended: demo and run."""
 
 from __future__ import annotations
 

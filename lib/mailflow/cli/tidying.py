@@ -1,4 +1,4 @@
-"""The command that makes a list of remote IP ranges as short as it can be."""
+"""The command that shortens RemoteIPRanges: tidy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who uses which connector, on a screen: first whether that can be answered, then who was seen."""
+"""The hosts that use each connector, on a screen: first the time covered, then the clients."""
 
 from __future__ import annotations
 

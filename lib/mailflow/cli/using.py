@@ -1,4 +1,4 @@
-"""The command that says who uses a receive connector: usage."""
+"""The command that shows which hosts use a receive connector: usage."""
 
 from __future__ import annotations
 

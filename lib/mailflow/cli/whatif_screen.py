@@ -1,4 +1,4 @@
-"""What a change would do, on a screen: the answer, what it rests on, the commands."""
+"""The effect of a change, on a screen: the answer, the data behind it, the commands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def whatif_screen(
     Args:
         proof: what is claimed of the changes.
         found: the findings that called for them; None: somebody asked for a change of their own.
-        taken: when the organisation was read.
+        taken: when the organization was read.
         cells: columns of the terminal; text wraps within it. Commands never do: they are pasted.
         colour: whether the terminal understands ANSI colours; only our own label gets one.
     """

@@ -142,7 +142,7 @@ def run(  # noqa: PLR0913 - the options of the command
         evidence: logs and EHLO replies beside the source.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
-        live: how to sign in to a live organisation.
+        live: how to sign in to a live organization.
         consent: asks a person what may be changed, before anything is written; the runbook then
             applies it, and its kernel may sign in by the environment. None: nothing is changed.
 

@@ -14,15 +14,15 @@
       │
     objects, queue_objects, connector_objects, shapes, writer     what they print
 
-    practice     a scenario under way: an organisation, its clock, its transport
+    practice     a scenario under way: an organization, its clock, its transport
       │
-    scenarios    an organisation as a small file in cases/: what is built, broken, and sent
+    scenarios    an organization as a small file in cases/: what is built, broken, and sent
       │
     transport    brings mail on its way, tries, and tries again, while the clock moves
       │
     routes, delivery, wording     which queue; who answers there; how a version puts it in LastError
       │
-    organisation, clock           servers, connectors, queues, messages; the hands of the clock
+    organization, clock           servers, connectors, queues, messages; the hands of the clock
 
 The upper half shows and changes what the lower half simulates; it is handed a practice and makes
 none. Nobody types an error text in: a scenario breaks something, and the transport runs into it.

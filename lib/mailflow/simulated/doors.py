@@ -1,8 +1,8 @@
-"""The way in to a practice organisation: an Exchange session on a server, and doors to all of them.
+"""The way in to a practice organization: an Exchange session on a server, and doors to all of them.
 
 `Session` is what a server's Exchange endpoint gives to an account; the endpoint on the network runs
 calls in it, and so does `PracticeDoors`, which stands in this process where `WinrmDoors` stands
-towards a live organisation.
+towards a live organization.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Session:
         *,
         flat: bool = False,
     ) -> None:
-        """Begin on a server of the organisation.
+        """Begin on a server of the organization.
 
         Args:
             practice: the scenario under way.
@@ -100,7 +100,7 @@ class Session:
 
 
 class PracticeDoors(Doors):
-    """Doors to every server of a practice organisation that answers, without a network."""
+    """Doors to every server of a practice organization that answers, without a network."""
 
     def __init__(
         self,

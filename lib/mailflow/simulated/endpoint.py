@@ -1,4 +1,4 @@
-"""The HTTP(S) front-end of the practice organisation: WS-Management as WinRM clients expect it.
+"""The HTTP(S) front-end of the practice organization: WS-Management as WinRM clients expect it.
 
     PracticeEndpoint   one server on an address of its own: sockets, TLS, sign-in, encryption, log
     Endpoints          all servers of a practice, and what a client needs to know to reach them
@@ -142,7 +142,7 @@ class Silence(NoInterference):
 
 
 class PracticeEndpoint:
-    """One server of the practice organisation, listening."""
+    """One server of the practice organization, listening."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class PracticeEndpoint:
         """Bind the address; nothing is answered before `start`.
 
         Args:
-            server: its name in the organisation.
+            server: its name in the organization.
             runner: what executes command lines.
             accounts: who may sign in.
             place: where it listens.

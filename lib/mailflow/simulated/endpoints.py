@@ -1,4 +1,4 @@
-"""All servers of a practice organisation, listening on loopback, and how a client reaches them.
+"""All servers of a practice organization, listening on loopback, and how a client reaches them.
 
     with serve(Practice.begin("article")) as endpoints:
         print(endpoints.source, endpoints.args, endpoints.env)

@@ -1,4 +1,4 @@
-"""What executes a command line on a server of the practice organisation.
+"""What executes a command line on a server of the practice organization.
 
     PythonRunner       knows the one command line that mailflow sends, and does in Python what the
                        script on standard input would do: quick, and nothing has to be installed

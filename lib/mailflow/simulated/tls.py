@@ -1,4 +1,4 @@
-"""TLS of the practice organisation: its own certificate authority, and what that issues.
+"""TLS of the practice organization: its own certificate authority, and what that issues.
 
 Keys live in memory and in a folder of the process; nothing is installed anywhere.
 """

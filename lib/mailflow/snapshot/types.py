@@ -161,7 +161,7 @@ class ObservedOffer:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How a server of a live organisation was read.
+    """How a server of a live organization was read.
 
     Attributes:
         server: short name.
@@ -193,7 +193,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of an organisation.
+    """What is known of an organization.
 
     Attributes:
         origin: the SOURCE it came from, as the user gave it.

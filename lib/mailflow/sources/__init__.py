@@ -1,1 +1,1 @@
-"""How an organisation comes in: every way ends in the same rows (`row.py`)."""
+"""How an organization comes in: every way ends in the same rows (`row.py`)."""

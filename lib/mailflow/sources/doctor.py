@@ -1,4 +1,4 @@
-"""What works and what does not on the way to a live organisation, one check after the other.
+"""What works and what does not on the way to a live organization, one check after the other.
 
     name, route, port, TLS, service, clock      by sockets of our own, without any log-on or user
     log-on, shell, PowerShell                   by the same `Doors` that a collection uses

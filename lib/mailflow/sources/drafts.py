@@ -68,7 +68,7 @@ class FieldFact:
 
 @dataclass(slots=True)
 class Draft:
-    """One object of an organisation, as far as read."""
+    """One object of an organization, as far as read."""
 
     server: str
     label: str

@@ -1,7 +1,7 @@
-"""The seam to a live organisation: cmdlet calls in; rows, warnings and typed failures out.
+"""The seam to a live organization: cmdlet calls in; rows, warnings and typed failures out.
 
 Whoever can run a cmdlet on a server implements `Shell`, whoever can reach servers `Doors`. The
-collection (`sources/collect.py`) knows no other way, so that WinRM and the practice organisation
+collection (`sources/collect.py`) knows no other way, so that WinRM and the practice organization
 stand behind the same door. Failures of the far side are data (`Fault`), not exceptions.
 
 What may be asked stands in `exchange/cmdlets.py`; the script at the far side holds the same list

@@ -58,7 +58,7 @@ AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
 PORTS: Mapping[str, int] = MappingProxyType({"https": 5986, "http": 5985})
 
 SECONDS = 180.0
-"""For reading all of an organisation, unless said otherwise."""
+"""For reading all of an organization, unless said otherwise."""
 
 CALL_SECONDS = 60
 """For one cmdlet, unless a server was given more for all of them."""
@@ -88,7 +88,7 @@ class WinrmPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WinrmOptions:
-    r"""How servers are reached and logged on to; the same for all of an organisation.
+    r"""How servers are reached and logged on to; the same for all of an organization.
 
     Attributes:
         scheme: https or http.
@@ -105,7 +105,7 @@ class WinrmOptions:
         resolve: names in lower case to where to connect; such a name is not looked up in DNS. Whom
             to trust it does not say.
         way: `session` through Exchange's endpoint (RBAC holds), or `snapin` (S8.22).
-        seconds: for reading all of an organisation.
+        seconds: for reading all of an organization.
         each: for one server's turn of it; 0: a third.
         call_seconds: how long one cmdlet may take there.
         open_seconds: how long it may take to sign in and open a shell.

@@ -1,1 +1,1 @@
-"""Who uses a receive connector: receive logs summed up, and what may be concluded from them."""
+"""The hosts that use a receive connector: receive logs summed up, and what they prove."""

@@ -1,4 +1,4 @@
-"""What the logs told, for people: a headline, tables, a picture by day, an exit code."""
+"""The result of `mailflow usage` for people: headline, tables, a chart by day, exit code."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ MOST_DAYS = 3660
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Who uses which connector, and what may be concluded.
+    """The hosts that use each connector, and what the logs prove.
 
     Attributes:
-        logs: what was read.
-        period: what was asked.
-        covered: what the logs can tell of each connector.
-        beside: use beside configuration; None: no SOURCE was named.
-        narrowed: the proposed list of one connector; None: none was asked for.
+        logs: the logs that were read.
+        period: the period that the logs have to cover.
+        covered: the time that the logs cover, for each connector.
+        beside: use compared with the configuration; None: no SOURCE was given.
+        narrowed: the proposed RemoteIPRanges of one connector; None: none was requested.
         custom: identities, in lower case, of the connectors that setup did not make.
-        zone: in which times are shown.
+        zone: time zone of the times shown.
         names: addresses to names, from a hosts file or reverse DNS.
-        not_told: why it is not known of some recipients whether they are outside; empty: it is.
-        simulated: whether the logs are made up.
+        not_told: why it is unknown whether some recipients are outside; empty: it is known.
+        simulated: whether the logs are simulated data.
     """
 
     logs: UsageLogs
@@ -65,14 +65,14 @@ class Usage:
 
     @property
     def clients(self) -> tuple[Client, ...]:
-        """Everybody who was seen."""
+        """All clients that the logs contain."""
         return self.logs.told.clients
 
     @property
     def asked(self) -> tuple[Covered, ...]:
-        """The connectors that the answer is about: the narrowed one, or those that people made.
+        """The connectors that the result is about: the narrowed one, or all custom ones.
 
-        Without SOURCE, all that have rows; beside it also those that it lacks.
+        Without SOURCE, all connectors with rows; with SOURCE also those that it does not contain.
         """
         if self.narrowed:
             return tuple(row for row in self.covered if row.connector == self.narrowed.connector)
@@ -86,7 +86,7 @@ class Usage:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the logs can tell what was asked."""
+        """Whether the logs cover the period for every connector in `asked`."""
         whole = not self.logs.missing and not self.logs.lost
         return whole and (self.beside is None or all(row.is_whole for row in self.asked))
 
@@ -97,7 +97,7 @@ class Usage:
 
     @property
     def headline(self) -> str:
-        """Whether the question can be answered, a sentence."""
+        """One sentence: whether the logs cover the period."""
         if self.beside is None:
             return (
                 "These clients were seen. Without SOURCE the logs do not show which clients are "
@@ -112,7 +112,7 @@ class Usage:
         return f"The logs cover the last {self.period.days} days of {names}."
 
     def shown(self, moment: datetime | str | None) -> str:
-        """A moment in the zone that was asked for; a text is one of UTC, as logs have it."""
+        """A moment in the chosen time zone; a text is UTC, as in the logs."""
         if moment is None:
             return ""
         if isinstance(moment, str):
@@ -120,11 +120,11 @@ class Usage:
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
 
     def name_of(self, client: Client) -> str:
-        """What a client is called: by hosts file or DNS, else as it called itself."""
+        """The name of a client: from the hosts file or DNS, else its EHLO name."""
         return self.names.get(client.address) or joined(client.names, most=1)
 
     def covered_table(self) -> Table:
-        """What the logs can tell of each connector, those that the answer is about first.
+        """The time that the logs cover, for each connector; those in `asked` first.
 
         Columns of the frame: connector, level, whole (`yes`, `no`), since, until, changed, trusted,
         why (string).
@@ -159,7 +159,7 @@ class Usage:
         )
 
     def logging_table(self) -> Table:
-        """The commands that let the connectors of the answer log, and keep their logs.
+        """The commands that turn logging on for the connectors in `asked` and keep their logs.
 
         Columns of the frame: connector, command, rollback, trusted (string).
         """
@@ -225,9 +225,9 @@ class Usage:
         )
 
     def by_day(self, clients: Iterable[Client]) -> Bars:
-        """Messages by day, or by week where the time is long: a picture.
+        """A chart of messages by day, or by week for a long period.
 
-        A day without a session stands between the others, for it may be a gap of the logs.
+        It includes days without a session, because they may be gaps in the logs.
         """
         days: dict[str, list[int]] = {}
         for client in clients:
@@ -260,7 +260,7 @@ class Usage:
         )
 
     def elements_table(self) -> Table:
-        """Elements of RemoteIPRanges, and who came from them; those that nobody used first.
+        """Entries of RemoteIPRanges with the clients seen in them; unused entries first.
 
         Columns of the frame: connector, element, state (string), addresses, clients, sessions,
         messages (Int64), who (string). `addresses` is empty above 2^63.
@@ -294,7 +294,7 @@ class Usage:
         )
 
     def differing_table(self) -> Table:
-        """Clients that came to another connector than is predicted now, or of which none is known.
+        """Clients that used another connector than the predicted one, or have no prediction.
 
         Columns of the frame: client, seen, predicted, last, why (string).
         """
@@ -321,7 +321,7 @@ class Usage:
         )
 
     def narrowed_table(self) -> Table:
-        """The proposed list beside the current one.
+        """The proposed RemoteIPRanges, with the clients in each range.
 
         Columns of the frame: element (string), clients (Int64), who (string).
         """
@@ -341,7 +341,7 @@ class Usage:
         )
 
     def proof_table(self) -> Table:
-        """Who would be handled differently: columns as those of `Proof.table`."""
+        """The hosts that would be handled differently, with the columns of `Proof.table`."""
         proof = self.narrowed.proof if self.narrowed else None
         return proof.table() if proof else _nothing("usage_proof", "Proof.")
 

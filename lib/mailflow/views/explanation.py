@@ -109,7 +109,7 @@ def explain_text(text: str) -> dict[str, Any]:
 
 
 def explain_words(text: str, width: int = 80) -> str:
-    """The same for a person: kind, the replies from the outside in, causes, what to look at.
+    """The same for a person: kind, the replies (outermost first), causes, what to check next.
 
     The text is hostile: control and bidirectional characters are written out, and no line is wider
     than `width` terminal cells (at least 20), but for commands: they are pasted, so they never

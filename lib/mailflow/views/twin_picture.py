@@ -1,4 +1,4 @@
-"""Who is where: hosts that are treated otherwise, over the connectors of A, of B, and of B then.
+"""Pictures of hosts that A and B treat differently: on A, on B, and on B after the commands.
 
 The rulers of the other runbooks, with blocks of hosts in place of servers.
 """

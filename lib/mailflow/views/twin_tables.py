@@ -1,4 +1,4 @@
-"""The tables of the runbook for a new server: what differs, what to run, and what is left then."""
+"""The tables of the runbook for a new server: differences, commands, remaining differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One address before a server: who answers it, why the others do not, what a change would do."""
+"""One address at a server: which connector accepts it, why, and the effect of a change."""
 
 from __future__ import annotations
 
