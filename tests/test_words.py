@@ -50,6 +50,8 @@ OUT = {
     r"\b(?:last step|taken?) back\b": "undo",
     r"\bprinters fall silent\b": "printing stops",
     r"\bon paper\b": "simulated",
+    r"\bloads nothing from anywhere\b": "self-contained",
+    r"\bas far as it came\b": "incomplete",
     r"\b[Tt]rust the answer\b": "conclusive",
     r"\bnobody (?:who )?was seen\b|\b[Ww]ho was (?:not )?seen\b|\beveryone seen\b": "client",
     r"\b(?:smallest|shorter|shortest) lists?\b": "RemoteIPRanges",

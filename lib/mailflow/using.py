@@ -153,7 +153,7 @@ def diagnosis_of(found: Usage) -> Diagnosis:
     steps = [NextStep("", command) for row in found.asked for command in row.commands]
     return Diagnosis(
         verdict="clear" if found.is_complete else "unknown",
-        headline=f"Who uses {joined(row.connector for row in found.asked) or 'the connectors'}",
+        headline=f"Use of {joined(row.connector for row in found.asked) or 'the connectors'}",
         summary=" ".join(sentences),
         findings=(),
         unread=tuple(rows),

@@ -334,7 +334,11 @@ class Usage:
         return Table(
             name="usage_narrowed",
             frame=_frame(rows, NARROWED),
-            caption=f"Proposed list of {narrowed.connector}." if narrowed else "Proposed list.",
+            caption=(
+                f"Proposed RemoteIPRanges of {narrowed.connector}."
+                if narrowed
+                else "Proposed RemoteIPRanges."
+            ),
             columns=NARROWED,
             reading=claim(narrowed) if narrowed and narrowed.proof else "",
             empty=_why_not(narrowed),
@@ -438,7 +442,7 @@ def _by_week(days: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
 def _elements_spoken(elements: Sequence[ElementUse]) -> str:
     unused = [each for each in elements if each.state == "unused"]
     unknown = sum(each.state == "unknown" for each in elements)
-    parts = [f"{counted(len(unused), 'element')} unused."]
+    parts = [f"{counted(len(unused), 'entry', 'entries')} unused."]
     if unknown:
         parts.append(f"{unknown:,} undetermined: the logs do not cover the period.")
     return " ".join(parts)

@@ -11,7 +11,7 @@ from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 
 _COLUMNS = {
-    "name": ("Name", "of the connectors; {} stands for the name of the server"),
+    "name": ("Name", "of the connectors; <server> stands for the name of the server"),
     "servers": ("Servers", "that have a connector of this name, of one kind and site"),
     "what": ("What", "the setting that differs"),
     "most": ("Most have", "the value that most servers have, if any"),
@@ -55,7 +55,7 @@ def _rows(group: PeerGroup) -> Iterator[dict[str, object]]:
     """A row for each setting that differs or is not known; else one that says that none does."""
     servers = [member.server.name for member, _ in group.connectors]
     base = {
-        "name": group.name,
+        "name": group.name.replace("{}", "<server>"),
         "servers": joined(servers),
         "site": group.site,
         "count": len(servers),

@@ -46,7 +46,7 @@ def servers_left(org: Snapshot) -> Table:
     return Table(
         name="servers_left",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state"]),
-        caption="What is left for mail between servers when one server is taken down.",
+        caption="Targets left for mail between servers when one server is taken down.",
         columns=_COLUMNS,
         reading=_reading(found),
         tones=tones,
