@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -32,10 +33,10 @@ SAMPLES = {
     "incomplete": ("mail_stuck_in_queue", "demo:incomplete"),
     "audit": ("connector_audit", "demo:article"),
     "change": ("fix_and_verify", "demo:article"),
-    "twin": ("new_server", "demo:new-server"),
-    "relay": ("relay_usage", "demo:month-of-logs"),
+    "twin": ("new_server", "demo:new-server", "-p", "server_a", "EX16A", "-p", "server_b", "EX16B"),
+    "relay": ("relay_usage", "demo:month-of-logs", "-p", "narrow", "EX16A\\Relay"),
 }
-"""Report to runbook and source; the first of each runbook is its page."""
+"""Report to runbook, source and parameters; the first of each runbook is its page."""
 RAN = (0, 1, 2)
 """Exit codes of a run that came to its end."""
 
@@ -79,7 +80,7 @@ def run_samples(folder: Path) -> None:
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
         runs = dict(zip(SAMPLES, workers.map(_run, SAMPLES.values()), strict=True))
     (folder / "extra" / "samples").mkdir(parents=True)
-    for name, (runbook, _) in SAMPLES.items():
+    for name, (runbook, *_) in SAMPLES.items():
         report, notebook = runs[name]
         (folder / "extra" / "samples" / f"{name}.html").write_bytes(report)
         page = folder / "notebooks" / f"{runbook}.ipynb"
@@ -87,7 +88,7 @@ def run_samples(folder: Path) -> None:
             page.write_bytes(notebook)
 
 
-def _run(sample: tuple[str, str]) -> tuple[bytes, bytes]:
+def _run(sample: Sequence[str]) -> tuple[bytes, bytes]:
     """The report and the executed notebook."""
     with tempfile.TemporaryDirectory() as runs:
         done = subprocess.run(

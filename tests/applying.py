@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from mailflow.apply.unfinished import that_can_go_on
 from mailflow.apply.work import Work, put_back
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import parse_range
-from mailflow.opening import practice_organisation
+from mailflow.opening import practice_snapshot
 from mailflow.repair.claim import Proof
 from mailflow.repairing import queues_to_retry
+from mailflow.simulated.doors import PracticeDoors
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.sources.shell import Call, Doors, Reply, Shell
@@ -87,11 +89,23 @@ def bench(
     return again(Practice.begin(name), runs / "first", meddle=meddle, limit=limit)
 
 
+def within_reach(practice: Practice) -> LiveOrganisation:
+    """A practice organisation for somebody who repairs it; its clock is moved."""
+    return LiveOrganisation(
+        SOURCE,
+        PracticeDoors(practice, writing=True),
+        practice.entry,
+        lambda _: practice_snapshot(practice, SOURCE),
+        now=lambda: practice.clock.now,
+        wait=lambda seconds: practice.advance(timedelta(seconds=seconds)),
+    )
+
+
 def again(
     practice: Practice, folder: Path, *, meddle: Meddle | None = None, limit: float = 300.0
 ) -> Bench:
     """Read a practice as it is now and prove its repair."""
-    live = practice_organisation(practice, SOURCE)
+    live = within_reach(practice)
     org = live.collect(lambda _: None)
     found = findings(org)
     proof = prove_proposal(org, found)

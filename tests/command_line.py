@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from click.shell_completion import BashComplete
 
 import capture_forms
@@ -31,6 +32,19 @@ class Screen:
 
 Call = Callable[..., Screen]
 """What the fixture `call` gives: arguments in, a screen out."""
+
+
+def commands(group: click.Group = cli, *before: str) -> dict[tuple[str, ...], click.Command]:
+    """What can be typed behind `mailflow`, also behind a group of commands; groups are left out."""
+    ctx, found = click.Context(group), {}
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found |= commands(command, *before, name)
+        else:
+            found[*before, name] = command
+    return found
 
 
 def offered(*words: str) -> list[str]:

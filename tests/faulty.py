@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import selection_model as model
-from mailflow.analysis.paths import SHADOWED
+from mailflow.analysis.assessment import SHADOWED
 from mailflow.analysis.places import Place, places_of
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import PermissionGroups, ReceiveConnector, TransportRole

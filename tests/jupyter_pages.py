@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +169,7 @@ def opened(
     *,
     settings: Mapping[str, Mapping[str, object]] | None = None,
     source: str = "demo:article",
+    parameters: Mapping[str, str] = MappingProxyType({}),
     **variables: str,
 ) -> Iterator[NotebookPage]:
     """A notebook in JupyterLab, ready to be run; server and page are gone afterwards.
@@ -178,6 +180,7 @@ def opened(
             output in the project.
         home: a fresh folder.
         source: what a runbook's copy is set to; empty: it stays as it is committed.
+        parameters: further ones that are empty texts in it, by name.
         settings: the user's own, by plugin: `{"@jupyterlab/apputils-extension:themes": {...}}`.
         variables: for the environment, for example how an organisation is reached.
     """
@@ -185,7 +188,12 @@ def opened(
     lab = _start(path, home, settings or {}, variables)
     copy = lab.folder / path.name
     text = copy.read_text(encoding="utf-8")
-    copy.write_text(text.replace(NO_SOURCE, NO_SOURCE.replace('r\\"', f'r\\"{source}', 1)), "utf-8")
+    text = text.replace(NO_SOURCE, NO_SOURCE.replace('r\\"', f'r\\"{source}', 1))
+    for name, value in parameters.items():
+        empty = f'{name}: str = \\"'
+        assert empty in text
+        text = text.replace(empty, empty + value)
+    copy.write_text(text, "utf-8")
     try:
         shown = _show(browser, lab)
         try:

@@ -80,12 +80,6 @@ def addresses_of(org: Snapshot, server: Server) -> list[Address]:
     return [ipaddress.ip_address(one) for one in dict.fromkeys(mine)]
 
 
-def knows_all_addresses(org: Snapshot, server: Server) -> bool:
-    """Whether the known addresses are all it has."""
-    mine = [one for one in org.addresses if one.server.casefold() == server.name.casefold()]
-    return bool(mine) and all(one.source == ALL_ADDRESSES for one in mine)
-
-
 def downgraded_of(org: Snapshot, server: Server) -> bool | None:
     """UseDowngradedExchangeServerAuth of a server (S3.42); None: not read."""
     mine = [one for one in org.settings if one.server.casefold() == server.name.casefold()]

@@ -56,6 +56,22 @@ def test_memory_grows_with_what_was_given() -> None:
     assert spent.held == 0
 
 
+def test_memory_for_an_answer_has_an_end() -> None:
+    """A packed one may keep more for its size; no server gets all memory, and people learn how."""
+    small, packed, huge = (
+        Budget(10**6, budget.OF_ANSWER),
+        Budget(10**6, budget.OF_PACKED_ANSWER),
+        Budget(10**9, budget.OF_PACKED_ANSWER),
+    )
+
+    assert small.most_memory == budget.LEAST_MEMORY + 7 * 10**6
+    assert packed.most_memory == budget.LEAST_MEMORY + 120 * 10**6
+    assert huge.most_memory == Budget(10**9, budget.OF_ANSWER).most_memory == 3 * 2**29
+    assert Budget(10**9).most_memory == budget.LEAST_MEMORY + 7 * 10**9
+    with pytest.raises(BudgetError, match=r"^x: holds more values .* run Collect-MailFlow\.ps1"):
+        huge.hold(3 * 2**29 + 1, "x")
+
+
 def test_memory_that_is_free_again_does_not_count() -> None:
     """Also where something ended what held it; what was kept meanwhile stays."""
     spent = Budget()

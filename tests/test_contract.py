@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from command_line import commands
 from mailflow.checks.registry import CHECKS
-from mailflow.cli import cli
 from mailflow.exchange.ehlo import EhloAttempt
 from mailflow.opening import open_source
 from mailflow.views.explanation import explain_text
@@ -27,7 +27,7 @@ def test_every_command_is_named() -> None:
     """In section 3, and none that is not there."""
     named = set(re.findall(r"`mailflow ([a-z]+)", section(3)))
 
-    assert named == set(cli.commands)
+    assert named == {name for name, *_ in commands()}
 
 
 def test_every_cause_is_named() -> None:
@@ -73,7 +73,7 @@ def test_every_option_is_named() -> None:
     """In section 3, by one of its names."""
     unnamed = {
         f"{name} {option.opts}"
-        for name, command in cli.commands.items()
+        for (name, *_), command in commands().items()
         for option in command.params
         if option.param_type_name == "option"
         and not any(re.search(rf"{re.escape(one)}\b", section(3)) for one in option.opts)

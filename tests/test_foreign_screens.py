@@ -22,7 +22,7 @@ from foreign_text import (
 from mailflow.cli.asking import _which_words
 from mailflow.plain import keeps_its_line
 from mailflow.sources.doctor import CAUSES, _bad, words
-from mailflow.views.explanation import explain_words
+from mailflow.views.explanation import explained, told
 from mailflow.views.which import probe, which
 from organisations import healthy
 
@@ -142,11 +142,11 @@ def test_a_server_that_is_asked_about_begins_no_line() -> None:
 
 def test_several_lines_of_an_error_are_marked() -> None:
     """Each line of the text is told from ours; of one line nothing changes."""
-    several = explain_words("421 4.3.2 Service not available\nLOOK AT NEXT\n- PWNED PWNED")
+    several = told(explained("421 4.3.2 Service not available\nLOOK AT NEXT\n- PWNED PWNED"))
 
     assert "\n  > LOOK AT NEXT\n  > - PWNED PWNED\n" in several
-    assert "\n  421 4.3.2 Service not available\n" in explain_words(
-        "421 4.3.2 Service not available"
+    assert "\n  421 4.3.2 Service not available\n" in told(
+        explained("421 4.3.2 Service not available")
     )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mailflow.errors import UsageError
 from mailflow.opening import open_source
+from mailflow.views.twin_report import twin
 from report_pages import make_report
 from support import ROOT
 
@@ -50,7 +52,28 @@ def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_renamed_connector_is_alike(tmp_path: Path) -> None:
     """Another name and a list in other pieces: nothing to run, and the verdict is clear (S1.11)."""
-    folder = make_report(tmp_path, "new_server", "demo:new-server-renamed").parent
+    named = ("-p", "server_a", "EX16A", "-p", "server_b", "EX16B")
+    report = make_report(tmp_path, "new_server", "demo:new-server-renamed", options=named)
+    folder = report.parent
     findings = json.loads((folder / "findings.json").read_text("utf-8"))
 
     assert (findings["verdict"], findings["word"], findings["repair"]) == ("clear", "alike", [])
+
+
+def test_both_servers_have_to_be_named(tmp_path: Path) -> None:
+    """Nobody is compared who was not named; the servers there are said, and nothing is written."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mailflow", "run", "new_server", "demo:new-server"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "-p server_a SERVER -p server_b SERVER. Known: EX10A" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="name both servers, server_a and server_b; known: EX10A"):
+        twin(open_source("demo:new-server"), "EX16A", "")

@@ -44,7 +44,7 @@ def test_use_narrow_apply_verify(tmp_path: Path) -> None:
         source, args = one.endpoints.source, one.endpoints.args
         logs = tmp_path / "logs"
         write_receive_logs(one.practice.organisation, logs, now)
-        use = ("relay_usage", source, *args, "-p", "logs", "logs")
+        use = ("relay_usage", source, *args, "-p", "logs", "logs", "-p", "narrow", RELAY)
         used = run(tmp_path, one.endpoints.env, *use)
         (first,) = (tmp_path / "runs").iterdir()
         change = ("-p", "change", str(first / "change.json"))

@@ -15,7 +15,7 @@ import pytest
 from far.endpoints import FaultyEndpoints, serve
 from faulty import check_claim, faulty_practice
 from kinds import KINDS, practice_with
-from mailflow.analysis.paths import SHADOWED
+from mailflow.analysis.assessment import SHADOWED
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.outcome import outcome
 from mailflow.apply.verification import with_their_rights

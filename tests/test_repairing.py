@@ -12,9 +12,9 @@ import pytest
 
 import mailflow
 from applying import NEW, OLD, RELAYS, Bench, bench
-from mailflow.repairing import RUNS, RepairUnderWay, apply_changes, runs_folder
+from mailflow.repairing import RepairUnderWay, apply_changes, runs_folder
 from mailflow.show.widgets.following import Following
-from mailflow.this_run import RUN_FOLDER
+from mailflow.this_run import RUN_FOLDER, RUNS
 
 
 def _repair(one: Bench, confirmed: Sequence[str] = (), *, apply: bool = True) -> RepairUnderWay:

@@ -16,7 +16,7 @@ import pytest
 from support import ROOT
 
 PACKAGE = ROOT / "lib" / "mailflow"
-LEAVES = {"budget", "errors", "extras", "own_files", "picture", "plain"}
+LEAVES = {"budget", "errors", "extras", "own_files", "phrases", "picture", "plain"}
 """Import nobody (of each other errors alone), may be imported by everybody."""
 BELOW: Mapping[str, set[str]] = {
     "budget": {"errors"},
@@ -26,40 +26,40 @@ BELOW: Mapping[str, set[str]] = {
     "plain": set(),
     "toml_file": {"errors"},
     "picture": set(),
-    "exchange": {"errors"},
-    "phrases": {"exchange"},
+    "phrases": set(),
+    "exchange": {"errors", "phrases"},
     "table": LEAVES,
     "snapshot": {"budget", "errors", "exchange", "plain"},
-    "sources": {*LEAVES, "exchange", "phrases", "snapshot"},
+    "sources": {*LEAVES, "exchange", "snapshot"},
     "powershell": {"own_files"},
-    "analysis": {*LEAVES, "exchange", "phrases", "snapshot"},
-    "checks": {*LEAVES, "analysis", "exchange", "phrases", "snapshot"},
-    "repair": {*LEAVES, "analysis", "checks", "exchange", "phrases", "snapshot", "table"},
+    "analysis": {*LEAVES, "exchange", "snapshot"},
+    "checks": {*LEAVES, "analysis", "exchange", "snapshot"},
+    "repair": {*LEAVES, "analysis", "checks", "exchange", "snapshot", "table"},
     "views": {
         *LEAVES,
-        *("analysis", "checks", "exchange", "phrases", "repair", "snapshot", "table"),
+        *("analysis", "checks", "exchange", "repair", "snapshot", "table"),
         "this_run",
         "toml_file",
     },
-    "simulated": {*LEAVES, "exchange", "phrases", "snapshot", "sources"},
+    "simulated": {*LEAVES, "exchange", "sources"},
     "apply": {
         *LEAVES,
-        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table", "views"),
+        *("analysis", "exchange", "repair", "snapshot", "sources", "table", "views"),
         "user_data",
     },
     "usage": {
         *LEAVES,
-        *("analysis", "exchange", "phrases", "repair", "snapshot", "sources", "table"),
+        *("analysis", "exchange", "repair", "snapshot", "sources", "table"),
     },
     "version": set(),
     "this_run": set(),
     "user_data": set(),
     # Of the views it knows only the shape of what they found.
-    "show": {*LEAVES, "exchange", "phrases", "table", "views.verdict"},
+    "show": {*LEAVES, "table", "views.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
-HEAVY_THEMSELVES = IN_COLUMNS | {"mailflow.sources.psrp.line"}
+HEAVY_THEMSELVES = IN_COLUMNS | {"mailflow.runs.engine", "mailflow.sources.psrp.line"}
 HEAVY = {
     "IPython",
     "dask",
@@ -239,8 +239,8 @@ def test_rules_touch_nothing_outside() -> None:
 def test_heavy_libraries_wait_until_they_are_needed() -> None:
     """No module imports at its start what costs a noticeable part of a second.
 
-    Modules that are numpy, or pypsrp, from end to end name it at their top; they count as heavy
-    themselves.
+    Modules that are numpy, pypsrp or papermill from end to end name it at their top; they count as
+    heavy themselves.
     """
     found = []
     for name, tree in parsed().items():
@@ -263,11 +263,24 @@ def test_heavy_libraries_wait_until_they_are_needed() -> None:
 
 def test_every_part_is_in_the_drawing() -> None:
     """A new part of the package has its place among the layers, or is named as the top here."""
-    top = {"", "__main__", "cli", "closing", "interactive", "opening", "repairing", "runs"}
-    top |= {"parameter_cell", "roads", "training", "using"}
+    top = {"", "__main__", "cli", "closing", "early_imports", "interactive", "opening"}
+    top |= {"parameter_cell", "repairing", "roads", "runs", "training", "using"}
     parts = {[*name.split("."), ""][1] for name in MODULES}
 
     assert parts - set(BELOW) - top == set()
+
+
+MAPPED = ("analysis", "apply", "repair", "simulated", "sources", "training", "usage")
+"""Parts so large that the head of the package says which module does what."""
+
+
+@pytest.mark.parametrize("part", MAPPED)
+def test_the_map_of_a_part_names_its_modules(part: str) -> None:
+    """Who looks for something finds where it is."""
+    known = {name.split(".")[2] for name in MODULES if name.startswith(f"mailflow.{part}.")}
+    drawn = ast.get_docstring(parsed()[f"mailflow.{part}"]) or ""
+
+    assert {name for name in known if not re.search(rf"\b{name}\b", drawn)} == set()
 
 
 _A_COMMAND = re.compile(

@@ -3,7 +3,8 @@
 It counts bytes given (as they lie on the disk, or came over the wire), bytes unpacked from them,
 memory that is held (an estimate, from what is kept), and seconds. What goes beyond ends with one
 kind of error, and what was not read because of it is missing data. Memory and time grow with what
-was given: a large export is no attack, a small file that unfolds to a large one may be.
+was given: a large export is no attack, a small file that unfolds to a large one may be. How much,
+and what people do where that is not enough, differs between files and answers (`Limits`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mailflow.errors import InputError
 
@@ -24,6 +26,12 @@ LEAST_MEMORY = 150 * 2**20
 """Bytes of memory for what is read, however little was given."""
 MEMORY_PER_BYTE = 7
 """Bytes of memory for each byte given, besides."""
+MEMORY_PER_PACKED = 120
+"""The same of an answer that was packed on its way. Objects take about 3.6 times their CLIXML, and
+that packs to a twenty-fifth where connectors are alike: 90 was measured at most."""
+MOST_OF_ANSWER = 3 * 2**29
+"""Bytes of memory for one answer, however much was given: about 8,500 receive connectors with 100
+remote ranges each. A server's word is not taken for how much memory this computer has."""
 MORE_OF_SNAPSHOT = 6
 """Bytes of memory that each byte of a saved snapshot may take more, if it is not compressed."""
 LEAST_SECONDS = 60.0
@@ -48,6 +56,41 @@ class BudgetError(InputError):
     """Reading was ended because it would have cost more than it may."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be kept of one kind of input.
+
+    Attributes:
+        per_byte: bytes of memory for each byte given, beside `LEAST_MEMORY`.
+        at_most: bytes of memory however much was given; None: no such limit.
+        if_bomb: what to do where it unpacks to far more than its size.
+        if_unpacked: what to do where it unpacks to too much.
+        if_kept: what to do where too much would be kept.
+        if_late: what to do where it takes too long.
+    """
+
+    per_byte: int
+    at_most: int | None
+    if_bomb: str
+    if_unpacked: str
+    if_kept: str
+    if_late: str
+
+
+OF_FILES = Limits(
+    MEMORY_PER_BYTE,
+    None,
+    "export again, and compress it with an ordinary zip program",
+    "unpack it first, and name a folder",
+    "export fewer objects into one file, or unpack the zip first",
+    "export fewer objects into one file",
+)
+_BOMB = "no cmdlet's output does: check what answers there"
+_COLLECT = "if this server has so many objects, run Collect-MailFlow.ps1 on it and read its folder"
+OF_ANSWER = Limits(MEMORY_PER_BYTE, MOST_OF_ANSWER, _BOMB, *[_COLLECT] * 3)
+OF_PACKED_ANSWER = Limits(MEMORY_PER_PACKED, MOST_OF_ANSWER, _BOMB, *[_COLLECT] * 3)
+
+
 class Budget:
     """What reading one source, or one answer, has cost so far.
 
@@ -62,6 +105,7 @@ class Budget:
     def __init__(
         self,
         given: int = 0,
+        limits: Limits = OF_FILES,
         *,
         tell: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -70,9 +114,11 @@ class Budget:
 
         Args:
             given: bytes that are known already.
+            limits: what may be kept of this kind of input.
             tell: is called with a line for people where reading takes more than two seconds.
             clock: seconds that only grow.
         """
+        self.limits = limits
         self.given, self.unpacked, self.held = given, 0, 0
         self.spent = self.where = ""
         self._tell, self._clock = tell, clock
@@ -89,7 +135,7 @@ class Budget:
         if self.unpacked + unpacked > MOST_UNPACKED:
             raise BudgetError(
                 f"{place}: refused: all together unpacks to more than {MOST_UNPACKED} bytes; "
-                "unpack it first, and name a folder"
+                f"{self.limits.if_unpacked}"
             )
 
     def admit(self, place: str, packed: int, unpacked: int) -> None:
@@ -98,12 +144,20 @@ class Budget:
         Raises:
             BudgetError: it would unpack to too much.
         """
+        self.unfolds(place, packed, unpacked)
+        self.fits(place, unpacked)
+
+    def unfolds(self, place: str, packed: int, unpacked: int) -> None:
+        """Look whether something may have unpacked, or may unpack, to so many bytes.
+
+        Raises:
+            BudgetError: they are far more than it has.
+        """
         if unpacked > MOST_RATIO * max(packed, SMALLEST):
             raise BudgetError(
                 f"{place}: refused: unpacks to more than {MOST_RATIO} times its size; "
-                "export again, and compress it with an ordinary zip program"
+                f"{self.limits.if_bomb}"
             )
-        self.fits(place, unpacked)
 
     def unpack(self, size: int, place: str) -> None:
         """Count bytes that were unpacked.
@@ -133,8 +187,8 @@ class Budget:
         """
         if self.held + size > self.most_memory:
             raise BudgetError(
-                f"{place}: holds more values than reading may keep for a file of its size; "
-                "export fewer objects into one file, or unpack the zip first"
+                f"{place}: holds more values than reading may keep for its size; "
+                f"{self.limits.if_kept}"
             )
 
     @contextmanager
@@ -171,7 +225,8 @@ class Budget:
     @property
     def most_memory(self) -> int:
         """Bytes of memory that may be held, by what was given."""
-        return LEAST_MEMORY + MEMORY_PER_BYTE * self.given
+        by_size = LEAST_MEMORY + self.limits.per_byte * self.given
+        return by_size if self.limits.at_most is None else min(by_size, self.limits.at_most)
 
     @property
     def most_seconds(self) -> float:
@@ -188,7 +243,7 @@ class Budget:
         if now - self._begun > self.most_seconds:
             self.spent = (
                 f"{self.where or 'the answer'}: reading took more than {self.most_seconds:.0f} "
-                "seconds and was ended; export fewer objects into one file"
+                f"seconds and was ended; {self.limits.if_late}"
             )
             raise BudgetError(self.spent)
         if self._tell and now >= self._next:

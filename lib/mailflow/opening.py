@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mailflow.simulated.practice import Practice
     from mailflow.sources.collect import CollectOutcome, Plan
     from mailflow.sources.credentials import LiveOptions
+    from mailflow.sources.remote import RemoteOptions
     from mailflow.sources.shell import Doors
-    from mailflow.sources.winrm import WinrmOptions
 
 EXPECTED = (
     "a file, folder or zip with exports, a saved snapshot, demo:NAME, exchange://HOST or "
@@ -236,23 +236,6 @@ def _of_logs(
     return sent.sessions(), received.sessions()
 
 
-def practice_organisation(practice: Practice, source: str) -> LiveOrganisation:
-    """A practice organization within reach of somebody who repairs it; its clock is moved."""
-    from datetime import timedelta
-
-    from mailflow.apply.live import LiveOrganisation
-    from mailflow.simulated.doors import PracticeDoors
-
-    return LiveOrganisation(
-        source,
-        PracticeDoors(practice, writing=True),
-        practice.entry,
-        lambda _: practice_snapshot(practice, source),
-        now=lambda: practice.clock.now,
-        wait=lambda seconds: practice.advance(timedelta(seconds=seconds)),
-    )
-
-
 def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrganisation:
     """A live organization within reach of somebody who may change it.
 
@@ -278,7 +261,7 @@ def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) ->
 
 
 def _read_through(
-    source: str, doors: Doors, way: WinrmOptions, host: str, tell: Callable[[str], None]
+    source: str, doors: Doors, way: RemoteOptions, host: str, tell: Callable[[str], None]
 ) -> Snapshot:
     from mailflow.sources.collect import Plan, dns
 
@@ -295,8 +278,8 @@ def live_doors(
     *,
     writing: bool = False,
     probing: bool = False,
-) -> tuple[Doors, WinrmOptions, str]:
-    """What leads to a live organization: doors, how they are reached, and the host to enter at.
+) -> tuple[Doors, RemoteOptions, str]:
+    """What leads to a live organisation: doors, how they are reached, and the host to enter at.
 
     Args:
         source: `exchange://HOST`, `winrm://HOST` and their like.
@@ -363,7 +346,7 @@ def within_reach(
         yield None
 
 
-def live_place(source: str, live: LiveOptions | None = None) -> tuple[WinrmOptions, str]:
+def live_place(source: str, live: LiveOptions | None = None) -> tuple[RemoteOptions, str]:
     """Where a live organization is entered, for whoever only looks and does not log on."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 

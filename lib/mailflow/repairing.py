@@ -30,15 +30,13 @@ from mailflow.show.widgets.saying import display
 from mailflow.show.widgets.view import MimeBundle
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
-from mailflow.this_run import run_folder
+from mailflow.this_run import RUNS, run_folder
 from mailflow.views.verdict import Diagnosis
 
 if TYPE_CHECKING:
     from mailflow.apply.live import LiveOrganisation
 
 RUNBOOK = "fix_and_verify"
-RUNS = "MAILFLOW_RUNS"
-"""Environment variable that names the folder of run folders, where no run has begun yet."""
 
 NOT_LIVE = (
     "applying is possible only on a live organization (exchange://HOST); run the commands by hand"

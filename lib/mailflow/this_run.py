@@ -11,6 +11,8 @@ RUN_FOLDER = "MAILFLOW_RUN"
 RUN_SOURCE = "MAILFLOW_SOURCE"
 """Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
 
+RUNS = "MAILFLOW_RUNS"
+"""Environment variable that names the folder of run folders, where no run has begun yet."""
 
 RUN_FROM = "MAILFLOW_FROM"
 """Environment variable with the folder where the command was typed: a notebook runs in another."""

@@ -27,6 +27,7 @@ from mailflow.usage.engine import WORKERS, read_logs
 from mailflow.usage.lists import beside
 from mailflow.usage.narrow import Narrowed, claim, narrow
 from mailflow.usage.parts import PartSettings
+from mailflow.usage.pictured import by_day
 from mailflow.usage.places import LogPlace, checked_url, is_url
 from mailflow.usage.report import Usage
 from mailflow.views.verdict import Diagnosis, NextStep
@@ -137,7 +138,7 @@ def use_by_day(found: Usage, connector: str = "") -> Markup:
     """
     wanted = connector.casefold()
     clients = [each for each in found.clients if not wanted or each.connector.casefold() == wanted]
-    return bar_chart(found.by_day(clients))
+    return bar_chart(by_day(clients, found.zone))
 
 
 def diagnosis_of(found: Usage) -> Diagnosis:

@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    Judge,
-    MailPath,
     assess_connector,
 )
+from mailflow.analysis.paths import Judge, MailPath
 from mailflow.exchange.ranges import parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot

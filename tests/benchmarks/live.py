@@ -16,13 +16,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,19 +30,16 @@ from timing import compare
 
 from far.endpoints import FaultyEndpoint, FaultyEndpoints, serve
 from far.exchange_side import FarExchange, exchange_serving
+from far.large import large_server
 from far.side import NAME, SCRIPT, USER, Far, serving
 from far.side import PASSWORD as SECRET
-from mailflow.exchange.connectors import AuthMechanism
-from mailflow.exchange.ranges import AddressRange
 from mailflow.opening import live_doors
-from mailflow.simulated.doors import Session
 from mailflow.simulated.endpoints import ENGINEER, PASSWORD
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.writer import answer_document, object_document
 from mailflow.sources import wire
 from mailflow.sources.collect import calls_for, collect
 from mailflow.sources.credentials import LiveOptions
-from mailflow.sources.row import Row
 from mailflow.sources.shell import Call
 from support import ROOT, powershell
 
@@ -67,9 +63,11 @@ from pathlib import Path
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors
 from mailflow.sources.shell import Call
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace
+from mailflow.sources.remote import RemotePlace
+from mailflow.sources.winrm import WinrmDoors
+from mailflow.sources.winrm_options import WinrmOptions
 given = json.loads(sys.argv[1])
-place = {given["name"]: WinrmPlace(given["address"], given["port"])}
+place = {given["name"]: RemotePlace(given["address"], given["port"])}
 sign_in = {"user": given["user"], "password": given["password"]}
 options = {"scheme": "http", "entry": given["name"], "resolve": place, **sign_in}
 if given["road"] == "winrm":
@@ -260,32 +258,9 @@ def one_by_one(served: FaultyEndpoints, calls: list[tuple[str, Call]]) -> None:
         assert done.std_out.strip(), done.std_err
 
 
-def large_server() -> list[Row]:
-    """Get-ReceiveConnector of a server with many connectors and ranges."""
-    practice = Practice.begin("article")
-    relay = next(
-        one
-        for one in practice.organisation.connectors_of("EX16A", practice.clock.now)
-        if one.name == "Relay"
-    )
-    chance = random.Random(1)  # noqa: S311 - regular addresses would be packed to nothing
-    for number in range(CONNECTORS):
-        hosts = sorted(chance.sample(range(10 << 24, 11 << 24), RANGES))
-        practice.organisation.directory.install(
-            replace(
-                relay,
-                name=f"Relay {number}",
-                auth=AuthMechanism.Tls,
-                ranges=tuple(AddressRange(4, host, host) for host in hosts),
-            )
-        )
-    reply = Session(practice, "EX16A").run(Call("Get-ReceiveConnector", {"Server": "EX16A"}))
-    return list(reply.rows)
-
-
 def memory() -> bool:
     """How much the process grows while it takes 5,000 connectors in; by each road."""
-    rows = large_server()
+    rows = large_server(CONNECTORS, RANGES)
     document = len(answer_document(wire.head_values(), rows))
     objects = sum(len(object_document(row)) for row in rows)
     good = []

@@ -63,6 +63,8 @@ def _accepting(home: Path) -> Sequence[str]:
     return ("--accepted", "accepted.toml", "--since", "earlier")
 
 
+BOTH_SERVERS = ("-p", "server_a", "EX16A", "-p", "server_b", "EX16B")
+CONNECTOR = ("-p", "narrow", r"EX16A\Relay")
 KINDS = {
     "found": Kind("mail_stuck_in_queue", "demo:article", "found"),
     "clear": Kind("mail_stuck_in_queue", "demo:healthy-but-suspicious", "clear"),
@@ -73,8 +75,8 @@ KINDS = {
     "audit": Kind("connector_audit", "demo:article", "found"),
     "audit by night": Kind("connector_audit", "demo:article", "found", _accepting),
     "change request": Kind("fix_and_verify", "demo:article", "found"),
-    "new server": Kind("new_server", "demo:new-server", "found"),
-    "relay use": Kind("relay_usage", "demo:month-of-logs", "clear"),
+    "new server": Kind("new_server", "demo:new-server", "found", lambda _: BOTH_SERVERS),
+    "relay use": Kind("relay_usage", "demo:month-of-logs", "clear", lambda _: CONNECTOR),
 }
 
 

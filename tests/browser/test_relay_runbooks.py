@@ -25,6 +25,10 @@ PICTURES = {
 }
 """What each runbook draws of the practice data."""
 SOURCES = {"new_server": "demo:new-server", "relay_usage": "demo:month-of-logs"}
+NAMED = {
+    "new_server": {"server_a": "EX16A", "server_b": "EX16B"},
+    "relay_usage": {"narrow": r"EX16A\\\\Relay"},
+}
 COMMANDS = {
     "new_server": 'New-ReceiveConnector -Name "Relay" -Server "EX16B"',
     "relay_usage": r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.11",',
@@ -61,8 +65,9 @@ def runbook(
 ) -> Iterator[tuple[str, NotebookPage]]:
     """A runbook with its source set, run from top to bottom by its menu."""
     name = str(request.param)
-    how = {"source": SOURCES[name], "settings": ALL_DRAWN}
-    with opened(browser, name, tmp_path_factory.mktemp("lab"), **how) as shown:
+    home = tmp_path_factory.mktemp("lab")
+    how = {"source": SOURCES[name], "settings": ALL_DRAWN, "parameters": NAMED[name]}
+    with opened(browser, name, home, **how) as shown:
         shown.page.get_by_role("menuitem", name="Run", exact=True).click()
         shown.page.get_by_text("Run All Cells", exact=True).click()
         shown.page.locator(".jp-OutputArea-output .mf-card").wait_for(timeout=90_000)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailflow.analysis.paths import CONFIGURATION_CAUSES
+from mailflow.analysis.assessment import CONFIGURATION_CAUSES
 from mailflow.checks import errors
 from mailflow.checks.registry import CARDS, CHECKS
 from support import ROOT

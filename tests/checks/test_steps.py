@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
@@ -16,6 +15,7 @@ from mailflow.analysis.paths import (
     SHADOWED,
     SUPPRESSED,
 )
+from mailflow.analysis.change import Edit
 from mailflow.checks.check import NoStep
 from mailflow.checks.custom_connector_shadows_default import connections
 from mailflow.checks.registry import CHECKS

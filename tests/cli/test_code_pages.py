@@ -25,7 +25,7 @@ def call(*words):
 for name in sys.argv[1].split():
     call("diagnose", f"demo:{name}")
     call("whatif", f"demo:{name}")
-for name in cli.cli.commands:
+for name in cli.cli.listed:
     call(name, "--help")
 call("scenarios")
 call("explain", "451 5.7.3 Cannot achieve Exchange Server authentication")

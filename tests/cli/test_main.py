@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import click
 import pytest
 
-from command_line import Call
+from command_line import Call, commands
 from mailflow.cli import cli
 from mailflow.cli.helping import HelpfulCommand
 
@@ -82,16 +81,8 @@ def test_mailflow_alone_is_help(call: Call) -> None:
         assert heading in alone.out
 
 
-def _commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from _commands(command, *before, name)
-        else:
-            yield (*before, name), command
-
-
 @pytest.mark.parametrize(
-    ("typed", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in _commands(cli)]
+    ("typed", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in commands().items()]
 )
 def test_each_command_helps_alike(call: Call, typed: tuple[str, ...], command: object) -> None:
     """In lines of a terminal, with the options of live sources apart."""
@@ -102,14 +93,39 @@ def test_each_command_helps_alike(call: Call, typed: tuple[str, ...], command: o
     assert "--keyring" not in text.partition("Options for live sources:")[0]
 
 
-def test_help_waits_for_no_source() -> None:
-    """What reads sources is imported by the command that does: help is there at once."""
-    code = "import sys, mailflow.cli; print(*(n for n in sys.modules if n.startswith('mailflow.')))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+def _imported(*typed: str) -> set[str]:
+    """The parts of mailflow that a command line has imported when it ends."""
+    code = (
+        "import atexit, sys; from mailflow.cli import main; "
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main(sys.argv[1:])"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *typed], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name for name in done.stderr.split() if name.startswith("mailflow.")}
 
-    assert [name for name in done.stdout.split() if name.startswith("mailflow.sources")] == []
+
+def test_help_waits_for_no_command() -> None:
+    """A command is imported when it is called; help is there at once."""
+    listed = _imported("--help")
+
+    assert listed == {
+        *("mailflow.cli", "mailflow.cli.helping", "mailflow.cli.streams"),
+        *("mailflow.errors", "mailflow.version"),
+    }
+    assert [name for name in _imported("usage", "--help") if "sources" in name] == []
+
+
+def test_a_command_is_listed_as_it_presents_itself() -> None:
+    """Help of mailflow says of a command what its own help says first."""
+    ctx = click.Context(cli)
+    presented = {
+        name: command.get_short_help_str(limit=200)
+        for name in cli.listed
+        if (command := cli.get_command(ctx, name)) and command.name == name
+    }
+
+    assert {name: each.purpose for name, each in cli.listed.items()} == presented
 
 
 def test_options_of_live_sources_stand_apart(call: Call) -> None:

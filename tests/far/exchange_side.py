@@ -10,17 +10,24 @@ from pathlib import Path
 
 from far.endpoints import FaultyEndpoint
 from far.log_ons import SCHEMES
-from far.side import NAME, PASSWORD, USER, Answer, Far, queue_row
+from far.side import (
+    NAME,
+    PASSWORD,
+    USER,
+    Answer,
+    Far,
+    Side,
+    authority_in,
+    place_of,
+    queue_row,
+)
 from mailflow.simulated.authentication import Accounts
-from mailflow.simulated.endpoint import ListeningPlace
 from mailflow.simulated.runner import NO_HOP
 from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.shell_host import LogOn, Quotas
-from mailflow.simulated.tls import Authority
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors, ExchangeShell
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.winrm import WinrmPlace
 
 
 @dataclass
@@ -59,36 +66,19 @@ class FarExchange:
 
 
 @dataclass
-class ExchangeSide:
-    """One endpoint under way, and how to reach it."""
+class ExchangeSide(Side):
+    """A server that is reached by Exchange's own endpoint."""
 
-    endpoint: FaultyEndpoint
     shells: ShellService
     far: FarExchange
-    folder: Path
-    tls: bool
 
     def target(self, **changes: object) -> ExchangeOptions:
-        """How to reach it by name, over NTLM unless said otherwise."""
-        options: dict[str, object] = {
-            "scheme": "https" if self.tls else "http",
-            "user": USER,
-            "password": PASSWORD,
-            "ca": str(self.folder / "ca.pem") if self.tls else "",
-            "entry": NAME,
-            "resolve": {NAME: WinrmPlace(self.endpoint.address, self.endpoint.port)},
-            **changes,
-        }
-        return ExchangeOptions(**options)  # type: ignore[arg-type] # a test's own options
+        """How to reach it."""
+        return ExchangeOptions(**self.options(**changes))
 
     def open(self, *, writing: bool = False, **changes: object) -> ExchangeShell:
         """A session on it."""
         return ExchangeDoors(self.target(**changes), writing=writing).open(NAME)
-
-    @property
-    def actions(self) -> list[str]:
-        """What was asked of it, in order."""
-        return [one.action for one in self.endpoint.log if one.action]
 
     def is_left(self, seconds: float = 2.0) -> bool:
         """Whether a session stays open."""
@@ -110,14 +100,10 @@ def exchange_serving(
     """A server that listens; its authority's certificate is `ca.pem` in the folder."""
     far = far or FarExchange()
     accounts = Accounts({USER: PASSWORD})
-    place = ListeningPlace()
-    if tls:
-        authority = Authority()
-        authority.write(folder / "ca.pem")
-        place = ListeningPlace(tls=authority.server(NAME, "127.0.1.1"))
+    place = place_of(authority_in(folder) if tls else None)
     endpoint = FaultyEndpoint("EX16A", Far(), accounts, place=place, offer=offer)
     shells = ShellService("EX16A", far, quotas=quotas)  # type: ignore[arg-type] # plays one
     endpoint.shells = shells
     with endpoint:
-        yield ExchangeSide(endpoint, shells, far, folder, tls)
+        yield ExchangeSide(endpoint, folder, tls, shells, far)
     accounts.close()

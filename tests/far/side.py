@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from far.endpoints import FaultyEndpoint
 from far.log_ons import SCHEMES
@@ -18,13 +21,17 @@ from mailflow.simulated.tls import Authority
 from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
 from mailflow.sources import winrm, wire
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row, Value
-from mailflow.sources.shell import Call, Fault
-from mailflow.sources.winrm import WinrmOptions
+from mailflow.sources.shell import Call, Fault, Shell, ShellError
+from mailflow.sources.winrm_options import WinrmOptions
 
 NAME = "ex16a.contoso.example"
 USER, PASSWORD = "CONTOSO\\anna", "Can\u00e4ry-5ecret!pass"
 SCRIPT = "# the script\n"
+
+QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
+CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
 
 Answer = Callable[[Call], Sequence[Row] | Fault]
 
@@ -40,7 +47,7 @@ class Far:
     """Plays powershell.exe with Invoke-MailFlow.ps1.
 
     Attributes:
-        answer: what a cmdlet returns.
+        answer: what a cmdlet returns: objects, a fault, or CLIXML as it is to be sent.
         seconds: how long each call takes; a cancelled job ends at once.
         hello: why Exchange is not reached.
         stderr: what is written there.
@@ -50,7 +57,7 @@ class Far:
         check_script: looks at the script that was sent.
     """
 
-    answer: Answer = queue_row
+    answer: Callable[[Call], Sequence[Row] | Fault | bytes] = queue_row
     seconds: float = 0.0
     hello: Fault | None = None
     stderr: str = ""
@@ -85,43 +92,78 @@ def _same(one: str, other: str) -> None:
     assert one == other
 
 
-def _document(found: Sequence[Row] | Fault) -> bytes:
+def _document(found: Sequence[Row] | Fault | bytes) -> bytes:
+    if isinstance(found, bytes):
+        return found
     if isinstance(found, Fault):
         return answer_document(wire.head_values(fault=found), [])
     return answer_document(wire.head_values(), found)
 
 
 @dataclass
-class Server:
-    """One endpoint under way, and how to reach it."""
+class Side:
+    """One endpoint under way, and how to reach it; a road has a class of its own below this one."""
 
     endpoint: FaultyEndpoint
-    far: Far
     folder: Path
-    accounts: Accounts
     tls: bool
 
-    def target(self, **changes: object) -> WinrmOptions:
+    def options(self, **changes: object) -> dict[str, Any]:
         """How to reach it by name, over NTLM unless said otherwise."""
-        options: dict[str, object] = {
+        return {
             "scheme": "https" if self.tls else "http",
             "user": USER,
             "password": PASSWORD,
             "ca": str(self.folder / "ca.pem") if self.tls else "",
             "entry": NAME,
-            "resolve": {NAME: winrm.WinrmPlace(self.endpoint.address, self.endpoint.port)},
+            "resolve": {NAME: RemotePlace(self.endpoint.address, self.endpoint.port)},
             **changes,
         }
-        return WinrmOptions(**options)  # type: ignore[arg-type] # a test's own options
 
-    def open(self, **changes: object) -> winrm.WinrmShell:
+    def open(self, **changes: object) -> Shell:
         """A shell on it."""
-        return winrm.WinrmDoors(self.target(**changes), SCRIPT).open(NAME)
+        raise NotImplementedError
 
     @property
     def actions(self) -> list[str]:
         """What was asked of it, in order."""
         return [one.action for one in self.endpoint.log if one.action]
+
+
+def opened(side: Side, **changes: object) -> Fault:
+    """The fault with which opening a shell ends."""
+    with pytest.raises(ShellError) as caught:
+        side.open(**changes)
+    return caught.value.fault
+
+
+def place_of(authority: Authority | None, name: str = NAME) -> ListeningPlace:
+    """Where an endpoint listens, with TLS where there is an authority."""
+    return ListeningPlace(tls=authority.server(name, "127.0.1.1") if authority else None)
+
+
+def authority_in(folder: Path) -> Authority:
+    """An authority; its certificate is `ca.pem` in the folder, a client's is `anna.pem`."""
+    authority = Authority()
+    authority.write(folder / "ca.pem")
+    authority.write_client("anna", folder / "anna.pem", folder / "anna.key")
+    return authority
+
+
+@dataclass
+class Server(Side):
+    """A server that is reached by WinRM."""
+
+    far: Far
+    accounts: Accounts
+
+    def target(self, **changes: object) -> WinrmOptions:
+        """How to reach it."""
+        return WinrmOptions(**self.options(**changes))
+
+    def open(self, **changes: object) -> winrm.WinrmShell:
+        """A shell on it."""
+        return winrm.WinrmDoors(self.target(**changes), SCRIPT).open(NAME)
 
 
 @contextmanager
@@ -138,15 +180,10 @@ def serving(
     """A server that listens; its authority's certificate is `ca.pem` in the folder."""
     far = far or Far()
     accounts = Accounts({USER: PASSWORD} if passwords is None else passwords)
-    place = ListeningPlace()
-    if tls:
-        authority = Authority()
-        authority.write(folder / "ca.pem")
-        authority.write_client("anna", folder / "anna.pem", folder / "anna.key")
-        place = ListeningPlace(tls=authority.server(certificate_name, "127.0.1.1"))
+    place = place_of(authority_in(folder) if tls else None, certificate_name)
     endpoint = FaultyEndpoint("EX16A", far, accounts, place=place, offer=offer, quotas=quotas)
     with endpoint:
-        yield Server(endpoint, far, folder, accounts, tls)
+        yield Server(endpoint, folder, tls, far, accounts)
     accounts.close()
 
 

@@ -124,7 +124,8 @@ def told(org: Snapshot, home: Path) -> dict[str, Any]:
     """The findings of a whole run of the runbook."""
     home.mkdir()
     org.save(home / "snapshot")
-    folder = make_report(home, "new_server", "snapshot").parent
+    named = ("-p", "server_a", "EX16A", "-p", "server_b", "EX16B")
+    folder = make_report(home, "new_server", "snapshot", options=named).parent
     findings: dict[str, Any] = json.loads((folder / "findings.json").read_text("utf-8"))
     return findings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailflow.analysis.paths import PathState
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.ranges import parse_address
 from mailflow.repair.claim import (

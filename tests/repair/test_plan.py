@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mailflow.analysis.analysis import analyze
+from mailflow.analysis.assessment import NOBODY, SHADOWED
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import NOBODY, SHADOWED
 from mailflow.checks.registry import CHECKS
 from mailflow.exchange.conflicts import TEXT_A, TEXT_B
 from mailflow.exchange.refusals import REQUIRE_TLS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mailflow.analysis.paths import SHADOWED
+from mailflow.analysis.assessment import SHADOWED
 from mailflow.exchange.conflicts import find_conflicts
 from mailflow.exchange.connectors import TransportRole
 from mailflow.exchange.ranges import parse_address, parse_range

@@ -27,6 +27,13 @@ cli.main(sys.argv[1:])
 """
 PARAMETERS = 'source: str = "demo:article"\nticket: str = ""\nservers: list = []'
 OPEN = "import mailflow\norg = mailflow.open(source, servers=servers)"
+LOADED = """
+import sys, time
+for _ in range(40):
+    if "mailflow.views.findings" not in sys.modules:
+        time.sleep(0.1)
+print("pandas" in sys.modules, "pandas" in dir(), "mailflow" in dir())
+"""
 CONCLUDE = "mailflow.conclude(mailflow.findings(org), ticket=ticket)"
 
 
@@ -386,3 +393,13 @@ def test_a_killed_run_leaves_a_folder_that_says_incomplete(tmp_path: Path) -> No
     assert not is_complete(folder)
     assert _manifest(folder)["complete"] is False
     assert _manifest(folder)["verdict"] == "incomplete"
+
+
+def test_the_kernel_loads_what_cells_need(tmp_path: Path) -> None:
+    """A cell finds pandas loaded before it asked; its own names are untouched."""
+    done, folder = _run(tmp_path, PARAMETERS, LOADED, OPEN, CONCLUDE)
+    cells = json.loads((folder / "notebook.ipynb").read_text("utf-8"))["cells"]
+    (printed,) = [cell["outputs"][0]["text"] for cell in cells if cell["id"] == "cell-1"]
+
+    assert done.returncode == 1, done.stderr
+    assert "".join(printed) == "True False False\n"

@@ -16,11 +16,10 @@ from click.testing import CliRunner
 
 from mailflow.cli import cli
 from mailflow.errors import UsageError
-from mailflow.repairing import RUNS
 from mailflow.runs import jupyterlab, working_copy
 from mailflow.runs.jupyterlab import DEFAULTS, command, environment
 from mailflow.runs.kept import kept_runs, older_than
-from mailflow.this_run import RUN_FOLDER, RUN_FROM
+from mailflow.this_run import RUN_FOLDER, RUN_FROM, RUNS
 from support import ROOT
 
 HOUR = timedelta(hours=1)

@@ -29,7 +29,6 @@ from practice_bench import ADMIN, VIEWER, Bench, column, said
 from practice_snapshot import queue, thumbprint
 
 RELAY = r"EX16A\Relay"
-GUIDS = ("NextHopConnector",)
 
 
 @pytest.fixture

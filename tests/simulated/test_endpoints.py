@@ -18,23 +18,25 @@ from mailflow.simulated.endpoints import COLLECTOR, ENGINEER, PASSWORD, Endpoint
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.sources.collect import Collected, Plan, calls_for, collect
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import assemble
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace
+from mailflow.sources.winrm import WinrmDoors
+from mailflow.sources.winrm_options import WinrmOptions
 from support import ROOT, needs_powershell
 
 SCRIPT = (ROOT / "lib/mailflow/powershell/Invoke-MailFlow.ps1").read_text("ascii")
 
 
-def resolved(args: Sequence[str]) -> dict[str, WinrmPlace]:
+def resolved(args: Sequence[str]) -> dict[str, RemotePlace]:
     """The places that `--resolve` names."""
     found = {}
     for before, one in pairwise(args):
         if before == "--resolve":
             name, _, where = one.partition("=")
             address, _, port = where.partition(":")
-            found[name] = WinrmPlace(address, int(port))
+            found[name] = RemotePlace(address, int(port))
     return found
 
 

@@ -12,12 +12,9 @@ from mailflow.exchange.ehlo import EhloObservation
 from mailflow.opening import practice_snapshot
 from mailflow.simulated import scenarios
 from mailflow.simulated.delivery import (
-    FULL,
     NO_EXCHANGE_AUTH,
     NO_MATCH_REPLY,
-    NO_OWN_CERTIFICATE,
     NOT_ACTIVE,
-    NOT_LOGGED_ON,
     REFUSED,
     TIMED_OUT,
     UNREACHABLE,
@@ -104,7 +101,6 @@ def test_an_address_of_nobody() -> None:
 
 
 ENDS_AT_EHLO = (NO_EXCHANGE_AUTH, NO_MATCH_REPLY, NOT_ACTIVE)
-BEYOND_EHLO = ("", FULL, NOT_LOGGED_ON, NO_OWN_CERTIFICATE)
 
 
 @pytest.mark.parametrize(

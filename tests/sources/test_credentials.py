@@ -31,7 +31,8 @@ from mailflow.sources.credentials import (
     target,
 )
 from mailflow.sources.psrp.options import ExchangeOptions
-from mailflow.sources.winrm import WinrmOptions, WinrmPlace
+from mailflow.sources.remote import RemotePlace
+from mailflow.sources.winrm_options import WinrmOptions
 from support import needs_kerberos, needs_kerberos_server
 
 WORDS = st.text("abcXYZ019._-/", max_size=8)
@@ -103,14 +104,14 @@ def test_what_is_handed_over_gives_the_same_target() -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("A.example=10.0.0.1", WinrmPlace("10.0.0.1")),
-        ("a.example.=10.0.0.1:5986", WinrmPlace("10.0.0.1", 5986)),
-        ("a.example=2001:db8::1", WinrmPlace("2001:db8::1")),
-        ("a.example=[2001:db8::1]:5986", WinrmPlace("2001:db8::1", 5986)),
-        ("a.example=[::1]", WinrmPlace("::1")),
+        ("A.example=10.0.0.1", RemotePlace("10.0.0.1")),
+        ("a.example.=10.0.0.1:5986", RemotePlace("10.0.0.1", 5986)),
+        ("a.example=2001:db8::1", RemotePlace("2001:db8::1")),
+        ("a.example=[2001:db8::1]:5986", RemotePlace("2001:db8::1", 5986)),
+        ("a.example=[::1]", RemotePlace("::1")),
     ],
 )
-def test_resolve(text: str, place: WinrmPlace) -> None:
+def test_resolve(text: str, place: RemotePlace) -> None:
     """Both families, with and without a port; names in any case."""
     assert parse_resolve([text]) == {"a.example": place}
 

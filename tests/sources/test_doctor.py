@@ -23,7 +23,6 @@ from mailflow.simulated.endpoint import ListeningPlace
 from mailflow.simulated.endpoints import PASSWORD as VARIABLE
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.tls import ServerTls
-from mailflow.sources import winrm
 from mailflow.sources.collect import calls_for
 from mailflow.sources.credentials import LiveOptions, target_to_look_at
 from mailflow.sources.doctor import (
@@ -48,9 +47,11 @@ from mailflow.sources.doctor import (
     read_greeting,
     words,
 )
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.setup_faults import CAUSES, fault
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions
+from mailflow.sources.winrm import WinrmDoors
+from mailflow.sources.winrm_options import WinrmOptions
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 OFFERS = frozenset({"negotiate", "basic"})
@@ -75,7 +76,7 @@ def practice() -> Iterator[tuple[FaultyEndpoints, WinrmOptions]]:
     """The article's organisation over HTTPS, and how its engineer logs on."""
     with serve(Practice.begin("article"), https=True) as endpoints:
         resolve = {
-            one.exchange.fqdn: winrm.WinrmPlace(endpoints.addresses[one.name], endpoints.port)
+            one.exchange.fqdn: RemotePlace(endpoints.addresses[one.name], endpoints.port)
             for one in endpoints.practice.organisation.servers
         }
         target = WinrmOptions(
@@ -256,7 +257,7 @@ def test_certificates(
     with serving(tmp_path) as donor:
         listener = FaultyEndpoint("EX16A", donor.far, donor.accounts, place=ListeningPlace(tls=tls))
         with listener:
-            server = Server(listener, donor.far, tmp_path, donor.accounts, tls=True)
+            server = replace(donor, endpoint=listener, tls=True)
             found = examined(server, ca=str(tmp_path / "known.pem") if known else "")
 
     assert ids(found) == [identity]
@@ -278,10 +279,10 @@ def test_ways_that_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("mailflow.sources.doctor.STEP_SECONDS", 0.5)
     with socket.socket() as taken, serving(tmp_path) as server:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: winrm.WinrmPlace("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: RemotePlace("127.0.0.1", taken.getsockname()[1])}
         found = [ids(examined(server, resolve={})), ids(examined(server, resolve=closed))]
     with strange_server(b"220 mail ESMTP\r\n\r\n") as port, serving(tmp_path) as server:
-        there = {NAME: winrm.WinrmPlace("127.0.0.1", port)}
+        there = {NAME: RemotePlace("127.0.0.1", port)}
         found.append(ids(examined(server, resolve=there)))
 
     assert found == [["no-such-name"], ["port-closed"], ["not-winrm"]]
@@ -331,7 +332,7 @@ def test_a_head_that_drips_ends_in_time(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("mailflow.sources.doctor.STEP_SECONDS", 0.5)
     begun = time.monotonic()
     with strange_server(b"HTTP/1.1 200 OK\r\n" + b"x" * 10_000) as port, serving(tmp_path) as one:
-        found = examined(one, resolve={NAME: winrm.WinrmPlace("127.0.0.1", port)})
+        found = examined(one, resolve={NAME: RemotePlace("127.0.0.1", port)})
         took = time.monotonic() - begun
 
     assert ids(found) == ["silent"]
@@ -347,7 +348,7 @@ def test_name() -> None:
     def never(_: str) -> list[str]:
         raise AssertionError
 
-    assert of_name("a", winrm.WinrmPlace("10.0.0.1"), never)[1] == ["10.0.0.1"]
+    assert of_name("a", RemotePlace("10.0.0.1"), never)[1] == ["10.0.0.1"]
     assert of_name("a", None, lambda _: ["10.0.0.2"])[1] == ["10.0.0.2"]
     assert of_name("a", None, lambda _: [])[0].id == "no-such-name"
 

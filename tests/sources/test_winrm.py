@@ -17,29 +17,33 @@ import pytest
 
 from far import faults, kdc
 from far.faults import FaultKind, Visit
+from far.large import large_server
 from far.side import (
+    CONNECTORS,
     NAME,
     PASSWORD,
+    QUEUES,
     SCRIPT,
     USER,
     Far,
     Server,
     no_shell_is_left,
+    opened,
     queue_row,
     secrets,
     serving,
 )
+from mailflow import budget
 from mailflow.errors import UsageError
 from mailflow.simulated.shell_host import Quotas
+from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
-from mailflow.sources import setup_faults
+from mailflow.sources import setup_faults, wire
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import WinrmDoors, WinrmOptions, WinrmPlace, WinrmShell
-from support import needs_kerberos, needs_kerberos_server
-
-QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
-CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
+from mailflow.sources.winrm import WinrmDoors, WinrmShell
+from mailflow.sources.winrm_options import WinrmOptions
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +58,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The same with TLS."""
     with serving(tmp_path_factory.mktemp("secure"), tls=True) as server:
         yield server
-
-
-def opened(server: Server, **changes: object) -> Fault:
-    """The fault with which opening a shell ends."""
-    with pytest.raises(ShellError) as caught:
-        server.open(**changes)
-    return caught.value.fault
 
 
 # -- Log-ons ---------------------------------------------------------------------------------------
@@ -103,24 +100,6 @@ def test_log_on_over_https(secure: Server, auth: str) -> None:
     assert no_shell_is_left(secure)
 
 
-@pytest.fixture(scope="module")
-def realm() -> Iterator[kdc.Kdc]:
-    """A real KDC that knows the server and the user."""
-    needs_kerberos()
-    needs_kerberos_server()
-    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
-        yield found
-
-
-@pytest.fixture
-def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
-    """The realm, in this process's environment, without a ticket."""
-    for name, value in realm.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
-    return realm
-
-
 NOBODY: Mapping[str, object] = {"auth": "kerberos", "user": "", "password": ""}
 
 
@@ -145,7 +124,7 @@ def test_kerberos_faults_are_told_apart(
     """No ticket, an old one, an unknown name, and what the server says of time."""
     found = {"none": opened(plain, **NOBODY).id}
     monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
-    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
+    away = {"other.contoso.example": RemotePlace(plain.endpoint.address, plain.endpoint.port)}
     target = plain.target(**{**NOBODY, "resolve": away})
     with pytest.raises(ShellError) as caught:
         WinrmDoors(target, SCRIPT).open("other.contoso.example")
@@ -236,14 +215,14 @@ def test_a_resolved_name_is_never_looked_up(
 )
 def test_which_names_resolve_speaks_of(resolved: str, asked: str, is_found: bool) -> None:
     """S4.32: short or full, in any case; two full names are the same only if they are equal."""
-    target = WinrmOptions(auth="kerberos", resolve={resolved: WinrmPlace("127.0.0.1")})
+    target = WinrmOptions(auth="kerberos", resolve={resolved: RemotePlace("127.0.0.1")})
 
     assert (target.place(asked) is not None) == is_found
 
 
 def test_certificates_are_verified(secure: Server, tmp_path: Path) -> None:
     """An issuer nobody knows, another's name, and no TLS at all, each told apart."""
-    here = {"other.contoso.example": WinrmPlace(secure.endpoint.address, secure.endpoint.port)}
+    here = {"other.contoso.example": RemotePlace(secure.endpoint.address, secure.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         WinrmDoors(secure.target(resolve=here), SCRIPT).open("other.contoso.example")
     with serving(tmp_path) as readable:
@@ -277,7 +256,7 @@ def test_ways_that_do_not_lead_there(plain: Server) -> None:
     """A closed port, a name that nobody knows."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: WinrmPlace("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: RemotePlace("127.0.0.1", taken.getsockname()[1])}
         found = opened(plain, resolve=closed)
     unknown = opened(plain, resolve={})
 
@@ -539,6 +518,52 @@ def test_output_that_is_too_much_is_not_kept(tmp_path: Path) -> None:
         shell.close()
 
     assert replies[0].fault == setup_faults.fault("endless")
+
+
+@pytest.mark.parametrize("ranges", [0, 100])
+def test_a_large_answer_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: int
+) -> None:
+    """Its objects take far more memory than the packed bytes in which they come.
+
+    Connectors without ranges of their own are alike, and pack to least. The memory that every
+    answer may take is taken away, so that few connectors stand for many.
+    """
+    rows = large_server(60, ranges)
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 2**18)
+    with serving(tmp_path, far=Far(answer=lambda _: rows)) as server:
+        shell = server.open()
+        (reply,) = shell.ask([CONNECTORS], seconds=30)
+        shell.close()
+
+    assert reply.fault is None
+    assert [row.values for row in reply.rows] == [row.values for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("padding", "said"),
+    [
+        (b" " * 10**6, "unpacks to more than 300 times its size; no cmdlet's output does"),
+        (b'<Obj RefId="9"><MS /></Obj>' * 400_000, "many objects, run Collect-MailFlow.ps1 on it"),
+    ],
+)
+def test_an_answer_that_unfolds_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, padding: bytes, said: str
+) -> None:
+    """It is missing data that says what to do; the other answers of its round are read."""
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 2**25)
+    bomb = answer_document(wire.head_values(), []).replace(b"</Objs>", padding + b"</Objs>")
+    far = Far(answer=lambda call: bomb if call == CONNECTORS else queue_row(call))
+    with serving(tmp_path, far=far) as server:
+        shell = server.open()
+        connectors, queues = shell.ask([CONNECTORS, QUEUES], seconds=30)
+        shell.close()
+
+    assert connectors.fault is not None
+    assert connectors.fault.message.startswith(f"Get-ReceiveConnector on {NAME}: ")
+    assert said in connectors.fault.message
+    assert (connectors.fault.kind, connectors.rows) == ("protocol", ())
+    assert len(queues.rows) == 1
 
 
 def test_a_quota_of_shells_is_told_as_that(tmp_path: Path) -> None:

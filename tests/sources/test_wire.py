@@ -213,7 +213,7 @@ def test_all_answers_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = wire.frame(1, document(3)), wire.frame(2, document(3))
     found = wire.read_answers(first + second + wire.closing(2))
     monkeypatch.setattr(budget, "MOST_UNPACKED", int(1.5 * len(document(3))))
-    both = budget.Budget(len(first + second))
+    both = wire.budget_of(first + second)
 
     replies = [wire.reply(CALL, found.documents[one], "x", both) for one in (1, 2)]
 
@@ -222,20 +222,36 @@ def test_all_answers_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
         "protocol",
         "",
         f"x: refused: all together unpacks to more than {budget.MOST_UNPACKED} bytes; "
-        "unpack it first, and name a folder",
+        "if this server has so many objects, run Collect-MailFlow.ps1 on it and read its folder",
     )
 
 
 def test_an_answer_of_too_many_objects_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames are small, and what stands in them is kept: memory is limited by their size."""
-    packed = wire.read_answers(wire.frame(1, document(500))).documents[1]
+    empty = answer_document(wire.head_values(), [Row("Get-Queue", {}, "")] * 500)
+    packed = wire.read_answers(wire.frame(1, empty)).documents[1]
     whole = wire.reply(CALL, packed, "x")
-    monkeypatch.setattr(budget, "LEAST_MEMORY", 40_000)
+    monkeypatch.setattr(budget, "LEAST_MEMORY", 0)
 
     cut = wire.reply(CALL, packed, "x")
 
     assert (len(whole.rows), whole.fault) == (500, None)
     assert (cut.rows, cut.fault and cut.fault.kind) == ((), "protocol")
+
+
+def test_a_bomb_ends_at_once() -> None:
+    """What unfolds to far more than its size is no cmdlet's output; none of it is kept."""
+    blanks = document(3).replace(b"</Objs>", b" " * 10**6 + b"</Objs>")
+    packed = wire.read_answers(wire.frame(1, blanks)).documents[1]
+    spent = budget.Budget(len(packed))
+
+    bomb = wire.reply(CALL, packed, "x", spent)
+
+    assert (bomb.rows, bomb.fault and bomb.fault.kind) == ((), "protocol")
+    assert bomb.fault is not None
+    assert "x: refused: unpacks to more than 300 times its size" in bomb.fault.message
+    assert spent.unpacked < 10**6
+    assert spent.held == 0
 
 
 def test_an_answer_that_is_no_gzip_is_a_fault() -> None:

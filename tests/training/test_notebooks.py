@@ -107,7 +107,7 @@ def test_training_keeps_the_rules_of_runbooks(
 
 def test_each_case_has_a_notebook_and_each_notebook_a_case() -> None:
     """By number; besides them the tour and the template."""
-    expected = {f"{cases.TOUR}.ipynb", TEMPLATE, *map(cases.notebook, CASES)}
+    expected = {"first_tour.ipynb", TEMPLATE, *map(cases.notebook, CASES)}
 
     assert {one.name for one in committed()} == expected
 
@@ -159,7 +159,7 @@ def test_what_is_missing_is_seen(cell: str, text: str, says: str) -> None:
 
 def test_the_tour_shows_explorer_and_ruler() -> None:
     """It shows every step; it begins healthy, and leads to the first case."""
-    text = text_of(read(f"{cases.TOUR}.ipynb"))
+    text = text_of(read("first_tour.ipynb"))
 
     for word in ("mailflow.address_explorer(", "mailflow.range_ruler(", "(case_01.ipynb)"):
         assert word in text

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from mailflow.picture import Bars
 from mailflow.usage.combine import Client, Hour
-from mailflow.usage.report import Usage
+from mailflow.usage.pictured import by_day
 
 CLIENT = Client(
     r"EX16A\Relay", "10.0.5.7", "10.0.0.21", 25, proxied=False,
@@ -21,8 +19,7 @@ CLIENT = Client(
 
 def picture(*hours: Hour, zone: str = "UTC") -> Bars:
     """The picture of a client that was seen in these hours."""
-    shown = cast("Usage", SimpleNamespace(zone=ZoneInfo(zone)))
-    return Usage.by_day(shown, [replace(CLIENT, hours=hours)])
+    return by_day([replace(CLIENT, hours=hours)], ZoneInfo(zone))
 
 
 def test_a_day_without_a_session_is_a_bar_of_its_own() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailflow.exchange.commands import split
 from mailflow.exchange.texts import texts_of
 from mailflow.plain import width
-from mailflow.views.explanation import explain_text, explain_words, explained
+from mailflow.views.explanation import explain_text, explained, told
 from support import needs_shared
 
 ARTICLE = (
@@ -38,7 +38,7 @@ def test_object_has_the_keys_of_the_contract_in_order() -> None:
 
 def test_words_say_who_spoke_and_what_is_likely() -> None:
     """S5.01: the sender made it up; the likeliest cause comes first, what to look at last."""
-    lines = " ".join(explain_words(ARTICLE).split())
+    lines = " ".join(told(explained(ARTICLE)).split())
     places = [
         lines.index(piece)
         for piece in (
@@ -55,7 +55,7 @@ def test_words_say_who_spoke_and_what_is_likely() -> None:
 
 def test_words_of_a_decided_text() -> None:
     """One cause is headed as such; what may stand behind it is named."""
-    words = explain_words("421 4.2.1 Unable to connect -> Socket error code 10060")
+    words = told(explained("421 4.2.1 Unable to connect -> Socket error code 10060"))
 
     assert "\nCAUSE\n" in words
     assert "target-unreachable" in words
@@ -65,7 +65,7 @@ def test_words_of_a_decided_text() -> None:
 
 def test_words_of_nothing() -> None:
     """An empty text is unknown, not healthy (section 6.3, rule 7)."""
-    words = explain_words("")
+    words = told(explained(""))
 
     assert "(empty)" in words
     assert "unknown, not healthy" in " ".join(words.split())
@@ -73,12 +73,12 @@ def test_words_of_nothing() -> None:
 
 def test_words_warn_of_a_cut_text() -> None:
     """What is cut off may say something else."""
-    assert "cut off" in explain_words(ARTICLE[:90])
+    assert "cut off" in told(explained(ARTICLE[:90]))
 
 
 def test_words_are_not_endless() -> None:
     """A hundred thousand levels still fit on a few screens."""
-    words = explain_words("451 4.4.395 no -> " * 100_000 + "451 5.7.3 x")
+    words = told(explained("451 4.4.395 no -> " * 100_000 + "451 5.7.3 x"))
 
     assert len(words) < 10_000
     assert "more levels" in words
@@ -87,11 +87,11 @@ def test_words_are_not_endless() -> None:
 @given(st.text(max_size=300), st.integers(20, 120))
 def test_words_are_safe_and_fit(text: str, cells: int) -> None:
     """No control or bidirectional character gets through; only a command is wider."""
-    words = explain_words(f"451 4.4.0 {text}", cells)
+    words = told(explained(f"451 4.4.0 {text}"), cells)
 
     assert all(line.isprintable() for line in words.split("\n"))
-    told, next_steps = words.rsplit("\nLOOK AT NEXT\n", 1)
-    lines = told.split("\n") + [
+    above, next_steps = words.rsplit("\nLOOK AT NEXT\n", 1)
+    lines = above.split("\n") + [
         line for line in next_steps.split("\n") if not split(line.removeprefix("  - ").strip())[1]
     ]
     assert max(map(width, lines)) <= cells
@@ -116,7 +116,7 @@ REFUSED = (
 )
 def test_commands_name_the_host_of_the_text(keys: str, host: str) -> None:
     """Contract, section 9: a plain name or address is filled in, and nothing else ever is."""
-    words = " ".join(explain_words(REFUSED.format(keys), 200).split())
+    words = " ".join(told(explained(REFUSED.format(keys)), 200).split())
 
     assert f"Get-Service -ComputerName {host} MSExchangeTransport" in words
     assert "{" not in words.partition("LOOK AT NEXT")[2]
@@ -125,8 +125,11 @@ def test_commands_name_the_host_of_the_text(keys: str, host: str) -> None:
 
 def test_commands_of_a_queue_name_its_server() -> None:
     """The server of a queue is the sender; who the target is, the queue does not say."""
-    words = explain_words(
-        "Identity : EX10A\\5\nNextHopDomain : x\nLastError : 421 4.4.2 Connection dropped", 200
+    words = told(
+        explained(
+            "Identity : EX10A\\5\nNextHopDomain : x\nLastError : 421 4.4.2 Connection dropped"
+        ),
+        200,
     )
 
     assert "Get-TransportService EX10A" in words
@@ -144,8 +147,8 @@ def test_commands_of_a_receive_log_name_its_server() -> None:
         "Computer: ex16b.contoso.example\nDescription:\nX"
     )
 
-    assert "Get-ExchangeDiagnosticInfo -Server EX16B " in explain_words(row, 200)
-    assert "-Server ex16b.contoso.example " in explain_words(event, 200)
+    assert "Get-ExchangeDiagnosticInfo -Server EX16B " in told(explained(row), 200)
+    assert "-Server ex16b.contoso.example " in told(explained(event), 200)
 
 
 def test_the_far_end_of_a_row() -> None:
@@ -159,17 +162,17 @@ def test_the_far_end_of_a_row() -> None:
 
 def test_the_missing_keywords_are_said_of_one_error_alone() -> None:
     """S5.01: only 5.7.3 means that the sender found neither keyword; PRX4 does not."""
-    other = explain_words("451 4.7.0 Temporary server error. Please try again later. PRX4")
+    other = told(explained("451 4.7.0 Temporary server error. Please try again later. PRX4"))
 
     assert "custom-connector-shadows-default" in other
     assert "neither X-ANONYMOUSTLS nor X-EXPS" not in " ".join(other.split())
-    assert "neither X-ANONYMOUSTLS nor X-EXPS" in " ".join(explain_words(ARTICLE).split())
+    assert "neither X-ANONYMOUSTLS nor X-EXPS" in " ".join(told(explained(ARTICLE)).split())
 
 
 def test_an_export_is_handed_over() -> None:
     """Contract, section 9: the command that reads it is named; no cause, no `unrecognised`."""
     table = "Identity Status\n-------- ------\nEX10A\\5 Retry"
-    words, answer = explain_words(table), explain_text(table)
+    words, answer = told(explained(table)), explain_text(table)
 
     assert "mailflow diagnose FILE" in words
     assert (answer["cause"], answer["candidates"]) == (None, [])
@@ -177,7 +180,7 @@ def test_an_export_is_handed_over() -> None:
 
 def test_what_holds_no_reply_is_said() -> None:
     """S6.18: a header has a cipher in it, and no error."""
-    words = explain_words("Received: from a by b (version=TLS1_2, cipher=TLS_X)")
+    words = told(explained("Received: from a by b (version=TLS1_2, cipher=TLS_X)"))
 
     assert "It contains no error reply" in words
     assert "tls-or-certificate" not in words

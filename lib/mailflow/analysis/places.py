@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailflow.analysis.servers import ServerView, address_of, equal_ranges
+from mailflow.analysis.servers import ServerView, address_of
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, setup_default
 from mailflow.exchange.ranges import Address, Family
 from mailflow.exchange.selection import spots
+from mailflow.exchange.ties import tied_pairs
 from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 
@@ -146,7 +147,7 @@ def ties_at(
         if found and connector.enabled and connector.role == process:
             mine.setdefault(min(found), []).append(connector)
     for some in mine.values():
-        yield from sorted(equal_ranges(some, place.family) if len(some) > 1 else ())
+        yield from sorted(set(tied_pairs(some, place.family)) if len(some) > 1 else ())
 
 
 def tie_doubts(

@@ -22,6 +22,7 @@ from mailflow.exchange.connectors import (
 )
 from mailflow.exchange.ranges import Address, AddressRange, Family
 from mailflow.exchange.servers import Generation, Server
+from mailflow.exchange.ties import tied_pairs
 from mailflow.snapshot import Snapshot
 from mailflow.snapshot.schema import ANYTHING, CONNECTORS
 
@@ -118,7 +119,7 @@ class ServerView:
             for (_, binding), some in together.items()
             if len(some) > 1
         }
-        return any(equal_ranges(some, family) for family, some in groups.values())
+        return any(True for family, some in groups.values() for _ in tied_pairs(some, family))
 
     @property
     def is_whole(self) -> bool:
@@ -372,34 +373,6 @@ def bound_addresses(connectors: Iterable[ReceiveConnector], family: Family, port
 def address_of(family: Family, number: int) -> Address:
     """The address with this number."""
     return ipaddress.IPv4Address(number) if family == 4 else ipaddress.IPv6Address(number)
-
-
-def equal_ranges(connectors: Iterable[ReceiveConnector], family: Family) -> set[tuple[str, str]]:
-    """Pairs of identities whose ranges of one size overlap, so that neither is more specific."""
-    found: set[tuple[str, str]] = set()
-    singles: dict[int, str] = {}
-    blocks = []
-    for connector in connectors:
-        for block in connector.ranges:
-            if block.family != family:
-                continue
-            if block.size > 1:
-                blocks.append((block.specificity, block.first, block.last, connector.identity))
-            elif (
-                other := singles.setdefault(block.first, connector.identity)
-            ) != connector.identity:
-                found.add((min(connector.identity, other), max(connector.identity, other)))
-    size, ends = 0, dict[str, int]()
-    for specificity, first, last, name in sorted(blocks):
-        if specificity != size:
-            size, ends = specificity, {}
-        found.update(
-            (min(name, other), max(name, other))
-            for other, end in ends.items()
-            if other != name and end >= first
-        )
-        ends[name] = last
-    return found
 
 
 def family_of(address: Address) -> Family:

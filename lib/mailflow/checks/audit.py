@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
-from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     CONFIGURATION_CAUSES,
     NOBODY,
     ROLE_CONFLICT,
@@ -22,6 +21,7 @@ from mailflow.analysis.paths import (
     Assessment,
     assess_connector,
 )
+from mailflow.analysis.missing import CONNECTORS, Missing
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.servers import ServerView, out_of_place
 from mailflow.checks import (

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mailflow.analysis.assessment import Lead
 from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import Lead, MailPath
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.commands import filled

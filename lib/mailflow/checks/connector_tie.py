@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailflow.analysis.paths import TIED
+from mailflow.analysis.assessment import TIED
 from mailflow.checks.check import LIST_CONNECTORS, Card, Check, Finding, fill_in
 from mailflow.exchange.selection import TIE
 from mailflow.phrases import joined

@@ -25,8 +25,9 @@ from mailflow.checks.check import (
     own_advice,
 )
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
+from mailflow.exchange.range_words import ranges_in_words
 from mailflow.exchange.servers import Generation, Server
-from mailflow.phrases import joined, ranges_in_words
+from mailflow.phrases import joined
 
 CARD = Card(
     id="connectors-differ",

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
-from mailflow.analysis.evidence import Evidence
-from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     CONFIGURATION_CAUSES,
     PATH_CAUSES,
     RIGHTS_DENIED,
     ROLE_CONFLICT,
     TIED,
-    MailPath,
 )
+from mailflow.analysis.evidence import Evidence
+from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting
 from mailflow.analysis.servers import ServerView
 from mailflow.checks import internal_transport_certificate, observed, waits

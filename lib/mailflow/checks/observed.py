@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailflow.analysis.analysis import Analysis
+from mailflow.analysis.assessment import assess_connector
 from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import Judge, MailPath, assess_connector
+from mailflow.analysis.paths import Judge, MailPath
 from mailflow.analysis.queues import QueueCase, as_of
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import ADDRESSES, ConnectorWords, Finding, State

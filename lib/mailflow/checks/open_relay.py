@@ -36,6 +36,7 @@ from mailflow.checks.relaying import (
     why_it_relays,
 )
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.range_words import count_in_words
 from mailflow.exchange.ranges import (
     Address,
     AddressRange,
@@ -46,7 +47,8 @@ from mailflow.exchange.ranges import (
     single,
     subtract,
 )
-from mailflow.phrases import count_in_words, joined
+from mailflow.exchange.ties import ties
+from mailflow.phrases import joined
 
 CARD = Card(
     id="open-relay",
@@ -215,18 +217,8 @@ def _tied(connector: ReceiveConnector, view: ServerView) -> Iterator[AddressRang
             continue
         if not set(other.bindings) & set(connector.bindings):
             continue
-        by_size: dict[tuple[int, int], list[AddressRange]] = {}
-        for block in other.ranges:
-            if block.size > 1:
-                by_size.setdefault((block.family, block.size), []).append(block)
-        singles = {block for block in other.ranges if block.size == 1}
-        for block in connector.ranges:
-            if block in singles:
-                yield block
-            for theirs in by_size.get((block.family, block.size), ()):
-                if block.meets(theirs):
-                    first = max(block.first, theirs.first)
-                    yield AddressRange(block.family, first, min(block.last, theirs.last))
+        owned = ((block, each.identity) for each in (connector, other) for block in each.ranges)
+        yield from (block for *_, block in ties(owned))
 
 
 def _without_address(servers: Sequence[ServerView], family: Family) -> list[str]:

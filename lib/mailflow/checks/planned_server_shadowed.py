@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, SHADOWED
+from mailflow.analysis.assessment import NOBODY, ROLE_CONFLICT, SHADOWED
 from mailflow.analysis.places import hidden_connectors
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.servers import ServerView, SortedAddresses, is_whole
@@ -16,7 +16,8 @@ from mailflow.checks import custom_connector_shadows_default as shadowed
 from mailflow.checks.check import Card, Check, ConnectorWords, Finding, fill_in, in_own_words
 from mailflow.checks.ways import INSIDE, SERVER_PORTS, Way
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.phrases import joined, ranges_in_words
+from mailflow.exchange.range_words import ranges_in_words
+from mailflow.phrases import joined
 
 CARD = Card(
     id="planned-server-shadowed",

@@ -113,8 +113,8 @@ def _selection(conflict: Conflict) -> str:
             "compares disabled connectors all the same."
         )
     first, second = _ranges(conflict.first, conflict)
-    both = AddressRange(first.family, max(first.first, second.first), min(first.last, second.last))
-    hosts = f"Hosts that both ranges contain ({format_range(both)})"
+    both = format_range(first.overlap(second))
+    hosts = f"Hosts that both ranges contain ({both})"
     ranks = [not binding.is_wildcard for binding in conflict.bindings]
     if first.specificity != second.specificity:
         winner = conflict.first if first.size < second.size else conflict.second
@@ -129,7 +129,7 @@ def _selection(conflict: Conflict) -> str:
             "where no smaller range contains them."
         )
     return (
-        f"Which of the two accepts hosts that both ranges contain ({format_range(both)}) could not "
+        f"Which of the two accepts hosts that both ranges contain ({both}) could not "
         "be determined: the ranges are equal in size, and a restart of the service may change it."
     )
 

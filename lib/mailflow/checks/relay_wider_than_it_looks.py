@@ -29,8 +29,8 @@ from mailflow.checks.relaying import (
     why_it_relays,
 )
 from mailflow.exchange.connectors import ReceiveConnector
+from mailflow.exchange.range_words import count_in_words, ranges_in_words
 from mailflow.exchange.ranges import AddressRange, Family
-from mailflow.phrases import count_in_words, ranges_in_words
 
 CARD = Card(
     id="relay-wider-than-it-looks",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.acceptance import Acceptance
-from mailflow.analysis.paths import SHADOWED, assess_connector
+from mailflow.analysis.assessment import SHADOWED, assess_connector
 from mailflow.analysis.places import places_of
 from mailflow.analysis.servers import SortedAddresses, is_custom
 from mailflow.exchange.conflicts import check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailflow.analysis.paths import RIGHTS_DENIED
+from mailflow.analysis.assessment import RIGHTS_DENIED
 from mailflow.checks.check import (
     ENTRIES,
     Card,

@@ -11,14 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailflow.analysis.paths import (
-    NOBODY,
-    PARTIAL,
-    Assessment,
-    MailPath,
-    PathState,
-    assess_connector,
-)
+from mailflow.analysis.assessment import NOBODY, PARTIAL, Assessment, PathState, assess_connector
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.planned import Planned
 from mailflow.analysis.reach import Spot, WholeMap
 from mailflow.analysis.servers import (

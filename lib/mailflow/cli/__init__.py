@@ -2,40 +2,76 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from mailflow import __version__, extras
-from mailflow.cli.asking import explain, which
-from mailflow.cli.changing import diff, whatif
-from mailflow.cli.helping import SectionedGroup
-from mailflow.cli.jupyter import lab
-from mailflow.cli.kept_runs import kept_runs
-from mailflow.cli.practising import practice, scenarios
-from mailflow.cli.probing import probe
-from mailflow.cli.reading import diagnose, doctor, snapshot
-from mailflow.cli.running import demo, run
-from mailflow.cli.shells import print_completion
+from mailflow.cli.helping import Listed, SectionedGroup
 from mailflow.cli.streams import finish, prepare
-from mailflow.cli.tidying import tidy
-from mailflow.cli.training import training
-from mailflow.cli.twinning import twin
-from mailflow.cli.undoing import undo
-from mailflow.cli.using import usage
 from mailflow.errors import MailflowError
-from mailflow.phrases import did_you_mean
-from mailflow.plain import one_line, visible
+from mailflow.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WRONG_USAGE, INTERNAL = 3, 4
-SECTIONS = {
-    "Find the cause": (diagnose, run, explain, which, probe, usage, snapshot),
-    "Repair": (whatif, diff, twin, tidy, undo),
-    "Live servers": (doctor,),
-    "Notebooks and reports": (lab, kept_runs),
-    "Try and learn": (demo, practice, scenarios, training),
-    "Set up": (print_completion,),
+SECTIONS: Mapping[str, Mapping[str, Listed]] = {
+    "Find the cause": {
+        "diagnose": Listed("reading.diagnose", "Show the cause of stuck mail in the terminal."),
+        "run": Listed("running.run", "Run a runbook unattended and write an HTML report."),
+        "explain": Listed("asking.explain", "Decode an error text and list possible causes."),
+        "which": Listed(
+            "asking.which", "Show which receive connector handles a source address, and why."
+        ),
+        "probe": Listed("probing.probe", "Ask what targets really offer a sending server."),
+        "usage": Listed("using.usage", "Say who uses a receive connector, from SMTP receive logs."),
+        "snapshot": Listed("reading.snapshot", "Collect all data into one file for offline use."),
+    },
+    "Repair": {
+        "whatif": Listed(
+            "changing.whatif", "Show which hosts a change of RemoteIPRanges would affect."
+        ),
+        "diff": Listed(
+            "changing.diff", "Compare two sources by behavior: which hosts are handled differently."
+        ),
+        "twin": Listed(
+            "twinning.twin", "Check whether server B treats every host as server A does."
+        ),
+        "tidy": Listed("tidying.tidy", "Make RemoteIPRanges as short as it can be."),
+        "undo": Listed(
+            "undoing.undo", "Restore the connector settings that a fix_and_verify run replaced."
+        ),
+    },
+    "Live servers": {
+        "doctor": Listed(
+            "reading.doctor",
+            "Check connectivity, authentication and permissions for a live organization.",
+        ),
+    },
+    "Notebooks and reports": {
+        "lab": Listed(
+            "jupyter.lab",
+            "Open JupyterLab at a runbook, to step through it during an incident, or at a "
+            "training case.",
+        ),
+        "runs": Listed("kept_runs.kept_runs", "List, open and clean up run folders."),
+    },
+    "Try and learn": {
+        "demo": Listed("running.demo", "Run the sample case and write its report."),
+        "practice": Listed(
+            "practising.practice", "Run a simulated Exchange organization locally (Ctrl+C to stop)."
+        ),
+        "scenarios": Listed(
+            "practising.scenarios", "List the simulated organizations that come with mailflow."
+        ),
+        "training": Listed("training.training", "List training cases and your progress."),
+    },
+    "Set up": {
+        "completion": Listed(
+            "shells.print_completion",
+            "Print the script that completes commands, options and names in a shell.",
+        ),
+    },
 }
 """In the order of a day's work, as --help lists them."""
 
@@ -88,6 +124,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except MailflowError as error:
         _fail(str(error), error.exit_code, error.further)
     except ModuleNotFoundError as error:
+        from mailflow import extras
+
         told = extras.not_installed(error)
         _fail(str(told), WRONG_USAGE) if told else _internal(error)
     except Exception as error:  # noqa: BLE001 - the one boundary: no traceback reaches a user
@@ -98,6 +136,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _said(error: click.ClickException) -> str:
     """What click tells, as a sentence; of options that nearly match the nearest alone."""
     if isinstance(error, click.NoSuchOption):
+        from mailflow.phrases import did_you_mean
+
         meant = did_you_mean(error.option_name, error.possibilities or ())
         return f"No such option: '{error.option_name}'.{meant}"
     said = error.format_message().rstrip(".")
@@ -105,6 +145,8 @@ def _said(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int, further: tuple[str, ...] = ()) -> NoReturn:
+    from mailflow.plain import one_line, visible
+
     click.echo(f"mailflow: {visible(' '.join(message.split()))}", err=True)
     for line in further:
         click.echo(one_line(line), err=True)
@@ -115,6 +157,7 @@ def _internal(error: Exception) -> NoReturn:
     """A bug of ours: one line for the user, the traceback for whoever repairs it."""
     import os
     import traceback
+    from pathlib import Path
 
     if os.environ.get("MAILFLOW_DEBUG"):
         click.echo("".join(traceback.format_exception(error)), err=True)

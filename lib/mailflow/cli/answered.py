@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import Effect
-from mailflow.analysis.paths import PathState
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import counted, joined
@@ -74,24 +74,61 @@ def instead(before: ReceiveConnector | None, after: ReceiveConnector | None) -> 
 
 def hosts_lines(found: Sequence[Hosts], cells: int) -> list[str]:
     """The groups as lines, each with what its hosts lose, gain, and what is not known of it."""
-    lines: list[str] = []
+    paragraphs = []
     told: Sequence[tuple[str, str]] = ()
-    for place, group in enumerate(found):
+    for group in found:
+        many = blocks_in_words(group.blocks)
+        last, told = told, [*_told(group)]
+        paragraphs.append(
+            GroupWords(
+                f"{group.where}: {group.answer}",
+                many if group.is_certain else f"{many}, as far as was read",
+                told,
+                is_repeated=bool(told) and told == last,
+            )
+        )
+    return group_lines(paragraphs, cells)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWords:
+    """What a screen says of hosts that are handled alike.
+
+    Attributes:
+        accepted: where they arrive, and what accepts them.
+        hosts: which they are.
+        told: what becomes of them, each with the word before it.
+        is_repeated: whether the group before is told the same.
+    """
+
+    accepted: str
+    hosts: str
+    told: Sequence[tuple[str, str]]
+    is_repeated: bool = False
+
+
+def group_lines(groups: Sequence[GroupWords], cells: int) -> list[str]:
+    """The groups as lines, so many that a person reads them; the rest is counted."""
+    lines: list[str] = []
+    for place, group in enumerate(groups):
         if len(lines) > MOST_LINES:
-            hidden = len(found) - place
+            hidden = len(groups) - place
             lines.append(f"and {hidden} more such groups; `--json` names them all")
             break
-        lines += hang("", f"{group.where}: {group.answer}", cells)
-        size = sum(each.size for each in group.blocks)
-        many = f"{joined(map(format_range, group.blocks))} ({counted_addresses(size)})"
-        lines += hang("  ", many if group.is_certain else f"{many}, as far as was read", cells)
-        last, told = told, [*_told(group)]
-        if told and told == last:
+        lines += hang("", group.accepted, cells)
+        lines += hang("  ", group.hosts, cells)
+        if group.is_repeated:
             lines += hang("    ", "the same as above", cells)
             continue
-        for head, abilities in told:
-            lines += hang(f"    {head:10} ", abilities, cells)
+        for head, text in group.told:
+            lines += hang(f"    {head:10} ", text, cells)
     return lines
+
+
+def blocks_in_words(blocks: Sequence[AddressRange]) -> str:
+    """The blocks of addresses, and how many addresses they are."""
+    size = sum(each.size for each in blocks)
+    return f"{joined(map(format_range, blocks))} ({counted_addresses(size)})"
 
 
 def hosts_sentences(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailflow.exchange.servers import Server
     from mailflow.sources.credentials import LiveOptions, Ticket
-    from mailflow.sources.winrm import WinrmOptions
+    from mailflow.sources.remote import RemoteOptions
 
 _STAND_IN = "password"
 
@@ -55,7 +55,7 @@ def _without_password(options: LiveOptions) -> LiveOptions:
     return replace(options, keyring="", password_env=_STAND_IN)
 
 
-def _host(name: str, way: WinrmOptions) -> str:
+def _host(name: str, way: RemoteOptions) -> str:
     place = way.place(name)
     port = way.usual_port
     if place is None:
@@ -63,7 +63,7 @@ def _host(name: str, way: WinrmOptions) -> str:
     return f"{name} at {place.address}, port {place.port or port} ({way.scheme.upper()})"
 
 
-def _account(way: WinrmOptions, ticket: Ticket | None) -> str:
+def _account(way: RemoteOptions, ticket: Ticket | None) -> str:
     if way.auth == "certificate":
         return f"{way.user or 'that of the certificate'} (certificate {way.cert})"
     who = way.user

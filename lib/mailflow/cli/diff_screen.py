@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from mailflow.analysis.paths import PathState
+from mailflow.analysis.assessment import PathState
 from mailflow.cli.answered import MOST_LINES, hosts_lines, hosts_of, hosts_sentences, way_sentences
 from mailflow.phrases import clock, counted, joined
 from mailflow.picture import Tone

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -74,42 +75,71 @@ def helpful_command(name: str | None = None) -> Callable[[Callable[..., Any]], H
     return click.command(name, cls=HelpfulCommand)
 
 
+class Listed(NamedTuple):
+    """A command in the help of its group, which does not import it.
+
+    Attributes:
+        home: where it stands, `MODULE.NAME` in `mailflow.cli`.
+        purpose: what it is for; the first sentence of its docstring.
+    """
+
+    home: str
+    purpose: str
+
+
 class SectionedGroup(click.Group):
     """A group whose help lists its commands by what they are for.
 
+    A command is imported when it is called, so that help, and every other command, wait for none.
+
     Attributes:
-        sections: heading to commands, in the order of help.
+        sections: heading to names and their commands, in the order of help.
+        listed: all commands by name.
     """
 
     def __init__(
         self,
         *given: Any,  # noqa: ANN401 - passed on to click
-        sections: Mapping[str, Sequence[click.Command]] | None = None,
+        sections: Mapping[str, Mapping[str, Listed]] | None = None,
         **settings: Any,  # noqa: ANN401 - passed on to click
     ) -> None:
         """Take the commands of all sections."""
         super().__init__(*given, **settings)
         self.sections = dict(sections or {})
-        for command in self._all():
-            self.add_command(command)
-
-    def _all(self) -> Iterator[click.Command]:
-        return (command for commands in self.sections.values() for command in commands)
+        self.listed = {name: each for them in self.sections.values() for name, each in them.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the sections, not of the alphabet."""
         del ctx
-        return [command.name or "" for command in self._all()]
+        return list(self.listed)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command; None for a name that is not listed."""
+        del ctx
+        if cmd_name not in self.listed:
+            return None
+        module, _, name = self.listed[cmd_name].home.partition(".")
+        command: click.Command = getattr(import_module(f"mailflow.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; a name that is none is answered with the nearest of the listed."""
+        name = args[0]
+        if name not in self.listed and not ctx.resilient_parsing and not name.startswith("-"):
+            from mailflow.phrases import did_you_mean
+
+            meant = did_you_mean(name, self.listed)
+            raise click.UsageError(f"No such command {name!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A list for each section; what a command is for is never cut."""
         del ctx
-        widest = max((len(name) for name in self.commands), default=0)
+        widest = max(map(len, self.listed), default=0)
         for heading, commands in self.sections.items():
             with formatter.section(heading):
                 formatter.write_dl(
-                    [
-                        ((command.name or "").ljust(widest), command.get_short_help_str(limit=200))
-                        for command in commands
-                    ]
+                    [(name.ljust(widest), each.purpose) for name, each in commands.items()]
                 )

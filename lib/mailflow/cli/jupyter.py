@@ -9,7 +9,7 @@ import click
 
 from mailflow.cli.completion import complete_notebook
 from mailflow.cli.helping import HelpfulCommand
-from mailflow.cli.running import MAIN_RUNBOOK
+from mailflow.cli.nightly import MAIN_RUNBOOK
 from mailflow.errors import UsageError
 
 _FURTHER = "mailflow.lab.further"
@@ -48,9 +48,9 @@ def lab(ctx: click.Context, runbook: str) -> None:
     No outbound connections; kernel traffic is encrypted; only this computer can connect.
     """
     from mailflow import extras
-    from mailflow.repairing import RUNS
     from mailflow.runs.jupyterlab import command, environment, has_display, run
     from mailflow.runs.working_copy import of_lesson, of_runbook, remove_if_unused
+    from mailflow.this_run import RUNS
 
     extras.require("lab", "mailflow lab")
     original = _original(runbook)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mailflow.snapshot import Snapshot
     from mailflow.views.verdict import Diagnosis
 
+MAIN_RUNBOOK = "mail_stuck_in_queue"
+"""The runbook that looks for what `diagnose` looks for; the two are compared with each other."""
+
 _OPTIONS = (
     click.option(
         "--accepted",

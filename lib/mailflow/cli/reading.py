@@ -11,7 +11,13 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.nightly import check_metrics, earlier_run, nightly_options, write_metrics
+from mailflow.cli.nightly import (
+    MAIN_RUNBOOK,
+    check_metrics,
+    earlier_run,
+    nightly_options,
+    write_metrics,
+)
 from mailflow.cli.roads_screen import road_words, source_of
 from mailflow.cli.terminal import (
     columns,
@@ -184,9 +190,6 @@ def _doctor_of_roads(host: str, live: LiveOptions) -> int:
     click.echo("\nNo protocol that was tried works for this account.")
     return 1 if any(road.closed_by for road in roads) else 2
 
-
-MAIN_RUNBOOK = "mail_stuck_in_queue"
-"""The runbook that looks for what `diagnose` looks for."""
 
 MOST_TEXT = 4 * 2**20
 """Bytes of a file that is explained as a text; what people paste is far shorter."""

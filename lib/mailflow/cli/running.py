@@ -10,7 +10,13 @@ import click
 from mailflow.cli.completion import complete_runbook, complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.nightly import check_metrics, earlier_run, nightly_options, write_metrics
+from mailflow.cli.nightly import (
+    MAIN_RUNBOOK,
+    check_metrics,
+    earlier_run,
+    nightly_options,
+    write_metrics,
+)
 from mailflow.cli.reports import open_report, shown
 from mailflow.cli.terminal import columns, evidence_option, is_terminal, progress
 from mailflow.errors import OutputError, UsageError
@@ -19,9 +25,6 @@ from mailflow.plain import one_line
 if TYPE_CHECKING:
     from mailflow.runs import Consent
     from mailflow.sources.credentials import LiveOptions
-
-MAIN_RUNBOOK = "mail_stuck_in_queue"
-
 
 _OPEN = click.option(
     "--open", "opens", is_flag=True, help="Open the report in the browser when it is written."

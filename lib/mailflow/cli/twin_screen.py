@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailflow.cli.answered import MOST_LINES, counted_addresses, short
-from mailflow.exchange.ranges import format_range
+from mailflow.cli.answered import GroupWords, blocks_in_words, group_lines, short
 from mailflow.phrases import joined
 from mailflow.picture import Tone
-from mailflow.show.blocks import LABEL, block, commands, hang, section, verdict
+from mailflow.show.blocks import LABEL, block, commands, section, verdict
 from mailflow.views.twin_report import TwinGroup, TwinReport
 
 _LABELS: dict[bool | None, tuple[str, Tone]] = {
@@ -65,17 +64,13 @@ def _some(texts: Sequence[str]) -> list[str]:
 
 def _hosts(groups: Sequence[TwinGroup], cells: int) -> list[str]:
     """Each group with what its hosts lose, gain, and what is not known of it."""
-    lines: list[str] = []
-    for place, group in enumerate(groups):
-        if len(lines) > MOST_LINES:
-            lines.append(f"and {len(groups) - place} more such groups; `--json` names them all")
-            break
-        lines += hang("", f"{group.endpoint}: {_instead(group)}", cells)
-        blocks = joined(map(format_range, group.blocks))
-        lines += hang("  ", f"{blocks} ({counted_addresses(group.size)})", cells)
-        for head, text in _told(group):
-            lines += hang(f"    {head:10} ", text, cells)
-    return lines
+    words = [
+        GroupWords(
+            f"{group.endpoint}: {_instead(group)}", blocks_in_words(group.blocks), [*_told(group)]
+        )
+        for group in groups
+    ]
+    return group_lines(words, cells)
 
 
 def _instead(group: TwinGroup) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import PathState
 from mailflow.cli.answered import (
     MOST_LINES,
     hosts_lines,

@@ -39,10 +39,6 @@ class TextKind(Enum):
     OTHER = "a text"
 
 
-EXPORTS = frozenset({TextKind.TABLE, TextKind.QUEUE_VIEWER, TextKind.EXPORT})
-"""Kinds that `mailflow diagnose` reads."""
-
-
 @dataclass(frozen=True, slots=True)
 class Pasted:
     """A text by its kind.

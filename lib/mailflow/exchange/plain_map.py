@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import chain, pairwise
 
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole
 from mailflow.exchange.ranges import WIDTH, Address, AddressRange, Family
@@ -23,6 +22,7 @@ from mailflow.exchange.taking_part import (
     parted,
     taking_part,
 )
+from mailflow.exchange.ties import ties
 
 _Turned = tuple[AddressRange, int]
 """A range, and the turn of its connector: the lower one wins a tie (S1.15, S1.16)."""
@@ -182,11 +182,7 @@ def _near(both: list[_Turned], others: list[_Turned], family: Family) -> list[_T
 
 def _has_equal(owned: Sequence[_Turned], spot_of: Sequence[int]) -> bool:
     """Whether ranges of one size, of two connectors at one binding, overlap (S1.36)."""
-    alike: dict[tuple[int, int], list[_Turned]] = {}
+    together: dict[int, list[_Turned]] = {}
     for block, turn in owned:
-        alike.setdefault((block.specificity, spot_of[turn]), []).append((block, turn))
-    ordered = (sorted(some, key=lambda each: each[0].first) for some in alike.values())
-    return any(
-        left[1] != right[1] and right[0].first <= left[0].last
-        for left, right in chain.from_iterable(map(pairwise, ordered))
-    )
+        together.setdefault(spot_of[turn], []).append((block, turn))
+    return any(True for some in together.values() for _ in ties(some))

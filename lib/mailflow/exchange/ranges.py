@@ -91,6 +91,16 @@ class AddressRange:
         """Whether the two have an address in common."""
         return self.family == other.family and self.first <= other.last and other.first <= self.last
 
+    def overlap(self, other: AddressRange) -> AddressRange:
+        """The addresses that both hold.
+
+        Raises:
+            RangeError: there are none.
+        """
+        if self.family != other.family:
+            raise RangeError("ranges of two address families have no address in common")
+        return AddressRange(self.family, max(self.first, other.first), min(self.last, other.last))
+
     def sticks_out_of(self, other: AddressRange) -> bool:
         """Whether the two overlap and each goes past the other on one side (S1.31, S1.32)."""
         return self.meets(other) and (

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import Effect
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector, TransportRole, flag_names
 from mailflow.exchange.ranges import Address, AddressRange, format_range

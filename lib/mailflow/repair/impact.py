@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailflow.analysis.analysis import analyze
+from mailflow.analysis.assessment import PathState, assess_connector
 from mailflow.analysis.capabilities import Effect, Rights, abilities, effect
 from mailflow.analysis.change import Edit
-from mailflow.analysis.paths import PathState, assess_connector
 from mailflow.analysis.places import (
     Place,
     doubts_at,

@@ -10,10 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailflow.analysis.analysis import Analysis
-from mailflow.analysis.capabilities import RELAY, TRUSTED, Effect
-from mailflow.analysis.change import Edit
-from mailflow.analysis.missing import CONNECTORS, Missing
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
@@ -22,10 +19,12 @@ from mailflow.analysis.paths import (
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    Judge,
-    MailPath,
     assess_connector,
 )
+from mailflow.analysis.capabilities import RELAY, TRUSTED, Effect
+from mailflow.analysis.change import Edit
+from mailflow.analysis.missing import CONNECTORS, Missing
+from mailflow.analysis.paths import Judge, MailPath
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Check, NoStep, Stepper
 from mailflow.checks.registry import CHECKS

@@ -9,9 +9,6 @@ from mailflow.analysis.change import LONG_LIST, MOST_ENTRIES, Change, Edit, in_w
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted
 
-ROLLBACK = "Rollback"
-"""The heading of what restores the old values; they are never steps of a repair."""
-
 WHEN_TO_ROLL_BACK = (
     "Only if the change causes problems: these commands restore the previous values. They are not "
     "part of the repair."

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mailflow import extras
 from mailflow.errors import InputError, RunError, UsageError
 from mailflow.own_files import beside
-from mailflow.phrases import did_you_mean
+from mailflow.phrases import did_you_mean, joined
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
 from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
@@ -160,6 +160,7 @@ def run(  # noqa: PLR0913 - the options of the command
     progress(f"reading {source}")
     servers = _names(values.get("servers"))
     org = open_source(source, servers=servers, evidence=evidence, tell=progress, live=live)
+    _check_both_named(known, values, org)
     change = _change(values, org)
     if consent is not None:
         values |= {"apply": True, "confirmed": list(consent(org, values))}
@@ -190,6 +191,7 @@ def run(  # noqa: PLR0913 - the options of the command
             timeout,
             password_env=live.password_env if live else "",
             applies=consent is not None,
+            meanwhile=_prepare_the_end,
         )
     executed = time.monotonic()
     progress("writing the report")
@@ -307,6 +309,19 @@ def _values(
     return {name: value for name, value in own.items() if name in known} | values
 
 
+def _check_both_named(
+    known: Mapping[str, NotebookParameter], values: Mapping[str, object], org: Snapshot
+) -> None:
+    """A runbook that compares two servers needs both names; said before anything is written."""
+    lacking = [name for name in ("server_a", "server_b") if name in known and not values.get(name)]
+    if lacking:
+        servers = joined(sorted(server.name for server in org.servers), most=20) or "none"
+        raise UsageError(
+            "name the server that hosts use now, and the one that they are to use: "
+            f"-p server_a SERVER -p server_b SERVER. Known: {servers}"
+        )
+
+
 def _change(values: Mapping[str, object], org: Snapshot) -> str:
     """The text of a change that the runbook is to prove; the run keeps it as a file of its own.
 
@@ -322,6 +337,15 @@ def _change(values: Mapping[str, object], org: Snapshot) -> str:
     file = Path(str(given)).expanduser()
     read_change(file, org)
     return file.read_text("utf-8-sig")
+
+
+def _prepare_the_end() -> None:
+    """Import what ends a run: the report, and the verdict on the terminal."""
+    from mailflow.runs.report import prepare
+    from mailflow.show import terminal  # noqa: F401 - only to have it loaded
+    from mailflow.views import verdict  # noqa: F401 - the same
+
+    prepare()
 
 
 def _executed(folder: Path, path: Path) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from mailflow.errors import UsageError
 from mailflow.plain import one_line
 from mailflow.snapshot import Snapshot, write_whole
 from mailflow.version import __version__
-from mailflow.views.verdict import EXIT_CODES
-from mailflow.views.verdict import SCHEMA as FINDINGS_SCHEMA
 
 SCHEMA = "mailflow.run/1"
 INCOMPLETE = "incomplete"
@@ -71,6 +69,9 @@ def verdict(findings: object, stopped: str) -> tuple[str, int | None]:
         findings: the document of findings.json; None where there is none.
         stopped: why the run did not reach its end; empty if it did.
     """
+    from mailflow.views.verdict import EXIT_CODES
+    from mailflow.views.verdict import SCHEMA as FINDINGS_SCHEMA
+
     if stopped or not isinstance(findings, dict) or findings.get("schema") != FINDINGS_SCHEMA:
         return INCOMPLETE, None
     found = findings.get("verdict")

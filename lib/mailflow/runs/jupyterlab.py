@@ -15,9 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mailflow.errors import UsageError
-from mailflow.repairing import RUNS
 from mailflow.runs.kernel import kernel_environment
-from mailflow.this_run import RUN_FROM
+from mailflow.this_run import RUN_FROM, RUNS
 
 DEFAULTS = Path(__file__).with_name("jupyter")
 """Jupyter's own layout of settings, below everything that a user set."""

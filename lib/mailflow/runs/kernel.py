@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mailflow import errors
+from mailflow import early_imports, errors
 from mailflow.plain import visible
 from mailflow.runs.keeping import Keeper
-from mailflow.sources.credentials import PASSWORD_VARIABLE
 from mailflow.this_run import RUN_FOLDER, RUN_FROM, RUN_SOURCE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 _OURS = {
     name
@@ -69,6 +69,8 @@ def kernel_environment(
         environment.pop(name, None)
     if folder is None:
         return environment
+    from mailflow.sources.credentials import PASSWORD_VARIABLE
+
     environment |= {
         RUN_FOLDER: str(folder.resolve()),
         RUN_SOURCE: source,
@@ -80,7 +82,7 @@ def kernel_environment(
     return environment
 
 
-def execute(
+def execute(  # noqa: PLR0913 - what a run is given
     notebook: Path,
     output: Path,
     parameters: Mapping[str, object],
@@ -88,8 +90,9 @@ def execute(
     *,
     password_env: str = "",
     applies: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Stop:
-    """Execute a notebook into `output`; it is saved after each cell, so a part is never lost.
+    """Execute a notebook into `output`; saved after each cell with code, so no part is ever lost.
 
     Args:
         notebook: the runbook.
@@ -99,6 +102,7 @@ def execute(
         timeout: seconds a single cell may take.
         password_env: the variable in which the command line said that a password is.
         applies: whether it changes something, and so may sign in.
+        meanwhile: what is done in a thread while the kernel boots; its errors are nobody's.
     """
     # jsonschema compiles a grammar on import if this is there, for nearly half of a whole run.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -106,7 +110,7 @@ def execute(
         # First of all the kernel: it boots while this process imports what it needs itself.
         folder, source = output.parent, str(parameters.get("source", ""))
         environment = kernel_environment(folder, source, password_env=password_env, applies=applies)
-        with _kernel(folder, environment) as kernel:
+        with _kernel(folder, environment) as kernel, _beside(meanwhile):
             return _through_papermill(notebook, output, parameters, timeout, kernel)
     except KeyboardInterrupt:
         return Stop("it was interrupted")
@@ -125,17 +129,17 @@ def _through_papermill(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
+    from mailflow.runs import engine
+
     keeper = Keeper(output.resolve())
-    exporter = threading.Thread(target=_import_exporter, daemon=True)
-    exporter.start()  # the report's part; most of it while the kernel still boots
     try:
         papermill.execute_notebook(
             str(notebook.resolve()),
             keeper.registered(),
             parameters=dict(parameters),
             kernel_name="python3",
+            engine_name=engine.registered(),
             progress_bar=False,
-            request_save_on_cell_execute=True,
             execution_timeout=max(1, round(timeout)),
             km=kernel,
         )
@@ -147,11 +151,25 @@ def _through_papermill(
         return Stop(f"a cell took longer than {timeout:g} s")
     except PapermillException as error:
         return Stop(f"papermill refused the runbook: {_line(str(error))}")
-    finally:
-        exporter.join()
     if keeper.fault:
         return Stop(f"the executed notebook cannot be written ({keeper.fault.strerror})")
     return Stop()
+
+
+@contextmanager
+def _beside(job: Callable[[], object]) -> Iterator[None]:
+    """Do something in a thread; it has ended when the block has."""
+
+    def quietly() -> None:
+        with suppress(Exception):  # whoever needs what it prepares says why it is not there
+            job()
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager
@@ -168,11 +186,26 @@ def _kernel(folder: Path, environment: Mapping[str, str]) -> Iterator[AsyncKerne
         transport_encryption="auto",  # other users of this machine could listen in
     )
     try:
-        run_sync(manager.start_kernel)(cwd=str(folder.resolve()), env=dict(environment))
+        run_sync(manager.start_kernel)(
+            cwd=str(folder.resolve()),
+            env=dict(environment),
+            extra_arguments=[f"--IPKernelApp.extra_extensions={early_imports.__name__}"],
+        )
         yield manager
     finally:
         if manager.has_kernel:
+            _end(manager.provisioner)
             run_sync(manager.shutdown_kernel)(now=True)
+
+
+def _end(provisioner: KernelProvisionerBase | None) -> None:
+    """Kill a kernel and wait for its end, which its manager looks for every tenth of a second."""
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+    from jupyter_core.utils import run_sync
+
+    if isinstance(provisioner, LocalProvisioner) and provisioner.process:
+        run_sync(provisioner.kill)()
+        provisioner.process.wait()
 
 
 def audit(cells: list[dict[str, Any]], stop: Stop) -> Stop:
@@ -220,7 +253,3 @@ def _is_error(output: Mapping[str, Any]) -> bool:
 
 def _line(text: str) -> str:
     return visible(text.strip().partition("\n")[0])[:1000]
-
-
-def _import_exporter() -> None:
-    import nbconvert.exporters.html  # noqa: F401 - only to have it loaded

@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mailflow.runs.kernel import Stop, is_foreseen
 from mailflow.show import ticket as template
 from mailflow.show.flow import both
 from mailflow.show.markup import fill
 from mailflow.show.verdict import SLOT
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
 
 LEFT_OUT = {"parameters", "injected-parameters", "papermill-error-cell-tag", "not-in-report"}
 """Tags of cells that say nothing to the reader of a report."""
@@ -45,9 +49,7 @@ def render(
         stop: why it did not come further.
         repaired: whether a repair was verified: what was before it is no alarm any more.
     """
-    import nbformat
     from markupsafe import Markup as Trusted
-    from nbconvert import HTMLExporter
 
     shown = _report_cells(notebook, stop)
     head = "" if stop else _head(shown)
@@ -64,29 +66,44 @@ def render(
     # Its colors come before those for dark pages, as all others do.
     banner = fill("incomplete.html.j2", stop=stop, manifest=manifest) if stop else ""
     banner = _without_styles(banner, styles)
+    parts = {
+        "title": manifest["title"],
+        "styles": "\n".join(styles),
+        "head": banner + head,
+        "footer": fill("footer.html.j2", manifest=manifest),
+    }
+    # What a cell printed may hold half a character, which no file can.
+    return _page(shown, parts).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def prepare() -> None:
+    """Load what `render` needs, and compile the templates: a page of nothing."""
+    _page([], {"title": "", "styles": "", "head": "", "footer": ""})
+
+
+def _page(cells: list[dict[str, Any]], parts: Mapping[str, str]) -> str:
+    import nbformat
+
     document = nbformat.from_dict(  # type: ignore[no-untyped-call]
-        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": shown}
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
     )
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    page, _ = _exporter().from_notebook_node(
+        document, {"metadata": {"name": parts["title"]}, "ticket": parts}
+    )
+    return str(page)
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """nbconvert's, with our template; it keeps the compiled templates."""
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(  # type: ignore[no-untyped-call]
         exclude_input=True,
         exclude_anchor_links=True,
         template_name="ticket",
         extra_template_basedirs=[str(template.FOLDER.parent)],
     )
-    body, _ = exporter.from_notebook_node(
-        document,
-        {
-            "metadata": {"name": manifest["title"]},
-            "ticket": {
-                "title": manifest["title"],
-                "styles": "\n".join(styles),
-                "head": banner + head,
-                "footer": fill("footer.html.j2", manifest=manifest),
-            },
-        },
-    )
-    # What a cell printed may hold half a character, which no file can.
-    return str(body).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _report_cells(notebook: Mapping[str, Any], stop: Stop) -> list[dict[str, Any]]:

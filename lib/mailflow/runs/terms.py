@@ -13,8 +13,6 @@ from mailflow.errors import UsageError
 from mailflow.phrases import joined
 from mailflow.runs.kept import kept_runs
 from mailflow.runs.parameters import NotebookParameter
-from mailflow.views.accepted_file import accepted_text
-from mailflow.views.since import FILE, earlier_run, since_document
 
 ACCEPTED, SINCE = "accepted.toml", "since.json"
 JUDGING = ("mail_stuck_in_queue", "connector_audit")
@@ -39,6 +37,8 @@ def earlier(place: Path, runbook: str) -> Path | None:
 
     None where a folder of runs holds no such run yet, as in the first night.
     """
+    from mailflow.views.since import FILE
+
     try:
         is_runs = place.is_dir() and not any(
             (place / name).exists() for name in ("manifest.json", FILE, "findings.incomplete.json")
@@ -65,9 +65,13 @@ def kept_beside(
     """
     files = {}
     if "accepted" in known and values.get("accepted"):
+        from mailflow.views.accepted_file import accepted_text
+
         _, files[ACCEPTED] = accepted_text(Path(str(values["accepted"])).expanduser())
         values["accepted"] = ACCEPTED
     if "since" in known and values.get("since"):
+        from mailflow.views.since import earlier_run, since_document
+
         document, run = since_document(Path(str(values["since"])).expanduser())
         earlier_run(document, run)
         files[SINCE] = json.dumps({**document, "run": run}) + "\n"

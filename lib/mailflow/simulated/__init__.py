@@ -1,8 +1,8 @@
 """A practice organization that behaves like Exchange: for tests, `demo:` sources and training.
 
-    endpoints    one listener per server, for an unmodified pywinrm or pypsrp
+    endpoints    one listener per server, for an unmodified pywinrm or pypsrp; smtp answers EHLO
       │   │
-      │   endpoint, wsman, soap, authentication, tls     WS-Management, sign-in by NTLM
+      │   endpoint, wsman, shell_host, soap, authentication, tls   WS-Management, sign-in by NTLM
       │
     runner, shell_endpoint, runspace     what executes a command line that came; what speaks PSRP
       │
@@ -21,6 +21,7 @@
     transport    brings mail on its way, tries, and tries again, while the clock moves
       │
     routes, delivery, wording     which queue; who answers there; how a version puts it in LastError
+    protocol_logs, relay_use      what both ends log of it; a month of receive logs
       │
     organization, clock           servers, connectors, queues, messages; the hands of the clock
 

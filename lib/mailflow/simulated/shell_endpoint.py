@@ -9,7 +9,6 @@ second. Nothing is asked back (no host calls), and nobody connects to a session 
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 import threading
 import time
@@ -22,13 +21,13 @@ from typing import TYPE_CHECKING
 from mailflow.simulated import soap
 from mailflow.simulated.runspace import PracticeRunspace, Runspace
 from mailflow.simulated.shell_host import (
-    NO_ACTION,
     NO_BASE64,
     NO_COMMAND,
     NO_RESOURCE,
     LogOn,
     Quotas,
     ShellHost,
+    decoded,
 )
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 from mailflow.sources.shell import Fault
@@ -76,23 +75,15 @@ class ShellService(ShellHost[Runspace]):
             return soap.identity()
         if request.action == "Create":
             return self._create(request, logon)
-        actions = {
+        operations = {
             "Command": self._command,
             "Send": self._send,
             "Receive": self._receive,
             "Signal": self._signal,
-            "Delete": self._delete,
-            "Get": self._get,
         }
-        if request.action not in actions:
-            raise TroubleError(NO_ACTION)
-        if request.body is None and request.action not in ("Delete", "Get"):
+        if request.body is None and request.action in operations:
             raise TroubleError(NO_COMMAND)
-        session = self._taken(request, logon.user)
-        try:
-            return actions[request.action](request, session)
-        finally:
-            self._left(session)
+        return self._on_shell(request, logon, operations)
 
     def _create(self, request: Request, logon: LogOn) -> bytes:
         if request.resource.casefold() != URI.casefold():
@@ -109,11 +100,11 @@ class ShellService(ShellHost[Runspace]):
         session = self.new_runspace(identity, logon, idle, found)
         self._admit(session)
         try:
-            _fed(session.open, _decoded(opening))
+            _fed(session.open, decoded(opening))
         except TroubleError:
             self._close(session)
             raise
-        return soap.created(URI, request.message, identity, _described(session))
+        return soap.created(URI, request.message, identity, self._described(session))
 
     def new_runspace(
         self, identity: str, logon: LogOn, idle: float, session: CmdletSession
@@ -132,12 +123,8 @@ class ShellService(ShellHost[Runspace]):
         with self._lock:
             self._start(thread)
 
-    def _get(self, request: Request, session: Runspace) -> bytes:
-        return soap.answer(f"{soap.TRANSFER}/GetResponse", request.message, _described(session))
-
-    def _delete(self, request: Request, session: Runspace) -> bytes:
-        self._close(session)
-        return soap.answer(f"{soap.TRANSFER}/DeleteResponse", request.message, "")
+    def _described(self, session: Runspace) -> str:
+        return soap.shell(URI, session.identity, session.user, session.idle, "stdin pr", "stdout")
 
     def _command(self, request: Request, session: Runspace) -> bytes:
         assert request.body is not None  # noqa: S101 - `_answer` has looked
@@ -149,18 +136,13 @@ class ShellService(ShellHost[Runspace]):
             raise TroubleError(NO_COMMAND) from error
         session.announce(pipeline)
         session.piece = max(1024, (min(request.envelope, self.quotas.envelope) - _AROUND) // 2)
-        _fed(partial(session.feed, pipeline=pipeline), _decoded(opening))
-        return soap.answer(
-            f"{soap.SHELL}/CommandResponse",
-            request.message,
-            f"<rsp:CommandResponse><rsp:CommandId>{escape(identity)}</rsp:CommandId>"
-            "</rsp:CommandResponse>",
-        )
+        _fed(partial(session.feed, pipeline=pipeline), decoded(opening))
+        return soap.began(request.message, identity)
 
     def _send(self, request: Request, session: Runspace) -> bytes:
         assert request.body is not None  # noqa: S101 - `_answer` has looked
         for stream in request.body.findall(f"{{{soap.SHELL}}}Stream"):
-            data = _decoded(stream.text or "")
+            data = decoded(stream.text or "")
             identity = stream.get("CommandId", "")
             if identity and session.job(identity) is None:
                 raise TroubleError(NO_COMMAND)
@@ -206,17 +188,6 @@ class ShellService(ShellHost[Runspace]):
         with self._lock:
             self._shells.pop(session.identity, None)
         session.end()
-
-
-def _described(session: Runspace) -> str:
-    return soap.shell(URI, session.identity, session.user, session.idle, "stdin pr", "stdout")
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=False)
-    except binascii.Error as error:
-        raise TroubleError(NO_BASE64) from error
 
 
 def _fed(take: Callable[[bytes], None], data: bytes) -> None:

@@ -5,10 +5,12 @@ A request comes in as bytes with the account that sent it, an answer goes out as
 
 from __future__ import annotations
 
+import base64
+import binascii
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -131,6 +133,38 @@ class ShellHost(ABC, Generic[S]):
     def _close(self, shell: S) -> None:
         """End a shell with all that is in it."""
 
+    @abstractmethod
+    def _described(self, shell: S) -> str:
+        """A shell, as Create and Get tell of it."""
+
+    def _on_shell(
+        self,
+        request: Request,
+        logon: LogOn,
+        operations: Mapping[str, Callable[[Request, S], bytes]],
+    ) -> bytes:
+        """The answer to what is asked of a shell: one of these operations, Get or Delete.
+
+        Raises:
+            TroubleError: there is no such operation or shell, or it refuses.
+        """
+        known = {**operations, "Delete": self._delete, "Get": self._get}
+        if request.action not in known:
+            raise TroubleError(NO_ACTION)
+        shell = self._taken(request, logon.user)
+        try:
+            return known[request.action](request, shell)
+        finally:
+            self._left(shell)
+
+    def _delete(self, request: Request, shell: S) -> bytes:
+        self._close(shell)
+        return soap.answer(f"{soap.TRANSFER}/DeleteResponse", request.message, "")
+
+    def _get(self, request: Request, shell: S) -> bytes:
+        action = f"{soap.TRANSFER}/GetResponse"
+        return soap.answer(action, request.message, self._described(shell))
+
     def _admit(self, shell: S) -> None:
         """A shell is open from now on.
 
@@ -226,3 +260,15 @@ class ShellHost(ABC, Generic[S]):
         with self._lock:
             shell.busy -= 1
             shell.used = self._clock()
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of a stream.
+
+    Raises:
+        TroubleError: they are no base64.
+    """
+    try:
+        return base64.b64decode(text, validate=False)
+    except binascii.Error as error:
+        raise TroubleError(NO_BASE64) from error

@@ -157,6 +157,15 @@ def created(resource: str, relates_to: str, identity: str, described: str) -> by
     return answer(f"{TRANSFER}/CreateResponse", relates_to, body + described)
 
 
+def began(relates_to: str, identity: str) -> bytes:
+    """An envelope that says that a command of this id runs."""
+    body = (
+        f"<rsp:CommandResponse><rsp:CommandId>{escape(identity)}</rsp:CommandId>"
+        "</rsp:CommandResponse>"
+    )
+    return answer(f"{SHELL}/CommandResponse", relates_to, body)
+
+
 def shell(
     resource: str, identity: str, user: str, idle: float, input_streams: str, output_streams: str
 ) -> str:

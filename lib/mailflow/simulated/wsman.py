@@ -7,7 +7,6 @@ command line does is no business of this module: a *runner* gets it as a `Job`.
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import threading
 import time
@@ -15,13 +14,12 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Protocol
 
 from mailflow.simulated import soap
 from mailflow.simulated.shell_host import (
-    NO_ACTION,
-    NO_BASE64,
     NO_COMMAND,
     NO_RESOURCE,
     NO_SHELL,
@@ -30,6 +28,7 @@ from mailflow.simulated.shell_host import (
     LogOn,
     Quotas,
     ShellHost,
+    decoded,
 )
 from mailflow.simulated.soap import Request, Trouble, TroubleError
 
@@ -223,21 +222,13 @@ class WsmanService(ShellHost[_Shell]):
             raise TroubleError(NO_RESOURCE)
         if request.action == "Create":
             return self._create(request, logon)
-        actions = {
-            "Command": self._command,
+        operations: dict[str, Callable[[Request, _Shell], bytes]] = {
+            "Command": partial(self._command, logon=logon),
             "Send": self._send,
             "Receive": self._receive,
             "Signal": self._signal,
-            "Delete": self._delete,
-            "Get": self._get,
         }
-        if request.action not in actions:
-            raise TroubleError(NO_ACTION)
-        shell = self._taken(request, logon.user)
-        try:
-            return actions[request.action](request, shell, logon)
-        finally:
-            self._left(shell)
+        return self._on_shell(request, logon, operations)
 
     def _create(self, request: Request, logon: LogOn) -> bytes:
         body = request.body
@@ -288,12 +279,7 @@ class WsmanService(ShellHost[_Shell]):
             thread = threading.Thread(target=self._run, args=(job, through_cmd), name=name)
             thread.daemon = True
             self._start(thread)
-        return soap.answer(
-            f"{soap.SHELL}/CommandResponse",
-            request.message,
-            f"<rsp:CommandResponse><rsp:CommandId>{escape(identity)}</rsp:CommandId>"
-            "</rsp:CommandResponse>",
-        )
+        return soap.began(request.message, identity)
 
     def _run(self, job: Job, through_cmd: bool) -> None:
         """The thread of a command. Whatever the runner does, the client learns that it ended."""
@@ -314,18 +300,15 @@ class WsmanService(ShellHost[_Shell]):
             raise TroubleError(NO_COMMAND)
         return job
 
-    def _send(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+    def _send(self, request: Request, shell: _Shell) -> bytes:
         streams = [] if request.body is None else request.body.findall(f"{{{soap.SHELL}}}Stream")
         for stream in streams:
             job = self._job(stream.get("CommandId", ""), shell)
-            try:
-                data = base64.b64decode(stream.text or "", validate=False)
-            except binascii.Error as error:
-                raise TroubleError(NO_BASE64) from error
+            data = decoded(stream.text or "")
             job.stdin.feed(data, end=stream.get("End", "").casefold() == "true")
         return soap.answer(f"{soap.SHELL}/SendResponse", request.message, "<rsp:SendResponse/>")
 
-    def _receive(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+    def _receive(self, request: Request, shell: _Shell) -> bytes:
         wanted = None
         if request.body is not None:
             wanted = request.body.find(f"{{{soap.SHELL}}}DesiredStream")
@@ -353,7 +336,7 @@ class WsmanService(ShellHost[_Shell]):
         body = f"<rsp:ReceiveResponse>{''.join(parts)}</rsp:ReceiveResponse>"
         return soap.answer(f"{soap.SHELL}/ReceiveResponse", request.message, body)
 
-    def _signal(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
+    def _signal(self, request: Request, shell: _Shell) -> bytes:
         body = request.body
         if body is None:
             raise TroubleError(NO_COMMAND)
@@ -366,14 +349,6 @@ class WsmanService(ShellHost[_Shell]):
                 with self._lock:
                     shell.jobs.pop(identity, None)
         return soap.answer(f"{soap.SHELL}/SignalResponse", request.message, "<rsp:SignalResponse/>")
-
-    def _delete(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
-        self._close(shell)
-        return soap.answer(f"{soap.TRANSFER}/DeleteResponse", request.message, "")
-
-    def _get(self, request: Request, shell: _Shell, _logon: LogOn) -> bytes:
-        action = f"{soap.TRANSFER}/GetResponse"
-        return soap.answer(action, request.message, self._described(shell))
 
     def _config(self, request: Request) -> bytes:
         kilobytes = self.quotas.envelope // 1000

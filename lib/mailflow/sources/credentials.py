@@ -1,7 +1,7 @@
 """Log-on options of live commands, and where a password comes from.
 
 A password is never an option: it is read from an environment variable or a keyring entry that the
-options name, or from a prompt. What is read stays in `WinrmOptions` and is shown by nothing.
+options name, or from a prompt. What is read stays in `RemoteOptions` and is shown by nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Self
 from mailflow import extras
 from mailflow.errors import UsageError
 from mailflow.sources.psrp.options import ENDPOINT_AUTHS, ExchangeOptions
+from mailflow.sources.remote import CALL_SECONDS, SECONDS, RemoteOptions, RemotePlace
 from mailflow.sources.trust import host_name, suffix_of
-from mailflow.sources.winrm import AUTHS, CALL_SECONDS, SECONDS, WinrmOptions, WinrmPlace
+from mailflow.sources.winrm_options import AUTHS, WinrmOptions
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
@@ -206,7 +207,7 @@ def _on_path(name: str) -> str | None:
     return next((str(path) for path in paths if path.is_file() and os.access(path, os.X_OK)), None)
 
 
-def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
+def parse_resolve(texts: Sequence[str]) -> dict[str, RemotePlace]:
     """Names in lower case to where to connect, of `NAME=ADDRESS` and `NAME=ADDRESS:PORT`.
 
     An IPv6 address with a port stands in brackets.
@@ -214,7 +215,7 @@ def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
     Raises:
         UsageError: one that cannot be read, or two that contradict each other.
     """
-    found: dict[str, WinrmPlace] = {}
+    found: dict[str, RemotePlace] = {}
     for text in texts:
         name, _, where = text.strip().partition("=")
         name = host_name(name.strip()) or name.strip().rstrip(".").casefold()
@@ -226,7 +227,7 @@ def parse_resolve(texts: Sequence[str]) -> dict[str, WinrmPlace]:
     return found
 
 
-def _place(text: str) -> WinrmPlace | None:
+def _place(text: str) -> RemotePlace | None:
     parts = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?", text)
     if parts is None and text.count(":") < 2:
         parts = re.fullmatch(r"([^:]+)(?::(\d{1,5}))?", text)
@@ -237,7 +238,7 @@ def _place(text: str) -> WinrmPlace | None:
         return None
     if port is not None and not 0 < int(port) < 65536:
         return None
-    return WinrmPlace(address, int(port) if port else None)
+    return RemotePlace(address, int(port) if port else None)
 
 
 def target(  # noqa: PLR0913 - what the command line and the source say
@@ -250,7 +251,7 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     environ: Mapping[str, str] | None = None,
     ask: Callable[[str], str] | None = None,
     ticket: Callable[[], Ticket | None] = find_ticket,
-) -> WinrmOptions:
+) -> ExchangeOptions | WinrmOptions:
     """Everything that is needed to sign in, the password read.
 
     Args:
@@ -301,7 +302,10 @@ def target(  # noqa: PLR0913 - what the command line and the source say
     )
 
 
-_KIND: Mapping[str, type[WinrmOptions]] = {"exchange": ExchangeOptions, "winrm": WinrmOptions}
+_KIND: Mapping[str, type[ExchangeOptions | WinrmOptions]] = {
+    "exchange": ExchangeOptions,
+    "winrm": WinrmOptions,
+}
 
 
 def target_to_look_at(
@@ -311,7 +315,7 @@ def target_to_look_at(
     port: int = 0,
     entry: str = "",
     road: str = "winrm",
-) -> WinrmOptions:
+) -> RemoteOptions:
     """Where a server is and how its certificate is verified, for whoever does not log on."""
     return _KIND[road](
         scheme=scheme,

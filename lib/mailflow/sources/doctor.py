@@ -22,14 +22,15 @@ from email.utils import parsedate_to_datetime
 
 from mailflow import plain
 from mailflow.exchange.servers import Server
-from mailflow.sources import collect, setup_faults, tables
+from mailflow.sources import collect, tables
 from mailflow.sources.at_once import Late, in_time
+from mailflow.sources.exception_faults import SCHEMES, classify
 from mailflow.sources.psrp.faults import here
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
+from mailflow.sources.remote import RemoteOptions, RemotePlace
 from mailflow.sources.row import Reading, Row
 from mailflow.sources.setup_faults import CAUSES
 from mailflow.sources.shell import Call, Doors, Fault, Reply, Shell, ShellError
-from mailflow.sources.winrm import WinrmOptions, WinrmPlace
 
 TITLES = {
     "name": "Name",
@@ -88,7 +89,7 @@ class DoctorCheck:
 
 
 def doctor(
-    doors: Doors | None, target: WinrmOptions, host: str, *, why_not: str = ""
+    doors: Doors | None, target: RemoteOptions, host: str, *, why_not: str = ""
 ) -> list[DoctorCheck]:
     """All checks, in order; raises nothing for what is wrong at the far side.
 
@@ -143,7 +144,7 @@ def _until_fault(checks: Iterator[DoctorCheck]) -> Iterator[DoctorCheck]:
             return
 
 
-def _on_road(check: DoctorCheck, target: WinrmOptions) -> DoctorCheck:
+def _on_road(check: DoctorCheck, target: RemoteOptions) -> DoctorCheck:
     """A check with the cause and the next action of the road that was taken."""
     if not check.id or not isinstance(target, ExchangeOptions) or here(check.id) == check.id:
         return check
@@ -167,7 +168,7 @@ def _of_fault(step: str, found: Fault) -> DoctorCheck:
 
 
 def _steps(
-    doors: Doors | None, target: WinrmOptions, host: str, why_not: str
+    doors: Doors | None, target: RemoteOptions, host: str, why_not: str
 ) -> Iterator[DoctorCheck]:
     place = target.place(host)
     checked, addresses = of_name(host, place, _looked_up)
@@ -197,7 +198,7 @@ def _looked_up(host: str) -> list[str]:
 
 
 def of_name(
-    host: str, place: WinrmPlace | None, look_up: Callable[[str], list[str]]
+    host: str, place: RemotePlace | None, look_up: Callable[[str], list[str]]
 ) -> tuple[DoctorCheck, list[str]]:
     """Whether the name leads to addresses; one that was given by hand is not looked up."""
     if place is not None:
@@ -256,7 +257,7 @@ def of_port(port: int, outcome: float | OSError) -> DoctorCheck:
         return DoctorCheck("port", "ok", f"{port} answers in {outcome * 1000:.0f} ms")
     if isinstance(outcome, TimeoutError):
         return _bad("port", "port-silent", f"port {port}, {STEP_SECONDS:.0f} s")
-    found = setup_faults.classify(outcome, auth="ntlm")
+    found = classify(outcome, auth="ntlm")
     identity = found.id if found.kind == "unreachable" else "network"
     return _bad("port", identity, f"port {port}")
 
@@ -301,7 +302,7 @@ def read_certificate(der: bytes) -> Certificate | None:
     return Certificate(tuple(names), issuer, begins, ends)
 
 
-def _tls(target: WinrmOptions, host: str, address: str, port: int) -> DoctorCheck:
+def _tls(target: RemoteOptions, host: str, address: str, port: int) -> DoctorCheck:
     """A handshake that verifies, and where that fails one that only looks."""
     from mailflow.sources.winrm_http import tls_context
 
@@ -341,7 +342,7 @@ def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> Do
     if error is None:
         soon = seen is not None and seen.ends - now < SOON
         return DoctorCheck("tls", "ok", f"{text}, which is soon" if soon else text or "verified")
-    found = setup_faults.classify(error, auth="certificate")
+    found = classify(error, auth="certificate")
     if found.kind != "tls":
         return _bad("tls", "tls-failed" if not isinstance(error, TimeoutError) else "silent", text)
     return _bad("tls", found.id, text)
@@ -366,7 +367,7 @@ class Greeting:
     error: OSError | http.client.HTTPException | None = None
 
 
-def _greeting(target: WinrmOptions, host: str, address: str, port: int) -> Greeting:
+def _greeting(target: RemoteOptions, host: str, address: str, port: int) -> Greeting:
     """An empty request without any log-on, as clients begin one."""
     from mailflow.sources.winrm_http import tls_context
 
@@ -435,7 +436,7 @@ def of_service(seen: Greeting, auth: str) -> DoctorCheck:
     if isinstance(seen.error, TimeoutError):
         return _bad("service", "silent", f"{STEP_SECONDS:.0f} s")
     if isinstance(seen.error, OSError):
-        return _of_fault("service", setup_faults.classify(seen.error, auth=auth))
+        return _of_fault("service", classify(seen.error, auth=auth))
     if not seen.status:
         return _bad("service", "not-winrm", "no HTTP")
     shown = f"HTTP {seen.status}, {seen.server}" if seen.server else f"HTTP {seen.status}"
@@ -446,7 +447,7 @@ def of_service(seen: Greeting, auth: str) -> DoctorCheck:
     if seen.status not in (200, 401):
         return _bad("service", "not-winrm", shown)
     offered = ", ".join(sorted(seen.offers))
-    if auth and seen.status == 401 and not seen.offers & setup_faults.SCHEMES[auth]:
+    if auth and seen.status == 401 and not seen.offers & SCHEMES[auth]:
         return _bad("service", "auth-not-offered", f"it offers {offered or 'nothing'}, not {auth}")
     return DoctorCheck("service", "ok", f"it offers {offered}" if offered else shown)
 
@@ -470,7 +471,7 @@ def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
 # -- With a log-on ---------------------------------------------------------------------------------
 
 
-def _inside(doors: Doors, target: WinrmOptions, host: str) -> Iterator[DoctorCheck]:
+def _inside(doors: Doors, target: RemoteOptions, host: str) -> Iterator[DoctorCheck]:
     try:
         shell = doors.open(host)
     except ShellError as error:
@@ -487,7 +488,7 @@ def _inside(doors: Doors, target: WinrmOptions, host: str) -> Iterator[DoctorChe
         shell.close()
 
 
-def _logged_on(target: WinrmOptions) -> DoctorCheck:
+def _logged_on(target: RemoteOptions) -> DoctorCheck:
     user = f" as {target.user}" if target.user else ""
     return DoctorCheck("log-on", "ok", f"{target.auth}{user}")
 

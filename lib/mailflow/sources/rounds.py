@@ -26,6 +26,9 @@ from mailflow.sources.shell import (
 AGAIN_SECONDS = 3.0
 """With less time than this left, a lost answer is not asked for again."""
 
+POLL_SECONDS = 20
+"""How long the server may hold a request for output before it says that there is none."""
+
 CLOSE_SECONDS = 1.5
 """How long a shell is tried to be closed once something has failed."""
 

@@ -22,19 +22,18 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from html import unescape
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from mailflow.budget import Budget
-from mailflow.errors import UsageError
 from mailflow.plain import visible
-from mailflow.sources import setup_faults, wire
+from mailflow.sources import wire
 from mailflow.sources.at_once import Late, in_time
-from mailflow.sources.rounds import CLOSE_SECONDS, asked, begin_in_time
+from mailflow.sources.exception_faults import classify
+from mailflow.sources.remote import RemotePlace
+from mailflow.sources.rounds import CLOSE_SECONDS, POLL_SECONDS, asked, begin_in_time
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import (
     Call,
@@ -45,29 +44,16 @@ from mailflow.sources.shell import (
     check,
     is_probe,
 )
-from mailflow.sources.trust import Trust, host_name
+from mailflow.sources.trust import Trust
+from mailflow.sources.winrm_options import WinrmOptions
 
 if TYPE_CHECKING:
     import winrm.protocol
 
     from mailflow.sources.winrm_http import Allowance, HttpAdapter
 
-AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
-"""Kinds of log-on."""
-
-PORTS: Mapping[str, int] = MappingProxyType({"https": 5986, "http": 5985})
-
-SECONDS = 180.0
-"""For reading all of an organization, unless said otherwise."""
-
-CALL_SECONDS = 60
-"""For one cmdlet, unless a server was given more for all of them."""
-
 CHUNK = 100_000
 """Bytes of standard input in one request: in base64 below the smallest envelope, 150 kB."""
-
-POLL_SECONDS = 20
-"""How long the server may hold a request for output before it says that there is none."""
 
 NOISE_BYTES = 2**22
 """More output than this before the first frame is not ours."""
@@ -77,99 +63,6 @@ UTF8 = 65001
 
 # Its modules for Kerberos log tracebacks of what is told here as a fault.
 logging.getLogger("winrm").addHandler(logging.NullHandler())
-
-
-class WinrmPlace(NamedTuple):
-    """Where to connect for a server: an address, and a port where it is not the usual one."""
-
-    address: str
-    port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WinrmOptions:
-    r"""How servers are reached and logged on to; the same for all of an organization.
-
-    Attributes:
-        scheme: https or http.
-        port: 0: the usual one of the scheme.
-        user: `DOMAIN\user` or `user@domain`; empty: whoever the ticket belongs to.
-        auth: one of `AUTHS`.
-        password: of the user, or of an encrypted key.
-        forwards: whether the log-on itself may go on from the server to Exchange's endpoint:
-            CredSSP, or a ticket that may be forwarded.
-        ca: file of authorities in PEM; empty: those this machine trusts.
-        cert: client certificate in PEM, and `key` its key.
-        entry: name or address of the server to enter at, as the user gave it.
-        trust: what may get the credentials besides its domain: suffixes, names, addresses.
-        resolve: names in lower case to where to connect; such a name is not looked up in DNS. Whom
-            to trust it does not say.
-        way: `session` through Exchange's endpoint (RBAC holds), or `snapin` (S8.22).
-        seconds: for reading all of an organization.
-        each: for one server's turn of it; 0: a third.
-        call_seconds: how long one cmdlet may take there.
-        open_seconds: how long it may take to sign in and open a shell.
-        idle_seconds: after so long without a word from us the server closes the shell; WinRM
-            accepts no less than a minute.
-        most_bytes: of output of one round of calls, and of what carries it.
-    """
-
-    scheme: str = "https"
-    port: int = 0
-    user: str = ""
-    auth: str = "ntlm"
-    password: str = field(default="", repr=False)
-    forwards: bool = False
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    entry: str = ""
-    trust: tuple[str, ...] = ()
-    resolve: Mapping[str, WinrmPlace] = field(default_factory=dict)
-    way: str = "session"
-    seconds: float = SECONDS
-    each: float = 0.0
-    call_seconds: int = CALL_SECONDS
-    open_seconds: float = 20.0
-    idle_seconds: int = 120
-    most_bytes: int = 128 * 2**20
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work or would hand out a secret.
-
-        Raises:
-            UsageError: with the next action.
-        """
-        if self.auth not in AUTHS:
-            raise UsageError(f"--auth {self.auth}: expected one of {', '.join(AUTHS)}")
-        if self.auth in ("basic", "certificate") and self.scheme != "https":
-            raise UsageError(
-                f"--auth {self.auth} only over HTTPS: use winrm://HOST, or --auth kerberos or ntlm"
-            )
-        if self.auth == "certificate" and not (self.cert and self.key):
-            raise UsageError("--auth certificate needs --cert FILE and --key FILE")
-        if self.auth in ("ntlm", "credssp", "basic") and not self.user:
-            raise UsageError(f"--auth {self.auth} needs --user NAME")
-        if self.auth in ("ntlm", "credssp", "basic") and not self.password:
-            raise UsageError(
-                f"--auth {self.auth} needs a password: --password-env NAME or --keyring ENTRY"
-            )
-
-    def place(self, server: str) -> WinrmPlace | None:
-        """Where `resolve` says that a server is, under its full or its short name (S4.32)."""
-        wanted = host_name(server) or server.strip().rstrip(".").casefold()
-        if wanted in self.resolve:
-            return self.resolve[wanted]
-        short = wanted.partition(".")[0]
-        for name, place in self.resolve.items():
-            if name.partition(".")[0] == short and "." not in (name if "." in wanted else wanted):
-                return place
-        return None
-
-    @property
-    def usual_port(self) -> int:
-        """The port where `resolve` names none."""
-        return self.port or PORTS[self.scheme]
 
 
 class WinrmDoors:
@@ -312,7 +205,7 @@ class WinrmShell:
     def _read(
         self, run: _Run, calls: Sequence[Call], missing: list[int], replies: dict[int, Reply]
     ) -> Fault:
-        budget = Budget(len(run.output))
+        budget = wire.budget_of(run.output)
         answers = wire.read_answers(run.output, budget)
         if answers.hello is not None:
             self.way, self.powershell = answers.hello.way, answers.hello.powershell
@@ -502,7 +395,7 @@ class _FarShell:
         if overdrawn:
             return fault(overdrawn)
         adapter, target = line.adapter if line else None, self._target
-        found = setup_faults.classify(
+        found = classify(
             error,
             auth=target.auth,
             offers=frozenset(adapter.offers if adapter else ()),
@@ -538,7 +431,7 @@ class _Line:
         self.allowance: Allowance = Allowance(POLL_SECONDS + 10)
         self.adapter: HttpAdapter | None = None
         self._target = target
-        self._place = target.place(server) or WinrmPlace(server)
+        self._place = target.place(server) or RemotePlace(server)
         name = f"[{server}]" if ":" in server else server.rstrip(".")
         self._port = target.usual_port
         user, password = _names_for(target)

@@ -29,7 +29,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailflow.budget import Budget
+from mailflow.budget import OF_PACKED_ANSWER, Budget
 from mailflow.errors import InputError
 from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader
 from mailflow.sources.row import Complex, Items, Row, Value
@@ -198,6 +198,11 @@ _HASHED = 4
 true output once; marks that a hostile server put inside each other could take for ever."""
 
 
+def budget_of(output: bytes) -> Budget:
+    """What reading all answers in an output, or one of them, may cost together."""
+    return Budget(len(output), OF_PACKED_ANSWER)
+
+
 def read_answers(output: bytes, budget: Budget | None = None) -> Answers:
     """Find the frames in everything that came on standard output.
 
@@ -222,7 +227,7 @@ def read_answers(output: bytes, budget: Budget | None = None) -> Answers:
     answered = {number for number in found.documents if number}
     found.ended = bool(ending) and answered == set(range(1, ending[0] + 1))
     if 0 in found.documents:
-        found.hello = _hello(found.documents.pop(0), budget or Budget(len(output)))
+        found.hello = _hello(found.documents.pop(0), budget or budget_of(output))
     return found
 
 
@@ -235,7 +240,7 @@ def reply(call: Call, document: bytes, place: str, budget: Budget | None = None)
         place: whose answer this is, for messages: `Get-Queue on EX10A`.
         budget: what reading all answers may cost together; None: one for this alone.
     """
-    budget = budget or Budget(len(document))
+    budget = budget or budget_of(document)
     held = budget.held
     head: Mapping[str, Value] = {}
     rows: list[Row] = []
@@ -285,8 +290,12 @@ def _entries(document: bytes, place: str, budget: Budget) -> Iterator[ClixmlEntr
         InputError: it cannot be read, or would cost too much.
     """
     reader = ClixmlReader(place, budget)
+    unfolded = 0
     try:
-        for chunk in _unfolded(base64.b64decode(document, validate=True)):
+        packed = base64.b64decode(document, validate=True)
+        for chunk in _unfolded(packed):
+            unfolded += len(chunk)
+            budget.unfolds(place, len(packed), unfolded)
             budget.unpack(len(chunk), place)
             yield from reader.feed(chunk)
         yield from reader.close()

@@ -6,6 +6,7 @@ console.py    such lines at work, and what came of them; windows.py: the few tha
 logs.py       protocol logs of failed sessions, both ends; network.py: what the network team can do
 watching.py   how the queues go while time passes
 question.py   a question, an answer, a reason; asking/: the kinds, each judged by the rules
+subject.py    which way between two servers a question is about
 debriefing.py the end of a case: what is still open, or what was learnt; facts.py: what facts say
 progress.py   what was solved on this machine
 cases.py      the cases that there are

@@ -12,7 +12,6 @@ from mailflow.training import progress
 from mailflow.training.progress import Solved
 
 DIFFICULTIES = {1: "easy", 2: "medium", 3: "hard"}
-TOUR = "first_tour"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
-"""The result of `mailflow usage` for people: headline, tables, a chart by day, exit code."""
+"""The result of `mailflow usage` for people: headline, tables, exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted, joined
-from mailflow.picture import Bar, Bars
 from mailflow.table import Table
 from mailflow.usage.columns import (
     CLIENTS,
@@ -25,14 +24,10 @@ from mailflow.usage.coverage import Covered, Period
 from mailflow.usage.engine import UsageLogs
 from mailflow.usage.lists import Beside, ElementUse, address_of
 from mailflow.usage.narrow import Narrowed, claim
+from mailflow.usage.pictured import moment_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DAYS_SHOWN = 35
-"""Bars of the picture, a month; a longer time is drawn by weeks."""
-MOST_DAYS = 3660
-"""A longer time comes of a clock that was wrong; the days without a session are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ class Usage:
         if moment is None:
             return ""
         if isinstance(moment, str):
-            moment = _moment(moment)
+            moment = moment_of(moment)
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
 
     def name_of(self, client: Client) -> str:
@@ -222,41 +217,6 @@ class Usage:
             columns=CLIENTS,
             reading=self._spoken_of(some),
             empty="No client was seen.",
-        )
-
-    def by_day(self, clients: Iterable[Client]) -> Bars:
-        """A chart of messages by day, or by week for a long period.
-
-        It includes days without a session, because they may be gaps in the logs.
-        """
-        days: dict[str, list[int]] = {}
-        for client in clients:
-            for each in client.hours:
-                moment = _moment(f"{each.hour}:00:00")
-                if moment:
-                    day = days.setdefault(f"{moment.astimezone(self.zone):%Y-%m-%d}", [0, 0])
-                    day[0] += each.sessions
-                    day[1] += each.messages
-        every = _every_day(days)
-        unit, shown = "day", {day: days.get(day, [0, 0]) for day in every}
-        if len(every) > DAYS_SHOWN:
-            unit, shown = "week", _by_week(shown)
-        bars = tuple(
-            Bar(
-                f"week of {start}"
-                if unit == "week"
-                else f"{date.fromisoformat(start):%a %Y-%m-%d}",
-                messages,
-                counted(sessions, "session") if sessions else "no session in the logs",
-            )
-            for start, (sessions, messages) in shown.items()
-        )
-        total = sum(messages for _, messages in days.values())
-        return Bars(
-            f"Messages by {unit}",
-            f"{counted(total, 'message')} in {counted(len(days), 'day')} with sessions.",
-            bars,
-            "No session was seen.",
         )
 
     def elements_table(self) -> Table:
@@ -404,39 +364,8 @@ def _inside(element: AddressRange, clients: Iterable[Client]) -> list[str]:
 
 def _why_not(narrowed: Narrowed | None) -> str:
     if narrowed is None:
-        return "No connector was named."
+        return "No connector was named, so no list is proposed."
     return f"No change of {narrowed.connector} is proposed. {' '.join(narrowed.why_not)}"
-
-
-def _moment(text: str) -> datetime | None:
-    """A text of a log as a moment; None: it is none, or so far off that no zone can show it."""
-    try:
-        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return moment if 1000 <= moment.year < 9999 else None
-
-
-def _every_day(days: Iterable[str]) -> list[str]:
-    """From the first to the last, those between them as well, unless those are many years."""
-    found = sorted(map(date.fromisoformat, days))
-    if not found:
-        return []
-    count = (found[-1] - found[0]).days + 1
-    if count > MOST_DAYS:
-        return [f"{day}" for day in found]
-    return [f"{found[0] + timedelta(days=number)}" for number in range(count)]
-
-
-def _by_week(days: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """The same by the Monday of each week."""
-    weeks: dict[str, list[int]] = {}
-    for day, (sessions, messages) in days.items():
-        moment = date.fromisoformat(day)
-        week = weeks.setdefault(f"{moment - timedelta(days=moment.weekday())}", [0, 0])
-        week[0] += sessions
-        week[1] += messages
-    return weeks
 
 
 def _elements_spoken(elements: Sequence[ElementUse]) -> str:

@@ -79,7 +79,7 @@ class AcceptedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class Parted:
     """Findings, parted by what is accepted.
 
     Attributes:
@@ -121,7 +121,7 @@ def sort_out(
     entries: Sequence[AcceptedEntry],
     today: date | None = None,
     earlier: Mapping[tuple[str, str, str], frozenset[str]] | None = None,
-) -> Sorted:
+) -> Parted:
     """Part what is found by what is accepted.
 
     Args:
@@ -153,7 +153,7 @@ def sort_out(
         if not entry.fingerprint and ANY not in (entry.server, entry.connector):
             now = fingerprint(finding)
             notes[f"{entry} accepts the finding however it changes. {AS_IT_IS}{_line(now)}"] = None
-    return Sorted(tuple(counted), tuple(accepted), tuple(notes))
+    return Parted(tuple(counted), tuple(accepted), tuple(notes))
 
 
 def key_of(cause: str, server: str | None, connector: str | None) -> tuple[str, str, str]:

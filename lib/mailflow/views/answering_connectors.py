@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import NOBODY, ROLE_CONFLICT, MailPath
+from mailflow.analysis.assessment import NOBODY, ROLE_CONFLICT
+from mailflow.analysis.paths import MailPath
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot

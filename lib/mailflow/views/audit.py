@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import DEFAULT_LACKS_AUTH, GROUP_MISSING, Judge
-from mailflow.analysis.planned import parse_planned
+from mailflow.analysis.analysis import Analysis, analyze
+from mailflow.analysis.assessment import DEFAULT_LACKS_AUTH, GROUP_MISSING
+from mailflow.analysis.paths import Judge
+from mailflow.analysis.planned import Planned, parse_planned
 from mailflow.analysis.queues import as_of
 from mailflow.analysis.servers import ServerView
 from mailflow.checks import (
@@ -14,14 +15,15 @@ from mailflow.checks import (
     internal_transport_certificate,
     send_connector_source,
 )
+from mailflow.checks.audit import Audited, the_rest
 from mailflow.checks.audit import audit as audited
-from mailflow.checks.audit import the_rest
 from mailflow.checks.check import Finding as Typed
 from mailflow.checks.registry import CARDS
 from mailflow.exchange.cmdlets import SPECS
 from mailflow.phrases import counted, joined
-from mailflow.repair.plan import repair
+from mailflow.repair.plan import Repair, repair
 from mailflow.snapshot import Snapshot, Unread
+from mailflow.views.accepted import Parted
 from mailflow.views.queues import iso
 from mailflow.views.servers_left import server_records
 from mailflow.views.telling import (
@@ -86,28 +88,8 @@ def audit(
     analysis = analyze(org)
     found = audited(analysis, coming, _peers(org, peers))
     parted = terms.part(found.findings)
-    counted, settled = parted.counted, parted.settled
-    lost = [
-        each.connector.identity
-        for each in counted
-        if each.state == "found" and each.connector and each.id in LOST and not each.paths
-    ]
-    plan = repair(
-        analysis,
-        [path for path in analysis.paths if path.target.name not in settled],
-        [
-            view.name
-            for view in analysis.servers
-            if view.covered and view.role_conflicts and view.name not in settled
-        ],
-        judge=Judge(analysis.servers, (each.address for each in coming)),
-        further=(
-            way.path
-            for way in found.ways
-            if not way.in_use and way.path.state == "found" and way.path.target.name not in settled
-        ),
-        lost=lost,
-    )
+    counted = parted.counted
+    plan = _plan(analysis, coming, found, parted)
     unread = unread_of(org)
     lacks = any(matters(row, BESIDE_THE_AUDIT) for row in unread) or not found.servers
     verdict = verdict_of(counted, lacks=lacks)
@@ -140,6 +122,31 @@ def audit(
         word=ISSUES if verdict == "found" else "",
     )
     return terms.on(unless_nothing(diagnosis, org), parted, org, lacks=lacks, further=not_judged)
+
+
+def _plan(analysis: Analysis, coming: Sequence[Planned], found: Audited, parted: Parted) -> Repair:
+    """The repair of what was found and is not accepted."""
+    settled = parted.settled
+    return repair(
+        analysis,
+        [path for path in analysis.paths if path.target.name not in settled],
+        [
+            view.name
+            for view in analysis.servers
+            if view.covered and view.role_conflicts and view.name not in settled
+        ],
+        judge=Judge(analysis.servers, (each.address for each in coming)),
+        further=(
+            way.path
+            for way in found.ways
+            if not way.in_use and way.path.state == "found" and way.path.target.name not in settled
+        ),
+        lost=[
+            each.connector.identity
+            for each in parted.counted
+            if each.state == "found" and each.connector and each.id in LOST and not each.paths
+        ],
+    )
 
 
 def _peers(org: Snapshot, groups: Sequence[str]) -> list[list[str]]:

@@ -8,7 +8,8 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.capabilities import Rights, relays
 from mailflow.analysis.servers import ServerView
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
-from mailflow.phrases import joined, ranges_in_words
+from mailflow.exchange.range_words import ranges_in_words
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 from mailflow.views.receive_connectors import differences

@@ -7,7 +7,8 @@ from mailflow.analysis.reach import Reach, WholeMap
 from mailflow.analysis.servers import doubt_of, is_whole
 from mailflow.checks.connector_never_answers import covered, why_nobody
 from mailflow.exchange.connectors import ReceiveConnector
-from mailflow.phrases import count_in_words, joined
+from mailflow.exchange.range_words import count_in_words
+from mailflow.phrases import joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 

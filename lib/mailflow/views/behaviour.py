@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Literal
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import RELAY, AccessChange, Rights, access_changes, effect
-from mailflow.analysis.paths import MailPath, PathState
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.places import (
     Place,
     doubts_at,

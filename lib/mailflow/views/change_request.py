@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import cast
 
+from mailflow.analysis.assessment import SHADOWED
 from mailflow.analysis.change import Change, Edit, printed, taken_off
-from mailflow.analysis.paths import SHADOWED
 from mailflow.exchange import commands
 from mailflow.exchange.ranges import AddressRange, format_range
 from mailflow.phrases import joined

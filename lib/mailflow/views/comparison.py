@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mailflow.analysis.assessment import PathState
 from mailflow.analysis.capabilities import AccessChange, Effect
-from mailflow.analysis.paths import PathState
 from mailflow.analysis.places import Place
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import AddressRange, format_range

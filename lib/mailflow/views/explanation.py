@@ -108,18 +108,13 @@ def explain_text(text: str) -> dict[str, Any]:
     }
 
 
-def explain_words(text: str, width: int = 80) -> str:
-    """The same for a person: kind, the replies (outermost first), causes, what to check next.
+def told(text: ExplainedText, width: int = 80) -> str:
+    """The same for a person: kind, the replies from the outside in, causes, what to look at.
 
     The text is hostile: control and bidirectional characters are written out, and no line is wider
     than `width` terminal cells (at least 20), but for commands: they are pasted, so they never
     wrap.
     """
-    return told(explained(text), width)
-
-
-def told(text: ExplainedText, width: int = 80) -> str:
-    """Sections under headings, for a person; `width` in cells, never taken below 20."""
     width = max(width, 20)
     error, says, pasted = text.error, text.says, text.pasted
     if text.is_export:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import ROLE_CONFLICT, MailPath
+from mailflow.analysis.assessment import ROLE_CONFLICT
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import as_of
 from mailflow.checks.diagnose import diagnose
 from mailflow.exchange.cmdlets import SPECS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,
     NOBODY,
@@ -20,8 +20,8 @@ from mailflow.analysis.paths import (
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
-    MailPath,
 )
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting, as_of
 from mailflow.analysis.servers import ServerView
 from mailflow.checks.check import Finding

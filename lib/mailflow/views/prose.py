@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mailflow.analysis.paths import PATH_CAUSES, MailPath
+from mailflow.analysis.assessment import PATH_CAUSES
+from mailflow.analysis.paths import MailPath
 from mailflow.checks.check import Finding
 from mailflow.checks.registry import CARDS
 from mailflow.checks.waits import LOCAL

@@ -40,7 +40,6 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     )
     moment = as_of(org)
     carriers = {queue.identity: _carrier(org, queue) for queue in shown}
-    carried = any(carriers.values())
     rows = [
         {
             "queue": queue.identity,
@@ -57,43 +56,16 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         }
         for queue in shown
     ]
-    frame = pd.DataFrame(
-        rows,
-        columns=[
-            "queue",
-            "server",
-            "delivery_type",
-            "next_hop",
-            "status",
-            "messages",
-            "age",
-            "first_retry",
-            "next_retry",
-            "stuck",
-            "send_connector",
-        ],
-    ).astype({"messages": "Int64", "stuck": "boolean"})
+    frame = pd.DataFrame(rows, columns=_FRAME).astype({"messages": "Int64", "stuck": "boolean"})
     stuck = [queue for queue in shown if is_stuck(queue, min_messages)]
     return Table(
         name="non_empty_queues",
         frame=frame,
         caption=_caption(org, shown, stuck),
         columns={
-            "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
-            "messages": ("Messages", "messages in the queue"),
-            "status": ("Status", "Retry: the last attempt failed and another is planned"),
-            "age": (
-                "In Retry for",
-                "since the first attempt that failed; messages expire after 2 days",
-            ),
-            "next_hop": ("Next hop", "where the messages go next"),
-            **({"send_connector": _SEND_CONNECTOR} if carried else {}),
-            "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
-            "first_retry": (
-                "First retry",
-                "first attempt that failed; as printed where no zone is known",
-            ),
-            "next_retry": ("Next retry", "when the server retries automatically"),
+            name: words
+            for name, words in _COLUMNS.items()
+            if name != "send_connector" or any(carriers.values())
         },
         reading=_reading(org, shown, stuck, moment),
         tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
@@ -102,7 +74,28 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
     )
 
 
-_SEND_CONNECTOR = ("Send connector", "through which they leave the organization")
+_FRAME = [
+    *("queue", "server", "delivery_type", "next_hop", "status", "messages", "age"),
+    *("first_retry", "next_retry", "stuck", "send_connector"),
+]
+_COLUMNS = {
+    "queue": ("Queue", "server and number; the number may change, read it again (S4.31)"),
+    "messages": ("Messages", "messages in the queue"),
+    "status": ("Status", "Retry: the last attempt failed and another is planned"),
+    "age": (
+        "In Retry for",
+        "since the first attempt that failed; messages expire after 2 days",
+    ),
+    "next_hop": ("Next hop", "where the messages go next"),
+    "send_connector": ("Send connector", "through which they leave the organization"),
+    "delivery_type": ("Delivery type", "what kind of next hop (section 4.2)"),
+    "first_retry": (
+        "First retry",
+        "first attempt that failed; as printed where no zone is known",
+    ),
+    "next_retry": ("Next retry", "when the server retries automatically"),
+}
+"""Shown of a queue; the send connector only where one is known."""
 
 
 def _carrier(org: Snapshot, queue: Queue) -> str | None:

@@ -12,8 +12,9 @@ from mailflow.exchange.connectors import (
     flag_names,
     setup_default,
 )
+from mailflow.exchange.range_words import ranges_in_words
 from mailflow.exchange.servers import Server
-from mailflow.phrases import counted, joined, ranges_in_words
+from mailflow.phrases import counted, joined
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
 from mailflow.views.together import together

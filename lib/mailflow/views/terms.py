@@ -14,7 +14,7 @@ from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot
 from mailflow.views.accepted import (
     AcceptedEntry,
-    Sorted,
+    Parted,
     sort_out,
 )
 from mailflow.views.accepted_file import read_accepted
@@ -50,7 +50,7 @@ class Terms:
             read_since(Path(since).expanduser()) if since else None,
         )
 
-    def part(self, findings: Sequence[Finding]) -> Sorted:
+    def part(self, findings: Sequence[Finding]) -> Parted:
         """Part findings by what is accepted."""
         before = self.before.accepted_prints if self.before else None
         return sort_out(findings, self.accepted, earlier=before)
@@ -58,7 +58,7 @@ class Terms:
     def on(
         self,
         diagnosis: Diagnosis,
-        parted: Sorted,
+        parted: Parted,
         org: Snapshot,
         *,
         lacks: bool,

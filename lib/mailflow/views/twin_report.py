@@ -213,7 +213,8 @@ def twin(
             all local addresses are compared.
 
     Raises:
-        UsageError: no such server, the same one twice, or no address.
+        UsageError: a server is not named, there is none of this name, the same one is named twice,
+            or no address.
     """
     a, b = _side(org, server_a), _side(other or org, server_b)
     if a.org is b.org and a.view is b.view:
@@ -237,7 +238,10 @@ def _side(org: Snapshot, name: str) -> TwinSide:
     view = analyze(org).server(name)
     if view is None:
         known = joined(sorted(server.name for server in org.servers), most=20) or "none"
-        raise UsageError(f"no server is called {name!r}; known: {known}")
+        what = (
+            f"no server is called {name!r}" if name else "name both servers, server_a and server_b"
+        )
+        raise UsageError(f"{what}; known: {known}")
     return TwinSide(org, view)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
-from mailflow.analysis.paths import assess_connector
+from mailflow.analysis.assessment import assess_connector
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import Address, Family

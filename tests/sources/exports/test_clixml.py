@@ -328,7 +328,6 @@ def test_unescape(text: str) -> None:
     assert unescape(hidden(text.encode("utf-16", "replace").decode("utf-16"))) == text
 
 
-ENTITIES = '<!DOCTYPE Objs [<!ENTITY a "lol">{}]>{}<S>&a;</S></Objs>'
 ATTACKS = {
     "billion laughs": '<!DOCTYPE Objs [<!ENTITY e0 "lol">'
     + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mailflow.sources import wire
 from support import ROOT as PROJECT
 
 ROOT = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">'
@@ -134,3 +135,39 @@ def test_a_hostile_zip(tmp_path: Path, name: str) -> None:
     assert all(one.file_size < 290 * one.compress_size for one in archive.infolist())
 
     assert read(path).startswith(("told: True", "refused: "))
+
+
+ANSWER_UNDER_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+from mailflow.sources import wire
+from mailflow.sources.shell import Call
+frame = Path(sys.argv[1]).read_bytes()
+own = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limit = own + 200 * 10**6 + min(130 * len(frame), 2**31)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+budget = wire.budget_of(frame)
+reply = wire.reply(Call("Get-Queue"), wire.read_answers(frame, budget).documents[1], "x", budget)
+print("told:" if reply.rows else f"refused: {reply.fault.message}")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.alone
+@pytest.mark.parametrize("name", [name for name in PACKED if name.endswith(".xml")])
+def test_a_hostile_answer(tmp_path: Path, name: str) -> None:
+    """A frame from a server: its memory is bounded by its size, whatever it unfolds to."""
+    path = tmp_path / "frame"
+    path.write_bytes(wire.frame(1, PACKED[name]().encode()))
+
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER_UNDER_A_LIMIT, str(path)],
+        env={"PYTHONPATH": str(PROJECT / "lib")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-800:]
+    assert done.stdout.startswith("refused: ")

@@ -15,7 +15,7 @@ import pytest
 
 from far import kdc
 from far.exchange_side import ExchangeSide, FarExchange, exchange_serving
-from far.side import NAME, PASSWORD, USER, queue_row, secrets
+from far.side import CONNECTORS, NAME, PASSWORD, QUEUES, USER, opened, queue_row, secrets
 from mailflow.errors import UsageError
 from mailflow.simulated import shell_endpoint
 from mailflow.simulated.shell_host import Quotas
@@ -23,14 +23,11 @@ from mailflow.simulated.soap import Trouble
 from mailflow.sources import setup_faults
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import MOST_SESSIONS, ExchangeDoors
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import WinrmPlace
-from support import needs_kerberos, needs_kerberos_server
 from winrm_client import recorded
 
-QUEUES = Call("Get-Queue", {"Server": "EX16A", "ResultSize": "Unlimited"})
-CONNECTORS = Call("Get-ReceiveConnector", {"Server": "EX16A"})
 AGENTS = Call("Get-TransportAgent")
 SET = Call(
     "Set-ReceiveConnector",
@@ -51,13 +48,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeSide]:
     """The same with TLS."""
     with exchange_serving(tmp_path_factory.mktemp("secure"), tls=True) as side:
         yield side
-
-
-def opened(side: ExchangeSide, **changes: object) -> Fault:
-    """The fault with which opening a session ends."""
-    with pytest.raises(ShellError) as caught:
-        side.open(**changes)
-    return caught.value.fault
 
 
 # -- Log-ons ---------------------------------------------------------------------------------------
@@ -91,7 +81,7 @@ def test_log_on_over_https(secure: ExchangeSide, auth: str) -> None:
         shell = secure.open(auth=auth)
     replies = shell.ask([QUEUES], seconds=10)
     shell.close()
-    elsewhere = {"x.contoso.example": WinrmPlace(secure.endpoint.address, secure.endpoint.port)}
+    elsewhere = {"x.contoso.example": RemotePlace(secure.endpoint.address, secure.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         ExchangeDoors(secure.target(auth=auth, resolve=elsewhere)).open("x.contoso.example")
 
@@ -149,7 +139,7 @@ def test_ways_that_do_not_lead_there(plain: ExchangeSide) -> None:
     """A closed port, a name that nobody knows, no TLS, a server without the endpoint."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = {NAME: WinrmPlace("127.0.0.1", taken.getsockname()[1])}
+        closed = {NAME: RemotePlace("127.0.0.1", taken.getsockname()[1])}
         found = [opened(plain, resolve=closed).id]
     found += [opened(plain, resolve={}).id, opened(plain, scheme="https").id]
     plain.endpoint.shells = None
@@ -162,24 +152,6 @@ def test_ways_that_do_not_lead_there(plain: ExchangeSide) -> None:
 
 
 # -- Kerberos --------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def realm() -> Iterator[kdc.Kdc]:
-    """A real KDC that knows the server and the user."""
-    needs_kerberos()
-    needs_kerberos_server()
-    with kdc.Kdc([NAME], {"anna": PASSWORD}) as found:
-        yield found
-
-
-@pytest.fixture
-def kerberos(realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch) -> kdc.Kdc:
-    """The realm, in this process's environment, without a ticket."""
-    for name, value in realm.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KRB5CCNAME", f"FILE:{realm.folder / 'none'}")
-    return realm
 
 
 @pytest.mark.parametrize("user", ["", "anna@contoso.example", USER])
@@ -211,7 +183,7 @@ def test_kerberos_faults_are_told_apart(
     anna = {**nobody, "user": "anna@contoso.example", "password": "wrong"}
     found = {"none": opened(plain, **nobody).id, "wrong": opened(plain, **anna).id}
     monkeypatch.setenv("KRB5CCNAME", kerberos.kinit("anna", PASSWORD))
-    away = {"other.contoso.example": WinrmPlace(plain.endpoint.address, plain.endpoint.port)}
+    away = {"other.contoso.example": RemotePlace(plain.endpoint.address, plain.endpoint.port)}
     with pytest.raises(ShellError) as caught:
         ExchangeDoors(plain.target(**nobody, resolve=away)).open("other.contoso.example")
     found["name"] = caught.value.fault.id
@@ -541,7 +513,7 @@ def test_what_another_server_answered(tmp_path: Path, host: str, *, is_kept: boo
 def test_nothing_readable_is_on_the_wire(plain: ExchangeSide) -> None:
     """Over HTTP: neither the password nor a message, in any byte of both directions."""
     with recorded(plain.endpoint) as recorder:
-        shell = plain.open(resolve={NAME: WinrmPlace("127.0.0.1", recorder.port)})
+        shell = plain.open(resolve={NAME: RemotePlace("127.0.0.1", recorder.port)})
         (reply,) = shell.ask([QUEUES], seconds=10)
         shell.close()
 

@@ -1,7 +1,7 @@
 """What can go wrong on the way to the management shell's endpoint, told apart.
 
-Pure, as `setup_faults`: an exception in, a `Fault` out. What that module says of WinRM's service is
-said here of the web server and of Exchange's endpoint behind it.
+Pure, as `exception_faults`: an exception in, a `Fault` out. What that module says of WinRM's
+service is said here of the web server and of Exchange's endpoint behind it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mailflow.errors import InputError
-from mailflow.sources import setup_faults
+from mailflow.sources import exception_faults
 from mailflow.sources.psrp.messages import BrokenFragmentsError, damaged
-from mailflow.sources.setup_faults import CAUSES, SCHEMES, fault
+from mailflow.sources.setup_faults import CAUSES, fault
 from mailflow.sources.shell import Fault
 
 TIMED_OUT = 2150858793
@@ -102,7 +102,7 @@ def classify(
     if name in ("InvalidPSRPOperation", "InvalidRunspacePoolStateError"):
         return fault("session-gone")
     if name == "AuthenticationError":
-        return _of_refusal(auth, offers, token)
+        return exception_faults.of_refusal(auth, offers, token)
     if isinstance(error, ImportError):
         is_ours = str(error.name or "").partition(".")[0] == "pypsrp"
         return fault("psrp-missing" if is_ours or auth != "kerberos" else "kerberos-missing")
@@ -144,33 +144,24 @@ def _of_status(error: BaseException) -> Fault:
     return fault(_OF_HTTP.get(status, "no-endpoint"), f"HTTP {status}")
 
 
-def _of_refusal(auth: str, offers: frozenset[str], token: bytes) -> Fault:
-    """A 401 that stayed: what was offered and what the ticket met decide, as with WinRM."""
-    if offers and not offers & SCHEMES[auth]:
-        return fault("auth-not-offered", f"it offers {', '.join(sorted(offers))}")
-    if auth == "kerberos":
-        return fault(setup_faults.of_krb_error(token))
-    return fault("wrong-password")
-
-
 def _of_spnego(error: BaseException, auth: str) -> Fault | None:
     """Kerberos by its own words, which are this machine's and not the server's."""
     names = {base.__name__ for base in type(error).__mro__}
     if "Krb5Error" in names:
         code = getattr(error, "err_code", 0)
-        return fault(_OF_KRB5.get(code) or setup_faults.of_kerberos_words(str(error)))
+        return fault(_OF_KRB5.get(code) or exception_faults.of_kerberos_words(str(error)))
     if "SpnegoError" not in names or auth != "kerberos":
         return None
     if "NoCredentialError" in names:
         return fault("no-ticket")
-    return fault(setup_faults.of_kerberos_words(str(error)))
+    return fault(exception_faults.of_kerberos_words(str(error)))
 
 
 def _of_others(
     error: BaseException, auth: str, offers: frozenset[str], token: bytes, scheme: str
 ) -> Fault:
-    if isinstance(error, ValueError) and offers and not offers & SCHEMES[auth]:
-        return fault("auth-not-offered", f"it offers {', '.join(sorted(offers))}")
+    if isinstance(error, ValueError) and (found := exception_faults.not_offered(auth, offers)):
+        return found
     if type(error).__name__ == "TooManyRedirects":
         return fault("redirected")
-    return setup_faults.classify(error, auth=auth, offers=offers, token=token, scheme=scheme)
+    return exception_faults.classify(error, auth=auth, offers=offers, token=token, scheme=scheme)

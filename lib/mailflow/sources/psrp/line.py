@@ -17,7 +17,7 @@ from pypsrp.powershell import RunspacePoolWarning
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSMan, WSManAction
 
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
-from mailflow.sources.winrm import WinrmPlace
+from mailflow.sources.remote import RemotePlace
 from mailflow.sources.winrm_http import Allowance, HttpAdapter, tls_context
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Line(WSMan):
             no_proxy=True,
             negotiate_service="HTTP",
         )
-        place = target.place(server) or WinrmPlace(server)
+        place = target.place(server) or RemotePlace(server)
         is_tls = target.scheme == "https"
         self.allowance = Allowance(PATIENCE)
         self.adapter = HttpAdapter(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from mailflow.budget import Budget
+from mailflow.budget import OF_ANSWER, Budget
 from mailflow.errors import InputError
 from mailflow.sources.exports.clixml import ClixmlReader
 from mailflow.sources.row import Complex, Row, Value
@@ -122,7 +122,7 @@ class CmdletAnswer:
         """
         self.is_done = False
         self._call, self._place = call, place
-        self._budget = Budget()
+        self._budget = Budget(limits=OF_ANSWER)
         self._fragments = Fragments()
         self._rows: list[Row] = []
         self._errors: list[Fault] = []

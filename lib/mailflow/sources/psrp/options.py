@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 from mailflow.errors import UsageError
-from mailflow.sources.winrm import WinrmOptions
+from mailflow.sources.remote import RemoteOptions
 
 ENDPOINT_AUTHS = ("kerberos", "ntlm", "basic")
 """Kinds of log-on; Kerberos alone unless the virtual directory was changed (S8.04)."""
@@ -23,13 +24,15 @@ _OTHERS = "or winrm:// for the other kinds"
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeOptions(WinrmOptions):
-    """The same as for WinRM, with the web server's ports and the kinds of sign-in that it has.
+class ExchangeOptions(RemoteOptions):
+    """With the web server's ports and the kinds of sign-in that it has.
 
     Attributes:
         most_bytes: of one cmdlet's output. Objects come as they are here, where WinRM's script
             packs them, and are read as they come: 5,000 connectors of 100 ranges are some 300 MB.
     """
+
+    usual_ports: ClassVar[Mapping[str, int]] = WEB_PORTS
 
     most_bytes: int = 512 * 2**20
 
@@ -51,12 +54,7 @@ class ExchangeOptions(WinrmOptions):
             )
         if self.way == "snapin":
             raise UsageError("--snapin needs winrm://HOST; exchange:// uses no snap-in")
-        WinrmOptions.__post_init__(self)  # without arguments `super` knows no class with slots
-
-    @property
-    def usual_port(self) -> int:
-        """The port where `resolve` names none."""
-        return self.port or WEB_PORTS[self.scheme]
+        RemoteOptions.__post_init__(self)  # without arguments `super` knows no class with slots
 
     def url_of(self, server: str) -> str:
         """The endpoint of a server, for people."""

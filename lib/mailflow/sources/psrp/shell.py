@@ -32,7 +32,7 @@ from mailflow.sources.at_once import Late, in_time
 from mailflow.sources.psrp import commands, faults
 from mailflow.sources.psrp.messages import CmdletAnswer, hosts_of
 from mailflow.sources.psrp.options import CONFIGURATION, ExchangeOptions
-from mailflow.sources.rounds import CLOSE_SECONDS, asked, begin_in_time
+from mailflow.sources.rounds import CLOSE_SECONDS, POLL_SECONDS, asked, begin_in_time
 from mailflow.sources.setup_faults import fault
 from mailflow.sources.shell import (
     Call,
@@ -43,7 +43,6 @@ from mailflow.sources.shell import (
     check,
 )
 from mailflow.sources.trust import Trust
-from mailflow.sources.winrm import POLL_SECONDS
 
 if TYPE_CHECKING:
     from pypsrp.powershell import RunspacePool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mailflow.analysis.analysis import analyze
-from mailflow.analysis.paths import (
+from mailflow.analysis.assessment import (
     CONFIGURATION_CAUSES,
     DEFAULT_LACKS_AUTH,
     GROUP_MISSING,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mailflow.analysis.analysis import addresses_of, analyze
-from mailflow.analysis.paths import SHADOWED, MailPath, assess_connector
+from mailflow.analysis.assessment import SHADOWED, assess_connector
+from mailflow.analysis.paths import MailPath
 from mailflow.analysis.servers import is_custom
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.exchange.ranges import RangeError, parse_address, parse_range, single, subtract

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mailflow.analysis.analysis import addresses_of, connectors_of
+from mailflow.analysis.assessment import SHADOWED
 from mailflow.analysis.capabilities import RELAY, Rights, abilities, effect
-from mailflow.analysis.paths import SHADOWED
 from mailflow.analysis.servers import address_of
 from mailflow.checks.observed import INSPECTED, TRANSLATED
 from mailflow.exchange.connectors import ReceiveConnector
