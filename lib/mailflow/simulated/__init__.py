@@ -23,7 +23,7 @@
     routes, delivery, wording     which queue; who answers there; how a version puts it in LastError
     protocol_logs, relay_use      what both ends log of it; a month of receive logs
       │
-    organization, clock           servers, connectors, queues, messages; the hands of the clock
+    organisation, clock           servers, connectors, queues, messages; the hands of the clock
 
 The upper half shows and changes what the lower half simulates; it is handed a practice and makes
 none. Nobody types an error text in: a scenario breaks something, and the transport runs into it.
