@@ -3,12 +3,12 @@
     python3 run.py demo              the case this project grew from, as a report
     python3 run.py test [ARG...]     style, types and tests; ARG goes to pytest: test -k ranges
     python3 run.py lab [RUNBOOK]     open JupyterLab at the runbook
-    python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose CAPTURES
+    python3 run.py mailflow ARG...   any command, for example: run.py mailflow diagnose EXPORTS
     python3 run.py sbom [--output FILE]   what the locks install, as CycloneDX; installs nothing
     python3 run.py pyz [--output FILE]    mailflow in one file, which needs nothing but Python
     python3 run.py docs [--output FOLDER]   the documentation as a site
     python3 run.py setup             make the environment, run nothing
-    python3 run.py setup --kerberos  and add what a log-on with a Kerberos ticket needs; on Linux it
+    python3 run.py setup --kerberos  and add what sign-in with a Kerberos ticket needs; on Linux it
                                      is compiled (gcc, python3-dev, libkrb5-dev)
     python3 run.py setup --lab --dev and add what the jobs lab and test need, without running them
 
@@ -131,6 +131,7 @@ def main(arguments: list[str]) -> int:
         return check(rest)
     if job in MADE_BY:
         return replace_by(str(ROOT / MADE_BY[job]), *rest)
+    os.environ["MAILFLOW_RUN_PY"] = sys.argv[0]  # so that commands it prints can be pasted
     return replace_by("-m", "mailflow", *(rest if job == "mailflow" else arguments))
 
 
@@ -169,9 +170,15 @@ def set_up(*additions: str) -> None:
             add(one)
             stamp(one).write_text(stamps[one], encoding="utf-8")
     except OSError as error:
-        why = "is a program still using it (JupyterLab, a notebook)?"
-        raise SetupError(f"{VENV} cannot be written, {why} ({error})") from error
+        raise SetupError(f"{VENV} cannot be written, {why_not_written()} ({error})") from error
     say(f"Environment ready after {time.monotonic() - began:.0f} s.")
+
+
+def why_not_written() -> str:
+    """The likely reason, and what helps."""
+    if not os.access(ROOT, os.W_OK):
+        return "the folder is not yours: clone the project into one of your own"
+    return "is a program still using it (JupyterLab, a notebook)?"
 
 
 def lock(addition: str) -> Path:

@@ -12,6 +12,8 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, settings
 
+import passed
+
 IN_CI = os.environ.get("CI", "").casefold() in {"1", "true", "yes"}
 
 # Small by default, so that the whole command stays under a few minutes; `-m long` digs deeper.
@@ -26,6 +28,7 @@ settings.register_profile(
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--alone`: `run.py test` starts what measures time by itself, after all else."""
     parser.addoption("--alone", choices=["no", "only"], help="without, or only, tests `alone`")
+    passed.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("long" if _asks_for_long(config) else "ci" if IN_CI else "small")
+    passed.obey_options(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

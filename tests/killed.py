@@ -24,7 +24,7 @@ from support import ROOT
 PRELOADED = [
     *("winrm", "spnego", "numpy", "hypothesis", "pytest", "psutil"),
     *("mailflow.apply.work", "mailflow.simulated.endpoints", "mailflow.exchange.answer_map"),
-    *("mailflow.opening", "mailflow.sources.winrm_http", "mailflow.views.findings"),
+    *("mailflow.opening", "mailflow.sources.bounded_http", "mailflow.views.findings"),
     *("mailflow.cli", "mailflow.cli.consent", "mailflow.apply.unfinished", "mailflow.runs"),
     *("mailflow.sources.exports.files", "mailflow.simulated.practice"),
 ]

@@ -24,6 +24,8 @@ PACKAGE = """
 import os, sys
 print(sys.argv[1:])
 print(os.getcwd())
+if called := os.environ.get("MAILFLOW_RUN_PY"):
+    print(called)
 sys.exit(7)
 """
 
@@ -160,7 +162,11 @@ def test_command_gets_arguments_and_keeps_its_directory(installed: Path, tmp_pat
 
     done = start(installed, "mailflow", "which", "a b", "--json", cwd=tmp_path)
 
-    assert done.stdout.splitlines() == ["['which', 'a b', '--json']", str(tmp_path)]
+    assert done.stdout.splitlines() == [
+        "['which', 'a b', '--json']",
+        str(tmp_path),
+        str(installed / "run.py"),
+    ]
     assert done.returncode == 7
     assert done.stderr == ""
     assert stamp(installed).stat().st_mtime_ns == before
@@ -195,6 +201,17 @@ def test_module_beside_the_captures_is_not_imported(installed: Path, tmp_path: P
 
 
 @pytest.mark.alone
+@pytest.mark.parametrize(
+    ("mine", "told"), [(False, "clone the project into one of your own"), (True, "JupyterLab")]
+)
+def test_a_project_of_somebody_else_is_told(told: str, *, mine: bool) -> None:
+    """Who may not write there is told to clone it, and not to look for an open notebook."""
+    ask = f"import run; run.os.access = lambda *_: {mine}; print(run.why_not_written())"
+    done = subprocess.run([PYTHON, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert told in done.stdout
+
+
 def test_second_start_is_quick(installed: Path) -> None:
     """A start that finds its environment costs less than 0.3 s over the command itself."""
     python = installed / ".venv" / ("bin/python" if POSIX else "Scripts/python.exe")

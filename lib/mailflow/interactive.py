@@ -1,6 +1,6 @@
 """What an engineer operates in a runbook: steps below, widgets above, joined here.
 
-In a headless run (MAILFLOW_RUN names its folder) everything takes its default and is static.
+In an unattended run (MAILFLOW_RUN names its folder) everything takes its default and is static.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def open_source(
 ) -> Snapshot:
     """The organization behind a SOURCE, as far as it can be read.
 
-    In a headless run the organization was read before the notebook started: its snapshot in the
+    In an unattended run the organization was read before the notebook started: its snapshot in the
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
@@ -103,7 +103,7 @@ def open_source(
             `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
-            headless run they were read with it.
+            unattended run they were read with it.
         tell: is called with a line for people before something that may take a while.
         live: how to sign in to a live organization; where it says nothing, and in a notebook, the
             environment variables MAILFLOW_USER and its like do.
@@ -169,7 +169,7 @@ def _acceptable(source: str) -> None:
 
 
 def _of_this_run(source: str) -> Snapshot | None:
-    """The snapshot that a headless run has collected already; None outside of one.
+    """The snapshot that an unattended run has collected already; None outside of one.
 
     A run may open other sources beside its own, so MAILFLOW_SOURCE says which one was collected, as
     it was given. Without it the origin of a scenario or a live organization does; a path is then
@@ -200,14 +200,14 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
 
 
 def _demo(name: str, source: str) -> Snapshot:
-    """A practice organization at its start, read as a live one is, without a network."""
+    """A simulated organization at its start, read as a live one is, without a network."""
     from mailflow.simulated.practice import Practice
 
     return practice_snapshot(Practice.begin(name), source)
 
 
 def practice_snapshot(practice: Practice, source: str) -> Snapshot:
-    """A practice organization as it is now, read in this process, with the logs fetched there."""
+    """A simulated organization as it is now, read in this process, with the logs fetched there."""
     from mailflow.simulated.doors import PracticeDoors
     from mailflow.sources.collect import Plan
 
@@ -294,7 +294,7 @@ def live_doors(
     from mailflow.sources.credentials import LiveOptions, target
     from mailflow.sources.psrp.options import ExchangeOptions
     from mailflow.sources.psrp.shell import ExchangeDoors
-    from mailflow.sources.winrm import WinrmDoors
+    from mailflow.sources.winrm.shell import WinrmDoors
 
     where = live_source(source)
     known = _environment()
@@ -347,7 +347,7 @@ def within_reach(
 
 
 def live_place(source: str, live: LiveOptions | None = None) -> tuple[RemoteOptions, str]:
-    """Where a live organization is entered, for whoever only looks and does not log on."""
+    """Where a live organization is entered, for whoever only looks and does not sign in."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 
     where = live_source(source)

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mailflow.picture import Ruler
@@ -14,6 +15,7 @@ from mailflow.plain import grid, kept_whole, visible, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Template
     from markupsafe import Markup
 
 NOT_KNOWN = "unknown"
@@ -282,13 +284,19 @@ def instant_of(moment: datetime) -> str:
 
 def render(source: str, **values: object) -> str:
     """A Jinja template filled in; every value is escaped, `style` is there."""
+    return _template(source).render(values).strip()
+
+
+@cache
+def _template(source: str) -> Template:
+    """Compiled once: that takes longer than to fill in a table."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["whole"] = whole
     environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a constant of ours
-    return environment.from_string(source).render(values).strip()
+    return environment.from_string(source)
 
 
 def whole(text: str) -> Markup:

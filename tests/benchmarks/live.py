@@ -64,8 +64,8 @@ from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.psrp.shell import ExchangeDoors
 from mailflow.sources.shell import Call
 from mailflow.sources.remote import RemotePlace
-from mailflow.sources.winrm import WinrmDoors
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors
+from mailflow.sources.winrm.options import WinrmOptions
 given = json.loads(sys.argv[1])
 place = {given["name"]: RemotePlace(given["address"], given["port"])}
 sign_in = {"user": given["user"], "password": given["password"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -347,6 +348,14 @@ def test_colour_only_repeats_the_label(
     assert "\x1b" not in plain
     assert f"\n{label} " in plain
     assert coloured == plain.replace(label, f"\x1b[1;{code}m{label}\x1b[0m", 1)
+
+
+@pytest.mark.parametrize("columns", [40, 56, 60, 80, 200])
+def test_the_title_keeps_its_time_apart(columns: int) -> None:
+    """Where both have no room on a line, the time stands on the next one."""
+    found = proposed(article(), taken=datetime(2026, 11, 23, 14, 2, tzinfo=UTC), cells=columns)
+
+    assert re.match(r"What changing .* would do\s{2,}read 23 Nov 14:02 UTC\n", found)
 
 
 @pytest.mark.parametrize("number", range(20))

@@ -20,11 +20,12 @@ from mailflow.simulated.shell_host import Quotas
 from mailflow.simulated.tls import Authority
 from mailflow.simulated.writer import answer_document
 from mailflow.simulated.wsman import Job
-from mailflow.sources import winrm, wire
+from mailflow.sources import wire
 from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row, Value
 from mailflow.sources.shell import Call, Fault, Shell, ShellError
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors, WinrmShell
 
 NAME = "ex16a.contoso.example"
 USER, PASSWORD = "CONTOSO\\anna", "Can\u00e4ry-5ecret!pass"
@@ -161,9 +162,9 @@ class Server(Side):
         """How to reach it."""
         return WinrmOptions(**self.options(**changes))
 
-    def open(self, **changes: object) -> winrm.WinrmShell:
+    def open(self, **changes: object) -> WinrmShell:
         """A shell on it."""
-        return winrm.WinrmDoors(self.target(**changes), SCRIPT).open(NAME)
+        return WinrmDoors(self.target(**changes), SCRIPT).open(NAME)
 
 
 @contextmanager

@@ -54,10 +54,10 @@ def test_a_ticket_keeps_what_the_contract_allows() -> None:
 
 
 def test_a_place_that_cannot_be_written_is_the_users_to_change(tmp_path: Path) -> None:
-    """A file where the runs should be is named."""
+    """A file where the runs should be is named, and how to choose another place."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(UsageError, match="no run folder can be made"):
+    with pytest.raises(UsageError, match=r"no run folder can be made.*choose another.*--runs"):
         make(tmp_path / "file", "stuck", None, NOW)
 
 

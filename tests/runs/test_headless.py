@@ -370,12 +370,12 @@ def test_no_kernel_outlives_its_run(tmp_path: Path) -> None:
 
 @needs_proc
 def test_an_interrupted_run_cleans_up_and_says_so(tmp_path: Path) -> None:
-    """Ctrl-C: the kernel ends, the part that ran is kept as incomplete, exit 2."""
+    """Ctrl-C: the kernel ends, the part that ran is kept as incomplete, exit 130 (contract 4)."""
     process, kernel = _start_and_wait(tmp_path)
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 2, errors
+    assert process.returncode == 130, errors
     assert _is_gone(kernel)
     _assert_incomplete(_folder(tmp_path), "interrupted")
     assert "INCOMPLETE" in printed

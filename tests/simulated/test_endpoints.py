@@ -22,8 +22,8 @@ from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Reading
 from mailflow.sources.shell import Call
 from mailflow.sources.tables import assemble
-from mailflow.sources.winrm import WinrmDoors
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors
 from support import ROOT, needs_powershell
 
 SCRIPT = (ROOT / "lib/mailflow/powershell/Invoke-MailFlow.ps1").read_text("ascii")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import captures
 from mailflow.exchange.last_error import target_of
+from mailflow.opening import open_source
 from mailflow.snapshot import IN_ERROR, ServerAddress, Snapshot
 from mailflow.sources.addresses import ADAPTERS, IPCONFIG, WMI
 from mailflow.sources.row import Items, Lost, Reading, Row, Value
 from mailflow.sources.tables import assemble
 from mailflow.views.findings import findings
-from organisations import STUCK_2016, Organisation, healthy
+from organisations import STUCK_2016, Organisation, article, healthy
 
 
 def row(cmdlet: str, named: str = "", **values: Value) -> Row:
@@ -179,3 +182,29 @@ def test_what_an_error_lacks_is_no_ground_for_a_verdict() -> None:
     assert findings(read(*rows, org=org)).verdict == "unknown"
     rows.append(row("addresses.csv", server="EX16B", address="10.0.0.22"))
     assert findings(read(*rows, org=org)).verdict == "clear"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["EX10A,10.0.0.11\nEX10B,10.0.0.12\n", "Rechner;Anschrift\r\nEX10A;10.0.0.11\r\n"],
+)
+def test_a_list_without_its_column_names_is_named(text: str, tmp_path: Path) -> None:
+    """Whoever wrote a list is not told to write one, but which line it lacks."""
+    folder = captures(article().without("addresses"), tmp_path / "exports")
+    (folder / "mine.csv").write_text(text, newline="")
+    org = open_source(str(folder))
+
+    why = {row.why for row in org.unread if row.server == "EX10A"}
+
+    assert len(why) == 1
+    assert why.pop().endswith(
+        "; mine.csv is a list of addresses whose first line is not server,address"
+    )
+
+
+def test_a_table_of_something_else_is_not_named(tmp_path: Path) -> None:
+    """A table that only has an address among other columns was never meant as that list."""
+    folder = captures(article().without("addresses"), tmp_path / "exports")
+    (folder / "printers.csv").write_text("Name,Model,IP\nlobby,HP,10.0.5.7\n")
+
+    assert not any("printers.csv" in row.why for row in open_source(str(folder)).unread)

@@ -32,7 +32,7 @@ from mailflow.sources.credentials import (
 )
 from mailflow.sources.psrp.options import ExchangeOptions
 from mailflow.sources.remote import RemotePlace
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
 from support import needs_kerberos, needs_kerberos_server
 
 WORDS = st.text("abcXYZ019._-/", max_size=8)

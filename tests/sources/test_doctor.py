@@ -50,8 +50,8 @@ from mailflow.sources.doctor import (
 from mailflow.sources.remote import RemotePlace
 from mailflow.sources.setup_faults import CAUSES, fault
 from mailflow.sources.shell import Call, Fault, Reply
-from mailflow.sources.winrm import WinrmDoors
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 OFFERS = frozenset({"negotiate", "basic"})

@@ -25,8 +25,8 @@ from mailflow.sources.shell import (
     check,
     is_probe,
 )
-from mailflow.sources.winrm import WinrmDoors
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors
 
 RELAY, QUEUE = "EX16A\\Relay", "EX10A\\14"
 LIST = ("10.0.0.0-10.0.0.10", "10.0.5.0/24", "2001:db8::/64")

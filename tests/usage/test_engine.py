@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import zipfile
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from mailflow.errors import InputError
 from mailflow.exchange.accepted_domains import AcceptedDomains
-from mailflow.usage import engine, spread
+from mailflow.usage import engine, parts, spread
 from mailflow.usage.combine import Client
 from mailflow.usage.document import usage_json
 from mailflow.usage.engine import read_logs
@@ -168,3 +171,20 @@ def test_domains_are_kept_only_where_asked(tmp_path: Path) -> None:
 
     assert any(each.outside for each in clients)
     assert not any(each.domains for each in clients)
+
+
+def test_ctrl_c_ends_the_reading_and_is_no_file_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB turns Ctrl-C into an error of its own: the answer would lack a file and look whole."""
+    log = tmp_path / "RECV2026112301-1.LOG"
+    log.write_text(HEAD + session(1), newline="")
+    endless = "select count(*) from range(10000000) a, range(100000) b where a.range > length(?)"
+    monkeypatch.setattr(parts, "_groups", lambda _: endless)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            read_logs([log])
+    finally:
+        timer.cancel()

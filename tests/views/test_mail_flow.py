@@ -166,3 +166,14 @@ def test_simulated_data_says_so(origin: str) -> None:
     assert findings(replace(org, origin=origin)).as_json()["simulated"] is True
     assert findings(replace(real, origin="winrm://ex16a")).as_json()["simulated"] is False
     assert findings(replace(org, origin="exports")).as_json()["simulated"] is False
+
+
+def test_what_is_not_determined_is_no_statement() -> None:
+    """A path with a sound connector that a stuck queue may use accuses no custom connector."""
+    told = {
+        (route.targets, route.why)
+        for route in _of(_flow(article().without("addresses")), "unknown")
+    }
+
+    assert (("EX10A", "EX10B"), "the stuck queue may lead here") in told
+    assert not any("custom connector" in why for _, why in told)

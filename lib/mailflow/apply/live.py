@@ -48,7 +48,7 @@ class LiveOrganisation:
     def ask(self, server: str, call: Call) -> Reply:
         """One call in a session of its own on a server; raises nothing for what fails there.
 
-        Where the servers are known, no other host is ever logged on to.
+        Where the servers are known, no other host is ever signed in to.
         """
         if self.servers and not any(known_server.is_named(server) for known_server in self.servers):
             why = f"{server} is not a server of this organization: nothing was sent to it"

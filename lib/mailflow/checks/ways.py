@@ -1,7 +1,7 @@
 """Every mail path on which an Exchange server would arrive: in use, not in use yet, or planned.
 
 The paths in use are those that the incident judges too. The others are the same question asked of
-the other ports at which servers log on, and of addresses that are meant for servers to come: a
+the other ports at which servers sign in, and of addresses that are meant for servers to come: a
 connector that would catch them fails nobody today, and somebody on the day a role, a version or an
 address changes.
 """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from mailflow.cli.helping import Listed, SectionedGroup
+from mailflow.cli.helping import COMPLETING, Listed, SectionedGroup
 from mailflow.cli.streams import finish, prepare
 from mailflow.errors import MailflowError
 from mailflow.version import __version__
@@ -115,6 +116,8 @@ def cli(ctx: click.Context) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with the exit code of the contract, section 4."""
     prepare()
+    if COMPLETING in os.environ:
+        from mailflow.cli import shells  # noqa: F401 - tells click of PowerShell
     try:
         code = cli.main(arguments, prog_name="mailflow", standalone_mode=False)
         finish()
@@ -158,7 +161,6 @@ def _fail(message: str, code: int, further: tuple[str, ...] = ()) -> NoReturn:
 
 def _internal(error: Exception) -> NoReturn:
     """A bug of ours: one line for the user, the traceback for whoever repairs it."""
-    import os
     import traceback
     from pathlib import Path
 

@@ -16,7 +16,7 @@ _STAND_IN = "password"
 
 
 def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> Iterator[str]:
-    """A line for each host that would be logged on to, and one for the account.
+    """A line for each host that would be signed in to, and one for the account.
 
     Args:
         source: the organization, as SOURCE.
@@ -49,7 +49,7 @@ def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> It
 
 
 def _without_password(options: LiveOptions) -> LiveOptions:
-    """The same log-on, for which neither a keyring nor the environment is read."""
+    """The same sign-in, for which neither a keyring nor the environment is read."""
     if not (options.keyring or options.password_env):
         return options
     return replace(options, keyring="", password_env=_STAND_IN)

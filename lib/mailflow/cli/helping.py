@@ -11,6 +11,8 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 LIVE = "Options for live sources"
 """The heading of the options that say how to sign in to a live organization."""
+COMPLETING = "_MAILFLOW_COMPLETE"
+"""Environment variable by which a shell asks what may be typed next; click names it so."""
 
 
 class LiveOption(click.Option):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailflow.simulated.endpoints import Endpoints
 
 _TICK = 0.5
-"""Seconds between two looks at the clock of a practice organization."""
+"""Seconds between two looks at the clock of a simulated organization."""
 
 
 @helpful_command()

@@ -29,6 +29,7 @@ from mailflow.cli.terminal import (
     progress,
 )
 from mailflow.errors import InputError, UsageError
+from mailflow.extras import install
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOpti
         again: the options with which a run finds the same.
         live: how to sign in.
     """
-    from mailflow.cli.typed import typed
+    from mailflow.cli.typed import is_single_file, typed
     from mailflow.show.blocks import block, commands
 
     room = columns()
@@ -260,7 +261,10 @@ def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOpti
         )
         lines += block("DRY RUN", [text], room)
         lines += commands("", [typed("whatif", source, live=live)])
-    if found.verdict != "clear":
+    if found.verdict != "clear" and is_single_file():
+        lines += block("REPORT", ["The single file writes none. To install what does:"], room)
+        lines += commands("", [install()])
+    elif found.verdict != "clear":
         lines += block("REPORT", ["For the ticket, with all evidence:"], room)
         lines += commands("", [typed("run", MAIN_RUNBOOK, source, *again, live=live)])
     return lines

@@ -8,7 +8,7 @@ from typing import ClassVar
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class
 
-from mailflow.cli.helping import helpful_command
+from mailflow.cli.helping import COMPLETING, helpful_command
 
 _POWERSHELL = r"""
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
@@ -92,4 +92,4 @@ def print_completion(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:  # click knows all of SHELLS
         raise click.BadParameter(f"no completion for {shell}")
-    click.echo(found(ctx.find_root().command, {}, "mailflow", "_MAILFLOW_COMPLETE").source())
+    click.echo(found(ctx.find_root().command, {}, "mailflow", COMPLETING).source())

@@ -98,7 +98,7 @@ def _no_journal(run: Path) -> str:
 def _announced(
     journal: Journal, todo: Sequence[ConnectorEntry], before: Snapshot, live: LiveOptions
 ) -> Iterator[str]:
-    """Where it would log on, as whom, and what it would change there."""
+    """Where it would sign in, as whom, and what it would change there."""
     from mailflow.cli.destination import destination
 
     servers = [

@@ -82,6 +82,8 @@ def _title(proof: Proof, taken: datetime | None, room: int) -> str:
     if not names or width(text) + 2 > room - width(read):
         many = counted(len(names), "connector") if names else "receive connectors"
         text = f"Effect of changing {many}"
+    if width(text) + 2 > room - width(read):
+        return f"{text}\n{read.rjust(room)}"
     return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
 
 

@@ -1,4 +1,4 @@
-"""The headless run: a runbook through papermill, its folder, its report, its exit code.
+"""The unattended run: a runbook through papermill, its folder, its report, its exit code.
 
 The source is opened before the kernel starts, so that unreadable input leaves nothing behind; what
 was read is kept in the folder, and the notebook judges just that.
@@ -24,7 +24,7 @@ from mailflow.own_files import beside
 from mailflow.phrases import did_you_mean, joined
 from mailflow.plain import one_line, visible, wrap
 from mailflow.runs import folder as folders
-from mailflow.runs.kernel import Stop, audit, execute, kernel_environment
+from mailflow.runs.kernel import INTERRUPTED, Stop, audit, execute, kernel_environment
 from mailflow.runs.parameters import NotebookParameter, checked, declared
 from mailflow.runs.terms import kept_beside
 from mailflow.snapshot import write_whole
@@ -131,7 +131,7 @@ def run(  # noqa: PLR0913 - the options of the command
     live: LiveOptions | None = None,
     consent: Consent | None = None,
 ) -> RunResult:
-    """Execute a runbook headless into a new folder below `runs`.
+    """Execute a runbook unattended into a new folder below `runs`.
 
     Args:
         runbook: its name, without the suffix.
@@ -266,7 +266,7 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
     verdict, code = folders.verdict(findings, stop.reason)
     if code is None:
         stop = stop or Stop("the last cell left no findings")
-        code = folders.INTERNAL_CODE if stop.is_bug else folders.INCOMPLETE_CODE
+        code = _code_without_verdict(stop)
         _put_aside(folder)
         findings = {}
     manifest |= {
@@ -287,6 +287,13 @@ def _finish(folder: Path, path: Path, manifest: dict[str, Any], stop: Stop) -> R
     write_whole(folder / "summary.txt", f"{result.screen()}\n")
     folders.keep(folder, manifest)
     return result
+
+
+def _code_without_verdict(stop: Stop) -> int:
+    """By the contract, section 4: what a shell has to see, so that a loop around a run ends too."""
+    if stop.is_bug:
+        return folders.INTERNAL_CODE
+    return folders.INTERRUPTED_CODE if stop.reason == INTERRUPTED else folders.INCOMPLETE_CODE
 
 
 def _values(

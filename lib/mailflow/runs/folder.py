@@ -19,7 +19,7 @@ from mailflow.version import __version__
 
 SCHEMA = "mailflow.run/1"
 INCOMPLETE = "incomplete"
-INCOMPLETE_CODE, INTERNAL_CODE = 2, 4
+INCOMPLETE_CODE, INTERNAL_CODE, INTERRUPTED_CODE = 2, 4, 130
 
 LONGEST_TICKET = 80
 """Characters of a ticket that go into a folder's name; the manifest holds all of it."""
@@ -53,7 +53,10 @@ def make(runs: Path, runbook: str, ticket: str | None, now: datetime) -> Path:
                 continue
             return folder
     except OSError as error:
-        raise UsageError(f"{runs}: no run folder can be made there ({error.strerror})") from error
+        raise UsageError(
+            f"{runs}: no run folder can be made there ({error.strerror}); choose another folder "
+            "with --runs, for mailflow lab with the environment variable MAILFLOW_RUNS"
+        ) from error
     raise UsageError(f"{runs}: could not create a unique run folder (names from {name} on exist)")
 
 

@@ -25,6 +25,8 @@ _OURS = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.MailflowError)
 }
+INTERRUPTED = "it was interrupted"
+"""Why a run stopped that a person ended with Ctrl-C."""
 _PASSWORD_ENV = "MAILFLOW_PASSWORD_ENV"  # noqa: S105 - a variable that names another one
 
 
@@ -53,7 +55,7 @@ def kernel_environment(
     """The environment for a kernel or JupyterLab: this one, and the way to this package.
 
     Args:
-        folder: of a headless run. Its snapshot is read already, so the kernel needs no secret and
+        folder: of an unattended run. Its snapshot is read, so the kernel needs no secret and
             gets none.
         source: what was collected into it, as it was given.
         password_env: the variable in which the command line said that a password is.
@@ -113,7 +115,7 @@ def execute(  # noqa: PLR0913 - what a run is given
         with _kernel(folder, environment) as kernel, _beside(meanwhile):
             return _through_papermill(notebook, output, parameters, timeout, kernel)
     except KeyboardInterrupt:
-        return Stop("it was interrupted")
+        return Stop(INTERRUPTED)
     except (RuntimeError, OSError) as error:
         return Stop(f"the kernel did not start or answer: {_line(str(error))}")
 
@@ -243,7 +245,7 @@ def _of_cell(name: str, value: str) -> Stop:
     if name in {"CellTimeoutError", "TimeoutError"}:
         return Stop("a cell took too long")
     if name == "KeyboardInterrupt":
-        return Stop("it was interrupted")
+        return Stop(INTERRUPTED)
     return Stop(f"internal error in the runbook: {name}: {_line(value)}", is_bug=True)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from mailflow.errors import UsageError
 from mailflow.runs import folder as folders
 from mailflow.snapshot import write_whole
-from mailflow.user_data import data_folder
+from mailflow.user_data import FOLDER, data_folder
 
 _ORIGINAL = "mailflow_original"
 """In the metadata of a lesson: the SHA-256 of the notebook that it is a copy of."""
@@ -64,7 +64,8 @@ def of_lesson(original: Path) -> Path:
         for path in sorted(original.parent.glob("*.ipynb")):
             _keep_lesson(path, home / path.name)
     except OSError as error:
-        raise _unwritten(home, error) from error
+        told = f"{_unwritten(home, error)}; the environment variable {FOLDER} names another folder"
+        raise UsageError(told) from error
     return home / original.name
 
 

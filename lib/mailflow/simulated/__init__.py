@@ -1,4 +1,4 @@
-"""A practice organization that behaves like Exchange: for tests, `demo:` sources and training.
+"""A simulated organization that behaves like Exchange: for tests, `demo:` sources and training.
 
     endpoints    one listener per server, for an unmodified pywinrm or pypsrp; smtp answers EHLO
       │   │

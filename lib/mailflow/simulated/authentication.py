@@ -71,7 +71,7 @@ class Accounts:
         self._text = "".join(lines)
 
     def close(self) -> None:
-        """Forget all passwords: nobody can log on any more."""
+        """Forget all passwords: nobody can sign in any more."""
         self._passwords.clear()
         self._text = ""
 
@@ -111,7 +111,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class LogOnOutcome:
-    """What became of a request's log-on.
+    """What became of a request's sign-in.
 
     Attributes:
         logon: Who it is; None means the answer is 401.
@@ -229,7 +229,7 @@ class LogOnConnection:
         """The plain text of an encrypted request.
 
         Raises:
-            MessageError: no log-on, or the message is damaged.
+            MessageError: no sign-in, or the message is damaged.
         """
         from spnego.exceptions import SpnegoError
 

@@ -100,7 +100,7 @@ class Session:
 
 
 class PracticeDoors(Doors):
-    """Doors to every server of a practice organization that answers, without a network."""
+    """Doors to every server of a simulated organization that answers, without a network."""
 
     def __init__(
         self,

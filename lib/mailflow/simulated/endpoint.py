@@ -73,7 +73,7 @@ class LogEntry:
         action: `Receive`; empty if it was not read so far.
         status: of HTTP; 0: not answered.
         received, sent: bytes of the two bodies as they went over the wire.
-        method: how the client logged on; empty: it did not.
+        method: how the client signed in; empty: it did not.
         encrypted: whether the request was.
         fault: name of the fault that dealt with it.
         why: what went wrong, in the words of the layer that refused.
@@ -142,7 +142,7 @@ class Silence(NoInterference):
 
 
 class PracticeEndpoint:
-    """One server of the practice organization, listening."""
+    """One server of the simulated organization, listening."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class PracticeEndpoint:
             runner: what executes command lines.
             accounts: who may sign in.
             place: where it listens.
-            offer: schemes of log-on.
+            offer: schemes of sign-in.
             quotas: limits of the service.
 
         Raises:
@@ -330,7 +330,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: TLS, its log-on, and its requests one after the other."""
+    """One connection: TLS, its sign-in, and its requests one after the other."""
 
     server: _Listener
     protocol_version = "HTTP/1.1"
@@ -445,7 +445,7 @@ class Visit:
         if not self._log_on():
             return
         if not body:
-            # Clients finish a log-on of several rounds with an empty request.
+            # Clients finish a sign-in of several rounds with an empty request.
             self._send(200, b"", SOAP_TYPE)
             return
         plain = self._opened(body)
@@ -453,7 +453,7 @@ class Visit:
             self._ask(plain)
 
     def mistrust(self) -> None:
-        """Hold the log-on of this request against other passwords than those of the accounts."""
+        """Hold the sign-in of this request against other passwords than those of the accounts."""
         self._mistrusts = True
 
     def _log_on(self) -> bool:

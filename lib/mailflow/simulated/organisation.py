@@ -1,4 +1,4 @@
-"""What a practice organization is made of: servers, connectors, queues, messages, rights.
+"""What a simulated organization is made of: servers, connectors, queues, messages, rights.
 
 Servers and connectors are the package's own types, so that the rules of `exchange` judge them as
 they judge a live organization's. What changes while time goes by (queues, what is broken) is
@@ -165,7 +165,7 @@ class PracticeCertificate:
 
 
 INTERNET = "Internet"
-"""Name of the one send connector of a practice organization."""
+"""Name of the one send connector of a simulated organization."""
 
 
 @dataclass(frozen=True)

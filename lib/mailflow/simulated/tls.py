@@ -21,7 +21,7 @@ class ServerTls:
 
     Attributes:
         context: To accept with; a client's certificate is asked for, and checked if there is one.
-        fingerprint: SHA-256 of the certificate, to which a log-on can be bound.
+        fingerprint: SHA-256 of the certificate, to which a sign-in can be bound.
     """
 
     context: ssl.SSLContext

@@ -19,7 +19,7 @@ from mailflow.exchange.ranges import RangeError, parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
-from mailflow.sources.exports.csvfile import SIGNS
+from mailflow.sources.exports.csvfile import SIGNS, UNNAMED
 from mailflow.sources.exports.healthchecker import ADAPTERS as HEALTHCHECKER
 from mailflow.sources.exports.ipconfig import IPCONFIG
 from mailflow.sources.names import Names, text_of
@@ -46,11 +46,13 @@ class Addresses:
         by_key: each address of each server, by server and address.
         names: of servers that an address list or an adapter names, in order.
         unread: what could not be read.
+        unnamed: a list of addresses that names its columns otherwise, so that it is none.
     """
 
     by_key: dict[tuple[str, str], ServerAddress] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
+    unnamed: str = ""
 
     def all(self) -> tuple[ServerAddress, ...]:
         """Each address of each server once."""
@@ -122,12 +124,14 @@ class Addresses:
         for server in servers:
             if server.has_hub is not False and server.name not in stated:
                 why = FROM_ERRORS if server.name in in_error else NOBODY_KNOWS
-                yield Unread(server.name, ADDRESSES, why)
+                hint = f"; {self.unnamed} is {UNNAMED}" if self.unnamed else ""
+                yield Unread(server.name, ADDRESSES, why + hint)
 
 
 def read(reading: Reading, names: Names) -> Addresses:
     """Each address of each server with its source, but for those in errors."""
     found = Addresses()
+    found.unnamed = next((place for what, place in reading.ignored if what == UNNAMED), "")
     for row in reading.of(ADDRESSES_CSV):
         name = text_of(row, "server")
         if name:
@@ -191,7 +195,7 @@ def _owners(adapters: Iterable[Row]) -> dict[str, str]:
     """Whose adapters these are by PSComputerName, where that can be said (contract 8.9).
 
     It is only the host of the session. It decides where adapters under two or more hosts were
-    captured, one set each: an address that stands under two of them shows that it was not the
+    exported, one set each: an address that stands under two of them shows that it was not the
     hosts that were asked about.
     """
     sets: dict[str, set[str]] = {}

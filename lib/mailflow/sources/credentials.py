@@ -22,24 +22,24 @@ from mailflow.errors import UsageError
 from mailflow.sources.psrp.options import ENDPOINT_AUTHS, ExchangeOptions
 from mailflow.sources.remote import CALL_SECONDS, SECONDS, RemoteOptions, RemotePlace
 from mailflow.sources.trust import host_name, suffix_of
-from mailflow.sources.winrm_options import AUTHS, WinrmOptions
+from mailflow.sources.winrm.options import AUTHS, WinrmOptions
 
 PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
 
 NEEDS_PASSWORD = ("ntlm", "credssp", "basic")
-"""The kinds of log-on that need one."""
+"""The kinds of sign-in that need one."""
 
 _KLIST_SECONDS = 5.0
 
 
 class NoLogOnError(UsageError):
-    """Nobody can log on with these options: no user, or no password and nobody to ask."""
+    """Nobody can sign in with these options: no user, or no password and nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """The log-on options, as text; empty: not given.
+    """The sign-in options, as text; empty: not given.
 
     Attributes:
         user: `--user`.
@@ -125,7 +125,7 @@ class Ticket:
     """A Kerberos ticket-granting ticket that is at hand.
 
     Attributes:
-        principal: whose; empty where that is not told (Windows: whoever is logged on).
+        principal: whose; empty where that is not told (Windows: whoever is signed in).
         ends: when it expires, aware; None: not told.
         forwardable: whether it may go on from one server to the next; None: not told.
     """
@@ -142,7 +142,7 @@ class Ticket:
 def find_ticket() -> Ticket | None:
     """The Kerberos ticket of this user; None: there is none, or no Kerberos here.
 
-    On Windows the log-on to the machine is one. Elsewhere the credential cache is read by the
+    On Windows the sign-in to the machine is one. Elsewhere the credential cache is read by the
     library `krb5`, or where that is not installed by the program `klist`.
     """
     if sys.platform == "win32":
@@ -316,7 +316,7 @@ def target_to_look_at(
     entry: str = "",
     road: str = "winrm",
 ) -> RemoteOptions:
-    """Where a server is and how its certificate is verified, for whoever does not log on."""
+    """Where a server is and how its certificate is verified, for whoever does not sign in."""
     return _KIND[road](
         scheme=scheme,
         port=port,

@@ -1,7 +1,7 @@
 """What works and what does not on the way to a live organization, one check after the other.
 
-    name, route, port, TLS, service, clock      by sockets of our own, without any log-on or user
-    log-on, shell, PowerShell                   by the same `Doors` that a collection uses
+    name, route, port, TLS, service, clock      by sockets of our own, without any sign-in or user
+    sign-in, shell, PowerShell                   by the same `Doors` that a collection uses
     Exchange, rights, others                    by calls on the allow-list
 
 The first check that fails ends what cannot mean anything behind it; those are *skipped*. Causes and
@@ -95,8 +95,8 @@ def doctor(
 
     Args:
         doors: how the calls are made, `WinrmDoors(target, script)` or `ExchangeDoors(target)`;
-            None: nobody can log on, and the checks end before that.
-        target: how to reach and log on; by which road it is of.
+            None: nobody can sign in, and the checks end before that.
+        target: how to reach and sign in; by which road it is of.
         host: name of the server.
         why_not: without doors, what is missing.
     """
@@ -164,7 +164,7 @@ def _of_fault(step: str, found: Fault) -> DoctorCheck:
     return DoctorCheck(step, "unknown", _line(f"{found.kind}: {found.message}"))
 
 
-# -- Without a log-on ------------------------------------------------------------------------------
+# -- Without a sign-in -----------------------------------------------------------------------------
 
 
 def _steps(
@@ -304,7 +304,7 @@ def read_certificate(der: bytes) -> Certificate | None:
 
 def _tls(target: RemoteOptions, host: str, address: str, port: int) -> DoctorCheck:
     """A handshake that verifies, and where that fails one that only looks."""
-    from mailflow.sources.winrm_http import tls_context
+    from mailflow.sources.bounded_http import tls_context
 
     try:
         context = tls_context(target.ca, target.cert, target.key, target.password)
@@ -350,13 +350,13 @@ def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> Do
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What a server says before any log-on.
+    """What a server says before any sign-in.
 
     Attributes:
         status: of HTTP; 0: none came.
         server: the header Server.
         date: the header Date, aware; None: without.
-        offers: kinds of log-on offered, in lower case.
+        offers: kinds of sign-in offered, in lower case.
         error: why nothing came.
     """
 
@@ -368,8 +368,8 @@ class Greeting:
 
 
 def _greeting(target: RemoteOptions, host: str, address: str, port: int) -> Greeting:
-    """An empty request without any log-on, as clients begin one."""
-    from mailflow.sources.winrm_http import tls_context
+    """An empty request without any sign-in, as clients begin one."""
+    from mailflow.sources.bounded_http import tls_context
 
     end = time.monotonic() + STEP_SECONDS
     try:
@@ -468,7 +468,7 @@ def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
     )
 
 
-# -- With a log-on ---------------------------------------------------------------------------------
+# -- With a sign-in --------------------------------------------------------------------------------
 
 
 def _inside(doors: Doors, target: RemoteOptions, host: str) -> Iterator[DoctorCheck]:

@@ -199,7 +199,7 @@ _STATUS = {
     0xC0000193: "account-locked",
     0xC0000234: "account-locked",
 }
-"""NTSTATUS values of a refused log-on."""
+"""NTSTATUS values of a refused sign-in."""
 
 _KERBEROS = {
     "ticket expired": "ticket-expired",

@@ -25,7 +25,7 @@ AT_ONCE = 8
 """Targets in one request; then progress is told."""
 
 _START_SECONDS = 30.0
-"""To log on and to start PowerShell, for each request."""
+"""To sign in and to start PowerShell, for each request."""
 
 
 def send_ehlo(

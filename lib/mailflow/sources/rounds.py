@@ -1,7 +1,7 @@
 """What both ways to a live server do with calls: a round of asking, and one more where it was lost.
 
-The seams (`winrm`, `psrp.shell`) know how a round is asked; here stands who is asked, how often and
-until when.
+The seams (`winrm.shell`, `psrp.shell`) know how a round is asked; here stands who is asked, how
+often and until when.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _INSTALL_LIVE = f"Install it: {extras.install('live')} (in a clone: python3 run.
 
 CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
-        # -- the way -------------------------------------------------------------------------------
+        # -- the way ------------------------------------------------------------------------------
         "no-such-name": SetupCause(
             "unreachable",
             "No address is known for this name.",
@@ -122,7 +122,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "Check whether WinRM was restarted, or the memory of a shell is too small: `winrm get "
             "winrm/config/winrs` shows MaxMemoryPerShellMB, which should be 1024.",
         ),
-        # -- whom the credentials are for ----------------------------------------------------------
+        # -- whom the credentials are for ---------------------------------------------------------
         "host-not-trusted": SetupCause(
             "refused",
             "This host is outside the domain of the server in SOURCE, so no credentials are sent "
@@ -134,7 +134,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The list of servers contains an invalid host name; no connection was made to it.",
             "Check the names on the server in SOURCE (`Get-ExchangeServer | Format-List Fqdn`).",
         ),
-        # -- TLS -----------------------------------------------------------------------------------
+        # -- TLS ----------------------------------------------------------------------------------
         "not-tls": SetupCause(
             "tls",
             "The service on this port does not use TLS.",
@@ -183,7 +183,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The TLS connection failed.",
             "Check the certificate of the WinRM listener and the TLS versions on both sides.",
         ),
-        # -- log-on --------------------------------------------------------------------------------
+        # -- sign-in -------------------------------------------------------------------------------
         "clock-skew": SetupCause(
             "log-on",
             "The clocks differ by more than the five minutes that Kerberos allows.",
@@ -293,7 +293,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "The server offers Negotiate and refuses NTLM.",
             "Sign in with --auth kerberos, or check whether policy restricts NTLM.",
         ),
-        # -- beyond the log-on ---------------------------------------------------------------------
+        # -- beyond the sign-in --------------------------------------------------------------------
         "shell-quota": SetupCause(
             "quota",
             "This user has reached the limit of open shells on the server.",
@@ -335,7 +335,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "winrm-missing": SetupCause(
             "failed", "The library for WinRM, pywinrm, is not installed here.", _INSTALL_LIVE
         ),
-        # -- the management shell's own endpoint, exchange:// --------------------------------------
+        # -- the management shell's own endpoint, exchange:// -------------------------------------
         "psrp-missing": SetupCause(
             "failed",
             "The library for exchange://, pypsrp, is not installed here.",
@@ -410,7 +410,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
             "parameter for the server.",
             "Run the cmdlet in a shell on the server itself and add its output to the exports.",
         ),
-        # -- notes: nothing is wrong, and it is well to know ---------------------------------------
+        # -- notes: nothing is wrong, and it is well to know --------------------------------------
         "root-sddl": SetupCause(
             "denied",
             "WinRS, which carries the reading, is open to administrators only, unless the RootSDDL "

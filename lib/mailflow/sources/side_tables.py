@@ -28,7 +28,7 @@ def component_states(
 ) -> tuple[tuple[ComponentState, ...], list[Unread]]:
     """The state of each component of each server, and what could not be read of them.
 
-    A component of which two captures say different things is *unread*: its state was changed in
+    A component of which two exports say different things is *unread*: its state was changed in
     between, and nobody knows which is the later one.
     """
     found, unread = _each(reading, COMPONENTS, names, _component)

@@ -1,4 +1,4 @@
-"""From what a capture holds of a property to a typed value, or the reason why not.
+"""From what an export holds of a property to a typed value, or the reason why not.
 
 The same property is text in one form, an object in the next and a number in the third; every
 function here takes any `Value`. What says nothing raises `UnreadableError`: a missing value is
@@ -411,5 +411,5 @@ def _member(value: Complex, name: str) -> str:
 
 
 def _short(message: str) -> str:
-    """A message of a size that people read, whatever a capture holds."""
+    """A message of a size that people read, whatever an export holds."""
     return message if len(message) <= 200 else message[:200] + "…"

@@ -70,7 +70,7 @@ class CallSettings:
     Attributes:
         way: `session` to the local server's Exchange endpoint, or `snapin` (S8.01, S8.22).
         seconds: how long one call may take there.
-        user: for the session, where the log-on itself cannot go on to it; empty: the log-on's own.
+        user: for the session, where the sign-in itself cannot go on to it; empty: the log-on's own.
         password: with `user`. Goes as data on standard input, never into a script's text.
         writing: whether cmdlets that change something may run (`shell.WRITES`); without it the
             script refuses them.

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from mailflow.plain import keeps_its_line
 from mailflow.sources.foreign import is_server
 from mailflow.sources.logs.protocol import endpoint_of
-from mailflow.usage.parts import as_literal, connect
+from mailflow.usage.parts import as_literal, connect, interruptible
 from mailflow.usage.whole_sql import AGAIN, CLIENTS, HOURS, KINDS, PARTS, TALLY, WHOLE
 
 MOST_NAMES = 20
@@ -108,6 +108,7 @@ class Combined:
     unreadable: int = 0
 
 
+@interruptible()
 def combined(parts: Sequence[Path]) -> Combined:
     """Combine parts; each session counts once.
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -162,6 +163,21 @@ def connect(memory: str = MEMORY, threads: int = 1) -> DuckDBPyConnection:
     return duckdb.connect(config=settings)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end what DuckDB works on, as it ends everything else.
+
+    DuckDB raises a RuntimeError in the place of KeyboardInterrupt, and that would count as a file
+    that could not be read.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+
+
 _OF_THREAD = local()
 
 
@@ -173,6 +189,7 @@ def _database() -> DuckDBPyConnection:
     return database
 
 
+@interruptible()
 def summed(place: LogPlace, folder: Path, settings: PartSettings) -> Part:
     """Sum up one log; its part lies in `folder` then, whole.
 

@@ -20,6 +20,7 @@ from mailflow.analysis.assessment import (
     ROLE_CONFLICT,
     SHADOWED,
     SUPPRESSED,
+    TIED,
 )
 from mailflow.analysis.paths import MailPath
 from mailflow.analysis.queues import QueueCase, Waiting, as_of
@@ -46,6 +47,7 @@ _LACKS = {
 }
 """What the connector that accepts the connection does, or why none does (S3.30)."""
 
+_MAY_LEAD_HERE = "the stuck queue may lead here"
 _WORKS = "offers Exchange Server authentication"
 
 _TONES: Mapping[str, Tone] = {"found": "bad", "unknown": "unknown", "clear": "good"}
@@ -135,6 +137,13 @@ def _doubted(findings: Iterable[Finding]) -> dict[str, Finding]:
     return doubted
 
 
+def _told(finding: Finding) -> str:
+    """What a finding says beside an arrow; a cause that is not decided is no statement."""
+    title = finding.check.card.title
+    is_open = finding.state == "unknown" and finding.paths and finding.id != TIED
+    return f"undetermined: {title}" if is_open else title
+
+
 def _finding_of(case: QueueCase, findings: Iterable[Finding]) -> Finding | None:
     """The best finding that a queue speaks for."""
     return next(
@@ -211,7 +220,7 @@ class _Kinds:
         queue = waiting.queue
         state = _TONES[finding.state] if finding else "unknown"
         name = waiting.case.sender.name if waiting.case.sender else queue.server
-        why = finding.check.card.title if finding else f"status of {queue.identity} unknown"
+        why = _told(finding) if finding else f"status of {queue.identity} unknown"
         route = FlowRoute(
             state, (name,), (), 1, why=why, waits=(FlowWait(name, queue.message_count),)
         )
@@ -232,22 +241,25 @@ class _Kinds:
         where: dict[str, ServerView | None] = {view.name: view for view in aimed}
         where = where or {_next_hop(case): None}
         state = _TONES[finding.state] if finding else "unknown"
-        why = finding.check.card.title if finding else "cause not determined"
+        why = _told(finding) if finding else "cause not determined"
         if state == "bad" and len(where) > 1:
             state, why = "unknown", f"{why}; which of these targets is unknown"
         port = next((path.endpoint.port for path in mine if path.endpoint), None)
         kind = self._of(FlowRoute(state, (), (), 0, port, why=why))
+        # The finding speaks of other paths of this queue: of this one only the queue does.
+        perhaps = self._of(FlowRoute("unknown", (), (), 0, port, why=_MAY_LEAD_HERE))
         for name, view in where.items():
             path = pairs.get((sender, name))
             if path is None or path.state == "clear" or is_told:
-                kind.add(sender, name, (case.sender, view))
+                speaks = not finding or not finding.paths or path is None
+                (kind if speaks else perhaps).add(sender, name, (case.sender, view))
                 pairs.pop((sender, name), None)
 
     def told(self, path: MailPath, finding: Finding) -> None:
         """Take a path to a server of which a finding says something, whoever sends."""
         self._take(
             path,
-            FlowRoute(_TONES[finding.state], (), (), 0, _port(path), why=finding.check.card.title),
+            FlowRoute(_TONES[finding.state], (), (), 0, _port(path), why=_told(finding)),
         )
 
     def add(self, path: MailPath, *, is_watched: bool = False) -> None:

@@ -271,7 +271,7 @@ class Diagnosis:
         unread: rows of what was not read.
         stuck: how much waits; None where no queue is stuck.
         origin: where the snapshot came from, for people.
-        taken: when it was collected, ISO in UTC; None for captures, which do not say.
+        taken: when it was collected, ISO in UTC; None for exports, which do not say.
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.

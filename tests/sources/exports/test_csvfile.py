@@ -206,3 +206,24 @@ def test_addresses_with_what_tells_of_their_adapter() -> None:
         ("10.9.0.11", None, None),
     ]
     assert read_csv("server,address,comment\nEX10A,10.0.0.11,x\n", "x").rows == []
+
+
+@pytest.mark.parametrize("head", ["Address,Server", "IP-Adresse,Servername", "ip address,SERVER"])
+def test_addresses_by_other_names_of_the_columns(head: str) -> None:
+    """People write the two columns in either order and in their own words."""
+    reading = read_csv(f"{head},has_gateway\n10.0.0.11,EX10A,True\n", "list.csv")
+
+    assert [row.values for row in reading.of("addresses.csv")] == [
+        {"address": "10.0.0.11", "server": "EX10A", "has_gateway": "True"}
+    ]
+    assert (reading.ignored, reading.unread) == ([], [])
+
+
+@pytest.mark.parametrize("head", ["Name,IPAddress", "server,address,model"])
+def test_another_table_is_no_list_of_addresses(head: str) -> None:
+    """Printers with their addresses are no servers of the organization."""
+    line = ",".join(["a", "10.0.0.11", "b"][: head.count(",") + 1])
+    reading = read_csv(f"{head}\n{line}\n", "list.csv")
+
+    assert list(reading.of("addresses.csv")) == []
+    assert [place for _, place in reading.ignored] == ["list.csv"]

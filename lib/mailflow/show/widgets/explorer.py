@@ -92,7 +92,7 @@ class AddressReply:
 class AddressExplorer(View):
     """Pick a server and an address, move a range, and see which connector accepts it.
 
-    A headless run shows the answer to its first question, without the ruler: the runbook draws one
+    An unattended run shows the answer to its first question, without the ruler: the runbook has one
     from the same facts.
     """
 

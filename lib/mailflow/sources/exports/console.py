@@ -115,7 +115,7 @@ def read_console(text: str, place: str, budget: Budget | None = None) -> Reading
 
     Returns:
         Rows of the cmdlets mailflow reads; tables that cannot be read, errors and warnings of these
-        as *unread*; what others printed, and text that is no capture, as *ignored*.
+        as *unread*; what others printed, and text that is no export, as *ignored*.
 
     Raises:
         BudgetError: it would cost too much.
@@ -497,7 +497,7 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     cmdlet = cmdlet_in(broken.command, names)
     left = names[: len(broken.properties)]
     if not cmdlet_in(broken.command, left):
-        blocks.pop()  # too little to tell what it is, and no capture of something else
+        blocks.pop()  # too little to tell what it is, and no export of something else
     if cmdlet is not None:
         why = (
             f"{place}, line {broken.line}: the text ends at {lost.name}, in the middle of an "

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mailflow.budget import Budget, BudgetError
 from mailflow.errors import InputError
 from mailflow.exchange.cmdlets import Kind
+from mailflow.exchange.ranges import address_or_none
 from mailflow.snapshot import Unread
 from mailflow.sources.exports.cmdlets import cmdlet_of, describe
 from mailflow.sources.exports.damage import drop_damaged, is_whole, mentioned, told
@@ -16,6 +17,11 @@ from mailflow.sources.row import ROW, Lost, Reading, Row, Value, size_of
 
 ADDRESSES = "addresses.csv"
 """What the rows of a list of addresses have for a cmdlet."""
+_SERVER = frozenset({"server", "servername", "exchangeserver", "serveur"})
+_ADDRESS = frozenset({"address", "ip", "ipaddress", "ipadresse", "adresse", "adresseip"})
+"""What people call the two columns of a list of addresses, in letters alone."""
+UNNAMED = "a list of addresses whose first line is not server,address"
+"""What is said of such a list that names its columns otherwise, or not at all."""
 SIGNS = ("has_dns_servers", "has_gateway", "registers_in_dns")
 """Columns that such a list may have besides: True or False, and nothing where it is not known."""
 
@@ -23,6 +29,7 @@ _MAY_BE_CUT = "the last line ends without a line break"
 _COLUMN = re.compile(r"[^\W\d][\w .:#()/-]{0,200}")
 _LINE = 64  # bytes of memory, about, that a line takes besides its letters
 _MOST_COLUMNS = 20_000
+_BEGINNING, _FEW_LINES, _PAIR = 10_000, 20, 2
 _LONGEST_RECORD = 1000  # lines of one record; a quote that stays open longer is damage
 _TYPE = re.compile(r'"?#TYPE\s+([^\r\n",;]{1,500})"?[ \t]*', re.IGNORECASE)
 
@@ -30,7 +37,8 @@ _TYPE = re.compile(r'"?#TYPE\s+([^\r\n",;]{1,500})"?[ \t]*', re.IGNORECASE)
 def read_csv(text: str, place: str, budget: Budget | None = None) -> Reading:
     """All rows of a CSV text, separated by commas, semicolons or tabs.
 
-    The header `server,address` makes rows of `addresses.csv`, also with `SIGNS` behind it;
+    The header `server,address` makes rows of `addresses.csv`, in either order, in other words for
+    the two (`Server;IP address`), and also with `SIGNS` behind it;
     `server,what,why` rows of *unread*. A row with too few or too many columns, or with a quote that
     is not closed, is *unread*, with its line; so is one that holds what no value holds
     (`damage.fault_of`). The last line of a text that does not end in a line break may be cut.
@@ -109,6 +117,30 @@ def _records(text: str, first: int) -> Iterator[tuple[list[str], int, str]]:
         yield fields, first + begin, fault
 
 
+def _names_of_addresses(folded: list[str]) -> list[str]:
+    """The columns of a list of addresses by their own names; none where it is another table."""
+    bare = ["".join(filter(str.isalpha, name)) for name in folded[:2]]
+    names = [
+        "server" if name in _SERVER else "address" if name in _ADDRESS else "" for name in bare
+    ]
+    is_list = sorted(names) == ["address", "server"] and set(folded[2:]) <= {*SIGNS}
+    return [*names, *folded[2:]] if is_list else []
+
+
+def lists_addresses(text: str) -> bool:
+    """Whether each line of a text, but perhaps the first, is a name and an address.
+
+    Looks at the first lines alone.
+    """
+    lines = [line for line in text[:_BEGINNING].splitlines() if line.strip()][:_FEW_LINES]
+    pairs = [[field.strip('" ') for field in re.split("[,;\t]", line)] for line in lines]
+    named = [
+        len(pair) == _PAIR and len(list(filter(None, map(address_or_none, pair)))) == 1
+        for pair in pairs
+    ]
+    return any(named) and all(named[1:])
+
+
 def _to_closing_quote(lines: list[str], number: int) -> int:
     """The line behind the one that closes a quote; where none does, the quote is damage."""
     for at in range(number, min(number + _LONGEST_RECORD, len(lines))):
@@ -162,8 +194,8 @@ class _Rows:
         bare = [name.replace(" ", "") for name in header]
         if self.cmdlet is None and cmdlet_of(type_names, bare) == "Get-Queue":
             self.cmdlet, self.folded = "Get-Queue", [name.casefold() for name in bare]
-        if self.folded[:2] == ["server", "address"] and set(self.folded[2:]) <= {*SIGNS}:
-            self.cmdlet = ADDRESSES
+        if self.cmdlet is None and (names := _names_of_addresses(self.folded)):
+            self.cmdlet, self.folded = ADDRESSES, names
         if self.cmdlet and self.cmdlet != ADDRESSES:
             reading.cmdlets.add(self.cmdlet)
         self.described = describe(type_names, header)

@@ -27,7 +27,7 @@ from mailflow.phrases import counted
 from mailflow.snapshot import SCHEMA, Unread
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
-from mailflow.sources.exports.csvfile import read_csv
+from mailflow.sources.exports.csvfile import UNNAMED, lists_addresses, read_csv
 from mailflow.sources.exports.damage import mentioned, told
 from mailflow.sources.exports.ehlo import read_offers
 from mailflow.sources.exports.ipconfig import IPCONFIG, read_ipconfig
@@ -73,8 +73,8 @@ class Captured:
     """What a file, folder or zip held.
 
     Attributes:
-        reading: the rows of all captures, and what of them could not be read.
-        inputs: SHA-256 of every capture by its name, hexadecimal; a zip's members stand as
+        reading: the rows of all exports, and what of them could not be read.
+        inputs: SHA-256 of every export by its name, hexadecimal; a zip's members stand as
             `captures.zip/queues.xml` beside the zip itself.
         snapshot: the JSON document of a saved snapshot, for `mailflow.snapshot.from_document`;
             None where there is none.
@@ -161,10 +161,10 @@ class _Gathered:
         False  # of a kind that is summed up, also where none of its rows tells anything
     )
     members: int = 0  # of the zip that is open, with those of zips inside it
-    understood: bool = False  # at least one capture or snapshot could be read
+    understood: bool = False  # at least one export or snapshot could be read
 
     def add(self, reading: Reading) -> None:
-        """Take the rows of a capture that could be read."""
+        """Take the rows of an export that could be read."""
         self.reading.add(reading)
         if reading.rows or reading.cmdlets or reading.unread:
             self.understood = True
@@ -179,7 +179,7 @@ class _Gathered:
         return self.sent if kind == SEND else None
 
     def ignore(self, what: str, place: str) -> None:
-        """Name something that is no capture."""
+        """Name something that is no export."""
         self.reading.ignored.append((what, place))
 
     def fail(self, why: str) -> None:
@@ -521,6 +521,8 @@ def _read_decoded(
             damage = []
         if not (reading.unread or reading.ignored or form is ExportForm.FAILURES):
             gathered.ignore("text without the output of a cmdlet", place)
+        elif reading.ignored and lists_addresses(text):
+            reading.ignored[:] = [(UNNAMED, place)]
     if not _are_labels(text, reading):
         reading.unread += damage
     gathered.add(reading)

@@ -16,9 +16,9 @@ from xml.etree.ElementTree import Element
 from pypsrp.powershell import RunspacePoolWarning
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSMan, WSManAction
 
+from mailflow.sources.bounded_http import Allowance, HttpAdapter, tls_context
 from mailflow.sources.psrp.options import PATH, ExchangeOptions
 from mailflow.sources.remote import RemotePlace
-from mailflow.sources.winrm_http import Allowance, HttpAdapter, tls_context
 
 if TYPE_CHECKING:
     from requests import Session
@@ -33,7 +33,7 @@ PATIENCE = 30.0
 
 
 class Line(WSMan):
-    """A connection, logged on by its first request.
+    """A connection, signed in by its first request.
 
     Attributes:
         allowance: what reads are held to; renew it before each use.

@@ -11,7 +11,7 @@ from mailflow.errors import UsageError
 from mailflow.sources.remote import RemoteOptions
 
 ENDPOINT_AUTHS = ("kerberos", "ntlm", "basic")
-"""Kinds of log-on; Kerberos alone unless the virtual directory was changed (S8.04)."""
+"""Kinds of sign-in; Kerberos alone unless the virtual directory was changed (S8.04)."""
 
 WEB_PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80})
 

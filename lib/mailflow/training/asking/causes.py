@@ -411,7 +411,7 @@ def _no_fault(org: Snapshot) -> str:
 
 
 def _sound(org: Snapshot, name: str) -> str:
-    """Why nothing is to be mended on a server."""
+    """Why nothing is to be repaired on a server."""
     ways = [path for path in analyze(org).paths if path.target.name == name]
     names = joined(
         path.answer.connector.name for path in ways if path.answer and path.answer.connector

@@ -29,7 +29,7 @@ from mailflow.views.queues import stuck_queues
 from mailflow.views.verdict import Diagnosis
 
 LONG_ENOUGH = timedelta(minutes=20)
-"""After this each queue has tried again by itself and has drained (S4.62)."""
+"""After this each queue has retried by itself and has drained (S4.62)."""
 
 NOTHING = "none"
 """What is typed where nothing is to be changed."""

@@ -1,10 +1,10 @@
 """How the requests of one server's session travel: where to, verified by what, and how long.
 
-An adapter for pywinrm's `requests.Session`. It connects where it is told and still speaks to the
-server by its name (TLS, Host, and Kerberos by the URL); it ignores proxies; it lets nothing out
-over plain HTTP that is not encrypted, and nothing in that answers it in the clear (S8.80); it takes
-no answer that is compressed; and it ends every read at a deadline, also within a body that comes
-drop by drop, and after a number of bytes.
+An adapter for the `requests.Session` of pywinrm and of pypsrp. It connects where it is told and
+still speaks to the server by its name (TLS, Host, and Kerberos by the URL); it ignores proxies; it
+lets nothing out over plain HTTP that is not encrypted, and nothing in that answers it in the clear
+(S8.80); it takes no answer that is compressed; and it ends every read at a deadline, also within a
+body that comes drop by drop, and after a number of bytes.
 
 Needs requests from end to end, so whoever uses it imports it inside a function.
 """
@@ -117,7 +117,7 @@ class HttpAdapter(HTTPAdapter):
     """Carries all requests of one session to one server.
 
     Attributes:
-        offers: kinds of log-on that the server offered in a 401, in lower case.
+        offers: kinds of sign-in that the server offered in a 401, in lower case.
         token: what stood behind the scheme in the last 401.
     """
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from mailflow.sources.winrm_http import Allowance, HttpAdapter, UnencryptedError, bounded
+from mailflow.sources.bounded_http import Allowance, HttpAdapter, UnencryptedError, bounded
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ from mailflow.sources import setup_faults, wire
 from mailflow.sources.remote import RemotePlace
 from mailflow.sources.row import Row
 from mailflow.sources.shell import KINDS, Call, Fault, ShellError
-from mailflow.sources.winrm import WinrmDoors, WinrmShell
-from mailflow.sources.winrm_options import WinrmOptions
+from mailflow.sources.winrm.options import WinrmOptions
+from mailflow.sources.winrm.shell import WinrmDoors, WinrmShell
 
 
 @pytest.fixture(scope="module")
