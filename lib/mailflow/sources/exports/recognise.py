@@ -22,7 +22,7 @@ class ExportForm(Enum):
     LOG = auto()  # a log of Exchange's transport
     TEXT = auto()  # console output, or any other text
     ZIP = auto()
-    FOREIGN = auto()  # pictures, documents, web pages: can be no export
+    FOREIGN = auto()  # pictures, documents, web pages: not an export
     BINARY = auto()
     EMPTY = auto()
 
