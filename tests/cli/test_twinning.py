@@ -32,7 +32,7 @@ def test_alike_is_one_answer(call: Call) -> None:
     screen = call("twin", "demo:new-server-renamed", "EX16A", "EX16B")
 
     assert screen.code == 0
-    assert screen.out.startswith("ALIKE         EX16B treats every host as EX16A does.")
+    assert screen.out.startswith("NO DIFFERENCE EX16B treats every host as EX16A does.")
     assert "ReceiveConnector" not in screen.out
 
 
