@@ -40,12 +40,13 @@ def main() -> int:
 
 
 def _mail_flow() -> None:
-    """The mail-flow picture as a notebook keeps it."""
+    """The mail-flow picture as a notebook keeps it, and as a narrow page shows it."""
     import mailflow
 
     shown = mailflow.mail_flow(mailflow.findings(mailflow.open("demo:article")))
-    data, _ = shown._repr_mimebundle_()
+    data, notes = shown._repr_mimebundle_()
     (HERE / "mail-flow.svg").write_text(data["image/svg+xml"] + "\n", encoding="utf-8")
+    (HERE / "mail-flow-narrow.svg").write_text(notes["mailflow"]["narrow"] + "\n", "utf-8")
 
 
 def _report(browser: Browser) -> None:

@@ -12,7 +12,7 @@ import random
 import re
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,11 @@ def stored(number: int) -> Hostile | str:
     except InputError as error:
         return str(error)
     return Hostile(org, frozenset(_names(org)))
+
+
+Door = Callable[[int], Hostile | str]
+DOORS: dict[str, Door] = {"exports": hostile, "snapshot": stored, "many": many}
+"""How a stranger's organization comes in: as exports, as a saved snapshot, with many servers."""
 
 
 def named(text: str) -> Hostile:

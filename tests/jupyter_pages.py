@@ -55,6 +55,28 @@ async () => {
 NO_SOURCE = 'source: str = r\\"\\"'
 """What the parameter cell of a runbook says, as JSON."""
 
+ALL_DRAWN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+"""Cells out of sight are there as well."""
+
+_CUT = """
+() => {
+  const moves = (each) => each && (
+    ['auto', 'scroll'].includes(getComputedStyle(each).overflowX) || moves(each.parentElement));
+  const found = [];
+  for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
+    if (output.scrollWidth > output.clientWidth + 1) found.push('the whole output');
+    for (const each of output.querySelectorAll('td, th, p, li, h1, h2, figcaption')) {
+      const fits = each.scrollWidth <= each.clientWidth + 1;
+      const edge = output.getBoundingClientRect().right + 1;
+      const out = each.getBoundingClientRect().right > edge && !moves(each.closest('.mf-scroll'));
+      if (each.clientWidth && (!fits || out)) found.push(each.innerText);
+    }
+  }
+  return found;
+}
+"""
+"""Texts of outputs that go beyond their cell, or beyond the output where nothing scrolls."""
+
 OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 
 _WATCHER = """
@@ -151,6 +173,13 @@ class NotebookPage:
     def outside(self) -> list[str]:
         """What the page or a Python process asked for outside this machine."""
         return [one for one in self.requests if not one.startswith(OURS)] + self.lab.calls
+
+    def cut(self, wide: int) -> list[str]:
+        """The texts of outputs that a window of this width cuts; needs `ALL_DRAWN`."""
+        self.page.set_viewport_size({"width": wide, "height": 1000})
+        self.page.wait_for_timeout(500)  # JupyterLab lays its panels out again
+        found: list[str] = self.page.evaluate(_CUT)
+        return found
 
     def dark(self) -> None:
         """Take JupyterLab's dark theme."""

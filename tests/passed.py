@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,8 +72,9 @@ def read(file: Path) -> Passed:
 
 @cache
 def may_differ(file: Path) -> bool:
-    """Whether a test file, or a helper it imports, has to do with a log-on to a server."""
-    files, seen = [file], {file}
+    """Whether a test file, its fixtures or a helper has to do with a log-on to a server."""
+    files = [file, *(one for one in _conftests(file) if _is_used(one, file))]
+    seen = set(files)
     while files:
         for name in imported(files.pop()):
             if name.split(".")[0] in SEE_KERBEROS or name.startswith(LOG_ON):
@@ -82,6 +84,19 @@ def may_differ(file: Path) -> bool:
                 seen.add(helper)
                 files.append(helper)
     return False
+
+
+def _conftests(file: Path) -> Iterator[Path]:
+    folders = (one for one in file.parents if one.is_relative_to(TESTS))
+    return (one / "conftest.py" for one in folders if (one / "conftest.py").exists())
+
+
+def _is_used(conftest: Path, file: Path) -> bool:
+    """Whether a test file names a fixture of a conftest.py, or need not name it."""
+    text = conftest.read_text(encoding="utf-8")
+    names = set(re.findall(r"^def (\w+)", text, re.MULTILINE))
+    words = set(re.findall(r"\w+", file.read_text(encoding="utf-8")))
+    return "autouse" in text or bool(names & words)
 
 
 def imported(file: Path) -> Iterator[str]:

@@ -30,10 +30,14 @@ def test_pages_are_what_the_checks_say() -> None:
 def test_the_mail_flow_in_the_documents_is_what_is_drawn() -> None:
     """`python docs/picture.py` makes it anew."""
     found = mailflow.findings(mailflow.open("demo:article"))
-    data, _ = mailflow.mail_flow(found)._repr_mimebundle_()
+    data, notes = mailflow.mail_flow(found)._repr_mimebundle_()
+    of_page = notes["mailflow"]
+    assert isinstance(of_page, dict)
 
     kept = (ROOT / "docs" / "mail-flow.svg").read_text(encoding="utf-8")
+    narrow = (ROOT / "docs" / "mail-flow-narrow.svg").read_text(encoding="utf-8")
     assert kept == data["image/svg+xml"] + "\n"
+    assert narrow == of_page["narrow"] + "\n"
 
 
 def test_the_screen_in_the_readme_is_what_is_shown(

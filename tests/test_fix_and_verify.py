@@ -78,6 +78,9 @@ def test_from_stuck_to_drained(tmp_path: Path) -> None:
     assert waiting < FEW
     assert "VERIFIED" in done.stdout
     assert "NOTHING TO REPAIR" in again.stdout
+    reports = [(each / "report.html").read_text("utf-8") for each in (tmp_path / "runs").iterdir()]
+    assert any(">loses anonymous relay" in each for each in reports)
+    assert not any('class="bad">loses' in each for each in reports)  # what was proven alarms nobody
     first, _ = sorted((tmp_path / "runs").iterdir())
     journal = Journal.load(first)
     assert [entry.note for entry in journal.connectors] == ["verified", "verified"]

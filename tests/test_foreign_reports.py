@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,18 @@ import pytest
 from command_line import saved
 from foreign_reports import Page, Report, hostile_inputs, report
 from foreign_text import (
+    DOORS,
     MARK,
     PAYLOADS,
     Hostile,
     assert_meant,
     forged_lines,
     hostile,
-    many,
     named,
-    stored,
 )
 from mailflow.runs import run
 from mailflow.snapshot import load
 
-Door = Callable[[int], Hostile | str]
-DOORS: dict[str, Door] = {"exports": hostile, "snapshot": stored, "many": many}
 RUNBOOKS = ("mail_stuck_in_queue", "connector_audit", "fix_and_verify")
 
 TICKET = " ".join(PAYLOADS)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 
 from foreign_screens import shown, tables
 from foreign_text import (
+    DOORS,
     MARK,
     PAYLOADS,
-    Hostile,
+    Door,
     assert_meant,
     forged_lines,
-    hostile,
-    many,
     named,
     stored,
 )
@@ -25,10 +23,6 @@ from mailflow.sources.doctor import CAUSES, _bad, words
 from mailflow.views.explanation import explained, told
 from mailflow.views.which import probe, which
 from organisations import healthy
-
-Door = Callable[[int], Hostile | str]
-DOORS: dict[str, Door] = {"exports": hostile, "snapshot": stored, "many": many}
-"""How a stranger's organization comes in: as exports, as a saved snapshot, with many servers."""
 
 FEW = {"exports": 12, "snapshot": 16, "many": 4}
 MORE = {"exports": 150, "snapshot": 200, "many": 50}

@@ -41,7 +41,9 @@ from two_processes import mailflow, practice
 TELLING = [name for name in scenarios.names() if not name.startswith("case-")]
 
 
-@pytest.mark.parametrize("https", [False, True], ids=["ntlm", "https"])
+@pytest.mark.parametrize(
+    "https", [False, pytest.param(True, marks=pytest.mark.long)], ids=["ntlm", "https"]
+)
 def test_run_on_a_live_organisation(tmp_path: Path, *, https: bool) -> None:
     """The article's verdict, repair and report; the password stands in no byte that is left."""
     with practice("article", *(["--https"] if https else [])) as reach:

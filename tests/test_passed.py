@@ -131,6 +131,8 @@ def test_without_a_note_nothing_runs(project: Path) -> None:
         ("sources/psrp/test_shell.py", True),
         ("test_fix_and_verify.py", True),  # a helper serves an organization
         ("test_opening.py", True),  # the log-on itself
+        ("sources/psrp/test_commands.py", True),
+        ("sources/test_kept.py", False),  # beside a conftest.py whose fixtures it does not use
         ("exchange/test_selection.py", False),
         ("test_table.py", False),
     ],
@@ -138,6 +140,19 @@ def test_without_a_note_nothing_runs(project: Path) -> None:
 def test_what_may_differ_where_kerberos_is_installed(file: str, expected: bool) -> None:
     """Whatever logs on, also through a helper, is repeated."""
     assert may_differ(TESTS / file) == expected
+
+
+def test_a_fixture_beside_it_counts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that logs on through a fixture of its folder imports nothing for it."""
+    tests = project / "tests"
+    monkeypatch.setattr("passed.TESTS", tests)
+    (tests / "far").mkdir()
+    (tests / "far" / "conftest.py").write_text("import winrm\ndef realm(): ...\n", "utf-8")
+    for name, text in (("uses", "def test(realm): ..."), ("other", "def test(): ...")):
+        (tests / "far" / f"test_{name}.py").write_text(text, "utf-8")
+
+    assert may_differ(tests / "far" / "test_uses.py")
+    assert not may_differ(tests / "far" / "test_other.py")
 
 
 def test_each_module_that_logs_on_is_known() -> None:

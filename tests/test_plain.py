@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.plain import grid, visible, width, wrap
+from mailflow.plain import grid, kept_whole, visible, width, wrap
 
 TEXTS = st.text(alphabet=st.characters(codec="utf-8"), max_size=60)
 
@@ -79,3 +80,27 @@ def test_grid_with_too_many_columns_becomes_blocks() -> None:
 
     assert text.startswith("h0")
     assert "h11" in text.splitlines()[11]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X-ANONYMOUSTLS,",
+        "X-ANONYMOUSTLS",
+        "(ms-Exch-SMTP-Accept-Any-Recipient)",
+        "(Get-ADPermission)",
+        "Get-Queue:",
+        r"EX10-A\1187",
+        "10.0.0.1-10.0.0.9",
+        "-RemoteIPRanges",
+    ],
+)
+def test_names_are_kept_whole(text: str) -> None:
+    """Verbs, rights, cmdlets, identities, ranges and parameters are not broken at a hyphen."""
+    assert (text, True) in kept_whole(f"of {text} and")
+
+
+@pytest.mark.parametrize("text", ["well-known", "re-read,", "not-broken"])
+def test_words_of_a_language_may_break(text: str) -> None:
+    """A browser may break an ordinary word at its hyphen."""
+    assert all(not is_whole for _, is_whole in kept_whole(f"a {text} word"))

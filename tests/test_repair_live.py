@@ -141,14 +141,14 @@ def test_each_kind_of_fault_is_repaired(kind: str, road: str, tmp_path: Path) ->
     assert not [one for one in proof.moved if one.effect.loses or one.effect.not_known]
 
 
-@pytest.mark.parametrize("number", range(0, 27, 3))
+@pytest.mark.parametrize("number", range(0, 27, 9))
 def test_a_faulty_organisation_is_repaired(number: int, tmp_path: Path) -> None:
     """By its own proposal, and nothing outside the proof's claim is any different."""
     repair(number, tmp_path)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [one for one in range(27) if one % 3])
+@pytest.mark.parametrize("number", [one for one in range(27) if one % 9])
 def test_more_are_repaired(number: int, tmp_path: Path) -> None:
     """The same for more of them; in 14 a server may also catch itself (S4.65)."""
     repair(number, tmp_path)

@@ -55,7 +55,7 @@ BELOW: Mapping[str, set[str]] = {
     "this_run": set(),
     "user_data": set(),
     # Of the views it knows only the shape of what they found.
-    "show": {*LEAVES, "table", "views.verdict"},
+    "show": {*LEAVES, "table", "views.alike", "views.verdict"},
 }
 """Part of the package to the parts it may import, besides itself; parts not named are the top."""
 IN_COLUMNS = {"mailflow.exchange.answer_map", "mailflow.exchange.range_columns"}
@@ -270,7 +270,10 @@ def test_every_part_is_in_the_drawing() -> None:
     assert parts - set(BELOW) - top == set()
 
 
-MAPPED = ("analysis", "apply", "repair", "simulated", "sources", "training", "usage")
+MAPPED = (
+    *("analysis", "apply", "exchange", "repair", "simulated", "sources", "training", "usage"),
+    "views",
+)
 """Parts so large that the head of the package says which module does what."""
 
 
@@ -342,3 +345,16 @@ def test_command_check_can_fail(source: str) -> None:
     """A value in a command is seen in each way of writing it."""
     assert len(list(_with_a_value(ast.parse(source)))) == 1
     assert not list(_with_a_value(ast.parse("f'{name}: Get-Queue shows it'")))
+
+
+def test_a_mark_alone_stands_in_the_file_of_its_test() -> None:
+    """Where only these run, a file without the words is not imported (conftest.py)."""
+    words = "pytest.mark." + "alone"
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    elsewhere = [
+        file.name
+        for file in files
+        if words in file.read_text("utf-8") and not file.name.startswith(("test_", "conftest"))
+    ]
+
+    assert elsewhere == []

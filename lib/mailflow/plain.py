@@ -130,7 +130,7 @@ def kept_whole(text: str) -> list[tuple[str, bool]]:
 
 
 _WHOLE = re.compile(r'"[^"\n]*",?|[^\s"]+')
-_IS_NAME = re.compile(r"-.*[\\\d]|[\\\d].*[-/ ]|^-\w|^[A-Z]\w+-[A-Z]\w+$|^\".*\"")
+_IS_NAME = re.compile(r"-.*[\\\d]|[\\\d].*[-/ ]|^-\w|^\W?(?:ms|[A-Z]\w*)(?:-[A-Z]\w*)+\W*$|^\".*\"")
 _LONGEST_WHOLE = 44
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailflow.apply import unfinished as earlier
-from mailflow.apply.journal import QueueEntry
+from mailflow.apply.entry import QueueEntry
 from mailflow.apply.outcome import Outcome, outcome
 from mailflow.apply.work import LIMIT, Carried, Work
 from mailflow.closing import keep_findings

@@ -34,10 +34,10 @@ STYLE = """
 .mf{--mf-ink:var(--jp-ui-font-color1,#1c2430);--mf-soft:var(--jp-ui-font-color2,#5b6675);
 --mf-line:var(--jp-border-color2,#d9dee5);--mf-band:var(--jp-layout-color2,#f5f7fa);
 --mf-bad:#a1260d;--mf-good:#0f6b3c;--mf-unknown:#7a5200;--mf-link:var(--jp-brand-color1,#1f5fa8);
---mf-tint:7%;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem;
+--mf-tint:7%;--mf-wash:1;color:var(--mf-ink);font-size:.94rem;line-height:1.5;max-width:66rem;
 overflow-wrap:anywhere}
 [data-jp-theme-light="false"] .mf{--mf-bad:#ff9d88;--mf-good:#7fd6a6;--mf-unknown:#f0c060;
---mf-link:#8ab4f8;--mf-tint:16%}
+--mf-link:#8ab4f8;--mf-tint:16%;--mf-wash:.3}
 .mf table.mf-table{border-collapse:collapse;width:100%;margin:.5rem 0 .4rem;font-size:.9rem;
 table-layout:auto}
 .mf table.mf-table caption{text-align:left;color:var(--mf-soft);padding:0 0 .3rem;
@@ -50,6 +50,8 @@ vertical-align:bottom}
 .mf table.mf-table tbody th{font-weight:600}
 .mf table.mf-table tbody th>span{display:inline-block;max-width:17em;overflow-wrap:break-word}
 .mf .w{white-space:nowrap}
+.mf table.mf-table .command{font:400 .82rem/1.5 Consolas,"Liberation Mono",monospace}
+.mf table.mf-table th.command>span{max-width:none}
 .mf table.mf-table .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .mf .bad{color:var(--mf-bad);font-weight:600}.mf .good{color:var(--mf-good)}
 .mf .unknown{color:var(--mf-unknown);font-style:italic}
@@ -69,12 +71,18 @@ overflow-wrap:anywhere}
 @container (max-width:48rem){.mf table.mf-table{width:max-content;min-width:100%}
 .mf table.mf-table :is(th,td){min-width:0;max-width:16em}
 .mf table.mf-table td:has(.wl){max-width:26em}
+.mf table.mf-table .command{max-width:30em}
 .mf table.mf-table tbody th>span{max-width:14em}
+.mf table.mf-table:not(.mf-broad){width:100%}
+.mf table.mf-table:not(.mf-broad) .wl{white-space:normal;overflow-wrap:anywhere}
 .mf table.mf-table caption{position:sticky;left:0;max-width:100cqi}
 .mf table.mf-broad caption::after{content:" Scroll sideways to see all columns.";font-style:italic}}
 @media print{.mf details.mf-meaning{display:none}.mf .mf-scroll{overflow:visible}
 .mf table.mf-table{font-size:8.2pt;break-inside:auto;margin:.3rem 0}
-.mf table.mf-table :is(th,td){padding:.16rem .3rem;line-height:1.3;min-width:0;max-width:17em}
+.mf table.mf-table :is(th,td){padding:.16rem .3rem;line-height:1.3;min-width:0;max-width:32em}
+.mf table.mf-table .command{font-size:7.4pt;max-width:none}
+.mf table.mf-table thead{break-after:avoid}
+.mf table.mf-table tbody>tr:is(:first-child,:last-child){break-before:avoid}
 .mf table.mf-table caption{break-after:avoid}.mf p{orphans:3;widows:3}
 .mf td[class*="bar"]{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
@@ -88,7 +96,7 @@ _TEMPLATE = """
 <style>{{ style }}</style><div class="mf mathjax_ignore">
 {%- macro table(rows, label, has_caption) -%}
 <div class="mf-scroll" role="group" aria-label="{{ label }}" tabindex="0">
-<table class="mf-table{% if heads|length > 3 %} mf-broad{% endif %}">
+<table class="mf-table{% if is_broad %} mf-broad{% endif %}">
 {%- if has_caption %}<caption>{{ label }}</caption>{% endif %}
 <thead><tr>{% for one in heads %}<th scope="col"
  {%- if one.number %} class="num"{% endif %}>{{ one.heading }}</th>{% endfor %}</tr></thead>
@@ -193,6 +201,7 @@ class Table:
                 {"heading": visible(heading), "number": number}
                 for (heading, _), number in zip(self.columns.values(), numeric, strict=True)
             ],
+            is_broad=len(self.columns) > 3 or ("command" in self.columns and len(self.columns) > 1),
             rows=rows[:opened],
             folded=rows[opened:],
             rest=visible(self.rest) or f"{len(self._rows) - opened:,} more rows",
@@ -240,7 +249,8 @@ class Table:
     ) -> str:
         tone = self.tones.get((row, column), "unknown" if text == NOT_KNOWN else "")
         bar = f"bar{lengths[column][row]}" if column in lengths else ""
-        return " ".join(filter(None, (tone, "num" if number else "", bar)))
+        kind = "command" if column == "command" else ""
+        return " ".join(filter(None, (tone, "num" if number else "", bar, kind)))
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401 - a cell of a frame holds anything

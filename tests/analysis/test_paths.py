@@ -1,4 +1,4 @@
-"""Every mail path, judged by configuration: what an Exchange server meets on a connector."""
+"""Every mail path between two servers, judged by configuration."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import pytest
 
 from mailflow.analysis.analysis import addresses_of, analyze, connectors_of
 from mailflow.analysis.assessment import (
-    DEFAULT_LACKS_AUTH,
-    GROUP_MISSING,
     NOBODY,
     ROLE_CONFLICT,
     SHADOWED,
-    SUPPRESSED,
-    assess_connector,
 )
 from mailflow.analysis.paths import Judge, MailPath
 from mailflow.exchange.ranges import parse_address
@@ -44,37 +40,6 @@ def path(org: Organisation, sender: str, target: str) -> MailPath:
         if (one.sender.name, one.target.name) == (sender, target)
     )
     return found
-
-
-ASSESSED: list[tuple[str, dict[str, Any], bool | None, tuple[str, str | None]]] = [
-    (FRONTEND, {}, None, ("clear", None)),
-    (FRONTEND, {"auth": "Tls"}, None, ("found", DEFAULT_LACKS_AUTH)),
-    (r"EX16A\Relay", {}, None, ("found", SHADOWED)),
-    (r"EX16A\Relay", {"auth": "Tls, ExternalAuthoritative"}, None, ("found", SHADOWED)),
-    (FRONTEND, {"auth": None}, None, ("unknown", DEFAULT_LACKS_AUTH)),
-    (r"EX16A\Relay", {"auth": None}, None, ("unknown", SHADOWED)),
-    (FRONTEND, {"groups": "AnonymousUsers"}, None, ("found", GROUP_MISSING)),
-    (FRONTEND, {"groups": None}, None, ("unknown", GROUP_MISSING)),
-    (r"EX16A\Relay", {"auth": "Tls, ExchangeServer"}, None, ("found", GROUP_MISSING)),
-    (FRONTEND, {"suppress_x_anonymous_tls": True}, None, ("unknown", SUPPRESSED)),
-    (FRONTEND, {"suppress_x_anonymous_tls": True}, False, ("found", SUPPRESSED)),
-    (FRONTEND, {"suppress_x_anonymous_tls": True}, True, ("clear", None)),
-]
-
-
-@pytest.mark.parametrize(("identity", "change", "downgraded", "expected"), ASSESSED)
-def test_what_a_server_meets(
-    identity: str, change: dict[str, Any], downgraded: bool | None, expected: tuple[str, str | None]
-) -> None:
-    """S3.30, S3.31, C10: authentication, then the group, then what hides it; unread is unknown."""
-    org = healthy().change(identity, **change)
-    connector = org.connector(identity)
-    said = assess_connector(connector, org.snapshot().connectors, downgraded)
-
-    assert (said.state, said.cause) == expected
-    assert said.connector is (None if said.state == "clear" else connector)
-    assert bool(said.why) == bool(said.missing) == (said.state == "unknown")
-    assert said.on_evidence == (expected == ("unknown", SUPPRESSED))
 
 
 def test_the_article() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from applying import SOURCE, again
 from mailflow.apply.draining import EACH, drain
-from mailflow.apply.journal import Journal, QueueEntry
+from mailflow.apply.entry import QueueEntry
+from mailflow.apply.journal import Journal
 from mailflow.simulated.practice import Practice
 from mailflow.sources.shell import Call, Fault, Reply
 

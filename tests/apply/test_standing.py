@@ -8,7 +8,7 @@ import pytest
 
 from applying import NEW, OLD, RELAYS
 from mailflow.analysis.change import Change
-from mailflow.apply.journal import ConnectorEntry, Note
+from mailflow.apply.entry import ConnectorEntry, Note
 from mailflow.apply.standing import ConnectorState, standing
 from mailflow.exchange.connectors import (
     AuthMechanism,

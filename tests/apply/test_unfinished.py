@@ -13,7 +13,8 @@ import pytest
 
 from applying import NEW, RELAYS, Bench, again, bench
 from mailflow.apply import journal as journal_module
-from mailflow.apply.journal import FOREIGN, ConnectorEntry, Journal
+from mailflow.apply.entry import ConnectorEntry
+from mailflow.apply.journal import FOREIGN, Journal
 from mailflow.apply.unfinished import look_back, peek, table
 from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.sources.shell import Call, Reply

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_pages import NotebookPage, opened
+from jupyter_pages import ALL_DRAWN, NotebookPage, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,27 +33,6 @@ COMMANDS = {
     "new_server": 'New-ReceiveConnector -Name "Relay" -Server "EX16B"',
     "relay_usage": r'Set-ReceiveConnector "EX16A\Relay" -RemoteIPRanges "10.0.5.11",',
 }
-ALL_DRAWN = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
-"""Cells out of sight are there as well."""
-
-CUT = """
-() => {
-  const moves = (each) => each && (
-    ['auto', 'scroll'].includes(getComputedStyle(each).overflowX) || moves(each.parentElement));
-  const found = [];
-  for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
-    if (output.scrollWidth > output.clientWidth + 1) found.push('the whole output');
-    for (const each of output.querySelectorAll('td, th, p, li, h1, h2, figcaption')) {
-      const fits = each.scrollWidth <= each.clientWidth + 1;
-      const edge = output.getBoundingClientRect().right + 1;
-      const out = each.getBoundingClientRect().right > edge && !moves(each.closest('.mf-scroll'));
-      if (each.clientWidth && (!fits || out)) found.push(each.innerText);
-    }
-  }
-  return found;
-}
-"""
-"""Texts of outputs that go beyond their cell, or beyond the output where nothing scrolls."""
 
 
 @pytest.fixture(
@@ -91,9 +70,7 @@ def test_it_runs_and_draws(runbook: tuple[str, NotebookPage]) -> None:
 def test_nothing_is_cut(runbook: tuple[str, NotebookPage], wide: int) -> None:
     """No text goes beyond its cell; what is wider than the page scrolls in its own place."""
     name, shown = runbook
-    shown.page.set_viewport_size({"width": wide, "height": 1000})
-    shown.page.wait_for_timeout(500)  # JupyterLab lays its panels out again
 
-    assert shown.page.evaluate(CUT) == []
+    assert shown.cut(wide) == []
     if folder := os.environ.get("MAILFLOW_TEST_PICTURES"):
         shown.page.screenshot(path=Path(folder, f"{name}-{wide}.png"))

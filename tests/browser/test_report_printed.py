@@ -48,15 +48,15 @@ WIDER = """() => [...document.querySelectorAll('table, svg, pre')].filter(
 
 
 @pytest.fixture(scope="module")
-def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """The report of an organization of so many servers, made once; of 4: the article's."""
 
     @cache
-    def made(servers: int) -> Path:
+    def made(servers: int, runbook: str = "mail_stuck_in_queue") -> Path:
         home = tmp_path_factory.mktemp(f"servers-{servers}")
         org = article() if servers == 4 else large(servers, 3 if servers > 200 else None)
         org.snapshot(origin="exports").save(home / "snapshot")
-        return make_report(home, "mail_stuck_in_queue", "snapshot")
+        return make_report(home, runbook, "snapshot")
 
     return made
 
@@ -83,7 +83,7 @@ def _pages(browser: Browser, report: Path) -> int:
     ],
 )
 def test_a_report_stays_short(
-    browser: Browser, report_of: Callable[[int], Path], servers: int, pages: int, most: int
+    browser: Browser, report_of: Callable[..., Path], servers: int, pages: int, most: int
 ) -> None:
     """Pages on A4 before details, and bytes: what can be attached to a ticket and read."""
     report = report_of(servers)
@@ -92,9 +92,21 @@ def test_a_report_stays_short(
     assert _pages(browser, report) <= pages
 
 
+def test_an_audit_stays_short(browser: Browser, report_of: Callable[..., Path]) -> None:
+    """Equal issues are one row, and commands are as wide as the page lets them."""
+    report = report_of(20, "connector_audit")
+    page = _page(browser, report, A4, "print")
+    command = page.locator("th.command").first
+
+    assert _pages(browser, report) <= 5
+    assert page.evaluate(BROKEN) == []
+    assert command.evaluate("e => e.getClientRects()[0].height") < 20  # a line, not four
+    assert command.evaluate("e => getComputedStyle(e).fontFamily").startswith("Consolas")
+
+
 @pytest.mark.parametrize("servers", [4, 20, pytest.param(128, marks=LONG)])
 def test_nothing_is_broken_in_print(
-    browser: Browser, report_of: Callable[[int], Path], servers: int
+    browser: Browser, report_of: Callable[..., Path], servers: int
 ) -> None:
     """Addresses, ports, identities and commands stay on their line, and inside the page."""
     page = _page(browser, report_of(servers), A4, "print")
@@ -103,7 +115,7 @@ def test_nothing_is_broken_in_print(
     assert page.evaluate(WIDER) == []
 
 
-def test_heads_stay_with_their_tables(browser: Browser, report_of: Callable[[int], Path]) -> None:
+def test_heads_stay_with_their_tables(browser: Browser, report_of: Callable[..., Path]) -> None:
     """A heading and its remark are not left at the end of a page, and a head repeats."""
     page = _page(browser, report_of(20), A4, "print")
     said = page.evaluate(
@@ -114,12 +126,18 @@ def test_heads_stay_with_their_tables(browser: Browser, report_of: Callable[[int
         "() => [...document.querySelectorAll('thead')].map(e => getComputedStyle(e).display)"
     )
 
+    rows = page.evaluate(
+        """() => [...document.querySelectorAll('tbody > tr:is(:first-child, :last-child)')]
+            .map(each => getComputedStyle(each).breakBefore)"""
+    )
+
     assert set(said) == {"avoid"}
     assert set(heads) == {"table-header-group"}
+    assert set(rows) == {"avoid"}  # no head without a row, no last row alone
 
 
 def test_a_telephone_gets_the_narrow_picture(
-    browser: Browser, report_of: Callable[[int], Path]
+    browser: Browser, report_of: Callable[..., Path]
 ) -> None:
     """At 400 px: the page does not scroll, tables say that they do, letters are 10 px at least."""
     page = _page(browser, report_of(4), 400)
@@ -140,10 +158,16 @@ def test_a_telephone_gets_the_narrow_picture(
     )
     assert told
     assert all("Scroll sideways" in text for text in told)
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.mf-table:not(.mf-broad)')]
+            .map(each => each.parentElement).filter(each => each.clientWidth)
+            .filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.innerText)"""
+    )
+    assert cut == []  # what does not say that it scrolls does not
 
 
 def test_a_wide_page_gets_the_wide_picture(
-    browser: Browser, report_of: Callable[[int], Path]
+    browser: Browser, report_of: Callable[..., Path]
 ) -> None:
     """One of the two drawings alone, on the screen and on paper."""
     for wide, media in ((1280, "screen"), (A4, "print")):
@@ -153,7 +177,7 @@ def test_a_wide_page_gets_the_wide_picture(
         assert not page.locator(".mfp-narrow").is_visible()
 
 
-def test_it_is_readable_in_the_dark(browser: Browser, report_of: Callable[[int], Path]) -> None:
+def test_it_is_readable_in_the_dark(browser: Browser, report_of: Callable[..., Path]) -> None:
     """Who prefers dark pages gets one, with a contrast of 4.5 for every text."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
     page.goto(report_of(4).as_uri())
@@ -166,7 +190,7 @@ def test_it_is_readable_in_the_dark(browser: Browser, report_of: Callable[[int],
     assert page.evaluate(POOR_CONTRAST.replace("[255, 255, 255]", "[23, 28, 36]")) == []
 
 
-def test_what_works_is_folded(browser: Browser, report_of: Callable[[int], Path]) -> None:
+def test_what_works_is_folded(browser: Browser, report_of: Callable[..., Path]) -> None:
     """Faulty paths are open; the others are one line until somebody wants them."""
     page = _page(browser, report_of(20), 1280)
     folded = page.locator("details.mf-rest").filter(has_text="that work")

@@ -239,3 +239,23 @@ def test_pages_in_a_browser(site: Path, browser: Browser, width: int, scheme: st
     assert [one for one in asked if not one.startswith(("file:", "data:", "blob:"))] == []
     dark = [sum(map(int, re.findall(r"\d+", shade)[:3])) < 200 for shade in shades]
     assert dark == [scheme == "dark"]
+
+
+@pytest.mark.parametrize(("width", "shown"), [(400, "narrow"), (1280, "wide")])
+def test_the_start_page_shows_the_picture_that_fits(
+    site: Path, browser: Browser, width: int, shown: str
+) -> None:
+    """One of the two drawings alone, as wide as it was drawn or nearly: it can be read."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((site / "index.html").as_uri())
+    pictures = page.locator("article img")
+    seen = [each for each in pictures.all() if each.is_visible()]
+    classes = [each.get_attribute("class") or "" for each in seen]
+    (box,) = [each.bounding_box() for each in seen]
+    drawn = pictures.count()
+    page.close()
+
+    assert drawn == 2
+    assert [f"{shown}-page" in each for each in classes] == [True]
+    assert box is not None
+    assert box["width"] >= 0.7 * {"narrow": 380, "wide": 960}[shown]

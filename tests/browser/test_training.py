@@ -131,6 +131,7 @@ def _find_the_cause(one: Learner, connector: str) -> None:
     one.check(cause, "Right.")
 
 
+@pytest.mark.long
 def test_the_first_case_from_ticket_to_debrief(
     learner: Callable[[str], Learner], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.exchange import answer_map
 from mailflow.exchange.answer_map import (
     AnswerMap,
     _in_order,
@@ -326,3 +327,42 @@ def test_equal_sizes_of_two_connectors_may_tie() -> None:
     assert not mapped((one, connector("B", "10.0.1.0-10.0.1.9"))).may_tie
     assert not mapped((one, connector("B", "10.0.0.5-10.0.0.15"))).may_tie
     assert not mapped((one,)).may_tie
+
+
+@pytest.mark.parametrize("power", [0, 2, 5])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 40)).filter(lambda ends: ends[0] != ends[1]),
+        max_size=30,
+    )
+)
+def test_the_smallest_key_wins_whatever_is_handed_on(
+    power: int, intervals: list[tuple[int, int]]
+) -> None:
+    """Long intervals that are laid over one by one, and short ones that are handed on."""
+    begin = np.array([min(ends) for ends in intervals], dtype=np.int64)
+    end = np.array([max(ends) for ends in intervals], dtype=np.int64)
+    key = np.array([each * 7919 % 31 for each in range(len(intervals))], dtype=np.uint64)
+    nothing = int(answer_map._NOTHING)
+    expected = [
+        min(
+            (int(k) for b, e, k in zip(begin, end, key, strict=True) if b <= at < e),
+            default=nothing,
+        )
+        for at in range(40)
+    ]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(answer_map, "_highest_power", lambda edges, _: min(power, len(edges) - 1))
+        found = answer_map._smallest(begin, end, key, 40)
+
+    assert found.tolist() == expected
+
+
+def test_few_long_intervals_are_laid_over_the_others() -> None:
+    """One default connector's range is not handed on; many long ones are (edges: of each power)."""
+    short = [*[0] * 5, *[1200] * 6]
+
+    assert answer_map._highest_power([*short, 1201], 2400) == 5
+    assert answer_map._highest_power([*short, 1300], 2400) == 11
+    assert answer_map._highest_power([1], 2) == 0

@@ -19,10 +19,9 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mailflow.errors import UsageError
+from mailflow.simulated.running import Running
 
 REALM = "CONTOSO.EXAMPLE"
 PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit")
@@ -37,7 +36,7 @@ def missing_programs() -> tuple[str, ...]:
     return tuple(name for name in PROGRAMS if _found(name) is None)
 
 
-class Kdc:
+class Kdc(Running):
     """A realm with its users and hosts, as a context manager."""
 
     def __init__(self, hosts: Sequence[str], users: Mapping[str, str], realm: str = REALM) -> None:
@@ -134,20 +133,6 @@ class Kdc:
         """What the KDC logged: who asked for which ticket."""
         path = self.folder / "kdc.log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
     @property
     def _keytab(self) -> Path:

@@ -19,7 +19,8 @@ import healthchecker_files
 import organisations
 from mailflow.analysis.change import Change
 from mailflow.analysis.planned import parse_planned
-from mailflow.apply.journal import FILE, ConnectorEntry, Journal
+from mailflow.apply.entry import ConnectorEntry
+from mailflow.apply.journal import FILE, Journal
 from mailflow.errors import InputError, UsageError
 from mailflow.exchange import ehlo, last_error, pasted, ranges
 from mailflow.exchange.connectors import parse_binding

@@ -124,6 +124,16 @@ def test_a_crowded_ruler_stays_inside_and_counts_the_rest() -> None:
     assert len(html) < 60_000
 
 
+def test_a_cut_list_is_said_whole() -> None:
+    """What a connector lacks, and that its ranges are incomplete, are two lines, both whole."""
+    first, *others = ruler().lanes
+    cut = replace(first, note="no Exchange Server auth", complete=False)
+    texts = _texts(_svg(range_ruler(replace(ruler(), lanes=(cut, *others))).html))
+
+    assert "no Exchange Server auth" in texts
+    assert any(text.startswith("ranges incomplete") for text in texts)
+
+
 def test_the_size_of_a_range_is_shown_and_covers_nothing() -> None:
     """A single address, a subnet, everything: in words below the bar, and no line crosses them."""
     svg = _svg(range_ruler(ruler()).html)

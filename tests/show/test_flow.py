@@ -143,6 +143,17 @@ def test_many_servers_are_named_by_their_first() -> None:
     assert "and 6 more: 615 messages" in _texts(_drawings(flow)[0])
 
 
+def test_a_narrow_page_names_the_targets() -> None:
+    """Where senders and targets of what works do not fit on a line they have one each, whole."""
+    flow = findings(large(20).snapshot()).flow
+    assert flow is not None
+    narrow = _texts(_drawings(flow)[1])
+
+    assert "EX10-000, EX10-001 and 18 more" in narrow
+    assert "→ EX10-000, EX10-001 and 8 more" in narrow
+    assert not any("…" in text for text in narrow)
+
+
 def test_a_code_is_not_broken() -> None:
     """Where the error does not fit behind the time it has a line of its own, whole."""
     first = _article().routes[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,10 +73,30 @@ def test_what_was_not_read_stands_in_every_verdict(diagnosis: Diagnosis) -> None
     rows = tuple(Unread(f"EX{n}", "Get-Queue", "no answer") for n in range(12))
     some = replace(diagnosis, unread=rows)
 
-    html = verdict_card(some).html
+    html = re.sub("</?span[^>]*>", "", verdict_card(some).html)
     assert "Not read: 12 things" in html
     assert "EX4 and 7 more: Get-Queue: no answer" in html
     assert "EX4 and 7 more: Get-Queue: no answer" in screen(some)
+
+
+def test_what_is_undetermined_alike_is_said_once() -> None:
+    """Ten servers with the same open question are one line that names them all."""
+    entries = tuple(
+        FindingRecord(
+            "relay-wider-than-it-looks",
+            "unknown",
+            f"EX{n:02}",
+            rf"EX{n:02}\Relay",
+            reading=f"Could not determine whether Relay on EX{n:02} relays.",
+        )
+        for n in range(10)
+    )
+    html = verdict_card(replace(unknown(), findings=entries)).html
+    words = re.sub("<[^>]*>", "", html)
+
+    assert words.count("Could not determine whether Relay on EX0") == 1
+    assert "The same holds for the other 9." in words
+    assert all(rf"EX{n:02}\Relay" in words for n in range(10))
 
 
 def test_no_verdict_is_clear_by_accident() -> None:

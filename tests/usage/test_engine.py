@@ -60,6 +60,23 @@ def test_a_file_that_grew_replaces_its_part(tmp_path: Path) -> None:
     assert len(list(keep.glob("*.parquet"))) == 1
 
 
+def test_a_session_speaks_of_the_hours_in_which_it_begins_and_ends(tmp_path: Path) -> None:
+    """What lies between adds to no time that is covered; each hour stands once."""
+    log = tmp_path / "RECV2026112303-1.LOG"
+    rows = [
+        rf"2026-11-23T{time}.000Z,EX16A\Relay,08DE2B000000000{number},{at},10.0.0.21:25,"
+        f"10.0.5.7:5000{number},{event},,\r\n"
+        for number, begun, ended in ((1, "03:10:00", "03:10:05"), (2, "03:59:50", "05:00:10"))
+        for at, time, event in ((0, begun, "+"), (1, ended, "-"))
+    ]
+    log.write_text(HEAD + "".join(rows), newline="")
+
+    (spoken,) = summed(log, tmp_path, PartSettings()).spoken
+
+    assert (spoken.first, spoken.last) == ("2026-11-23T03:10:00", "2026-11-23T05:00:10")
+    assert spoken.hours == ("2026-11-23T03", "2026-11-23T05")
+
+
 def test_other_settings_read_anew(tmp_path: Path) -> None:
     """A part depends on the accepted domains: with others the file is read again, once."""
     random_logs(tmp_path / "logs", 3)

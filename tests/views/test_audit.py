@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mailflow
+from large_organisations import large
 from mailflow.checks.audit import AUDIT_CAUSES
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.errors import UsageError
@@ -935,6 +936,30 @@ def test_every_table_shows_something_for_everything(
     assert "<script" not in table._repr_html_()
     assert all(0 <= row < len(table.frame) for row, _ in table.tones)
     assert table.name == (step.__name__ if step is not results else "audit_results")
+
+
+def test_equal_issues_are_one_row() -> None:
+    """Ten connectors with one issue: a row that names them; the frame has a row for each."""
+    found = audit(large(20).snapshot())
+    table = audit_results(found)
+    assert found.headline.endswith(": EX16-000, EX16-001, EX16-002 and 7 more")
+    assert table.grouped is not None
+    issues = table.grouped[table.grouped["result"] == "issue"]
+
+    assert len(table.frame[table.frame["result"] == "issue"]) == 10
+    assert len(issues) == 1
+    assert all(rf"EX16-{n:03}\Relay" in issues["where"].iloc[0] for n in range(10))
+    assert issues["evidence"].iloc[0].endswith("The same holds for the other 9.")
+    assert {place for place, _ in table.tones} == set(range(len(table.grouped)))
+    assert "Issues: 10." in table.reading
+
+
+def test_a_place_for_the_server_is_no_pair_of_braces() -> None:
+    """Connectors of setup are named with <server> in them, as people write it."""
+    names = list(same_names(modern().snapshot()).frame["name"])
+
+    assert "Default Frontend <server>" in names
+    assert not any("{}" in name for name in names)
 
 
 def test_unquotable_names_get_no_command() -> None:

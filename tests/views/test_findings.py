@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from large_organisations import large
 from mailflow.analysis.addresses import ADAPTERS
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.exchange.cmdlets import TABLES
@@ -916,3 +917,55 @@ def test_one_address_and_several(addresses: tuple[str, ...], words: str) -> None
     org = healthy().change(r"EX16A\Default Frontend EX16A", ranges=ranges)
 
     assert f"do not contain {words} (421 4.3.2)" in findings(org.snapshot()).summary
+
+
+def test_lists_that_are_cut_are_one_next_step() -> None:
+    """Ten cut lists ask for one export: one sentence and one command, of every server."""
+    org = large(20)
+    org.connectors = [
+        replace(each, ranges_complete=each.name != "Relay") for each in org.connectors
+    ]
+
+    found = diagnose(org)
+    assert found.repair == ()
+    (step,) = [each for each in found.next_steps if "are incomplete in the data" in each.text]
+    assert step.text.startswith(r"RemoteIPRanges of EX16-000\Relay, EX16-001\Relay")
+    assert "and 5 more are incomplete" in step.text
+    assert step.command == "Get-ReceiveConnector | Export-Clixml receive-connectors.xml"
+
+
+def test_one_cut_list_asks_its_server() -> None:
+    """A single one is asked of its own server alone."""
+    org = large(4, 1)
+    org.connectors = [
+        replace(each, ranges_complete=each.identity != r"EX16-000\Relay") for each in org.connectors
+    ]
+
+    commands = [each.command for each in diagnose(org).next_steps]
+    assert (
+        "Get-ReceiveConnector -Server EX16-000 | Export-Clixml receive-connectors.xml" in commands
+    )
+
+
+def test_a_server_that_shows_no_adapters_needs_its_addresses() -> None:
+    """What helps is said: a line of addresses.csv to fill in, not only the error."""
+    row = Unread("EX16B", ADAPTERS, "The RPC server is unavailable.")
+    org = healthy()
+    org.set_addresses("EX16B")
+    snapshot = org.snapshot()
+    steps = findings(replace(snapshot, unread=(*snapshot.unread, row))).next_steps
+
+    assert "EX16B,<IP address>" in [each.command for each in steps]
+    assert any("addresses.csv" in each.text and "RPC" in each.text for each in steps)
+
+
+def test_a_headline_names_four_servers() -> None:
+    """Of many servers the headline names some and counts the rest; of four it names all."""
+    assert diagnose(large(8)).headline == (
+        "Mail from EX10-000, EX10-001, EX10-002 and EX10-003 does not reach EX16-000, EX16-001, "
+        "EX16-002 and EX16-003"
+    )
+    assert diagnose(large(20)).headline == (
+        "Mail from EX10-000, EX10-001, EX10-002 and 7 more does not reach EX16-000, EX16-001, "
+        "EX16-002 and 7 more"
+    )

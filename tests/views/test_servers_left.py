@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from large_organisations import large
 from mailflow.opening import open_source
 from mailflow.show.terminal import screen
 from mailflow.views.audit import audit
@@ -67,6 +68,19 @@ def test_the_screen_of_an_audit_has_a_line_for_each() -> None:
         "EX10A  targets left: EX10B, for EX16A and EX16B",
         "EX10B  targets left: EX10A, for EX16A and EX16B",
     ]
+    assert all(len(line) <= 80 for line in lines[first:])
+
+
+def test_many_servers_with_the_same_left_are_one_line() -> None:
+    """Twenty servers: who costs senders a target, all named, then who does not."""
+    lines = screen(audit(large(20).snapshot())).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("TAKE DOWN"))
+    said = " ".join(" ".join(lines[first:]).split())
+
+    assert said.count("no target left for") == 1
+    assert all(f"EX16-{n:03}" in said.partition("no target left")[0] for n in range(10))
+    assert "EX10-009: targets left" in said.replace(" and EX10-009", " EX10-009")
+    assert len(lines) - first < 15
     assert all(len(line) <= 80 for line in lines[first:])
 
 

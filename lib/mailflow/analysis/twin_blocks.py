@@ -1,9 +1,11 @@
-"""What was found of two servers: endpoints that correspond, and blocks of hosts that differ."""
+"""What was found of two servers: endpoints that correspond, and blocks of hosts that differ.
+
+Named tuples: where many servers are compared, most of the time goes into making these.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mailflow.analysis.capabilities import Effect
 from mailflow.analysis.servers import ServerView
@@ -17,8 +19,7 @@ Acceptors = tuple[ReceiveConnector | None, ...]
 """The connectors that may accept a host, one where it is known; None: no connector."""
 
 
-@dataclass(frozen=True, slots=True)
-class TwinEndpoint:
+class TwinEndpoint(NamedTuple):
     """An endpoint of A and the one of B that takes its role.
 
     Attributes:
@@ -42,8 +43,7 @@ class TwinEndpoint:
         return f"port {self.port} ({before if before == after else f'{before}, then {after}'})"
 
 
-@dataclass(frozen=True, slots=True)
-class TwinBlock:
+class TwinBlock(NamedTuple):
     """Addresses that are all treated alike on A, all alike on B, and not the same on both.
 
     Attributes:
@@ -65,8 +65,7 @@ class TwinBlock:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TwinComparison:
+class TwinComparison(NamedTuple):
     """What differs between two servers.
 
     Attributes:
@@ -119,5 +118,5 @@ def told_of(
 
 def _own(acceptors: Acceptors, model: TwinServer, server: TwinServer) -> Acceptors:
     """The connectors of a server in place of those of the one that it is configured like."""
-    mine = server.view.connectors
-    return tuple([None if each is None else mine[model.place_of[id(each)]] for each in acceptors])
+    mine, place_of = server.view.connectors, model.place_of
+    return tuple([None if each is None else mine[place_of[id(each)]] for each in acceptors])

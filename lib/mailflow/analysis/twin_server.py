@@ -59,6 +59,11 @@ class TwinServer:
         }
 
     @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """Why it may have connectors that were not read."""
+        return tuple(hidden_connectors(self.view, self.view.connectors))
+
+    @cached_property
     def configured(self) -> Hashable:
         """What decides whom each connector accepts, and how; remote ranges only by their number.
 
@@ -69,7 +74,7 @@ class TwinServer:
         on = [each for each in view.connectors if each.enabled is not False]
         return (
             view.name if any(bound.address for each in on for bound in each.bindings) else "",
-            any(True for _ in hidden_connectors(view, view.connectors)),
+            bool(self.hidden),
             tuple(
                 (
                     each.enabled,

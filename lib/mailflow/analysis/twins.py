@@ -16,10 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from mailflow.analysis.capabilities import Effect, Rights
-from mailflow.analysis.places import (
-    Place,
-    hidden_connectors,
-)
+from mailflow.analysis.places import Place
 from mailflow.analysis.servers import ServerView, address_of
 from mailflow.analysis.treatment import treatment
 from mailflow.analysis.twin_blocks import (
@@ -72,10 +69,10 @@ def _compared(
         block for endpoint in endpoints for block in _compared_at(a, b, endpoint, between)
     )
     only_b = sorted({port for _, port in b.ports} - {port for _, port in a.ports})
-    hidden = [why for view in (a.view, b.view) for why in hidden_connectors(view, view.connectors)]
+    hidden = [*a.hidden, *b.hidden]
     if hidden:  # another connector may accept any host
         blocks = tuple(
-            replace(block, state="undetermined", why=block.why or hidden[0]) for block in blocks
+            block._replace(state="undetermined", why=block.why or hidden[0]) for block in blocks
         )
     doubts = [*hidden, *_unbound(a.view), *_unbound(b.view)]
     return TwinComparison(a.view, b.view, endpoints, blocks, tuple(only_b), tuple(doubts))
@@ -266,8 +263,9 @@ class _Judge:
 
 def _of_values(effect: Effect, state: TwinState) -> str:
     """Why a block is undetermined although it is known what accepts it."""
-    names = [name.partition(" (")[0] for name in effect.not_known]
-    return f"not read: {', '.join(names)}" if state == "undetermined" and names else ""
+    if state == "differs" or not effect.not_known:
+        return ""
+    return f"not read: {', '.join(name.partition(' (')[0] for name in effect.not_known)}"
 
 
 def _asked(
@@ -310,7 +308,7 @@ def _merged(blocks: Iterable[TwinBlock]) -> Iterator[TwinBlock]:
             and (held.effect, held.state, held.why) == (block.effect, block.state, block.why)
             and list(map(id, (*held.a, *held.b))) == list(map(id, (*block.a, *block.b)))
         ):
-            held = replace(held, block=replace(held.block, last=block.block.last))
+            held = held._replace(block=replace(held.block, last=block.block.last))
         else:
             if held:
                 yield held

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from mailflow.apply.journal import Journal, QueueEntry
+from mailflow.apply.entry import QueueEntry
+from mailflow.apply.journal import Journal
 from mailflow.apply.live import LiveOrganisation, failure
 from mailflow.exchange.queues import Queue
 from mailflow.plain import unbroken

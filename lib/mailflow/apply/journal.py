@@ -16,27 +16,29 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 from mailflow.analysis.change import (
-    PARAMETERS,
-    Change,
     Edit,
-    Parameter,
-    SettingValue,
-    fingerprint,
-    parsed,
-    set_command,
-    with_value,
 )
 from mailflow.apply import seal
+from mailflow.apply.entry import (
+    ConnectorEntry,
+    Note,
+    QueueEntry,
+    checked,
+    connector_document,
+    connector_entry,
+    others,
+    queue_document,
+    queue_entry,
+)
 from mailflow.budget import Budget, json_memory
 from mailflow.errors import InputError, RunError
-from mailflow.exchange.connectors import ReceiveConnector
 from mailflow.plain import one_line
 from mailflow.snapshot import write_whole
 
@@ -54,115 +56,6 @@ FOREIGN = (
     "mailflow, or was changed since"
 )
 OTHER_SNAPSHOT = "the snapshot in this folder is not the one that this journal was written beside"
-
-Note = Literal["not begun", "begun", "done", "verified", "refused", "going back", "put back"]
-"""begun, going back: a Set was about to be sent; whether it came to be, only the server knows.
-done: read back with the new values. verified: the whole organization is the one that was proven."""
-
-
-@dataclass(slots=True)
-class ConnectorEntry:
-    r"""One Set-ReceiveConnector in the journal.
-
-    Attributes:
-        connector: `SERVER\Name`.
-        server: its server.
-        changes: parameter by parameter, the old value and the one that was proven.
-        has_rollback: whether Exchange takes the old values again, as far as was known before.
-        controller: the domain controller that was written to; empty: not told.
-        note: what is known to have been done.
-        why: what went wrong, or what there is to say; a line.
-        newer: keys of a newer version.
-    """
-
-    connector: str
-    server: str
-    changes: tuple[Change, ...]
-    has_rollback: bool = True
-    controller: str = ""
-    note: Note = "not begun"
-    why: str = ""
-    newer: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """What it sets."""
-        return tuple(change.parameter for change in self.changes)
-
-    @property
-    def command(self) -> str:
-        """PowerShell that sets the new values; empty where none can be given safely.
-
-        Always computed from the values: text that a file holds is never shown as a command.
-        """
-        return set_command(self.connector, self.after, self.parameters)
-
-    @property
-    def undo(self) -> str:
-        """PowerShell that restores the old values, likewise."""
-        if not self.has_rollback:
-            return ""
-        return set_command(self.connector, self.before, self.parameters)
-
-    @property
-    def old(self) -> Mapping[Parameter, SettingValue]:
-        """The values before, by parameter."""
-        # A command is given only where every old value was read.
-        return {change.parameter: cast("SettingValue", change.old) for change in self.changes}
-
-    @property
-    def new(self) -> Mapping[Parameter, SettingValue]:
-        """The values that were proven, by parameter."""
-        return {change.parameter: change.new for change in self.changes}
-
-    @property
-    def before(self) -> ReceiveConnector:
-        """A connector of which only the old values are known."""
-        return self._with(self.old)
-
-    @property
-    def after(self) -> ReceiveConnector:
-        """A connector of which only the new values are known."""
-        return self._with(self.new)
-
-    @property
-    def old_sha256(self) -> str:
-        """Hash of the old values, whatever their notation and order."""
-        return fingerprint(self.before, self.parameters)
-
-    @property
-    def new_sha256(self) -> str:
-        """The same of the new values."""
-        return fingerprint(self.after, self.parameters)
-
-    def _with(self, values: Mapping[Parameter, SettingValue]) -> ReceiveConnector:
-        name = self.connector.partition("\\")[2]
-        connector = ReceiveConnector(self.server, name, None, None, (), (), None, None)
-        for parameter, value in values.items():
-            connector = with_value(connector, parameter, value)
-        return connector
-
-
-@dataclass(slots=True)
-class QueueEntry:
-    r"""One queue in the journal.
-
-    Attributes:
-        queue: `SERVER\1234`.
-        before: messages when it was first looked at; None: not known.
-        left: messages when it was last looked at; None: not known.
-        state: `waiting`, `retried`, `denied`, `drained`, `moving`, `stuck`, `suspended` or
-            `not known`.
-        why: what there is to say; a line.
-        newer: keys of a newer version.
-    """
-
-    queue: str
-    before: int | None = None
-    left: int | None = None
-    state: str = "waiting"
-    why: str = ""
-    newer: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -333,8 +226,8 @@ class Journal:
             "started": self.started,
             "ended": self.ended,
             "process": {"id": self.owner[0], "began": self.owner[1]},
-            "connectors": [_connector_document(entry) for entry in self.connectors],
-            "queues": [_queue_document(entry) for entry in self.queues],
+            "connectors": [connector_document(entry) for entry in self.connectors],
+            "queues": [queue_document(entry) for entry in self.queues],
             "snapshot": self.snapshot,
             **self.newer,
         }
@@ -356,9 +249,6 @@ class Journal:
 _SAME = 1.0
 """Seconds within which two readings of a process's start mean the same one."""
 
-
-OPEN: frozenset[Note] = frozenset({"begun", "done", "verified", "going back"})
-"""Notes of connectors that may have their new values."""
 
 _ABOUT_TO: frozenset[Note] = frozenset({"begun", "going back"})
 
@@ -389,34 +279,6 @@ def journals(runs: Path) -> Iterator[Journal | DamagedError]:
             yield DamagedError(str(error), file.parent)
 
 
-# -- A journal to a document -----------------------------------------------------------------------
-
-
-def _connector_document(entry: ConnectorEntry) -> dict[str, Any]:
-    changes = [change.as_json() for change in entry.changes]
-    return {
-        "connector": entry.connector,
-        "server": entry.server,
-        "changes": [{name: each[name] for name in ("parameter", "old", "new")} for each in changes],
-        "command": entry.command,
-        "undo": entry.undo,
-        "controller": entry.controller,
-        "note": entry.note,
-        "why": entry.why,
-        "old_sha256": entry.old_sha256,
-        "new_sha256": entry.new_sha256,
-        **entry.newer,
-    }
-
-
-def _queue_document(entry: QueueEntry) -> dict[str, Any]:
-    known = asdict(entry)
-    newer: dict[str, Any] = known.pop("newer")
-    return known | newer
-
-
-# -- A document to a journal -----------------------------------------------------------------------
-
 _DAMAGE = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 _LONGEST_REASON = 300
 """Characters of what was wrong with a file that is shown."""
@@ -441,7 +303,7 @@ def _parsed(file: Path) -> Any:  # noqa: ANN401 - parsed JSON
 
 def _foreign(folder: Path, document: Mapping[str, Any]) -> str:
     """Why a journal is not this user's own, a clause; empty: it is."""
-    if not seal.is_ours(_others(document, {"digest"}), document.get("digest")):
+    if not seal.is_ours(others(document, {"digest"}), document.get("digest")):
         lacking = "" if seal.has_key() else f" (there is no key of yours: {seal.key_file()})"
         return f"{FOREIGN}{lacking}"
     return "" if document.get("snapshot") == _hash(folder / SNAPSHOT) else OTHER_SNAPSHOT
@@ -455,17 +317,10 @@ def _hash(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-_HASHES = ("old_sha256", "new_sha256")
 _KEYS = frozenset(
     {
         *("schema", "source", "ticket", "started", "ended", "process", "connectors", "queues"),
         *("snapshot", "digest"),
-    }
-)
-_OF_CONNECTOR = frozenset(
-    {
-        *("connector", "server", "changes", "command", "undo", "controller", "note", "why"),
-        *_HASHES,
     }
 )
 
@@ -478,15 +333,15 @@ def _of_document(folder: Path, document: Any) -> Journal:  # noqa: ANN401 - pars
     process = document["process"]
     return Journal(
         folder,
-        _is(str, document["source"], "source"),
-        _is(str, document.get("ticket", ""), "ticket"),
-        _is(str, document.get("started", ""), "started"),
-        (_is(int, process["id"], "process id"), float(process["began"])),
-        [_connector_entry(connector, number) for connector in document["connectors"]],
-        [_queue_entry(queue) for queue in document.get("queues", ())],
-        _is(str, document.get("ended"), "ended", maybe=True),
-        _is(str, document.get("snapshot", ""), "snapshot"),
-        newer=_others(document, _KEYS),
+        checked(str, document["source"], "source"),
+        checked(str, document.get("ticket", ""), "ticket"),
+        checked(str, document.get("started", ""), "started"),
+        (checked(int, process["id"], "process id"), float(process["began"])),
+        [connector_entry(connector, number) for connector in document["connectors"]],
+        [queue_entry(queue) for queue in document.get("queues", ())],
+        checked(str, document.get("ended"), "ended", maybe=True),
+        checked(str, document.get("snapshot", ""), "snapshot"),
+        newer=others(document, _KEYS),
     )
 
 
@@ -501,68 +356,6 @@ def _number(found: object) -> int:
             "version of mailflow that wrote it"
         )
     raise ValueError(f"expected schema {SCHEMA}, found {found!r}")
-
-
-def _connector_entry(document: Any, number: int) -> ConnectorEntry:  # noqa: ANN401 - parsed JSON
-    if document["note"] not in get_args(Note):
-        raise ValueError(f"{document['connector']}: no such note: {document['note']!r}")
-    identity = _is(str, document["connector"], "connector")
-    if number == 1:
-        changes: Iterable[Any] = [
-            {"parameter": "RemoteIPRanges", "old": document["old"], "new": document["new"]}
-        ]
-    else:
-        changes = document["changes"]
-    entry = ConnectorEntry(
-        connector=identity,
-        server=_is(str, document["server"], "server"),
-        changes=tuple(_change(identity, each) for each in changes),
-        has_rollback=bool(_is(str, document.get("undo", ""), "undo")),
-        controller=_is(str, document.get("controller", ""), "controller"),
-        note=document["note"],
-        why=_is(str, document.get("why", ""), "why"),
-        newer=_others(document, _OF_CONNECTOR | {"old", "new"} if number == 1 else _OF_CONNECTOR),
-    )
-    if not entry.changes:
-        raise ValueError(f"{identity}: no changes")
-    if [entry.old_sha256, entry.new_sha256] != [document[name] for name in _HASHES]:
-        raise ValueError(f"the values of {identity} are not those of its hashes")
-    return entry
-
-
-def _change(identity: str, document: Any) -> Change:  # noqa: ANN401 - parsed JSON
-    parameter = document["parameter"]
-    if parameter not in PARAMETERS:
-        raise ValueError(f"{identity}: no such parameter: {parameter!r}")
-    return Change(
-        identity, parameter, parsed(parameter, document["old"]), parsed(parameter, document["new"])
-    )
-
-
-def _queue_entry(document: Any) -> QueueEntry:  # noqa: ANN401 - parsed JSON
-    return QueueEntry(
-        queue=_is(str, document["queue"], "queue"),
-        before=_is(int, document.get("before"), "before", maybe=True),
-        left=_is(int, document.get("left"), "left", maybe=True),
-        state=_is(str, document.get("state", "waiting"), "state"),
-        why=_is(str, document.get("why", ""), "why"),
-        newer=_others(document, {"queue", "before", "left", "state", "why"}),
-    )
-
-
-def _others(document: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in known}
-
-
-def _is(kind: type, value: Any, name: str, *, maybe: bool = False) -> Any:  # noqa: ANN401
-    """A value of this type, or None where that is allowed.
-
-    Raises:
-        TypeError: of another one.
-    """
-    if (value is None and maybe) or (isinstance(value, kind) and not isinstance(value, bool)):
-        return value
-    raise TypeError(f"{name} is no {kind.__name__}: {value!r}")
 
 
 def _this_process() -> tuple[int, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mailflow.analysis.change import Parameter, SettingValue, in_words
-from mailflow.apply.journal import ConnectorEntry, Note, QueueEntry
+from mailflow.apply.entry import ConnectorEntry, Note, QueueEntry
 from mailflow.apply.work import Carried
 from mailflow.exchange import commands
 from mailflow.phrases import counted, joined
@@ -201,6 +201,8 @@ class Outcome:
     def difference(self) -> Table:
         """Before and after compared by what they do: what changed, whoever changed it.
 
+        In a verified repair what is certain was proven before, and is no alarm.
+
         Columns of the frame: those of `Comparison.table`.
         """
         after = self.carried.after if self.carried else None
@@ -213,7 +215,10 @@ class Outcome:
                 reading="",
                 empty="No re-read took place (nothing was changed).",
             )
-        return replace(found, caption=caption)
+        tones = found.tones
+        if self.state == "verified":
+            tones = {place: tone for place, tone in tones.items() if tone != "bad"}
+        return replace(found, caption=caption, tones=tones)
 
     def as_json(self) -> dict[str, Any]:
         """The findings with one more key, `apply`: the document of a run of fix_and_verify."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mailflow.analysis.change import fingerprint
-from mailflow.apply.journal import ConnectorEntry, Note
+from mailflow.apply.entry import ConnectorEntry, Note
 from mailflow.exchange.connectors import ReceiveConnector
 
 ConnectorState = Literal[

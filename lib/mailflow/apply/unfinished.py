@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mailflow.analysis.queues import is_stuck
 from mailflow.apply import values
-from mailflow.apply.journal import ConnectorEntry, DamagedError, Journal, UnwrittenError, journals
+from mailflow.apply.entry import ConnectorEntry
+from mailflow.apply.journal import DamagedError, Journal, UnwrittenError, journals
 from mailflow.apply.live import LiveOrganisation
 from mailflow.apply.standing import ReadValues, Standing, standing
 from mailflow.apply.verification import verify

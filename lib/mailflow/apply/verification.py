@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mailflow.analysis.change import with_value
-from mailflow.apply.journal import ConnectorEntry
+from mailflow.apply.entry import ConnectorEntry
 from mailflow.apply.values import in_snapshot
 from mailflow.exchange.connectors import PermissionGroups
 from mailflow.repair.simulation import differences

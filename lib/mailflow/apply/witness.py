@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailflow.analysis.change import in_words, value_of
-from mailflow.apply.journal import SNAPSHOT, ConnectorEntry, Journal
+from mailflow.apply.entry import ConnectorEntry
+from mailflow.apply.journal import SNAPSHOT, Journal
 from mailflow.apply.values import in_snapshot
 from mailflow.errors import InputError
 from mailflow.phrases import joined

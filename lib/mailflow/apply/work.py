@@ -16,7 +16,8 @@ from pathlib import Path
 from mailflow.analysis.change import Edit, fingerprint
 from mailflow.apply import values
 from mailflow.apply.draining import Watched, drain
-from mailflow.apply.journal import ConnectorEntry, Journal, Note, UnwrittenError, journals
+from mailflow.apply.entry import ConnectorEntry, Note
+from mailflow.apply.journal import Journal, UnwrittenError, journals
 from mailflow.apply.live import LiveOrganisation, Tell
 from mailflow.apply.verification import verify
 from mailflow.apply.witness import proven_from

@@ -81,7 +81,7 @@ def _between_sites(groups: Sequence[PeerGroup]) -> Iterator[Finding]:
         and any(setting.deviating for setting in _joined_up(some).settings)
     ]
     if different:
-        names = joined(some[0].name for some in different)
+        names = joined(some[0].name.replace("{}", "<server>") for some in different)
         sites = joined(
             sorted({group.site or "(site unknown)" for alike in different for group in alike})
         )

@@ -16,7 +16,8 @@ from mailflow.errors import InputError, UsageError
 from mailflow.plain import one_line
 
 if TYPE_CHECKING:
-    from mailflow.apply.journal import ConnectorEntry, Journal, Note
+    from mailflow.apply.entry import ConnectorEntry, Note
+    from mailflow.apply.journal import Journal
     from mailflow.apply.standing import Standing
     from mailflow.snapshot import Snapshot
     from mailflow.sources.credentials import LiveOptions
@@ -59,7 +60,8 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     rolled back, or a server could not be read; 3 not a run folder, or one from elsewhere without
     --foreign.
     """
-    from mailflow.apply.journal import OPEN, Journal
+    from mailflow.apply.entry import OPEN
+    from mailflow.apply.journal import Journal
     from mailflow.apply.witness import proven_from
     from mailflow.cli.consent import is_agreed, is_taken, say
 

@@ -45,6 +45,7 @@ _LOW_32 = np.uint64((1 << 32) - 1)
 # that group, address and row number fit into 64 bits: 13 + 32 + 17.
 _CHUNK = 1 << 15
 _GROUPS_AT_ONCE = 1 << 12
+_CALL = 2000  # what a call of numpy costs, in looks at one slot
 _MOST = 1 << 32  # ranges: a key has 32 bits for the size and 32 for the row
 
 
@@ -282,7 +283,9 @@ def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers
 
     An interval of n slots is two that overlap, each as long as the largest power of two within n.
     From the longest power down, every slot takes the smallest key that starts there, and hands it
-    on as two of half the length. Takes O(n + slots * log slots) and no loop over intervals.
+    on as two of half the length. Takes O(n + slots * log slots) and no loop over intervals, except
+    over the longest where they are few: mostly those of default connectors, for which alone all
+    slots would be handed on again and again.
     """
     best = np.full(slots, _NOTHING, dtype=np.uint64)
     if not len(key):
@@ -292,8 +295,9 @@ def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers
     order = np.argsort(level, kind="stable")
     begin, end, key = begin[order], end[order], key[order]
     edges = np.cumsum(np.bincount(level, minlength=1)).tolist()
+    top = _highest_power(edges, slots)
     spare = np.empty_like(best)
-    for power in range(len(edges) - 1, -1, -1):
+    for power in range(top, -1, -1):
         part = slice(edges[power - 1] if power else 0, edges[power])
         if part.start < part.stop:
             np.minimum.at(best, begin[part], key[part])
@@ -304,7 +308,27 @@ def _smallest(begin: Indices, end: Indices, key: Numbers, slots: int) -> Numbers
             spare[:half] = best[:half]
             np.minimum(best[half:], best[:-half], out=spare[half:])
             best, spare = spare, best
+    longest = slice(edges[top], None)
+    for first, past, its_key in zip(begin[longest], end[longest], key[longest], strict=True):
+        np.minimum(best[first:past], its_key, out=best[first:past])
     return best
+
+
+def _highest_power(edges: Sequence[int], slots: int) -> int:
+    """The power from which on intervals are handed on; those above are laid over one by one.
+
+    Which is cheapest: each power that is not handed on saves two calls and a look at all slots, and
+    costs a call for each of its intervals and a look at what these cover.
+
+    Args:
+        edges: how many intervals have this power, or one below it.
+        slots: how many there are.
+    """
+    gains, gain = [0], 0
+    for power in range(len(edges) - 1, 0, -1):
+        gain += slots + 2 * _CALL - (edges[power] - edges[power - 1]) * (_CALL + (1 << power))
+        gains.append(gain)
+    return len(edges) - 1 - gains.index(max(gains))
 
 
 def _in_order(numbers: Numbers) -> tuple[Numbers, Indices]:
@@ -545,11 +569,11 @@ def _where_unlike(
     """
     keys = np.concatenate(both)
     keys.sort()
-    alone = np.append(keys[1:] != keys[:-1], np.True_)
-    alone[1:] &= alone[:-1]
-    at = np.flatnonzero(alone)
-    low = np.sort(keys[np.concatenate([at, np.minimum(at + 1, len(keys) - 1)])] >> _20)
-    low = low[_differs(low)]
+    edges = np.ones(len(keys) + 1, dtype=np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=edges[1:-1])
+    at = np.flatnonzero(edges[1:] & edges[:-1])
+    starts = {*(keys[at] >> _20).tolist(), *(keys[at[at < len(keys) - 1] + 1] >> _20).tolist()}
+    low = np.array(sorted(starts), dtype=np.uint64)
     was, will = (
         side.winners[np.searchsorted(side.maps.places, low, side="right") - 1].tolist()
         for side in (before, after)

@@ -207,7 +207,8 @@ def run(  # noqa: PLR0913 - the options of the command
 
 def _unkept(folder: Path, error: OSError, stop: Stop) -> RunError:
     """What to know of a run whose files cannot be written: above all, what it has changed."""
-    from mailflow.apply.journal import FILE, OPEN, Journal
+    from mailflow.apply.entry import OPEN
+    from mailflow.apply.journal import FILE, Journal
     from mailflow.apply.work import touched
 
     why = stop.reason.removesuffix(".")

@@ -106,6 +106,7 @@ class _Piece:
     title: str
     fill: str
     stroke: str
+    is_wash: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,17 +293,22 @@ def _draw_lane(
         narrow = wins and len(inside) == 1
         fill_ = STRONG[lane.tone] if narrow else LIGHT[lane.tone]
         title = f"{lane.connector}: {_ends(span)}"
-        pieces.append(_Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, STRONG[lane.tone]))
+        stroke = STRONG[lane.tone]
+        pieces.append(
+            _Piece(x + 1.5, end - x - 3, "", 0, visible(title), fill_, stroke, not narrow)
+        )
     hidden = len(lane.spans) - len(kept)
-    notes = [lane.note, "" if lane.complete else "ranges incomplete"]
+    more = f"+ {hidden} more ranges without a server" if hidden else ""
+    if not lane.complete:
+        more = f"ranges incomplete, + {hidden} more" if hidden else "ranges incomplete"
     return _DrawnLane(
         short(lane.connector, 24),
         visible(lane.connector),
-        short(" · ".join(filter(None, notes)), 32),
+        short(lane.note, 32),
         lane.tone,
         y,
         pieces,
-        f"+ {hidden} more ranges without a server" if hidden else "",
+        more,
     )
 
 

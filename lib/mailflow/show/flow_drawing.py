@@ -20,6 +20,8 @@ _SMALL = 6.9
 """Units a character of the small type takes; on the safe side."""
 _WORD = 8.3
 """The same of names in bold type."""
+_PLAIN = 8.2
+"""The same of names in plain type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +332,13 @@ def _narrow_quiet(sheet: FlowSheet, route: FlowRoute, y: float) -> float:
     port = f"port {route.port} · " if route.port else ""
     works = counted(route.paths, "path works", "paths work")
     sheet.text(16, y + 18, f"{port}{works}", "goodt")
-    who = f"{names(route.senders, 2)} → {names(route.targets, 2)}"
-    sheet.text(16, y + 36, clipped(who, NARROW - 32, 8.2), "")
-    return y + 46
+    senders, targets = names(route.senders, 2), names(route.targets, 2)
+    lines = [f"{senders} → {targets}"]
+    if width(lines[0]) * _PLAIN > NARROW - 32:
+        lines = [senders, f"→ {targets}"]
+    for number, line in enumerate(lines):
+        sheet.text(16, y + 36 + 18 * number, clipped(line, NARROW - 32, _PLAIN), "")
+    return y + 28 + 18 * len(lines)
 
 
 def clipped(text: str, room: float, unit: float = 7.6) -> str:

@@ -22,6 +22,8 @@ from mailflow.views.verdict import (
 MOST_UNREAD = 10
 MOST_SERVERS = 20
 """More rows than this are counted."""
+MANY_SERVERS = 8
+"""Of more than these, servers with the same left are one line."""
 
 _TONES: Mapping[str, Tone] = {"found": "bad", "unknown": "unknown", "clear": "good"}
 
@@ -80,17 +82,32 @@ def _taken_down(servers: Sequence[ServerLeft], room: int) -> list[str]:
     order.sort(key=lambda each: each.state != "none" and not each.only_source_of)
     names = max((width(one_line(each.server)) for each in servers), default=0)
     lines: list[str] = []
-    for each in order[:MOST_SERVERS]:
+    if len(order) > MANY_SERVERS:
+        alike: dict[str, list[str]] = {}
+        for each in order:
+            alike.setdefault(_left(each, short=True), []).append(each.server)
+        said = [f"{joined(some, MOST_SERVERS)}: {text}" for text, some in alike.items()]
+        for text in said[:MOST_SERVERS]:
+            lines += hang("", text, room - LABEL)
+        hidden = len(said) - MOST_SERVERS
+        lines += [f"and {hidden} more lines; the report has them all"] if hidden > 0 else []
+        return section("TAKE DOWN", lines)
+    for each in order:
         name = one_line(each.server)
-        word, nothing = LEFT_IN_WORDS[each.state], "none, "
+        lines += hang(f"{name}{' ' * (names - width(name))}  ", _left(each), room - LABEL)
+    return section("TAKE DOWN", lines)
+
+
+def _left(each: ServerLeft, *, short: bool = False) -> str:
+    """What is left without a server; short: where every sender has a target, no more than that."""
+    word, nothing = LEFT_IN_WORDS[each.state], "none, "
+    text = word
+    if not (short and each.state == "left"):
         for_whom = each.left.removeprefix(nothing)
         text = f"{word}{' ' if each.left.startswith(nothing) else ': '}{for_whom}"
-        if each.only_source_of:
-            text += f"; the only source server of {joined(each.only_source_of)}"
-        lines += hang(f"{name}{' ' * (names - width(name))}  ", text, room - LABEL)
-    hidden = len(order) - MOST_SERVERS
-    lines += [f"and {hidden} more; the report names them all"] if hidden > 0 else []
-    return section("TAKE DOWN", lines)
+    if each.only_source_of:
+        text += f"; the only source server of {joined(each.only_source_of)}"
+    return text
 
 
 def _head(diagnosis: Diagnosis, room: int) -> str:

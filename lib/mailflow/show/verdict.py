@@ -8,7 +8,8 @@ from mailflow.plain import one_line, visible
 from mailflow.show import words
 from mailflow.show.markup import Markup, fill
 from mailflow.show.terminal import screen
-from mailflow.views.verdict import Diagnosis, FindingRecord, missing_in_words
+from mailflow.views import alike
+from mailflow.views.verdict import Diagnosis, missing_in_words
 
 SLOT = '<div class="mf-picture"></div>'
 """Where a report puts the mail-flow picture: below the verdict, before what to do."""
@@ -48,7 +49,10 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
         deliver=words.deliver(diagnosis.stuck),
         undo=[one_line(command) for command in diagnosis.undo],
         slot=Trusted(SLOT),  # noqa: S704 - ours
-        undecided=[_entry(finding) for finding in words.of_state(diagnosis, "unknown")],
+        undecided=[
+            (alike.places(group), alike.reading(group))
+            for group in alike.alike(words.of_state(diagnosis, "unknown"))
+        ],
         steps=[(each.text, one_line(each.command)) for each in diagnosis.next_steps],
         accepted=words.accepted(diagnosis),
         accepted_notes=words.accepted_notes(diagnosis),
@@ -64,11 +68,6 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
 
 def _origin(diagnosis: Diagnosis) -> str:
     return f"from {diagnosis.origin}" if diagnosis.origin else ""
-
-
-def _entry(finding: FindingRecord) -> tuple[str, str]:
-    """Where, and what the evidence says."""
-    return finding.connector or finding.server or "", finding.reading
 
 
 def _emphasised(diagnosis: Diagnosis) -> list[tuple[str, bool]]:

@@ -1,6 +1,7 @@
 """A simulated organization that behaves like Exchange: for tests, `demo:` sources and training.
 
     endpoints    one listener per server, for an unmodified pywinrm or pypsrp; smtp answers EHLO
+      │   │        (running: for as long as a `with` block lasts)
       │   │
       │   endpoint, wsman, shell_host, soap, authentication, tls   WS-Management, sign-in by NTLM
       │

@@ -30,11 +30,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 from mailflow.simulated import soap
 from mailflow.simulated.authentication import SCHEMES, Accounts, LogOnConnection, MessageError
+from mailflow.simulated.running import Running
 from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.shell_host import LogOn, Quotas
 from mailflow.simulated.soap import Request, Trouble
@@ -141,7 +141,7 @@ class Silence(NoInterference):
         return True
 
 
-class PracticeEndpoint:
+class PracticeEndpoint(Running):
     """One server of the simulated organization, listening."""
 
     def __init__(
@@ -217,20 +217,6 @@ class PracticeEndpoint:
             self.shells.close(ENDING_SECONDS)
         self._listener.end(ENDING_SECONDS)
         self._listener.server_close()
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
 
 class _Listener(ThreadingHTTPServer):

@@ -16,8 +16,6 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mailflow.simulated.authentication import Accounts, bare
 from mailflow.simulated.doors import Session
@@ -25,6 +23,7 @@ from mailflow.simulated.endpoint import ListeningPlace, PracticeEndpoint, Silenc
 from mailflow.simulated.organisation import Account, PracticeServer
 from mailflow.simulated.practice import Practice
 from mailflow.simulated.runner import Entrance, PythonRunner, has_endpoint
+from mailflow.simulated.running import Running
 from mailflow.simulated.shell_endpoint import ShellService
 from mailflow.simulated.smtp import PracticeSmtp
 from mailflow.simulated.tls import Authority
@@ -41,7 +40,7 @@ COLLECTOR = Account("CONTOSO\\collector", frozenset({"View-Only Organization Man
 _TRIES = 20
 
 
-class Endpoints:
+class Endpoints(Running):
     """The endpoints of one practice. Start it, or use it as a context manager."""
 
     def __init__(
@@ -160,20 +159,6 @@ class Endpoints:
         self.smtp.close()
         self.accounts.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
     def _session(self, server: str, user: str | None) -> Session | None:
         """Exchange's session for an account; without one: the snap-in's."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mailflow.exchange.cmdlets import SPECS
-from mailflow.sources.exports.clixml import escape
+from mailflow.sources.exports.clixml_texts import escape
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Row, Value
 
 TYPE_OF: Mapping[str, str] = {

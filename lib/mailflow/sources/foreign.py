@@ -38,21 +38,16 @@ def admitted(reading: Reading) -> Reading:
 
 
 def _row(row: Row) -> Row:
-    values = dict(row.values)
-    changed = False
-    for name, value in row.values.items():
-        if name not in FREE_TEXT and not _is_whole(value):
-            values[name], changed = Lost(BROKEN), True
-    computer, named = row.computer, row.named_server
-    if not (changed or computer or named or not keeps_its_line(row.place)):
+    broken = [
+        name for name, value in row.values.items() if name not in FREE_TEXT and not _is_whole(value)
+    ]
+    place = one_line(row.place)
+    computer = row.computer if is_server(row.computer) else ""
+    named = row.named_server if is_server(row.named_server) else ""
+    if not broken and (place, computer, named) == (row.place, row.computer, row.named_server):
         return row
-    return replace(
-        row,
-        values=values if changed else row.values,
-        place=one_line(row.place),
-        computer=computer if is_server(computer) else "",
-        named_server=named if is_server(named) else "",
-    )
+    values = {**row.values, **dict.fromkeys(broken, Lost(BROKEN))}
+    return replace(row, values=values, place=place, computer=computer, named_server=named)
 
 
 def _is_whole(value: Value) -> bool:

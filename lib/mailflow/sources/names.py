@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mailflow.sources import values
 from mailflow.sources.foreign import is_server
@@ -19,8 +20,7 @@ class Names:
 
     def of(self, name: str) -> str:
         """The short name of a server that is called this."""
-        bare = name.strip().rstrip(".")
-        short = bare if _is_address(bare) else bare.partition(".")[0]
+        short = _short(name)
         return self.known.setdefault(short.casefold(), short)
 
     def same(self, full: str, name: str) -> None:
@@ -28,6 +28,13 @@ class Names:
         short = full.partition(".")[0]
         if short:
             self.known.setdefault(short.casefold(), self.of(name))
+
+
+@lru_cache(maxsize=10_000)
+def _short(name: str) -> str:
+    """Kept, for each of a thousand rights names one of a few servers."""
+    bare = name.strip().rstrip(".")
+    return bare if _is_address(bare) else bare.partition(".")[0]
 
 
 def _is_address(text: str) -> bool:

@@ -94,7 +94,6 @@ def assemble(
     unread += _unnamed(reading, drafts)
     unread += gaps(reading, Seen(servers, connectors, queues), unread)
     unread += found.lacking(servers, is_whole=SERVERS in reading.cmdlets)
-    known = {server.name.casefold(): server.name for server in servers}
     return Snapshot(
         origin=origin,
         taken=taken,
@@ -102,21 +101,13 @@ def assemble(
         addresses=found.all(),
         connectors=connectors,
         queues=queues,
-        settings=tuple(
-            TransportSettings(
-                draft.server, draft["use_downgraded_auth"], draft["internal_certificate"]
-            )
-            for draft in drafts[SETTINGS].values()
-        ),
+        settings=tuple(map(_settings, drafts[SETTINGS].values())),
         components=components,
         rights=rights,
         observed=tuple(
             replace(sessions, server=names.of(sessions.server)) for sessions in reading.observed
         ),
-        offers=tuple(
-            _with_sender(of_server(offer, lambda name: known.get(name.casefold(), "")), names)
-            for offer in reading.offers
-        ),
+        offers=_offers(reading, servers, names),
         kept=kept,
         reads=tuple(reads),
         # A value that could not be read may stand in its reason.
@@ -165,9 +156,13 @@ _SERVER: Mapping[str, Field] = {
 }
 
 
-def _with_sender(offer: ObservedOffer, names: Names) -> ObservedOffer:
-    """The observation with the short name of the server that made the connection."""
-    return replace(offer, sender=names.of(offer.sender)) if offer.sender else offer
+def _offers(reading: Reading, servers: Iterable[Server], names: Names) -> tuple[ObservedOffer, ...]:
+    """The EHLO replies, their servers by the short names."""
+    known = {server.name.casefold(): server.name for server in servers}
+    told = (of_server(each, lambda name: known.get(name.casefold(), "")) for each in reading.offers)
+    return tuple(
+        replace(each, sender=names.of(each.sender)) if each.sender else each for each in told
+    )
 
 
 def _server_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
@@ -496,3 +491,9 @@ def _settings_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
         return None
     short = names.of(name)
     return short, draft_of(row, short, short, _SETTINGS)
+
+
+def _settings(draft: Draft) -> TransportSettings:
+    return TransportSettings(
+        draft.server, draft["use_downgraded_auth"], draft["internal_certificate"]
+    )

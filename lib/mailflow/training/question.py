@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mailflow.show.markup import Markup
 from mailflow.show.training import QuestionAsked, judgement
-from mailflow.show.widgets_training import AnswerForm, QuestionBox
+from mailflow.show.widgets.question import AnswerForm, QuestionBox
 from mailflow.snapshot import Snapshot
 
 Grade = Literal["right", "half", "wrong"]
@@ -90,13 +91,14 @@ class Question:
         """
         self.name = name
         self._kind, self._read = kind, read
-        self._prompt = kind.prompt(read())
         self._given: tuple[str, ...] = ()
         self._judged: Judgement | None = None
         self._accepted: tuple[str, ...] | None = None
         self._hints: list[str] = []
         self.tries = 0
-        self._box = QuestionBox(self, live=live)
+        with self._read_once() as org:
+            self._prompt = kind.prompt(org)
+            self._box = QuestionBox(self, live=live)
 
     # -- For the notebook --------------------------------------------------------------------------
 
@@ -126,37 +128,24 @@ class Question:
         Args:
             given: a text, or several: what an option says, or its key; or what would be typed.
         """
-        org = self._read()
-        texts = _texts(given, whole=self.form == "lines")
-        options = self._kind.options(org)
-        if not texts:
-            self._given, self._judged = (), wrong(_nothing(self.form))
-        else:
-            self.tries += 1
-            keys, unknown = _keys(texts, options) if options else (texts, [])
-            self._given = tuple(dict.fromkeys(keys)) or texts
-            if unknown:
-                self._judged = wrong(_no_choice(unknown, options))
-            elif self.form == "one" and len(self._given) > 1:
-                self._judged = wrong("Choose one of them.")
-            else:
-                self._judged = self._kind.judge(org, self._given)
-            if self._judged.grade == "right":
-                self._accepted = self._given
-        self._box.refresh()
-        return judgement(self.asked())
+        with self._read_once() as org:
+            self._judge(org, _texts(given, whole=self.form == "lines"))
+            self._box.refresh()
+            return judgement(self.asked())
 
     def hint(self) -> Markup:
         """Unfold the next hint; they lead from where to look to nearly the answer."""
-        hints = list(self._kind.hints(self._read()))
-        if len(self._hints) < len(hints):
-            self._hints.append(hints[len(self._hints)])
-        self._box.refresh()
-        return judgement(self.asked())
+        with self._read_once() as org:
+            hints = list(self._kind.hints(org))
+            if len(self._hints) < len(hints):
+                self._hints.append(hints[len(self._hints)])
+            self._box.refresh()
+            return judgement(self.asked())
 
     def solve(self) -> None:
         """Answer it from the organization itself, as the solved runs do."""
-        self.answer(self._kind.solution(self._read()))
+        with self._read_once() as org:
+            self.answer(self._kind.solution(org))
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -193,6 +182,33 @@ class Question:
     def hints_left(self) -> int:
         """How many hints were not asked for yet."""
         return max(0, len(self._kind.hints(self._read())) - len(self._hints))
+
+    def _judge(self, org: Snapshot, texts: tuple[str, ...]) -> None:
+        options = self._kind.options(org)
+        if not texts:
+            self._given, self._judged = (), wrong(_nothing(self.form))
+        else:
+            self.tries += 1
+            keys, unknown = _keys(texts, options) if options else (texts, [])
+            self._given = tuple(dict.fromkeys(keys)) or texts
+            if unknown:
+                self._judged = wrong(_no_choice(unknown, options))
+            elif self.form == "one" and len(self._given) > 1:
+                self._judged = wrong("Choose one of them.")
+            else:
+                self._judged = self._kind.judge(org, self._given)
+            if self._judged.grade == "right":
+                self._accepted = self._given
+
+    @contextmanager
+    def _read_once(self) -> Iterator[Snapshot]:
+        """One reading for all that an action looks at and shows: nothing moves there meanwhile."""
+        read, org = self._read, self._read()
+        self._read = lambda: org
+        try:
+            yield org
+        finally:
+            self._read = read
 
 
 def _texts(given: object, *, whole: bool) -> tuple[str, ...]:

@@ -24,49 +24,51 @@ SELECT c1 AS connector, c2 AS id, count(*) AS lines, count(*) FILTER (fits) AS r
         ELSE false END) AS odd,
     min(t) AS first, max(t) AS last, min(seq) AS low, max(seq) AS high,
     max(c4) AS local, max(c5) AS client,
-    list(seq::UBIGINT * 4 + CASE kind WHEN 'D' THEN 0 WHEN 'A' THEN 1 ELSE 2 END)
-        FILTER (kind IN ('D', 'A', 'N')) AS events,
-    list(t) FILTER (kind IN ('D', 'A', 'N')) AS times,
-    arg_min(CASE WHEN kind = 'H' THEN nullif(
+    list(seq::UBIGINT * 4 + CASE kind WHEN ascii('D') THEN 0 WHEN ascii('A') THEN 1 ELSE 2 END)
+        FILTER (kind IN (ascii('D'), ascii('A'), ascii('N'))) AS events,
+    list(t) FILTER (kind IN (ascii('D'), ascii('A'), ascii('N'))) AS times,
+    arg_min(CASE WHEN kind = ascii('H') THEN nullif(
         regexp_extract(c7, '^\S+\s+([A-Za-z0-9._:\[\]-]{1,255})\s*$', 1), '') END, seq)
-        FILTER (kind = 'H') AS hello,
-    bool_or(kind = 'T') AS tls, bool_or(kind = 'X') AS exchange,
-    bool_or(kind = 'U') AS authenticated,
-    arg_max(CASE WHEN kind <> 'E' THEN NULL
+        FILTER (kind = ascii('H')) AS hello,
+    bool_or(kind = ascii('T')) AS tls, bool_or(kind = ascii('X')) AS exchange,
+    bool_or(kind = ascii('U')) AS authenticated,
+    arg_max(CASE WHEN kind <> ascii('E') THEN NULL WHEN c8 IN ('Local', 'Remote') THEN c8
         WHEN regexp_full_match(c8, '[A-Za-z]{1,40}(\([A-Za-z]{1,40}\))?') THEN c8
-        ELSE 'other' END, seq) FILTER (kind = 'E') AS ended,
-    arg_min(CASE WHEN kind = 'P' THEN try_cast('0x' || nullif(
+        ELSE 'other' END, seq) FILTER (kind = ascii('E')) AS ended,
+    arg_min(CASE WHEN kind = ascii('P') THEN try_cast('0x' || nullif(
         regexp_extract(c7, '\sSID=([0-9A-Fa-f]{16})\b', 1), '') AS UBIGINT) END, seq)
-        FILTER (kind = 'P') AS proxied_session,
-    arg_min(CASE WHEN kind = 'P' THEN nullif(
+        FILTER (kind = ascii('P')) AS proxied_session,
+    arg_min(CASE WHEN kind = ascii('P') THEN nullif(
         regexp_extract(c7, '\sIP=([0-9A-Fa-f:.]{2,45})\b', 1), '') END, seq)
-        FILTER (kind = 'P') AS proxied_client,
-    count(*) FILTER (kind = 'Q') AS asked, count(*) FILTER (kind = 'R') AS taken,
+        FILTER (kind = ascii('P')) AS proxied_client,
+    count(*) FILTER (kind = ascii('Q')) AS asked, count(*) FILTER (kind = ascii('R')) AS taken,
     count(*) FILTER (inside) AS inside, count(*) FILTER (NOT inside) AS outside,
     {domains} AS domains
-FROM (SELECT *, CASE WHEN kind = 'Q' THEN {inside} END AS inside,
+FROM (SELECT *, CASE WHEN kind = ascii('Q') THEN {inside} END AS inside,
         coalesce(c8 IS NOT NULL AND t IS NOT NULL AND c0 LIKE '____-__-__T__:__:__.___Z'
             AND NOT contains(c0, ' ') AND length(c2) = 16 AND seq::VARCHAR = c3
-            AND length(c3) < 10 AND kind <> '?', false) AS fits
-    FROM (SELECT *, CASE WHEN kind = 'Q' THEN
+            AND length(c3) < 10 AND kind <> ascii('?'), false) AS fits
+    FROM (SELECT *, CASE WHEN kind = ascii('Q') THEN
             lower(regexp_extract(c7, '@([^@>\s]+)>', 1)) END AS domain
         FROM (SELECT *, try_cast(c0 AS TIMESTAMP) AS t, try_cast(c3 AS UINTEGER) AS seq, CASE c6
             WHEN '<' THEN CASE
-                WHEN c7 ILIKE 'RCPT TO:%' THEN 'Q'
-                WHEN c7 ILIKE 'EHLO %' OR c7 ILIKE 'HELO %' THEN 'H'
-                WHEN c7 ILIKE 'BDAT % LAST%' THEN 'D'
-                WHEN c7 ILIKE 'X-EXPS%' THEN 'X'
-                WHEN c7 ILIKE 'XPROXY%' THEN 'P' ELSE '' END
+                WHEN starts_with(c7, 'MAIL FROM:') OR c7 IN ('DATA', 'QUIT') THEN 0
+                WHEN c7 ILIKE 'RCPT TO:%' THEN ascii('Q')
+                WHEN c7 ILIKE 'EHLO %' OR c7 ILIKE 'HELO %' THEN ascii('H')
+                WHEN c7 ILIKE 'BDAT % LAST%' THEN ascii('D')
+                WHEN c7 ILIKE 'X-EXPS%' THEN ascii('X')
+                WHEN c7 ILIKE 'XPROXY%' THEN ascii('P') ELSE 0 END
             WHEN '>' THEN CASE
-                WHEN c7[1:4] = '250 ' THEN
-                    CASE c7[5:9] WHEN '2.1.5' THEN 'R' WHEN '2.1.0' THEN '' ELSE 'A' END
-                WHEN c7[1:3] = '354' THEN 'D'
-                WHEN c7[1:4] = '250-' THEN ''
-                WHEN c7[1:1] IN ('2', '4', '5') THEN 'N' ELSE '' END
+                WHEN starts_with(c7, '250 ') THEN CASE
+                    WHEN starts_with(c7, '250 2.1.5') THEN ascii('R')
+                    WHEN starts_with(c7, '250 2.1.0') THEN 0 ELSE ascii('A') END
+                WHEN starts_with(c7, '354') THEN ascii('D')
+                WHEN starts_with(c7, '250-') THEN 0
+                WHEN c7[1:1] IN ('2', '4', '5') THEN ascii('N') ELSE 0 END
             WHEN '*' THEN CASE
-                WHEN c8 = 'authenticated' THEN 'U'
-                WHEN starts_with(c8, 'TLS protocol') THEN 'T' ELSE '' END
-            WHEN '-' THEN 'E' WHEN '+' THEN '' WHEN '' THEN '' ELSE '?' END AS kind
+                WHEN c8 = 'authenticated' THEN ascii('U')
+                WHEN starts_with(c8, 'TLS protocol') THEN ascii('T') ELSE 0 END
+            WHEN '-' THEN ascii('E') WHEN '+' THEN 0 WHEN '' THEN 0 ELSE ascii('?') END AS kind
             FROM read_csv(?, header = false, auto_detect = false, delim = ',', quote = '"',
                           escape = '"', null_padding = true, comment = '', nullstr = chr(1),
                           parallel = false, max_line_size = <longest>, columns = {<columns>}))))
@@ -77,11 +79,12 @@ GROUP BY c1, c2
 )
 """The lines of a file by connector and session, those that are no rows among them.
 
-What a row is for the count: `D` data is asked for, or its last chunk came; `A` 250; `N` another
-final answer; `R` a recipient was taken; `Q` a recipient is named; `H` EHLO; `X` X-EXPS; `P` XPROXY;
-`U` authenticated; `T` TLS; `E` the end. `events`: of the first three, the number of the row times
-four with 0, 1 or 2. `fits`: it is a whole row (a cell that is not there is NULL). `odd`: lines
-that are neither a row nor an ordinary header."""
+What a row is for the count, a letter's number, for that is quick to compare: `D` data is asked for,
+or its last chunk came; `A` 250; `N` another final answer; `R` a recipient was taken; `Q` a
+recipient is named; `H` EHLO; `X` X-EXPS; `P` XPROXY; `U` authenticated; `T` TLS; `E` the end.
+`events`: of the first three, the number of the row times four with 0, 1 or 2. `fits`: it is a whole
+row (a cell that is not there is NULL). `odd`: lines that are neither a row nor an ordinary
+header."""
 
 LINES = """
 SELECT coalesce(sum(odd) + sum(rows) FILTER (try_cast('0x' || id AS UBIGINT) IS NULL), 0)::BIGINT,
@@ -137,9 +140,11 @@ KEPT = "CREATE OR REPLACE TEMP TABLE sessions AS FROM kept; DROP TABLE kept"
 
 SPOKEN = """
 SELECT connector, strftime(min(first), '<second>'), strftime(max(last), '<second>'),
-    list_transform(list_distinct(list(DISTINCT date_trunc('hour', first))
-        || list(DISTINCT date_trunc('hour', last))), lambda hour: strftime(hour, '<hour>'))
-FROM sessions GROUP BY connector ORDER BY connector
+    list_transform(list_distinct(list(begun) || list(ended)), lambda hour: strftime(hour, '<hour>'))
+FROM (SELECT connector, date_trunc('hour', first) AS begun, date_trunc('hour', last) AS ended,
+          min(first) AS first, max(last) AS last
+      FROM sessions GROUP BY ALL)
+GROUP BY connector ORDER BY connector
 """.replace("<second>", SECOND).replace("<hour>", HOUR)
 """Hours in which a session begins or ends: what lies between adds to no time that is covered."""
 

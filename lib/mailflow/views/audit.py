@@ -24,6 +24,7 @@ from mailflow.phrases import counted, joined
 from mailflow.repair.plan import Repair, repair
 from mailflow.snapshot import Snapshot, Unread
 from mailflow.views.accepted import Parted
+from mailflow.views.prose import IN_TITLE
 from mailflow.views.queues import iso
 from mailflow.views.servers_left import server_records
 from mailflow.views.telling import (
@@ -161,7 +162,7 @@ def _headline(verdict: Verdict, told: Sequence[Typed]) -> str:
         return "The receive connectors are in order"
     if not told:
         return "No issue in the data available, but data is missing"
-    servers = joined(sorted({entry.server.name for entry in told if entry.server}))
+    servers = joined(sorted({entry.server.name for entry in told if entry.server}), IN_TITLE)
     causes = {entry.id for entry in told}
     what = (
         CARDS[causes.pop()].title

@@ -6,6 +6,7 @@ from collections import Counter
 
 from mailflow.checks.registry import CARDS as CAUSES
 from mailflow.table import Table
+from mailflow.views import alike
 from mailflow.views.verdict import Diagnosis, FindingRecord
 
 _COLUMNS = {
@@ -27,7 +28,7 @@ _TONES = {"found": "bad", "unknown": "unknown", "accepted": "", "clear": "good"}
 
 
 def audit_results(found: Diagnosis) -> Table:
-    """What the audit says of each connector, faults first.
+    """What the audit says of each connector, faults first; what is alike is shown as one row.
 
     Columns of the frame: result, where, what, evidence (string), and for code: state, cause,
     server, connector (string).
@@ -42,18 +43,11 @@ def audit_results(found: Diagnosis) -> Table:
         if finding.state in _WORDS and finding not in general
     ]
     shown += [("accepted", each.finding) for each in found.accepted]
-    rows = [
-        {
-            "result": _WORDS[state],
-            "where": finding.connector or finding.server or "everywhere",
-            "what": CAUSES[finding.cause].title,
-            "evidence": finding.reading,
-            "state": state,
-            "cause": finding.cause,
-            "server": finding.server,
-            "connector": finding.connector,
-        }
-        for state, finding in shown
+    rows = [_row(state, [finding]) for state, finding in shown]
+    grouped = [
+        (state, group)
+        for state in dict.fromkeys(state for state, _ in shown)
+        for group in alike.alike(finding for each, finding in shown if each == state)
     ]
     counts = Counter[str](state for state, _ in shown)
     words = [("Issues", "found"), ("Undetermined", "unknown"), ("OK by design", "clear")]
@@ -68,6 +62,22 @@ def audit_results(found: Diagnosis) -> Table:
         caption="Issues, what could not be determined, and what is OK by design.",
         columns=_COLUMNS,
         reading="\n".join(sentences),
-        tones={(place, "result"): _TONES[state] for place, (state, _) in enumerate(shown)},
+        tones={(place, "result"): _TONES[state] for place, (state, _) in enumerate(grouped)},
         empty="No findings.",
+        grouped=pd.DataFrame([_row(*each) for each in grouped], columns=[*_COLUMNS]),
     )
+
+
+def _row(state: str, group: list[FindingRecord]) -> dict[str, str | None]:
+    """An entry, or several that are alike."""
+    first = group[0]
+    return {
+        "result": _WORDS[state],
+        "where": alike.places(group) or "everywhere",
+        "what": CAUSES[first.cause].title,
+        "evidence": alike.reading(group),
+        "state": state,
+        "cause": first.cause,
+        "server": first.server,
+        "connector": first.connector,
+    }

@@ -223,7 +223,7 @@ _COLUMNS = {
     "addresses": ("Addresses", "all of them are handled alike"),
     "before": ("Before", "the connector that accepts in the first source"),
     "after": ("After", "the connector that accepts in the second source"),
-    "effect": ("So", "what is different"),
+    "effect": ("Effect", "what is different"),
 }
 _LETS_IN: Mapping[PathState, bool | None] = {"clear": True, "found": False, "unknown": None}
 _MENDED = "accepted (was: failing)"

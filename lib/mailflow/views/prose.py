@@ -26,8 +26,8 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     if best is None:
         return "No fault in the data available, but data is missing"
     alike = [each for each in entries if (each.id, each.state) == (best.id, best.state)]
-    senders = joined(sorted({name for each in alike for name in each.senders}))
-    servers = joined(sorted({each.server.name for each in alike if each.server}))
+    senders = joined(sorted({name for each in alike for name in each.senders}), IN_TITLE)
+    servers = joined(sorted({each.server.name for each in alike if each.server}), IN_TITLE)
     title = CARDS[best.id].title
     if best.id in LOCAL:
         return f"{title} on {senders}"
@@ -36,12 +36,17 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     if verdict == "found":
         return f"{title} on {senders or servers}" if senders or servers else title
     if stuck:
-        return f"Mail is stuck on {joined(each.server for each in stuck)}; cause not determined"
+        where = joined((each.server for each in stuck), IN_TITLE)
+        return f"Mail is stuck on {where}; cause not determined"
     if best.id == UNRECOGNISED:
         return f"Messages wait on {senders or servers}; whether they move is unknown"
     if servers:
         return f"Could not determine whether mail reaches {servers}"
     return "Could not determine the state of the queues"
+
+
+IN_TITLE = 4
+"""Names in a headline; more are counted, and the summary below it names more of them."""
 
 
 def summary(

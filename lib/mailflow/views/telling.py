@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from mailflow.analysis.addresses import ADAPTERS
 from mailflow.analysis.change import Edit
-from mailflow.analysis.missing import ADDRESSES, Missing, missing_of
+from mailflow.analysis.missing import ADDRESSES, CONNECTORS, Missing, missing_of
 from mailflow.checks.check import Finding
 from mailflow.exchange import commands
 from mailflow.exchange.cmdlets import TABLES
 from mailflow.phrases import capital, either, joined
+from mailflow.repair.claim import Refusal
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Snapshot, Unread
+from mailflow.views.alike import same_words
 from mailflow.views.fingerprint import fingerprint
 from mailflow.views.verdict import (
     NOTHING,
@@ -128,7 +131,7 @@ def next_steps(
         lacking: rows of missing data that keep the verdict open.
         source: what was read, as the user named it: our own commands read it again.
     """
-    steps = [NextStep(each.text, each.command) for each in plan.refused]
+    steps = list(_refused(plan))
     for each in findings:
         refused = each.check.step is not None and plan.refused
         if each.state == "found" and not refused and not _edits(each, plan):
@@ -151,6 +154,31 @@ def next_steps(
     again = commands.filled("{source}", {"source": source})
     steps = [replace(each, command=each.command.replace("<source>", again)) for each in steps]
     return tuple(dict.fromkeys(steps))
+
+
+def _refused(plan: Repair) -> Iterator[NextStep]:
+    """Why there is no repair; what is said of several servers is one step with one command."""
+    every = Missing("", CONNECTORS).command
+    alike: dict[tuple[str, str], list[Refusal]] = {}
+    for each in plan.refused:
+        is_export = each.command == Missing(each.server, CONNECTORS).command
+        form = each.text.replace(_named(each), _NAMES)
+        if same_words(form, each.server) != form:  # names its server elsewhere as well
+            form = each.text
+        alike.setdefault((form, every if is_export else each.command), []).append(each)
+    for (form, command), some in alike.items():
+        text = form.replace(_NAMES, joined(map(_named, some)))
+        yield NextStep(text, command if len(some) > 1 else some[0].command)
+
+
+def _named(refusal: Refusal) -> str:
+    """The connector or the server that its text is about."""
+    connector = refusal.connector
+    return connector if connector and connector in refusal.text else refusal.server
+
+
+_NAMES = "\0"
+"""Stands for a name while texts are compared."""
 
 
 def _lines(advice: str) -> Iterator[NextStep]:
@@ -181,6 +209,11 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
     said = joined([*lacks, *reasons], most=3).rstrip(".")
     if servers and reasons and not any(name in said for name in servers):
         said = f"{joined(servers)}: {said}"
+    if cmdlet == ADAPTERS and servers:
+        text = f"{capital(said)}. Add the addresses to addresses.csv, then rerun:"
+        yield NextStep(text, "server,address")
+        yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)
+        return
     command = Missing(next(iter(servers)) if len(servers) == 1 else "", cmdlet).command
     end = " Export in full, then rerun:" if command else ""
     yield NextStep(f"{capital(said)}.{end}", command)

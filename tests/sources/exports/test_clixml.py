@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore, hidden
+from clixml_model import ROOT, Flat, Writer, flat_own, flat_powershell, flat_psrpcore
 from mailflow import budget
 from mailflow.budget import BudgetError
 from mailflow.errors import InputError
 from mailflow.sources.exports import clixml
-from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml, unescape
+from mailflow.sources.exports.clixml import ClixmlEntry, ClixmlReader, read_clixml
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
 from support import ROOT as PROJECT
 from support import each_of, needs_powershell, needs_shared, shared_files
@@ -320,12 +320,6 @@ def test_other_cmdlets_are_named() -> None:
     document = Writer().document([one, one], types=("Some.Space.MailboxThing",))
 
     assert read_clixml([document.encode()], "q.xml").ignored == [("MailboxThing", "q.xml")]
-
-
-@given(st.text(max_size=20))
-def test_unescape(text: str) -> None:
-    """What .NET hides comes back."""
-    assert unescape(hidden(text.encode("utf-16", "replace").decode("utf-16"))) == text
 
 
 ATTACKS = {

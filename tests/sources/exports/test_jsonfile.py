@@ -246,7 +246,6 @@ def test_each_character_is_looked_at_once(text: str) -> None:
 def test_objects_beyond_the_budget_are_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands before counts; what does not may be of any cmdlet and any server."""
     text = json.dumps([{"NextHopDomain": "a"}] * 500)
-    monkeypatch.setattr(budget, "MEMORY_PER_BYTE", 0)
     monkeypatch.setattr(budget, "LEAST_MEMORY", 160_000)
 
     reading = read_json(text, "x.json")

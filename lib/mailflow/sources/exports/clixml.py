@@ -7,11 +7,9 @@ value without end, references that unfold to billions of objects) is refused.
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import NoReturn
 from xml.parsers import expat
@@ -19,6 +17,7 @@ from xml.parsers import expat
 from mailflow.budget import Budget, BudgetError
 from mailflow.errors import InputError
 from mailflow.snapshot import Unread
+from mailflow.sources.exports.clixml_texts import LONGEST_INTEGER, TEXTS, unescape
 from mailflow.sources.exports.cmdlets import cmdlet_of, describe
 from mailflow.sources.exports.damage import drop_damaged, odd_ones, told
 from mailflow.sources.exports.healthchecker import is_healthchecker, read_healthchecker
@@ -54,10 +53,6 @@ UNFOLDED = 20
 _SLICE = 2**16
 _NOT_READ = "SerializationData"  # base64 for .NET alone
 _FIRST_LINE = b"#< CLIXML"
-_ESCAPE = re.compile("_[xX]([0-9A-Fa-f]{4})_")
-_DATE = re.compile("-?[0-9]{1,12}-[0-9]{1,2}-[0-9]{1,2}T[0-9:.]{1,30}(Z|[-+][0-9:]{4,8})?$")
-"""What is a time by its form, also one that no calendar has."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +303,7 @@ class ClixmlReader:
             self._skipped = 1
             if tag == "Obj":
                 self._count_ref(attributes.get("RefId"))
-        elif tag in _TEXTS and not self._in_text:
+        elif tag in TEXTS and not self._in_text:
             self._in_text = True
             self._name = name
             self._attributes = attributes
@@ -325,7 +320,7 @@ class ClixmlReader:
             text = "".join(self._pieces)
             self._pieces.clear()
             try:
-                value = text if tag == "S" and "_" not in text else _TEXTS[tag](text)
+                value = text if tag == "S" and "_" not in text else TEXTS[tag](text)
             except (ValueError, KeyError):
                 self._fail(f"<{tag}> cannot be {text[:40]!r}")
             name, members = self._name, self._members
@@ -382,7 +377,7 @@ class ClixmlReader:
 
     def _count_ref(self, ref: str | None) -> None:
         """Notice where numbers are missing: PowerShell counts the objects of a document."""
-        if ref is not None and ref.isascii() and ref.isdigit() and len(ref) < _LONGEST_INTEGER:
+        if ref is not None and ref.isascii() and ref.isdigit() and len(ref) < LONGEST_INTEGER:
             number = int(ref)
             self._gap |= self._next_ref is not None and number > self._next_ref
             self._next_ref = number + 1
@@ -643,40 +638,6 @@ def _is_error(type_name: str) -> bool:
     return type_name.endswith("System.Management.Automation.ErrorRecord")
 
 
-def unescape(text: str) -> str:
-    """The text behind `_x000A_` and its like, in which .NET hides what XML cannot hold.
-
-    Halves of a surrogate pair come as two escapes and are joined; a half alone, which no encoding
-    can write, becomes U+FFFD.
-    """
-    if "_x" not in text and "_X" not in text:
-        return text
-    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-    if _SURROGATE.search(plain) is None:
-        return plain
-    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-# What .NET cannot put into XML, and so hides as `_xHHHH_`; and what looks like that.
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff\ufffe\uffff]|_(?=[xX])")
-_SPECIAL = re.compile(f'[&<>"]|{_HIDDEN.pattern}')
-
-
-def escape(text: str) -> str:
-    """The text as PowerShell writes it into an element; `unescape` and the parser undo that."""
-    if _SPECIAL.search(text) is None:
-        return text
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _HIDDEN.sub(_hide, text.replace('"', "&quot;"))
-
-
-def _hide(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass")
-    return "".join(
-        f"_x{int.from_bytes(units[at : at + 2], 'big'):04X}_" for at in range(0, len(units), 2)
-    )
-
-
 def _without_first_line(head: bytes) -> bytes:
     """The bytes behind the line `#< CLIXML` that stands before documents on standard error."""
     for encoding, marks in (("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe")):
@@ -694,63 +655,10 @@ def _key(key: Value) -> str:
     return str(key)
 
 
-def _integer(text: str) -> int:
-    # Python alone would also take other scripts' digits and 1_000.
-    if len(text) > _LONGEST_INTEGER or "_" in text or not text.isascii():
-        raise ValueError(text)
-    return int(text)
-
-
-def _real(text: str) -> float:
-    if "_" in text:  # Python's own way to write numbers
-        raise ValueError(text)
-    return float(text)
-
-
-def _character(text: str) -> str:
-    number = _integer(text)
-    if not 0 <= number <= 0xFFFF:
-        raise ValueError(text)
-    return "\ufffd" if 0xD800 <= number <= 0xDFFF else chr(number)
-
-
-def _moment(text: str) -> Value:
-    """An instant in UTC; the text itself where it has no zone, or lies outside Python's years."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        if _DATE.match(text.strip()):
-            return text.strip()
-        raise
-    if moment.tzinfo is None:
-        return text.strip()
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return text.strip()
-
-
-def _secret(_text: str) -> Value:
-    return Lost("a secure string is not read")
-
-
 _ABSENT: Value = Lost("no bare value")
 _OPEN: tuple[Value, int, int, int] = (None, 0, 0, 0)
 _SHOWN = 500  # characters of a message
 _HEAD_BYTES = 64
-_LONGEST_INTEGER = 40  # with room for blanks
-
-_TEXTS: dict[str, Callable[[str], Value]] = {
-    **dict.fromkeys(("S", "T", "ToString", "URI", "XD", "SBK"), unescape),
-    **dict.fromkeys(("I16", "I32", "I64", "U16", "U32", "U64", "By", "SB"), _integer),
-    **dict.fromkeys(("Db", "Sg"), _real),
-    **dict.fromkeys(("D", "TS", "G", "Version", "BA"), str.strip),
-    "B": {"true": True, "1": True, "false": False, "0": False}.__getitem__,
-    "C": _character,
-    "DT": _moment,
-    "SS": _secret,
-}
-"""Elements that hold a text, and what makes a value of it."""
 
 _PARTS: dict[str, tuple[_In, _In]] = {
     "Objs": (_In.NOTHING, _In.DOCUMENT),

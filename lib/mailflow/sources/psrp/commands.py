@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from uuid import UUID
 
-from mailflow.sources.exports.clixml import escape
+from mailflow.sources.exports.clixml_texts import escape
 from mailflow.sources.psrp.messages import TO_SERVER, fragmented, packed
 from mailflow.sources.shell import Argument, Call
 

@@ -21,7 +21,7 @@ from mailflow.exchange.causes import explain
 from mailflow.exchange.connectors import ReceiveConnector, flag_names
 from mailflow.exchange.last_error import parse
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.training.asking.repair import is_between_servers
 from mailflow.training.question import Judgement, Options, half, right, wrong

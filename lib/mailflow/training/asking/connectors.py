@@ -14,7 +14,7 @@ from mailflow.exchange.ranges import RangeError, parse_address, parse_range, sin
 from mailflow.exchange.selection import Answer, answer
 from mailflow.exchange.servers import Server
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.training.subject import same, way, way_that_works

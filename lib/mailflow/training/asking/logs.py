@@ -8,7 +8,7 @@ from mailflow.analysis.queues import as_of
 from mailflow.exchange.ehlo import ANONYMOUSTLS, EXPS
 from mailflow.exchange.ranges import RangeError, address_or_none, parse_address
 from mailflow.phrases import joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.snapshot import ObservedOffer, ObservedSessions, Snapshot
 from mailflow.training.asking.connectors import NO_WAY
 from mailflow.training.question import Judgement, Options, right, wrong

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.views.telling import unread_of

@@ -8,7 +8,7 @@ from mailflow.exchange.causes import explain
 from mailflow.exchange.last_error import parse
 from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.snapshot import Snapshot
 from mailflow.training.question import Judgement, Options, half, right, wrong
 from mailflow.views.queues import queues_of

@@ -17,7 +17,7 @@ from mailflow.exchange.ranges import Address, AddressRange, Family, format_range
 from mailflow.exchange.selection import answer
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import counted, joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.training import console

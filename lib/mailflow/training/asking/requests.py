@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mailflow.opening import practice_snapshot
 from mailflow.phrases import joined
-from mailflow.show.widgets_training import AnswerForm
+from mailflow.show.widgets.question import AnswerForm
 from mailflow.simulated.practice import Practice
 from mailflow.snapshot import Snapshot
 from mailflow.training.asking.repair import LONG_ENOUGH
