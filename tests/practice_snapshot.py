@@ -83,8 +83,8 @@ def snapshot(transport: Transport, origin: str = "") -> Snapshot:
             for right in one.rights
         ),
         unread=(
-            *(Unread(one.name, "Get-Queue", "it does not answer") for one in mute),
-            *(Unread(one.name, ADAPTERS, "it does not answer") for one in away),
+            *(Unread(one.name, "Get-Queue", "it does not respond") for one in mute),
+            *(Unread(one.name, ADAPTERS, "it does not respond") for one in away),
         ),
         kept=_kept(org, hubs, now),
         cmdlets=CMDLETS,

@@ -110,7 +110,7 @@ def damaged(reading: Reading, dice: Random) -> None:
     rows = list(reading.of(CONNECTORS))
     kept = {id(row) for row in rows[: dice.randint(0, len(rows) - 1)]}
     keep(reading, CONNECTORS, lambda row: id(row) in kept)
-    reading.unread.append(Unread("", CONNECTORS, "connectors.xml: the document breaks off"))
+    reading.unread.append(Unread("", CONNECTORS, "connectors.xml: the document ends too early"))
 
 
 def disputed(reading: Reading, dice: Random) -> None:

@@ -43,14 +43,43 @@ OUT = {
     r"\b(?:waits|wait) since\b": "has been waiting since",
     r"\bCompared was\b": "All addresses were compared",
     r"\bLooked for and not there\b": "Also checked, no issues",
+    r"\b[Rr]oads?\b": "protocol",
+    r"\bIt is (?:\S+ ){1,4}there\b": "Simulated time",
+    r"\bNothing was typed\b": "No command entered",
+    r"\bprints nothing\b": "OK (no output)",
+    r"\b(?:last step|taken?) back\b": "undo",
+    r"\bprinters fall silent\b": "printing stops",
+    r"\bon paper\b": "simulated",
+    r"\bloads nothing from anywhere\b": "self-contained",
+    r"\bas far as it came\b": "incomplete",
+    r"\b[Tt]rust the answer\b": "conclusive",
+    r"\bnobody (?:who )?was seen\b|\b[Ww]ho was (?:not )?seen\b|\beveryone seen\b": "client",
+    r"\b(?:smallest|shorter|shortest) lists?\b": "RemoteIPRanges",
+    r"\bbreaks off\b": "ends too early",
+    r"\bcannot stand\b|\bstands? there\b": "is shown, cannot be quoted",
+    r"\bis (?:closed|open) to this account\b": "works for this account",
+    r"\bhandled by what\b|\bmeets? another treatment\b": "treated differently",
+    r"\btells? the causes apart\b|\bgoes with --\w": "say what is needed",
+    r"\bfrom the catalogue\b|\bin the catalogue\b": "catalog",
 }
 """What is out, as a pattern with the context in which it is out, and what people read instead."""
+
+FACT = re.compile(r"\((?:S\d+\.\d+|[CL]\d+)\b[^)]*\)|\(section \d")
+"""The id of a fact in a sentence; it belongs into docstrings, columns and documents."""
+
+COLUMNS = ("views/", "training/", "repair/claim.py", "simulated/cases/", "notebooks/")
+"""Where ids of facts may be read: in "What the columns mean", and in lessons, which link them."""
+
+DOCUMENTS = ("README.md", "CHANGELOG.md", "SECURITY.md", "docs/*.md", "runs/README.md")
+"""Files beside the package that people read."""
 
 KEPT = {
     "apply/draining.py": "a state that journals hold",
     "apply/outcome.py": "the same state",
     "snapshot/schema.py": "a value that snapshots hold",
     "sources/side_tables.py": "the same value",
+    "docs/facts.md": "words of its sources",
+    "docs/glossary.md": "names of code",
 }
 """Files whose words are stored by earlier versions, and what they are."""
 
@@ -124,7 +153,12 @@ def files() -> dict[str, Path]:
         for path in sorted(notebooks)
         if "solved" not in path.parts and ".ipynb_checkpoints" not in path.parts
     }
-    return inside | beside
+    written = {
+        path.relative_to(ROOT).as_posix(): path
+        for pattern in DOCUMENTS
+        for path in sorted(ROOT.glob(pattern))
+    }
+    return inside | beside | written
 
 
 def hits(name: str) -> list[str]:
@@ -138,11 +172,24 @@ def hits(name: str) -> list[str]:
 
 
 def test_words_that_are_out_do_not_come_back() -> None:
-    """In no text of the package, its templates and scenarios, and in no notebook."""
+    """In no text of the package, its templates and scenarios, no notebook and no document."""
     looked_at = [name for name in files() if name not in KEPT]
 
     assert len(looked_at) > 200
     assert [hit for name in looked_at for hit in hits(name)] == []
+
+
+def test_no_sentence_names_a_fact() -> None:
+    """A ticket, a terminal and a report show sentences; ids of facts are for those who check."""
+    found = [
+        f"{name}:{line}: {hit[0]!r}"
+        for name, path in files().items()
+        if not name.startswith(COLUMNS) and path.suffix != ".md"
+        for line, said in prose(path)
+        if (hit := FACT.search(said))
+    ]
+
+    assert found == []
 
 
 @pytest.mark.parametrize("name", [*KEPT])

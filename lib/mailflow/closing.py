@@ -16,7 +16,7 @@ from mailflow.views.verdict import Diagnosis
 
 
 def conclude(diagnosis: Diagnosis, ticket: str = "") -> Markup:
-    """Write `findings.json` into the run's folder, if this is a headless run, and show the verdict.
+    """Write `findings.json` into the run's folder, in an unattended run, and show the verdict.
 
     A run counts as complete only if that file is there, so this belongs into the last cell.
     """

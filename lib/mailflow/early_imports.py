@@ -1,4 +1,4 @@
-"""An extension of IPython for the kernel of a headless run: it imports what the cells will need.
+"""An extension of IPython for the kernel of an unattended run: it imports what the cells will need.
 
 The kernel waits between two cells while papermill saves the notebook; a thread uses that time.
 """

@@ -3,7 +3,7 @@
     MailflowError                 something a user can act on; never a traceback
     ├── UsageError                the question itself is wrong: option, name, address      exit 3
     ├── InputError                a source cannot be read: names file and place            exit 3
-    ├── RunError                  a headless run stopped before its end                    exit 2
+    ├── RunError                  an unattended run stopped before its end                    exit 2
     └── OutputError               an answer could not be written to standard output        exit 2
 
 A fault of a single export or server among good ones is no error: it is a row of *unread* in the
@@ -43,7 +43,7 @@ class InputError(MailflowError):
 
 
 class RunError(MailflowError):
-    """A headless run stopped before its end; what it had done by then is kept in the run folder."""
+    """An unattended run stopped before its end; what it had done is kept in the run folder."""
 
     exit_code = 2
 

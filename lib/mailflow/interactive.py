@@ -1,6 +1,6 @@
 """What an engineer operates in a runbook: steps below, widgets above, joined here.
 
-In a headless run (MAILFLOW_RUN names its folder) everything takes its default and is static.
+In an unattended run (MAILFLOW_RUN names its folder) everything takes its default and is static.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def address_explorer(org: Snapshot, server: str = "", source: str = "") -> Addre
     """Ask which connector accepts an address, and move a range on trial.
 
     Args:
-        org: the organisation.
+        org: the organization.
         server: the target to begin with; empty: the first one whose connector intercepts a server.
         source: the address to begin with, or the name of the server that has it; empty: the server
             that is caught there.
@@ -242,7 +242,7 @@ def _probe(org: Snapshot, question: AddressQuestion) -> Probe:
         raise UsageError(f"no server{called} was read{f'; read were {known}' if known else ''}")
     text = question.source.strip()
     if not text:
-        raise UsageError("type the address that connects, or pick a server's")
+        raise UsageError("type a source address, or pick a server's")
     named = org.server(text)
     if named:
         mine = addresses_of(org, named)

@@ -49,7 +49,7 @@ LIVE = tuple(_SCHEMES)
 
 
 class LiveSource(NamedTuple):
-    """A live organisation as SOURCE names it: where to enter, and how.
+    """A live organization as SOURCE names it: where to enter, and how.
 
     Attributes:
         scheme: https or http.
@@ -79,7 +79,7 @@ class Probeable(NamedTuple):
 
 
 def scenarios() -> tuple[tuple[str, str], ...]:
-    """The practice organisations: what stands behind `demo:`, and a title for people."""
+    """The practice organizations: what stands behind `demo:`, and a title for people."""
     from mailflow.simulated import scenarios as known
 
     return tuple((name, known.title(name)) for name in known.names())
@@ -93,9 +93,9 @@ def open_source(
     tell: Callable[[str], None] | None = None,
     live: LiveOptions | None = None,
 ) -> Snapshot:
-    """The organisation behind a SOURCE, as far as it can be read.
+    """The organization behind a SOURCE, as far as it can be read.
 
-    In a headless run the organisation was read before the notebook started: its snapshot in the
+    In an unattended run the organization was read before the notebook started: its snapshot in the
     folder that MAILFLOW_RUN names is taken, so that the run judges what it keeps.
 
     Args:
@@ -103,14 +103,14 @@ def open_source(
             `winrm://HOST`.
         servers: only paths that begin or end at these servers are judged; empty: all.
         evidence: files, folders or zips with protocol logs and EHLO replies beside SOURCE; in a
-            headless run they were read with it.
+            unattended run they were read with it.
         tell: is called with a line for people before something that may take a while.
-        live: how to sign in to a live organisation; where it says nothing, and in a notebook, the
+        live: how to sign in to a live organization; where it says nothing, and in a notebook, the
             environment variables MAILFLOW_USER and its like do.
 
     Raises:
         UsageError: no such form of SOURCE, no such scenario or server, or a sign-in that cannot be.
-        InputError: nothing could be read; names file and place. A live organisation that does not
+        InputError: nothing could be read; names file and place. A live organization that does not
             answer is no error: its rows of *unread* say so.
     """
     if run_folder():
@@ -169,10 +169,10 @@ def _acceptable(source: str) -> None:
 
 
 def _of_this_run(source: str) -> Snapshot | None:
-    """The snapshot that a headless run has collected already; None outside of one.
+    """The snapshot that an unattended run has collected already; None outside of one.
 
     A run may open other sources beside its own, so MAILFLOW_SOURCE says which one was collected, as
-    it was given. Without it the origin of a scenario or a live organisation does; a path is then
+    it was given. Without it the origin of a scenario or a live organization does; a path is then
     compared with nothing, for a notebook runs in another folder than the command.
     """
     folder = run_folder()
@@ -200,14 +200,14 @@ def _opened(source: str, tell: Callable[[str], None] | None, live: LiveOptions |
 
 
 def _demo(name: str, source: str) -> Snapshot:
-    """A practice organisation at its start, read as a live one is, without a network."""
+    """A simulated organization at its start, read as a live one is, without a network."""
     from mailflow.simulated.practice import Practice
 
     return practice_snapshot(Practice.begin(name), source)
 
 
 def practice_snapshot(practice: Practice, source: str) -> Snapshot:
-    """A practice organisation as it is now, read in this process, with the logs fetched there."""
+    """A simulated organization as it is now, read in this process, with the logs fetched there."""
     from mailflow.simulated.doors import PracticeDoors
     from mailflow.sources.collect import Plan
 
@@ -237,7 +237,7 @@ def _of_logs(
 
 
 def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrganisation:
-    """A live organisation within reach of somebody who may change it.
+    """A live organization within reach of somebody who may change it.
 
     Raises:
         UsageError: the sign-in cannot be tried as it was asked for.
@@ -251,7 +251,7 @@ def live_organisation(source: str, live: LiveOptions | None = None) -> LiveOrgan
 
 
 def _live(source: str, tell: Callable[[str], None], live: LiveOptions | None) -> Snapshot:
-    """Everything that an organisation's servers tell of themselves.
+    """Everything that an organization's servers tell of themselves.
 
     Raises:
         UsageError: the sign-in cannot be tried as it was asked for.
@@ -347,7 +347,7 @@ def within_reach(
 
 
 def live_place(source: str, live: LiveOptions | None = None) -> tuple[RemoteOptions, str]:
-    """Where a live organisation is entered, for whoever only looks and does not log on."""
+    """Where a live organization is entered, for whoever only looks and does not sign in."""
     from mailflow.sources.credentials import LiveOptions, target_to_look_at
 
     where = live_source(source)

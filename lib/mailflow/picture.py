@@ -68,7 +68,7 @@ class Lane:
         note: in two or three words what it offers, `no ExchangeServer auth`.
         tone: whether that is right for an Exchange server.
         spans: its ranges of the ruler's family, in any order.
-        complete: false where the capture cut the list: an address may hide in the rest.
+        complete: false where the export cut the list: an address may hide in the rest.
     """
 
     connector: str

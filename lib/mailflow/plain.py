@@ -65,12 +65,13 @@ def width(text: str) -> int:
 def wrap(text: str, cells: int) -> list[str]:
     """The lines of a text, none wider than `cells`; a word longer than that is broken.
 
-    Line feeds in the text are kept; an empty text is one empty line.
+    A number stays with its unit of time, `2 h 14 min`. A long word breaks behind a dot, slash or
+    comma where one is near. Line feeds in the text are kept; an empty text is one empty line.
     """
     lines = []
     for paragraph in text.split("\n"):
         line = ""
-        for word in paragraph.split():
+        for word in _WORDS.findall(paragraph):
             joined = f"{line} {word}" if line else word
             if width(joined) <= cells:
                 line = joined
@@ -81,6 +82,10 @@ def wrap(text: str, cells: int) -> list[str]:
             lines.extend(full)
         lines.append(line)
     return lines
+
+
+_WORDS = re.compile(r"\(?\d+ (?:d|h|min|s)\b(?: \d+ (?:h|min)\b)?\S*|\S+")
+_JOINTS = ".,;/\\"
 
 
 def grid(
@@ -151,8 +156,10 @@ def _pieces(word: str, cells: int) -> list[str]:
     for place, character in enumerate(word):
         taken = _cells(character)
         if used + taken > cells and place > start:
-            pieces.append(word[start:place])
-            start, used = place, 0
+            end = 1 + max(word.rfind(joint, start, place) for joint in _JOINTS)
+            end = end if end > (start + place) // 2 else place
+            pieces.append(word[start:end])
+            start, used = end, width(word[end:place])
         used += taken
     return [*pieces, word[start:]]
 

@@ -242,7 +242,7 @@ class Table:
             return ""
         bad = len({row for (row, _), tone in self.tones.items() if row >= MOST_ROWS and tone})
         marked = f", {bad} of them marked" if bad else ""
-        return f"{hidden} more rows are not shown here{marked}; `.frame` holds them all."
+        return f"{hidden} more rows are not shown here{marked}; `.frame` has them all."
 
     def _classes(
         self, row: int, column: str, text: str, number: bool, lengths: Mapping[str, list[int]]

@@ -1,4 +1,4 @@
-"""The headless run that this process belongs to, as its environment says (contract, section 5)."""
+"""The unattended run that this process belongs to, by its environment (contract, section 5)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 RUN_FOLDER = "MAILFLOW_RUN"
-"""Environment variable that names the run folder of a headless run."""
+"""Environment variable that names the run folder of an unattended run."""
 
 RUN_SOURCE = "MAILFLOW_SOURCE"
-"""Environment variable with the SOURCE of a headless run, whose snapshot lies in its folder."""
+"""Environment variable with the SOURCE of an unattended run, whose snapshot lies in its folder."""
 
 RUNS = "MAILFLOW_RUNS"
 """Environment variable that names the folder of run folders, where no run has begun yet."""

@@ -1,4 +1,4 @@
-"""Who uses a receive connector: what the command `usage` and the notebook ask for."""
+"""The hosts that use a receive connector: for the command `usage` and the notebook."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
         logs: files, folders, zips, URLs for fsspec, or `demo:NAME` for those of a simulated
             organization; empty: those of `org`, if it is a simulated one.
         org: the organization whose servers wrote them; None: nothing is compared.
-        days: how far back the logs have to reach.
-        gap_hours: silence that counts as a gap.
-        keep: a folder for what was summed up, to be added to later; empty: nothing is kept.
-        accepted_domains: domains whose recipients are inside, `*.contoso.com` with all below;
-            empty: those of the organization, where Get-AcceptedDomain was read.
-        recipient_domains: whether the domains of recipients are kept and shown.
-        timezone: in which times are shown, `Europe/Berlin`.
-        hosts: a hosts file with names of clients.
-        reverse_dns: whether DNS is asked for names.
-        narrow_connector: `SERVER\Name`, whose smallest list is proposed; empty: none.
-        prefix: bits of the widest block in that list; 0: single addresses.
+        days: days that the logs have to cover.
+        gap_hours: hours without a row that count as a gap.
+        keep: a folder for the sums, which later runs extend; empty: nothing is kept.
+        accepted_domains: domains whose recipients are inside, `*.contoso.com` with subdomains;
+            empty: those of the organization, if Get-AcceptedDomain was read.
+        recipient_domains: whether recipient domains are kept and shown.
+        timezone: time zone of the times shown, `Europe/Berlin`.
+        hosts: a hosts file with client names.
+        reverse_dns: whether client names are looked up in DNS.
+        narrow_connector: `SERVER\Name`, whose smallest RemoteIPRanges are proposed; empty: none.
+        prefix: prefix length of the widest range proposed; 0: single addresses.
         workers: processes.
         cluster: whose workers read the logs instead.
         tell: is called with a line for people.
@@ -86,7 +86,7 @@ def usage(  # noqa: PLR0913 - the parameters of the notebook
     if days < 1 or gap_hours < 1:
         raise UsageError("days and hours of a gap are at least 1")
     if narrow_connector and org is None:
-        raise UsageError("to narrow a list, name the SOURCE that holds it")
+        raise UsageError("--narrow needs SOURCE: add it after LOGS")
     zone, names = zone_of(timezone), _hosts(hosts)
     accepted = named(accepted_domains) or (accepted_of(org) if org else None)
     settings = PartSettings(accepted, recipient_domains)
@@ -142,7 +142,7 @@ def use_by_day(found: Usage, connector: str = "") -> Markup:
 
 
 def diagnosis_of(found: Usage) -> Diagnosis:
-    """What the logs could tell as the head of a report; it accuses and clears nothing."""
+    """The result as the head of a report; it has no finding and no all-clear."""
     proof = found.narrowed.proof if found.narrowed else None
     sentences = [found.headline]
     if found.narrowed:
@@ -154,7 +154,7 @@ def diagnosis_of(found: Usage) -> Diagnosis:
     steps = [NextStep("", command) for row in found.asked for command in row.commands]
     return Diagnosis(
         verdict="clear" if found.is_complete else "unknown",
-        headline=f"Who uses {joined(row.connector for row in found.asked) or 'the connectors'}",
+        headline=f"Use of {joined(row.connector for row in found.asked) or 'the connectors'}",
         summary=" ".join(sentences),
         findings=(),
         unread=tuple(rows),
@@ -183,7 +183,7 @@ class UsageDocument:
 
 
 def conclude_usage(found: Usage, ticket: str = "") -> Markup:
-    """Write `findings.json` of this run, and the proposed change beside it; show what was told."""
+    """Write `findings.json` of this run and the proposed change, and show the result."""
     document = UsageDocument(found)
     folder = run_folder()
     if folder:
@@ -194,7 +194,7 @@ def conclude_usage(found: Usage, ticket: str = "") -> Markup:
 
 
 def keep_change(narrowed: Narrowed, file: Path) -> None:
-    """Write a proposed list as a change that `whatif` proves and `fix_and_verify` applies.
+    """Write the proposal as a change that `whatif` proves and `fix_and_verify` applies.
 
     Raises:
         UsageError: nothing is proposed, or the file cannot be written.

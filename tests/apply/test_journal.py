@@ -113,7 +113,7 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     found = list(journals(tmp_path))
 
     assert all(isinstance(one, DamagedError) for one in found)
-    assert ["it is no file" in str(one) for one in found] == [True, False, True][: len(found)]
+    assert ["it is not a file" in str(one) for one in found] == [True, False, True][: len(found)]
     assert "1,099,511,627,776 bytes" in str(found[1])
 
 

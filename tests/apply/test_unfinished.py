@@ -251,7 +251,7 @@ def test_one_that_contradicts_its_snapshot_stops_no_other(tmp_path: Path) -> Non
 
     assert [each.state for each in good.standings] == ["verified", "not begun"]
     assert (bad.standings, bad.can_go_on) == ((), False)
-    assert "the snapshot holds no server evil.example" in bad.problem
+    assert "the snapshot contains no server evil.example" in bad.problem
 
 
 def test_one_that_cannot_be_written_stops_no_other(

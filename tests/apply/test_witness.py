@@ -69,14 +69,14 @@ def _server(journal: Journal) -> None:
         (_server, "it gives EX16B as the server of EX16A\\Relay"),
         (_twice, "it holds EX16A\\Relay twice"),
         (_parameter_twice, "it sets one parameter of EX16A\\Relay twice"),
-        (_queue, "the snapshot holds no server of queue EVIL\\1"),
+        (_queue, "the snapshot contains no server of queue EVIL\\1"),
         (
             lambda one: _renamed(one, "evil.example\\Relay", "evil.example"),
-            "the snapshot holds no server evil.example",
+            "the snapshot contains no server evil.example",
         ),
         (
             lambda one: _renamed(one, "EX16A\\Other\n\u202e$(calc)"),
-            "the snapshot holds no connector EX16A\\Other\\x0a\\u202e$(calc) with RemoteIPRanges",
+            "snapshot contains no connector EX16A\\Other\\x0a\\u202e$(calc) with RemoteIPRanges",
         ),
         (
             lambda one: _other_old(one, "10.0.0.0/8"),
@@ -141,7 +141,7 @@ def test_a_snapshot_that_is_a_pipe(tmp_path: Path) -> None:
     (journal.folder / "snapshot").unlink()
     os.mkfifo(journal.folder / "snapshot")
 
-    with pytest.raises(InputError, match="it is no file"):
+    with pytest.raises(InputError, match="it is not a file"):
         proven_from(Journal.load(journal.folder))
 
 

@@ -129,10 +129,13 @@ def test_something_unread_may_change_it(call: Call, tmp_path: Path) -> None:
             "RemoteIPRanges would be empty",
         ),
         (RELAY, "mailflow whatif SOURCE --server EX16A --connector Relay --remove"),
-        (("--remove", "10.0.0.11"), "name a server, a connector, and what to remove"),
-        ((*RELAY[2:], "--remove", "10.0.0.11"), "name a server, a connector"),
-        (("--server", "EX16A", "--add", "10.0.0.11"), "name a server, a connector"),
-        (("--server", "", "--connector", "", "--add", "10.0.0.11"), "name a server, a connector"),
+        (("--remove", "10.0.0.11"), "--server, --connector, and --remove or --add go together"),
+        ((*RELAY[2:], "--remove", "10.0.0.11"), "--server, --connector, and --remove or"),
+        (("--server", "EX16A", "--add", "10.0.0.11"), "--server, --connector, and --remove or"),
+        (
+            ("--server", "", "--connector", "", "--add", "10.0.0.11"),
+            "--server, --connector, and --remove or",
+        ),
     ],
 )
 def test_what_cannot_be_done(call: Call, options: tuple[str, ...], words: str) -> None:
@@ -279,7 +282,7 @@ def test_a_live_organisation_that_does_not_answer(call: Call) -> None:
     ):
         actual = call(*arguments)
         assert actual.code == 2
-        assert "nothing listens" in actual.out
+        assert "nothing listens" in " ".join(actual.out.split())
 
 
 @pytest.mark.parametrize(

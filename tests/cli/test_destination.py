@@ -62,7 +62,7 @@ def test_where_resolve_leads() -> None:
     ("ticket", "options", "account"),
     [
         (Ticket("anna@CONTOSO.COM", LATER), {}, "anna@CONTOSO.COM (Kerberos)"),
-        (Ticket("", LATER), {}, "whoever is logged on to this machine (Kerberos)"),
+        (Ticket("", LATER), {}, "the user who is signed in to this computer (Kerberos)"),
         (Ticket("anna@C", LATER), {"user": "ben@C", "auth": "kerberos"}, "ben@C (Kerberos)"),
         (Ticket("anna@C", LATER), {"user": "ben", "password_env": "P"}, "ben (NTLM)"),
         (Ticket("anna@C", LATER), {"user": "ben", "keyring": "k"}, "ben (NTLM)"),

@@ -161,8 +161,8 @@ def test_ehlo_that_is_refused_offers_nothing(call: Call, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--from", "EX99"), "no server called EX99 was read"),
-        (("--from", "EX10A", "--to", "EX99"), "no server called EX99 was read"),
+        (("--from", "EX99"), "no server called EX99 in the data"),
+        (("--from", "EX10A", "--to", "EX99"), "no server called EX99 in the data"),
         ((), "Missing option '--from'"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_name_that_cannot_be_quoted_is_in_no_command() -> None:
     lines = probe_lines([bad, good], ["", ""])
 
     assert len([line for line in lines if line.startswith("Save-Ehlo")]) == 1
-    assert next(line for line in lines if "Remove-Item" in line).startswith("# not asked")
+    assert next(line for line in lines if "Remove-Item" in line).startswith("# left out")
 
 
 def test_the_lines_in_a_real_powershell(tmp_path: Path) -> None:

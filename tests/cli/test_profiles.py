@@ -139,7 +139,7 @@ def test_options_go_before_the_profile(config: Path) -> None:
     [
         (("diagnose", "--profile", "contos"), "'contoso'? Known: demo, contoso, sign-in"),
         (("diagnose", "demo:article", "--profile", "none"), "Known: demo"),
-        (("diagnose", "--profile", "sign-in"), "names no source: give SOURCE"),
+        (("diagnose", "--profile", "sign-in"), "has no source: give SOURCE"),
         (("twin", "EX16A", "--profile", "demo"), "Missing argument"),
         (("diagnose", "--profile"), "requires an argument"),
     ],
@@ -156,10 +156,10 @@ def test_what_is_wrong_names_the_next_step(call: Call, words: tuple[str, ...], s
     ("text", "said"),
     [
         ("[profile.x]\npassword = 'Secret-7'", "password_env"),
-        ("[profile.y]\nsource='a'\n[profile.x]\nPassword = 'Secret-7'", "is refused"),
+        ("[profile.y]\nsource='a'\n[profile.x]\nPassword = 'Secret-7'", "contains a password"),
         ("[profile.x]\npaswordenv = 'A'", "Did you mean 'password_env'?"),
-        ("[profile.x]\nuser = 3", "user of profile x is no text"),
-        ("[profile.x]\ntrust = [3]", "trust of profile x is no text"),
+        ("[profile.x]\nuser = 3", "user of profile x is not text"),
+        ("[profile.x]\ntrust = [3]", "trust of profile x is not text"),
         ('[profile.x]\nuser = "CONTOSO\\anna"', "single quotes"),
         ('[profile.x]\nuser = "CONTOSO\\berta"', "single quotes"),
         ("[profile.x", "no TOML"),
@@ -194,7 +194,7 @@ def test_a_password_in_another_profile_is_refused_too(config: Path) -> None:
     """Nobody is to find it there a year later."""
     config.write_text("[profile.y]\npassword='a'\n[profile.x]\nsource='demo:article'\n")
 
-    with pytest.raises(InputError, match="profile y is refused"):
+    with pytest.raises(InputError, match="profile y contains a password"):
         read_profile("x")
 
 

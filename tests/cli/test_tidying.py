@@ -19,7 +19,7 @@ def test_the_screen_has_proof_commands_and_rollback(call: Call) -> None:
     labels = [line[:14].strip() for line in lines if line[:1].strip()]
 
     assert screen.code == 0
-    assert labels == ["Simulated data", "SHORTER", "PROOF", "DRY RUN", "CHANGE", "ROLLBACK"]
+    assert labels == ["SIMULATED DATA", "SHORTER", "PROOF", "DRY RUN", "APPLY", "ROLLBACK"]
     assert "from 6 to 3 elements" in screen.out
     assert all(width(line) <= 80 or line[14:].startswith("Set-") for line in lines)
 
@@ -34,7 +34,7 @@ def test_all_lists_with_the_command_for_each(call: Call) -> None:
         r'mailflow tidy demo:lists-grown "EX16A\Relay"',
         r'mailflow tidy demo:lists-grown "EX16B\Relay"',
     ]
-    assert call("tidy", "demo:healthy").out.endswith("No list can be shorter.\n")
+    assert call("tidy", "demo:healthy").out.endswith("No RemoteIPRanges can be shorter.\n")
 
 
 def test_the_change_goes_on_to_whatif(call: Call, tmp_path: Path) -> None:

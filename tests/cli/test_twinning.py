@@ -23,7 +23,7 @@ def test_the_screen_answers_first_and_fits(call: Call) -> None:
 
     assert screen.code == 1
     assert lines[0].startswith("DIFFERENT     EX16B does not treat every host as EX16A does.")
-    assert labels == ["DIFFERENT", "SERVERS", "HOSTS", "DO ON B", "COMMANDS", "THEN", "ROLLBACK"]
+    assert labels == ["DIFFERENT", "SERVERS", "HOSTS", "CHANGE B", "COMMANDS", "PROOF", "ROLLBACK"]
     assert all(width(line) <= 80 or line[14:].startswith(COMMANDS) for line in lines)
 
 
@@ -32,7 +32,7 @@ def test_alike_is_one_answer(call: Call) -> None:
     screen = call("twin", "demo:new-server-renamed", "EX16A", "EX16B")
 
     assert screen.code == 0
-    assert screen.out.startswith("ALIKE         EX16B treats every host as EX16A does.")
+    assert screen.out.startswith("NO DIFFERENCE EX16B treats every host as EX16A does.")
     assert "ReceiveConnector" not in screen.out
 
 

@@ -444,4 +444,4 @@ def test_the_help_tells_the_exit_codes(call: Call) -> None:
     text = " ".join(call("undo", "--help").out.split())
 
     assert "Exit code: 0 rolled back" in text
-    assert "3 no run folder of mailflow, or a foreign one without --foreign" in text
+    assert "3 not a run folder, or one from elsewhere without --foreign" in text

@@ -29,7 +29,7 @@ def test_from_use_to_a_proven_change(tmp_path: Path) -> None:
 
     assert used.exit_code == 0
     assert "shrink from 256 addresses to 5." in " ".join(used.stdout.split())
-    command = next(line for line in used.stdout.splitlines() if line.startswith("CHANGE "))
+    command = next(line for line in used.stdout.splitlines() if line.startswith("APPLY "))
     assert command.split(None, 1)[1] in proven.stdout
     assert proven.exit_code == 1
     wide = [line for line in used.stdout.splitlines() if len(line) > 80]
@@ -46,7 +46,7 @@ def test_a_connector_that_does_not_log(tmp_path: Path) -> None:
     assert not file.exists()
     assert r'Set-ReceiveConnector "EX16B\Relay" -ProtocolLoggingLevel Verbose' in done.stdout
     assert "No change of" in done.stdout
-    assert "Trust the answer from 2026-12-23 on" in done.stdout
+    assert "Conclusive from 2026-12-23" in done.stdout
 
 
 def test_json_has_the_keys_of_the_contract() -> None:

@@ -62,7 +62,7 @@ def test_the_article() -> None:
 
     old = '-RemoteIPRanges "10.0.0.11","10.0.0.12","10.0.5.0/24"'
     expected = rf"""
-What changing EX16A\Relay and EX16B\Relay would do         read 23 Nov 14:02 UTC
+Effect of changing EX16A\Relay and EX16B\Relay             read 23 Nov 14:02 UTC
 REPAIRS       EX16A and EX16B would accept EX10A and EX10B (currently failing).
               No other host is affected.
 CHANGE        EX16A\Relay
@@ -130,7 +130,7 @@ def test_rights_that_were_not_read() -> None:
 
     assert "undetermined: anonymous relay." in flat(actual)
     assert "\n                  unknown    anonymous relay\n" in actual
-    assert actual.endswith("rights or settings there are missing")
+    assert actual.endswith("their rights or settings are missing")
 
 
 def test_mail_that_would_break() -> None:
@@ -160,7 +160,7 @@ def test_a_way_that_no_mail_takes() -> None:
     actual = asked(org, add=["10.0.0.31"])
 
     assert "1 server would be handled differently where no mail from it arrives" in flat(actual)
-    assert "no mail takes this path" in flat(actual)
+    assert "no mail uses this path" in flat(actual)
     assert "BREAKS MAIL" not in actual
 
 
@@ -191,7 +191,7 @@ def test_no_repair_of_a_part() -> None:
     actual = proposed(article().change(r"EX16A\Relay", ranges_complete=False))
 
     assert "\nSTILL BROKEN  Mail from EX10A and EX10B does not reach EX16A and EX16B." in actual
-    assert "No change is proposed: data that it would rest on is missing." in actual
+    assert "No change is proposed: data that it needs is missing." in actual
     assert "\nNOT PROPOSED  EX16A\\Relay: RemoteIPRanges of EX16A\\Relay are incomplete" in actual
     assert "are incomplete in the data, so the new list cannot be written." in flat(actual)
     assert "Set-ReceiveConnector" not in actual
@@ -219,7 +219,7 @@ def test_what_else_was_found() -> None:
     actual = proposed(org)
 
     assert "\nREPAIRS PART  EX16A and EX16B would accept EX10A and EX10B" in actual
-    assert "It does not repair all that was found, see below." in actual
+    assert "It does not repair everything that was found, see below." in actual
     assert "\nALSO DO       " in actual
 
 
@@ -355,7 +355,7 @@ def test_the_title_keeps_its_time_apart(columns: int) -> None:
     """Where both have no room on a line, the time stands on the next one."""
     found = proposed(article(), taken=datetime(2026, 11, 23, 14, 2, tzinfo=UTC), cells=columns)
 
-    assert re.match(r"What changing .* would do\s{2,}read 23 Nov 14:02 UTC\n", found)
+    assert re.match(r"Effect of changing .*?\s{2,}read 23 Nov 14:02 UTC\n", found)
 
 
 @pytest.mark.parametrize("number", range(20))

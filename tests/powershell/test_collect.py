@@ -211,9 +211,7 @@ def test_an_edge_server_is_not_asked_from_inside(starts: Mapping[str, Collected]
     assert {
         Unread("EDGE1", "Get-ReceiveConnector", why),
         Unread("EDGE1", "Get-Queue", why),
-        Unread(
-            "EDGE1", "addresses", "no address of this server is known; put it into addresses.csv"
-        ),
+        Unread("EDGE1", "addresses", "no address of this server is known; add it to addresses.csv"),
     } == set(unread)
 
 

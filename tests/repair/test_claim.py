@@ -62,7 +62,7 @@ def test_where(places: tuple[Place, ...], words: str) -> None:
 def test_whether_it_is_let_in(was: PathState, will: PathState, words: str) -> None:
     """Before and after, and that nothing takes the way where nothing does."""
     assert way_in_words(reached(was, will)) == words
-    assert way_in_words(reached(was, will, in_use=False)) == f"{words}; no mail takes this path"
+    assert way_in_words(reached(was, will, in_use=False)) == f"{words}; no mail uses this path"
 
 
 @pytest.mark.parametrize(

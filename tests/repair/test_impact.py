@@ -335,7 +335,7 @@ def test_a_way_that_no_mail_takes() -> None:
     (one,) = proof.reached
     assert (one.sender, one.will, one.in_use) == ("EX19A", "found", False)
     assert (proof.broken, proof.holds, proof.exit_code) == ((), True, 1)
-    assert "no mail takes this path" in proof.summary
+    assert "no mail uses this path" in proof.summary
 
 
 def test_nobody_answers_any_more() -> None:

@@ -201,7 +201,7 @@ def test_a_cut_list() -> None:
     found = planned(article().change(r"EX16A\Relay", ranges_complete=False))
 
     assert [(one.connector, one.kind) for one in found.refused] == [(r"EX16A\Relay", "unread")]
-    assert "Export the whole list, then rerun" in found.refused[0].text
+    assert "Export it in full, then rerun" in found.refused[0].text
     assert (found.edits, found.commands, found.rollback, found.proof) == ((), (), (), None)
 
 

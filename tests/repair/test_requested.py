@@ -97,5 +97,5 @@ def test_no_json(tmp_path: Path) -> None:
     """A file of another kind is named as one."""
     (tmp_path / "x").write_text("no json")
 
-    with pytest.raises(InputError, match="no JSON"):
+    with pytest.raises(InputError, match="not JSON"):
         read_change(tmp_path / "x", healthy().snapshot())

@@ -202,7 +202,7 @@ def test_a_hostile_name_gives_no_command() -> None:
     plan = planned(org.snapshot())
 
     assert all("\u202e" not in line for line in plan.commands)
-    assert "cannot stand in a command" in " ".join(plan.refused)
+    assert "cannot be quoted in a command" in " ".join(plan.refused)
 
 
 @given(data=st.data())

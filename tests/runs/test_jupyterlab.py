@@ -112,7 +112,7 @@ def test_lab_opens_a_copy_in_a_run_folder(
     assert copy[0].parent.parent == tmp_path / "runs"
     assert seen == [["mail_stuck_in_queue.ipynb", "manifest.json"]]
     assert not copy[0].parent.exists()
-    assert "is removed" in done.output
+    assert "has been removed" in done.output
     assert started == []
 
 

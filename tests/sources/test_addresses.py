@@ -122,7 +122,7 @@ def test_an_error_names_an_address_of_its_target() -> None:
         ("EX10A", "no"),
         ("EX10B", "no"),
         ("EX16A", "no"),
-        ("EX16B", "only"),
+        ("EX16B", "the"),
     ]
 
 

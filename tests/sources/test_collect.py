@@ -352,7 +352,7 @@ def test_an_older_shell_is_not_asked_about_a_newer_server() -> None:
         "Get-TransportService",
     }
     assert {one.server for one in rows} == {"EX16A"}
-    assert "S8.43" in rows[0].why
+    assert "may be older than it" in rows[0].why
     assert not any("EX16A" in str(call) for _, call in org.asked)
 
 
@@ -372,7 +372,11 @@ def test_a_list_of_servers_that_the_newest_did_not_give(way: str) -> None:
 
     assert [one.server for one in rows] == [""]
     assert "EX19A, the newest, did not give its own" in rows[0].why
-    said = {"closed": UNREACHABLE.message, "refused": "Access is denied", "empty": "no server"}
+    said = {
+        "closed": UNREACHABLE.message,
+        "refused": "Access is denied",
+        "empty": "does not name a server",
+    }
     assert said[way] in rows[0].why
     assert whole == []
 

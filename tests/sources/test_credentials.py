@@ -213,7 +213,7 @@ def test_which_log_on_may_go_on(auth: str, ticket: Ticket | None, *, forwards: b
     ("options", "said"),
     [
         (LiveOptions(auth="digest"), "expected one of"),
-        (LiveOptions(user="a", password_env="A", keyring="b"), "one of them"),  # noqa: S106
+        (LiveOptions(user="a", password_env="A", keyring="b"), "are both given"),  # noqa: S106
         (LiveOptions(cert="c"), "--key"),
         (LiveOptions(cert="c", key="k", auth="ntlm"), "--auth certificate"),
         (LiveOptions(cert="/none", key="/none"), "no such file"),

@@ -61,7 +61,7 @@ def test_components_that_disagree_are_unread() -> None:
 
     assert org.components == ()
     (row,) = told(org, "Get-ServerComponentState")
-    assert (row.server, row.why) == ("ex16a", "HubTransport: two exports disagree")
+    assert (row.server, row.why) == ("ex16a", "HubTransport: two exports contradict each other")
 
 
 def test_component_of_nobody_is_unread() -> None:

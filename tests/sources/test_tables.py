@@ -750,7 +750,7 @@ def test_two_captures_that_disagree_are_unread(
 
     (row,) = org.unread
     assert row.what.endswith(name)
-    assert "two exports disagree" in row.why
+    assert "two exports contradict each other" in row.why
     found = connector(org) if identity == RELAY else queue(org)
     assert getattr(found, attribute) == unknown
     assert len(org.connectors) == len(article().connectors)

@@ -225,8 +225,8 @@ def test_a_scheduler_with_certificates(tmp_path: Path, monkeypatch: pytest.Monke
         ("tcp://127.0.0.1:1", {}, "--insecure-scheduler"),
         ("tls://127.0.0.1:1", {"ca": "x"}, "--scheduler-cert --scheduler-key"),
         ("tls://127.0.0.1:1", {"ca": "x", "cert": "x", "key": "x"}, "no such file"),
-        ("127.0.0.1:1", {}, "is no scheduler"),
-        ("inproc://x", {"is_insecure_fine": True}, "is no scheduler"),
+        ("127.0.0.1:1", {}, "not a scheduler"),
+        ("inproc://x", {"is_insecure_fine": True}, "not a scheduler"),
         ("local", {"ca": "x"}, "go with"),
     ],
 )

@@ -309,7 +309,7 @@ def test_nothing_to_accept_changes_nothing(accepting: Accepting) -> None:
         (entry("EX16A", until="soon"), "until = 2027-01-31"),
         (entry("EX16A", until="2027-02-30"), "until = 2027-01-31"),
         (entry("EX16A", until=3), "until = 2027-01-31"),
-        ("[[accepted]]\ncause='queue-suspended'\nreason='x'\nserver=3", "server is no text"),
+        ("[[accepted]]\ncause='queue-suspended'\nreason='x'\nserver=3", "server is not text"),
         (
             (
                 "[[accepted]]\ncause='queue-suspended'\nreason='x'\nserver='A'\n"

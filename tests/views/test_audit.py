@@ -280,7 +280,7 @@ def test_connector_that_lets_servers_in_is_there_on_purpose() -> None:
 
     assert open_ones(actual) == []
     (entry, _) = of(actual, PLANNED, "clear")
-    assert "on purpose (S3.42)" in entry.reading
+    assert "exist for that purpose" in entry.reading
     assert "WAN device" in entry.reading
 
 
@@ -313,10 +313,13 @@ def test_what_catches_no_server_is_harmless(ranges: str, bindings: str, words: s
 
 @pytest.mark.parametrize(
     ("port", "role", "words"),
-    [(465, "HubTransport", "S4.06"), (717, "FrontendTransport", "S4.08")],
+    [
+        (465, "HubTransport", "client submissions that a Front End service passes on"),
+        (717, "FrontendTransport", "mail that send connectors proxy through the Front End"),
+    ],
 )
 def test_ports_between_services_count(port: int, role: str, words: str) -> None:
-    """There servers log on as well, and mail may arrive today; the own address too (S2.01)."""
+    """Servers sign in there too, and mail may arrive today (S2.01, S4.06, S4.08)."""
     org = modern().add_relay("EX16A", "10.0.0.0/24", bindings=f"0.0.0.0:{port}", role=role)
 
     (entry,) = of(examine(org), PLANNED)
@@ -685,7 +688,7 @@ def test_two_that_differ_have_no_majority() -> None:
     (entry,) = of(examine(org), DIFFER)
 
     assert entry.connector == r"EX16B\Relay"
-    assert "does not say which of them is correct" in entry.reading
+    assert "does not show which one is correct" in entry.reading
 
 
 def test_names_of_servers_in_names_are_no_difference() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailflow.exchange.commands import split
 from mailflow.exchange.texts import texts_of
 from mailflow.plain import width
 from mailflow.views.explanation import explain_text, explained, told
@@ -85,11 +86,15 @@ def test_words_are_not_endless() -> None:
 
 @given(st.text(max_size=300), st.integers(20, 120))
 def test_words_are_safe_and_fit(text: str, cells: int) -> None:
-    """No control or bidirectional character gets through, no line is too wide."""
+    """No control or bidirectional character gets through; only a command is wider."""
     words = told(explained(f"451 4.4.0 {text}"), cells)
 
     assert all(line.isprintable() for line in words.split("\n"))
-    assert max(map(width, words.split("\n"))) <= cells
+    above, next_steps = words.rsplit("\nLOOK AT NEXT\n", 1)
+    lines = above.split("\n") + [
+        line for line in next_steps.split("\n") if not split(line.removeprefix("  - ").strip())[1]
+    ]
+    assert max(map(width, lines)) <= cells
 
 
 REFUSED = (
@@ -177,7 +182,7 @@ def test_what_holds_no_reply_is_said() -> None:
     """S6.18: a header has a cipher in it, and no error."""
     words = told(explained("Received: from a by b (version=TLS1_2, cipher=TLS_X)"))
 
-    assert "It contains no reply that reports an error" in words
+    assert "It contains no error reply" in words
     assert "tls-or-certificate" not in words
 
 

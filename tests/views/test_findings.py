@@ -466,7 +466,7 @@ def test_cut_list_that_shows_the_sender_is_found() -> None:
 
     assert actual.verdict == "found"
     assert not any(line.startswith("Set-ReceiveConnector") for line in actual.repair)
-    assert "Export the whole list, then rerun" in open_ones(actual)[0].remedy
+    assert "Export it in full, then rerun" in open_ones(actual)[0].remedy
 
 
 def test_cut_list_that_does_not_show_the_sender_is_unknown() -> None:
@@ -809,7 +809,7 @@ def test_there_is_one_repair_for_all_findings() -> None:
 
     assert (actual.repair, actual.undo) == ((), ())
     assert all(one.commands == () for one in open_ones(actual))
-    assert all("Export the whole list" in one.remedy for one in open_ones(actual))
+    assert all("Export it in full" in one.remedy for one in open_ones(actual))
 
 
 OFF = ("EX16B", "HubTransport", "Inactive")

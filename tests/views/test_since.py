@@ -294,8 +294,8 @@ def test_it_is_told_on_screen_and_card(since: Since) -> None:
     ("text", "said"),
     [
         ("", "it is no JSON"),
-        ("[]", "holds no findings"),
-        ('{"schema": "mailflow.run/1"}', "holds no findings"),
+        ("[]", "contains no findings"),
+        ('{"schema": "mailflow.run/1"}', "contains no findings"),
         ('{"schema": "mailflow.findings/1"}', "damaged"),
         ('{"schema": "mailflow.findings/1", "stuck": 3, "verdict": 3, "headline": 4}', "damaged"),
         ("[" * 100_000, "it is no JSON"),
@@ -353,7 +353,7 @@ def test_any_value_of_another_type_is_survived(tmp_path: Path) -> None:
 
 def test_a_run_that_did_not_end_is_refused(tmp_path: Path) -> None:
     """It has no findings; one that is not there is said as well."""
-    with pytest.raises(InputError, match="no run came to its end"):
+    with pytest.raises(InputError, match="the run did not finish"):
         read_since(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         read_since(tmp_path / "none")

@@ -173,7 +173,7 @@ def test_b_of_another_source(org: Snapshot) -> None:
     [
         ("EX16A", "SE01", "", "no server is called 'SE01'; known: EX10A"),
         ("EX16A", "ex16a", "", "named twice"),
-        ("EX16A", "EX16B", "mail.contoso.com", "--for takes an IP address"),
+        ("EX16A", "EX16B", "mail.contoso.com", "--for: expected an IP address"),
     ],
 )
 def test_a_wrong_question_says_what_to_ask(

@@ -62,7 +62,7 @@ def _doubted(found: Mapping[Address, ServerAddress]) -> dict[Address, str]:
     if set(apart) >= set(stated):
         apart = {}
     in_error = {
-        address: f"{address} is known from the error of a queue alone"
+        address: f"{address} is known only from the error of a queue"
         for address, row in found.items()
         if row.source == IN_ERROR and stated
     }

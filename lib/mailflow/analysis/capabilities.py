@@ -73,7 +73,7 @@ class Rights:
         return frozenset(entries)
 
     def anonymous(self, connector: ReceiveConnector, right: str) -> bool | None:
-        """Whether hosts that don't log on hold a right; a denial goes before all grants.
+        """Whether hosts that don't sign in hold a right; a denial goes before all grants.
 
         None: not known. So also where nobody in the list is known to stand for them although the
         groups say that somebody does: the name of ANONYMOUS LOGON depends on Windows' language.
@@ -101,7 +101,7 @@ class Rights:
         return None if self.of(connector) is None else False
 
     def denies_anonymous(self, connector: ReceiveConnector, right: str) -> bool:
-        """Whether a denial was read that takes a right from hosts that don't log on."""
+        """Whether a denial was read that takes a right from hosts that don't sign in."""
         return any(
             user.endswith(_ANONYMOUS) and name == right and deny
             for user, name, deny in self.shown(connector) or ()
@@ -151,7 +151,7 @@ def effect(
     Args:
         old: who answers before.
         new: who answers after.
-        rights: those of the organisation.
+        rights: those of the organization.
         rights_after: those of the second of two; left out: the same.
     """
     before, after = abilities(old, rights), abilities(new, rights_after or rights)

@@ -536,7 +536,7 @@ def _own_hop(ways: Sequence[MailPath]) -> list[MailPath]:
     if len({each.state for each in ways}) < 2:
         return list(ways)
     return [
-        _open(each, f"it depends on which of its own addresses {each.target.name} takes", None)
+        _open(each, f"it depends on which of its own addresses {each.target.name} uses", None)
         if each.state == "found"
         else each
         for each in ways

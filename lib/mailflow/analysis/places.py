@@ -166,10 +166,10 @@ def tie_in_words(identities: Iterable[str], place: Place) -> str:
 
 
 def hidden_servers(org: Snapshot, server: str = "") -> list[str]:
-    """Why an organisation may have servers that were not read; none where all of them were.
+    """Why an organization may have servers that were not read; none where all of them were.
 
     Args:
-        org: the organisation.
+        org: the organization.
         server: a name; what was not read of other servers alone does not hide this one.
     """
     rows = [

@@ -59,7 +59,7 @@ class _FamilyMap:
     Attributes:
         spots: the number of each endpoint's map.
         columns: the ranges that take part, `row` counting within each connector.
-        owner: the connector of each of these, by its number in the organisation.
+        owner: the connector of each of these, by its number in the organization.
         maps: the blocks.
         answerer: who answers each block, by number; -1: nobody.
         edges: where the blocks of each map begin, and where the last one's end.
@@ -74,7 +74,7 @@ class _FamilyMap:
 
 
 class WholeMap:
-    """Which connector accepts whom on every server of an organisation.
+    """Which connector accepts whom on every server of an organization.
 
     Only connectors that certainly take part do (S1.10): what was not read could only take addresses
     away from them, or give a connector more than is said here of itself.

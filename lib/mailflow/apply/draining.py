@@ -1,4 +1,4 @@
-"""The stuck queues after the repair: each is tried again, then watched until it is empty.
+"""The stuck queues after the repair: each is retried, then watched until it is empty.
 
 Exactly the queues of the findings are touched, by name and with their server (S8.77), one at a time
 (S8.76). A retry does something only in Retry (S8.71); a suspended queue stays as somebody left it.
@@ -24,7 +24,7 @@ EACH = 2.0
 """Seconds between two looks at the queues."""
 
 PAUSES = (15.0, 30.0, 60.0)
-"""Seconds after which a queue that is back in Retry is tried again; the last one goes on."""
+"""Seconds after which a queue that is back in Retry is retried; the last one goes on."""
 
 OVER = frozenset({"denied", "drained", "suspended", "not known"})
 """States of a queue in which there is nothing to wait for."""
@@ -38,7 +38,7 @@ Watched = Callable[[list[QueueEntry]], None]
 
 @dataclass(slots=True)
 class _Turn:
-    """When a queue may be tried again, in seconds of waiting, and how often it was."""
+    """When a queue may be retried, in seconds of waiting, and how often it was."""
 
     due: float = 0.0
     tries: int = 0
@@ -50,7 +50,7 @@ def drain(
     """Retry the queues of a journal and watch them.
 
     Args:
-        live: the organisation.
+        live: the organization.
         journal: holds the queues; what becomes of them is written into it.
         limit: seconds to wait at most.
         watched: is called after each look.

@@ -293,7 +293,7 @@ def _parsed(file: Path) -> Any:  # noqa: ANN401 - parsed JSON
     """
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError("it is no file")
+        raise ValueError("it is not a file")
     if found.st_size > MOST_BYTES:
         raise ValueError(f"it has {found.st_size:,} bytes")
     text = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A live organisation within reach of somebody who may change it."""
+"""A live organization within reach of somebody who may change it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LiveOrganisation:
-    """How an organisation is read, changed, and waited for.
+    """How an organization is read, changed, and waited for.
 
     Attributes:
         source: the SOURCE it was entered by; the journal names it.
@@ -48,10 +48,10 @@ class LiveOrganisation:
     def ask(self, server: str, call: Call) -> Reply:
         """One call in a session of its own on a server; raises nothing for what fails there.
 
-        Where the servers are known, no other host is ever logged on to.
+        Where the servers are known, no other host is ever signed in to.
         """
         if self.servers and not any(known_server.is_named(server) for known_server in self.servers):
-            why = f"{server} is no server of this organization: nothing was sent to it"
+            why = f"{server} is not a server of this organization: nothing was sent to it"
             return Reply(call, fault=Fault("refused", "", why))
         introduce(self.doors, self.servers, self.entry)
         try:

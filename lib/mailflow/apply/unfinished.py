@@ -154,7 +154,7 @@ def _reading(repairs: Sequence[Unfinished]) -> Iterator[str]:
 
 
 _COLUMNS = {
-    "run": ("Run", "its folder, which holds the journal apply.json"),
+    "run": ("Run", "its folder, which contains the journal apply.json"),
     "what": ("Connector or queue", "what was to be changed, or what waited for it"),
     "state": ("State", "by the journal and by the values on the server"),
     "then": ("Meaning", "what that state means"),
@@ -166,7 +166,7 @@ _MEANING = {
     "verified": "the new values are there, and nothing else changed",
     "rolled back": "the old values are there again",
     "changed since": "the values are neither the old ones nor the new ones: somebody changed them",
-    "unknown": "the server could not be read, and the journal alone does not tell",
+    "unknown": "the server could not be read, and the journal alone does not show it",
 }
 
 

@@ -29,7 +29,7 @@ def proven_from(journal: Journal) -> Snapshot:
     """
     file = journal.folder / SNAPSHOT
     if file.exists() and not file.is_file():
-        raise InputError(f"{file}: no readable snapshot (it is no file)")
+        raise InputError(f"{file}: no readable snapshot (it is not a file)")
     org = load(file)
     against = contradiction(journal, org)
     if against:
@@ -52,7 +52,7 @@ def _contradictions(journal: Journal, org: Snapshot) -> Iterator[str]:
         yield from _of_connector(entry, org)
     for queue in journal.queues:
         if org.server(queue.queue.partition("\\")[0]) is None:
-            yield f"the snapshot holds no server of queue {_short(queue.queue)}"
+            yield f"the snapshot contains no server of queue {_short(queue.queue)}"
 
 
 def _of_connector(entry: ConnectorEntry, org: Snapshot) -> Iterator[str]:
@@ -61,13 +61,13 @@ def _of_connector(entry: ConnectorEntry, org: Snapshot) -> Iterator[str]:
     if server.casefold() != entry.server.casefold():
         yield f"it gives {_short(entry.server)} as the server of {name}"
     if org.server(server) is None:
-        yield f"the snapshot holds no server {_short(server)}"
+        yield f"the snapshot contains no server {_short(server)}"
     if len(set(entry.parameters)) < len(entry.parameters):
         yield f"it sets one parameter of {name} twice"
     found = in_snapshot(org, entry.connector, entry.parameters)
     if found is None:
         lacking = joined(dict.fromkeys(entry.parameters))
-        yield f"the snapshot holds no connector {name} with {lacking}"
+        yield f"the snapshot contains no connector {name} with {lacking}"
         return
     for parameter, old in entry.old.items():
         there = value_of(found, parameter)

@@ -46,7 +46,7 @@ class Carried:
         journal: what was done; None where nothing was begun, not even a journal.
         refused: why nothing was done; empty where something was.
         stopped: why it did not come to its end; empty if it did.
-        after: the organisation as it was read afterwards; None where that did not come to be.
+        after: the organization as it was read afterwards; None where that did not come to be.
     """
 
     journal: Journal | None = None
@@ -57,12 +57,12 @@ class Carried:
 
 @dataclass(slots=True)
 class Work:
-    r"""One repair of a live organisation.
+    r"""One repair of a live organization.
 
     Attributes:
-        org: the organisation that it was proven from.
+        org: the organization that it was proven from.
         proof: of all changes that are proposed.
-        live: the organisation within reach.
+        live: the organization within reach.
         runs: where run folders are: other journals are looked for there.
         folder: makes, or names, the folder of this run.
         queues: identities of the stuck queues to try again.
@@ -339,8 +339,8 @@ def _not_as_proven(
     if not said:
         return ""
     return (
-        f"{entry.connector} is no longer as it was when the change was proven: {said}. Somebody "
-        "changed it meanwhile. Run it again to prove a change of these values"
+        f"{entry.connector} is no longer as it was when the change was proven: {said}. It was "
+        "changed in the meantime. Run it again to prove a change of these values"
     )
 
 
@@ -353,7 +353,7 @@ def _not_certain(proof: Proof) -> str:
         first = worse[0]
         who = first.after.identity if first.after else "no connector"
         return (
-            f"with these changes alone {who} would accept {first.sender} ({first.address}) on "
+            f"with only these changes {who} would accept {first.sender} ({first.address}) on "
             f"{first.target}, and it is unknown whether it can submit; confirm the others too"
         )
     harmed = None if proof.is_asked else next(harm(proof), None)

@@ -45,7 +45,7 @@ CARD = Card(
     fix=(
         'Set-ReceiveConnector "{connector}" -SuppressXAnonymousTls $false',
         (
-            "or, where the connector is like that on purpose: Set-TransportService {sender} "
+            "or, if the setting is intended: Set-TransportService {sender} "
             "-UseDowngradedExchangeServerAuth $true"
         ),
         RETRY,
@@ -63,8 +63,8 @@ def _sentences(finding: Finding, where: str) -> str:
     name = finding.connector.name if finding.connector else "the connector"
     return (
         f"{where}, {name} accepts the connections from {addresses_in_words(finding)}, but "
-        "SuppressXAnonymousTls is set. UseDowngradedExchangeServerAuth, with which a sender does "
-        "without X-ANONYMOUSTLS, is off on the senders, or missing in the data."
+        "SuppressXAnonymousTls is set. UseDowngradedExchangeServerAuth, which lets a sender do "
+        "without X-ANONYMOUSTLS, is off on the senders or missing in the data."
     )
 
 

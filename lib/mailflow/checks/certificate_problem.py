@@ -19,18 +19,18 @@ CERTIFICATES = "Get-ExchangeCertificate"
 
 CARD = Card(
     id="certificate-problem",
-    title="A connector's certificate is missing, expired or not for its name",
+    title="Certificate of a connector is missing, expired or for another name",
     meaning=(
         "TLS on a connector uses the certificate that TlsCertificateName names by issuer and "
-        "subject, else one for SMTP that contains the connector's Fqdn. Where the server holds "
-        "none that fits and can be used, mail that needs TLS does not pass."
+        "subject, else one for SMTP that contains the connector's Fqdn. Where the server has no "
+        "usable certificate that matches, mail that needs TLS does not pass."
     ),
     evidence_for=(
         "TlsCertificateName fits no certificate of the server, or an expired one.",
         "LastError names TlsCertificateName. Events 12014, 12016 or 12018.",
     ),
     evidence_against=(
-        "The server holds a valid certificate with that issuer and subject.",
+        "The server has a valid certificate with that issuer and subject.",
         "Mail between Exchange servers: it uses the internal transport certificate.",
     ),
     confirm=(
@@ -57,7 +57,9 @@ CARD = Card(
 _WORDS = {
     Fitness.ABSENT: "is not on {server}",
     Fitness.KEYLESS: "is on {server} without its private key",
-    Fitness.EXPIRED: "expired on {until}: {server} holds no other one with that issuer and subject",
+    Fitness.EXPIRED: (
+        "expired on {until}: {server} has no other certificate with that issuer and subject"
+    ),
     Fitness.SOON: "expires on {until} on {server}, within 30 days",
 }
 

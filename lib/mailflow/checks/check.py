@@ -375,12 +375,15 @@ LIST_CONNECTORS = (
 )
 ADDRESSES = "Get-NetworkConnectionInfo {sender} | Format-List Name, IPAddresses"
 PROBE = (
-    "See what {target} offers {sender}: mailflow probe SOURCE --from {sender} --to {target}, or on "
-    "{sender} itself telnet {target} 25, then EHLO {sender}, then QUIT. From another host a "
-    "different connector may accept the connection."
+    "See which EHLO keywords {target} offers {sender}; from another host a different connector may "
+    "accept the connection. By hand on {sender}: telnet {target} 25, EHLO {sender}, QUIT. With "
+    "mailflow: mailflow probe {source} --from {sender} --to {target}"
 )
 RETRY = 'Retry-Queue -Identity "{queue}"'
 COMPONENTS = "Get-ServerComponentState {target} | Format-List ServerFqdn, Component, State"
 ENTRIES = "Format-List Identity, User, Deny, ExtendedRights, IsInherited"
 """What shows the entries of an access list in a form that mailflow reads as well."""
-REACH = "On the sending server: Test-NetConnection {target} -Port 25 (on old ones: telnet)"
+REACH = (
+    "On the sending server (before Windows Server 2012 R2: telnet): Test-NetConnection {target} "
+    "-Port 25"
+)

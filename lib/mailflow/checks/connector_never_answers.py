@@ -31,7 +31,7 @@ CARD = Card(
     evidence_for=("The selection gives it for no address at all.",),
     evidence_against=("It accepts connections on another local address or port.",),
     confirm=(LIST_CONNECTORS,),
-    fix=("Remove it, or give it ranges of its own, once its purpose is known.",),
+    fix=("Remove it, or give it RemoteIPRanges of its own, once its purpose is known.",),
     sources=("S1.04", "S1.10", "S1.13", "S1.15"),
 )
 
@@ -65,11 +65,11 @@ def find(whole: WholeMap) -> Iterator[Finding]:
         )
 
 
-_WHOSE = {True: "no adapter of this server has", False: "is no known address of this server"}
+_WHOSE = {True: "no adapter of this server has", False: "is not a known address of this server"}
 
 
 def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[Finding]:
-    """A connector that is bound to addresses alone that the server does not have (S1.04).
+    """A connector that is bound only to addresses that the server does not have (S1.04).
 
     Found where its adapters were read; other lists of addresses may lack one.
     """
@@ -80,7 +80,7 @@ def _bound_elsewhere(view: ServerView, connector: ReceiveConnector) -> Iterator[
         return
     addresses = joined(dict.fromkeys(local))
     words = ConnectorWords(
-        f"{connector.name} on {connector.server} is bound to {addresses} alone, which "
+        f"{connector.name} on {connector.server} is bound only to {addresses}, which "
         f"{_WHOSE[view.has_all_addresses]}, so no host can reach it.",
         "Compare with the addresses of the server:\n"
         f"{Missing(view.name, ADDRESSES_FILE).shows}\n"
@@ -103,11 +103,11 @@ def why_nobody(whole: WholeMap, number: int) -> str:
     if not connector.bindings:
         return "it is bound to no local address and port"
     if not connector.ranges:
-        return "its list of remote ranges is empty"
+        return "its RemoteIPRanges are empty"
     bound = {binding.family for binding in connector.bindings}
     if not bound & {block.family for block in connector.ranges}:
         mine, theirs = _families(bound), _families({block.family for block in connector.ranges})
-        return f"it is bound to {mine} and lists {theirs} ranges alone (S1.12)"
+        return f"it is bound to {mine} and lists {theirs} ranges only"
     takers = joined(other.name for other in whole.takers(number))
     return f"all of its addresses are accepted by {takers}, whose ranges are more specific"
 
@@ -128,8 +128,8 @@ def _remedy(connector: ReceiveConnector) -> str:
             "off on purpose; then note that in its Comment."
         )
     return (
-        f"Remove {connector.identity} if nothing needs it, or give it what it lacks. "
-        "Even disabled it counts when Exchange checks other connectors for conflicts (S1.31)."
+        f"Remove {connector.identity} if nothing needs it, or give it what it lacks. Even when "
+        "disabled, it counts when Exchange checks other connectors for conflicts."
     )
 
 

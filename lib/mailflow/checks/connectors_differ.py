@@ -39,7 +39,7 @@ CARD = Card(
     evidence_for=("Connectors of the same name differ between servers of one version.",),
     evidence_against=("The servers serve different sites or tasks.",),
     confirm=(LIST_CONNECTORS,),
-    fix=("Decide which list is right, and set it on all of them.",),
+    fix=("Decide which value is correct, and set it on all of them.",),
     sources=("S1.13", "S4.03e"),
 )
 
@@ -316,7 +316,7 @@ def _found(group: PeerGroup, place: int, wrong: Sequence[PeerSetting]) -> Connec
         f"{connector.name} on {connector.server} differs from connectors of the same name: {said}."
     )
     if not all(setting.usual for setting in wrong):
-        reading += " The configuration alone does not say which of them is correct."
+        reading += " The configuration does not show which one is correct."
     if not group.is_certain:
         reading += " Their sites are unknown: between sites it may be by design."
     remedy = (

@@ -54,7 +54,7 @@ CARD = Card(
             "address inside a larger range means splitting that range."
         ),
         'Set-ReceiveConnector "{connector}" -RemoteIPRanges "{range}","{range}"',
-        "Run the selection again: a second connector may win next.",
+        "Check again afterwards: a second connector may then accept the sender.",
         RETRY,
     ),
     sources=("C1", "C11", "C12", "C16", "S1.13", "S3.30", "S3.31", "S5.01"),
@@ -116,7 +116,7 @@ def step(view: ServerView, paths: Sequence[MailPath]) -> RepairStep:
             "unread",
             cut[0],
             f"RemoteIPRanges of {joined(cut)} are incomplete in the data, so the new list cannot "
-            "be written. Export the whole list, then rerun:",
+            "be written. Export it in full, then rerun:",
             Missing(view.name, CONNECTORS).command,
         )
     return release(view.connectors, connections(view, paths))

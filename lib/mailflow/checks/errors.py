@@ -24,6 +24,10 @@ from mailflow.phrases import joined
 from mailflow.plain import one_line
 
 INACTIVE = "service-inactive"
+NO_TEXT = (
+    "A queue in Retry without an error text may be on its first attempt: that is unknown, not "
+    "healthy."
+)
 
 
 def explain(findings: Sequence[Finding]) -> str:
@@ -38,7 +42,8 @@ def explain(findings: Sequence[Finding]) -> str:
     states = joined(f"{each.component} of {each.server} is {each.state}" for each in inactive)
     told = f"{queues}: {joined(texts, most=3)}.{carried(cases)}"
     if not findings[0].note:  # what several causes share is not told of one of them
-        told = f"{told} {card.meaning}"
+        is_empty = card.id == UNRECOGNISED and all(case.is_empty for case in cases)
+        told = f"{told} {NO_TEXT if is_empty else card.meaning}"
     return f"{told} Component states: {states}." if states else told
 
 
@@ -140,7 +145,7 @@ CARDS = (
         confirm=(PROBE, ADDRESSES),
         fix=(
             (
-                "Route traffic between Exchange servers round the device, or remove the device's "
+                "Route traffic between Exchange servers around the device, or remove the device's "
                 "address from RemoteIPRanges of the custom connector."
             ),
             RETRY,
@@ -181,7 +186,7 @@ CARDS = (
         evidence_against=("A list that was cut off, or a server that was not read.",),
         confirm=(
             (
-                "Was a connector changed after the queue's last try (LastRetryTime)? Then its "
+                "If a connector was changed after the last retry of the queue (LastRetryTime), the "
                 "error is older than the change: retry the queue, then export again."
             ),
             PROBE,
@@ -205,9 +210,9 @@ CARDS = (
         id="kerberos-or-permission",
         title="Authentication between the servers fails",
         meaning=(
-            "Both servers agreed on how to authenticate, and it failed: a clock off by more than "
-            "five minutes, a missing or double service principal name, a broken trust or secure "
-            "channel, or a domain controller out of reach."
+            "Both servers agreed on how to authenticate, and it failed. Possible reasons: a clock "
+            "that is off by more than five minutes, a missing or duplicate service principal name, "
+            "a broken trust or secure channel, or a domain controller out of reach."
         ),
         evidence_for=(
             "454 4.7.0 Temporary authentication failure.",
@@ -226,14 +231,14 @@ CARDS = (
             "setspn -X",
             "nltest /sc_verify:{domain}",
             (
-                "The Fqdn of the default connector has to be the server's own: "
-                "Get-ReceiveConnector -Server {target} | Format-List Identity, Fqdn"
+                "The Fqdn of the default connector must be the server's own: Get-ReceiveConnector "
+                "-Server {target} | Format-List Identity, Fqdn"
             ),
         ),
         fix=(
             (
                 "Repair what the checks show: time service, service principal name, trust or "
-                "secure channel; put the Fqdn of the default connector back."
+                "secure channel; set the Fqdn of the default connector to the server's own."
             ),
             RETRY,
         ),
@@ -253,7 +258,8 @@ CARDS = (
         id="target-refuses",
         title="Connection refused: nothing is listening on the target",
         meaning=(
-            "The host refuses the connection: the service is stopped, or the port is not bound."
+            "The host refuses the connection: the service is stopped, or nothing listens on the "
+            "port."
         ),
         evidence_for=("Socket error 10061.",),
         evidence_against=("A connection to the port is accepted.",),
@@ -267,14 +273,14 @@ CARDS = (
     ),
     Card(
         id="address-in-use",
-        title="Another program holds the address and port",
+        title="Another program uses the address and port",
         meaning=(
             "A receive connector cannot open its port, because another program listens there: the "
             "other transport service of the same server, or a program that is not Exchange's."
         ),
         evidence_for=(
             "Event 1018 or 1019: Failed to start listening, error 10048.",
-            "netstat on the server shows a listener that is no transport service of Exchange.",
+            "netstat on the server shows a listener that is not a transport service of Exchange.",
         ),
         evidence_against=(
             "The listener belongs to the transport service whose connector has that binding.",
@@ -322,7 +328,7 @@ CARDS = (
         title="DNS: name not resolved, or resolved to the wrong host",
         meaning=(
             "The sender gets no usable answer from DNS for the next hop, or one that leads to "
-            "another host. Often the servers named on a network adapter are the wrong ones."
+            "another host. Often the wrong DNS servers are set on a network adapter."
         ),
         evidence_for=(
             "The text names a DNS status, or 4.4.312.",
@@ -334,15 +340,15 @@ CARDS = (
             "Get-TransportService {sender} | Format-List *DNS*",
             "On the sending server: nslookup -type=A {target}; nslookup -type=AAAA {target}",
         ),
-        fix=("Repair the record, the hosts file or the choice of adapter and DNS servers.",),
+        fix=("Correct the DNS record, the hosts file, or the DNS servers of the network adapter.",),
         sources=("C7", "6.2", "S4.03e"),
     ),
     Card(
         id="service-inactive",
         title="Transport component inactive or service paused",
         meaning=(
-            "A component of the target is set inactive, mostly after maintenance, or the service "
-            "is paused. Each requester has to set it active again."
+            "A component of the target is inactive, usually after maintenance, or the service is "
+            "paused. Every requester that set it inactive must set it active again."
         ),
         evidence_for=("421 4.3.2 Service not active.", "A component state is not Active."),
         evidence_against=("All components are Active.",),
@@ -357,7 +363,7 @@ CARDS = (
                 "Set-ServerComponentState {target} -Component ServerWideOffline -State Active "
                 "-Requester Maintenance"
             ),
-            "once for every requester that made it inactive.",
+            "Run it once for every requester that set the component inactive.",
         ),
         sources=("6.2",),
     ),
@@ -365,9 +371,9 @@ CARDS = (
         id="back-pressure",
         title="Back pressure: the target is low on disk or memory",
         meaning=(
-            "The transport service protects itself. At medium pressure it refuses mail from other "
-            "hosts, at high pressure also from Exchange servers: stuck mail between Exchange "
-            "servers means high."
+            "The transport service is low on resources and refuses mail: at medium pressure from "
+            "other hosts, at high pressure also from Exchange servers. Mail stuck between Exchange "
+            "servers means high pressure."
         ),
         evidence_for=("452 4.3.1 Insufficient system resources.", "Events 15004, 15006, 15007."),
         evidence_against=("Event 15005 since then: the pressure is over.",),
@@ -376,9 +382,9 @@ CARDS = (
                 "Get-ExchangeDiagnosticInfo -Server {target} -Process EdgeTransport -Component "
                 "ResourceThrottling"
             ),
-            "Free space on the volumes of the queue database and of the logs.",
+            "Check the free space on the volumes of the queue database and of the logs.",
         ),
-        fix=("Free disk space, move the queue database, or give the server its memory back.",),
+        fix=("Free disk space, move the queue database, or give the server more memory.",),
         sources=("6.2", "6.4"),
     ),
     Card(
@@ -414,8 +420,9 @@ CARDS = (
         id="connection-limit",
         title="The target limits connections or rate",
         meaning=(
-            "The connector that accepts it allows only so many connections, messages a minute or "
-            "faults. A sender that falls on a connector made for clients meets its low limits."
+            "The connector that accepts the sender limits connections, messages per minute or "
+            "protocol errors. A sender that is accepted by a connector for clients gets its low "
+            "limits."
         ),
         evidence_for=("The reply names the limit.", "Events 1009, 1021 or 1031 on the target."),
         evidence_against=("The limits of the connector are far above the load.",),
@@ -458,8 +465,8 @@ CARDS = (
         id="cloud-attribution",
         title="Exchange Online does not recognize the organization that sends",
         meaning=(
-            "The inbound connector in Exchange Online knows neither the certificate nor the "
-            "address that this server shows, so the mail belongs to no tenant and is not relayed."
+            "The inbound connector in Exchange Online lists neither the certificate nor the "
+            "address of this server, so the mail cannot be assigned to a tenant and is not relayed."
         ),
         evidence_for=("550 5.7.64 TenantAttribution; Relay Access Denied.",),
         evidence_against=("The text comes from a host outside Microsoft 365.",),
@@ -490,9 +497,9 @@ CARDS = (
         id="tls-or-certificate",
         title="TLS or certificate problem",
         meaning=(
-            "The session has to be secured and is not: STARTTLS is not offered, the two sides "
-            "share no protocol or cipher, or a certificate expired, was renewed or is not trusted. "
-            "Seen mostly towards the cloud and partners."
+            "The session requires TLS, and TLS fails: STARTTLS is not offered, the two sides share "
+            "no protocol or cipher, or a certificate expired, was renewed or is not trusted. This "
+            "mostly concerns mail to Exchange Online and to partners."
         ),
         evidence_for=(
             "The text names STARTTLS, TLS or a certificate.",
@@ -510,8 +517,8 @@ CARDS = (
         ),
         fix=(
             (
-                "Put the present certificate on the connector (TlsCertificateName, or assign SMTP "
-                "to it), renew it, or align the TLS versions of the two sides."
+                "Assign the current certificate to the connector (TlsCertificateName, or assign "
+                "SMTP to it), renew it, or align the TLS versions of the two sides."
             ),
         ),
         sources=("S5.07", "L4", "6.2"),
@@ -520,8 +527,9 @@ CARDS = (
         id="relay-denied",
         title="The connector does not relay for this client",
         meaning=(
-            "A host that should be relayed falls on a connector that does not allow it, mostly the "
-            "default one, because its address stands in no relay connector's ranges."
+            "A host that should be relayed is accepted by a connector that does not allow it, "
+            "usually the default one, because no relay connector's RemoteIPRanges contain its "
+            "address."
         ),
         evidence_for=("5.7.1 or 5.7.54 Unable to relay; 5.7.57 not authenticated.",),
         evidence_against=("The sender is an Exchange server that authenticated.",),
@@ -564,14 +572,14 @@ CARDS = (
     ),
     Card(
         id="not-authenticated",
-        title="The other side takes mail from authenticated senders only",
+        title="The other side accepts mail from authenticated senders only",
         meaning=(
-            "The recipient, or the way of submission, is open to authenticated senders only, and "
-            "this sender counted as anonymous or used a method that is no longer accepted."
+            "The recipient, or the submission method, accepts authenticated senders only, and this "
+            "sender counted as anonymous or used a method that is no longer accepted."
         ),
         evidence_for=(
             "5.7.133, or RESOLVER.RST.AuthRequired: a group or mailbox for senders inside.",
-            "5.7.30: Exchange Online takes no Basic authentication for client submission.",
+            "5.7.30: Exchange Online accepts no Basic authentication for client submission.",
         ),
         evidence_against=("The sender is a person of the same organization who signed in.",),
         confirm=(
@@ -591,10 +599,10 @@ CARDS = (
     ),
     Card(
         id="mailbox-or-recipient",
-        title="Recipient, mailbox or message",
+        title="The recipient, mailbox or message blocks delivery",
         meaning=(
-            "Transport works; the recipient does not exist, the mailbox is full, offline, busy or "
-            "moving, or the message is too large or of a kind that is not taken."
+            "Transport works. The recipient does not exist, the mailbox is full, offline, busy or "
+            "moving, or the message is too large or of a type that is not accepted."
         ),
         evidence_for=("The text names STOREDRV, RESOLVER, a size or a number limit.",),
         evidence_against=("Messages of all sizes to all recipients of the queue wait.",),
@@ -609,8 +617,8 @@ CARDS = (
         id="routing-or-loop",
         title="No route to the recipient, or a mail loop",
         meaning=(
-            "Routing finds no send connector or no path for the recipient, or the mail comes back "
-            "to the same server until the hop count is used up."
+            "Routing finds no send connector or no route for the recipient, or the mail returns to "
+            "the same server until the hop count is exceeded."
         ),
         evidence_for=(
             "Hop count exceeded, a matching connector cannot be found, or the Unreachable queue.",
@@ -624,26 +632,20 @@ CARDS = (
             "Get-AcceptedDomain",
         ),
         fix=(
-            (
-                "Make or repair the send connector, then "
-                'Retry-Queue -Identity "{queue}" -Resubmit $true (routing is done anew).'
-            ),
+            "Create or repair the send connector, then resubmit the queue to route its mail again:",
+            'Retry-Queue -Identity "{queue}" -Resubmit $true',
         ),
         sources=("6.2", "S2.08", "S8.73", "S8.74"),
     ),
     Card(
         id=UNRECOGNISED,
         title="Unrecognized or empty error text",
-        meaning=(
-            "This error text is not in mailflow's catalog, so no cause is suggested. A queue in "
-            "Retry without an error text may be on its first attempt: that is unknown, not "
-            "healthy."
-        ),
+        meaning=("This error text is not in mailflow's catalog, so no cause is suggested."),
         evidence_for=("The text is empty, translated, cut off, or of a kind not seen before.",),
         evidence_against=("The queue in the shell shows a longer text than the export.",),
         confirm=(
             'Get-Queue -Identity "{queue}" | Format-List',
-            "Read the connectivity log of the sender for that time: it names address and result.",
+            "Read the connectivity log of the sender at that time: it shows address and result.",
         ),
         fix=("Export the queue with its whole LastError, then rerun.",),
         sources=("S6.08", "S6.09"),

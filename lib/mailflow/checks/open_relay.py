@@ -52,21 +52,21 @@ from mailflow.phrases import joined
 
 CARD = Card(
     id="open-relay",
-    title="Hosts outside of the organization may relay",
+    title="Hosts outside the organization may relay",
     meaning=(
         "A connector accepts hosts with public addresses and relays for them to any recipient "
-        "without authentication. Whoever reaches it from there sends mail in the name of the "
-        "organization; open relays are abused for spam and end on block lists."
+        "without authentication. Anybody who reaches it from there can send mail in the name of "
+        "the organization. Open relays are abused for spam and end up on block lists."
     ),
     evidence_for=(
         (
-            "The connector accepts public addresses, and ANONYMOUS LOGON holds the right to relay, "
+            "The connector accepts public addresses, and ANONYMOUS LOGON has the right to relay, "
             "or it is externally secured."
         ),
     ),
     evidence_against=(
         "The public addresses are the organization's own, and no other host can use them.",
-        "A firewall lets nobody from outside reach the port.",
+        "A firewall blocks the port from outside.",
     ),
     confirm=(
         LIST_CONNECTORS,
@@ -307,7 +307,7 @@ class _Case:
             return what_ends_it(self.connector)
         advice = (
             f"Remove the public addresses from RemoteIPRanges of {self.connector.identity}, unless "
-            "they are the organization's own; its protocol log tells which hosts relay."
+            "they are the organization's own; its protocol log shows which hosts relay."
         )
         elements = [
             block

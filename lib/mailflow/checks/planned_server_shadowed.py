@@ -29,15 +29,15 @@ CARD = Card(
     ),
     evidence_for=("The selection for that address gives that connector.",),
     evidence_against=(
-        "The connector is meant for that server and has ExchangeServer (S3.42).",
+        "The connector is meant for that server and has ExchangeServer.",
         "Another connector has a more specific range for the address.",
     ),
     confirm=("mailflow which SOURCE --server {target} --source {address} --port {port}",),
     fix=(
         "Remove the address from the connector before the server arrives there.",
         (
-            "Ports 465 and 717 carry what one service of Exchange hands to another: there it "
-            "may fail today (S4.06, S4.08)."
+            "Ports 465 and 717 carry what one service of Exchange passes to another: there it may "
+            "fail today."
         ),
     ),
     sources=("C1", "S1.13", "S2.01", "S4.02", "S4.03"),
@@ -56,7 +56,7 @@ def when(ways: Sequence[Way]) -> str:
     ports = {each.path.endpoint.port for each in ways if each.path.endpoint and not each.planned}
     words = [f" On port {port} {INSIDE[port]}." for port in sorted(ports) if port in INSIDE]
     if ports - INSIDE.keys() or not ports:
-        words.append(" No mail between servers takes this path today, so nothing fails yet.")
+        words.append(" No mail between servers uses this path today, so nothing fails yet.")
     return "".join(words)
 
 
@@ -151,13 +151,13 @@ def _why_harmless(connector: ReceiveConnector, inside: Sequence[str]) -> str:
     held = f"{name} contains addresses of {joined(inside)}"
     if connector.offers_exchange_auth:
         hides = (
-            " It hides X-ANONYMOUSTLS, as a WAN device needs it, and the senders are set for that."
+            " It suppresses X-ANONYMOUSTLS for a WAN device, and the senders are set for that."
             if connector.suppress_x_anonymous_tls
             else ""
         )
         return (
             f"{held}, and offers Exchange Server authentication: servers are accepted. Such "
-            f"connectors are made on purpose (S3.42); leave it as it is.{hides}"
+            f"connectors exist for that purpose; leave it as it is.{hides}"
         )
     ports = {binding.port for binding in connector.bindings}
     if not ports & SERVER_PORTS:

@@ -27,11 +27,11 @@ from mailflow.phrases import joined
 
 CARD = Card(
     id="ranges-conflict",
-    title="Two connectors have ranges that Exchange refuses side by side",
+    title="Two connectors have ranges that Exchange does not accept together",
     meaning=(
-        "At one endpoint two connectors have equal ranges, or ranges that overlap in part. New- "
-        "and Set-ReceiveConnector refuse that, but connectors may have it from before. Every "
-        "change of either is refused until it is cleared, also of another setting."
+        "At one endpoint two connectors have equal or partly overlapping ranges. New- and "
+        "Set-ReceiveConnector refuse that, but connectors may have it from before. Every change of "
+        "either is refused until it is cleared, also of another setting."
     ),
     evidence_for=("A range of one is equal to a range of the other, or each sticks out.",),
     evidence_against=("One range lies wholly inside the other: that is allowed.",),
@@ -81,7 +81,7 @@ def _reading(view: ServerView, connector: ReceiveConnector, some: Sequence[Confl
     sentences = [f"On {view.name}, {connector.name} and {_meeting(connector, some[0])}."]
     if len(some) > 1:
         names = joined(_other(connector, each).name for each in some[1:])
-        sentences.append(f"It stands in conflict with {names} as well.")
+        sentences.append(f"It also conflicts with {names}.")
     sentences += [_selection(some[0]), _refusals(connector, some)]
     return " ".join(sentences)
 

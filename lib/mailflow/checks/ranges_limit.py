@@ -1,4 +1,4 @@
-"""Audit: lists of remote IP ranges that are as long as Exchange takes, or longer (S1.35)."""
+"""Audit: RemoteIPRanges as long as Exchange accepts, or longer (S1.35)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,19 @@ from mailflow.checks.ranges_redundant import SHORTER, tidy_command
 
 CARD = Card(
     id="ranges-limit",
-    title="RemoteIPRanges is at the limit of what Exchange takes",
+    title="RemoteIPRanges is at the limit that Exchange accepts",
     meaning=(
-        "A receive connector takes 1,200 to 1,300 entries. The next host that is added may be "
+        "A receive connector accepts 1,200 to 1,300 entries. The next host that is added may be "
         "refused with AdminLimitExceededException, in the middle of a change that needs it."
     ),
     evidence_for=("RemoteIPRanges has 1,200 entries or more.",),
-    evidence_against=("The list is final: no host will be added.",),
+    evidence_against=("RemoteIPRanges is final: no host will be added.",),
     confirm=(
         '(Get-ReceiveConnector "{connector}").RemoteIPRanges.Count',
-        'Show how short the list can be: mailflow tidy SOURCE "{connector}"',
+        'Show how short RemoteIPRanges can be: mailflow tidy SOURCE "{connector}"',
     ),
     fix=(
-        (
-            "Set the smallest list that treats every host alike, or write neighboring hosts as "
-            "one range."
-        ),
+        ("Set the shortest equivalent RemoteIPRanges, or write neighboring hosts as one range."),
         "Move part of the hosts to a second connector with the same settings.",
     ),
     sources=("S1.35",),
@@ -55,7 +52,7 @@ def find(servers: Sequence[ServerView]) -> Iterator[Finding]:
                 connector=connector,
                 evidence=ConnectorWords(
                     f"RemoteIPRanges of {connector.name} on {view.name} has {more}{count:,} "
-                    "entries. Exchange takes 1,200 to 1,300; past that a change ends with "
+                    "entries. Exchange accepts 1,200 to 1,300; beyond that a change ends with "
                     "AdminLimitExceededException.",
                     f"{SHORTER}\n{tidy_command(connector)}\n"
                     "If that is not short enough, move part of the hosts to a second connector "

@@ -28,8 +28,9 @@ CARD = Card(
     id="ranges-redundant",
     title="RemoteIPRanges has elements that change nothing",
     meaning=(
-        "Elements lie inside others of the same list, and every host is accepted as without them. "
-        "They mislead: who removes such a host from the list finds that it is still accepted."
+        "Elements lie inside others of the same connector, and change nothing about which hosts it "
+        "accepts. They mislead: an administrator who removes such a host finds that it is still "
+        "accepted."
     ),
     evidence_for=("Without these elements the same connector accepts every address.",),
     evidence_against=(
@@ -39,11 +40,11 @@ CARD = Card(
         ),
     ),
     confirm=(LIST_CONNECTORS,),
-    fix=('Set the smallest list that is equal: mailflow tidy SOURCE "{connector}"',),
+    fix=('Set the shortest equivalent value: mailflow tidy SOURCE "{connector}"',),
     sources=("S1.13", "S1.14", "S8.62"),
 )
 
-SHORTER = "Show the smallest list that treats every host alike, and the commands:"
+SHORTER = "Show the shortest equivalent RemoteIPRanges, and the commands:"
 
 
 def tidy_command(connector: ReceiveConnector, source: str = "") -> str:

@@ -37,8 +37,8 @@ CARD = Card(
     title="A relay connector accepts more hosts than meant",
     meaning=(
         "A connector that relays without authentication accepts a range with many more addresses "
-        "than the hosts it was made for, because of a wide mask; or it is the default one, which "
-        "accepts whoever is left."
+        "than the hosts it was made for, because of a wide mask; or it is a default connector, "
+        "which accepts all other hosts."
     ),
     evidence_for=(
         "Anonymous relay rights, or ExternalAuthoritative, and a wide range (from a /16 on).",
@@ -165,7 +165,7 @@ class _Case:
         if self.custom:
             return (
                 f"Narrow the ranges of {self.connector.identity} to the hosts that need to relay; "
-                "its protocol log tells which ones do."
+                "its protocol log shows which ones do."
             )
         return what_ends_it(self.connector)
 

@@ -1,4 +1,4 @@
-"""What is told of connectors that relay without authentication, or may: why, and what ends it."""
+"""Texts about connectors that relay without authentication, or may: the reason, and the fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def why_it_relays(connector: ReceiveConnector) -> str:
     """By which setting hosts relay there."""
     if connector.is_externally_secured:
         return "externally secured, it trusts every host"
-    return "ANONYMOUS LOGON holds ms-Exch-SMTP-Accept-Any-Recipient"
+    return "ANONYMOUS LOGON has ms-Exch-SMTP-Accept-Any-Recipient"
 
 
 def what_ends_it(connector: ReceiveConnector) -> str:
@@ -27,8 +27,8 @@ def what_ends_it(connector: ReceiveConnector) -> str:
         else f"remove the right: {filled(_REMOVE_RIGHT, {'connector': connector.identity})}"
     )
     return (
-        "Give the hosts that need to relay a connector of their own with their addresses "
-        f"alone; then {end}"
+        "Create a relay connector whose RemoteIPRanges contain only the hosts that need to "
+        f"relay; then {end}"
     )
 
 

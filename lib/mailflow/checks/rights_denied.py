@@ -62,7 +62,7 @@ def advise(finding: Finding) -> str:
     if finding.connector is None or any(path.missing for path in finding.paths):
         return fill_in(finding)
     listed = filled(CARD.confirm[0], {"connector": finding.connector.identity})
-    return f"See which entries deny a right; one that is not meant has to be removed:\n{listed}"
+    return f"See which entries deny a right, and remove those that are not intended:\n{listed}"
 
 
 CHECK = Check(CARD, "both", explain, advise)

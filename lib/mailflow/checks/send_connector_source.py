@@ -1,4 +1,4 @@
-"""A server that should send is no source server of the send connector: mostly a new one."""
+"""A server that should send, often a new one, is not a source server of the send connector."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _RESUBMIT = 'Retry-Queue -Identity "{queue}" -Resubmit $true'
 
 CARD = Card(
     id="send-connector-source",
-    title="A server is no source server of the send connector",
+    title="The server is not a source server of the send connector",
     meaning=(
-        "Only source servers send through a send connector; others hand their mail to one of "
-        "them. A scoped connector is used by servers in the site of a source server alone: for "
-        "all others it is not there, and their mail waits in the Unreachable queue."
+        "Only source servers send through a send connector; others hand their mail to one of them. "
+        "A scoped connector serves only the sites of its source servers: mail of other servers "
+        "waits in the Unreachable queue."
     ),
     evidence_for=(
         "The server is not listed in SourceTransportServers, and IsScopedConnector is True.",
@@ -133,7 +133,7 @@ def _closed(view: ServerView, connectors: Sequence[SendConnector]) -> str:
     names = joined(each.name for each in scoped)
     sources = joined(name for each in scoped for name in each.sources or ())
     return (
-        f"{view.name} (site {view.server.site}) is no source server of send connector {names}, "
+        f"{view.name} (site {view.server.site}) is not a source server of send connector {names}, "
         f"which is scoped: only servers in the site of its source servers ({sources}) use it. Mail "
         f"of {view.name} to the internet finds no connector."
     )
@@ -143,9 +143,9 @@ def _forgotten(view: ServerView, connector: SendConnector, listed: Sequence[Serv
     names = joined(other.name for other in listed)
     are = "is" if len(listed) == 1 else "are"
     return (
-        f"{view.name} is no source server of send connector {connector.name}, while {names} in the "
-        f"same site {are}: mail of {view.name} to the internet depends on {names}. That may be "
-        "meant; mostly a new server was forgotten."
+        f"{view.name} is not a source server of send connector {connector.name}, while {names} in "
+        f"the same site {are}: mail of {view.name} to the internet depends on {names}. This may be "
+        "intended; usually a new server was forgotten."
     )
 
 

@@ -35,7 +35,12 @@ CARD = Card(
         "Get-TransportAgent | Format-Table Identity, Enabled, Priority",
         'Get-Message -Queue "{queue}" | Format-List Identity, DateReceived, LastError',
     ),
-    fix=("Remove what holds up the categorizer: the agent, the pressure, or the slow directory.",),
+    fix=(
+        (
+            "Remove what holds up the categorizer: the transport agent, back pressure, or a slow "
+            "Active Directory."
+        ),
+    ),
     sources=("S4.68", "S4.43"),
 )
 
@@ -57,7 +62,7 @@ def _told(cases: Sequence[QueueCase]) -> ConnectorWords:
     error = f' LastError: "{one_line(said, _MOST_ERROR)}".' if said else ""
     reading = (
         f"On {server}, {messages_in(cases)} wait for the categorizer{counted_too}.{error} The "
-        "export does not tell what holds them up: a transport agent, back pressure or Active "
+        "export does not show what holds them up: a transport agent, back pressure or Active "
         "Directory."
     )
     return ConnectorWords(reading, "\n".join(_checks(server, cases)))

@@ -1,4 +1,4 @@
-"""Audit: servers that stand in for each other and treat the same host differently.
+"""Audit: peer servers that treat the same host differently.
 
 Compared is what their connectors do, whatever these are called: a relay connector under another
 name is no difference, and one that is missing is. Servers of one kind and site stand in for each
@@ -26,11 +26,11 @@ from mailflow.phrases import counted, joined
 
 CARD = Card(
     id="twin-differs",
-    title="Servers that stand in for each other treat hosts differently",
+    title="Peer servers treat hosts differently",
     meaning=(
-        "The same host meets another treatment on a peer server, whatever the connectors are "
-        "called: a new server without the relay connector, another list, other limits. What a "
-        "host may do then depends on the server that a DNS name or a load balancer leads it to."
+        "A peer server treats the same host differently, whatever its connectors are called: a new "
+        "server without the relay connector, different RemoteIPRanges, or different limits. What a "
+        "host may do then depends on the server that DNS or a load balancer sends it to."
     ),
     evidence_for=("`mailflow twin` names the hosts, and what they lose and gain.",),
     evidence_against=("No DNS name and no load balancer leads to both servers.",),
@@ -240,7 +240,7 @@ def _words(
     command = filled("mailflow twin {source} {a} {b}", {"a": other.a.name, "b": other.b.name})
     return ConnectorWords(
         reading,
-        f"Show every difference, and the commands that end it:\n{command}",
+        f"Show every difference, and the commands that remove it:\n{command}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Mail that waits and no error says so (S4.68): what the checks of such queues have in common."""
+"""Mail that waits without an error (S4.68): the common part of the checks of such queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits although no path and no error says so: queues by their status, servers by theirs."""
+"""Mail that waits although no path and no error shows it: by the status of queues and servers."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _status_not_known(cases: Sequence[QueueCase]) -> ConnectorWords:
     """S4.42: without its status no queue is known to be stuck, nor to be moving."""
     server = server_of(cases[0])
     reading = (
-        f"On {server}, {messages_in(cases)} may be stuck: the export does not tell the status. "
-        "It is missing, or translated into another language."
+        f"On {server}, {messages_in(cases)} may be stuck: the export does not contain the status, "
+        "or contains it in another language."
     )
     export = Missing(server, QUEUES).command
     return ConnectorWords(
@@ -105,8 +105,8 @@ def asleep(
             continue
         states = joined(f"{each.component} is {each.state}" for each in components)
         reading = (
-            f"{view.name} takes no mail from other servers: {states}. No queue waits for that in "
-            "the data available. It is maintenance, or maintenance that was not ended."
+            f"{view.name} accepts no mail from other servers: {states}. No queue in the data is "
+            "waiting for it. The server is in maintenance, or maintenance was not ended."
         )
         evidence = ConnectorWords(reading, _who_set_it(view.name, components[0].component))
         found.append(

@@ -1,7 +1,7 @@
 """Every mail path on which an Exchange server would arrive: in use, not in use yet, or planned.
 
 The paths in use are those that the incident judges too. The others are the same question asked of
-the other ports at which servers log on, and of addresses that are meant for servers to come: a
+the other ports at which servers sign in, and of addresses that are meant for servers to come: a
 connector that would catch them fails nobody today, and somebody on the day a role, a version or an
 address changes.
 """
@@ -42,10 +42,10 @@ SERVER_PORTS = frozenset(
 """Where setup makes connectors at which Exchange servers log on: 25, 465, 717, 2525 (S2.01)."""
 
 INSIDE = {
-    465: "client submissions that a Front End service passes on arrive there (S4.06)",
-    717: "mail that send connectors proxy through the Front End arrives there (S4.08)",
+    465: "client submissions that a Front End service passes on arrive there",
+    717: "mail that send connectors proxy through the Front End arrives there",
 }
-"""Ports at which one service of Exchange hands over to another, and what."""
+"""Ports at which one service of Exchange hands over to another, and what (S4.06, S4.08)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,12 @@ SECTIONS: Mapping[str, Mapping[str, Listed]] = {
         "which": Listed(
             "asking.which", "Show which receive connector handles a source address, and why."
         ),
-        "probe": Listed("probing.probe", "Ask what targets really offer a sending server."),
-        "usage": Listed("using.usage", "Say who uses a receive connector, from SMTP receive logs."),
+        "probe": Listed(
+            "probing.probe", ("Show which EHLO keywords the targets offer a sending server.")
+        ),
+        "usage": Listed(
+            "using.usage", ("Show which hosts use a receive connector, from SMTP receive logs.")
+        ),
         "snapshot": Listed("reading.snapshot", "Collect all data into one file for offline use."),
     },
     "Repair": {
@@ -38,7 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, Listed]] = {
         "twin": Listed(
             "twinning.twin", "Check whether server B treats every host as server A does."
         ),
-        "tidy": Listed("tidying.tidy", "Make RemoteIPRanges as short as it can be."),
+        "tidy": Listed("tidying.tidy", "Shorten RemoteIPRanges without changing what they do."),
         "undo": Listed(
             "undoing.undo", "Restore the connector settings that a fix_and_verify run replaced."
         ),
@@ -52,8 +56,7 @@ SECTIONS: Mapping[str, Mapping[str, Listed]] = {
     "Notebooks and reports": {
         "lab": Listed(
             "jupyter.lab",
-            "Open JupyterLab at a runbook, to step through it during an incident, or at a "
-            "training case.",
+            "Open a runbook or a training case in JupyterLab.",
         ),
         "runs": Listed("kept_runs.kept_runs", "List, open and clean up run folders."),
     },
@@ -70,7 +73,7 @@ SECTIONS: Mapping[str, Mapping[str, Listed]] = {
     "Set up": {
         "completion": Listed(
             "shells.print_completion",
-            "Print the script that completes commands, options and names in a shell.",
+            "Print the completion script for a shell.",
         ),
     },
 }

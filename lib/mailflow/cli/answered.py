@@ -236,11 +236,11 @@ def _told(group: Hosts) -> Iterator[tuple[str, str]]:
 
 
 def proposal_lines(proof: Proof, room: int) -> list[str]:
-    """A proposed change of lists: its proof, the dry run, the commands, the rollback."""
+    """A proposed change of RemoteIPRanges: proof, dry run, commands, rollback."""
     edits = proof.changes
     lines = block("PROOF", [proof.summary], room)
     lines += commands("DRY RUN", [edit.rehearsal for edit in edits if edit.rehearsal])
-    lines += commands("CHANGE", [edit.command for edit in edits if edit.command])
+    lines += commands("APPLY", [edit.command for edit in edits if edit.command])
     lines += commands("ROLLBACK", [edit.undo for edit in reversed(edits) if edit.undo])
     if any(edit.may_be_refused for edit in edits):
         lines += block("", ["Exchange may refuse so many entries (1,200 and more)."], room)

@@ -12,10 +12,10 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import decoded, in_json, open_organisation
+from mailflow.cli.terminal import columns, decoded, in_json, open_organisation
 from mailflow.errors import UsageError
 from mailflow.phrases import counted
-from mailflow.plain import one_line
+from mailflow.show.blocks import hang
 
 if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def explain(text: str | None, *, as_json: bool) -> None:
     """Decode an error text and list possible causes.
 
-    Takes a LastError, an SMTP reply, a delivery report, an event, a row of a log or an EHLO reply,
-    also wrapped or quoted. Reads one text per line; what continues a text belongs to it.
+    Accepts a LastError, an SMTP reply, a delivery report, an event, a row of a log or an EHLO
+    reply, also wrapped or quoted. On standard input each line is one text; continued lines are
+    joined.
 
     \b
     mailflow explain '451 4.4.0 Primary target IP address ... "451 5.7.3 ..."'
@@ -82,7 +83,7 @@ def which(  # noqa: PLR0913 - one argument for each option
 
     if probes is not None:
         if server or address or local or port:
-            raise UsageError("--probes asks its own questions; leave out the other options")
+            raise UsageError("--probes contains the questions; leave out the other options")
         questions = probes_from(_read_text(probes), str(probes))
         org = open_organisation(source, live=live)
         answers = [which(org, question) for question in questions]
@@ -91,7 +92,12 @@ def which(  # noqa: PLR0913 - one argument for each option
             click.echo(in_json(document))
         raise SystemExit(2 if any(document["unknown"] for document in answers) else 0)
     if not server or not address:
-        raise UsageError("name a server and an address: --server EX16A --source 10.0.0.11")
+        missing = " and ".join(
+            name for name, given in (("--server", server), ("--source", address)) if not given
+        )
+        raise UsageError(
+            f"missing {missing}. Example: mailflow which SOURCE --server EX16A --source 10.0.0.11"
+        )
     answer = which(open_organisation(source, live=live), probe(server, address, local, port))
     click.echo(in_json(answer, indent=2) if as_json else _which_words(answer))
     raise SystemExit(2 if answer["unknown"] else 0)
@@ -101,7 +107,7 @@ def _texts_of_input() -> list[str]:
     from mailflow.exchange.texts import texts_of
 
     if sys.stdin.isatty():
-        click.echo("Paste errors, one per line; end with Ctrl-D (Windows: Ctrl-Z).", err=True)
+        click.echo("Paste errors, one per line; end with Ctrl+D (Windows: Ctrl+Z).", err=True)
     return texts_of(decoded(sys.stdin.buffer.read()))
 
 
@@ -130,16 +136,16 @@ def _which_words(answer: dict[str, Any]) -> str:
         )
     else:
         head = f"No connector accepts {answer['source']} on {place}: {answer['reply']}"
-    lines = [
-        f"{head}.",
-        *(
-            f"  on {way['local']}: {way['connector'] or 'unknown, or none'}"
-            for way in answer.get("differs", ())
-        ),
-    ]
-    lines += [f"  not {loser['connector']}: {loser['reason']}" for loser in answer["others"]]
-    lines += _observed_words(answer)
-    return "\n".join(map(one_line, lines))
+    cells = columns()
+    lines = hang("", f"{head}.", cells)
+    for way in answer.get("differs", ()):
+        text = f"on {way['local']}: {way['connector'] or 'unknown, or none'}"
+        lines += hang("  ", text, cells)
+    for loser in answer["others"]:
+        lines += hang("  not ", f"{loser['connector']}: {loser['reason']}", cells)
+    for text in _observed_words(answer):
+        lines += hang("  ", text, cells)
+    return "\n".join(lines)
 
 
 def _observed_words(answer: dict[str, Any]) -> Iterator[str]:
@@ -149,11 +155,11 @@ def _observed_words(answer: dict[str, Any]) -> Iterator[str]:
         period = times[0] if times[0] == times[1] else " to ".join(times)
         name = f", EHLO {', '.join(seen['hello'][:3])}" if seen["hello"] else ""
         count = counted(seen["sessions"], "session")
-        yield f"  observed {seen['connector']}: {count}, {period} UTC (receive log{name})"
+        yield f"observed {seen['connector']}: {count}, {period} UTC (receive log{name})"
     predicted = answer["connector"]
     others = [seen for seen in answer["observed"] if seen["connector"] != predicted]
     if predicted and others:
         yield (
-            f"  {others[0]['connector']} accepted it then: compare the time with the last change "
+            f"{others[0]['connector']} accepted it then: compare the time with the last change "
             "of the connectors"
         )

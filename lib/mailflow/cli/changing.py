@@ -58,7 +58,7 @@ class _WithRanges(HelpfulCommand):
 @click.option(
     "--change",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A change in a file, as usage --change writes it.",
+    help="File with a change, as usage --change and tidy --change write it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
@@ -76,24 +76,24 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     """Show which hosts a change of RemoteIPRanges would affect.
 
     \b
-    mailflow whatif demo:article              the repair that the findings propose
+    mailflow whatif demo:article              the repair that mailflow proposes
     mailflow whatif exports/ --server EX16A --connector Relay --remove 10.0.0.11
     mailflow whatif exports/ --server EX16A --connector Relay \\
                     --remove 10.0.0.0/24 --add 10.0.0.64-10.0.0.255
     mailflow whatif exports/ --change narrow.json
 
-    Before and after are compared for every IPv4 and IPv6 address. Nothing is changed: the
-    commands are for you, first as a dry run (-WhatIf), and with the rollback. Exit code: 0 no host
-    would be affected, 1 some would, 2 missing data may change that, 3 Exchange would refuse it.
+    Compares before and after for every IPv4 and IPv6 address. Nothing is changed: mailflow prints
+    the commands, as a dry run (-WhatIf), to apply, and for the rollback. Exit code: 0 no host
+    would be affected, 1 some would, 2 inconclusive (data missing), 3 Exchange would refuse it.
     """
     asked = [server, connector, remove or add]
     if any((*asked, remove, add)) and not all(asked):
         raise UsageError(
-            "name a server, a connector, and what to remove or to add, or none of them for the "
-            f"repair that the findings propose: {EXAMPLE}"
+            "--server, --connector, and --remove or --add go together; without them the proposed "
+            f"repair is shown. Example: {EXAMPLE}"
         )
     if change and any((*asked, remove, add)):
-        raise UsageError("--change holds the whole change; leave out the other options")
+        raise UsageError("--change contains the whole change; leave out the other options")
     org = open_organisation(source, live=live)
     found = None
     if change:
@@ -124,9 +124,9 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
     mailflow diff runs/20261123T140200Z-connector_audit/snapshot exchange://ex16a
     mailflow diff exports-before-cu/ exports-after-cu/ --json
 
-    Compares what the servers do, not how it is written: which connector accepts each IPv4 and
-    IPv6 address, which servers can authenticate, who gained or lost which rights. Exit code: 0 no
-    host is handled differently, 1 some are, 2 missing data may change that.
+    Compares what the servers do, not how the settings are written: which connector accepts each
+    IPv4 and IPv6 address, which servers can authenticate, and which rights hosts gain or lose.
+    Exit code: 0 no host is handled differently, 1 some are, 2 inconclusive (data missing).
     """
     from mailflow.views.behaviour import compare
 

@@ -56,7 +56,7 @@ def complete_notebook(
 def complete_scenario(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The practice organisations, without `demo:`."""
+    """The simulated organizations, without `demo:`."""
     from click.shell_completion import CompletionItem
 
     from mailflow.opening import scenarios

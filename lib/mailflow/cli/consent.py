@@ -1,4 +1,4 @@
-"""Before a run that changes something: log on once, show the proof, ask for each connector."""
+"""Before a run that changes something: sign in once, show the proof, ask for each connector."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ class AskingConsent:
         known = {connector.identity.casefold() for connector in org.connectors}
         wrong = [name for name in self.named if known and name.casefold() not in known]
         if wrong:
-            raise UsageError(f"--confirm {wrong[0]}: no connector is called this")
+            raise UsageError(
+                f"--confirm {wrong[0]}: no such receive connector; expected SERVER\\Name"
+            )
         least = values.get("min_messages", 1)
         found = findings(org, least if isinstance(least, int) else 1)
         proof = prove_proposal(org, found, str(values.get("change") or ""))
@@ -208,9 +210,9 @@ def is_taken(why: str, *, foreign: bool) -> bool:
     if foreign:
         return True
     if not _is_somebody_there():
-        raise UsageError(f"{why}; nothing was done. If it may be used all the same, add --foreign")
+        raise UsageError(f"{why}; nothing was done. To use it anyway, add --foreign")
     say([f"{why}."])
-    return click.confirm("Use it all the same?", default=False, err=True)
+    return click.confirm("Use it anyway?", default=False, err=True)
 
 
 def _is_somebody_there() -> bool:

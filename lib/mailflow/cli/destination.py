@@ -1,4 +1,4 @@
-"""Where a command would log on, and as whom: told before a password is asked for."""
+"""Where a command would sign in, and as whom: shown before it asks for a password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STAND_IN = "password"
 
 
 def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> Iterator[str]:
-    """A line for each host that would be logged on to, and one for the account.
+    """A line for each host that would be signed in to, and one for the account.
 
     Args:
         source: the organization, as SOURCE.
@@ -49,7 +49,7 @@ def destination(source: str, servers: Iterable[Server], live: LiveOptions) -> It
 
 
 def _without_password(options: LiveOptions) -> LiveOptions:
-    """The same log-on, for which neither a keyring nor the environment is read."""
+    """The same sign-in, for which neither a keyring nor the environment is read."""
     if not (options.keyring or options.password_env):
         return options
     return replace(options, keyring="", password_env=_STAND_IN)
@@ -69,7 +69,7 @@ def _account(way: RemoteOptions, ticket: Ticket | None) -> str:
     who = way.user
     if way.auth == "kerberos" and not who:
         who = ticket.principal if ticket else ""
-        who = who or "whoever is logged on to this machine"
+        who = who or "the user who is signed in to this computer"
     return f"{who} ({_AUTHS[way.auth]})"
 
 

@@ -154,7 +154,7 @@ def _short(lines: list[str]) -> list[str]:
 
 def _compared(found: Comparison) -> str:
     if not found.places:
-        return "nothing: there is no server of which both sides were read"
+        return "nothing: no server was read in both sources"
     text = f"every IPv4 and IPv6 address at {counted(found.places, 'endpoint')}"
     if found.state == "unknown" or found.doubts:
         return text
@@ -167,5 +167,5 @@ def _not_known(found: Comparison) -> list[str]:
         names = joined(found.rights_not_read)
         texts.append(f"whether extended rights differ on {names}: missing in one source or both")
     if any(hosts.effect.not_known for hosts in found.treated):
-        texts.append("what is marked unknown above: rights or settings there are missing")
+        texts.append("values marked unknown above: their rights or settings are missing")
     return texts or ["none"]

@@ -33,17 +33,17 @@ class _CommandForAnother(HelpfulCommand):
 @click.argument("runbook", required=False, default=MAIN_RUNBOOK, shell_complete=complete_notebook)
 @click.pass_context
 def lab(ctx: click.Context, runbook: str) -> None:
-    """Open JupyterLab at a runbook, to step through it during an incident, or at a training case.
+    """Open a runbook or a training case in JupyterLab.
 
     \b
     mailflow lab                          the main runbook, mail_stuck_in_queue
-    mailflow lab fix_and_verify           the repair, proven and carried out
+    mailflow lab fix_and_verify           prove the repair, then apply it
     mailflow lab training                 the first tour
     mailflow lab case-1                   a training case of `mailflow training`
-    mailflow lab -- --port=9000           options behind -- go to JupyterLab
+    mailflow lab -- --port=9000           options after -- go to JupyterLab
 
-    A copy is opened: of a runbook in a new folder below runs/, of a training case in your data
-    folder, where your answers stay. Without a display the address is printed, with its token.
+    mailflow opens a copy: of a runbook in a new folder below runs/, of a training case in your
+    data folder, where your answers are kept. Without a display it prints the address to open.
 
     No outbound connections; kernel traffic is encrypted; only this computer can connect.
     """
@@ -59,16 +59,16 @@ def lab(ctx: click.Context, runbook: str) -> None:
     copy = of_lesson(original) if is_lesson else of_runbook(original, runs)
     try:
         started = command(copy, *ctx.meta[_FURTHER])
-        click.echo(f"JupyterLab opens {copy}; to end it, press Ctrl-C twice.", err=True)
+        click.echo(f"JupyterLab opens {copy}. To stop it, press Ctrl+C twice.", err=True)
         if not has_display():
             click.echo(
-                "There is no display: open the address below in a browser on this computer.",
+                "No display found: open the address below in a browser on this computer.",
                 err=True,
             )
         code = run(started, environment(runs))
     finally:
         if not is_lesson and remove_if_unused(copy, original):
-            click.echo(f"{copy.parent} was not used, and is removed.", err=True)
+            click.echo(f"{copy.parent} was not used and has been removed.", err=True)
     if code:
         raise UsageError(f"JupyterLab ended with exit code {code}; see above")
 

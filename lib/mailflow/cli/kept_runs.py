@@ -53,7 +53,7 @@ def list_runs(runs: Path, *, as_json: bool) -> None:
         click.echo(in_json(document, indent=2))
         return
     if not found:
-        click.echo(one_line(f"No runs in {runs}. mailflow demo writes one."))
+        click.echo(one_line(f"No runs in {runs}. `mailflow demo` creates one."))
         return
     from mailflow.plain import grid
 
@@ -75,7 +75,7 @@ def list_runs(runs: Path, *, as_json: bool) -> None:
 @click.argument("name", required=False, default="")
 @_RUNS
 def open_run(name: str, runs: Path) -> None:
-    """Open the report of a run in the browser; without NAME that of the latest.
+    """Open the report of a run in the browser; by default the latest.
 
     NAME is a run folder, or a part of its name, such as the ticket number.
     """
@@ -84,7 +84,7 @@ def open_run(name: str, runs: Path) -> None:
     run = next((each for each in found_in(runs) if name in each.folder.name and each.report), None)
     if run is None or run.report is None:
         which = f"no run in {runs} has {name} in its name" if name else f"no report in {runs}"
-        raise UsageError(f"{which}; mailflow runs list shows what is there")
+        raise UsageError(f"{which}. `mailflow runs list` shows all runs")
     click.echo(shown(run.report))
     open_report(run.report)
 
@@ -99,7 +99,7 @@ def open_run(name: str, runs: Path) -> None:
 @_RUNS
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(older_than: str, runs: Path, *, yes: bool) -> None:
-    """Remove old run folders, after it has listed them and asked.
+    """List old run folders and remove them after confirmation.
 
     Runs that changed a server are kept, since mailflow undo needs them.
     """

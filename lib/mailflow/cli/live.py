@@ -40,8 +40,8 @@ _LOG_ON = (
         "--profile",
         metavar="NAME",
         shell_complete=complete_profile,
-        help="SOURCE and these options from [profile.NAME] in your config.toml; what is given here "
-        "goes first.",
+        help="Take SOURCE and these options from [profile.NAME] in your config.toml; options on "
+        "the command line take precedence.",
     ),
     live_option("--user", help="User, DOMAIN\\user or user@domain."),
     live_option(
@@ -65,7 +65,7 @@ _LOG_ON = (
         "--trust",
         multiple=True,
         metavar="SUFFIX",
-        help="Domain, host or address that may get the credentials too; repeatable.  "
+        help="Further domain, host or address to sign in to; repeatable.  "
         "[default: the domain of the server in SOURCE]",
     ),
     live_option(

@@ -31,14 +31,14 @@ _OPTIONS = (
         type=click.Path(),
         default="",
         metavar="RUN",
-        help="Say what is new, gone or unchanged since a run; exit code 1 only for what is new. "
-        "A run folder, its findings.json, or a folder of run folders (the latest).",
+        help="Show what is new, gone or unchanged since an earlier run; exit code 1 only for new "
+        "findings. A run folder, its findings.json, or a folder of run folders (the latest).",
     ),
     click.option(
         "--metrics",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Also write Prometheus text, for the textfile collector of node_exporter.",
+        help="Also write Prometheus metrics, for the textfile collector of node_exporter.",
     ),
 )
 
@@ -66,7 +66,7 @@ def earlier_run(since: str, runbook: str, runs: Path | None = None) -> str:
     is_first = place == runs and not place.exists()
     found = None if is_first else earlier(place, runbook)
     if found is None:
-        said = f"{since} holds no whole run of {runbook} yet, so there is nothing to compare with"
+        said = f"{since} contains no complete run of {runbook} yet; nothing to compare with"
         click.echo(one_line(said), err=True)
         return ""
     return str(found)
@@ -79,7 +79,7 @@ def check_metrics(file: Path | None) -> None:
         UsageError: its folder is not there.
     """
     if file is not None and (file.is_dir() or not file.parent.is_dir()):
-        why = "is a folder" if file.is_dir() else f"{file.parent} is no folder"
+        why = "is a folder" if file.is_dir() else f"the folder {file.parent} does not exist"
         raise UsageError(f"--metrics {file}: {why}; name a file in a folder that is there")
 
 

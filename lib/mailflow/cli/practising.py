@@ -1,4 +1,4 @@
-"""The commands around the organisations that come with mailflow: practice and scenarios."""
+"""The commands for the simulated organizations: practice and scenarios."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailflow.simulated.endpoints import Endpoints
 
 _TICK = 0.5
-"""Seconds between two looks at the clock of a practice organisation."""
+"""Seconds between two looks at the clock of a simulated organization."""
 
 
 @helpful_command()
@@ -46,9 +46,9 @@ def practice(scenario: str, *, https: bool, speed: float, logs: Path | None, as_
     mailflow run fix_and_verify exchange://... --apply
     mailflow practice month-of-logs --logs logs/
 
-    It listens on loopback addresses, and answers there as Exchange's own endpoint does
-    (exchange://) and as WinRM does (winrm://); `mailflow scenarios` lists what there is. Mail
-    moves, is retried and expires there as time goes by.
+    It listens on loopback addresses and serves the Exchange Management Shell endpoint
+    (exchange://) and WinRM (winrm://). Mail moves, is retried and expires as time passes.
+    `mailflow scenarios` lists the scenarios.
     """
     import signal
     import time
@@ -97,7 +97,7 @@ def _practice_words(title: str, served: Endpoints) -> str:
     return "\n".join(
         [
             f"{title}.",
-            "It listens until you press Ctrl-C. In another terminal:",
+            "It listens until you press Ctrl+C. In another terminal:",
             "",
             *lines,
             f"    mailflow diagnose {served.sources['exchange']}",

@@ -86,7 +86,9 @@ def _shared() -> str:
 def _asked(question: EhloObservation, host: str, number: int) -> list[str]:
     place = question.address or host or question.target
     if not (is_quotable(question.target) and is_quotable(place)):
-        return [f"# not asked, its name cannot stand in a command: {one_line(question.target, 40)}"]
+        return [
+            f"# left out, its name cannot be quoted in a command: {one_line(question.target, 40)}"
+        ]
     names = (re.sub(r"[^A-Za-z0-9-]", "_", name) for name in (question.sender, question.target))
     file = "-".join(["ehlo", *names, str(number)]) + ".txt"
     given = f"{quoted(question.target)} {quoted(place)}"

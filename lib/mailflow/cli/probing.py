@@ -1,4 +1,4 @@
-"""The command that asks live servers what they offer a sender: probe."""
+"""The command that shows which EHLO keywords targets offer a sender: probe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     metavar="SERVER",
     required=True,
     shell_complete=complete_server,
-    help="The sending server: it sends EHLO.",
+    help="Sending server: it sends EHLO.",
 )
 @click.option(
     "--to",
@@ -36,29 +36,29 @@ if TYPE_CHECKING:
     metavar="SERVER",
     multiple=True,
     shell_complete=complete_server,
-    help="A target; repeatable.  [default: all servers that it sends to]",
+    help="Target server; repeatable.  [default: all servers that it sends to]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, with the raw replies.")
 @live_options
 def probe(
     source: str, *, sender: str, targets: tuple[str, ...], as_json: bool, live: LiveOptions
 ) -> None:
-    """Ask what targets really offer a sending server.
+    """Show which EHLO keywords the targets offer a sending server.
 
     \b
     mailflow probe winrm://ex16a.contoso.com --from EX10A
     mailflow probe winrm://ex16a.contoso.com --from EX10A --to EX16A --to EX16B
     mailflow probe exports/ --from EX10A > probe.ps1       lines to paste on EX10A
 
-    The sending server itself connects to each target, for from anywhere else another receive
-    connector may accept the connection. It reads the banner, sends EHLO, reads the reply and sends
-    QUIT: no authentication, no mail. Each target has 10 seconds. Beside the reply stands the
-    receive connector that the configuration predicts.
+    The sending server itself connects to each target, because from another host a different
+    receive connector may accept the connection. It reads the banner, sends EHLO, reads the reply
+    and sends QUIT: no authentication, no mail. The time limit is 10 seconds for each target. The
+    receive connector that the configuration predicts is shown beside each reply.
 
-    Over winrm://, and for demo:, this is done at once. For any other SOURCE it prints
+    Over winrm:// and for demo: the probe runs at once. For any other SOURCE mailflow prints
     PowerShell to paste on the sending server, which writes each reply to a file. Exit code:
-    0 all targets offer what an Exchange server needs, 1 one does not, 2 one was not reached,
-    or is not decided.
+    0 all targets offer what an Exchange server needs, 1 one does not, 2 inconclusive: a target
+    was not reached, or its reply does not decide.
     """
     from mailflow.opening import within_reach
 
@@ -96,7 +96,7 @@ def _asked(source: str, reached: Probeable, name: str, names: tuple[str, ...]) -
 
     org = reached.org
     if not org.servers:
-        why = "; ".join(dict.fromkeys(row.why for row in org.unread)) or "it names no server"
+        why = "; ".join(dict.fromkeys(row.why for row in org.unread)) or "it does not name a server"
         return Probed(source, name, failed=f"Nothing was sent: {why}")
     sender = sender_of(org, name)
     targets = targets_of(org, sender, names)

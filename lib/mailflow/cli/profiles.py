@@ -118,7 +118,7 @@ def with_source(command: click.Command, ctx: click.Context, args: list[str]) -> 
         if not arguments[place].required:
             return args
         raise UsageError(
-            f"profile {profile.name} names no source: give SOURCE, or add source = ... to "
+            f"profile {profile.name} has no source: give SOURCE, or add source = ... to "
             f"[profile.{profile.name}] in {config_file()}"
         )
     return [profile.source, *args] if place == 0 else [*args, profile.source]
@@ -148,9 +148,9 @@ def _profiles(file: Path) -> dict[str, Mapping[str, Any]]:
 def _check_key(file: Path, name: str, key: str) -> None:
     if key.casefold() == "password":
         raise InputError(
-            f"{file}: password in profile {name} is refused, since whoever reads or copies the "
-            "file would have it. Remove it, change that password, and name an environment "
-            "variable with password_env or a keyring entry with keyring"
+            f"{file}: profile {name} contains a password, which anybody who can read the file "
+            "would have. Remove it, change that password, and name an environment variable with "
+            "password_env or a keyring entry with keyring"
         )
     if key not in KEYS:
         raise InputError(
@@ -162,7 +162,7 @@ def _check_key(file: Path, name: str, key: str) -> None:
 def _text(file: Path, name: str, key: str, value: object) -> str:
     if not isinstance(value, str) or not value.isprintable():
         raise InputError(
-            f"{file}: {key} of profile {name} is no text; write {key} = '...', in single quotes"
+            f"{file}: {key} of profile {name} is not text; write {key} = '...', in single quotes"
         )
     return value.strip()
 

@@ -1,4 +1,4 @@
-"""The commands that read an organisation and say how it stands: diagnose, snapshot, doctor."""
+"""The commands that read an organization: diagnose, snapshot, doctor."""
 
 from __future__ import annotations
 
@@ -68,14 +68,15 @@ def diagnose(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Show the cause of stuck mail in the terminal.
 
-    A text that is no export (an error, a delivery report, an event) is explained, and of words of
-    no known kind it is said what mailflow reads; the answer is then inconclusive.
+    SOURCE may also be a file with an error text, a delivery report or an event: it is explained.
+    For any other text mailflow lists what it can read. Without an export the result is
+    inconclusive.
 
     \b
     mailflow diagnose exports/
     mailflow diagnose demo:article --json
     mailflow diagnose exchange://ex16a.contoso.com
-    mailflow diagnose ex16a.contoso.com        by the first road that is open
+    mailflow diagnose ex16a.contoso.com        by the first protocol that works
     mailflow diagnose --profile contoso        source and sign-in from config.toml
     mailflow diagnose exports/ --evidence RECV2026112403-1.LOG --evidence ehlo.txt
     mailflow diagnose exports/ --accepted accepted.toml --since yesterday.json
@@ -138,7 +139,7 @@ def kept_lines(org: Snapshot, file: str) -> Iterator[str]:
     for what, place in org.ignored:
         yield one_line(f"ignored  {what}: {place}")
     for line in missing_in_words(org.unread):
-        yield one_line(f"not read  {line}")
+        yield one_line(f"missing  {line}")
     yield one_line(file)
 
 
@@ -149,17 +150,18 @@ def doctor(host: str, *, live: LiveOptions) -> None:
     """Check connectivity, authentication and permissions for a live organization.
 
     \b
-    mailflow doctor ex16a.contoso.com               which roads are open
+    mailflow doctor ex16a.contoso.com               try each protocol
     mailflow doctor exchange://ex16a.contoso.com    this one, step by step
     mailflow doctor winrm+http://ex16a.contoso.com --user CONTOSO\\anna --auth ntlm
 
-    Of a host without a road each is tried in this order: Exchange's own endpoint (exchange://,
-    exchange+https://), then WinRM (winrm://, winrm+http://). A password that one of them refuses
-    is tried on no other.
+    For a host name alone, each protocol is tried in this order: the Exchange Management Shell
+    endpoint (exchange://, exchange+https://), then WinRM (winrm://, winrm+http://). A password
+    that one of them rejects is not tried on the others.
 
-    Checks name, route, port, TLS, clock, authentication, PowerShell, Exchange and rights; each
-    fault has an id, a cause and the next action. Without a user the checks end before the sign-in.
-    Exit code: 0 all works (notes do not count), 1 a fault was found, 2 it could not be decided.
+    Checks name, route, port, TLS, clock, authentication, PowerShell, Exchange and rights. Each
+    fault is shown with its id, its cause and the next action. Without a user the checks end before
+    the sign-in. Exit code: 0 all checks passed (notes do not count), 1 a fault was found,
+    2 inconclusive.
     """
     from mailflow.roads import checked
     from mailflow.sources.doctor import exit_code, words
@@ -186,7 +188,7 @@ def _doctor_of_roads(host: str, live: LiveOptions) -> int:
     if best is not None:
         click.echo(f"\n{best.source}, step by step:\n{words(best.checks, columns())}")
         return exit_code(best.checks)
-    click.echo("\nNo road is open to this account, as far as it was tried.")
+    click.echo("\nNo protocol that was tried works for this account.")
     return 1 if any(road.closed_by for road in roads) else 2
 
 
@@ -254,8 +256,8 @@ def _and_now(found: Diagnosis, source: str, again: Sequence[str], live: LiveOpti
         lines += block("SOURCE", [source], room)
     if found.repair:
         text = (
-            "Append -WhatIf to a command of the repair to try it: nothing is changed. Which hosts "
-            "the repair affects, over all addresses, and the rollback:"
+            "Append -WhatIf to a command to try it without changing anything. To see every host "
+            "that the repair affects, and the rollback:"
         )
         lines += block("DRY RUN", [text], room)
         lines += commands("", [typed("whatif", source, live=live)])

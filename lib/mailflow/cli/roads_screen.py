@@ -1,4 +1,4 @@
-"""The roads to a host on the screen, and the one that a host without a road is read by."""
+"""The protocols for a host on the screen, and the choice of one for a host name alone."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ _WIDE = 10
 
 
 def road_words(roads: Sequence[Road], cells: int) -> str:
-    """Which roads are open, a block each: what was seen, and what a closed one would need."""
+    """A block for each protocol: whether it works, what was seen, and what a closed one needs."""
     lines: list[str] = []
-    for road in roads:
-        state, said = _state(road)
-        lines.append(f"{state:{_WIDE}}{road.source}")
+    told = [(road.source, *_state(road)) for road in roads]
+    for number, (source, state, said) in enumerate(told, 1):
+        lines.append(f"{state:{_WIDE}}{source}")
+        if number < len(told) and told[number][1:] == (state, said):
+            continue  # said once, below the last of them
         lines += [
             " " * _WIDE + line for text in said for line in wrap(one_line(text), cells - _WIDE)
         ]
@@ -44,18 +46,18 @@ def _state(road: Road) -> tuple[str, list[str]]:
     if not road.checks:
         return "-", [road.why_not]
     unknown = next((check for check in road.checks if check.state == "unknown"), None)
-    said = [unknown.seen, f"It would need: {unknown.action}"] if unknown else []
+    said = [unknown.seen, f"Needed: {unknown.action}"] if unknown else []
     return "unknown", [text for text in said if text]
 
 
 def source_of(source: str, live: LiveOptions) -> str:
-    """The SOURCE as it is read: of a host without a road the first one that is open.
+    """The SOURCE to read: for a host name alone, with the first protocol that works.
 
     Only where it can be nothing else: no such path, no separator, no file's suffix, and the name
     resolves. Host and account are shown before anything connects.
 
-    Where none is open that is said on standard error, with what each would need, and the command
-    ends as where a live organization does not respond.
+    If none works, standard error shows what each one needs, and the exit code is the same as for a
+    live organization that does not respond.
 
     Raises:
         UsageError: the sign-in cannot be tried as it was asked for.
@@ -68,7 +70,7 @@ def source_of(source: str, live: LiveOptions) -> str:
     bare = source.strip()
     if not may_be_host(bare) or not resolves(bare, live):
         return source
-    click.echo(f"{bare} is no file here, and a name that resolves: taken for a server.", err=True)
+    click.echo(f"{bare} is not a file, and the name resolves: it is read as a server.", err=True)
     for start in LIVE:
         try:
             told = list(destination(f"{start}{bare}", (), live))
@@ -80,9 +82,10 @@ def source_of(source: str, live: LiveOptions) -> str:
     for road in tried(bare, live):
         roads.append(road)
         if road.is_open:
-            click.echo(f"By {road.source}", err=True)
+            click.echo(f"Reading {road.source}", err=True)
             return road.source
-        progress(f"{road.source}: not open")
+        progress(f"{road.source}: does not work")
     progress("")
-    click.echo(f"{bare}: no road is open to this account\n{road_words(roads, columns())}", err=True)
+    seen = road_words(roads, columns())
+    click.echo(f"{bare}: no protocol works for this account\n{seen}", err=True)
     raise SystemExit(2)

@@ -1,4 +1,4 @@
-"""The commands that run a runbook headless: demo and run."""
+"""The commands that run a runbook unattended: demo and run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 _OPEN = click.option(
-    "--open", "opens", is_flag=True, help="Open the report in the browser when it is there."
+    "--open", "opens", is_flag=True, help="Open the report in the browser when it is written."
 )
 
 
@@ -118,8 +118,8 @@ def run(  # noqa: PLR0913 - one argument for each option
     mailflow run connector_audit exports/ --runs nightly --since nightly \\
                  --accepted accepted.toml --metrics mailflow.prom
 
-    RUNBOOK is a notebook in notebooks/. The run folder holds report.html (one file, to be
-    attached), the executed notebook, findings.json, the snapshot and a manifest.
+    RUNBOOK is a notebook in notebooks/. The run folder contains report.html (one file, to attach
+    to the ticket), the executed notebook, findings.json, the snapshot and a manifest.
     """
     named: dict[str, str] = {}
     for name, value in parameters:
@@ -127,7 +127,7 @@ def run(  # noqa: PLR0913 - one argument for each option
             raise UsageError(f"parameter {name} is given twice")
         named[name] = value
     if (confirmed or foreign) and not apply:
-        raise UsageError(f"{'--confirm' if confirmed else '--foreign'} goes with --apply")
+        raise UsageError(f"{'--confirm' if confirmed else '--foreign'} needs --apply")
     for option, given in (("--accepted", accepted), ("--since", since), ("--metrics", metrics)):
         if given:
             _only_judging(runbook, option)
@@ -175,7 +175,7 @@ def _consent(
     from mailflow.repairing import RUNBOOK
 
     if runbook != RUNBOOK:
-        raise UsageError(f"--apply goes with {RUNBOOK}; {runbook} changes nothing")
+        raise UsageError(f"--apply needs the runbook {RUNBOOK}; {runbook} changes nothing")
     live = hand_over(source, live)
     return AskingConsent(confirmed, runs, foreign=foreign), live
 

@@ -78,7 +78,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def print_completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands, options and names in a shell.
+    """Print the completion script for a shell.
 
     \b
     bash        eval "$(mailflow completion bash)"     in ~/.bashrc

@@ -77,7 +77,7 @@ class _Raw(io.FileIO):
             if isinstance(error, _LEFT) or not self._telling:
                 return len(data)
             raise OutputError(
-                f"standard output cannot be written ({error.strerror}): the answer is not complete"
+                f"standard output cannot be written ({error.strerror}): the output is not complete"
             ) from error
 
     def _drop(self) -> None:

@@ -22,7 +22,7 @@ def open_organisation(
     live: LiveOptions | None = None,
     evidence: tuple[str, ...] = (),
 ) -> Snapshot:
-    """The organisation behind a SOURCE, with progress shown while it is read.
+    """The organization behind a SOURCE, with progress shown while it is read.
 
     Of a run folder whose run is not complete that is said.
     """

@@ -1,4 +1,4 @@
-"""The command that makes a list of remote IP ranges as short as it can be."""
+"""The command that shortens RemoteIPRanges: tidy."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 def tidy(
     source: str, connector: str, *, change: Path | None, as_json: bool, live: LiveOptions
 ) -> None:
-    """Make RemoteIPRanges as short as it can be.
+    """Shorten RemoteIPRanges without changing what they do.
 
     \b
-    mailflow tidy exports/                         which lists can be shorter
+    mailflow tidy exports/                         which ones can be shorter
     mailflow tidy exports/ 'EX16A\\Relay'           the change, with its rollback
     mailflow tidy exports/ 'EX16A\\Relay' --change shorter.json
     mailflow run fix_and_verify exports/ -p change shorter.json
     mailflow tidy demo:lists-grown 'EX16A\\Relay'   an example
 
-    The new list has the same addresses in the fewest elements, and the same
-    connector accepts every IPv4 and IPv6 host as before: proven over all addresses,
-    beside all connectors of the server. Nothing is changed.
+    The new value contains the same addresses in the fewest ranges. Every IPv4 and
+    IPv6 host is still accepted by the same connector: this is proven over all
+    addresses and all connectors of the server. Nothing is changed.
 
-    Exit code: 0 done, 2 missing data or a conflict stands against it.
+    Exit code: 0 done, 2 inconclusive: missing data, or a conflict of ranges.
     """
     from mailflow.repair.requested import write_change
     from mailflow.repair.tidying import SCHEMA, not_listed, tidy_lists
 
     if change and not connector:
-        raise UsageError("--change holds the change of one connector: name it, as SERVER\\Name")
+        raise UsageError("--change needs a connector: name it as SERVER\\Name")
     org = open_organisation(source, live=live)
     lists = tidy_lists(org, connector)
     missing = [] if connector else not_listed(org)
@@ -70,7 +70,8 @@ def tidy(
         told = (
             _one(lists[0], room, colour=colour) if connector else _all(lists, missing, source, room)
         )
-        click.echo("\n".join([*(["Simulated data"] if org.is_simulated else []), *told]))
+        simulated = [f"SIMULATED DATA  {one_line(org.origin)}"] if org.is_simulated else []
+        click.echo("\n".join([*simulated, *told]))
     if change and lists[0].proof:
         write_change(change, lists[0].proof.changes, lists[0].claim)
         click.echo(one_line(f"{change}: the change, for mailflow whatif --change"), err=True)
@@ -105,7 +106,7 @@ def _all(
     left = [f"{each.identity}: {' '.join(each.why_not)}" for each in lists if each.why_not]
     left += [f"{capital(text)}." for text in missing]
     if not shorter:
-        text = "No other list can be shorter." if left else "No list can be shorter."
+        text = f"No {'other ' if left else ''}RemoteIPRanges can be shorter."
         yield from block("SMALLEST", [text], room)
     label = "SHORTER"
     for each in shorter:

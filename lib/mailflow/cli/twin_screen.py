@@ -11,7 +11,7 @@ from mailflow.show.blocks import LABEL, block, commands, section, verdict
 from mailflow.views.twin_report import TwinGroup, TwinReport
 
 _LABELS: dict[bool | None, tuple[str, Tone]] = {
-    True: ("ALIKE", "good"),
+    True: ("NO DIFFERENCE", "good"),
     False: ("DIFFERENT", "bad"),
     None: ("INCONCLUSIVE", "unknown"),
 }
@@ -34,15 +34,15 @@ def twin_screen(found: TwinReport, cells: int = 80, *, colour: bool = False) -> 
         ports = joined(f"{port}" for port in found.comparison.only_b)
         word = "port" if len(found.comparison.only_b) == 1 else "ports"
         lines += block("ONLY ON B", [f"{word} {ports}: nothing that moves arrives there"], room)
-    lines += block("TO KNOW", [note.text for note in found.notes], room)
+    lines += block("NOTES", [note.text for note in found.notes], room)
     lines += commands("", [note.command for note in found.notes if note.command])
     if found.plan.steps:
-        lines += block("DO ON B", [step.text for step in found.plan.steps], room)
+        lines += block("CHANGE B", [step.text for step in found.plan.steps], room)
         lines += commands("COMMANDS", found.plan.commands)
     if not found.comparison.alike:
-        lines += block("THEN", filter(None, (found.proven, found.warning, found.again)), room)
-        lines += section("LEFT", _hosts(found.left, room - LABEL) if found.plan.steps else [])
-    lines += block("NOT REACHED", [*found.plan.kept, *found.plan.refused], room)
+        lines += block("PROOF", filter(None, (found.proven, found.warning, found.again)), room)
+        lines += section("REMAINING", _hosts(found.left, room - LABEL) if found.plan.steps else [])
+    lines += block("NOT PROPOSED", [*found.plan.kept, *found.plan.refused], room)
     if found.plan.rollback:
         lines += commands("ROLLBACK", found.plan.rollback)
     missing = [f"{row.server} {row.what}: {row.why}".strip() for row in found.unread]

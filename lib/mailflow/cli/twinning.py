@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     "other",
     metavar="SOURCE2",
     shell_complete=complete_source,
-    help="B is in another source.",
+    help="Read B from this source.",
 )
-@click.option("--for", "address", metavar="ADDRESS", default="", help="It moves from A to B.")
+@click.option(
+    "--for", "address", metavar="ADDRESS", default="", help="This address moves from A to B."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
 def twin(  # noqa: PLR0913 - one argument for each option
@@ -44,16 +46,16 @@ def twin(  # noqa: PLR0913 - one argument for each option
     \b
     mailflow twin exports/ EX16A SE01
     mailflow twin old.zip EX16A SE01 --with new.zip
-    mailflow twin exports/ EX16A SE01 --for 10.0.0.50    a load balancer moves
+    mailflow twin exports/ EX16A SE01 --for 10.0.0.50    an address that moves
     mailflow twin demo:new-server EX16A EX16B            an example
 
-    Compared is what the receive connectors of both do with every IPv4 and IPv6
-    address at every endpoint: rights, authentication, limits, logging. Names of
-    connectors do not matter. Then come the commands that make B treat hosts as A
-    does, proven on paper. Nothing is changed.
+    Compares what the receive connectors of both servers do with every IPv4 and IPv6
+    address at every endpoint: rights, authentication, limits, logging. Connector
+    names do not matter. Then shows the commands that make B treat hosts as A does,
+    and proves their effect by simulation. Nothing is changed.
 
-    Export Get-ADPermission too: rights to relay stand there alone. Exit code:
-    0 alike, 1 different, 2 undetermined.
+    Export Get-ADPermission too: only its output shows who may relay. Exit code:
+    0 no difference, 1 different, 2 inconclusive.
     """
     from mailflow.views.twin_report import twin as compare
 

@@ -41,7 +41,7 @@ BACK = ("not begun", "rolled back")
 @click.option(
     "--foreign",
     is_flag=True,
-    help="Take a run folder that somebody else, another machine or an earlier version of mailflow "
+    help="Use a run folder that somebody else, another machine or an earlier version of mailflow "
     "wrote.  [default: ask]",
 )
 @live_options
@@ -52,12 +52,12 @@ def undo(run: Path, *, confirmed: tuple[str, ...], foreign: bool, live: LiveOpti
     mailflow undo runs/20261125T094541Z-fix_and_verify-INC0012345
     mailflow undo runs/20261125T094541Z-fix_and_verify --confirm "EX16A\\Relay"
 
-    Shows host, account and each change first, asks, and only then signs in. A journal that does not
-    agree with the snapshot in its folder is refused. A connector that has been changed since that
-    run is left untouched.
+    Shows host, account and each change, asks for confirmation, and only then signs in. A journal
+    that contradicts the snapshot in its folder is refused. A connector that has been changed since
+    that run is left untouched.
 
-    Exit code: 0 rolled back, or nothing to roll back, 1 not confirmed or changed since, 2 done in
-    part, or a server could not be read, 3 no run folder of mailflow, or a foreign one without
+    Exit code: 0 rolled back, or nothing to roll back; 1 not confirmed, or changed since; 2 partly
+    rolled back, or a server could not be read; 3 not a run folder, or one from elsewhere without
     --foreign.
     """
     from mailflow.apply.entry import OPEN
@@ -100,7 +100,7 @@ def _no_journal(run: Path) -> str:
 def _announced(
     journal: Journal, todo: Sequence[ConnectorEntry], before: Snapshot, live: LiveOptions
 ) -> Iterator[str]:
-    """Where it would log on, as whom, and what it would change there."""
+    """Where it would sign in, as whom, and what it would change there."""
     from mailflow.cli.destination import destination
 
     servers = [

@@ -1,4 +1,4 @@
-"""Who uses which connector, on a screen: first whether that can be answered, then who was seen."""
+"""The hosts that use each connector, on a screen: first the time covered, then the clients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
     room = max(cells, LABEL + 40)
     tone: Tone = "good" if found.is_complete else "unknown"
     label = "COVERED" if found.is_complete else "NOT COVERED"
-    lines = ["Simulated data"] if found.simulated else []
+    lines = ["SIMULATED DATA"] if found.simulated else []
     lines += verdict(label if found.beside else "SEEN", [found.headline], room, tone, colour=colour)
     for row in found.asked:
         lines += _covered(found, row, room)
@@ -48,11 +48,10 @@ def usage_screen(found: Usage, cells: int = 80, *, colour: bool = False) -> str:
         if found.beside.unplaced:
             names = joined(each.address for each in found.beside.unplaced)
             text = (
-                f"{names}: only the Transport service shows them; through which connector of the "
+                f"{names}: only the log of the Transport service contains them, so the connector "
+                "of the Front End service is unknown."
             )
-            lines += block(
-                "UNDETERMINED", [f"{text}Front End they came could not be determined."], room
-            )
+            lines += block("UNDETERMINED", [text], room)
     if found.narrowed:
         lines += ["", *_narrowed(found.narrowed, room)]
     return "\n".join(lines)
@@ -63,7 +62,7 @@ def _covered(found: Usage, row: Covered, room: int) -> list[str]:
     time = f"{found.shown(row.since)} to {found.shown(row.until)}" if row.since else "no logs"
     head = [f"{row.connector}: {time}", *row.against]
     if row.trusted_from:
-        head.append(f"Trust the answer from {row.trusted_from:%Y-%m-%d} on, after:")
+        head.append(f"Conclusive from {row.trusted_from:%Y-%m-%d} if you run these now:")
     lines = block("", head, room)
     if row.commands:
         lines += commands("", row.commands)
@@ -77,7 +76,7 @@ def _missing(found: Usage) -> Iterator[str]:
     if len(found.logs.missing) > MOST_LINES:
         yield f"and {len(found.logs.missing) - MOST_LINES} more, see --json"
     for part in found.logs.lost[:MOST_LINES]:
-        yield f"{part.name}: {counted(part.lost, 'line')} passed over, no whole row"
+        yield f"{part.name}: {counted(part.lost, 'incomplete row')} skipped"
 
 
 def _clients(found: Usage, connector: str, clients: Sequence[Client], room: int) -> list[str]:
@@ -100,7 +99,7 @@ def _clients(found: Usage, connector: str, clients: Sequence[Client], room: int)
     if len(ordered) > MOST_CLIENTS:
         lines.append(f"and {len(ordered) - MOST_CLIENTS} more, see --json")
     if any(each.proxied for each in ordered):
-        lines.append("* known by XPROXYFROM alone: the Front End's own log is not there")
+        lines.append("* known from XPROXYFROM only: the log of the Front End service is missing")
     return lines
 
 
@@ -130,7 +129,7 @@ def _differing(rows: Sequence[Differing]) -> list[str]:
     return _few(
         [
             f"{each.client.address}: seen at {each.client.connector}"
-            + (f", now {each.predicted}" if each.predicted else "")
+            + (f", predicted {each.predicted}" if each.predicted else "")
             + f"; {each.why}"
             for each in rows
         ]

@@ -1,4 +1,4 @@
-"""The command that says who uses a receive connector: usage."""
+"""The command that shows which hosts use a receive connector: usage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @helpful_command()
-@explained_argument("logs", text="SMTP receive logs: a file, folder (with all below), zip, or URL.")
+@explained_argument(
+    "logs", text="SMTP receive logs: a file, a folder with its subfolders, a zip, or a URL."
+)
 @explained_argument(
     "source",
     required=False,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     default=90,
     show_default=True,
     metavar="N",
-    help="How far back the logs have to reach.",
+    help="Days that the logs have to cover.",
 )
 @click.option(
     "--gap",
@@ -42,53 +44,60 @@ if TYPE_CHECKING:
     default=12,
     show_default=True,
     metavar="HOURS",
-    help="Silence of a service that counts as missing files.",
+    help="Hours without a log row after which files are taken as missing.",
 )
 @click.option(
     "--narrow",
     metavar="CONNECTOR",
-    help="Propose the smallest list of this one, EX16A\\Relay, that keeps everyone seen.",
+    help="Propose the smallest RemoteIPRanges of this connector, EX16A\\Relay, that keep every "
+    "client seen.",
 )
 @click.option(
     "--prefix",
     type=click.IntRange(8, 32),
     metavar="BITS",
-    help="With --narrow: blocks up to this wide.  [default: single addresses]",
+    help="With --narrow: widest subnet to propose, as prefix length.  [default: single addresses]",
 )
 @click.option(
     "--change",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="With --narrow: write the change into this file.",
+    help="With --narrow: write the change to this file.",
 )
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for what was read: the next time only new files are.",
+    help="Keep results in this folder; the next run reads new files only.",
 )
 @click.option(
     "--accepted-domain",
     "accepted_domains",
     multiple=True,
     metavar="DOMAIN",
-    help="A domain whose recipients are inside; repeatable.  [default: as SOURCE has them]",
+    help="Accepted domain, whose recipients are internal; repeatable.  [default: from SOURCE]",
 )
-@click.option("--recipient-domains", is_flag=True, help="Keep and show domains of recipients.")
-@click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
-@click.option("--hosts", default="", metavar="FILE", help="A hosts file with names of clients.")
-@click.option("--reverse-dns", is_flag=True, help="Ask DNS for names of clients.")
+@click.option("--recipient-domains", is_flag=True, help="Keep and show recipient domains.")
+@click.option(
+    "--timezone", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin."
+)
+@click.option("--hosts", default="", metavar="FILE", help="Hosts file with client names.")
+@click.option("--reverse-dns", is_flag=True, help="Look up client names in DNS.")
 @click.option(
     "--scheduler",
     default="",
     metavar="ADDRESS",
     help="Read with a dask cluster: tls://HOST:PORT, or local.",
 )
-@click.option("--scheduler-ca", default="", metavar="FILE", help="Who signed its certificate, PEM.")
-@click.option("--scheduler-cert", default="", metavar="FILE", help="Our certificate, PEM.")
-@click.option("--scheduler-key", default="", metavar="FILE", help="Its key, PEM.")
+@click.option(
+    "--scheduler-ca", default="", metavar="FILE", help="CA certificate of the scheduler, PEM."
+)
+@click.option("--scheduler-cert", default="", metavar="FILE", help="Client certificate, PEM.")
+@click.option(
+    "--scheduler-key", default="", metavar="FILE", help="Key of the client certificate, PEM."
+)
 @click.option(
     "--insecure-scheduler",
     is_flag=True,
-    help="Allow tcp://: whoever reaches such a scheduler runs code.",
+    help="Allow tcp://, where anybody who reaches the scheduler can run code.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @live_options
@@ -116,31 +125,35 @@ def usage(  # noqa: PLR0913 - one argument for each option
     as_json: bool,
     live: LiveOptions,
 ) -> None:
-    """Say who uses a receive connector, from SMTP receive logs.
+    """Show which hosts use a receive connector, from SMTP receive logs.
 
     \b
     mailflow usage \\\\ex16a\\c$\\...\\FrontEnd\\ProtocolLog\\SmtpReceive
     mailflow usage logs/ exports/ --timezone Europe/Berlin
-    mailflow usage logs/ exports/ --keep summed/         (reads what is new)
+    mailflow usage logs/ exports/ --keep summed/         (reads new files only)
     mailflow usage logs/ exports/ --narrow 'EX16A\\Relay' --change narrow.json
     mailflow whatif exports/ --change narrow.json
     mailflow usage s3://logs/receive exports/ --scheduler tls://dask:8786 \\
         --scheduler-ca ca.pem --scheduler-cert me.pem --scheduler-key me.key
     mailflow usage demo:month-of-logs demo:month-of-logs --days 30
 
-    With SOURCE, use is compared with the lists: which elements nobody used, who came to another
-    connector than is predicted now. A relay connector does not log by default: what the logs can
-    tell comes first. Addresses of senders and recipients, subjects and message ids are never kept
-    or shown. Needs the extra "logs" (DuckDB); a URL or --scheduler also "cluster".
+    With SOURCE, use is compared with RemoteIPRanges: which ranges no host used, and which hosts
+    used another connector than the configuration predicts. Receive connectors do not log by
+    default, so the screen begins with what the logs cover. Addresses of senders and recipients,
+    subjects and message IDs are never kept or shown. Needs the extra "logs" (DuckDB); a URL or
+    --scheduler also needs "cluster".
 
     Exit code: 0 done, 2 the logs are incomplete, 3 wrong usage or unreadable input.
     """
     if change and not narrow:
-        raise UsageError("--change goes with --narrow")
+        raise UsageError("--change needs --narrow CONNECTOR")
     if prefix and not narrow:
-        raise UsageError("--prefix goes with --narrow")
+        raise UsageError("--prefix needs --narrow CONNECTOR")
     if not scheduler and (scheduler_ca or scheduler_cert or scheduler_key or insecure_scheduler):
-        raise UsageError("--scheduler-ca, -cert, -key and --insecure-scheduler go with --scheduler")
+        raise UsageError(
+            "--scheduler-ca, --scheduler-cert, --scheduler-key and --insecure-scheduler need "
+            "--scheduler ADDRESS"
+        )
     from mailflow import using
     from mailflow.cli.usage_screen import usage_screen
     from mailflow.usage.cluster import Cluster

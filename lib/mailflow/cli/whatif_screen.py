@@ -1,4 +1,4 @@
-"""What a change would do, on a screen: the answer, what it rests on, the commands."""
+"""The effect of a change, on a screen: the answer, the data behind it, the commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mailflow.cli.answered import (
     instead,
     way_sentences,
 )
+from mailflow.exchange.commands import filled, split
 from mailflow.exchange.ranges import AddressRange
 from mailflow.phrases import clock, counted, joined
 from mailflow.picture import Tone
@@ -51,7 +52,7 @@ def whatif_screen(
     Args:
         proof: what is claimed of the changes.
         found: the findings that called for them; None: somebody asked for a change of their own.
-        taken: when the organisation was read.
+        taken: when the organization was read.
         cells: columns of the terminal; text wraps within it. Commands never do: they are pasted.
         colour: whether the terminal understands ANSI colours; only our own label gets one.
     """
@@ -68,7 +69,8 @@ def whatif_screen(
     lines += _not_proposed(proof.refused, room)
     lines += _commands(proof.changes, room)
     others = _by_other_means(found)
-    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, room)
+    source = found.origin if found else ""
+    lines += _remedies("ALSO DO" if proof.changes else "DO INSTEAD", others, proof, source, room)
     lines += _rollback([edit for edit in proof.changes if edit.command], room)
     return "\n".join([*lines, *block("UNDETERMINED", _not_known(proof), room)])
 
@@ -76,10 +78,10 @@ def whatif_screen(
 def _title(proof: Proof, taken: datetime | None, room: int) -> str:
     names = [edit.identity for edit in proof.changes]
     read = f"read {clock(taken)}" if taken else ""
-    text = f"What changing {joined(map(one_line, names))} would do"
+    text = f"Effect of changing {joined(map(one_line, names))}"
     if not names or width(text) + 2 > room - width(read):
         many = counted(len(names), "connector") if names else "receive connectors"
-        text = f"What changing {many} would do"
+        text = f"Effect of changing {many}"
     if width(text) + 2 > room - width(read):
         return f"{text}\n{read.rjust(room)}"
     return f"{text}{' ' * (room - width(text) - width(read))}{read}".rstrip()
@@ -107,11 +109,11 @@ def _head(proof: Proof, found: Diagnosis | None) -> Head:
     elif not hosts:
         sentences.append("No other host is affected.")
     if proof.doubts:
-        sentences.append("Data that may change this is missing, see UNDETERMINED.")
+        sentences.append("Missing data may change this, see UNDETERMINED.")
     label, tone = _label(proof, in_use)
     if label == "REPAIRS" and (proof.refused or _by_other_means(found)):
         label, tone = "REPAIRS PART", "unknown"
-        sentences.append("It does not repair all that was found, see below.")
+        sentences.append("It does not repair everything that was found, see below.")
     return Head(label, tone, tuple(sentences))
 
 
@@ -141,7 +143,7 @@ def _without_a_change(proof: Proof, found: Diagnosis | None) -> Head:
         return Head("NOTHING TO DO", "good", (text,))
     why = "No change of a receive connector would repair it"
     if proof.doubts:
-        why = "No change is proposed: data that it would rest on is missing"
+        why = "No change is proposed: data that it needs is missing"
     elif proof.refused:
         why = "No change is proposed, see NOT PROPOSED"
     return Head("STILL BROKEN", "bad", (f"{found.headline}.", f"{why}."))
@@ -234,7 +236,7 @@ def _servers(proof: Proof, cells: int) -> list[str]:
 def _compared(proof: Proof) -> str:
     places = {(comparison.target, comparison.place) for comparison in proof.compared}
     if not places:
-        return "nothing: the changed connectors are bound to no place that was read"
+        return "nothing: the changed connectors have no endpoint in the data"
     servers = joined(dict.fromkeys(comparison.target for comparison in proof.compared))
     families = joined(sorted({f"IPv{comparison.place.family}" for comparison in proof.compared}))
     blocks = counted(sum(comparison.blocks for comparison in proof.compared), "block")
@@ -305,14 +307,23 @@ def _not_proposed(refused: Iterable[Refusal], room: int) -> list[str]:
     return lines
 
 
-def _remedies(label: str, others: Sequence[FindingRecord], proof: Proof, room: int) -> list[str]:
+def _remedies(
+    label: str, others: Sequence[FindingRecord], proof: Proof, source: str, room: int
+) -> list[str]:
     """What to do about the rest; what was said of changes that are not proposed is not repeated."""
+    again = filled("{source}", {"source": source})
     texts = dict.fromkeys(line for each in others for line in each.remedy.splitlines())
     said = {each.words for each in proof.refused}
     texts = {text: None for text in texts if text not in said}
     given = dict.fromkeys(line for each in others for line in each.commands)
     changes, retries = words.repairs(given)
-    return block(label, texts, room) + commands("", [*changes, *retries])
+    lines: list[str] = []
+    for text in texts:
+        said_first, command = split(text)
+        lines += block("" if lines else label, [said_first] if said_first else [], room)
+        command = command.replace("<source>", again)
+        lines += commands("" if lines else label, [command] if command else [])
+    return lines + commands("" if lines else label, [*changes, *retries])
 
 
 def refusal_words(refusal: Refusal) -> str:
@@ -331,7 +342,7 @@ def _not_known(proof: Proof) -> list[str]:
         if each.kind == "unread" and proof.changes
     ]
     if any(moved.effect.not_known for moved in proof.moved):
-        texts.append("what is marked unknown above: rights or settings there are missing")
+        texts.append("values marked unknown above: their rights or settings are missing")
     if not texts and proof.doubts:
         texts = ["the data named above"]
     return texts or ["none"]

@@ -97,7 +97,7 @@ OWN_CODES: tuple[CatalogueEntry, ...] = (
         codes=("4.7.230", "5.7.230"),
     ),
     CatalogueEntry(
-        "Exchange Online could not tell which organization this mail belongs to.",
+        "Exchange Online could not determine which organization this mail belongs to.",
         ("cloud-attribution",),
         decides=True,
         speaker=CLOUD,
@@ -105,7 +105,7 @@ OWN_CODES: tuple[CatalogueEntry, ...] = (
         codes=("5.7.64",),
     ),
     CatalogueEntry(
-        "Exchange Online limits the rate at which it takes mail from this address.",
+        "Exchange Online limits the rate at which it accepts mail from this address.",
         ("connection-limit",),
         decides=True,
         speaker=CLOUD,
@@ -130,7 +130,8 @@ OWN_CODES: tuple[CatalogueEntry, ...] = (
         codes=("5.7.501", "5.7.502", "5.7.503"),
     ),
     CatalogueEntry(
-        "The other side takes mail from authenticated senders only, and this sender was not.",
+        "The other side accepts mail from authenticated senders only, and this sender was not "
+        "authenticated.",
         ("not-authenticated",),
         decides=True,
         speaker=TARGET,
@@ -152,7 +153,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("server version is out-of-date", "server version is out of date"),
     ),
     CatalogueEntry(
-        "Exchange Online could not tell which organization this mail belongs to.",
+        "Exchange Online could not determine which organization this mail belongs to.",
         ("cloud-attribution",),
         decides=True,
         speaker=CLOUD,
@@ -160,7 +161,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("tenantattribution",),
     ),
     CatalogueEntry(
-        "A connector in Exchange Online takes mail of this domain only from other addresses, or "
+        "A connector in Exchange Online accepts mail of this domain only from other addresses, or "
         "with another certificate.",
         ("cloud-attribution", "tls-or-certificate", "relay-denied"),
         decides=False,
@@ -177,7 +178,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("wrong office 365 region", "wrong microsoft 365 region"),
     ),
     CatalogueEntry(
-        "Resource pressure fell: this server takes mail again, or soon will.",
+        "Resource pressure fell: this server accepts mail again, or soon will.",
         ("back-pressure",),
         decides=False,
         speaker=TARGET,
@@ -219,8 +220,8 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "A program already listens on this address and port: the other transport service of this "
-        "server, or a foreign one.",
+        "Another program already listens on this address and port: the other transport service of "
+        "this server, or other software.",
         _NO_SOCKET,
         decides=False,
         speaker=TARGET,
@@ -239,7 +240,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("failed to start listening (error: 10049",),
     ),
     CatalogueEntry(
-        "The receive connector could not open its port; the number of the error would say why.",
+        "The receive connector could not open its port; the error number says why.",
         _NO_SOCKET,
         decides=False,
         speaker=TARGET,
@@ -311,7 +312,8 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("transport.rules.rejectmessage",),
     ),
     CatalogueEntry(
-        "The recipient takes mail from authenticated senders only, and this sender was not.",
+        "The recipient accepts mail from authenticated senders only, and this sender was not "
+        "authenticated.",
         ("not-authenticated", "mailbox-or-recipient"),
         decides=True,
         speaker=TARGET,
@@ -435,7 +437,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The target closed the session after too many faults in it.",
+        "The target closed the session after too many errors in it.",
         ("connection-limit",),
         decides=False,
         speaker=TARGET,
@@ -452,7 +454,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("service not active",),
     ),
     CatalogueEntry(
-        "The transport service is paused, or takes no mail from the network now.",
+        "The transport service is paused, or accepts no mail from the network.",
         ("service-inactive", "back-pressure"),
         decides=True,
         speaker=TARGET,
@@ -512,7 +514,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         fragments=("prx3",),
     ),
     CatalogueEntry(
-        "The Transport service behind the Front End answered with an error.",
+        "The Transport service behind the Front End replied with an error.",
         (
             "custom-connector-shadows-default",
             "exchange-auth-missing-on-default",
@@ -583,7 +585,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The message carries a header or a body that the far side does not take.",
+        "The message has a header or a body that the other side does not accept.",
         ("mailbox-or-recipient",),
         decides=True,
         speaker=TARGET,
@@ -627,7 +629,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The connector that accepted does not relay for this client, or takes no anonymous mail.",
+        "The connector that accepted does not relay for this client, or accepts no anonymous mail.",
         ("relay-denied",),
         decides=True,
         speaker=TARGET,
@@ -664,7 +666,7 @@ TELLING: tuple[CatalogueEntry, ...] = (
 
 WINSOCK: Mapping[int, CatalogueEntry] = {
     10013: CatalogueEntry(
-        "Another program has this address and port for itself (10013).",
+        "Another program uses this address and port exclusively (10013).",
         _NO_SOCKET,
         decides=False,
         speaker=TARGET,
@@ -699,21 +701,21 @@ WINSOCK: Mapping[int, CatalogueEntry] = {
         facts=("6.2",),
     ),
     10054: CatalogueEntry(
-        "The far side, or something in between, reset the connection (10054).",
+        "The other side, or a device in between, reset the connection (10054).",
         _DROPPED,
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
     10060: CatalogueEntry(
-        "Nothing answered in time at that address and port (10060).",
+        "No response from that address and port within the time limit (10060).",
         ("target-unreachable", "name-resolution"),
         decides=True,
         speaker=SENDER,
         facts=("6.2",),
     ),
     10061: CatalogueEntry(
-        "The host answered, but nothing listens on that port (10061).",
+        "The host is reachable, but nothing listens on that port (10061).",
         ("target-refuses", "name-resolution"),
         decides=True,
         speaker=SENDER,
@@ -763,7 +765,7 @@ PLAIN: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The host answered, but nothing listens on that port.",
+        "The host is reachable, but nothing listens on that port.",
         ("target-refuses", "name-resolution"),
         decides=True,
         speaker=SENDER,
@@ -771,7 +773,7 @@ PLAIN: tuple[CatalogueEntry, ...] = (
         fragments=("connection refused", "connectionrefused"),
     ),
     CatalogueEntry(
-        "Nothing answered in time.",
+        "No response within the time limit.",
         ("target-unreachable", "tls-or-certificate", "name-resolution"),
         decides=True,
         speaker=SENDER,
@@ -903,7 +905,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("4.4.312", "5.4.312"),
     ),
     CatalogueEntry(
-        "Nothing answered in time.",
+        "No response within the time limit.",
         ("target-unreachable", "name-resolution"),
         decides=True,
         speaker=SENDER,
@@ -911,7 +913,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         codes=("4.4.315", "5.4.315"),
     ),
     CatalogueEntry(
-        "The host answered, but nothing listens on that port.",
+        "The host is reachable, but nothing listens on that port.",
         ("target-refuses", "name-resolution"),
         decides=True,
         speaker=SENDER,
@@ -954,7 +956,7 @@ BY_CODE: tuple[CatalogueEntry, ...] = (
         ),
     ),
     CatalogueEntry(
-        "The connector that accepted does not relay for this client, or takes no anonymous mail.",
+        "The connector that accepted does not relay for this client, or accepts no anonymous mail.",
         ("relay-denied",),
         decides=True,
         speaker=TARGET,
@@ -1058,7 +1060,7 @@ EVENTS: Mapping[int, CatalogueEntry] = {
     ),
     **_events(
         (15005,),
-        "Resource pressure fell: this server takes mail again, or soon will.",
+        "Resource pressure fell: this server accepts mail again, or soon will.",
         ("back-pressure",),
         ("S6.17", "6.4"),
         decides=False,

@@ -40,7 +40,7 @@ class Explanation:
         says: what the text means, in one sentence; empty where it is not in the catalogue.
         speaker: who made the text up (`who_said_it`).
         facts: what that rests on.
-        is_exchange_auth: the sender's own finding that it cannot log on to the target (S5.01).
+        is_exchange_auth: the sender's own finding that it cannot sign in to the target (S5.01).
     """
 
     cause: str | None

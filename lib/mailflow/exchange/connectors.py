@@ -194,7 +194,7 @@ class ReceiveConnector:
         enabled: only enabled connectors answer (S1.10).
         role: FrontendTransport or HubTransport; None where it was not read. Connectors of 2007 and
             2010 have none and count as HubTransport (S2.07); the snapshot sees to that.
-        bindings: local endpoints; `bindings_complete` is false where the capture cut the list.
+        bindings: local endpoints; `bindings_complete` is false where the export cut the list.
         ranges: remote ranges in the order read; `ranges_complete` likewise.
         auth: AuthMechanism flags.
         groups: PermissionGroups flags.

@@ -65,7 +65,7 @@ def status(value: str | int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time as it was read: an instant where the capture gave a zone, else only its text.
+    """A time as it was read: an instant where the export gave a zone, else only its text.
 
     A printed time has no zone and a culture's own order of day and month: it stays text and is
     compared with nothing (S6.03, section 6.3).
@@ -97,7 +97,7 @@ class Queue:
         next_hop_category: `Internal`, `External` or empty (2013 and later, S4.52).
         deferred_count: DeferredMessageCount (S4.43).
         velocity: messages per second, out minus in (section 4.5).
-        last_error_complete: false where the capture cut the text.
+        last_error_complete: false where the export cut the text.
     """
 
     identity: str

@@ -85,10 +85,10 @@ def shares_site(sender: Server, target: Server) -> bool | None:
 def candidate_targets(
     queue: Queue, sender: Server | None, servers: Sequence[Server]
 ) -> tuple[Server, ...]:
-    """The servers of the organisation that a queue's messages may be on their way to (section 4.2).
+    """The servers of the organization that a queue's messages may be on their way to (section 4.2).
 
     Where the next hop names a site, a version or servers and these were read, only those; an
-    unknown value narrows nothing. Empty for mail that leaves the organisation, for delivery into
+    unknown value narrows nothing. Empty for mail that leaves the organization, for delivery into
     mailboxes and for queues without a next hop.
     """
     others = [server for server in servers if server is not sender]
@@ -180,7 +180,7 @@ def _endpoint(sender: _Reading, target: _Reading, *, itself: bool) -> Endpoint |
 
 
 def _takes_mail_inside(server: Server) -> bool:
-    """Whether it may take mail from other servers of the organisation, as far as it is known.
+    """Whether it may take mail from other servers of the organization, as far as it is known.
 
     Without a Transport service it is no next hop (S4.63); 2016 and later always have one.
     """

@@ -38,7 +38,7 @@ class Loser:
     Attributes:
         connector: the connector.
         range: its smallest range that holds the remote address; None where none does.
-        reason: why it does not answer, in words, with the sizes where they decide.
+        reason: why it does not respond, in words, with the sizes where they decide.
     """
 
     connector: ReceiveConnector

@@ -36,7 +36,7 @@ class Server:
         is_edge: an Edge server; it uses one transport service (section 2.4).
         site: Active Directory site, as read.
         version_text: AdminDisplayVersion as it stood.
-        generation_hint: what other captures say of the version where it was not read (contract 2).
+        generation_hint: what other exports say of the version where it was not read (contract 2).
     """
 
     name: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mailflow.own_files import packaged
 
 INVOKE = "Invoke-MailFlow.ps1"
-"""Runs calls at a server that was logged on to, and answers in frames (`sources/wire.py`)."""
+"""Runs calls at a server that was signed in to, and answers in frames (`sources/wire.py`)."""
 COLLECT = "Collect-MailFlow.ps1"
-"""Makes a folder of captures; for an administrator, where there is no way in from outside."""
+"""Makes a folder of exports; for an administrator, where there is no way in from outside."""
 
 
 def script(name: str) -> str:

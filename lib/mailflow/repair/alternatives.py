@@ -36,7 +36,7 @@ _WAYS = (
         ),
     ),
     (
-        "Add a connector for the servers' addresses alone, with Exchange Server authentication",
+        "Add a connector for only the servers' addresses, with Exchange Server authentication",
         (
             "It has to follow every address of every server from then on, and Exchange refuses it "
             "where {0} has the same range."

@@ -308,7 +308,7 @@ def way_in_words(server: MovedServer) -> str:
     }[server.will]
     if server.was == "unknown" and server.will == "clear":
         words = "accepted (before: undetermined)"
-    return words if server.in_use else f"{words}; no mail takes this path"
+    return words if server.in_use else f"{words}; no mail uses this path"
 
 
 def _hosts_row(alike: Sequence[MovedBlock]) -> dict[str, object]:

@@ -47,7 +47,7 @@ _STEPS = {cause: check.step for cause, check in CHECKS.items() if check.step is 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What mends everything that was found, or why there is nothing to type.
+    """What repairs everything that was found, or why there is nothing to type.
 
     Attributes:
         edits: commands in an order in which Exchange takes each; empty where there is no repair.

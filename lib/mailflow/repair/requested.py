@@ -85,15 +85,15 @@ def read_change(path: Path, org: Snapshot) -> list[Edit]:
 def _entries(path: Path) -> list[dict[str, Any]]:
     try:
         if path.stat().st_size > MOST:
-            raise InputError(f"{path}: is no change file: too large")
+            raise InputError(f"{path}: not a change file: too large")
         document = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is no change file: no JSON") from error
+        raise InputError(f"{path}: not a change file: it is not JSON") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError(
-            f'{path}: is no change file: "schema" is not {SCHEMA}. mailflow usage --narrow '
+            f'{path}: not a change file: "schema" is not {SCHEMA}. mailflow usage --narrow '
             "writes one with --change"
         )
     entries = document.get("changes")

@@ -65,13 +65,14 @@ class TidyList:
         size = sum(block.size for block in merged(self.connector.ranges))
         if self.proof is None:
             if self.why_not:
-                return f"No shorter list of {self.identity} is proposed. {' '.join(self.why_not)}"
-            return f"{self.identity} has the smallest list already ({self._of(self.before)})."
+                whose = f"RemoteIPRanges of {self.identity}"
+                return f"No shorter {whose} are proposed. {' '.join(self.why_not)}"
+            return f"RemoteIPRanges of {self.identity} cannot be shorter ({self._of(self.before)})."
         text = (
             f"{self.identity}: from {self.before:,} to {self._of(self.after)}, with the same "
             f"{counted(size, 'address', 'addresses')}. No host is handled differently."
         )
-        return text if self.is_smallest else f"{text} An even shorter list may be equal."
+        return text if self.is_smallest else f"{text} An even shorter value may exist."
 
     @staticmethod
     def _of(count: int) -> str:

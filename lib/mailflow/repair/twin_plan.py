@@ -110,7 +110,7 @@ def plan_twin(a: TwinSide, b: TwinSide, moving: Address | None = None) -> TwinPl
 def _kept(b: TwinSide, spared: Iterable[Address], *, spares_defaults: bool) -> Iterator[str]:
     if spared:
         yield (
-            f"{joined(spared)} stay out of the connectors of {b.view.name}: they are Exchange "
+            f"{joined(spared)} are not added to the connectors of {b.view.name}: they are Exchange "
             "servers, and their mail would stop."
         )
     if spares_defaults:
@@ -230,7 +230,9 @@ class _Paper:
                 )
                 step = changed(before, after, more, fewer, text)
         except Unquotable:
-            self._refused.setdefault(f"{after.identity}: a name in it cannot stand in a command.")
+            self._refused.setdefault(
+                f"{after.identity}: a name in it cannot be quoted in a command."
+            )
             return
         if step is None:
             return
@@ -249,7 +251,7 @@ class _Paper:
             if like.groups is not None and PermissionGroups.Custom in like.groups:
                 command = Missing(like.server, RIGHTS).command
                 self._refused.setdefault(
-                    f"Further rights on {like.identity} are not brought over: its access list was "
+                    f"Further rights on {like.identity} are not copied: its access list was "
                     f"not read. Export it, then rerun: {command}"
                 )
             return (), ()

@@ -147,14 +147,14 @@ class TwinTargets:
         unread = joined(_unread(mine))
         if unread:
             self._say(
-                f"{mine.identity} is not brought over: {unread} missing, or not complete. Export "
+                f"{mine.identity} is not copied: {unread} missing, or not complete. Export "
                 f"it in full, then rerun: {Missing(mine.server, CONNECTORS).command}"
             )
             return None
         bindings = self._bindings(mine)
         ranges = subtract(mine.ranges, self._spared)
         if mine.ranges and not ranges:
-            self._say(f"{mine.identity} is not brought over: it accepts Exchange servers alone.")
+            self._say(f"{mine.identity} is not copied: it accepts only Exchange servers.")
         if not bindings or not ranges:
             return None
         made = replace(
@@ -170,8 +170,8 @@ class TwinTargets:
             made = _in_place_of(theirs, made)
         if len(ranges) > MOST_ENTRIES:
             self._say(
-                f"{made.identity} would get {len(ranges):,} remote IP ranges. Exchange takes 1,200 "
-                "to 1,300 and may refuse the command."
+                f"{made.identity} would get {len(ranges):,} remote IP ranges. Exchange accepts "
+                "1,200 to 1,300 and may refuse the command."
             )
         return made
 
@@ -206,7 +206,7 @@ class TwinTargets:
             other = self._places.get(address) or self._own(binding)
             if other is None:
                 self._say(
-                    f"{mine.identity} is not brought over: it is bound to {address}, and the "
+                    f"{mine.identity} is not copied: it is bound to {address}, and the "
                     f"address of {self._b.name} that takes its place is unknown."
                 )
                 return ()

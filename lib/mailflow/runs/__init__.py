@@ -1,4 +1,4 @@
-"""The headless run: a runbook through papermill, its folder, its report, its exit code.
+"""The unattended run: a runbook through papermill, its folder, its report, its exit code.
 
 The source is opened before the kernel starts, so that unreadable input leaves nothing behind; what
 was read is kept in the folder, and the notebook judges just that.
@@ -131,7 +131,7 @@ def run(  # noqa: PLR0913 - the options of the command
     live: LiveOptions | None = None,
     consent: Consent | None = None,
 ) -> RunResult:
-    """Execute a runbook headless into a new folder below `runs`.
+    """Execute a runbook unattended into a new folder below `runs`.
 
     Args:
         runbook: its name, without the suffix.
@@ -142,7 +142,7 @@ def run(  # noqa: PLR0913 - the options of the command
         evidence: logs and EHLO replies beside the source.
         timeout: seconds a single cell may take.
         progress: is told what is going on, a line at a time.
-        live: how to sign in to a live organisation.
+        live: how to sign in to a live organization.
         consent: asks a person what may be changed, before anything is written; the runbook then
             applies it, and its kernel may sign in by the environment. None: nothing is changed.
 

@@ -166,7 +166,7 @@ def sha256(file: Path) -> str:
 def outcomes(org: Snapshot) -> list[dict[str, object]]:
     """Each server, and whether all of it was read; rows that name no server stand at the end.
 
-    Of a live organisation also how it was read and in how many seconds.
+    Of a live organization also how it was read and in how many seconds.
     """
     rows: list[dict[str, object]] = []
     reads = {attempt.server: attempt for attempt in org.reads}

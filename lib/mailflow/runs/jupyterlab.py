@@ -65,8 +65,8 @@ def command(notebook: Path, *further: str) -> list[str]:
     if _is_root() and "allow-root" not in named:
         if has_place or not _is_container():
             raise UsageError(
-                "JupyterLab does not run as root unless it is told to: use another account, or "
-                "add `-- --allow-root` (whoever reaches the server acts as root)"
+                "JupyterLab does not run as root unless it is told to: use another account, or add "
+                "`-- --allow-root` (anybody who reaches the server acts as root)"
             )
         ours.append("--allow-root")
     if not has_display() and "no-browser" not in named:

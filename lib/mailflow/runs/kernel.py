@@ -55,7 +55,7 @@ def kernel_environment(
     """The environment for a kernel or JupyterLab: this one, and the way to this package.
 
     Args:
-        folder: of a headless run. Its snapshot is read already, so the kernel needs no secret and
+        folder: of an unattended run. Its snapshot is read, so the kernel needs no secret and
             gets none.
         source: what was collected into it, as it was given.
         password_env: the variable in which the command line said that a password is.

@@ -59,7 +59,7 @@ def checked(known: Mapping[str, NotebookParameter], given: Mapping[str, str]) ->
 
 def _value(known: Mapping[str, NotebookParameter], name: str, text: str) -> object:
     if name in OWN_WAYS:
-        raise UsageError(f"{name} is no option of -p; use {OWN_WAYS[name]}")
+        raise UsageError(f"{name} cannot be set with -p; use {OWN_WAYS[name]}")
     if name not in known:
         names = ", ".join(parameter for parameter in known if parameter not in OWN_WAYS) or "none"
         raise UsageError(f"the runbook has no parameter {name!r}; known: {names}")

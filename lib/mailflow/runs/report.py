@@ -144,7 +144,7 @@ def _shown(output: dict[str, Any], stop: Stop) -> dict[str, Any] | None:
 
 
 def _error_of(output: Mapping[str, Any]) -> str:
-    """Name, message and the traceback as text, for the one who mends it."""
+    """Name, message and the traceback as text, for the one who repairs it."""
     lines = "\n".join(output.get("traceback", ()))
     return re.sub(r"\x1b\[[0-9;]*m", "", lines) or f"{output['ename']}: {output['evalue']}"
 

@@ -27,8 +27,8 @@ def only_judging(runbook: str, option: str) -> None:
     """
     if runbook not in JUDGING:
         raise UsageError(
-            f"{option} goes with runbooks that end in a verdict, {joined(JUDGING)}; {runbook} is "
-            "none of them"
+            f"{option} needs a runbook that ends in a verdict ({joined(JUDGING)}), and {runbook} "
+            "does not"
         )
 
 

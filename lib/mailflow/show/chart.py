@@ -55,7 +55,7 @@ def range_ruler(table: Table | Ruler | Iterable[Ruler]) -> Markup:
     drawn = [_ruler(ruler) for ruler in rulers[:MOST_RULERS]]
     hidden = len(rulers) - MOST_RULERS
     if hidden > 0:
-        text = f"{hidden} more endpoints are not drawn; the table holds them."
+        text = f"{hidden} more endpoints are not drawn; the table lists them."
         drawn.append(Markup(fill("note.html.j2", text=text), text))
     figures = _joined(drawn, "No connector and server to draw.")
     told = next((ruler.legend for ruler in rulers if ruler.legend), LEGEND)

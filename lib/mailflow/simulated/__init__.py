@@ -1,4 +1,4 @@
-"""A practice organization that behaves like Exchange: for tests, `demo:` sources and training.
+"""A simulated organization that behaves like Exchange: for tests, `demo:` sources and training.
 
     endpoints    one listener per server, for an unmodified pywinrm or pypsrp; smtp answers EHLO
       │   │        (running: for as long as a `with` block lasts)
@@ -15,9 +15,9 @@
       │
     objects, queue_objects, connector_objects, shapes, writer     what they print
 
-    practice     a scenario under way: an organisation, its clock, its transport
+    practice     a scenario under way: an organization, its clock, its transport
       │
-    scenarios    an organisation as a small file in cases/: what is built, broken, and sent
+    scenarios    an organization as a small file in cases/: what is built, broken, and sent
       │
     transport    brings mail on its way, tries, and tries again, while the clock moves
       │

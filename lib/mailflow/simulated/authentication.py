@@ -71,7 +71,7 @@ class Accounts:
         self._text = "".join(lines)
 
     def close(self) -> None:
-        """Forget all passwords: nobody can log on any more."""
+        """Forget all passwords: nobody can sign in any more."""
         self._passwords.clear()
         self._text = ""
 
@@ -111,7 +111,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class LogOnOutcome:
-    """What became of a request's log-on.
+    """What became of a request's sign-in.
 
     Attributes:
         logon: Who it is; None means the answer is 401.
@@ -229,12 +229,12 @@ class LogOnConnection:
         """The plain text of an encrypted request.
 
         Raises:
-            MessageError: no log-on, or the message is damaged.
+            MessageError: no sign-in, or the message is damaged.
         """
         from spnego.exceptions import SpnegoError
 
         if self._context is None or not self._context.complete:
-            raise MessageError("encrypted, but nobody is logged on")
+            raise MessageError("encrypted, but nobody is signed in")
         parts = [part for part in _BOUNDARY.split(body) if part.strip(b"\r\n")]
         plain = []
         for head, sealed in zip(parts[::2], parts[1::2], strict=False):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The time in a practice organisation, always in UTC."""
+    """The time in a simulated organization, always in UTC."""
 
     def __init__(self, start: datetime) -> None:
         """Begin at an aware moment.

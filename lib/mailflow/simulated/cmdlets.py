@@ -149,7 +149,7 @@ def is_there(name: str, account: Account | None, shape: Shape) -> bool:
     """Whether a session has the cmdlet: by its version, and by the account's roles (section 8.8).
 
     Roles came with 2010; before, and where there is no account, rights in the directory decide, and
-    the practice organisation gives them all.
+    the simulated organization gives them all.
     """
     cmdlet = CMDLETS[name]
     if not shape.knows(cmdlet.since):

@@ -78,7 +78,7 @@ class DeliveryOutcome:
 def try_server(
     org: Organisation, sender: PracticeServer, target: PracticeServer, moment: datetime
 ) -> DeliveryOutcome:
-    """Hand mail to the transport of a server of the organisation.
+    """Hand mail to the transport of a server of the organization.
 
     An address that can't be reached sends the sender to the next one of the name (S4.03e). Whatever
     is said in a session that stands is the answer of this server: the next one is another target's
@@ -137,7 +137,7 @@ def connection(
 def try_mailbox(sender: PracticeServer, owner: PracticeServer) -> DeliveryOutcome:
     """Hand mail to a mailbox database: by SMTP to port 475 (S4.01), before 2013 by MAPI.
 
-    The implicit connector of port 475 takes every server of the organisation (section 2.1).
+    The implicit connector of port 475 takes every server of the organization (section 2.1).
     """
     host = owner.exchange.fqdn
     if sender.is_legacy:

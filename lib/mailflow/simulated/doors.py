@@ -1,8 +1,8 @@
-"""The way in to a practice organisation: an Exchange session on a server, and doors to all of them.
+"""The way in to a practice organization: an Exchange session on a server, and doors to all of them.
 
 `Session` is what a server's Exchange endpoint gives to an account; the endpoint on the network runs
 calls in it, and so does `PracticeDoors`, which stands in this process where `WinrmDoors` stands
-towards a live organisation.
+towards a live organization.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Session:
         *,
         flat: bool = False,
     ) -> None:
-        """Begin on a server of the organisation.
+        """Begin on a server of the organization.
 
         Args:
             practice: the scenario under way.
@@ -100,7 +100,7 @@ class Session:
 
 
 class PracticeDoors(Doors):
-    """Doors to every server of a practice organisation that answers, without a network."""
+    """Doors to every server of a simulated organization that answers, without a network."""
 
     def __init__(
         self,
@@ -134,12 +134,12 @@ class PracticeDoors(Doors):
         """Begin a session with a server.
 
         Raises:
-            ShellError: there is no such server, or it does not answer.
+            ShellError: there is no such server, or it does not respond.
         """
         session = Session(self._practice, server, self._account, flat=self._flat)
         network = session.server.network
         if network != "open" or not session.server.shell:
-            why = "it does not answer" if network == "silent" else "the connection was refused"
+            why = "it does not respond" if network == "silent" else "the connection was refused"
             raise ShellError(Fault("unreachable", "", f"{server}: {why}"))
         prober = Prober(session.server.name, self._smtp) if self._smtp else None
         return _PracticeShell(session, prober, writing=self._writing, anything=self._anything)

@@ -1,4 +1,4 @@
-"""The HTTP(S) front-end of the practice organisation: WS-Management as WinRM clients expect it.
+"""The HTTP(S) front-end of the practice organization: WS-Management as WinRM clients expect it.
 
     PracticeEndpoint   one server on an address of its own: sockets, TLS, sign-in, encryption, log
     Endpoints          all servers of a practice, and what a client needs to know to reach them
@@ -73,7 +73,7 @@ class LogEntry:
         action: `Receive`; empty if it was not read so far.
         status: of HTTP; 0: not answered.
         received, sent: bytes of the two bodies as they went over the wire.
-        method: how the client logged on; empty: it did not.
+        method: how the client signed in; empty: it did not.
         encrypted: whether the request was.
         fault: name of the fault that dealt with it.
         why: what went wrong, in the words of the layer that refused.
@@ -142,7 +142,7 @@ class Silence(NoInterference):
 
 
 class PracticeEndpoint(Running):
-    """One server of the practice organisation, listening."""
+    """One server of the simulated organization, listening."""
 
     def __init__(
         self,
@@ -157,11 +157,11 @@ class PracticeEndpoint(Running):
         """Bind the address; nothing is answered before `start`.
 
         Args:
-            server: its name in the organisation.
+            server: its name in the organization.
             runner: what executes command lines.
             accounts: who may sign in.
             place: where it listens.
-            offer: schemes of log-on.
+            offer: schemes of sign-in.
             quotas: limits of the service.
 
         Raises:
@@ -316,7 +316,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: TLS, its log-on, and its requests one after the other."""
+    """One connection: TLS, its sign-in, and its requests one after the other."""
 
     server: _Listener
     protocol_version = "HTTP/1.1"
@@ -325,7 +325,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
 
     def setup(self) -> None:
-        """Begin the connection: TLS, then nobody is logged on."""
+        """Begin the connection: TLS, then nobody is signed in."""
         self.endpoint = self.server.endpoint
         self.close_connection = True
         self.deaf = self.endpoint.interference.meet("connection", Visit(self, b""))
@@ -431,7 +431,7 @@ class Visit:
         if not self._log_on():
             return
         if not body:
-            # Clients finish a log-on of several rounds with an empty request.
+            # Clients finish a sign-in of several rounds with an empty request.
             self._send(200, b"", SOAP_TYPE)
             return
         plain = self._opened(body)
@@ -439,7 +439,7 @@ class Visit:
             self._ask(plain)
 
     def mistrust(self) -> None:
-        """Hold the log-on of this request against other passwords than those of the accounts."""
+        """Hold the sign-in of this request against other passwords than those of the accounts."""
         self._mistrusts = True
 
     def _log_on(self) -> bool:

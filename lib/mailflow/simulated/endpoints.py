@@ -1,4 +1,4 @@
-"""All servers of a practice organisation, listening on loopback, and how a client reaches them.
+"""All servers of a simulated organization, listening on loopback, and how a client reaches them.
 
     with serve(Practice.begin("article")) as endpoints:
         print(endpoints.source, endpoints.args, endpoints.env)
@@ -105,7 +105,7 @@ class Endpoints(Running):
 
     @property
     def options(self) -> LiveOptions:
-        """The log-on options that go with the source: who signs in, and where each name leads."""
+        """The sign-in options that go with the source: who signs in, and where each name leads."""
         return LiveOptions(
             user=ENGINEER.name,
             auth="ntlm",

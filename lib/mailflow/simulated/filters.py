@@ -48,7 +48,7 @@ MESSAGE_FILTERS: Mapping[str, frozenset[str]] = {
     "Status": _EQUALITY,
     "Subject": _TEXT,
 }
-"""The same of a message, as far as the practice organisation shows one."""
+"""The same of a message, as far as the simulated organization shows one."""
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "-gt": operator.gt,

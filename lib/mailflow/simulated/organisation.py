@@ -1,7 +1,7 @@
-"""What a practice organisation is made of: servers, connectors, queues, messages, rights.
+"""What a simulated organization is made of: servers, connectors, queues, messages, rights.
 
 Servers and connectors are the package's own types, so that the rules of `exchange` judge them as
-they judge a live organisation's. What changes while time goes by (queues, what is broken) is
+they judge a live organization's. What changes while time goes by (queues, what is broken) is
 mutable and stands here.
 """
 
@@ -50,9 +50,9 @@ class Message:
     """One message. `to` is the server of the recipient's mailbox, or a domain outside.
 
     Attributes:
-        number: counts all messages of the organisation.
+        number: counts all messages of the organization.
         sender: server that accepted it.
-        to: a server of the organisation, or an SMTP domain.
+        to: a server of the organization, or an SMTP domain.
         received: when.
     """
 
@@ -77,7 +77,7 @@ class PracticeQueue:
         delivery_type: one of DELIVERY_TYPES' names.
         next_hop: NextHopDomain.
         targets: servers that its messages may go to, in the order they are tried; empty: it leaves
-            the organisation or goes into mailboxes.
+            the organization or goes into mailboxes.
         messages: oldest first.
         suspended: somebody suspended it.
         status: Active, Ready or Retry (section 4.4); `shown_status` says Suspended as well.
@@ -88,7 +88,7 @@ class PracticeQueue:
         last_retry: LastRetryTime: the last failed attempt; stays as `error` does.
         next_retry: NextRetryTime; None but in Retry (S4.41).
         flowing_since: since when it drains; None: it does not.
-        talks_to: the server that takes its mail while it drains; empty: none of the organisation.
+        talks_to: the server that takes its mail while it drains; empty: none of the organization.
         idle_since: since when it is empty; None: it is not.
         came, went: when messages came in and were delivered, within the last minute at least.
     """
@@ -165,7 +165,7 @@ class PracticeCertificate:
 
 
 INTERNET = "Internet"
-"""Name of the one send connector of a practice organisation."""
+"""Name of the one send connector of a simulated organization."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class AccessEntry:
 
 @dataclass(frozen=True)
 class Account:
-    r"""Somebody who manages the organisation.
+    r"""Somebody who manages the organization.
 
     Attributes:
         name: as it signs in, `CONTOSO\anna`.

@@ -1,4 +1,4 @@
-"""A scenario under way: an organisation, its clock, and what happens in it."""
+"""A scenario under way: an organization, its clock, and what happens in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailflow.simulated.protocol_logs import LoggedSession, failed_sessions
 
 
 class Practice:
-    """An organisation somebody works on.
+    """An organization somebody works on.
 
     Attributes:
         name: of the scenario, as it was asked for.

@@ -136,7 +136,7 @@ def queue_identity(practice_queue: PracticeQueue, server: PracticeServer) -> Com
 
 
 def message(practice_message: Message, at: PracticeQueue, server: PracticeServer) -> Values:
-    """What Get-Message shows of a message, as far as the practice organisation knows it."""
+    """What Get-Message shows of a message, as far as the simulated organization knows it."""
     waits = "Suspended" if at.suspended else "Retry" if at.status == "Retry" else "Ready"
     return {
         "Subject": f"Practice message {practice_message.number}",

@@ -17,7 +17,7 @@ class Route:
         delivery_type: one of DELIVERY_TYPES' names.
         next_hop: NextHopDomain.
         targets: servers it may be handed to, in the order they are tried; empty: the mail leaves
-            the organisation, or goes into mailboxes.
+            the organization, or goes into mailboxes.
         name: of a queue that has no number; else empty.
     """
 

@@ -1,4 +1,4 @@
-"""What executes a command line on a server of the practice organisation.
+"""What executes a command line on a server of the simulated organization.
 
     PythonRunner       knows the one command line that mailflow sends, and does in Python what the
                        script on standard input would do: quick, and nothing has to be installed
@@ -32,7 +32,7 @@ SNAP_IN = "snapin"
 
 _SNAP_IN_NAME = "Microsoft.Exchange.Management.PowerShell."
 NO_HOP = Fault("log-on", "AccessDenied,PSSessionOpenFailed", "Access is denied.")
-"""The log-on may not go on to the endpoint (S8.23), or has no role in Exchange (S8.02)."""
+"""The sign-in may not go on to the endpoint (S8.23), or has no role in Exchange (S8.02)."""
 WRONG_PASSWORD = Fault(
     "log-on", "LogonFailure,PSSessionOpenFailed", "The user name or password is incorrect."
 )

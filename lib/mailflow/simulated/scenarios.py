@@ -1,4 +1,4 @@
-r"""Practice organisations by name: small files that say what is built, broken, and sent.
+r"""Practice organizations by name: small files that say what is built, broken, and sent.
 
 A file in `cases/` is one scenario, or a base that others start from (its name begins with `_`):
 
@@ -71,7 +71,7 @@ ACCOUNTS = (
     Account("CONTOSO\\vera", frozenset({"View-Only Organization Management"})),
     Account("CONTOSO\\otto", frozenset()),
 )
-"""Who manages each practice organisation: one may do all, one may look, one has no role."""
+"""Who manages each simulated organization: one may do all, one may look, one has no role."""
 
 RELAY_RIGHT = AccessEntry("NT AUTHORITY\\ANONYMOUS LOGON", ("ms-Exch-SMTP-Accept-Any-Recipient",))
 """What makes a connector relay for everybody (section 2.6)."""
@@ -93,7 +93,7 @@ class Built:
     """A scenario, ready to be worked on.
 
     Attributes:
-        transport: with its organisation and clock, which shows the moment the scenario begins at.
+        transport: with its organization and clock, which shows the moment the scenario begins at.
         entry: short name of the server to enter at.
         title: what is known at the start.
         story: the same as a ticket tells it; empty for what is no training case.
@@ -164,7 +164,7 @@ def seeded(name: str) -> Seeded:
 
 
 def load(name: str, seed: int = 0, now: datetime | None = None) -> Built:
-    """Build an organisation and let its mail run up to the moment the scenario begins at.
+    """Build an organization and let its mail run up to the moment the scenario begins at.
 
     A neutral scenario is the telling one with other names and addresses.
 
@@ -423,7 +423,7 @@ _STYLES = (
 
 
 def _disguised(data: _Data, dice: random.Random) -> _Data:
-    """The same organisation with other names, addresses, numbers and another order.
+    """The same organization with other names, addresses, numbers and another order.
 
     Networks are moved as a whole, so that whatever lay in a range still does.
     """

@@ -63,7 +63,7 @@ EXCHANGE_VERSION = Complex(
 
 
 def server_dn(name: str) -> str:
-    """Where a server, by its short name, stands in the directory of the organisation."""
+    """Where a server, by its short name, stands in the directory of the organization."""
     return f"CN={name},CN=Servers,{_GROUPS}"
 
 

@@ -1,4 +1,4 @@
-"""The transport services of a practice organization on loopback: banner, EHLO and QUIT.
+"""The transport services of a simulated organization on loopback: banner, EHLO and QUIT.
 
 Who connects decides which receive connector accepts, so there is a listener for each sender, target
 address and port, made when it is first asked for: a loopback address of its own stands for the

@@ -198,7 +198,7 @@ def fault(trouble: Trouble, relates_to: str, machine: str) -> bytes:
 
 
 def identity() -> bytes:
-    """What an Identify gets, also without log-on."""
+    """What an Identify gets, also without sign-in."""
     return (
         f'<s:Envelope xml:lang="en-US" xmlns:s="{ENVELOPE}"><s:Header/><s:Body>'
         f'<wsmid:IdentifyResponse xmlns:wsmid="{IDENTITY}">'

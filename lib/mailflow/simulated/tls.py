@@ -1,4 +1,4 @@
-"""TLS of the practice organisation: its own certificate authority, and what that issues.
+"""TLS of the practice organization: its own certificate authority, and what that issues.
 
 Keys live in memory and in a folder of the process; nothing is installed anywhere.
 """
@@ -21,7 +21,7 @@ class ServerTls:
 
     Attributes:
         context: To accept with; a client's certificate is asked for, and checked if there is one.
-        fingerprint: SHA-256 of the certificate, to which a log-on can be bound.
+        fingerprint: SHA-256 of the certificate, to which a sign-in can be bound.
     """
 
     context: ssl.SSLContext

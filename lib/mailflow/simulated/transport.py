@@ -6,7 +6,7 @@
 
 Attempts take no time; a queue that was let in hands over `PACE` by `PACE`. A session that stands
 keeps what was decided when it began (S1.19 [I]): a change shows at the next attempt. Nothing here
-is left to chance: the same organisation and the same moves give the same queues.
+is left to chance: the same organization and the same moves give the same queues.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class MailStream:
 
 @dataclass
 class Transport:
-    """The transport services of all servers of an organisation.
+    """The transport services of all servers of an organization.
 
     Attributes:
         organisation: whose queues these are.

@@ -232,7 +232,7 @@ _ENUMS: Mapping[str, str] = {
     "Status": "Microsoft.Exchange.Data.QueueViewer.QueueStatus",
     "TransportRole": f"{_CONFIGURATION}.ServerRole",
 }
-"""Property to the type of its enumeration (section 1.6 and the captures)."""
+"""Property to the type of its enumeration (section 1.6 and the exports)."""
 
 _DIRECTORY_ID = (
     "Microsoft.Exchange.Data.Directory.ADObjectId",

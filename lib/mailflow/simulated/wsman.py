@@ -88,7 +88,7 @@ class Job:
 
     Attributes:
         line: The command line as the client wrote it, arguments and all.
-        server: The server on which it runs, as the organisation names it.
+        server: The server on which it runs, as the organization names it.
         logon: Whose rights it has.
         codepage: What the text of its output has to be encoded in.
         environment: Variables the client set for the shell.

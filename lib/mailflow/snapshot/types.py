@@ -161,7 +161,7 @@ class ObservedOffer:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How a server of a live organisation was read.
+    """How a server of a live organization was read.
 
     Attributes:
         server: short name.
@@ -193,19 +193,19 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of an organisation.
+    """What is known of an organization.
 
     Attributes:
         origin: the SOURCE it came from, as the user gave it.
-        taken: when it was collected, aware; None for captures, which do not say.
+        taken: when it was collected, aware; None for exports, which do not say.
         servers, addresses, connectors, queues, settings, components, rights: what was read.
         kept: of the cmdlets whose objects are kept as they are read, table to rows in the order of
             its columns (`TABLES`); `objects` gives them by column.
         observed: sessions that receive logs show; what is not there was not seen.
         offers: what senders met, by send logs, connectivity logs and EHLO replies.
-        reads: how each server was read; empty for captures, which do not say.
+        reads: how each server was read; empty for exports, which do not say.
         unread: what was not.
-        ignored: captures of other cmdlets, (what, place).
+        ignored: exports of other cmdlets, (what, place).
         inputs: SHA-256 of each input by name, hexadecimal.
         cmdlets: the cmdlets of which an answer was there, also an empty one.
         only: names of the servers a run is limited to; empty: all. A path counts when one of its

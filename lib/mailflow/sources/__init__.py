@@ -1,4 +1,4 @@
-"""How an organisation comes in: every way ends in the same rows (`row.py`).
+"""How an organization comes in: every way ends in the same rows (`row.py`).
 
     tables         rows become the typed snapshot; every way in ends here
       │              drafts, values, names, foreign   an object half read; its values; whose it is

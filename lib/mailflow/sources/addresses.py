@@ -32,10 +32,9 @@ DNS = "DNS"  # the same, for addresses that a name resolved to
 WMI = "Win32_NetworkAdapterConfiguration"  # the same, for the class that holds adapters
 ADDRESSES = "addresses"  # in `what`: all of these
 
-NOBODY_KNOWS = "no address of this server is known; put it into addresses.csv"
+NOBODY_KNOWS = "no address of this server is known; add it to addresses.csv"
 FROM_ERRORS = (
-    "only what an error names is known of the addresses of this server; put all of them into "
-    "addresses.csv"
+    "the only known address of this server is from an error text; add all of them to addresses.csv"
 )
 
 
@@ -138,7 +137,7 @@ def read(reading: Reading, names: Names) -> Addresses:
         if name:
             _take(found, row, names.of(name), "address", ADDRESSES_CSV)
         else:
-            why = f"{row.place}: the line names no server"
+            why = f"{row.place}: the line does not name a server"
             found.unread.append(Unread("", ADDRESSES, why))
     _take_adapters(found, list(reading.of(ADAPTERS)), names)
     for row in reading.of(WMI):
@@ -170,7 +169,7 @@ def _take_adapters(found: Addresses, adapters: Sequence[Row], names: Names) -> N
         set(_each_address(row, "", row.values.get("IPAddresses"), [])) - known for row in orphans
     ):
         places = ", ".join(dict.fromkeys(row.place for row in orphans[:3]))
-        why = f"{places}: these adapters name no server; put its addresses into addresses.csv"
+        why = f"{places}: these adapters do not name their server; add them to addresses.csv"
         found.unread.append(Unread("", ADDRESSES, f"{why}, with the header server,address"))
 
 
@@ -196,7 +195,7 @@ def _owners(adapters: Iterable[Row]) -> dict[str, str]:
     """Whose adapters these are by PSComputerName, where that can be said (contract 8.9).
 
     It is only the host of the session. It decides where adapters under two or more hosts were
-    captured, one set each: an address that stands under two of them shows that it was not the
+    exported, one set each: an address that stands under two of them shows that it was not the
     hosts that were asked about.
     """
     sets: dict[str, set[str]] = {}

@@ -90,7 +90,7 @@ class Allowance:
         self._bytes -= size
         if self._bytes < 0:
             self.overdrawn = "endless"
-            raise ConnectionAbortedError("more output than any answer can hold")
+            raise ConnectionAbortedError("the response is too large")
 
 
 def bounded(kind: type[_Socket], allowance: Allowance) -> type[_Socket]:
@@ -117,7 +117,7 @@ class HttpAdapter(HTTPAdapter):
     """Carries all requests of one session to one server.
 
     Attributes:
-        offers: kinds of log-on that the server offered in a 401, in lower case.
+        offers: kinds of sign-in that the server offered in a 401, in lower case.
         token: what stood behind the scheme in the last 401.
     """
 

@@ -299,7 +299,7 @@ class _Collection:
 
     def _name_servers(self) -> list[Server]:
         """Ask the first server which others there are."""
-        self._tell(f"{self._first}: asking which servers there are")
+        self._tell(f"{self._first}: reading the list of servers")
         job = {self._first: lambda until: self._ask(self._first, list(OF_ALL), until)}
         ((_, turn),) = self._turns(job)
         reply = turn.replies[0] if turn.replies else Reply(Call(tables.SERVERS), fault=turn.why)
@@ -309,7 +309,7 @@ class _Collection:
                 self._rows_of(each, "")
             return list(found)
         problem = reply.fault or next(iter(reply.errors), None)
-        why = unbroken(with_remedy(problem)) if problem else "it names no server"
+        why = unbroken(with_remedy(problem)) if problem else "it does not name a server"
         for cmdlet in (tables.SERVERS, tables.CONNECTORS, tables.QUEUES):
             self._unread("", cmdlet, f"{self._first}: {why}")
         state = "timed-out" if reply.fault and reply.fault.kind == "timed-out" else "failed"
@@ -326,7 +326,7 @@ class _Collection:
 
     def _skip(self, servers: Iterable[Server]) -> None:
         for server in servers:
-            why = "an Edge server, not reached from inside (S8.57)"
+            why = "an Edge server, which cannot be read from inside the organization"
             for call in calls_for(server):
                 self._unread(server.name, _what(call), f"{why}; run Collect-MailFlow.ps1 on it")
             self._found.outcomes.append(CollectOutcome(server.name, "skipped", why=why))
@@ -363,7 +363,7 @@ class _Collection:
 
         made = {name: timed(job) for name, job in jobs.items()}
         for name, found in at_once(made, most=self._plan.most, seconds=each, until=until):
-            late = Fault("timed-out", "deadline", "no answer in the time there was")
+            late = Fault("timed-out", "deadline", "no response within the time limit")
             yield name, _Turn(why=late, seconds=self._each) if isinstance(found, Late) else found
 
     def _job(self, server: Server, through: Server, *, also: bool) -> Callable[[float], _Turn]:
@@ -433,14 +433,13 @@ class _Collection:
                 self._lose(
                     server,
                     why,
-                    _NOT_TRIED if newest is None else "and no time was left to ask another server",
+                    _NOT_TRIED if newest is None else "and no time was left to read another server",
                 )
             elif not at_least_as_new(newest, server):
                 self._lose(
                     server,
                     why,
-                    f"and {newest.name}, the newest that can be reached, may be older than it "
-                    "(S8.43)",
+                    f"and {newest.name}, the newest that can be reached, may be older than it",
                 )
             else:
                 jobs[server.name] = self._job(server, newest, also=False)
@@ -478,7 +477,7 @@ class _Collection:
 
     def _lose(self, server: Server, why: Fault, more: str, seconds: float = 0.0) -> None:
         """A server of which nothing could be read: a row of *unread* for each thing to read."""
-        text = f"{server.name} cannot be asked, {more}: {with_remedy(why)}"
+        text = f"{server.name} cannot be read, {more}: {with_remedy(why)}"
         for call in calls_for(server):
             self._unread(server.name, _what(call), text)
         state = "timed-out" if why.kind == "timed-out" else "failed"
@@ -499,7 +498,7 @@ class _Collection:
 
     def _keep_first_list(self, newer: Server, problem: Fault | None) -> None:
         """Servers that only a newer server shows may be missing (S8.43): the list is not whole."""
-        why = unbroken(with_remedy(problem)) if problem else "it names no server"
+        why = unbroken(with_remedy(problem)) if problem else "it does not name a server"
         self._unread(
             "",
             tables.SERVERS,

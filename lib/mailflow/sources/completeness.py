@@ -92,7 +92,7 @@ class _Found:
             told = {row.server.casefold() for row in self.reading.unread if row.what == cmdlet}
             open_ = [server for server in self.seen.servers if server.name.casefold() not in told]
             if cmdlet not in self.reading.cmdlets and (open_ or not self.seen.servers):
-                yield Unread("", cmdlet, f"no output of {cmdlet} is in the export")
+                yield Unread("", cmdlet, f"the exports contain no output of {cmdlet}")
 
     # -- Servers ---------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class _Found:
         for queue in self.seen.queues:
             missing = self._missing_version(queue)
             if missing:
-                yield Unread("", SERVERS, f"{queue.identity} leads to {missing}; none was exported")
+                yield Unread("", SERVERS, f"{queue.identity} uses {missing}, and none was exported")
 
     def _named(self) -> Iterator[tuple[str, str]]:
         """Servers of the organization that a queue names and no export shows."""
@@ -126,7 +126,7 @@ class _Found:
                 mine = domain.casefold() in domains if domain else queue.is_shadow
                 known = any(server.is_named(host) for server in self.seen.servers)
                 if mine and not known and _HOST.fullmatch(host):
-                    yield short, f"{queue.identity} names {host}; no export shows this server"
+                    yield short, f"{queue.identity} names {host}, and no export contains it"
 
     def _missing_version(self, queue: Queue) -> str:
         """The version and site of a delivery group in which no server is known (section 4.2)."""
@@ -164,7 +164,8 @@ class _Found:
             if not connectors:
                 if mine and not (server.has_hub is False and server.has_frontend is False):
                     why = (
-                        "the exports hold receive connectors of other servers, and none of this one"
+                        "the exports contain receive connectors of other servers, but none of this "
+                        "one"
                     )
                     yield Unread(server.name, CONNECTORS, why)
                 continue
@@ -214,9 +215,11 @@ class _Found:
             if limited is not None and not in_files:
                 yield Unread(server.name, QUEUES, _limited(limited, "queues"))
             elif not queues and (shows_empty or len(by_server) == 1 or calls):
-                yield Unread(server.name, QUEUES, "the exports hold no queue of this server")
+                yield Unread(server.name, QUEUES, "the exports contain no queue of this server")
             elif _lacks_submission(queues):
-                why = "the exports hold empty queues of this server, and not its Submission queue"
+                why = (
+                    "the exports contain empty queues of this server, but not its Submission queue"
+                )
                 yield Unread(server.name, QUEUES, why)
 
     def _cut(self, calls: Iterable[Asked]) -> Iterator[Unread]:
@@ -226,7 +229,9 @@ class _Found:
             row.command for row in self.reading.of(QUEUES) if row.command not in unlimited
         )
         if any(number == RESULT_SIZE for number in counts.values()):
-            why = f"exactly {RESULT_SIZE:,} queues: without -ResultSize the rest is left out"
+            why = (
+                f"exactly {RESULT_SIZE:,} queues: without -ResultSize Unlimited the rest is missing"
+            )
             yield Unread("", QUEUES, why)
 
     # -- Rights ----------------------------------------------------------------------------------

@@ -28,18 +28,18 @@ PASSWORD_VARIABLE = "MAILFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 """Under this name `handed_over` gives a password to a process that cannot ask."""
 
 NEEDS_PASSWORD = ("ntlm", "credssp", "basic")
-"""The kinds of log-on that need one."""
+"""The kinds of sign-in that need one."""
 
 _KLIST_SECONDS = 5.0
 
 
 class NoLogOnError(UsageError):
-    """Nobody can log on with these options: no user, or no password and nobody to ask."""
+    """Nobody can sign in with these options: no user, or no password and nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """The log-on options, as text; empty: not given.
+    """The sign-in options, as text; empty: not given.
 
     Attributes:
         user: `--user`.
@@ -125,7 +125,7 @@ class Ticket:
     """A Kerberos ticket-granting ticket that is at hand.
 
     Attributes:
-        principal: whose; empty where that is not told (Windows: whoever is logged on).
+        principal: whose; empty where that is not told (Windows: whoever is signed in).
         ends: when it expires, aware; None: not told.
         forwardable: whether it may go on from one server to the next; None: not told.
     """
@@ -142,7 +142,7 @@ class Ticket:
 def find_ticket() -> Ticket | None:
     """The Kerberos ticket of this user; None: there is none, or no Kerberos here.
 
-    On Windows the log-on to the machine is one. Elsewhere the credential cache is read by the
+    On Windows the sign-in to the machine is one. Elsewhere the credential cache is read by the
     library `krb5`, or where that is not installed by the program `klist`.
     """
     if sys.platform == "win32":
@@ -316,7 +316,7 @@ def target_to_look_at(
     entry: str = "",
     road: str = "winrm",
 ) -> RemoteOptions:
-    """Where a server is and how its certificate is verified, for whoever does not log on."""
+    """Where a server is and how its certificate is verified, for whoever does not sign in."""
     return _KIND[road](
         scheme=scheme,
         port=port,
@@ -381,11 +381,13 @@ def _check(options: LiveOptions) -> None:
     if options.way not in ("", "session", "snapin"):
         raise UsageError(f"way {options.way}: expected session or snapin")
     if options.password_env and options.keyring:
-        raise UsageError("--password-env and --keyring: give one of them")
+        raise UsageError("--password-env and --keyring are both given; leave one out")
     if bool(options.cert) != bool(options.key):
-        raise UsageError("--cert and --key belong together: a certificate and its key, both in PEM")
+        raise UsageError(
+            "--cert and --key go together: the client certificate and its key, both in PEM"
+        )
     if options.cert and options.auth not in ("", "certificate"):
-        raise UsageError(f"--cert goes with --auth certificate, not with --auth {options.auth}")
+        raise UsageError(f"--cert needs --auth certificate, not --auth {options.auth}")
     for name in ("ca", "cert", "key"):
         path = getattr(options, name)
         if path and not Path(path).is_file():
@@ -404,7 +406,7 @@ def _check_authorities(path: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (ssl.SSLError, OSError) as error:
         raise UsageError(
-            f"--ca {path}: holds no certificate in PEM (convert with `openssl x509 -inform der`)"
+            f"--ca {path}: contains no certificate in PEM (convert with `openssl x509 -inform der`)"
         ) from error
 
 
@@ -424,24 +426,24 @@ def _password(
         return ""
     if not options.user:
         raise NoLogOnError(
-            f"--auth {auth} needs --user NAME (without a Kerberos ticket NTLM is taken; "
-            "`kinit -f` gets one)"
+            f"--auth {auth} needs --user DOMAIN\\NAME. Without a user, get a Kerberos ticket with "
+            "`kinit -f`"
         )
     if ask is None:
         raise NoLogOnError(
-            "a password is needed and nobody can be asked: name it with --password-env NAME or "
-            "--keyring ENTRY"
+            "password required, but not running interactively. Use --password-env NAME or "
+            "--keyring SERVICE/USER"
         )
     given = ask(f"Password of {options.user}: ")
     if not given:
-        raise UsageError("no password was given")
+        raise UsageError("no password was entered")
     return given
 
 
 def _of_environment(name: str, environ: Mapping[str, str]) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
         # It may be the password itself, given where its variable's name belongs: not repeated.
-        raise UsageError("--password-env wants the name of an environment variable")
+        raise UsageError("--password-env: expected the name of an environment variable")
     found = environ.get(name, "")
     if not found:
         raise UsageError(f"--password-env {name}: this environment variable is not set")

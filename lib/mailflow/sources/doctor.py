@@ -1,7 +1,7 @@
-"""What works and what does not on the way to a live organisation, one check after the other.
+"""What works and what does not on the way to a live organization, one check after the other.
 
-    name, route, port, TLS, service, clock      by sockets of our own, without any log-on or user
-    log-on, shell, PowerShell                   by the same `Doors` that a collection uses
+    name, route, port, TLS, service, clock      by sockets of our own, without any sign-in or user
+    sign-in, shell, PowerShell                   by the same `Doors` that a collection uses
     Exchange, rights, others                    by calls on the allow-list
 
 The first check that fails ends what cannot mean anything behind it; those are *skipped*. Causes and
@@ -39,7 +39,7 @@ TITLES = {
     "tls": "TLS",
     "service": "Service",
     "clock": "Clock",
-    "log-on": "Log-on",
+    "log-on": "Sign-in",
     "shell": "Shell quota",
     "powershell": "PowerShell",
     "exchange": "Exchange",
@@ -95,8 +95,8 @@ def doctor(
 
     Args:
         doors: how the calls are made, `WinrmDoors(target, script)` or `ExchangeDoors(target)`;
-            None: nobody can log on, and the checks end before that.
-        target: how to reach and log on; by which road it is of.
+            None: nobody can sign in, and the checks end before that.
+        target: how to reach and sign in; by which road it is of.
         host: name of the server.
         why_not: without doors, what is missing.
     """
@@ -164,7 +164,7 @@ def _of_fault(step: str, found: Fault) -> DoctorCheck:
     return DoctorCheck(step, "unknown", _line(f"{found.kind}: {found.message}"))
 
 
-# -- Without a log-on ------------------------------------------------------------------------------
+# -- Without a sign-in -----------------------------------------------------------------------------
 
 
 def _steps(
@@ -350,13 +350,13 @@ def of_tls(error: OSError | None, seen: Certificate | None, now: datetime) -> Do
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What a server says before any log-on.
+    """What a server says before any sign-in.
 
     Attributes:
         status: of HTTP; 0: none came.
         server: the header Server.
         date: the header Date, aware; None: without.
-        offers: kinds of log-on offered, in lower case.
+        offers: kinds of sign-in offered, in lower case.
         error: why nothing came.
     """
 
@@ -368,7 +368,7 @@ class Greeting:
 
 
 def _greeting(target: RemoteOptions, host: str, address: str, port: int) -> Greeting:
-    """An empty request without any log-on, as clients begin one."""
+    """An empty request without any sign-in, as clients begin one."""
     from mailflow.sources.bounded_http import tls_context
 
     end = time.monotonic() + STEP_SECONDS
@@ -393,7 +393,7 @@ def _asked(line: socket.socket, host: str, end: float, path: str = "wsman") -> G
     while b"\r\n\r\n" not in head and len(head) < 2**16:
         left = end - time.monotonic()
         if left <= 0:
-            raise TimeoutError("no whole answer came")
+            raise TimeoutError("no complete response was received")
         line.settimeout(left)
         data = line.recv(4096)
         if not data:
@@ -455,7 +455,7 @@ def of_service(seen: Greeting, auth: str) -> DoctorCheck:
 def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
     """Whether the clocks agree as far as Kerberos needs it."""
     if seen.date is None:
-        return DoctorCheck("clock", "unknown", "the server does not say what time it has")
+        return DoctorCheck("clock", "unknown", "the server does not report its time")
     apart = seen.date - now
     minutes = abs(apart).total_seconds() / 60
     if abs(apart) <= SKEW:
@@ -468,7 +468,7 @@ def of_clock(seen: Greeting, auth: str, now: datetime) -> DoctorCheck:
     )
 
 
-# -- With a log-on ---------------------------------------------------------------------------------
+# -- With a sign-in --------------------------------------------------------------------------------
 
 
 def _inside(doors: Doors, target: RemoteOptions, host: str) -> Iterator[DoctorCheck]:
@@ -583,7 +583,7 @@ def of_rights(replies: Sequence[Reply]) -> DoctorCheck:
         return DoctorCheck("rights", "unknown", _line(f"{first.call.cmdlet}: {why.message}"))
     asked = dict.fromkeys(reply.call.cmdlet for reply in replies)
     if len(asked) < 2:
-        return DoctorCheck("rights", "unknown", "the server is not in the list that it gave")
+        return DoctorCheck("rights", "unknown", "the server is not in its own list of servers")
     return DoctorCheck("rights", "ok", f"{len(asked)} cmdlets: {', '.join(asked)}")
 
 

@@ -2,7 +2,7 @@
 
 Each object is first a draft: for each field what is known of it, or why not. Drafts of the same
 object from several exports are laid over each other, so that a second, better export of the same
-thing mends what the first one cut; only then what is still unknown becomes missing data.
+thing repairs what the first one cut; only then what is still unknown becomes missing data.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Need(Enum):
     """When a field that is not known becomes a row of unread."""
 
     ALWAYS = auto()  # without it the object can't be judged
-    HELD = auto()  # if the capture held it: older versions and chosen columns lack it
+    HELD = auto()  # if the export held it: older versions and chosen columns lack it
     NEVER = auto()  # no verdict rests on it
 
 
@@ -68,7 +68,7 @@ class FieldFact:
 
 @dataclass(slots=True)
 class Draft:
-    """One object of an organisation, as far as read."""
+    """One object of an organization, as far as read."""
 
     server: str
     label: str
@@ -88,7 +88,7 @@ class Draft:
         return self.fields[name].need
 
     def lay_over(self, other: Draft) -> None:
-        """Take from another capture of the same object what this one lacks."""
+        """Take from another export of the same object what this one lacks."""
         self.facts = {
             name: _agreed(self.fields[name], fact, other.facts[name])
             for name, fact in self.facts.items()
@@ -119,7 +119,7 @@ def read_field(row: Row, field: Field) -> FieldFact:
 
 
 def _agreed(kind: Field, first: FieldFact, second: FieldFact) -> FieldFact:
-    """What two captures say together: the known one where the other fits, or that they disagree."""
+    """What two exports say together: the known one where the other fits, or that they disagree."""
     if FieldState.DISPUTED in (first.state, second.state):
         sure, further = (first, second) if first.state is FieldState.DISPUTED else (second, first)
         if further.state is not FieldState.ABSENT:
@@ -135,7 +135,7 @@ def _agreed(kind: Field, first: FieldFact, second: FieldFact) -> FieldFact:
         # An instant says more than the same time as text, which has no zone.
         return second if _is_instant(second.value) and not _is_instant(first.value) else first
     where = "; ".join(sorted({first.place, second.place}))
-    why = "two exports disagree; keep the newer one"
+    why = "two exports contradict each other; keep the newer one"
     return FieldFact(kind.kept(_common(first.value, second.value)), FieldState.DISPUTED, why, where)
 
 
@@ -175,7 +175,7 @@ def _is_instant(value: object) -> bool:
 def drafts_of(
     reading: Reading, cmdlet: str, make: Callable[[Row], tuple[str, Draft] | None]
 ) -> dict[str, Draft]:
-    """The objects of a cmdlet by their key; the same one from two captures is laid together."""
+    """The objects of a cmdlet by their key; the same one from two exports is laid together."""
     found: dict[str, Draft] = {}
     for row in reading.of(cmdlet):
         keyed = make(row)

@@ -130,7 +130,7 @@ def _of_log_on(
         text = " ".join(str(link) for link in chain).casefold()
         found = of_kerberos_words(text)
         if found == "kerberos-failed" and "MutualAuthenticationError" in names:
-            return fault(found, "the server did not prove that it is the one")
+            return fault(found, "the server did not prove its identity")
         return fault(found, _minor(text) if found == "kerberos-failed" else "")
     if "InvalidCredentialsError" in names:  # of pywinrm: a 401 that stayed
         return of_refusal(auth, offers, token)
@@ -199,7 +199,7 @@ _STATUS = {
     0xC0000193: "account-locked",
     0xC0000234: "account-locked",
 }
-"""NTSTATUS values of a refused log-on."""
+"""NTSTATUS values of a refused sign-in."""
 
 _KERBEROS = {
     "ticket expired": "ticket-expired",

@@ -19,7 +19,7 @@ from mailflow.sources.row import Complex, Enumeration, Lost, Reading, Row, Value
 FREE_TEXT = frozenset({"LastError", "Comment", "Description"})
 """Properties that hold sentences, over several lines as well; whoever quotes one makes one line."""
 
-BROKEN = "it holds a line break or a control character"
+BROKEN = "it contains a line break or a control character"
 
 _SERVER = re.compile(r"(?!-)[\w.:-]{1,255}")
 

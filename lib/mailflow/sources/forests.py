@@ -40,7 +40,7 @@ def refuse_two_organizations(rows: Iterable[Row]) -> None:
             named = " and ".join(f"{forest} ({place})" for forest, place in found.items())
             raise InputError(
                 f"the exports come from two organizations: {named}. "
-                "Put those of each into a folder of their own, then rerun"
+                "Put the exports of each organization into a separate folder, then rerun"
             )
 
 
@@ -71,9 +71,9 @@ def may_be_two(servers: Iterable[Server]) -> Iterator[Unread]:
     for older, newer, name in ((old, newest, "2019/SE"), (of_2013, edition, "SE")):
         if older and newer:
             why = (
-                f"{older.name} is a server of {older.product} and {newer.name} one of {name}, and "
-                "setup does not let both into one organization: were exports of two organizations "
-                "mixed?"
+                f"{older.name} runs {older.product} and {newer.name} runs {name}, and setup does "
+                "not allow both in one organization: check whether exports of two organizations "
+                "are mixed"
             )
             yield Unread("", ORGANIZATION, why)
 

@@ -31,7 +31,7 @@ def kept_objects(
             Unread(
                 row.computer.partition(".")[0],
                 spec.name,
-                f"{row.place}: the export does not say which object this is",
+                f"{row.place}: the export does not name this object",
             )
             for row in lost
         ]

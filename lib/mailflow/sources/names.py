@@ -1,4 +1,4 @@
-"""Whose object a row is: names of servers and connectors, in whatever form a capture holds them."""
+"""Whose object a row is: names of servers and connectors, in whatever form an export holds them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ AT_ONCE = 8
 """Targets in one request; then progress is told."""
 
 _START_SECONDS = 30.0
-"""To log on and to start PowerShell, for each request."""
+"""To sign in and to start PowerShell, for each request."""
 
 
 def send_ehlo(
@@ -92,7 +92,7 @@ def _attempt(question: EhloObservation, reply: Reply) -> EhloAttempt:
     stage, why, banner, said = (text if isinstance(text, str) else "" for text in texts)
     code = values.get("Code")
     if reply.fault is not None or stage not in ("connect", "banner", "reply", "done"):
-        fault = reply.fault or Fault("protocol", "", "the answer cannot be understood")
+        fault = reply.fault or Fault("protocol", "", "the response cannot be parsed")
         return EhloAttempt(question, "sender", unbroken(with_remedy(fault)))
     observed = reply_to(question, banner, said, done=stage == "done")
     return EhloAttempt(observed, stage, why, code if isinstance(code, int) else 0)

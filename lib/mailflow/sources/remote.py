@@ -10,7 +10,7 @@ from mailflow.errors import UsageError
 from mailflow.sources.trust import host_name
 
 SECONDS = 180.0
-"""For reading all of an organisation, unless said otherwise."""
+"""For reading all of an organization, unless said otherwise."""
 
 CALL_SECONDS = 60
 """For one cmdlet, unless a server was given more for all of them."""
@@ -25,7 +25,7 @@ class RemotePlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RemoteOptions:
-    r"""How servers are reached and logged on to; the same for all of an organisation.
+    r"""How servers are reached and signed in to; the same for all of an organization.
 
     A road has a class of its own below this one, with what is usual there.
 
@@ -33,9 +33,9 @@ class RemoteOptions:
         scheme: https or http.
         port: 0: the usual one of the scheme.
         user: `DOMAIN\user` or `user@domain`; empty: whoever the ticket belongs to.
-        auth: kind of log-on; the road says which there are.
+        auth: kind of sign-in; the road says which there are.
         password: of the user, or of an encrypted key.
-        forwards: whether the log-on itself may go on from the server to Exchange's endpoint:
+        forwards: whether the sign-in itself may go on from the server to Exchange's endpoint:
             CredSSP, or a ticket that may be forwarded.
         ca: file of authorities in PEM; empty: those this machine trusts.
         cert: client certificate in PEM, and `key` its key.
@@ -44,7 +44,7 @@ class RemoteOptions:
         resolve: names in lower case to where to connect; such a name is not looked up in DNS. Whom
             to trust it does not say.
         way: `session` through Exchange's endpoint (RBAC holds), or `snapin` (S8.22).
-        seconds: for reading all of an organisation.
+        seconds: for reading all of an organization.
         each: for one server's turn of it; 0: a third.
         call_seconds: how long one cmdlet may take there.
         open_seconds: how long it may take to sign in and open a shell.
@@ -73,7 +73,7 @@ class RemoteOptions:
     most_bytes: int = 128 * 2**20
 
     def __post_init__(self) -> None:
-        """Refuse a log-on that lacks what it needs.
+        """Refuse a sign-in that lacks what it needs.
 
         Raises:
             UsageError: with the next action.

@@ -76,7 +76,7 @@ class Row:
         values: properties by the name Exchange gives them. A property that the form does not hold
             is absent; one that it holds empty is None or "".
         place: where it stands: file, and line or number, for messages.
-        computer: the server that answered, where the capture says so (PSComputerName); else "".
+        computer: the server that answered, where the export says so (PSComputerName); else "".
         named_server: the server a command line above the output named (`Get-NetworkConnectionInfo
             EX10A`); else "".
         command: the command line above the output, as typed (S1.38); "" where none stands there.
@@ -92,13 +92,13 @@ class Row:
 
 @dataclass(slots=True)
 class Reading:
-    """All that one or several captures held.
+    """All that one or several exports held.
 
     Attributes:
         rows: objects of the cmdlets mailflow reads.
         unread: what could not be read.
-        ignored: captures of other cmdlets: (what it is, place); they are not *unread*.
-        cmdlets: cmdlets of which a capture was there, also one without any object (`<Objs/>`).
+        ignored: exports of other cmdlets: (what it is, place); they are not *unread*.
+        cmdlets: cmdlets of which an export was there, also one without any object (`<Objs/>`).
         commands: command lines that call a cmdlet mailflow reads, as typed: (command line, place),
             also one that printed nothing.
         observed: what receive logs show.

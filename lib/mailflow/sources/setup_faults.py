@@ -30,8 +30,8 @@ class SetupCause:
 
 
 _LISTENER = (
-    "On the server, `winrm enumerate winrm/config/listener` shows what listens; `winrm "
-    "quickconfig` makes the listener for HTTP, `winrm quickconfig -transport:https` for HTTPS."
+    "On the server, `winrm enumerate winrm/config/listener` shows the listeners; `winrm "
+    "quickconfig` creates the one for HTTP, `winrm quickconfig -transport:https` the one for HTTPS."
 )
 
 _ROOT_SDDL = (
@@ -43,7 +43,7 @@ _INSTALL_LIVE = f"Install it: {extras.install('live')} (in a clone: python3 run.
 
 CAUSES: Mapping[str, SetupCause] = MappingProxyType(
     {
-        # -- the way -------------------------------------------------------------------------------
+        # -- the way ------------------------------------------------------------------------------
         "no-such-name": SetupCause(
             "unreachable",
             "No address is known for this name.",
@@ -56,105 +56,106 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "port-closed": SetupCause(
             "unreachable",
-            "The server is there, and nothing listens on this port.",
+            "The server is reachable, but nothing listens on this port.",
             _LISTENER,
         ),
         "port-silent": SetupCause(
             "unreachable",
-            "Nothing answers on this port: a firewall drops the packets, or the server is down.",
+            "No response on this port: a firewall drops the packets, or the server is down.",
             "Check that the server is up, and open 5986 (HTTPS) or 5985 (HTTP) on the way to it.",
         ),
         "network": SetupCause(
             "unreachable",
             "The connection failed.",
-            "Try again; if it stays so, look at the network between here and the server.",
+            "Try again. If it fails again, check the network between this computer and the server.",
         ),
         "server-busy": SetupCause(
             "unreachable",
-            "The server's web service answers that WinRM is not available.",
+            "The server's web service replies that WinRM is not available.",
             "On the server, check that the service WinRM runs (`Get-Service WinRM`).",
         ),
         "dropped": SetupCause(
             "protocol",
-            "The connection was cut in the middle of an answer.",
-            "Try again; if it stays so, look for a firewall or load balancer on the way.",
+            "The connection was closed in the middle of a response.",
+            "Try again. If it fails again, look for a firewall or load balancer in between.",
         ),
         "silent": SetupCause(
             "timed-out",
-            "The server took the request and stayed silent.",
+            "The server accepted the request and did not respond.",
             "Check the load of the server and its WinRM service; a restart of WinRM may be needed.",
         ),
         "deadline": SetupCause(
             "timed-out",
-            "The time was over before the whole answer was there.",
-            "Give it more time, or find out what keeps the server from answering.",
+            "The time limit was reached before the response was complete.",
+            "Raise the time limit (--seconds-per-server), or check why the server responds slowly.",
         ),
         "endless": SetupCause(
             "protocol",
-            "The server sent more than any answer can hold; the rest was not read.",
-            "Check what answers there. If this server really has so many objects, run "
+            "The response was too large; the rest was not read.",
+            "Check which service listens there. If the server really has so many objects, run "
             "Collect-MailFlow.ps1 on it and read its folder.",
         ),
         "not-winrm": SetupCause(
             "protocol",
-            "A web server answers there, and it is not WinRM.",
+            "A web server listens there, but it is not WinRM.",
             "Check name and port: 5986 for HTTPS, 5985 for HTTP. " + _LISTENER,
         ),
         "garbage": SetupCause(
             "protocol",
-            "The answer cannot be understood.",
-            "Check that no proxy or load balancer stands between here and the server.",
+            "The response cannot be parsed.",
+            "Check that there is no proxy or load balancer between this computer and the server.",
         ),
         "packed-answer": SetupCause(
             "protocol",
-            "The answer came compressed, which WinRM never does; none of it was read.",
-            "Check that no proxy or load balancer stands between here and the server, and what "
-            "answers there.",
+            "The response is compressed, which WinRM never does; none of it was read.",
+            "Check that there is no proxy or load balancer between this computer and the server, "
+            "and which service listens there.",
         ),
         "cut-answer": SetupCause(
             "protocol",
-            "The answer came damaged or incomplete.",
-            "Try again; if it stays so, look at what stands between here and the server.",
+            "The response is damaged or incomplete.",
+            "Try again. If it fails again, check the devices between this computer and the server.",
         ),
         "shell-gone": SetupCause(
             "protocol",
-            "The server closed the shell before the answer was complete.",
+            "The server closed the shell before the response was complete.",
             "Check whether WinRM was restarted, or the memory of a shell is too small: `winrm get "
             "winrm/config/winrs` shows MaxMemoryPerShellMB, which should be 1024.",
         ),
-        # -- whom the credentials are for ----------------------------------------------------------
+        # -- whom the credentials are for ---------------------------------------------------------
         "host-not-trusted": SetupCause(
             "refused",
-            "This host is outside the domain of the server to enter at, so it gets no credentials.",
+            "This host is outside the domain of the server in SOURCE, so no credentials are sent "
+            "to it.",
             "`--trust SUFFIX` takes a domain, the full name of a host, or an address.",
         ),
         "no-host-name": SetupCause(
             "refused",
-            "The list of servers gives a name that no host can have; nothing connects to it.",
-            "Check what the server to enter at answers (`Get-ExchangeServer | Format-List Fqdn`).",
+            "The list of servers contains an invalid host name; no connection was made to it.",
+            "Check the names on the server in SOURCE (`Get-ExchangeServer | Format-List Fqdn`).",
         ),
-        # -- TLS -----------------------------------------------------------------------------------
+        # -- TLS ----------------------------------------------------------------------------------
         "not-tls": SetupCause(
             "tls",
-            "What listens on this port speaks no TLS.",
+            "The service on this port does not use TLS.",
             "Use the port for HTTPS (5986), or winrm+http:// for a listener without TLS.",
         ),
         "tls-too-old": SetupCause(
             "tls",
-            "The server knows only versions of TLS older than 1.2.",
+            "The server supports only TLS versions older than 1.2.",
             "Enable TLS 1.2 on the server, or use winrm+http:// with Kerberos or NTLM, which "
             "encrypt the messages themselves.",
         ),
         "tls-unknown-issuer": SetupCause(
             "tls",
-            "The server's certificate comes from an issuer that this machine does not trust.",
-            "Export the root certificate of your company's authority as PEM and name it with --ca.",
+            "The issuer of the server's certificate is not trusted on this computer.",
+            "Export the root certificate of your company's CA as PEM and name it with --ca.",
         ),
         "tls-wrong-name": SetupCause(
             "tls",
             "The server's certificate is for another name.",
-            "Use a name that stands in the certificate, or give the listener a certificate for "
-            "this name. With --resolve that name can point to any address.",
+            "Use a name that is in the certificate, or give the listener a certificate for this "
+            "name. With --resolve the name can point to any address.",
         ),
         "tls-expired": SetupCause(
             "tls",
@@ -164,7 +165,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "tls-not-yet-valid": SetupCause(
             "tls",
             "The server's certificate is not valid yet.",
-            "Check the clock of this machine and the certificate's first day.",
+            "Check the clock of this computer and the first day on which the certificate is valid.",
         ),
         "tls-client-certificate": SetupCause(
             "tls",
@@ -173,16 +174,16 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "client-key": SetupCause(
             "tls",
-            "Client certificate and key cannot be used: they do not belong together, are no PEM, "
-            "or the key is encrypted with another password.",
+            "Client certificate and key cannot be used: they do not match, are not PEM, or the key "
+            "is encrypted with another password.",
             "Check with `openssl x509 -in CERT -noout -pubkey` and `openssl pkey -in KEY -pubout`.",
         ),
         "tls-failed": SetupCause(
             "tls",
-            "No TLS connection came about.",
-            "Check the certificate of the WinRM listener and the versions of TLS on both sides.",
+            "The TLS connection failed.",
+            "Check the certificate of the WinRM listener and the TLS versions on both sides.",
         ),
-        # -- log-on --------------------------------------------------------------------------------
+        # -- sign-in -------------------------------------------------------------------------------
         "clock-skew": SetupCause(
             "log-on",
             "The clocks differ by more than the five minutes that Kerberos allows.",
@@ -190,23 +191,23 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "wrong-password": SetupCause(
             "log-on",
-            "The server refused user name and password.",
+            "The server rejected user name or password.",
             "Check both. Write the user as DOMAIN\\user or user@domain.",
         ),
         "password-expired": SetupCause(
             "log-on",
-            "The password of this account has expired, or must be changed first.",
-            "Log on to a Windows machine and change it.",
+            "The password of this account has expired or must be changed.",
+            "Sign in to a Windows computer and change it.",
         ),
         "account-locked": SetupCause(
             "log-on",
             "This account is locked or disabled.",
-            "Ask the administrators of the domain.",
+            "Ask the domain administrators to unlock or enable it.",
         ),
         "no-ticket": SetupCause(
             "log-on",
             "There is no Kerberos ticket.",
-            "Get one with `kinit -f user@DOMAIN`, or log on with --auth ntlm and --user.",
+            "Get one with `kinit -f user@DOMAIN`, or sign in with --auth ntlm and --user.",
         ),
         "ticket-expired": SetupCause(
             "log-on",
@@ -215,9 +216,9 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "unknown-spn": SetupCause(
             "log-on",
-            "Kerberos knows no server of this name.",
-            "Use the server's own full name, not an alias, a load balancer's or an address; "
-            "`setspn -L SERVER` shows the names that are registered.",
+            "Kerberos does not know this server name.",
+            "Use the server's own FQDN, not an alias, the name of a load balancer or an address. "
+            "`setspn -L SERVER` shows the registered names.",
         ),
         "no-kdc": SetupCause(
             "log-on",
@@ -233,7 +234,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         "kerberos-failed": SetupCause(
             "log-on",
             "Kerberos failed.",
-            "Try `kinit` and `kvno HTTP/SERVER`, which say more.",
+            "Run `kinit` and `kvno HTTP/SERVER`, which show details.",
         ),
         "kerberos-missing": SetupCause(
             "log-on",
@@ -243,7 +244,7 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "certificate-refused": SetupCause(
             "log-on",
-            "The server does not know whose certificate this is.",
+            "The certificate is not mapped to an account on the server.",
             "On the server, map it to an account (New-Item WSMan:\\localhost\\ClientCertificate) "
             "and allow it in winrm/config/service/auth.",
         ),
@@ -260,14 +261,15 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "answer-in-the-clear": SetupCause(
             "protocol",
-            "An encrypted request got an answer in the clear; none of it was read, because anybody "
-            "on the way can have given it.",
-            "Use HTTPS. Over HTTP, find what answers in the server's place (proxy, load balancer, "
-            "another host at this address), or try again if the service has just restarted.",
+            "An encrypted request got an unencrypted response. None of it was read, because "
+            "anybody in between can have sent it.",
+            "Use HTTPS. Over HTTP, check whether a proxy, a load balancer or another host at this "
+            "address responds instead of the server, or try again if the service has just "
+            "restarted.",
         ),
         "log-on-lost": SetupCause(
             "log-on",
-            "The server stopped accepting the authentication while data was being read.",
+            "The server no longer accepted the authentication while data was being read.",
             "Try again; with Kerberos get a new ticket first.",
         ),
         "log-on-failed": SetupCause(
@@ -282,19 +284,19 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "forbidden": SetupCause(
             "denied",
-            "The server forbids access, whoever asks.",
-            "Check on the server which addresses WinRM answers (`winrm get winrm/config/service`: "
-            "IPv4Filter, IPv6Filter), and that no proxy stands before it.",
+            "The server denies access to every account.",
+            "Check on the server which addresses WinRM allows (`winrm get winrm/config/service`: "
+            "IPv4Filter, IPv6Filter), and that there is no proxy in front of it.",
         ),
         "ntlm-refused": SetupCause(
             "log-on",
             "The server offers Negotiate and refuses NTLM.",
-            "Log on with --auth kerberos, or ask whether policy restricts NTLM.",
+            "Sign in with --auth kerberos, or check whether policy restricts NTLM.",
         ),
-        # -- beyond the log-on ---------------------------------------------------------------------
+        # -- beyond the sign-in --------------------------------------------------------------------
         "shell-quota": SetupCause(
             "quota",
-            "This user has as many shells open on the server as are allowed.",
+            "This user has reached the limit of open shells on the server.",
             "Wait until the others end, or close them: restarting WinRM on the server closes all.",
         ),
         "no-powershell": SetupCause(
@@ -304,127 +306,127 @@ CAUSES: Mapping[str, SetupCause] = MappingProxyType(
         ),
         "script-blocked": SetupCause(
             "failed",
-            "PowerShell runs there, and a policy keeps our script from running.",
+            "PowerShell works, but a policy blocks mailflow's script.",
             "Have Invoke-MailFlow.ps1 allowed (AppLocker, WDAC, antivirus), or run "
             "Collect-MailFlow.ps1 in the Exchange Management Shell and read its folder.",
         ),
         "exchange-not-found": SetupCause(
             "no-exchange",
-            "Neither Exchange's endpoint nor its snap-in is there.",
+            "The server has neither the Exchange endpoint nor the Exchange snap-in.",
             "Name an Exchange server; on Edge and 2007 use the snap-in.",
         ),
         "exchange-refused": SetupCause(
             "log-on",
-            "Exchange's own endpoint refused this account.",
-            "Give the account a role group in Exchange (View-Only Organization Management, S8.02) "
-            "and remote PowerShell (Set-User -RemotePowerShellEnabled), and check the password.",
+            "The Exchange Management Shell endpoint refused this account.",
+            "Give the account a role group in Exchange (View-Only Organization Management) and "
+            "remote PowerShell (Set-User -RemotePowerShellEnabled), and check the password.",
         ),
         "double-hop": SetupCause(
             "double-hop",
-            "The credentials cannot be passed on from the server to Exchange's endpoint (S8.23).",
+            "The credentials cannot be passed on from the server to the Exchange endpoint.",
             "Give user and password (--auth ntlm or credssp), get a ticket that may be forwarded "
             "(`kinit -f`), or run Collect-MailFlow.ps1 on the server and read its folder.",
         ),
         "rights-missing": SetupCause(
             "denied",
-            "The account's roles in Exchange do not hold all cmdlets that are needed.",
-            "Put the account into the role group View-Only Organization Management.",
+            "The account's roles in Exchange do not include all cmdlets that are needed.",
+            "Add the account to the role group View-Only Organization Management.",
         ),
         "winrm-missing": SetupCause(
             "failed", "The library for WinRM, pywinrm, is not installed here.", _INSTALL_LIVE
         ),
-        # -- the management shell's own endpoint, exchange:// --------------------------------------
+        # -- the management shell's own endpoint, exchange:// -------------------------------------
         "psrp-missing": SetupCause(
             "failed",
-            "The library for this road, pypsrp, is not installed here.",
+            "The library for exchange://, pypsrp, is not installed here.",
             _INSTALL_LIVE,
         ),
         "web-closed": SetupCause(
             "unreachable",
-            "The server is there, and no web server listens on this port.",
-            "Name an Exchange server. Its own web server (IIS) has to run: 80 for exchange://, 443 "
-            "for exchange+https://.",
+            "The server is reachable, but no web server listens on this port.",
+            "Name an Exchange server, and check that IIS runs on it (port 80 for exchange://, 443 "
+            "for exchange+https://).",
         ),
         "web-silent": SetupCause(
             "unreachable",
-            "Nothing answers on the web server's port: a firewall drops the packets, or the server "
-            "is down.",
+            "No response on the port of the web server: a firewall drops the packets, or the "
+            "server is down.",
             "Check that the server is up, and open 80 (exchange://) or 443 (exchange+https://) on "
             "the way to it.",
         ),
         "web-not-tls": SetupCause(
             "tls",
-            "What listens on the web server's port speaks no TLS.",
+            "The service on the port of the web server does not use TLS.",
             "Use exchange+https:// with the port for HTTPS (443), or exchange:// without TLS.",
         ),
         "no-endpoint": SetupCause(
             "no-exchange",
-            "The management shell's endpoint is not there: no /PowerShell/ that can be used.",
+            "The Exchange Management Shell endpoint (/PowerShell/) was not found.",
             "Name an Exchange server of 2010 or later; Edge and 2007 have none (run "
             "Collect-MailFlow.ps1 there and read its folder, or use winrm:// with --snapin).",
         ),
         "endpoint-busy": SetupCause(
             "unreachable",
-            "The web server answers that Exchange's endpoint is not available.",
-            "On the server, check that the application pools of IIS for PowerShell run.",
+            "The web server replies that the Exchange endpoint is not available.",
+            "On the server, check that the PowerShell application pools of IIS run.",
         ),
         "endpoint-silent": SetupCause(
             "timed-out",
-            "Exchange's endpoint took the request and stayed silent.",
+            "The Exchange endpoint accepted the request and did not respond.",
             "Check the load of the server; a restart of its PowerShell application pools in IIS "
             "may be needed.",
         ),
         "endpoint-forbids": SetupCause(
             "denied",
-            "The web server forbids access to Exchange's endpoint.",
+            "The web server denies access to the Exchange endpoint.",
             "Check remote PowerShell of the account (Set-User -RemotePowerShellEnabled), and "
             "whether the virtual directory demands TLS (then exchange+https://HOST).",
         ),
         "endpoint-account": SetupCause(
             "denied",
-            "Exchange's endpoint lets in whoever has a role and remote PowerShell (S8.02).",
-            "Put the account into View-Only Organization Management; Get-User ACCOUNT shows "
+            "The Exchange endpoint accepts accounts that have an Exchange role and remote "
+            "PowerShell.",
+            "Add the account to View-Only Organization Management; Get-User ACCOUNT shows "
             "RemotePowerShellEnabled.",
         ),
         "redirected": SetupCause(
             "protocol",
-            "The server sends us to another address; nothing was sent there.",
-            "Name the Exchange server itself, and no load balancer or portal before it.",
+            "The server redirects to another address; nothing was sent there.",
+            "Name the Exchange server itself, not a load balancer or portal in front of it.",
         ),
         "session-limit": SetupCause(
             "quota",
-            "This user has as many sessions open as Exchange allows (18 unless it was changed, "
-            "S8.16).",
-            "Close sessions that are not needed, or wait: those that nobody uses end by "
-            "themselves.",
+            "This user has reached the limit of open sessions (default: 18).",
+            "Close sessions that are not needed, or wait: unused sessions end by themselves.",
         ),
         "session-gone": SetupCause(
             "protocol",
-            "The session came to its end on the server's side before the answer was complete.",
-            "Try again; if it stays so, look at the server's application log.",
+            "The server ended the session before the response was complete.",
+            "Try again. If it fails again, check the Application log of the server.",
         ),
         "other-host": SetupCause(
             "failed",
-            "The front end passed the session on to another server (S8.81), and no parameter of "
-            "this cmdlet names the server it is asked about.",
-            "Run the cmdlet in a shell on the server itself and bring its output.",
+            "The front end passed the session on to another server, and this cmdlet has no "
+            "parameter for the server.",
+            "Run the cmdlet in a shell on the server itself and add its output to the exports.",
         ),
-        # -- notes: nothing is wrong, and it is well to know ---------------------------------------
+        # -- notes: nothing is wrong, and it is well to know --------------------------------------
         "root-sddl": SetupCause(
             "denied",
-            "WinRS, which carries the reading, is open to administrators alone unless the WinRM "
-            "listener's RootSDDL says otherwise (S8.79).",
+            "WinRS, which carries the reading, is open to administrators only, unless the RootSDDL "
+            "of the WinRM listener says otherwise.",
             _ROOT_SDDL,
         ),
         "small-memory": SetupCause(
             "quota",
-            "So old a WinRM may give a shell no more than 150 MB, too little for long lists.",
+            "WinRM of this version may limit a shell to 150 MB, too little for long lists.",
             "`winrm get winrm/config/winrs` there shows MaxMemoryPerShellMB; 1024 is enough "
             "(Set-Item WSMan:\\localhost\\Shell\\MaxMemoryPerShellMB 1024, then restart WinRM).",
         ),
         "older-than-others": SetupCause(
             "refused",
-            "Other servers are newer, and the shell of this one cannot show them fully (S8.43).",
+            "Other servers are newer, and the shell of this one cannot show all of their "
+            "properties.",
             "Connect to the organization through its newest server.",
         ),
     }

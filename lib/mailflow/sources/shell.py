@@ -1,7 +1,7 @@
-"""The seam to a live organisation: cmdlet calls in; rows, warnings and typed failures out.
+"""The seam to a live organization: cmdlet calls in; rows, warnings and typed failures out.
 
 Whoever can run a cmdlet on a server implements `Shell`, whoever can reach servers `Doors`. The
-collection (`sources/collect.py`) knows no other way, so that WinRM and the practice organisation
+collection (`sources/collect.py`) knows no other way, so that WinRM and the simulated organization
 stand behind the same door. Failures of the far side are data (`Fault`), not exceptions.
 
 What may be asked stands in `exchange/cmdlets.py`; the script at the far side holds the same list
@@ -72,7 +72,7 @@ WRITES: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """The cmdlets that change something, which may leave this side through doors made for it alone.
 The script holds this list too. Of `Retry-Queue` neither -Filter nor -Resubmit: one queue, named,
-is tried again, and nothing is routed anew (S8.72, S8.73)."""
+is retried, and nothing is routed anew (S8.72, S8.73)."""
 
 _TYPES: Mapping[str, type] = MappingProxyType(
     dict.fromkeys(("Confirm", "Enabled", "SuppressXAnonymousTls", "WhatIf"), bool)
@@ -155,7 +155,7 @@ class Fault:
 
     Attributes:
         kind: one of `KINDS`. refused: not on the allow-list; denied: rights; failed: an error of
-            the cmdlet; double-hop: the log-on may not go on from the server to Exchange's endpoint
+            the cmdlet; double-hop: the sign-in may not go on from the server to Exchange's endpoint
             (S8.23); no-exchange: neither that endpoint nor a snap-in there; protocol: an answer
             that cannot be understood (cut frame, wrong hash, HTML).
         id: FullyQualifiedErrorId where there is one; of a fault on the way to the server its id
@@ -188,7 +188,7 @@ class Reply:
 
 
 class ShellError(Exception):
-    """A server could not be reached or logged on to; never meets the user as an exception."""
+    """A server could not be reached or signed in to; never meets the user as an exception."""
 
     def __init__(self, fault: Fault) -> None:
         """Print as the message of the fault; its kind and id are asked of `fault`."""

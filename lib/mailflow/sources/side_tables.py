@@ -28,7 +28,7 @@ def component_states(
 ) -> tuple[tuple[ComponentState, ...], list[Unread]]:
     """The state of each component of each server, and what could not be read of them.
 
-    A component of which two captures say different things is *unread*: its state was changed in
+    A component of which two exports say different things is *unread*: its state was changed in
     between, and nobody knows which is the later one.
     """
     found, unread = _each(reading, COMPONENTS, names, _component)
@@ -37,7 +37,7 @@ def component_states(
         by_key.setdefault((state.server, state.component), set()).add(state.state)
     disputed = {key for key, states in by_key.items() if len(states) > 1}
     unread += [
-        Unread(server, f"{COMPONENTS} State", f"{component}: two exports disagree")
+        Unread(server, f"{COMPONENTS} State", f"{component}: two exports contradict each other")
         for server, component in sorted(disputed)
     ]
     sure = (state for state in found if (state.server, state.component) not in disputed)

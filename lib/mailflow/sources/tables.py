@@ -63,7 +63,7 @@ def assemble(
     Args:
         reading: rows, and what the readers could not read.
         origin: the SOURCE, as the user gave it.
-        taken: when it was collected, aware; None for captures, which do not say.
+        taken: when it was collected, aware; None for exports, which do not say.
         inputs: SHA-256 of each input by name.
         reads: how each server was read, where a live organization was.
     """
@@ -129,7 +129,7 @@ def _unnamed(reading: Reading, drafts: Mapping[str, Mapping[str, Draft]]) -> Ite
         for row in reading.of(cmdlet):
             if _identified(row):
                 continue
-            why = f"{row.place}: the export does not say which object this is"
+            why = f"{row.place}: the export does not name this object"
             yield Unread(row.computer.partition(".")[0], f"{cmdlet} Identity", why)
 
 
@@ -176,7 +176,7 @@ def _server_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
 
 
 def _servers(drafts: Mapping[str, dict[str, Draft]], named: Iterable[str]) -> list[Server]:
-    """The servers of Get-ExchangeServer, then those that other captures name (contract, 2)."""
+    """The servers of Get-ExchangeServer, then those that other exports name (contract, 2)."""
     connectors, queues = drafts[CONNECTORS].values(), drafts[QUEUES].values()
     others = (
         draft.server for part in (CONNECTORS, QUEUES, SETTINGS) for draft in drafts[part].values()
@@ -247,7 +247,7 @@ def _either(flag: bool | None, roles: TransportRole | None, bits: TransportRole)
 
 
 def _hinted(server: Server, *, frontend: bool, legacy: bool) -> Server:
-    """What other captures say of a version that was not read (contract, section 2).
+    """What other exports say of a version that was not read (contract, section 2).
 
     A Front End connector means 2013 or later: E2013, the weaker claim, under which the services
     are known only as far as seen. Signs that contradict each other say nothing.
@@ -369,7 +369,7 @@ _QUEUE: Mapping[str, Field] = {
     "velocity": Field("Velocity", values.real, Need.NEVER),
 }
 
-# Where a queue waits, these tell why and for whom: a capture without them can't be judged.
+# Where a queue waits, these tell why and for whom: an export without them can't be judged.
 _IN_RETRY = {
     name: replace(_QUEUE[name], need=Need.ALWAYS)
     for name in ("delivery_type", "next_hop_domain", "last_error")
@@ -442,7 +442,7 @@ def _queue_draft(row: Row, names: Names) -> tuple[str, Draft] | None:
 
 
 def _drain(row: Row) -> FieldFact:
-    """Velocity by its definition, where only the rates were captured (section 4.5)."""
+    """Velocity by its definition, where only the rates were exported (section 4.5)."""
     out, into = (
         read_field(row, Field(f"{name}Rate", values.real)) for name in ("Outgoing", "Incoming")
     )

@@ -1,4 +1,4 @@
-"""From what a capture holds of a property to a typed value, or the reason why not.
+"""From what an export holds of a property to a typed value, or the reason why not.
 
 The same property is text in one form, an object in the next and a number in the third; every
 function here takes any `Value`. What says nothing raises `UnreadableError`: a missing value is
@@ -60,13 +60,13 @@ def text(value: Value) -> str:
     """What the value prints as, on one line; "" where it is there and empty.
 
     Raises:
-        UnreadableError: as for `prose`, and where it holds a line break or a control character: no
-            name and no setting does, and as a line of its own it would look like one of ours.
+        UnreadableError: as for `prose`, and for a line break or a control character: no name and no
+            setting has one, and as a line of its own it would look like one of ours.
     """
     found = prose(value)
     bare = found if keeps_its_line(found) else found.strip()
     if not keeps_its_line(bare):
-        raise UnreadableError("the value holds a line break or a control character")
+        raise UnreadableError("the value contains a line break or a control character")
     return bare
 
 
@@ -411,5 +411,5 @@ def _member(value: Complex, name: str) -> str:
 
 
 def _short(message: str) -> str:
-    """A message of a size that people read, whatever a capture holds."""
+    """A message of a size that people read, whatever an export holds."""
     return message if len(message) <= 200 else message[:200] + "…"

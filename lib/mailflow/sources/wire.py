@@ -70,7 +70,7 @@ class CallSettings:
     Attributes:
         way: `session` to the local server's Exchange endpoint, or `snapin` (S8.01, S8.22).
         seconds: how long one call may take there.
-        user: for the session, where the log-on itself cannot go on to it; empty: the log-on's own.
+        user: for the session, where the sign-in itself cannot go on to it; empty: the log-on's own.
         password: with `user`. Goes as data on standard input, never into a script's text.
         writing: whether cmdlets that change something may run (`shell.WRITES`); without it the
             script refuses them.
@@ -258,7 +258,7 @@ def reply(call: Call, document: bytes, place: str, budget: Budget | None = None)
         budget.held = held  # nothing of it was kept
         return Reply(call, fault=Fault("protocol", "", str(error)))
     if "FaultKind" not in head:
-        why = f"{place}: the answer does not say what became of the call"
+        why = f"{place}: the response does not contain the result of the call"
         return Reply(call, fault=Fault("protocol", "", why))
     errors = zip(_texts(head, "ErrorIds"), _texts(head, "Errors"), strict=False)
     return Reply(
@@ -312,7 +312,7 @@ def _unfolded(data: bytes) -> Iterator[bytes]:
             rest = stream.unconsumed_tail
             yield chunk
     if not stream.eof:
-        raise EOFError("it breaks off")
+        raise EOFError("it ends too early")
 
 
 def _fault(head: Mapping[str, Value]) -> Fault | None:

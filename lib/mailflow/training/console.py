@@ -19,7 +19,7 @@ from mailflow.training.typed import NotTypedError, TypedLine, lines_of, what_can
 if TYPE_CHECKING:
     from mailflow.table import Table
 
-SILENT = "Done. It prints nothing."
+SILENT = "OK (no output)."
 
 _USUAL: Mapping[str, tuple[str, ...]] = {
     "get-adpermission": ("User", "Deny", "ExtendedRights"),
@@ -101,7 +101,7 @@ def run(practice: Practice, typed: str) -> Transcript:
         )
     if not lines:
         return Transcript(
-            (Said("", remark=f"Nothing was typed. {what_can_be_typed()}"),), begun=False
+            (Said("", remark=f"No command entered. {what_can_be_typed()}"),), begun=False
         )
     return Transcript(tuple(_said(line, _reply(practice, line)) for line in lines))
 

@@ -49,12 +49,12 @@ def open_points(
         yield f"Something is still at fault: {found.headline}."
     if waiting:
         yield (
-            f"{joined(queue.identity for queue in waiting)} still wait. Once repaired they try "
-            "again by themselves, or at once with Retry-Queue: lab.run(...), then "
+            f"Still waiting: {joined(queue.identity for queue in waiting)}. After the repair, "
+            "Exchange retries them automatically; Retry-Queue retries them now: lab.run(...), then "
             "lab.wait(minutes=15)."
         )
     elif found.verdict == "unknown":
-        yield "Not all can be read yet: mailflow.not_read(lab.open()) says what."
+        yield "Data is still missing: mailflow.not_read(lab.open()) lists it."
 
 
 def unfinished(points: Sequence[str]) -> Markup:
@@ -82,7 +82,7 @@ def debrief(
     card = CAUSES[named[0]] if named and began.verdict == "found" else None
     heads = {
         "clear": "Nothing was wrong",
-        "unknown": "It could not be known, and you said so",
+        "unknown": "It could not be determined, and you said so",
     }
     title = card.title if card else heads.get(began.verdict, "")
     links = [("the facts", f"{DOCUMENTS}/facts.md")]
@@ -109,8 +109,8 @@ def debrief(
 def _card(card: Card) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return (
         ("What happens", (card.meaning,)),
-        ("Speaks for it", card.evidence_for),
-        ("Speaks against it", card.evidence_against),
+        ("Evidence for it", card.evidence_for),
+        ("Evidence against it", card.evidence_against),
         ("To confirm", card.confirm),
         ("To repair", card.fix),
     )

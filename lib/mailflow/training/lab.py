@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 LabMove = Callable[[Practice], object]
 
 _NOTES = (
-    "Run the cells one by one (Shift+Enter), and answer before you look at the next one.",
-    "Nothing can be broken here: lab.undo() takes the last step back, lab.again() all of them.",
+    "Run one cell at a time (Shift+Enter), and answer before you look at the next one.",
+    "You cannot break anything: lab.undo() undoes the last step, lab.again() restarts.",
 )
 DECIDED_BY_LOGS = "Inconclusive by configuration; the protocol logs of both ends showed the cause."
 
@@ -68,7 +68,7 @@ class Lab:
     @property
     def story(self) -> Markup:
         """What the ticket tells."""
-        now = f"It is {clock(self._practice.clock.now)} there."
+        now = f"Simulated time: {clock(self._practice.clock.now)}."
         return story_card(self._practice.title, self._practice.story, now, _NOTES)
 
     def open(self) -> Snapshot:
@@ -127,7 +127,7 @@ class Lab:
         key = next((name for name, each in REQUESTS.items() if text in (name, each.words)), "")
         if not key:
             known = " ".join(each.words for each in REQUESTS.values())
-            return note(f"Nothing was asked for. What can be asked for: {known}")
+            return note(f"No request was made. You can ask for: {known}")
         self._moves.append(lambda practice: network.carry_out(practice, key))
         network.carry_out(self._practice, key)
         return self._said(f"Done by the network team: {REQUESTS[key].words}")
@@ -150,17 +150,17 @@ class Lab:
     def undo(self) -> Markup:
         """Take the last move back: a wait, typed lines, logs, a request."""
         if not self._moves:
-            return self._said("There is nothing to take back.")
+            return self._said("There is nothing to undo.")
         self._moves.pop()
         self._practice = self.copy()
-        return self._said("The last step is taken back.")
+        return self._said("The last step is undone.")
 
     def again(self) -> Markup:
         """Begin anew, with all questions open."""
         self._moves.clear()
         self._questions.clear()
         self._practice = self._begin()
-        return self._said("All is as it was at the beginning. Run the cells from the top.")
+        return self._said("The case has been restarted. Run the cells from the top.")
 
     def copy(self) -> Practice:
         """A practice that stands where this one does, to be tried on."""
@@ -201,11 +201,11 @@ class Lab:
         trouble = progress.keep(self._name, self._seed, tries, hints)
         return (
             trouble
-            or "It is written down: the command mailflow training lists what you have solved."
+            or "Your progress is saved: the command mailflow training lists what you have solved."
         )
 
     def _said(self, words: str) -> Markup:
-        return note(f"{words} It is {clock(self._practice.clock.now)} there.")
+        return note(f"{words} Simulated time: {clock(self._practice.clock.now)}.")
 
 
 def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> Lab:
@@ -222,7 +222,7 @@ def practice(name: str = "case-1", seed: int = 0, *, answers: bool = False) -> L
     if parameter_cell.is_notebook():
         parameter_cell.refuse_unknown_parameters()
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise UsageError(f"seed {seed!r} is no whole number")
+        raise UsageError(f"seed {seed!r} is not a whole number")
     if name not in scenarios.names():
         known = ", ".join(scenarios.difficulties())
         raise UsageError(f"no case is called {name!r}; known: {known}")

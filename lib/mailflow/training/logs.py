@@ -32,7 +32,7 @@ _COLUMNS = {
     "log": ("Whose log", ""),
     "address": (
         "Sender's address",
-        "send log: local-endpoint, where it connects from; receive log: remote-endpoint",
+        "send log: local-endpoint, its own address; receive log: remote-endpoint",
     ),
     "greeted": ("Hello [address]", "the sender's address as the target saw it (S5.30)"),
     "keywords": ("Keywords before TLS", "send log: received; receive log: sent"),

@@ -77,7 +77,7 @@ def keep(case: str, seed: int, tries: int, hints: int) -> str:
     """Write down that a case was solved; "" when it is kept, else why it is not."""
     known = read()
     if known.trouble:
-        return f"Not written down: {known.trouble}. Move that file away, then solve it again."
+        return f"Not saved: {known.trouble}. Move that file away, then solve it again."
     before = known.solved.get(case)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = Solved(now, seed, tries, hints, before.times + 1 if before else 1)
@@ -86,7 +86,7 @@ def keep(case: str, seed: int, tries: int, hints: int) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, _text({**known.solved, case: entry}))
     except OSError as error:
-        return f"Not written down: {path}: {error.strerror}."
+        return f"Not saved: {path}: {error.strerror}."
     return ""
 
 

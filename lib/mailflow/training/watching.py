@@ -23,9 +23,11 @@ LONGEST = timedelta(days=1)
 def delay(minutes: object) -> timedelta | str:
     """How long to wait, or what is wrong with what was given."""
     if isinstance(minutes, bool) or not isinstance(minutes, int | float):
-        return f"{minutes!r} is no number of minutes: lab.wait(minutes=5)."
+        return f"{minutes!r} is not a number of minutes: lab.wait(minutes=5)."
     if not 0 < minutes <= LONGEST / timedelta(minutes=1):
-        return "Wait between 0 and 1440 minutes; the clock can't go back, but lab.undo() can."
+        return (
+            "Wait between 0 and 1440 minutes. The clock cannot go back; lab.undo() undoes a step."
+        )
     return timedelta(minutes=minutes)
 
 
@@ -61,7 +63,7 @@ def watch(practice: Practice, length: timedelta) -> Table:
     columns = {
         "queue": ("Queue", "an empty one with a number is removed after three minutes (S4.31)"),
         **{f"look{place}": (head, "") for place, head in enumerate(heads)},
-        "status": ("Status now", "gone: the queue was empty long enough to be removed"),
+        "status": ("Status now", "gone: the empty queue was removed"),
     }
     return Table(
         name="watch",
@@ -101,6 +103,6 @@ def _reading(practice: Practice, rows: list[dict[str, object]], delivered: int) 
     waiting = [str(row["queue"]) for row in rows if row["status"] == "Retry"]
     left = f" {joined(waiting)} still in Retry." if waiting else " No queue is in Retry."
     return (
-        f"It is {clock(practice.clock.now)} there; {counted(delivered, 'message')} were handed "
-        f"over.{left}"
+        f"Simulated time: {clock(practice.clock.now)}. {counted(delivered, 'message')} delivered."
+        f"{left}"
     )

@@ -1,17 +1,17 @@
-"""Who uses a receive connector: receive logs summed up, and what may be concluded from them.
+"""The hosts that use a receive connector: receive logs summed up, and what they prove.
 
-    report         the answer for people; document: for programs; pictured: by day; columns
+    report         the result for people; document: for programs; pictured: by day; columns
       │
-    narrow         the smallest list that keeps everyone who was seen, proven
-    lists          use beside configuration, element by element
-    coverage       the time of which the logs speak; accepted: who is inside
+    narrow         the smallest RemoteIPRanges that keep every client seen, proven
+    lists          use compared with configuration, entry by entry
+    coverage       the time that the logs cover; accepted: which recipients are inside
       │
     engine         many logs, each summed up into its part, and added to what was read before
       │              spread, cluster   side by side on this machine; on many
       │
       ├─ parts     one log summed up: part_sql, clean (a file that the quick reader does not take)
       ├─ combine   parts put together: whole_sql
-      └─ places    where logs lie; found: what lies there
+      └─ places    where logs are; found: the logs there
 
-Whoever was not seen has only not been seen: nothing is concluded where the time is not covered.
+A client that was not seen proves nothing unless the logs cover the time.
 """

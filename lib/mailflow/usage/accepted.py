@@ -1,4 +1,4 @@
-"""The accepted domains by which recipients are told inside from outside: of SOURCE, or named."""
+"""The accepted domains, from SOURCE or given, that decide which recipients are outside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CMDLET = SPECS["Get-AcceptedDomain"]
 def accepted_of(org: Snapshot) -> AcceptedDomains | None:
     """The accepted domains of an organization (S9.30); None: they were not read.
 
-    Where some may be missing, a domain that is none of them is not called outside.
+    If some may be missing, a domain that is not among them is not called outside.
     """
     rows = org.objects("accepted_domains")
     if not rows:
@@ -27,7 +27,7 @@ def accepted_of(org: Snapshot) -> AcceptedDomains | None:
 
 
 def named(texts: Sequence[str]) -> AcceptedDomains | None:
-    """Domains that somebody named as all those whose recipients are inside; None: none.
+    """The given domains, whose recipients are inside; None: none were given.
 
     Raises:
         UsageError: a text is no domain.
@@ -35,7 +35,7 @@ def named(texts: Sequence[str]) -> AcceptedDomains | None:
     found = sorted({text.strip().casefold() for text in texts if text.strip()})
     for text in found:
         if not is_pattern(text):
-            raise UsageError(f"{text}: is no domain; expected contoso.com or *.contoso.com")
+            raise UsageError(f"{text}: not a domain; expected contoso.com or *.contoso.com")
     return AcceptedDomains(inside=tuple(found)) if found else None
 
 
@@ -43,8 +43,8 @@ def not_told(accepted: AcceptedDomains | None, *, has_source: bool) -> str:
     """Why some recipients are neither inside nor outside, a sentence; empty: nothing is missing."""
     if accepted is None and has_source:
         return (
-            "SOURCE holds no accepted domains, so inside and outside are undetermined; add: "
-            f"{CMDLET.export}"
+            "SOURCE contains no accepted domains, so it is undetermined which recipients are "
+            f"outside; add:  {CMDLET.export}"
         )
     if accepted is None:
         return (

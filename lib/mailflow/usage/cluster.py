@@ -72,12 +72,12 @@ class Cluster:
             raise UsageError("certificates go with --scheduler tls://HOST:PORT")
         if self.scheduler.startswith("tcp://") and not self.is_insecure_fine:
             raise UsageError(
-                f"{self.scheduler} has no TLS: whoever reaches it runs code on its workers. Use "
-                "tls://, or add --insecure-scheduler where nobody else reaches that network"
+                f"{self.scheduler} has no TLS: anybody who reaches it can run code on its workers. "
+                "Use tls://, or add --insecure-scheduler if nobody else can reach that network"
             )
         if self.scheduler != LOCAL and not self.scheduler.startswith("tcp://"):
             raise UsageError(
-                f"{self.scheduler}: is no scheduler; expected tls://HOST:PORT or {LOCAL}"
+                f"{self.scheduler}: not a scheduler; expected tls://HOST:PORT or {LOCAL}"
             )
 
 

@@ -5,50 +5,50 @@ from __future__ import annotations
 COVERED = {
     "connector": ("Connector", "of a server that wrote these logs"),
     "level": ("Logging", "ProtocolLoggingLevel now"),
-    "whole": ("Covered", "whether absence means something"),
+    "whole": ("Covered", "yes: a client without a row did not use it"),
     "since": ("From", "first day with a row of its service"),
-    "until": ("Until", "last day with one"),
-    "trusted": ("Trust from", "the day from which the answer can be trusted, at the earliest"),
+    "until": ("Until", "last day with a row of its service"),
+    "trusted": ("Conclusive from", "first day on which the logs can cover the whole period"),
 }
 LOGGING = {
-    "connector": ("Connector", "that does not log yet, or whose logs are not kept long enough"),
+    "connector": ("Connector", "does not log yet, or its logs are not kept long enough"),
     "command": ("Command", "PowerShell for the Exchange Management Shell"),
-    "rollback": ("Rollback", "what takes it back"),
-    "trusted": ("Trust from", "the day from which the answer can be trusted, if run now"),
+    "rollback": ("Rollback", "restores the previous value"),
+    "trusted": ("Conclusive from", "first day on which the logs cover the period, if run now"),
 }
 NARROWED = {
-    "element": ("Element", "of the proposed list"),
-    "clients": ("Clients", "that were seen and come from it"),
-    "who": ("Who", "these are"),
+    "element": ("Range", "of the proposed RemoteIPRanges"),
+    "clients": ("Clients", "clients seen in it"),
+    "who": ("Addresses", "of these clients"),
 }
 COMMANDS = {
-    "step": ("Step", "what it is for"),
+    "step": ("Step", "dry run, apply or rollback"),
     "command": ("Command", "PowerShell for the Exchange Management Shell"),
 }
 CLIENTS = {
     "connector": ("Connector", "that accepted it"),
     "client": ("Client", "its address"),
-    "name": ("Name", "by hosts file or DNS, else as it called itself in EHLO"),
+    "name": ("Name", "from the hosts file or DNS, else its EHLO name"),
     "first": ("First seen", "first row"),
     "last": ("Last seen", "last row"),
     "sessions": ("Sessions", "each once, also where the Front End proxied it"),
-    "messages": ("Messages", "250 after data"),
+    "messages": ("Messages", "accepted with 250 after the data"),
     "anonymous": ("Anonymous", "sessions without authentication"),
     "outside": ("Outside", "accepted recipients outside the accepted domains"),
 }
 ELEMENTS = {
-    "connector": ("Connector", "whose list it is"),
-    "element": ("Element", "as it is listed"),
-    "state": ("Use", "unused only where the time is covered"),
-    "addresses": ("Addresses", "that it holds"),
-    "clients": ("Clients", "that came from it"),
-    "messages": ("Messages", "of these"),
-    "who": ("Who", "came from it"),
+    "connector": ("Connector", "server and name"),
+    "element": ("Range", "an entry of its RemoteIPRanges"),
+    "state": ("Use", "unused: only where the logs cover the period"),
+    "addresses": ("Addresses", "number of addresses in it"),
+    "clients": ("Clients", "clients seen in it"),
+    "messages": ("Messages", "from these clients"),
+    "who": ("Who", "addresses of these clients"),
 }
 DIFFERING = {
     "client": ("Client", "its address"),
     "seen": ("Seen at", "the connector that accepted it"),
-    "predicted": ("Predicted", "the one that accepts it now"),
+    "predicted": ("Predicted", "the connector that accepts it by the configuration"),
     "last": ("Last seen", "last row"),
-    "why": ("Why", "what may explain it"),
+    "why": ("Why", "possible reason"),
 }

@@ -1,10 +1,10 @@
 """Parts put together: each session counted once, and summed up by connector and client.
 
-A session is its connector (which names server and service), its id and its rows. Rows that stand in
-two files count once; a session that goes on in the next file is put together (S7.42). A Hub session
-that a Front End session was proxied into (S7.25) counts as that one; where the Front End's own rows
-are not there, it tells of its true client all the same, but not by which connector of the Front End
-it came.
+A session is its connector (which names server and service), its id and its rows. Rows that are in
+two files count once; a session that continues in the next file is put together (S7.42). A Hub
+session into which a Front End session was proxied (S7.25) counts as that session. If the rows of
+the Front End are missing, the Hub session still shows the true client, but not the connector of the
+Front End.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Client:
         sessions: how many began.
         messages: 250 after data.
         tls, authenticated, exchange: sessions with TLS, with authentication, with X-EXPS.
-        names: what it called itself in EHLO or HELO.
+        names: its names in EHLO or HELO.
         ended: how its sessions ended, to how many; `open` where no end was seen.
         inside, outside: accepted recipients in accepted domains, and in others.
-        untold: recipients of which the log or the accepted domains do not tell.
-        domains: of recipients, where they were asked for.
+        untold: recipients for which the log or the accepted domains do not decide.
+        domains: recipient domains, if they were requested.
         hours: by hour, in order.
     """
 
@@ -89,13 +89,13 @@ class Client:
 
     @property
     def is_told(self) -> bool:
-        """Whether the log and the accepted domains tell of some recipient where it went."""
+        """Whether the log and the accepted domains decide for any recipient where it went."""
         return bool(self.inside or self.outside or not self.untold)
 
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """What all parts tell.
+    """All parts, combined.
 
     Attributes:
         clients: by connector and address.
@@ -110,7 +110,7 @@ class Combined:
 
 @interruptible()
 def combined(parts: Sequence[Path]) -> Combined:
-    """Everything that these parts tell, each session once.
+    """Combine parts; each session counts once.
 
     Args:
         parts: Parquet files, as `parts.summed` writes them.

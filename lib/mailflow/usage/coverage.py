@@ -1,8 +1,8 @@
-"""The time of which receive logs speak: what they can tell, and from when on.
+"""The time that receive logs cover, for each connector.
 
-A connector that does not log leaves no row (S7.20), old files are deleted (S7.41), and a change in
-the middle makes two connectors of one. So nothing is called unused but within a time that is
-covered from end to end; what stands against it is said, and what makes it so.
+A connector that does not log leaves no row (S7.20), Exchange deletes old files (S7.41), and a
+changed connector counts as a new one. So a range is called unused only if the logs cover the whole
+period. Otherwise the reasons are given, and the commands that start logging.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LATE = timedelta(days=2)
 """How long before the source was read the logs may end."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 VERBOSE = "Verbose"
-_NO_SOURCE = "SOURCE is needed to tell whether it logged all the time: add it behind LOGS."
+_NO_SOURCE = "Without SOURCE it is unknown whether it logged all the time: add SOURCE after LOGS."
 _NOT_IN_SOURCE = "It isn't in SOURCE: whether it logged all the time is unknown."
 _MORE_DAYS = 5
 _LEAST_GIGABYTES = 2
@@ -50,22 +50,22 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    r"""What the logs can tell of a connector.
+    r"""The time that the logs cover for a connector.
 
     Attributes:
         server: short name.
         connector: `SERVER\Name`.
-        service: `FrontEnd` or `Hub`; empty: not known.
+        service: `FrontEnd` or `Hub`; empty: unknown.
         since, until: first and last hour with a row of its service, UTC; None: there is none.
         level: ProtocolLoggingLevel; empty: not read.
         changed: WhenChanged; None: not read.
         rows: whether it has rows itself.
         gaps: of its service.
-        against: why the period is not covered, sentences; empty: it is.
-        trusted_from: when the answer can be trusted at the earliest; None: it can now, or that
-            cannot be told.
-        commands: what makes it so.
-        rollback: what takes these commands back.
+        against: sentences that say why the period is not covered; empty: it is covered.
+        trusted_from: first moment at which the logs can be conclusive; None: they are now, or the
+            moment is unknown.
+        commands: PowerShell that starts the missing logging.
+        rollback: PowerShell that undoes these commands.
     """
 
     server: str
@@ -84,18 +84,18 @@ class Covered:
 
     @property
     def is_whole(self) -> bool:
-        """Whether absence means something: the period is covered from end to end."""
+        """Whether the logs cover the whole period, so that a missing client proves something."""
         return not self.against
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What is asked of the logs.
+    """The period that the logs have to cover.
 
     Attributes:
-        days: how far back.
-        gap_hours: silence that counts as a gap.
-        now: when the source was read, or the question is asked.
+        days: its length.
+        gap_hours: hours without a row that count as a gap.
+        now: its end: when SOURCE was read, or the current time.
     """
 
     days: int = DAYS
@@ -109,13 +109,13 @@ class Period:
 
 
 def coverage(logs: UsageLogs, org: Snapshot | None, period: Period) -> tuple[Covered, ...]:
-    """What the logs can tell of each receive connector of their servers.
+    """The time that the logs cover, for each receive connector of their servers.
 
     Args:
-        logs: as they were read.
-        org: the organization; None: only connectors that have rows are known, and not whether they
-            always logged.
-        period: what is asked.
+        logs: the logs that were read.
+        org: the organization; None: only connectors with rows are known, and it is unknown whether
+            they always logged.
+        period: the period to cover.
     """
     spoken = _Spoken(logs.parts)
     if org is None:
@@ -265,7 +265,7 @@ def _against_level(
     level = connector.protocol_logging
     if level != VERBOSE:
         yield (
-            f"ProtocolLoggingLevel is {level}: it writes no log."
+            f"ProtocolLoggingLevel is {level}: the connector writes no log."
             if level
             else "ProtocolLoggingLevel was not read."
         )
@@ -279,7 +279,7 @@ def _against_time(
     hours: Sequence[datetime], silent: Sequence[Gap], period: Period
 ) -> Iterator[str]:
     if not hours:
-        yield "No log of its service is there."
+        yield "The logs contain no file of its service."
         return
     if hours[0] > period.begin + timedelta(hours=period.gap_hours):
         days = max(0, (hours[-1] - hours[0]).days)

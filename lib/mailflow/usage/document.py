@@ -1,4 +1,4 @@
-"""What the logs told, for programs: the document of `mailflow usage --json`."""
+"""The result of `mailflow usage` for programs: the document of `--json`."""
 
 from __future__ import annotations
 

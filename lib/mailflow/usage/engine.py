@@ -82,8 +82,9 @@ def read_logs(
         kept = list(loaded(folder))
         if not kept and not new.missing:
             raise InputError(
-                f"{', '.join(map(str, places))}: holds no SMTP receive log (RECV*.LOG); they are in"
-                r" %ExchangeInstallPath%TransportRoles\Logs\FrontEnd\ProtocolLog\SmtpReceive"
+                f"{', '.join(map(str, places))}: no SMTP receive log (RECV*.LOG) found; Exchange "
+                r"writes them to %ExchangeInstallPath%TransportRoles\Logs\FrontEnd\ProtocolLog"
+                r"\SmtpReceive"
             )
         tell(f"adding up {counted(len(kept), 'file')}")
         told = combined([path for _, path in kept])

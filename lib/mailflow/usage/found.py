@@ -20,11 +20,11 @@ MOST_OF_ONE = 4 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class MissingLog:
-    """A file that could not be read, and so may hold sessions of anybody.
+    """A file that could not be read, and so may contain sessions of any client.
 
     Attributes:
-        name: below the folder that was given.
-        why: in words; holds nothing of what stands in the file.
+        name: path below the folder that was given.
+        why: reason, in words; contains no text of the file.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ReceiveLogFile:
 
     Attributes:
         place: where it can be read.
-        name: what people are told: below the folder that was given.
+        name: name for people: path below the folder that was given.
         is_ours: whether it was unpacked from a zip into a folder of this process.
     """
 
@@ -47,12 +47,12 @@ class ReceiveLogFile:
 
 
 class FoundLogs:
-    """The receive logs at some places, each with the name that people are told.
+    """The receive logs at some places.
 
     Attributes:
         files: the logs.
-        missing: what could not be looked into.
-        others: how many files are no receive logs.
+        missing: files that could not be read.
+        others: number of files that are not receive logs.
     """
 
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:

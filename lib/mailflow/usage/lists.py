@@ -1,8 +1,8 @@
-"""Use beside configuration: which elements of a list somebody used, and who is where now.
+"""Use compared with configuration: which ranges were used, and which connector accepts whom now.
 
-Of an element that nobody used this says so only where the time is covered (`coverage.py`); else it
-is not known. Which connector accepts a client today is predicted as always (section 1.2); logs show
-which one did.
+A range is called unused only if the logs cover the period (`coverage.py`); else its use is unknown.
+The connector that accepts a client today is predicted as everywhere (section 1.2); the logs show
+the connector that did accept it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Used = Literal["used", "unused", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class ElementUse:
-    """An element of a connector's RemoteIPRanges, and who came from it.
+    """An entry of a connector's RemoteIPRanges, with the clients seen in it.
 
     Attributes:
         connector: identity.
-        element: as it is listed.
-        state: unused only where the period is covered.
-        clients: addresses that came from it, for which no smaller element of the connector stands.
-        sessions, messages: of these.
+        element: the entry as it is written.
+        state: `unused` only if the logs cover the period.
+        clients: addresses seen in it that no smaller entry of the connector contains.
+        sessions, messages: numbers for these clients.
     """
 
     connector: str
@@ -46,12 +46,12 @@ class ElementUse:
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """A client that came to another connector than is predicted now.
+    """A client that used another connector than the one predicted now.
 
     Attributes:
-        client: as it was seen.
-        predicted: identity; empty: nobody accepts it, or it cannot be said.
-        why: in words.
+        client: the client with the connector that accepted it.
+        predicted: identity of the predicted connector; empty: none accepts it, or it is unknown.
+        why: possible reason, in words.
     """
 
     client: Client
@@ -61,14 +61,15 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What the logs say of an organization's lists.
+    """What the logs show about the RemoteIPRanges of an organization.
 
     Attributes:
-        elements: of every connector of the servers that logged, but those that hold everything.
-        differing: clients that came to another connector than is predicted.
-        unplaced: clients of which the Transport service alone tells, so that the connector of the
-            Front End that accepted them is predicted only.
-        undecided: clients of which it cannot be said which connector accepts them now.
+        elements: entries of every connector of the servers that logged, except those that contain
+            all addresses.
+        differing: clients that used another connector than the predicted one.
+        unplaced: clients that only the log of the Transport service contains, so that the
+            connector of the Front End service is only predicted.
+        undecided: clients for which it is undetermined which connector accepts them now.
     """
 
     elements: tuple[ElementUse, ...] = ()
@@ -78,17 +79,17 @@ class Beside:
 
     @property
     def unused(self) -> tuple[ElementUse, ...]:
-        """Elements that nobody used."""
+        """Entries that no client used."""
         return tuple(each for each in self.elements if each.state == "unused")
 
 
 def beside(org: Snapshot, clients: Sequence[Client], covered: Sequence[Covered]) -> Beside:
-    """Compare what was seen with what is configured.
+    """Compare the clients in the logs with the configuration.
 
     Args:
         org: the organization.
-        clients: of its servers.
-        covered: what the logs can tell of each connector.
+        clients: clients of its servers.
+        covered: the time that the logs cover, for each connector.
     """
     elements = [
         use
@@ -114,7 +115,7 @@ def is_of(view: ServerView, client: Client) -> bool:
 def seen_at(
     view: ServerView, connector: ReceiveConnector, clients: Iterable[Client]
 ) -> list[Client]:
-    """The clients that this connector was seen to accept."""
+    """The clients that this connector accepted, by the logs."""
     name = connector.name.casefold()
     return [
         each
@@ -128,7 +129,7 @@ def seen_at(
 def elements_used(
     connector: ReceiveConnector, clients: Iterable[Client], covered: Covered
 ) -> Iterator[ElementUse]:
-    """Each element of a connector's list, with the clients that came from it."""
+    """Each entry of a connector's RemoteIPRanges, with the clients seen in it."""
     used: dict[int, list[Client]] = {}
     ordered = sorted(range(len(connector.ranges)), key=lambda n: connector.ranges[n].size)
     for client in clients:
@@ -157,7 +158,7 @@ def address_of(client: Client) -> Address:
 
 
 def predictions(org: Snapshot, clients: Sequence[Client]) -> Iterator[Differing]:
-    """The clients that are accepted by another connector now than they were, or nobody knows."""
+    """The clients that another connector accepts now, or for which it is undetermined."""
     for view in analyze(org).servers:
         mine = [client for client in clients if is_of(view, client)]
         if not mine or not view.connectors:

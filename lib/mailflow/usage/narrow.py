@@ -1,12 +1,12 @@
-r"""The smallest list that keeps everyone who was seen, and the proof that it does.
+r"""The smallest RemoteIPRanges that keep every client seen, with proof.
 
-A client is kept where the connector accepts it today (section 1.2) and a log shows it: there, at
-another connector before a change, or behind the Transport service (S7.25). Of all lists that keep
-these, the one with the fewest addresses is taken, and of those the one with the fewest elements:
-single addresses, or blocks of kept addresses alone that are no wider than the prefix.
+A client is kept if the connector accepts it today (section 1.2) and a log contains it: at this
+connector, at another one before a change, or behind the Transport service (S7.25). The proposal has
+the fewest addresses, and of these the fewest ranges: single addresses, or ranges that contain only
+kept addresses and are no wider than the prefix.
 
-The proof is the one of every change (`repair/impact.py`). No change is given where the period is
-not covered, or where it cannot be said who accepts a client.
+The proof is the same as for every change (`repair/impact.py`). No change is proposed if the logs do
+not cover the period, or if it is undetermined which connector accepts a client.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from mailflow.usage.lists import address_of, doubt_of, is_of, leaned, predicted,
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """What is proposed for a connector's list.
+    """The proposal for the RemoteIPRanges of a connector.
 
     Attributes:
         connector: identity.
-        before: how many addresses its list holds.
-        after: the proposed list; empty: none is proposed.
-        kept: clients that the list has to keep.
-        proof: of the change; None: none is proposed.
-        why_not: why none is proposed, sentences.
+        before: number of addresses that its RemoteIPRanges contain.
+        after: the proposed ranges; empty: none are proposed.
+        kept: clients that they have to contain.
+        proof: proof of the change; None: no change is proposed.
+        why_not: sentences that say why no change is proposed.
     """
 
     connector: str
@@ -61,7 +61,7 @@ class Narrowed:
 
     @property
     def size(self) -> int:
-        """How many addresses the proposed list holds."""
+        """The number of addresses that the proposed ranges contain."""
         return sum(each.size for each in self.after)
 
 
@@ -73,14 +73,14 @@ def narrow(
     *,
     prefix: int = 0,
 ) -> Narrowed:
-    r"""Propose the smallest list of a connector that keeps everyone who was seen.
+    r"""Propose the smallest RemoteIPRanges of a connector that keep every client seen.
 
     Args:
         org: the organization.
         identity: `SERVER\Name`.
-        clients: as the logs show them.
-        covered: what the logs can tell of each connector.
-        prefix: bits of the widest block that may stand in the list, as if of IPv4; 0: none may.
+        clients: clients in the logs.
+        covered: the time that the logs cover, for each connector.
+        prefix: prefix length of the widest range allowed, as for IPv4; 0: single addresses only.
 
     Raises:
         UsageError: no such connector, or no such prefix.
@@ -90,16 +90,16 @@ def narrow(
     view, connector = _named(org, identity)
     before = addresses_in(connector.ranges)
     row = of_connector(covered, connector.identity)
-    against = row.against if row else (f"No log of {view.name} is there.",)
+    against = row.against if row else (f"There is no log of {view.name}.",)
     kept, doubts = kept_clients(view, connector, clients)
     asked = Narrowed(connector.identity, before, kept=kept)
     reasons = [*against, *doubts]
     if not connector.ranges_complete:
-        reasons.append("Its RemoteIPRanges were not read to the end.")
+        reasons.append("Its RemoteIPRanges are incomplete in the data.")
     if reasons:
         return replace(asked, why_not=tuple(reasons))
     if not kept:
-        return replace(asked, why_not=(f"Nobody was seen. {empty_list(connector)}",))
+        return replace(asked, why_not=(f"No client was seen. {empty_list(connector)}",))
     return _proposed(org, view, connector, asked, clients, prefix)
 
 
@@ -117,7 +117,7 @@ def _proposed(
     """
     wanted = smallest_list(map(address_of, asked.kept), prefix)
     if set(wanted) == set(connector.ranges):
-        return replace(asked, why_not=("Its list is the smallest one already.",))
+        return replace(asked, why_not=("Its RemoteIPRanges cannot be smaller.",))
     gone = [str(each) for each in connector.ranges if each not in wanted]
     come = [format_range(each) for each in wanted if each not in connector.ranges]
     try:
@@ -128,7 +128,8 @@ def _proposed(
     lost = moved_clients(proof, view, clients)
     if lost:
         names = joined(client.address for client in lost)
-        return replace(asked, why_not=(f"It would change who accepts {names}, which was seen.",))
+        said = f"Another connector would accept {names}, which was seen."
+        return replace(asked, why_not=(said,))
     if proof.doubts:
         return replace(asked, why_not=proof.doubts)
     return replace(asked, after=edit.ranges, proof=proof)
@@ -151,11 +152,11 @@ def _named(org: Snapshot, identity: str) -> tuple[ServerView, ReceiveConnector]:
 def kept_clients(
     view: ServerView, connector: ReceiveConnector, clients: Sequence[Client]
 ) -> tuple[tuple[Client, ...], tuple[str, ...]]:
-    """The clients that a list has to keep, and what leaves open who accepts one.
+    """The clients that the ranges have to keep, and reasons why a client is undetermined.
 
-    A client that the connector was seen to accept and another one accepts by now is not its any
-    more. One that only the Transport service shows came by any connector of the Front End; it is
-    kept where the list holds it, for its port is not known.
+    A client that this connector accepted and that another one accepts now is not kept. A client
+    that only the log of the Transport service contains may have used any connector of the Front
+    End service; it is kept if the ranges contain it, because its port is unknown.
     """
     mine = [client for client in clients if is_of(view, client)]
     direct = [client for client in mine if not client.proxied]
@@ -187,7 +188,7 @@ def _holds(connector: ReceiveConnector, client: Client) -> bool:
 
 
 def smallest_list(addresses: Iterable[Address], prefix: int = 0) -> tuple[AddressRange, ...]:
-    """These addresses and no other, in as few elements as may be.
+    """These addresses and no others, in as few ranges as possible.
 
     Args:
         addresses: that are kept.
@@ -235,12 +236,12 @@ def _blocks(first: int, last: int, most: int) -> Iterator[tuple[int, int]]:
 
 
 def addresses_in(ranges: Iterable[AddressRange]) -> int:
-    """How many addresses a list holds, each once."""
+    """The number of addresses that some ranges contain, each counted once."""
     return sum(block.size for block in merged(ranges))
 
 
 def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> list[Client]:
-    """The clients that a change hands to another connector, where they were seen to arrive."""
+    """The clients that another connector would accept after a change, where they arrived."""
     found = []
     for client in clients:
         address = address_of(client)
@@ -255,7 +256,7 @@ def moved_clients(proof: Proof, view: ServerView, clients: Iterable[Client]) -> 
 
 
 def claim(narrowed: Narrowed) -> str:
-    """What is promised, in two sentences."""
+    """The effect of the change, in two sentences."""
     kept = (
         "The one client that was seen is handled as before."
         if len(narrowed.kept) == 1

@@ -33,8 +33,8 @@ def checked_url(text: str) -> str:
     """
     if any(urlsplit(piece).password is not None for piece in text.split("::")):
         raise UsageError(
-            "a URL of logs holds no password: let the library behind it take it from its own "
-            "configuration or environment"
+            "a URL of logs must not contain a password: use the configuration or environment of "
+            "the library that reads the URL"
         )
     _system(text)
     return text

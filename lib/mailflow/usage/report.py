@@ -1,4 +1,4 @@
-"""What the logs told, for people: a headline, tables, an exit code."""
+"""The result of `mailflow usage` for people: headline, tables, exit code."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Who uses which connector, and what may be concluded.
+    """The hosts that use each connector, and what the logs prove.
 
     Attributes:
-        logs: what was read.
-        period: what was asked.
-        covered: what the logs can tell of each connector.
-        beside: use beside configuration; None: no SOURCE was named.
-        narrowed: the proposed list of one connector; None: none was asked for.
+        logs: the logs that were read.
+        period: the period that the logs have to cover.
+        covered: the time that the logs cover, for each connector.
+        beside: use compared with the configuration; None: no SOURCE was given.
+        narrowed: the proposed RemoteIPRanges of one connector; None: none was requested.
         custom: identities, in lower case, of the connectors that setup did not make.
-        zone: in which times are shown.
+        zone: time zone of the times shown.
         names: addresses to names, from a hosts file or reverse DNS.
-        not_told: why it is not known of some recipients whether they are outside; empty: it is.
-        simulated: whether the logs are made up.
+        not_told: why it is unknown whether some recipients are outside; empty: it is known.
+        simulated: whether the logs are simulated data.
     """
 
     logs: UsageLogs
@@ -60,14 +60,14 @@ class Usage:
 
     @property
     def clients(self) -> tuple[Client, ...]:
-        """Everybody who was seen."""
+        """All clients that the logs contain."""
         return self.logs.told.clients
 
     @property
     def asked(self) -> tuple[Covered, ...]:
-        """The connectors that the answer is about: the narrowed one, or those that people made.
+        """The connectors that the result is about: the narrowed one, or all custom ones.
 
-        Without SOURCE, all that have rows; beside it also those that it lacks.
+        Without SOURCE, all connectors with rows; with SOURCE also those that it does not contain.
         """
         if self.narrowed:
             return tuple(row for row in self.covered if row.connector == self.narrowed.connector)
@@ -81,7 +81,7 @@ class Usage:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the logs can tell what was asked."""
+        """Whether the logs cover the period for every connector in `asked`."""
         whole = not self.logs.missing and not self.logs.lost
         return whole and (self.beside is None or all(row.is_whole for row in self.asked))
 
@@ -92,19 +92,22 @@ class Usage:
 
     @property
     def headline(self) -> str:
-        """Whether the question can be answered, a sentence."""
+        """One sentence: whether the logs cover the period."""
         if self.beside is None:
-            return "Who was seen is below. Who was not seen tells nothing without SOURCE."
+            return (
+                "These clients were seen. Without SOURCE the logs do not show which clients are "
+                "missing."
+            )
         open_ones = [row.connector for row in self.asked if not row.is_whole]
         if open_ones:
-            return f"The logs do not show yet who does not use {joined(open_ones)}."
+            return f"The logs cannot show yet which clients do not use {joined(open_ones)}."
         if not self.asked:
-            return "These servers have only the connectors of Setup."
+            return "These servers have only the connectors that setup made."
         names = joined(row.connector for row in self.asked)
         return f"The logs cover the last {self.period.days} days of {names}."
 
     def shown(self, moment: datetime | str | None) -> str:
-        """A moment in the zone that was asked for; a text is one of UTC, as logs have it."""
+        """A moment in the chosen time zone; a text is UTC, as in the logs."""
         if moment is None:
             return ""
         if isinstance(moment, str):
@@ -112,11 +115,11 @@ class Usage:
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
 
     def name_of(self, client: Client) -> str:
-        """What a client is called: by hosts file or DNS, else as it called itself."""
+        """The name of a client: from the hosts file or DNS, else its EHLO name."""
         return self.names.get(client.address) or joined(client.names, most=1)
 
     def covered_table(self) -> Table:
-        """What the logs can tell of each connector, those that the answer is about first.
+        """The time that the logs cover, for each connector; those in `asked` first.
 
         Columns of the frame: connector, level, whole (`yes`, `no`), since, until, changed, trusted,
         why (string).
@@ -143,7 +146,7 @@ class Usage:
         return Table(
             name="usage_covered",
             frame=_frame(rows, COVERED),
-            caption=f"Logging, and the time that is covered ({self.period.days} days are asked).",
+            caption=f"Logging, and the time that the logs cover ({self.period.days} days needed).",
             columns=COVERED,
             reading="\n".join([self.headline, *against, *missing]),
             tones=tones,
@@ -151,7 +154,7 @@ class Usage:
         )
 
     def logging_table(self) -> Table:
-        """The commands that let the connectors of the answer log, and keep their logs.
+        """The commands that turn logging on for the connectors in `asked` and keep their logs.
 
         Columns of the frame: connector, command, rollback, trusted (string).
         """
@@ -168,12 +171,12 @@ class Usage:
         return Table(
             name="usage_logging",
             frame=_frame(rows, LOGGING),
-            caption="Commands that make the time covered; logging needs room on the disk.",
+            caption="Commands that start the missing logging; it needs disk space.",
             columns=LOGGING,
             reading="",
-            empty="No command is needed: the time is covered."
+            empty="No command is needed: the logs cover the period."
             if self.beside
-            else "Name a SOURCE to be told what is needed.",
+            else "Add a SOURCE to see the commands that are needed.",
         )
 
     def clients_table(self, connector: str = "") -> Table:
@@ -217,7 +220,7 @@ class Usage:
         )
 
     def elements_table(self) -> Table:
-        """Elements of RemoteIPRanges, and who came from them; those that nobody used first.
+        """Entries of RemoteIPRanges with the clients seen in them; unused entries first.
 
         Columns of the frame: connector, element, state (string), addresses, clients, sessions,
         messages (Int64), who (string). `addresses` is empty above 2^63.
@@ -242,16 +245,16 @@ class Usage:
         return Table(
             name="usage_elements",
             frame=_frame(rows, ELEMENTS),
-            caption="Elements of RemoteIPRanges, and who came from them.",
+            caption="Entries of RemoteIPRanges, and the clients seen in them.",
             columns=ELEMENTS,
             reading="" if not rows else _elements_spoken(some),
-            empty="Name a SOURCE to compare use with lists."
+            empty="Add a SOURCE to compare use with RemoteIPRanges."
             if self.beside is None
-            else "No connector of these servers has a list of its own.",
+            else "No connector of these servers has RemoteIPRanges of its own.",
         )
 
     def differing_table(self) -> Table:
-        """Clients that came to another connector than is predicted now, or of which none is known.
+        """Clients that used another connector than the predicted one, or have no prediction.
 
         Columns of the frame: client, seen, predicted, last, why (string).
         """
@@ -269,16 +272,16 @@ class Usage:
         return Table(
             name="usage_differing",
             frame=_frame(rows, DIFFERING),
-            caption="Clients that came to another connector than configuration predicts now.",
+            caption="Clients that used another connector than the configuration predicts.",
             columns=DIFFERING,
             reading="",
-            empty="Name a SOURCE to compare with the prediction."
+            empty="Add a SOURCE to compare with the prediction."
             if self.beside is None
-            else "Every client came to the connector that is predicted.",
+            else "Every client used the predicted connector.",
         )
 
     def narrowed_table(self) -> Table:
-        """The proposed list beside the current one.
+        """The proposed RemoteIPRanges, with the clients in each range.
 
         Columns of the frame: element (string), clients (Int64), who (string).
         """
@@ -291,14 +294,18 @@ class Usage:
         return Table(
             name="usage_narrowed",
             frame=_frame(rows, NARROWED),
-            caption=f"Proposed list of {narrowed.connector}." if narrowed else "Proposed list.",
+            caption=(
+                f"Proposed RemoteIPRanges of {narrowed.connector}."
+                if narrowed
+                else "Proposed RemoteIPRanges."
+            ),
             columns=NARROWED,
             reading=claim(narrowed) if narrowed and narrowed.proof else "",
             empty=_why_not(narrowed),
         )
 
     def proof_table(self) -> Table:
-        """Who would be handled differently: columns as those of `Proof.table`."""
+        """The hosts that would be handled differently, with the columns of `Proof.table`."""
         proof = self.narrowed.proof if self.narrowed else None
         return proof.table() if proof else _nothing("usage_proof", "Proof.")
 
@@ -320,7 +327,7 @@ class Usage:
             caption="Commands of the proposed change.",
             columns=COMMANDS,
             reading="",
-            empty="No command can be given: a name cannot be quoted safely.",
+            empty="No command is shown: a name cannot be quoted safely.",
         )
 
     def _spoken_of(self, clients: Sequence[Client]) -> str:
@@ -364,7 +371,7 @@ def _why_not(narrowed: Narrowed | None) -> str:
 def _elements_spoken(elements: Sequence[ElementUse]) -> str:
     unused = [each for each in elements if each.state == "unused"]
     unknown = sum(each.state == "unknown" for each in elements)
-    parts = [f"{counted(len(unused), 'element')} unused."]
+    parts = [f"{counted(len(unused), 'entry', 'entries')} unused."]
     if unknown:
-        parts.append(f"{unknown:,} undetermined: their time is not covered.")
+        parts.append(f"{unknown:,} undetermined: the logs do not cover the period.")
     return " ".join(parts)

@@ -83,7 +83,7 @@ def _entry(file: Path, place: int, row: Mapping[str, Any]) -> AcceptedEntry:
 
 def _text(where: str, name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{where}: {name} is no text; expected {EXPECTED}")
+        raise InputError(f"{where}: {name} is not text; expected {EXPECTED}")
     if not keeps_its_line(value) or (name == "connector" and not value.isprintable()):
         raise InputError(f"{where}: {name} holds a control character. {in_single_quotes(_QUOTED)}")
     return value.strip()
@@ -100,4 +100,4 @@ def _day(where: str, value: object) -> date | None:
             value = repr(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    raise InputError(f"{where}: until: {value} is no day; write it as until = 2027-01-31")
+    raise InputError(f"{where}: until: {value} is not a date; write it as until = 2027-01-31")

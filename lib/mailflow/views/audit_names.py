@@ -14,7 +14,7 @@ _COLUMNS = {
     "name": ("Name", "of the connectors; <server> stands for the name of the server"),
     "servers": ("Servers", "that have a connector of this name, of one kind and site"),
     "what": ("What", "the setting that differs"),
-    "most": ("Most have", "the value of most of them, if there is one"),
+    "most": ("Most have", "the value that most servers have, if any"),
     "differs": ("Differ", "servers with another value, or an unknown one"),
 }
 
@@ -66,7 +66,7 @@ def _rows(group: PeerGroup) -> Iterator[dict[str, object]]:
         differ += [f"{servers[place]}: unknown" for place in sorted(setting.not_known)]
         yield base | {
             "what": setting.what,
-            "most": setting.first if setting.usual else "no value has most of them",
+            "most": setting.first if setting.usual else "no common value",
             "differs": "\n".join(differ),
             "state": "found" if setting.deviating and group.is_certain else "unknown",
         }
@@ -79,7 +79,7 @@ def _reading(rows: Sequence[Mapping[str, object]]) -> str:
     sentences = []
     if names:
         sentences.append(
-            f"Not alike: {names}. What a host may do there depends on the server it meets."
+            f"Different: {names}. What a host may do depends on the server that it connects to."
         )
     elif rows and all(row["state"] == "clear" for row in rows):
         sentences.append("Connectors of the same name are alike in all that matters.")

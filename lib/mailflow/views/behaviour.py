@@ -1,4 +1,4 @@
-"""Two snapshots of an organisation compared by what they do, not by how they are written.
+"""Two snapshots of an organization compared by what they do, not by how they are written.
 
 Servers are matched by name. At each endpoint, for every IPv4 and IPv6 address, the treatment by the
 connector that accepts is compared: another name, another order or notation of ranges, another

@@ -23,13 +23,13 @@ class Treated:
     """A block of addresses that is treated differently in the second snapshot.
 
     Attributes:
-        server: the server that answers.
-        places: where.
-        block: all its addresses are treated alike, before and after.
-        before: who answers in the first; None: nobody.
-        after: who answers in the second.
-        effect: what its hosts gain and lose.
-        is_certain: whether nothing that was not read could change it.
+        server: the target server.
+        places: its endpoints.
+        block: the addresses, which are all treated alike, before and after.
+        before: the connector that accepts them in the first snapshot; None: none.
+        after: the connector that accepts them in the second one; None: none.
+        effect: what the hosts gain and lose.
+        is_certain: whether no missing data could change it.
     """
 
     server: str
@@ -43,12 +43,12 @@ class Treated:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Another connector that treats the same addresses as the one before did, as far as was read.
+    """A connector with another name that treats the same addresses alike, in the data available.
 
     Attributes:
         before: its identity in the first snapshot.
         after: its identity in the second.
-        not_known: what hosts may do that was not read.
+        not_known: rights and settings of hosts that are missing data.
     """
 
     before: str
@@ -58,15 +58,15 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPath:
-    """A way between two servers that is judged otherwise.
+    """A mail path between two servers whose state differs.
 
     Attributes:
         sender: its name.
-        target: the server that answers.
-        was: clear: it let the sender in. found: it did not. unknown.
+        target: the server that accepts the connection.
+        was: state in the first snapshot: `clear` (the sender is accepted), `found` or `unknown`.
         will: the same in the second snapshot.
-        before: who answered, and which address of the sender, in words.
-        after: who answers.
+        before: the accepting connector and the sender's address, in words.
+        after: the same in the second snapshot.
     """
 
     sender: str
@@ -88,11 +88,11 @@ class OwnAddresses:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs, and what it rests on.
+    """All differences, and the data behind them.
 
     Attributes:
         treated: addresses that are treated differently.
-        ways: ways between servers that are judged otherwise.
+        ways: mail paths between servers whose state differs.
         access: users who gained or lost extended rights on a connector.
         renamed: connectors that another one replaces without a difference.
         addresses: servers whose own addresses differ.
@@ -101,7 +101,7 @@ class Comparison:
         versions: servers with another version, before and after as printed.
         places: how many endpoints were compared.
         rights_not_read: connectors whose extended rights were not read in both.
-        doubts: what was not read and may change who is answered, and how.
+        doubts: missing data that may change which connector accepts a host, and how.
     """
 
     treated: tuple[Treated, ...] = ()
@@ -118,7 +118,7 @@ class Comparison:
 
     @property
     def state(self) -> Literal["same", "different", "unknown"]:
-        """Whether somebody is handled differently; unknown where what was not read decides."""
+        """Whether a host is handled differently; `unknown` if missing data decides."""
         known = (
             any(hosts.is_certain for hosts in self.treated)
             or any("unknown" not in (way.was, way.will) for way in self.ways)
@@ -130,7 +130,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        """0 nobody is handled differently, 1 somebody is, 2 something unread might change it."""
+        """0: no host is handled differently, 1: some are, 2: missing data may change that."""
         return {"same": 0, "different": 1, "unknown": 2}[self.state]
 
     @property
@@ -139,7 +139,7 @@ class Comparison:
         return " ".join(_summary(self))
 
     def table(self) -> Table:
-        """Everything that differs: ways between servers first, names last.
+        """All differences: mail paths between servers first, names last.
 
         Columns of the frame: what, on, addresses, before, after, effect (string), and for code:
         kind (`way`, `hosts`, `rights`, `addresses`, `server`, `name`), certain (boolean).
@@ -259,7 +259,7 @@ def _rows(found: Comparison) -> Iterator[dict[str, object]]:
             "own addresses",
         )
     for name in found.gone:
-        yield _row("server", name, "", "", "there", "not there", "accepts no connections any more")
+        yield _row("server", name, "", "", "there", "not there", "no longer accepts connections")
     for name in found.new:
         yield _row("server", name, "", "", "not there", "there", "is new")
     for name, old, new in found.versions:

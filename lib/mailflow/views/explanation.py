@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailflow.checks.check import Card
+from mailflow.checks.errors import NO_TEXT
 from mailflow.checks.registry import CARDS as CAUSES
-from mailflow.exchange.causes import Explanation, explain
-from mailflow.exchange.commands import filled
+from mailflow.exchange.causes import UNRECOGNISED, Explanation, explain
+from mailflow.exchange.commands import filled, split
 from mailflow.exchange.last_error import LastError, Level, parse
 from mailflow.exchange.pasted import Pasted, TextKind, recognise
 from mailflow.plain import one_line, visible, wrap
 
 _MARGIN = "  "
 _QUOTE = "> "
+_DASH = "- "
+_NUMBER = re.compile(r"\d+\. ")
 _MOST_TEXT = 1_000
 """Characters of a text or level that are shown; a reply of Exchange is far shorter."""
 _MOST_LEVELS = 12
@@ -109,7 +112,8 @@ def told(text: ExplainedText, width: int = 80) -> str:
     """The same for a person: kind, the replies from the outside in, causes, what to look at.
 
     The text is hostile: control and bidirectional characters are written out, and no line is wider
-    than `width` terminal cells (at least 20).
+    than `width` terminal cells (at least 20), but for commands: they are pasted, so they never
+    wrap.
     """
     width = max(width, 20)
     error, says, pasted = text.error, text.says, text.pasted
@@ -119,7 +123,7 @@ def told(text: ExplainedText, width: int = 80) -> str:
                 _section("TEXT", [_kind(pasted)], width),
                 _section(
                     "LOOK AT NEXT",
-                    ["It is read as a whole, and judged together with other exports:", HAND_OVER],
+                    ["Check it as a whole, together with other exports:", HAND_OVER],
                     width,
                 ),
             )
@@ -131,8 +135,8 @@ def told(text: ExplainedText, width: int = 80) -> str:
         _section("DECODED ERROR (OUTERMOST FIRST)", _levels(error) if error.chain else [], width),
         _section("WHERE AND WHEN", _place(text), width),
         _section("WHAT IT MEANS", _meaning(text), width),
-        _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width),
-        _section("LOOK AT NEXT", _next(text), width),
+        _section("CAUSE" if says.cause else "POSSIBLE CAUSES", _causes(says), width, hangs=True),
+        _steps(_next(text), width),
     ]
     return "\n\n".join(filter(None, blocks))
 
@@ -163,12 +167,18 @@ def _kind(pasted: Pasted) -> str:
     return f"This is {name}{host}."
 
 
-def _section(heading: str, lines: list[str], width: int) -> str:
-    if not lines:
-        return ""
-    room = width - len(_MARGIN)
-    folded = [_MARGIN + piece for line in lines for piece in wrap(line, room)]
-    return "\n".join([*wrap(heading, width), *folded])
+def _section(heading: str, lines: list[str], width: int, *, hangs: bool = False) -> str:
+    """A heading and texts below it; `hangs`: further lines begin below the text behind a number."""
+    folded = []
+    for line in lines:
+        number = _NUMBER.match(line) if hangs else None
+        head = number[0] if number else ""
+        first, *further = wrap(line.removeprefix(head), width - len(_MARGIN) - len(head))
+        folded += [
+            _MARGIN + head + first,
+            *(f"{_MARGIN}{' ' * len(head)}{each}" for each in further),
+        ]
+    return "\n".join([*wrap(heading, width), *folded]) if lines else ""
 
 
 def _quoted(text: str, width: int) -> list[str]:
@@ -216,7 +226,9 @@ def _place(text: ExplainedText) -> list[str]:
     )
     lines = [f"{label}: {_inline(str(value))}" for label, value in parts if value is not None]
     if error.last_endpoint and error.ip and error.ip not in error.last_endpoint:
-        lines.append("With several targets the first one is quoted and the last one is named here.")
+        lines.append(
+            "With several targets, the error is that of the first; the endpoint is the last one."
+        )
     return lines
 
 
@@ -224,7 +236,7 @@ def _meaning(text: ExplainedText) -> list[str]:
     says = text.says
     lines = [says.says] if says.says else [_unknown(text)]
     if says.speaker:
-        lines.append(f"Said by: {says.speaker}.")
+        lines.append(f"Reported by: {says.speaker}.")
     if says.is_exchange_auth:
         lines.append(
             "The target did not reject the sender. The sender found neither X-ANONYMOUSTLS nor "
@@ -233,15 +245,17 @@ def _meaning(text: ExplainedText) -> list[str]:
     if not text.error.complete:
         lines.append("The text is cut off: what is missing may say something else.")
     if text.pasted.is_export:
-        lines.append(f"It was cut from an export, which {HAND_OVER} judges as a whole.")
+        lines.append(f"It is part of an export. To check the whole export: {HAND_OVER}")
     return lines
 
 
 def _unknown(text: ExplainedText) -> str:
     """Why a text points at nothing."""
-    if text.pasted.reply or text.pasted.kind is TextKind.NOTHING:
-        return CAUSES["unrecognised-error"].meaning
-    return "It contains no reply that reports an error, so no cause is suggested."
+    if text.pasted.kind is TextKind.NOTHING:
+        return NO_TEXT
+    if text.pasted.reply:
+        return CAUSES[UNRECOGNISED].meaning
+    return "It contains no error reply, so no cause is suggested."
 
 
 def _causes(says: Explanation) -> list[str]:
@@ -271,13 +285,24 @@ def _headline(card: Card) -> str:
 def _next(text: ExplainedText) -> list[str]:
     """What decides between the candidates; of the likeliest one where they are many."""
     says = text.says
-    lines = [f"- {step}" for each in says.candidates[:1] for step in next_checks(each, text)]
+    lines = [step for each in says.candidates[:1] for step in next_checks(each, text)]
     if says.cause is None and len(says.candidates) > 1:
-        lines.append("- mailflow diagnose SOURCE: asks all servers, and tells the causes apart.")
+        lines.append("Compare all servers to find which cause it is: mailflow diagnose SOURCE")
     return lines
+
+
+def _steps(steps: list[str], width: int) -> str:
+    """Each step behind a dash; its command has a line of its own that never wraps."""
+    lines = []
+    for words, command in map(split, steps):
+        said = wrap(words, width - len(_MARGIN) - len(_DASH)) if words else []
+        said += [one_line(command)] if command else []
+        heads = [_MARGIN + _DASH, *[" " * len(_MARGIN + _DASH)] * (len(said) - 1)]
+        lines += [head + line for head, line in zip(heads, said, strict=True)]
+    return "\n".join(["LOOK AT NEXT", *lines]) if lines else ""
 
 
 def next_checks(cause: str, text: ExplainedText) -> list[str]:
     """What decides about a cause, a line each; what the text does not tell is left to fill in."""
-    known = {"target": text.host, "sender": text.sender}
+    known = {"target": text.host, "sender": text.sender, "source": "SOURCE"}
     return [filled(step, known) for step in CAUSES[cause].confirm]

@@ -63,7 +63,7 @@ def diagnosis_of_unknown(origin: str) -> Diagnosis:
         origin=origin,
         next_steps=(
             *_export(),
-            NextStep("Or explain the error text alone:", 'mailflow explain "<error text>"'),
+            NextStep("Or explain only the error text:", 'mailflow explain "<error text>"'),
         ),
     )
 

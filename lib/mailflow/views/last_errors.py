@@ -22,7 +22,7 @@ _COLUMNS = {
     "said_by": ("Who said it", "the target, or the sender about the target"),
     "points_to": (
         "Points to",
-        "causes that fit the text; several where it cannot tell them apart",
+        "causes that fit the text; several if it does not show which",
     ),
     "host": ("Host", "the host that the error names"),
 }

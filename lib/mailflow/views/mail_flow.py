@@ -270,7 +270,7 @@ class _Kinds:
             what = (
                 " ".join(filter(None, (missing.cmdlet, missing.property_name))) if missing else ""
             )
-            why = f"{what} not read" if what else path.why
+            why = f"missing data: {what}" if what else path.why
             self._take(path, FlowRoute("unknown", (), (), 0, _port(path), why=why))
             return
         if state == "good" and not is_watched:

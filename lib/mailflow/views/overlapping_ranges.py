@@ -1,4 +1,4 @@
-"""Step 5: the ranges of custom connectors that hold addresses of Exchange servers."""
+"""Step 5: the ranges of custom connectors that contain addresses of Exchange servers."""
 
 from __future__ import annotations
 

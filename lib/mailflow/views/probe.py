@@ -148,7 +148,7 @@ def unaskable(target: ProbeTarget) -> str:
     if not target.port:
         return "the port on which mail arrives is unknown: its version was not read"
     if target.address is None:
-        return "no address of it is known; addresses.csv tells it (docs/bring.md)"
+        return "no address of it is known; add it to addresses.csv"
     return ""
 
 
@@ -160,7 +160,7 @@ def questions_of(sender: ServerView, targets: Sequence[ProbeTarget]) -> list[Ehl
     """
     hello = sender.server.fqdn or sender.name
     if not _HELLO.fullmatch(hello):
-        raise UsageError(f"{one_line(hello)} cannot stand behind EHLO: it is no host name")
+        raise UsageError(f"{one_line(hello)} is not a host name, so EHLO cannot be sent with it")
     return [
         EhloObservation(
             sender=sender.name,
@@ -248,7 +248,7 @@ class Probed:
             return self.failed
         sender, results = self.sender, self.results
         if not results:
-            return f"There is no server of this organization that {sender} is known to send to."
+            return f"There is no server in the data to which {sender} sends."
         lack, good = self._names("lacks"), self._names("offers")
         good = [name for name in good if name not in lack]
         needed = f"{sender} what an Exchange server needs"
@@ -299,7 +299,7 @@ def _server(analysis: Analysis, name: str) -> ServerView:
     view = analysis.server(name)
     if view is None:
         known = joined(sorted(each.name for each in analysis.servers)) or "none"
-        raise UsageError(f"no server called {name} was read; read were: {known}")
+        raise UsageError(f"no server called {name} in the data; it contains: {known}")
     return view
 
 
@@ -328,7 +328,7 @@ def _state(attempt: EhloAttempt) -> tuple[OfferState, str]:
     if attempt.stage == "nowhere":
         return "not-reached", why
     if attempt.stage == "sender":
-        return "not-reached", f"{observed.sender} could not be asked: {why}"
+        return "not-reached", f"{observed.sender} could not send EHLO: {why}"
     if why == "refused":
         return "lacks", f"it refuses the session: {observed.banner}"
     if attempt.stage == "connect":
@@ -359,7 +359,7 @@ def _notes(
 ) -> list[str]:
     notes = []
     if any(is_masked(keyword) for keyword in observed.keywords):
-        notes.append("keywords are masked with X: a network device alters the SMTP session (C4)")
+        notes.append("keywords are masked with X: a network device alters the SMTP session")
     own = set(map(str, sender.addresses))
     if observed.seen_as and own and observed.seen_as not in own:
         notes.append(

@@ -15,7 +15,7 @@ from mailflow.exchange.queues import Queue
 from mailflow.phrases import counted, joined
 from mailflow.snapshot import Unread
 from mailflow.views.telling import reading_of
-from mailflow.views.verdict import Checked, Verdict
+from mailflow.views.verdict import Checked, Verdict, missing_name
 
 
 def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue]) -> str:
@@ -31,7 +31,7 @@ def headline(verdict: Verdict, entries: Sequence[Finding], stuck: Sequence[Queue
     title = CARDS[best.id].title
     if best.id in LOCAL:
         return f"{title} on {senders}"
-    if verdict == "found" and senders and servers:
+    if verdict == "found" and senders and servers and senders != servers:
         return f"Mail from {senders} does not reach {servers}"
     if verdict == "found":
         return f"{title} on {senders or servers}" if senders or servers else title
@@ -74,7 +74,7 @@ def summary(
     if unread and verdict != "clear":
         servers: dict[str, list[str]] = {}
         for row in unread:
-            servers.setdefault(row.what, []).append(row.server)
+            servers.setdefault(missing_name(row.what), []).append(row.server)
         names = joined(
             f"{what} ({joined(filter(None, some))})" if any(some) else what
             for what, some in servers.items()

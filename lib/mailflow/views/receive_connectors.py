@@ -33,7 +33,7 @@ _COLUMNS = {
 
 
 def receive_connectors(org: Snapshot) -> Table:
-    """Connectors on ports that servers of the organisation use towards each target.
+    """Connectors on ports that servers of the organization use towards each target.
 
     Columns of the frame: connector, listens_on, ranges, exchange_auth, exchange_group, differs
     (string), and for code: server, custom (boolean), enabled (boolean), process (string).

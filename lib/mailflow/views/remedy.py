@@ -1,4 +1,4 @@
-"""Step 7: what to do, in order; the rollback is no step and stands in a table of its own."""
+"""Step 7: what to do, in order. The rollback is not a step and has its own table."""
 
 from __future__ import annotations
 

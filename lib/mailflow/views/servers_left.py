@@ -16,7 +16,7 @@ from mailflow.views.verdict import LEFT_IN_WORDS, ServerLeft
 
 _COLUMNS = {
     "server": ("Server", "that would be taken down"),
-    "group": ("Site and version", "any server of these takes the mail that is meant for them"),
+    "group": ("Site and version", "any of these servers accepts the mail for them"),
     "result": ("Without it", "whether every other sender still has a target there"),
     "left": ("Targets left", "that accept the mail, and for whom; itself for those of the group"),
     "only_source": ("Only source of", "send connectors that no other server could use (S9.20)"),
@@ -46,7 +46,7 @@ def servers_left(org: Snapshot) -> Table:
     return Table(
         name="servers_left",
         frame=pd.DataFrame(rows, columns=[*_COLUMNS, "state"]),
-        caption="What is left for mail between servers when one server is taken down.",
+        caption="Targets left for mail between servers when one server is taken down.",
         columns=_COLUMNS,
         reading=_reading(found),
         tones=tones,
@@ -135,7 +135,7 @@ def _reading(found: Sequence[Removal]) -> str:
     if doubts:
         sentences.append(f"Other senders may exist: {joined(doubts, most=2)}.")
     sentences.append(
-        "Judged is configuration alone: no services, maintenance mode, databases, client access or "
+        "Based on configuration only: no services, maintenance mode, databases, client access or "
         "capacity."
     )
     return " ".join(sentences)

@@ -78,7 +78,7 @@ def since_document(place: Path) -> tuple[dict[str, Any], str]:
         file = place / FILE if is_folder else place
         if is_folder and not file.is_file():
             raise InputError(
-                f"{place}: holds no {FILE}, so no run came to its end there; mailflow runs list "
+                f"{place}: contains no {FILE}, so the run did not finish. `mailflow runs list` "
                 "shows the runs that did"
             )
         with file.open("rb") as stream:
@@ -92,7 +92,7 @@ def since_document(place: Path) -> tuple[dict[str, Any], str]:
             f"{place}: cannot be read ({why}); expected a run folder or its {FILE}"
         ) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError(f"{file}: holds no findings; expected a run folder or its {FILE}")
+        raise InputError(f"{file}: contains no findings; expected a run folder or its {FILE}")
     own = file.resolve().parent.name if file.name == FILE else file.name
     return document, one_line(str(document.get("run") or own))
 

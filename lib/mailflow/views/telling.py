@@ -28,7 +28,7 @@ from mailflow.views.verdict import (
 
 
 def told(finding: Finding, plan: Repair, unread: Sequence[Unread]) -> FindingRecord:
-    """A finding as `findings.json` and people have it, with its part of the repair."""
+    """A finding as a record of `findings.json`, with its part of the repair."""
     server = finding.server.name if finding.server else None
     connector = finding.connector.identity if finding.connector else None
     edits = _edits(finding, plan)
@@ -110,7 +110,7 @@ def matters(row: Unread, beside: Collection[str]) -> bool:
 
 
 def retries(findings: Iterable[Finding], plan: Repair) -> tuple[str, ...]:
-    """The commands that retry the queues of what the repair mends, each once."""
+    """The commands that retry the queues of the findings that are repaired, each once."""
     mended = (each for each in findings if _edits(each, plan))
     return _distinct(line for each in mended for line in _retry(each))
 
@@ -118,12 +118,12 @@ def retries(findings: Iterable[Finding], plan: Repair) -> tuple[str, ...]:
 def next_steps(
     findings: Sequence[Finding], plan: Repair, lacking: Iterable[Unread] = (), *, source: str = ""
 ) -> tuple[NextStep, ...]:
-    """What to do besides the commands of the repair, each thing once.
+    """The steps besides the commands of the repair, each once.
 
-    First why there is no repair; then what found causes advise that no command of a receive
-    connector mends; then what undetermined ones wait for. What several of them wait for is named
-    once, with one command. What is open of a connector that the repair changes is settled by it.
-    Last what the verdict lacks besides, which no finding waits for.
+    The order is: why there is no repair; the advice of found causes that no command for a receive
+    connector repairs; the data that undetermined findings need, named once with one command; other
+    data that the verdict lacks. An undetermined finding on a connector that the repair changes is
+    left out, because the repair settles it.
 
     Args:
         findings: best first.

@@ -1,4 +1,4 @@
-"""Who is where: hosts that are treated otherwise, over the connectors of A, of B, and of B then.
+"""Pictures of hosts that A and B treat differently: on A, on B, and on B after the commands.
 
 The rulers of the other runbooks, with blocks of hosts in place of servers.
 """
@@ -18,9 +18,8 @@ from mailflow.views.twin_report import TwinReport
 
 MOST_PINS = 8
 LEGEND = (
-    "A line begins at the first address of a block of hosts and ends on the connector that accepts "
-    "them: of all ranges that contain an address, the smallest wins. A line that ends on ? is "
-    "undetermined. Columns are not to scale."
+    "Each line runs from a block of hosts to the connector that accepts them (the most specific "
+    "matching range). ?: undetermined. Not to scale."
 )
 
 

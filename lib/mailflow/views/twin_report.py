@@ -1,4 +1,4 @@
-"""Two servers compared by behavior, told: what differs, what to do, and what is left then."""
+"""The result of comparing two servers: differences, commands, and remaining differences."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class TwinReport:
         a, b: names of the servers.
         origins: where they were read from, A first.
         comparison: of the two as they are.
-        plan: the way to a B that treats hosts as A does.
-        notes: what else to know.
+        plan: the commands that make B treat hosts as A does, with proof.
+        notes: further advice.
         unread: missing data of the two.
         sides: the servers with their snapshots.
         moving: the address that moves, as given; empty: none.
@@ -109,15 +109,15 @@ class TwinReport:
 
     @property
     def warning(self) -> str:
-        """What the commands do to hosts that use B already; empty: nothing."""
+        """The effect of the commands on hosts that use B today; empty: none."""
         existing = {each.identity for each in self.sides[1].view.connectors}
         if not any(step.connector in existing for step in self.plan.steps):
             return ""
-        return f"Hosts that use {self.b} today are treated differently from then on, too."
+        return f"Hosts that use {self.b} today would then be treated differently too."
 
     @property
     def proven(self) -> str:
-        """What holds after the commands."""
+        """The state after the commands, as proven."""
         every = f"every IPv4 and IPv6 address at {_endpoints(self.plan.left)}"
         if self.plan.left.alike:
             return f"Proven for {every}: {self.b} then treats hosts as {self.a} does."
@@ -128,11 +128,11 @@ class TwinReport:
                 f"Compared: {every}. No difference would be left that is known, but data is "
                 "missing."
             )
-        return f"Compared: {every}. Differences would be left: see below."
+        return f"Compared: {every}. Some differences would remain, see below."
 
     @property
     def again(self) -> str:
-        """How to see that the commands did what was proven; empty: there are none."""
+        """How to check the result of the commands; empty: there are none."""
         if not self.plan.steps:
             return ""
         return f"After the commands, export {self.b} again and compare it with {self.a} again."
@@ -202,7 +202,7 @@ MOST_BLOCKS = 200
 def twin(
     org: Snapshot, server_a: str, server_b: str, other: Snapshot | None = None, address: str = ""
 ) -> TwinReport:
-    """Whether B treats every host as A does, and what would make it so.
+    """Whether B treats every host as A does, and the commands that would achieve it.
 
     Args:
         org: the organization of A, as `mailflow.open` gives it.
@@ -252,7 +252,7 @@ def _moving(a: ServerView, text: str) -> Address | None:
     try:
         address = parse_address(text)
     except RangeError as error:
-        raise UsageError(f"--for takes an IP address: {error}") from error
+        raise UsageError(f"--for: expected an IP address: {error}") from error
     bound = any(
         (each.family, each.address) == (address.version, int(address))
         for connector in a.connectors
@@ -264,9 +264,10 @@ def _moving(a: ServerView, text: str) -> Address | None:
 def _of_address(a: ServerView, text: str, moving: Address | None) -> Iterator[TwinNote]:
     if text and moving is None:
         yield TwinNote(
-            f"{text} is no address of {a.name}: it stands for what forwards connections. They "
-            f"arrive at {a.name}'s own addresses, which were all compared. A load balancer that "
-            "puts its own address in front of hosts shows that address alone as the remote one."
+            f"{text} is no address of {a.name}: it must belong to a device that forwards "
+            f"connections. They arrive at {a.name}'s own addresses, which were all compared. A "
+            "load balancer that puts its own address in front of hosts shows that address alone "
+            "as the remote one."
         )
 
 

@@ -1,4 +1,4 @@
-"""The tables of the runbook for a new server: what differs, what to run, and what is left then."""
+"""The tables of the runbook for a new server: differences, commands, remaining differences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DIFFERENCES = {
     "size": ("Addresses", "how many"),
     "a": ("On A", "the receive connector that accepts them now"),
     "b": ("On B", "the receive connector that would accept them"),
-    "loses": ("Lose", "what these hosts may no longer do"),
+    "loses": ("Lose", "what these hosts could no longer do"),
     "gains": ("Gain", "what they may do in addition"),
     "unknown": ("Undetermined", "missing data: what could not be determined"),
 }
@@ -147,7 +147,10 @@ def twin_further(found: TwinReport) -> Table:
     return Table(
         name="twin_further",
         frame=pd.DataFrame(rows, columns=list(_NOTES)),
-        caption="Send connectors, old lists, and addresses that forward connections.",
+        caption=(
+            "Send connectors, RemoteIPRanges that contain the new server, and addresses that "
+            "forward connections."
+        ),
         columns=_NOTES,
         reading="",
         empty="Nothing else was found.",

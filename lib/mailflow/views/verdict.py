@@ -13,6 +13,7 @@ from mailflow.picture import MailFlow, flow_from_json
 from mailflow.plain import one_line
 from mailflow.repair.plan import Repair
 from mailflow.snapshot import Unread
+from mailflow.snapshot.schema import ANYTHING
 
 Verdict = Literal["found", "clear", "unknown"]
 
@@ -270,7 +271,7 @@ class Diagnosis:
         unread: rows of what was not read.
         stuck: how much waits; None where no queue is stuck.
         origin: where the snapshot came from, for people.
-        taken: when it was collected, ISO in UTC; None for captures, which do not say.
+        taken: when it was collected, ISO in UTC; None for exports, which do not say.
         repair: commands of all found entries in the order to run them, each once: first
             Set-ReceiveConnector, then Retry-Queue.
         undo: commands that put everything back.
@@ -365,6 +366,11 @@ NOTHING = "Nothing could be read"
 """How the summary begins where that is so; behind it stands why."""
 
 
+def missing_name(what: str) -> str:
+    """What is missing, for people: a whole export has its own name in snapshots and in JSON."""
+    return "part of the export" if what == ANYTHING else what
+
+
 def missing_in_words(rows: Sequence[Unread]) -> list[str]:
     """Rows of missing data for people, those that say the same of several objects as one line."""
     groups: dict[tuple[str, str], list[Unread]] = {}
@@ -376,7 +382,7 @@ def missing_in_words(rows: Sequence[Unread]) -> list[str]:
         why = whys[0] if len(whys) == 1 else f"{reason} ({len(whys)} places; {whys[0]})"
         why = why.removeprefix(f"{what}: ")  # what a server said often begins with the cmdlet
         servers = joined(filter(None, (row.server for row in some)))
-        lines.append(": ".join(filter(None, (servers, what, why))))
+        lines.append(": ".join(filter(None, (servers, missing_name(what), why))))
     return lines
 
 

@@ -124,7 +124,7 @@ def _predicted(org: Snapshot, question: Probe) -> dict[str, Any]:
     server = org.server(question.server)
     if server is None:
         known = ", ".join(sorted(other.name for other in org.servers)) or "none"
-        why = f"no server called {question.server} was read; read were: {known}"
+        why = f"no server called {question.server} in the data; it contains: {known}"
         return _document(Server(question.server), question, None, None, why)
     view = analyze(org).of(server)
     if not view.connectors:

@@ -1,4 +1,4 @@
-"""One address before a server: who answers it, why the others do not, what a change would do."""
+"""One address at a server: which connector accepts it, why, and the effect of a change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def moved(now: WhoAnswers, trial: WhoAnswers) -> str:
     pairs = [(before.get((pin.label, pin.address)), pin) for pin in after]
     changed = [(old, new) for old, new in pairs if old and old.answered_by != new.answered_by]
     if not changed:
-        return "The trial changes nothing for the servers that send here, nor for this address."
+        return "The trial changes nothing for the servers that connect here, or for this address."
     parts = [
         f"{new.label} ({new.address_label}): {_who(new)} instead of {_who(old)}"
         for old, new in changed
@@ -204,7 +204,7 @@ class _Case:
         said = assess_connector(got.connector, self.connectors, downgraded)
         state, cause, why = said.state, said.cause, said.why
         if state == "clear":
-            return "good", "It lets an Exchange server in."
+            return "good", "It accepts mail from Exchange servers."
         if state == "unknown":
             return (
                 "unknown",

@@ -266,7 +266,7 @@ def test_what_stands_before_a_fault_is_used() -> None:
     assert [(row.cmdlet, row.computer) for row in reading.rows] == [("Get-Queue", "EX1")]
     assert reading.cmdlets == {"Get-Queue"}
     assert reading.unread[0].what == "Get-Queue"
-    assert "q.xml, line 2: the document breaks off" in reading.unread[0].why
+    assert "q.xml, line 2: the document ends too early" in reading.unread[0].why
 
 
 @pytest.mark.parametrize("data", [b"", b"   ", b"<Objs", b"hello", b"<Obj/>", b"\xff\xfe", b"\0\0"])

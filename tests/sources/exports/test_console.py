@@ -243,7 +243,7 @@ def test_text_that_breaks_off(end: str, last: set[str] | None) -> None:
 
     assert [set(row.values) for row in reading.rows[1:]] == ([last] if last else [])
     assert [row.what for row in reading.unread] == ["Get-Queue"]
-    assert "breaks off at" in reading.unread[0].why
+    assert "the text ends at" in reading.unread[0].why
     assert not reading.ignored
     assert not read_console(whole + whole, "x").unread
 

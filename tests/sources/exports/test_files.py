@@ -174,7 +174,7 @@ def test_broken_behind_the_first_object(tmp_path: Path) -> None:
     captured = read_source(put(tmp_path, q__xml=broken) / "q.xml")
 
     assert len(captured.reading.rows) == 1
-    assert why(captured)[0].startswith("q.xml, line 2: the document breaks off")
+    assert why(captured)[0].startswith("q.xml, line 2: the document ends too early")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_broken_behind_the_first_object(tmp_path: Path) -> None:
     [
         ({}, "no files found"),
         ({"q.xml": CLIXML[:100]}, r"q\.xml, line 1: "),
-        ({"q.xml": b"\0\1\2" * 99}, r"q\.xml: neither text"),
+        ({"q.xml": b"\0\1\2" * 99}, r"q\.xml: not an export"),
         ({"q.json": '{"a":'}, r"q\.json, line 1"),
         ({"q.txt": ""}, r"q\.txt: empty"),
         ({"q.txt": "", "r.txt": ""}, r"q\.txt: empty.*1 more"),

@@ -173,7 +173,7 @@ def test_documents(text: str) -> None:
     [
         ('{"EventId": "SEND"}', "Get-MessageTrackingLog"),
         ("[1, 2]", "JSON values that are no objects"),
-        ("[]", "JSON without any object: cannot tell of which cmdlet"),
+        ("[]", "JSON without any object; the cmdlet is unknown"),
     ],
 )
 def test_others_are_ignored(text: str, what: str) -> None:

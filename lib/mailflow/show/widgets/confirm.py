@@ -36,7 +36,7 @@ class ConfirmBox(View):
     r"""The changes, a field for each connector's name, and one button.
 
     The button works only while at least one name is typed exactly, and only once. What its work
-    prints and shows stands below it. A headless run asks nobody and confirms nothing.
+    prints and shows stands below it. An unattended run asks nobody and confirms nothing.
     """
 
     def __init__(

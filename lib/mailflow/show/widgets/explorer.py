@@ -92,7 +92,7 @@ class AddressReply:
 class AddressExplorer(View):
     """Pick a server and an address, move a range, and see which connector accepts it.
 
-    A headless run shows the answer to its first question, without the ruler: the runbook draws one
+    An unattended run shows the answer to its first question, without the ruler: the runbook has one
     from the same facts.
     """
 
@@ -130,7 +130,7 @@ class AddressExplorer(View):
         self.source = controls.text_or_pick("Source address", choices.sources, first.source)
         self.connector = controls.pick("Connector", choices.connectors, first.connector)
         self.remove = controls.text_or_pick(
-            "Remove", choices.ranges, first.remove, "pick one of its ranges, or type several"
+            "Remove", choices.ranges, first.remove, "pick a range, or type several"
         )
         self.add = controls.text("Add", first.add, "10.0.9.7, 10.0.8.0/24")
         self.forget = controls.button(FORGET, self._forget)

@@ -18,7 +18,7 @@ class Progress(View):
     """A bar and the last lines about a piece of work; it shows itself at the first step.
 
     Each step is sent at once, also while the cell that works blocks the kernel, and from any
-    thread. A headless run shows nothing until the end, and then what came of it.
+    thread. an unattended run shows nothing until the end, and then what came of it.
     """
 
     def __init__(self, title: str, *, live: bool) -> None:

@@ -123,7 +123,7 @@ def _inputs(
             kit.Textarea(
                 value=typed,
                 rows=5,
-                placeholder="PowerShell, one command a line",
+                placeholder="PowerShell, one command per line",
                 description="Commands",
                 layout=wide,
             )

@@ -12,8 +12,8 @@ from mailflow.show.widgets.saying import below, heading, note, saying
 from mailflow.show.widgets.view import View
 
 _ROADS = (
-    ("exchange:// (the management shell's endpoint)", "exchange://"),
-    ("winrm:// (Windows remote management, HTTPS)", "winrm://"),
+    ("exchange:// (Exchange Management Shell)", "exchange://"),
+    ("winrm:// (Windows Remote Management, HTTPS)", "winrm://"),
     ("winrm+http:// (the same over HTTP, encrypted)", "winrm+http://"),
 )
 TITLE = "Where is the organization?"

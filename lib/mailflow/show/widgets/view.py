@@ -14,7 +14,7 @@ MimeBundle = dict[str, object]
 class View(ABC):
     """Something to look at that may be operated.
 
-    A headless run has nobody who could: there it is only its static form, and ipywidgets is not
+    an unattended run has nobody who could: there it is only its static form, and ipywidgets is not
     imported at all. With a front end the static form stands beside the live one, for a notebook
     that is read later without a kernel.
     """

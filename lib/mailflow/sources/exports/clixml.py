@@ -263,7 +263,7 @@ class ClixmlReader:
             fault = error
         except expat.ExpatError as error:
             broken_off = final and not self._closed
-            reason = "the document breaks off" if broken_off else expat.ErrorString(error.code)
+            reason = "the document ends too early" if broken_off else expat.ErrorString(error.code)
             fault = InputError(f"{self._place}, line {error.lineno}: {reason}")
         done, self._finished = self._finished, []
         yield from done
@@ -560,7 +560,7 @@ def read_clixml(chunks: Iterable[bytes], place: str, budget: Budget | None = Non
     if before is None:
         # No object, no type: an empty answer does not say whose it is, so no cmdlet counts as
         # answered because of it.
-        reading.ignored.append(("CLIXML without any object: cannot tell of which cmdlet", place))
+        reading.ignored.append(("CLIXML without any object; the cmdlet is unknown", place))
     reading.cmdlets |= of_gaps
     if first_gap:
         where = f"{place}, object {first_gap.number}, line {first_gap.line}"
@@ -568,7 +568,7 @@ def read_clixml(chunks: Iterable[bytes], place: str, budget: Budget | None = Non
     if fault:
         # What a limit kept from being read may be anything.
         named = set() if is_costly else reading.cmdlets
-        reading.unread += told(named, f"{fault}; only what stands before it is read")
+        reading.unread += told(named, f"{fault}; only the part before it was read")
     _drop_odd(reading, place)
     drop_damaged(reading)
     return reading
@@ -617,7 +617,9 @@ def _add(
     if entry.stream.casefold() == "error" or any(map(_is_error, entry.types)):
         text = value.text if isinstance(value, Complex) else str(value)
         said = (text or "no text").strip()[:_SHOWN]
-        reading.unread.append(Unread("", "capture", f"{where}: an error stands there: {said}"))
+        reading.unread.append(
+            Unread("", "capture", (f"{where}: it contains an error instead of data: {said}"))
+        )
     elif is_healthchecker(values):
         reading.add(read_healthchecker(values, where))
     elif (cmdlet := cmdlet_of(entry.types, values)) is not None:

@@ -115,7 +115,7 @@ def read_console(text: str, place: str, budget: Budget | None = None) -> Reading
 
     Returns:
         Rows of the cmdlets mailflow reads; tables that cannot be read, errors and warnings of these
-        as *unread*; what others printed, and text that is no capture, as *ignored*.
+        as *unread*; what others printed, and text that is no export, as *ignored*.
 
     Raises:
         BudgetError: it would cost too much.
@@ -143,7 +143,7 @@ def read_console(text: str, place: str, budget: Budget | None = None) -> Reading
         _doubt_end(blocks, reading, place)
         last = []
     elif last and torn_line:
-        why = f"{place}: the text breaks off within its last line, and an object"
+        why = f"{place}: the text ends in the middle of an object"
         reading.unread += told(filter(None, [_cmdlet(last[0])]), why)
         last = []
     else:
@@ -325,7 +325,7 @@ class _Walker:
         cmdlet = last_get(self.command)
         if not self.answered and self.headers and cmdlet in PROPERTIES:
             why = (
-                f"{self.place}, line {self.command_line}: what {cmdlet} printed is no list of "
+                f"{self.place}, line {self.command_line}: the output of {cmdlet} is not a list of "
                 f"properties; run `{SPECS[cmdlet].shows_all}`"
             )
             self._tell(cmdlet, why)
@@ -497,11 +497,11 @@ def _drop_broken(blocks: list[_Block], reading: Reading, place: str) -> None:
     cmdlet = cmdlet_in(broken.command, names)
     left = names[: len(broken.properties)]
     if not cmdlet_in(broken.command, left):
-        blocks.pop()  # too little to tell what it is, and no capture of something else
+        blocks.pop()  # too little to tell what it is, and no export of something else
     if cmdlet is not None:
         why = (
-            f"{place}, line {broken.line}: the text breaks off at {lost.name}, within an object; "
-            "what stood below it is missing"
+            f"{place}, line {broken.line}: the text ends at {lost.name}, in the middle of an "
+            "object; the rest is missing"
         )
         reading.unread.append(Unread("", cmdlet, why))
 
@@ -637,7 +637,7 @@ def _value(member: _Property, kind: Kind, evidence: tuple[ConsoleSigns, ConsoleS
     if member.cut:
         return Lost("the text ends without a line break: the value may be cut", together)
     if member.torn and not whole:
-        return Lost("its lines lost their indent: where it ends cannot be determined", together)
+        return Lost("its lines lost their indentation, so its end is unknown", together)
     return value_of_pieces(kind, member.pieces, evidence)
 
 

@@ -68,10 +68,10 @@ def _read(text: str, place: str, budget: Budget) -> Reading:
     header, _line, fault = next(records, ([], 0, ""))
     header = [name.strip() for name in header]
     if fault or not any(header):
-        raise InputError(f"{place}: CSV without a line of column names")
+        raise InputError(f"{place}: CSV without column names")
     folded = [name.casefold() for name in header]
     if len(set(folded)) < len(folded):
-        raise InputError(f"{place}: a column name stands twice")
+        raise InputError(f"{place}: a column name occurs twice")
     type_names = [kind[1]] if kind else []
     reader = _Rows(reading, place, header, type_names)
     try:
@@ -80,7 +80,7 @@ def _read(text: str, place: str, budget: Budget) -> Reading:
             if fault or len(fields) > 1 or fields[0].strip() or len(header) == 1:
                 budget.hold(reader.take(fields, line, fault), place)
     except BudgetError as error:
-        reading.unread += told((), f"{error}; only what stands before it is read")
+        reading.unread += told((), f"{error}; only the part before it was read")
     reader.finish(text)
     drop_damaged(reading)
     return reading

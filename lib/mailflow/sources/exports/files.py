@@ -73,8 +73,8 @@ class Captured:
     """What a file, folder or zip held.
 
     Attributes:
-        reading: the rows of all captures, and what of them could not be read.
-        inputs: SHA-256 of every capture by its name, hexadecimal; a zip's members stand as
+        reading: the rows of all exports, and what of them could not be read.
+        inputs: SHA-256 of every export by its name, hexadecimal; a zip's members stand as
             `captures.zip/queues.xml` beside the zip itself.
         snapshot: the JSON document of a saved snapshot, for `mailflow.snapshot.from_document`;
             None where there is none.
@@ -161,10 +161,10 @@ class _Gathered:
         False  # of a kind that is summed up, also where none of its rows tells anything
     )
     members: int = 0  # of the zip that is open, with those of zips inside it
-    understood: bool = False  # at least one capture or snapshot could be read
+    understood: bool = False  # at least one export or snapshot could be read
 
     def add(self, reading: Reading) -> None:
-        """Take the rows of a capture that could be read."""
+        """Take the rows of an export that could be read."""
         self.reading.add(reading)
         if reading.rows or reading.cmdlets or reading.unread:
             self.understood = True
@@ -179,7 +179,7 @@ class _Gathered:
         return self.sent if kind == SEND else None
 
     def ignore(self, what: str, place: str) -> None:
-        """Name something that is no capture."""
+        """Name something that is no export."""
         self.reading.ignored.append((what, place))
 
     def fail(self, why: str) -> None:
@@ -372,9 +372,12 @@ def _read_stream(
     if form is ExportForm.FOREIGN:
         gathered.ignore("no export", place)
     elif form is ExportForm.BINARY:
-        gathered.fail(f"{place}: neither text nor any other form of an export")
+        gathered.fail(
+            f"{place}: not an export that mailflow can read; export with Export-Clixml or "
+            "Format-List"
+        )
     elif form is ExportForm.EMPTY:
-        gathered.fail(f"{place}: empty: it does not show which cmdlet returned nothing")
+        gathered.fail(f"{place}: empty; it does not show which cmdlet returned nothing")
     else:
         budget = gathered.budget
         held = budget.held

@@ -47,7 +47,7 @@ _CONNECTOR_DN = re.compile(
 _MARKS = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _BLANK = re.compile(r"[ \t\r\n\0]*")
 _LONGEST_DN = 4096
-_NO_TEXT = "JSON holds the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
+_NO_TEXT = "JSON contains the value without its text; use ConvertTo-Json -Depth 1, or Export-Clixml"
 _DEPTH = "the depth of ConvertTo-Json cut the value"
 
 
@@ -62,7 +62,7 @@ class _Object:
         self.pairs = [(name, value) for name, value in pairs if name.casefold() != _SKIPPED]
         names = [name for name, _value in pairs]
         if len(set(names)) < len(names):
-            raise ValueError("a name stands twice in one object")
+            raise ValueError("a name occurs twice in one object")
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - parsed JSON
         """The value of this name, in any case; None without it."""
@@ -101,7 +101,7 @@ def read_json(text: str, place: str, budget: Budget | None = None) -> Reading:
         named = reading.cmdlets or mentioned(text)
         # What a limit kept from being read may be anything.
         named = set() if isinstance(error, BudgetError) else named
-        reading.unread += told(named, f"{error}; only what stands before it is read")
+        reading.unread += told(named, f"{error}; only the part before it was read")
     reading.ignored += apart.ignored
     for cmdlet, found in apart.shapes.items():
         rows = list(reading.of(cmdlet))
@@ -112,7 +112,7 @@ def read_json(text: str, place: str, budget: Budget | None = None) -> Reading:
             reading.unread += told([cmdlet], why)
     drop_damaged(reading)
     if not (reading.rows or reading.unread or reading.ignored):
-        reading.ignored.append(("JSON without any object: cannot tell of which cmdlet", place))
+        reading.ignored.append(("JSON without any object; the cmdlet is unknown", place))
     return reading
 
 
@@ -147,7 +147,7 @@ def _found(text: str, place: str) -> Iterator[tuple[Any, str]]:
                 if bare[at : at + 1] != "]":
                     continue
             if bare[at : at + 1] != "]":
-                raise InputError(f"{place}, from line {line}: no JSON (the list breaks off)")
+                raise InputError(f"{place}, from line {line}: no JSON (the list ends too early)")
         at += in_list
         line += bare.count("\n", begin, at)
 

@@ -64,7 +64,7 @@ def value_of_pieces(kind: Kind, pieces: Sequence[str], evidence: Iterable[Consol
         text = join(pieces, known)
         if text is not None:
             return printed_value(kind, text)
-    return Lost("cut by the console, and how it joins cannot be determined", pieces[0].strip())
+    return Lost("cut by the console, so the whole value is unknown", pieces[0].strip())
 
 
 def printed_list(text: str) -> Value:

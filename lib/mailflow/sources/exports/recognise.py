@@ -1,4 +1,4 @@
-"""What form a capture has, told by how it begins, never by its name (contract, section 2)."""
+"""What form an export has, told by how it begins, never by its name (contract, section 2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ExportForm(Enum):
     LOG = auto()  # a log of Exchange's transport
     TEXT = auto()  # console output, or any other text
     ZIP = auto()
-    FOREIGN = auto()  # pictures, documents, web pages: can be no capture
+    FOREIGN = auto()  # pictures, documents, web pages: not an export
     BINARY = auto()
     EMPTY = auto()
 

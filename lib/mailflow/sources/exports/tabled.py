@@ -112,7 +112,7 @@ def read_table(table: PrintedTable, place: str) -> Reading:
         return reading
     found = _rows(table, cmdlet, place)
     if found is None:
-        why = f"{place}, line {table.line}: the columns of this table cannot be told apart"
+        why = f"{place}, line {table.line}: the columns of this table cannot be separated"
         reading.unread += told([cmdlet], f"{why}; run `{SPECS[cmdlet].shows_all}`")
         return reading
     reading.rows = found
@@ -279,7 +279,7 @@ def _last_filled(entry: _Object) -> str:
 def _value(entry: _Object, name: str, kind: Kind) -> Value:
     pieces = _pieces(entry.cells[name])
     if pieces is None:
-        return Lost("where it ends in the table cannot be determined")
+        return Lost("its end in the table is unknown")
     text = "".join(pieces).strip()
     if text and entry.widths[name] <= _NARROW:
         return Lost("its column in the table is too narrow to hold it", text)

@@ -33,7 +33,7 @@ PATIENCE = 30.0
 
 
 class Line(WSMan):
-    """A connection, logged on by its first request.
+    """A connection, signed in by its first request.
 
     Attributes:
         allowance: what reads are held to; renew it before each use.
@@ -85,7 +85,7 @@ class Line(WSMan):
         )
         body = answer.find("s:Body", namespaces=NAMESPACES)
         if body is None:
-            raise ValueError("an answer without a body")
+            raise ValueError("a response without a body")
         return body
 
     def hang_up(self) -> None:

@@ -80,7 +80,7 @@ class Fragments:
         at = 0
         while at < len(data):
             if len(data) - at < _FRAGMENT.size:
-                raise BrokenFragmentsError("a fragment breaks off")
+                raise BrokenFragmentsError("a fragment ends too early")
             of, number, ends, size = _FRAGMENT.unpack_from(data, at)
             at += _FRAGMENT.size
             body = data[at : at + size]
@@ -101,7 +101,7 @@ class Fragments:
 
 def _message(data: bytes) -> PsrpMessage:
     if len(data) < _HEAD.size:
-        raise BrokenFragmentsError("a message breaks off")
+        raise BrokenFragmentsError("a message ends too early")
     _, kind, _, _ = _HEAD.unpack_from(data)
     return PsrpMessage(kind, data[_HEAD.size :].removeprefix(_BOM))
 

@@ -11,7 +11,7 @@ from mailflow.errors import UsageError
 from mailflow.sources.remote import RemoteOptions
 
 ENDPOINT_AUTHS = ("kerberos", "ntlm", "basic")
-"""Kinds of log-on; Kerberos alone unless the virtual directory was changed (S8.04)."""
+"""Kinds of sign-in; Kerberos alone unless the virtual directory was changed (S8.04)."""
 
 WEB_PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80})
 
@@ -53,7 +53,7 @@ class ExchangeOptions(RemoteOptions):
                 "ntlm"
             )
         if self.way == "snapin":
-            raise UsageError("--snapin goes with winrm:// alone: exchange:// uses no snap-in")
+            raise UsageError("--snapin needs winrm://HOST; exchange:// uses no snap-in")
         RemoteOptions.__post_init__(self)  # without arguments `super` knows no class with slots
 
     def url_of(self, server: str) -> str:

@@ -86,7 +86,7 @@ class ExchangeDoors:
         """Nothing is connected yet.
 
         Args:
-            target: how to reach and log on.
+            target: how to reach and sign in.
             writing: whether the calls of `shell.WRITES` may leave too.
         """
         self.target, self.writing = target, writing
@@ -261,7 +261,7 @@ class _Pool:
         return self._pool is not None
 
     def begin(self, until: float) -> Fault | None:
-        """Connect, log on, open; gives what went wrong."""
+        """Connect, sign in, open; gives what went wrong."""
         found = self._guarded(lambda: self._begin(until))
         if found is not None and self._pool is not None:
             # The session has the number that we gave it, also where its answer did not come.

@@ -11,14 +11,14 @@ from mailflow.errors import UsageError
 from mailflow.sources.remote import RemoteOptions
 
 AUTHS = ("kerberos", "ntlm", "credssp", "certificate", "basic")
-"""Kinds of log-on."""
+"""Kinds of sign-in."""
 
 PORTS: Mapping[str, int] = MappingProxyType({"https": 5986, "http": 5985})
 
 
 @dataclass(frozen=True, slots=True)
 class WinrmOptions(RemoteOptions):
-    """With the ports of WinRM and the kinds of log-on that it has.
+    """With the ports of WinRM and the kinds of sign-in that it has.
 
     Attributes:
         idle_seconds: after so long without a word from us the server closes the shell; WinRM

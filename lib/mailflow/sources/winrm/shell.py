@@ -74,7 +74,7 @@ class WinrmDoors:
         """Nothing is connected yet.
 
         Args:
-            target: how to reach and log on.
+            target: how to reach and sign in.
             script: text of `Invoke-MailFlow.ps1`.
             writing: whether the calls of `shell.WRITES` may leave too.
             probing: whether `shell.PROBE` may.
@@ -197,7 +197,7 @@ class WinrmShell:
             probing=any(map(is_probe, calls)),
         )
         if settings.probing:
-            return wire.request(self._script, settings, calls)  # it needs no second log-on
+            return wire.request(self._script, settings, calls)  # it needs no second sign-in
         if target.way == "session" and target.user and target.password and not target.forwards:
             settings = replace(settings, user=target.user, password=target.password)
         return wire.request(self._script, settings, calls)
@@ -222,7 +222,7 @@ class WinrmShell:
         return _unframed(run) if answers.hello is None else fault("cut-answer")
 
     def _of_hello(self, found: Fault) -> Fault:
-        """Why Exchange was not reached; a log-on that could not go on is told as that (S8.23)."""
+        """Why Exchange was not reached; a sign-in that could not go on is told as that (S8.23)."""
         target = self._target
         if target.way == "snapin" or found.kind not in ("log-on", "denied", "double-hop"):
             return found
@@ -251,7 +251,7 @@ class _FarShell:
         self._abandoned = False
 
     def begin(self, until: float) -> Fault | None:
-        """Connect, log on, open; gives what went wrong."""
+        """Connect, sign in, open; gives what went wrong."""
         found = self._guarded(lambda: self._begin(until))
         with self._lock:
             abandoned = self._abandoned
@@ -421,7 +421,7 @@ class _EndlessError(Exception):
 
 
 class _Line:
-    """One connection, logged on by its first request."""
+    """One connection, signed in by its first request."""
 
     def __init__(self, server: str, target: WinrmOptions) -> None:
         from winrm.protocol import Protocol

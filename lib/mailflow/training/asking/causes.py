@@ -76,7 +76,8 @@ class CauseQuestion:
         if chosen == SHADOWED and TRANSLATED in _expected(found):
             return half(
                 "A custom connector does accept these sessions. But its remote IP ranges contain "
-                "no address of an Exchange server: something else makes the servers look so."
+                "no address of an Exchange server: something else makes the servers appear with "
+                "these addresses."
             )
         card = CAUSES[chosen]
         means = card.meaning.partition(". ")[0].rstrip(".")
@@ -117,7 +118,7 @@ class ConclusionQuestion:
     def prompt(self, org: Snapshot) -> str:
         """The same for every organization."""
         del org
-        return "Somebody is waiting for your verdict. Which one is true?"
+        return "What is your verdict?"
 
     def options(self, org: Snapshot) -> Options:
         """The three verdicts."""
@@ -149,7 +150,7 @@ class ConclusionQuestion:
         number = len(findings(org).unread)
         return (
             (
-                "'Cause found' needs a fault that can be shown, 'no fault found' all data that "
+                "'Cause found' needs evidence of a fault; 'no fault found' needs all data that "
                 "could show one."
             ),
             "Overlaps, old error texts and long shadow queues are not faults by themselves.",
@@ -244,7 +245,7 @@ def _servers(found: Diagnosis) -> set[str]:
 
 def _on_none(*, is_any: bool) -> str:
     if is_any:
-        return "There is at least one: something keeps the mail waiting."
+        return "There is at least one: mail is waiting for a reason."
     return "The data available shows no fault on any server now."
 
 
@@ -264,14 +265,14 @@ def _not_nothing(org: Snapshot, found: Diagnosis) -> str:
         messages = sum(queue.message_count or 0 for queue in stuck)
         return (
             f"{joined(queue.identity for queue in stuck)}: {counted(messages, 'message')} waiting, "
-            f"status {joined(queue.status for queue in stuck)}: that does not go away by itself."
+            f"status {joined(queue.status for queue in stuck)}: that does not clear by itself."
         )
     if found.verdict == "found":
         return "No queue is stuck, but at least one mail path between two servers fails."
     lacking = joined(f"{row.what} of {row.server}".strip() for row in found.unread)
     return (
         f"The data available shows no fault, but data is missing: {lacking}. Each of these could "
-        "have shown a fault, so 'no fault found' is more than you know."
+        "show a fault, so 'no fault found' cannot be concluded."
     )
 
 
@@ -410,7 +411,7 @@ def _no_fault(org: Snapshot) -> str:
 
 
 def _sound(org: Snapshot, name: str) -> str:
-    """Why nothing is to be mended on a server."""
+    """Why nothing is to be repaired on a server."""
     ways = [path for path in analyze(org).paths if path.target.name == name]
     names = joined(
         path.answer.connector.name for path in ways if path.answer and path.answer.connector

@@ -70,7 +70,7 @@ class AcceptingQuestion:
         if expected == NOT_KNOWN:
             return wrong(f"That cannot be determined yet: {got.unknown}.")
         if chosen == NOT_KNOWN:
-            return wrong("All data that decides it is there: bindings, ranges and the address.")
+            return wrong("All relevant data is there: bindings, ranges and the address.")
         if chosen == NOBODY:
             return wrong(
                 "Then the connection would end with 421 4.3.2 (S1.18). But there is an enabled "
@@ -222,8 +222,11 @@ class PortQuestion:
 
 
 _PORTS = {
-    "25": "Exchange 2007 and 2010 listen on port 25, and newer servers accept those two there",
-    "475": "Port 475 is for mailbox delivery, within servers of 2013 and later (S4.01)",
+    "25": (
+        "Exchange 2007 and 2010 listen on port 25, and newer servers accept mail from those two "
+        "there"
+    ),
+    "475": "Port 475 is for mailbox delivery inside servers of 2013 and later (S4.01)",
     "587": "Port 587 is for clients that submit mail (S2.01)",
     "717": "Port 717 is for mail that goes out through a Front End (S4.08)",
     "2525": "On port 2525 the Transport service of 2013 and later accepts its peer servers",
@@ -240,7 +243,7 @@ class CaughtQuestion:
         del org
         return (
             "Which addresses of Exchange servers are accepted by a custom connector on which an "
-            "Exchange server cannot authenticate? Separate them by commas, or type none."
+            "Exchange server cannot authenticate? Separate them with commas, or type none."
         )
 
     def options(self, org: Snapshot) -> Options:

@@ -71,7 +71,7 @@ class SeenAddressQuestion(_OfWay):
         try:
             chosen = {str(parse_address(text)) for text in given}
         except RangeError:
-            return wrong("It is written down: look for Hello [address], and type that address.")
+            return wrong("The log contains it: look for Hello [address], and type that address.")
         if chosen == seen:
             return right(_right(path, seen))
         if chosen == {str(path.address)}:
@@ -151,8 +151,8 @@ class ReplyQuestion(_OfWay):
         (chosen,) = given
         if became == NOT_KNOWN:
             return (right if chosen == became else wrong)(
-                "That takes both logs: what the target sent, and what reached the sender. Not "
-                "both of them were read for this connection."
+                "That needs both logs: what the target sent, and what the sender received. One of "
+                "them was not read for this connection."
             )
         reason = (
             f"{path.target.name} wrote that it sent {_sent(sent)}; {path.sender.name} wrote that "
@@ -168,8 +168,8 @@ class ReplyQuestion(_OfWay):
         received, sent = _ends(org, path)
         return (
             (
-                "It takes two logs of one session: the send log of one end, the receive log of the "
-                "other. lab.logs() shows them side by side."
+                "You need two logs of one session: the send log of the sender and the receive log "
+                "of the target. lab.logs() shows them side by side."
             ),
             (
                 "In the send log a reply has the sign <, in the receive log >. Exchange 2016 and "

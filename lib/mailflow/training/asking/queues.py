@@ -120,9 +120,9 @@ def _why_not_stuck(queue: Queue) -> str:
 _WHO = {
     "sender": "the sending server, after it read the EHLO response of the target",
     "target": "the target, with a response of its own",
-    "network": "nobody: there was no connection",
-    "before": "the sending server, before it had anybody to connect to",
-    NONE: "nobody: no queue holds an error text",
+    "network": "neither: there was no connection",
+    "before": "the sending server, before it connected to a target",
+    NONE: "neither: no queue has an error text",
 }
 
 
@@ -147,13 +147,13 @@ class GaveUpQuestion:
         """By the catalogue of texts."""
         queue, (answer,) = _loudest(org), given
         if queue is None:
-            no_text = "No queue holds an error text at this moment."
+            no_text = "No queue has an error text now."
             return right(no_text) if answer == NONE else wrong(no_text)
         expected = _who(queue)
         error = parse(queue.last_error or "")
         explained = explain(error)
         facts = f" ({', '.join(map(_source, explained.facts))})" if explained.facts else ""
-        says = f"{explained.says or 'The text is not in the catalogue.'}{facts}"
+        says = f"{explained.says or 'The text is not in the catalog.'}{facts}"
         words = error.inner_text or error.text
         if answer == expected:
             return right(f'"{words}": {says}')

@@ -29,7 +29,7 @@ from mailflow.views.queues import stuck_queues
 from mailflow.views.verdict import Diagnosis
 
 LONG_ENOUGH = timedelta(minutes=20)
-"""After this each queue has tried again by itself and has drained (S4.62)."""
+"""After this each queue has retried by itself and has drained (S4.62)."""
 
 NOTHING = "none"
 """What is typed where nothing is to be changed."""
@@ -49,8 +49,8 @@ class RepairQuestion:
         """The same for every organization."""
         del org
         return (
-            "Which commands repair it? They are tried on a copy; nothing is changed yet. If "
-            "nothing has to be changed, type none."
+            "Which commands repair it? They run on a copy first; nothing is changed yet. If no "
+            "change is needed, type none."
         )
 
     def options(self, org: Snapshot) -> Options:
@@ -65,8 +65,8 @@ class RepairQuestion:
         if typed.strip().casefold() == NOTHING:
             if is_between_servers(findings(org)):
                 return right(
-                    "No connector has to change: what is at fault lies between the servers, and "
-                    "the network team has to change it."
+                    "No connector has to change: the fault lies between the servers, and the "
+                    "network team must repair it."
                 )
             return _left_alone(org, is_found=is_found)
         try:
@@ -102,8 +102,9 @@ class RepairQuestion:
                 else "Who is responsible for the faulty part? A cmdlet cannot change everything."
             ),
             (
-                "What you give replaces the whole value (S3.23, S8.60), so name all that is to "
-                "stay. To take an address out of a range, write the pieces beside it (S8.63)."
+                "The new value replaces the whole old value (S3.23, S8.60), so include every value "
+                "that must stay. To exclude an address from a range, write the parts of the range "
+                "on both sides of it (S8.63)."
             ),
             f"The first command is: {first}" if first != NOTHING else "There is nothing to repair.",
         )
@@ -142,7 +143,7 @@ def _left_alone(org: Snapshot, *, is_found: bool) -> Judgement:
         return wrong("There is a fault, and it does not go away by itself.")
     if org.unread:
         return right("No fault is known. A change now would be a guess.")
-    return right("Everything works. A change now can only break something.")
+    return right("Everything works. A change can only break something.")
 
 
 def _judged(
@@ -159,7 +160,7 @@ def _judged(
         return _not_enough(before, later, then, changed=changed)
     if harm:
         advice = (
-            "Have it repaired where the fault is: between the servers."
+            "It has to be repaired where the fault is: between the servers."
             if is_between_servers(findings(before))
             else "Remove only the servers' addresses."
         )
@@ -203,7 +204,8 @@ def _proven(before: Snapshot, after: Snapshot, later: Snapshot) -> str:
     )
     if _shares(before, after):
         text += (
-            " Hosts and servers now share a connector: that works, but is the worse repair (S3.34)."
+            " Hosts and servers now share a connector: this works, but it is the worse repair "
+            "(S3.34)."
         )
     elif not later.unread:
         text += " No data is missing, and no fault is left."

@@ -28,14 +28,17 @@ class RequestQuestion:
     def prompt(self, org: Snapshot) -> str:
         """The same for every organization."""
         del org
-        return "What do you ask of the network team? It is tried on a copy; nothing is done yet."
+        return (
+            "What do you ask the network team to do? It is tried on a copy first; nothing is done "
+            "yet."
+        )
 
     def options(self, org: Snapshot) -> Options:
         """All that can be asked for, and nothing."""
         del org
         return (
             *((name, request.words) for name, request in REQUESTS.items()),
-            (NOTHING, "Nothing: there is no reason to."),
+            (NOTHING, "Nothing: there is no reason for a change."),
         )
 
     def judge(self, org: Snapshot, given: tuple[str, ...]) -> Judgement:
@@ -58,7 +61,7 @@ class RequestQuestion:
         """From the cause to whose it is."""
         found = findings(org)
         return (
-            "Ask for what the findings show, and for nothing else.",
+            "Ask only for what the findings show.",
             (
                 "An address in the logs that is not the sender's, or a reply that arrived altered: "
                 "did you see one of the two?"
