@@ -189,7 +189,7 @@ def _talk(main: int, process: subprocess.Popen[bytes], answers: list[tuple[str, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--confirm", "EX16A\\Relay"), "--confirm goes with --apply"),
+        (("--confirm", "EX16A\\Relay"), "--confirm needs --apply"),
         (("--apply", "--confirm", "EX16A\\Rely"), "no connector is called this"),
         (("-p", "apply", "yes"), "the option --apply"),
         (("-p", "confirmed", "x"), "the option --confirm"),
