@@ -190,7 +190,7 @@ def _talk(main: int, process: subprocess.Popen[bytes], answers: list[tuple[str, 
     ("arguments", "words"),
     [
         (("--confirm", "EX16A\\Relay"), "--confirm needs --apply"),
-        (("--apply", "--confirm", "EX16A\\Rely"), "no connector is called this"),
+        (("--apply", "--confirm", "EX16A\\Rely"), "no such receive connector"),
         (("-p", "apply", "yes"), "the option --apply"),
         (("-p", "confirmed", "x"), "the option --confirm"),
     ],
