@@ -189,8 +189,8 @@ def _talk(main: int, process: subprocess.Popen[bytes], answers: list[tuple[str, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--confirm", "EX16A\\Relay"), "--confirm goes with --apply"),
-        (("--apply", "--confirm", "EX16A\\Rely"), "no connector is called this"),
+        (("--confirm", "EX16A\\Relay"), "--confirm needs --apply"),
+        (("--apply", "--confirm", "EX16A\\Rely"), "no such receive connector"),
         (("-p", "apply", "yes"), "the option --apply"),
         (("-p", "confirmed", "x"), "the option --confirm"),
     ],

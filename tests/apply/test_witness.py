@@ -156,7 +156,7 @@ def test_a_value_of_the_snapshot_that_was_not_read(tmp_path: Path) -> None:
         row[place] = False
     file.write_text(json.dumps(document))
 
-    with pytest.raises(InputError, match="holds no connector"):
+    with pytest.raises(InputError, match="contains no connector"):
         proven_from(journal)
 
 
