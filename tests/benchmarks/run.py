@@ -62,7 +62,7 @@ def main() -> int:
             (
                 "mailflow run demo:article",
                 "papermill on an empty notebook",
-                1.0,
+                0.85,
                 process(*run, folder=folder, code=1),
                 process(*papermill, folder=folder),
             ),
