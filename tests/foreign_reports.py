@@ -146,6 +146,7 @@ class Page(HTMLParser):
         self.texts: list[str] = []
         self.commands: set[str] = set()
         self._open: list[str] = []
+        self._pasted = ""
         self.feed(html)
         self.close()
 
@@ -160,9 +161,12 @@ class Page(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Its end."""
+        """Its end; with that of code its lines are whole, whatever elements keep names whole."""
         while tag in self._open and self._open.pop() != tag:
             pass
+        if tag in ("pre", "code"):
+            self.commands.update(filter(None, map(str.strip, self._pasted.split("\n"))))
+            self._pasted = ""
 
     def handle_data(self, data: str) -> None:
         """A text."""
@@ -170,4 +174,4 @@ class Page(HTMLParser):
             return
         self.texts.append(data)
         if "pre" in self._open or "code" in self._open:
-            self.commands.update(filter(None, map(str.strip, data.split("\n"))))
+            self._pasted += data

@@ -17,6 +17,8 @@ from mailflow.analysis.paths import Judge, MailPath
 from mailflow.exchange.ranges import parse_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
+from mailflow.sources.tables import assemble
+from mailflow.views.findings import findings
 from organisations import E2013, E2016, Organisation, article, healthy
 
 FRONTEND = r"EX16A\Default Frontend EX16A"
@@ -225,3 +227,39 @@ def test_a_client_access_server_is_no_next_hop() -> None:
 
     assert [pair for pair in states(org) if pair[1] == "EX13C"] == []
     assert states(unread)["EX10A", "EX13C"][0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("sender", "target", "expected"),
+    [
+        (["2001:db8::11"], ["10.0.0.21"], "unknown"),
+        (["2001:db8::11"], ["10.0.0.21", "2001:db8::21"], "clear"),
+        (["2001:db8::11", "10.0.0.13"], ["10.0.0.21"], "clear"),
+        (["2001:db8::11"], [], "clear"),
+        (["10.0.0.13"], ["2001:db8::21"], "unknown"),
+    ],
+)
+def test_mail_comes_from_no_address_of_a_family_that_the_target_lacks(
+    sender: list[str], target: list[str], expected: str
+) -> None:
+    """S4.66: then it comes from one that is not known, and a relay connector may contain that."""
+    org = article().set_addresses("EX10A", *sender).set_addresses("EX16A", *target)
+    state, _ = states(org).get(("EX10A", "EX16A"), ("clear", None))
+
+    assert state == expected
+
+
+def test_an_address_of_another_family_is_not_called_none() -> None:
+    """What to do next asks for the addresses that are not known, beside the one that is."""
+    found = findings(article().set_addresses("EX10A", "2001:db8::11").snapshot())
+
+    assert any("Not all addresses of EX10A are known." in each.text for each in found.next_steps)
+
+
+def test_ipv4_written_as_ipv6_is_ipv4() -> None:
+    """S1.45: no IPv6 connection comes from such an address, so IPv4 ranges decide."""
+    org = article().set_addresses("EX10A", "::ffff:10.0.0.11")
+
+    read = assemble(org.reading(), origin="here")
+
+    assert states(read)["EX10A", "EX16A"] == ("found", SHADOWED)

@@ -13,6 +13,7 @@ from mailflow.exchange.ranges import (
     AddressRange,
     RangeError,
     format_range,
+    host_address,
     parse_address,
     parse_range,
     single,
@@ -293,3 +294,18 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_an_address_is_an_ipaddress_object() -> None:
     """The rest of the library counts on the standard library's address types."""
     assert isinstance(parse_address("10.0.0.5"), ipaddress.IPv4Address)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("::ffff:10.0.0.11", "10.0.0.11"),
+        ("::FFFF:a00:b", "10.0.0.11"),
+        ("10.0.0.11", "10.0.0.11"),
+        ("::10.0.0.11", "::a00:b"),
+        ("fe80::1%12", "fe80::1"),
+    ],
+)
+def test_the_address_of_a_host(text: str, expected: str) -> None:
+    """S1.45: IPv4 written as IPv6 is IPv4; nothing else is."""
+    assert str(host_address(text)) == expected

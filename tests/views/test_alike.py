@@ -30,7 +30,7 @@ def test_the_same_of_other_servers_is_one_group() -> None:
 
 
 def test_what_differs_stays_apart() -> None:
-    """Another host, connector, state or cause; a longer name that begins alike is another host."""
+    """Another host, connector, state or cause; a name that begins or ends alike is another host."""
     first = entry("EX1", "EX1 accepts EX10.")
     others = [
         entry("EX2", "EX2 accepts EX20."),
@@ -40,6 +40,8 @@ def test_what_differs_stays_apart() -> None:
     ]
 
     assert [len(group) for group in alike([first, *others])] == [1, 1, 1, 1, 1]
+    ends = [entry(name, f"{name} accepts OLD-{name}.") for name in ("EX1", "EX2")]
+    assert [len(group) for group in alike(ends)] == [1, 1]
 
 
 def test_a_finding_without_a_place_is_itself() -> None:

@@ -229,7 +229,15 @@ class _Station:
         self._outcomes: dict[tuple[str, bool | None], Assessment] = {}
         self._anywhere: dict[tuple[Endpoint, bool | None], Assessment] = {}
         self._locals: dict[tuple[Family, int], tuple[Address | None, ...]] = {}
+        self._families = {address.version for address in view.addresses} or {*FAMILIES}
         self._made: dict[tuple[object, ...], list[tuple[MailPath, int | None]]] = {}
+
+    def meets(self, sender: ServerView) -> bool:
+        """Whether mail may leave from an address of the sender that is known.
+
+        S4.66: one of a family in which the target has none is not the one that mail comes from.
+        """
+        return any(address.version in self._families for address in sender.addresses)
 
     def local_addresses(self, family: Family, port: int) -> tuple[Address | None, ...]:
         """Local addresses that other servers may connect to."""
@@ -392,7 +400,7 @@ def _paths(
     open_ = [
         MailPath(sender, target, None, place, station.from_anywhere(sender, place))
         for place in places
-        if sender.lacks_addresses or not sender.addresses
+        if sender.lacks_addresses or not station.meets(sender)
     ]
     if not sender.addresses:
         yield from open_

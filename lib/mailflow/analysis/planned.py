@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailflow.errors import UsageError
-from mailflow.exchange.ranges import Address, RangeError, parse_address
+from mailflow.exchange.ranges import Address, RangeError, host_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def parse_planned(texts: Iterable[str]) -> tuple[Planned, ...]:
     for text in texts:
         name, equals, rest = text.partition("=")
         try:
-            address = parse_address(rest if equals else name)
+            address = host_address(rest if equals else name)
         except RangeError as error:
             raise UsageError(f"planned: expected ADDRESS or NAME=ADDRESS ({error})") from error
         found.setdefault(Planned(address, name.strip() if equals else ""))

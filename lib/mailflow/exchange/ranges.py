@@ -131,6 +131,16 @@ def parse_address(text: str) -> Address:
         raise RangeError(f"The format of the IP address {text.strip()} is invalid.") from None
 
 
+def host_address(text: str) -> Address:
+    """The address of a host; IPv4 written as IPv6 (`::ffff:10.0.0.11`) is the IPv4 address (S1.45).
+
+    Raises:
+        RangeError: it is none; with the words Exchange uses (section 1.4).
+    """
+    address = parse_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def address_or_none(text: str | None) -> Address | None:
     """The address in a text of strangers; None where it holds none."""
     try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from mailflow.exchange.last_error import parse, target_of
 from mailflow.exchange.queues import Queue
-from mailflow.exchange.ranges import RangeError, parse_address
+from mailflow.exchange.ranges import RangeError, host_address
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import IN_ERROR, ServerAddress, Unread
 from mailflow.sources import values
@@ -92,7 +92,7 @@ class Addresses:
             if target is None:
                 continue
             try:
-                address = str(parse_address(text))
+                address = str(host_address(text))
             except RangeError:
                 continue
             if not _is_usable(address) or (target.name, address) in self.by_key:

@@ -25,7 +25,7 @@ from mailflow.exchange.connectors import (
     parse_flags,
 )
 from mailflow.exchange.queues import OTHER, Moment
-from mailflow.exchange.ranges import AddressRange, RangeError, parse_address, parse_range
+from mailflow.exchange.ranges import AddressRange, RangeError, host_address, parse_range
 from mailflow.exchange.servers import parse_version
 from mailflow.plain import keeps_its_line
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Value
@@ -344,7 +344,7 @@ def addresses(value: Value) -> tuple[str, ...]:
     Raises:
         UnreadableError: cut, or some of it is none; `visible` are those that could be read.
     """
-    return _each(value, lambda element: str(parse_address(filled(element))))
+    return _each(value, lambda element: str(host_address(filled(element))))
 
 
 def dn_parts(text: str) -> list[str]:

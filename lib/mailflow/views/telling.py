@@ -196,8 +196,9 @@ def _how_to_get(cmdlet: str, missing: Sequence[Missing]) -> Iterator[NextStep]:
             yield NextStep(text, "server,address")
         else:
             whom = either(servers)
-            text = f"No address of {whom} is known. Which addresses does it send from?"
-            yield NextStep(text)
+            has_some = all(each.reason.startswith("not all addresses") for each in missing)
+            known = f"Not all addresses of {whom} are" if has_some else f"No address of {whom} is"
+            yield NextStep(f"{known} known. Which addresses does it send from?")
             yield from (NextStep("", Missing(name, ADDRESSES).shows) for name in servers)
             yield NextStep("Add them to addresses.csv, then rerun:", "server,address")
         yield from (NextStep("", Missing(name, ADDRESSES).command) for name in servers)

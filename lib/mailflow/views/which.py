@@ -11,7 +11,7 @@ from mailflow.analysis.analysis import analyze
 from mailflow.analysis.servers import ServerView
 from mailflow.errors import UsageError
 from mailflow.exchange.connectors import flag_names
-from mailflow.exchange.ranges import Address, Family, RangeError, parse_address
+from mailflow.exchange.ranges import Address, Family, RangeError, host_address
 from mailflow.exchange.selection import NO_MATCH_REPLY, Answer, answer
 from mailflow.exchange.servers import Server
 from mailflow.snapshot import Snapshot
@@ -39,8 +39,8 @@ def probe(server: str, source: str, local: str = "", port: str | int = "") -> Pr
         UsageError: an address or port that is none, or two families in one question.
     """
     try:
-        remote = parse_address(source)
-        own = parse_address(local) if local.strip() else None
+        remote = host_address(source)
+        own = host_address(local) if local.strip() else None
     except RangeError as error:
         raise UsageError(str(error)) from error
     text = str(port).strip() or "25"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import capture_forms
+from command_line import captures
 from mailflow.exchange.cmdlets import PROPERTIES, Kind
 from mailflow.sources.exports.clixml import read_clixml
 from mailflow.sources.exports.console import read_console
 from mailflow.sources.exports.csvfile import read_csv
+from mailflow.sources.exports.files import read_source
 from mailflow.sources.exports.jsonfile import read_json
+from mailflow.sources.exports.recognise import recognise
 from mailflow.sources.row import Complex, Enumeration, Items, Lost, Reading, Row, Value
+from organisations import article
 from support import each_of, needs_shared, shared_files
 
 FOLDER = "captures/powershell"
@@ -143,3 +149,21 @@ def test_tables(path: Path) -> None:
             "exchange-servers": "AdminDisplayVersion",
         }[stem]
     }
+
+
+@pytest.mark.parametrize("form", get_args(capture_forms.Form))
+def test_lines_that_end_in_a_carriage_return_alone(
+    form: capture_forms.Form, tmp_path: Path
+) -> None:
+    """As some editors save a text: every form is read as if it had line feeds."""
+    read = []
+    for name, end in (("lf", "\n"), ("cr", "\r")):
+        folder = captures(article(), tmp_path / name, form)
+        for file in folder.iterdir():
+            encoding = recognise(file.read_bytes())[1]
+            text = file.read_bytes().decode(encoding).replace("\r\n", "\n").replace("\n", end)
+            file.write_bytes(text.encode(encoding))
+        read.append(read_source(folder).reading)
+
+    assert [row.values for row in read[1].rows] == [row.values for row in read[0].rows]
+    assert read[1].unread == []

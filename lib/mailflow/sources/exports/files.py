@@ -593,7 +593,8 @@ def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]
     """The text, with U+FFFD for what is no text, and the rows of *unread* that then go with it.
 
     Another code page is never guessed: a wrong guess would look like a name. Runs of zero bytes,
-    which a disk leaves, become one zero; the readers take no object in which one stands.
+    which a disk leaves, become one zero; the readers take no object in which one stands. Lines that
+    end in a carriage return alone, as some editors save them, get a line feed.
     """
     whys = []
     try:
@@ -602,6 +603,8 @@ def _decoded(data: bytes, encoding: str, place: str) -> tuple[str, list[Unread]]
         text = data.decode(encoding, "replace")
         line = data[: error.start].decode(encoding, "replace").count("\n") + 1
         whys.append(f"line {line}: characters that are not {encoding} show as \ufffd")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     shifted = _SHIFTED.search(text) if encoding.startswith("utf-16") else None
     if shifted:
         line = text.count("\n", 0, shifted.start()) + 1

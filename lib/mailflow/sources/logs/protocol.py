@@ -16,7 +16,7 @@ from dataclasses import astuple, dataclass, field, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from mailflow.exchange.ehlo import KEYWORDS, is_masked
-from mailflow.exchange.ranges import RangeError, parse_address
+from mailflow.exchange.ranges import RangeError, host_address
 from mailflow.snapshot import ObservedOffer, ObservedSessions
 
 FIELDS = (
@@ -290,6 +290,6 @@ def endpoint_of(text: str) -> tuple[str, int] | None:
 
 def _address(text: str) -> str:
     try:
-        return str(parse_address(text))
+        return str(host_address(text))
     except RangeError:
         return ""
