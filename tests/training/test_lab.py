@@ -123,7 +123,7 @@ def test_undo_takes_one_step_back_and_again_all() -> None:
     assert lab.open() == changed
     lab.undo()
     assert lab.open() == start
-    assert "nothing to take back" in repr(lab.undo())
+    assert "nothing to undo" in repr(lab.undo())
     lab.wait(minutes=5)
     lab.again()
     assert lab.open() == start
@@ -166,7 +166,7 @@ def test_run_takes_nothing() -> None:
 
     for typed in (lab.ask("what-repair"), "", None, "none"):
         assert not lab.run(typed).begun
-    assert "nothing to take back" in repr(lab.undo())
+    assert "nothing to undo" in repr(lab.undo())
 
 
 def test_unknown_names() -> None:
@@ -175,7 +175,7 @@ def test_unknown_names() -> None:
         practice("case-1").ask("what")
     with pytest.raises(UsageError, match="no case is called"):
         practice("case-99")
-    with pytest.raises(UsageError, match="no whole number"):
+    with pytest.raises(UsageError, match="not a whole number"):
         practice("case-1", seed="x")  # type: ignore[arg-type]
 
 
@@ -195,7 +195,7 @@ def test_the_debrief_waits_for_everything() -> None:
     assert "Something is still at fault" in repr(lab.debrief())
     solve(lab, "what-repair")
     lab.run(lab.ask("what-repair").value.replace("Retry-Queue", "Get-Queue"))
-    assert "still wait" in repr(lab.debrief())
+    assert "Still waiting" in repr(lab.debrief())
     assert lesson not in repr(lab.debrief())
     lab.wait(minutes=14)
     assert lesson in repr(lab.debrief())
@@ -233,7 +233,7 @@ def test_a_solved_case_is_written_down(tmp_path: Path) -> None:
 
 def test_nothing_to_repair_is_nothing_to_wait_for() -> None:
     """A healthy organisation, and one that can't be known, are solved by their questions."""
-    for name, words in (("case-10", "Nothing was wrong"), ("case-11", "could not be known")):
+    for name, words in (("case-10", "Nothing was wrong"), ("case-11", "could not be determined")):
         lab = practice(name)
         lab.ask("what-cause").solve()
 

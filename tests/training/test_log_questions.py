@@ -44,8 +44,8 @@ def judged(name: str, kind: str, answer: object, *, read: bool = True) -> tuple[
         (TRANSLATED, "10.0.0.11", "wrong", "local-endpoint"),
         (TRANSLATED, "10.0.0.21", "wrong", "No row"),
         (TRANSLATED, "10.0.5.1, 10.0.0.11", "wrong", "No row"),
-        (TRANSLATED, "unknown", "wrong", "written down"),
-        (TRANSLATED, "a router", "wrong", "written down"),
+        (TRANSLATED, "unknown", "wrong", "The log contains it"),
+        (TRANSLATED, "a router", "wrong", "The log contains it"),
         (INSPECTED, "10.0.0.11", "right", "nothing translates it"),
         (INSPECTED, "10.0.5.1", "wrong", "No row"),
     ],
@@ -68,7 +68,7 @@ def test_which_address_was_seen(name: str, answer: str, grade: str, says: str) -
         (INSPECTED, "arrived", "wrong", "masked keywords"),
         (INSPECTED, "not-known", "wrong", "masked keywords"),
         (LOST, "arrived", "right", "X-EXPS"),
-        ("article", "not-known", "right", "takes both logs"),
+        ("article", "not-known", "right", "needs both logs"),
     ],
 )
 def test_what_arrived(name: str, answer: str, grade: str, says: str) -> None:
@@ -100,7 +100,7 @@ def test_before_the_logs_nothing_is_known(kind: str, honest: str, guess: str) ->
     ("name", "answer", "grade", "says"),
     [
         (TRANSLATED, "source-address-translated", "right", "saw 10.0.5.1"),
-        (TRANSLATED, "custom-connector-shadows-default", "half", "look so"),
+        (TRANSLATED, "custom-connector-shadows-default", "half", "appear with these addresses"),
         (TRANSLATED, "smtp-inspection", "wrong", "compare the two logs"),
         (TRANSLATED, "not-known", "wrong", "both ends of one session"),
         (INSPECTED, "smtp-inspection", "right", "masked"),
@@ -141,7 +141,7 @@ def test_what_to_request(name: str, answer: str, grade: str, says: str) -> None:
     ("answer", "grade", "says"),
     [
         ("none", "right", "between the servers"),
-        ("Get-Queue", "wrong", "still wait"),
+        ("Get-Queue", "wrong", "still waiting"),
         (r"Set-ReceiveConnector EX16A\Relay -Enabled $false", "half", "between the servers"),
         (
             "\n".join(

@@ -43,7 +43,7 @@ def test_fetching_is_a_step_like_any_other() -> None:
     assert log_files(lab.copy().logs) == log_files(lab._practice.logs)
     lab.undo()
     assert lab.open() == start
-    assert "nothing to take back" in repr(lab.undo())
+    assert "nothing to undo" in repr(lab.undo())
     lab.logs()
     lab.again()
     assert lab.open() == start
@@ -82,7 +82,7 @@ def test_where_nothing_failed_there_are_no_logs() -> None:
 
     assert "No protocol logs are here" in repr(lab.logs())
     assert "No protocol logs are here" in str(lab.both_ends())
-    assert "nothing to take back" in repr(lab.undo())
+    assert "nothing to undo" in repr(lab.undo())
 
 
 @pytest.mark.parametrize("name", [TRANSLATED, INSPECTED, "service-stopped"])
@@ -174,8 +174,8 @@ def test_a_request_is_a_step() -> None:
     """By its key, its words, or an answered question; what is none is said, and no step."""
     lab = practice(INSPECTED)
     for nothing in ("", None, "nothing", "reboot it", lab.ask("what-request")):
-        assert "Nothing was asked for" in repr(lab.request(nothing))
-    assert "nothing to take back" in repr(lab.undo())
+        assert "No request was made" in repr(lab.request(nothing))
+    assert "nothing to undo" in repr(lab.undo())
 
     lab.request("Switch off SMTP inspection for traffic between the Exchange servers.")
     lab.wait(minutes=15)
@@ -233,4 +233,4 @@ def test_without_logs_that_decide_nothing_is_asked_for() -> None:
     lab = practice("case-11")
     lab.ask("what-cause").solve()
 
-    assert "could not be known" in repr(lab.debrief())
+    assert "could not be determined" in repr(lab.debrief())

@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_said(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MAILFLOW_DATA", str(tmp_path / "file" / "data"))
 
-    assert "Not written down" in keep("case-1", 0, 1, 0)
+    assert "Not saved" in keep("case-1", 0, 1, 0)
 
 
 def test_it_lies_in_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

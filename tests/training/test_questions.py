@@ -114,7 +114,7 @@ def test_who_gave_up(name: str, answer: str, grade: str, says: str) -> None:
         ("article", r"EX16A\Default Frontend EX16A", "wrong", "Default Frontend EX16A does not"),
         ("article", r"EX16A\Default EX16A", "wrong", "does not accept this connection"),
         ("article", "nobody", "wrong", "S1.18"),
-        ("article", "not-known", "wrong", "All data that decides it"),
+        ("article", "not-known", "wrong", "All relevant data"),
         ("article", r"EX16B\Relay", "wrong", "none of the choices"),
         ("default-narrowed", "nobody", "right", "421 4.3.2"),
         ("relay-2525", r"EX19A\Application mail", "right", "256 addresses"),
@@ -271,7 +271,7 @@ def test_the_cause_is_the_one_that_was_built_in(name: str) -> None:
     ("name", "answer", "grade", "says"),
     [
         ("incomplete", "unknown", "right", "Missing data"),
-        ("incomplete", "clear", "wrong", "'no fault found' is more than you know"),
+        ("incomplete", "clear", "wrong", "'no fault found' cannot be concluded"),
         ("incomplete", "found", "wrong", "have to show a fault"),
         ("healthy-but-suspicious", "clear", "right", "checked and work"),
         ("healthy-but-suspicious", "found", "wrong", "none to fail"),
