@@ -171,10 +171,9 @@ def test_no_command_is_given_for_a_server_of_which_connectors_may_be_missing() -
 
     assert found.repair == ()
     assert "the effect of a change cannot be proven" in found.no_repair
-    assert [step.command for step in found.next_steps][:2] == [
-        f"Get-ReceiveConnector -Server {name} | Export-Clixml receive-connectors.xml"
-        for name in ("EX16A", "EX16B")
-    ]
+    # One file for both: a second command would write over what the first one exported.
+    exports = [step.command for step in found.next_steps if "Get-ReceiveConnector" in step.command]
+    assert exports == ["Get-ReceiveConnector | Export-Clixml receive-connectors.xml"]
 
 
 # -- Addresses that are not known ------------------------------------------------------------------
