@@ -64,7 +64,7 @@ def test_doors_open_to_short_and_full_names(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"network": "silent"}, "does not answer"),
+        ({"network": "silent"}, "does not respond"),
         ({"network": "refuses"}, "refused"),
         ({"shell": False}, "refused"),
     ],

@@ -138,8 +138,11 @@ def next_steps(
             steps += _lines(each.check.advise(each))
     waiting = [each for each in findings if each.state == "unknown"]
     missing = [path.missing for each in waiting for path in each.paths if path.missing]
+    told = {each.command for each in steps if each.command}
     for cmdlet in dict.fromkeys(each.cmdlet for each in missing):
-        steps += _how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet])
+        how = list(_how_to_get(cmdlet, [each for each in missing if each.cmdlet == cmdlet]))
+        # Run once, the same command exports the data of these servers too.
+        steps += [each for each in how if each.command not in told]
     settled = {edit.identity for edit in plan.edits}
     for each in waiting:
         is_settled = each.connector is not None and each.connector.identity in settled
