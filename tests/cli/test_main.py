@@ -155,3 +155,20 @@ def test_what_was_meant(call: Call, typed: tuple[str, ...], meant: str) -> None:
     assert done.code == 3
     assert f"Did you mean '{meant}'?" in done.err
     assert "?." not in done.err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("diagnose", "demo:article"),
+        ("whatif", "demo:article"),
+        ("which", "demo:article", "--server", "EX16A", "--source", "10.0.0.11"),
+        ("diff", "demo:article", "demo:article"),
+        ("twin", "demo:article", "EX16A", "EX16B"),
+        ("tidy", "demo:article"),
+    ],
+    ids=lambda typed: typed[0],
+)
+def test_made_up_data_is_called_so(call: Call, typed: tuple[str, ...]) -> None:
+    """Over each screen that tells of it."""
+    assert call(*typed).out.splitlines()[0] == "SIMULATED DATA  demo:article"

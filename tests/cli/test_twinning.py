@@ -18,10 +18,11 @@ COMMANDS = ("New-", "Set-", "Add-", "Remove-")
 def test_the_screen_answers_first_and_fits(call: Call) -> None:
     """What differs, the commands, the proof, the rollback; commands alone are wider."""
     screen = call("twin", "demo:new-server", "EX16A", "EX16B")
-    lines = screen.out.splitlines()
+    banner, *lines = screen.out.splitlines()
     labels = [line[:14].strip() for line in lines if line[:1].strip()]
 
     assert screen.code == 1
+    assert banner == "SIMULATED DATA  demo:new-server"
     assert lines[0].startswith("DIFFERENT     EX16B does not treat every host as EX16A does.")
     assert labels == ["DIFFERENT", "SERVERS", "HOSTS", "CHANGE B", "COMMANDS", "PROOF", "ROLLBACK"]
     assert all(width(line) <= 80 or line[14:].startswith(COMMANDS) for line in lines)
@@ -32,7 +33,7 @@ def test_alike_is_one_answer(call: Call) -> None:
     screen = call("twin", "demo:new-server-renamed", "EX16A", "EX16B")
 
     assert screen.code == 0
-    assert screen.out.startswith("NO DIFFERENCE EX16B treats every host as EX16A does.")
+    assert screen.out.splitlines()[1].startswith("NO DIFFERENCE EX16B treats every host as EX16A does.")
     assert "ReceiveConnector" not in screen.out
 
 
@@ -43,7 +44,7 @@ def test_missing_data_is_undetermined(call: Call, tmp_path: Path) -> None:
     screen = call("twin", saved(bare, tmp_path / "org"), "EX16A", "EX16B")
 
     assert screen.code == 2
-    assert screen.out.startswith("INCONCLUSIVE  Could not determine whether EX16B treats")
+    assert screen.out.splitlines()[1].startswith("INCONCLUSIVE  Could not determine whether EX16B treats")
     assert "MaxMessageSize" in screen.out
 
 

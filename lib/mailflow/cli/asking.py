@@ -12,7 +12,7 @@ import click
 from mailflow.cli.completion import complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, decoded, in_json, open_organisation
+from mailflow.cli.terminal import columns, decoded, in_json, open_organisation, simulated
 from mailflow.errors import UsageError
 from mailflow.phrases import counted
 from mailflow.show.blocks import hang
@@ -98,8 +98,9 @@ def which(  # noqa: PLR0913 - one argument for each option
         raise UsageError(
             f"missing {missing}. Example: mailflow which SOURCE --server EX16A --source 10.0.0.11"
         )
-    answer = which(open_organisation(source, live=live), probe(server, address, local, port))
-    click.echo(in_json(answer, indent=2) if as_json else _which_words(answer))
+    org = open_organisation(source, live=live)
+    answer = which(org, probe(server, address, local, port))
+    click.echo(in_json(answer, indent=2) if as_json else simulated(org) + _which_words(answer))
     raise SystemExit(2 if answer["unknown"] else 0)
 
 

@@ -10,7 +10,7 @@ import click
 from mailflow.cli.completion import complete_connector, complete_server, complete_source
 from mailflow.cli.helping import HelpfulCommand, helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, simulated
 from mailflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def whatif(  # noqa: PLR0913 - one argument for each option
     else:
         from mailflow.cli.whatif_screen import whatif_screen
 
-        click.echo(whatif_screen(proof, found, org.taken, columns(), colour=is_terminal()))
+        screen = whatif_screen(proof, found, org.taken, columns(), colour=is_terminal())
+        click.echo(simulated(org) + screen)
     raise SystemExit(proof.exit_code)
 
 
@@ -138,7 +139,8 @@ def diff(before: str, after: str, *, as_json: bool, live: LiveOptions) -> None:
         from mailflow.cli.diff_screen import diff_screen
 
         names = (before, old.taken), (after, new.taken)
-        click.echo(diff_screen(found, *names, columns(), colour=is_terminal()))
+        screen = diff_screen(found, *names, columns(), colour=is_terminal())
+        click.echo(simulated(old, new) + screen)
     raise SystemExit(found.exit_code)
 
 

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
 
 
+def simulated(*orgs: Snapshot | None) -> str:
+    """A line over a screen that tells of organizations that mailflow made up; else empty."""
+    from mailflow.phrases import joined
+    from mailflow.show.words import simulated as banner
+
+    origins = dict.fromkeys(org.origin for org in orgs if org and org.is_simulated)
+    return f"{banner(joined(origins))}\n" if origins else ""
+
+
 def open_organisation(
     source: str,
     servers: tuple[str, ...] = (),

@@ -11,7 +11,7 @@ import click
 from mailflow.cli.completion import complete_identity, complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, simulated
 from mailflow.errors import UsageError
 from mailflow.plain import one_line
 
@@ -70,8 +70,7 @@ def tidy(
         told = (
             _one(lists[0], room, colour=colour) if connector else _all(lists, missing, source, room)
         )
-        simulated = [f"SIMULATED DATA  {one_line(org.origin)}"] if org.is_simulated else []
-        click.echo("\n".join([*simulated, *told]))
+        click.echo(simulated(org) + "\n".join(told))
     if change and lists[0].proof:
         write_change(change, lists[0].proof.changes, lists[0].claim)
         click.echo(one_line(f"{change}: the change, for mailflow whatif --change"), err=True)

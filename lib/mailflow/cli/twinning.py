@@ -9,7 +9,7 @@ import click
 from mailflow.cli.completion import complete_server, complete_source
 from mailflow.cli.helping import helpful_command
 from mailflow.cli.live import live_options
-from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation
+from mailflow.cli.terminal import columns, in_json, is_terminal, open_organisation, simulated
 
 if TYPE_CHECKING:
     from mailflow.sources.credentials import LiveOptions
@@ -67,5 +67,6 @@ def twin(  # noqa: PLR0913 - one argument for each option
     else:
         from mailflow.cli.twin_screen import twin_screen
 
-        click.echo(twin_screen(found, columns(), colour=is_terminal()))
+        screen = twin_screen(found, columns(), colour=is_terminal())
+        click.echo(simulated(org, second) + screen)
     raise SystemExit(found.exit_code)

@@ -39,7 +39,7 @@ def screen(diagnosis: Diagnosis, width: int = 80, *, colour: bool = False, word:
     """
     label = (word or words.over(diagnosis)).upper()
     room = max(width, LABEL + 20)
-    blocks = [words.simulated(diagnosis)] if diagnosis.is_simulated else []
+    blocks = [words.simulated(diagnosis.origin)] if diagnosis.is_simulated else []
     blocks += [_head(diagnosis, room)]
     lines = diagnosis.summary.splitlines()
     blocks += verdict(label, lines, room, _TONES[diagnosis.verdict], colour=colour)

@@ -37,7 +37,7 @@ def verdict_card(diagnosis: Diagnosis, ticket: str = "", word: str = "") -> Mark
             for part in (ticket, words.read_when(diagnosis), _origin(diagnosis))
             if part
         ],
-        simulated=words.simulated(diagnosis) if diagnosis.is_simulated else "",
+        simulated=words.simulated(diagnosis.origin) if diagnosis.is_simulated else "",
         verdict=diagnosis.verdict,
         word=word or words.over(diagnosis),
         headline=one_line(diagnosis.headline),

@@ -118,9 +118,9 @@ _CONNECTOR = "\0"
 _MOST_REMEDIES = 3
 
 
-def simulated(diagnosis: Diagnosis) -> str:
+def simulated(origin: str) -> str:
     """The banner over data that mailflow made up."""
-    return f"SIMULATED DATA  {one_line(diagnosis.origin)}".rstrip()
+    return f"SIMULATED DATA  {one_line(origin)}".rstrip()
 
 
 def accepted(diagnosis: Diagnosis) -> list[str]:
