@@ -33,7 +33,9 @@ def test_alike_is_one_answer(call: Call) -> None:
     screen = call("twin", "demo:new-server-renamed", "EX16A", "EX16B")
 
     assert screen.code == 0
-    assert screen.out.splitlines()[1].startswith("NO DIFFERENCE EX16B treats every host as EX16A does.")
+    assert screen.out.splitlines()[1].startswith(
+        "NO DIFFERENCE EX16B treats every host as EX16A does."
+    )
     assert "ReceiveConnector" not in screen.out
 
 
@@ -44,7 +46,9 @@ def test_missing_data_is_undetermined(call: Call, tmp_path: Path) -> None:
     screen = call("twin", saved(bare, tmp_path / "org"), "EX16A", "EX16B")
 
     assert screen.code == 2
-    assert screen.out.splitlines()[1].startswith("INCONCLUSIVE  Could not determine whether EX16B treats")
+    assert screen.out.splitlines()[1].startswith(
+        "INCONCLUSIVE  Could not determine whether EX16B treats"
+    )
     assert "MaxMessageSize" in screen.out
 
 

@@ -123,6 +123,9 @@ class Carrier:
 NAMED_BY_HOP = frozenset({"SmtpRelayWithinAdSiteToEdge", "SmtpRelayToConnectorSourceServers"})
 """Delivery types whose next hop is the name of a send connector (section 4.2)."""
 
+STAYING = frozenset({"MapiDelivery", "ShadowRedundancy", "SmtpDeliveryToMailbox"})
+"""Delivery types of mail that leaves no server by a send connector (section 4.2)."""
+
 
 def carrier_of(queue: Queue, connectors: Sequence[SendConnector]) -> Carrier | None:
     """The send connector of a queue; None: its mail does not leave, or nothing tells.

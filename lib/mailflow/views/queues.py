@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mailflow.analysis.analysis import analyze
 from mailflow.analysis.queues import Wait, Waiting, as_of, holds, is_stuck, wait_of
 from mailflow.exchange.queues import Moment, Queue
-from mailflow.exchange.send_connectors import carrier_of
+from mailflow.exchange.send_connectors import STAYING, carrier_of
 from mailflow.phrases import clock, counted, joined, span
 from mailflow.snapshot import Snapshot
 from mailflow.table import Table
@@ -23,8 +23,8 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
 
     Columns of the frame: queue, server, delivery_type, next_hop (string), status (string), messages
     (Int64), age, first_retry, next_retry (string, as people read them), stuck (boolean),
-    send_connector (string; None where the mail leaves through none that is known; shown where one
-    is).
+    send_connector (string; `-` where the mail needs none, None where the one it leaves through is
+    not known; shown where one is).
 
     A queue counts as stuck by its status, never by an old LastError alone (S4.42, contract 8.4).
     """
@@ -65,7 +65,7 @@ def non_empty_queues(org: Snapshot, min_messages: int = 1) -> Table:
         columns={
             name: words
             for name, words in _COLUMNS.items()
-            if name != "send_connector" or any(carriers.values())
+            if name != "send_connector" or {*carriers.values()} - {None, NONE_NEEDED}
         },
         reading=_reading(org, shown, stuck, moment),
         tones={(row, "status"): "bad" for row, queue in enumerate(shown) if wait_of(queue, moment)},
@@ -96,10 +96,13 @@ _COLUMNS = {
     "next_retry": ("Next retry", "when the server retries automatically"),
 }
 """Shown of a queue; the send connector only where one is known."""
+NONE_NEEDED = "-"
 
 
 def _carrier(org: Snapshot, queue: Queue) -> str | None:
     found = carrier_of(queue, analyze(org).send_connectors)
+    if found is None and queue.delivery_type in STAYING:
+        return NONE_NEEDED
     return str(found) if found else None
 
 
