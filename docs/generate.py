@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 from mailflow.checks.check import Card, Check  # noqa: E402 - from this clone, also uninstalled
 from mailflow.checks.registry import CHECKS  # noqa: E402
 from mailflow.exchange.cmdlets import ALLOWED, SPECS, CmdletScope, CmdletSpec  # noqa: E402
+from mailflow.exchange.commands import filled  # noqa: E402
 from mailflow.exchange.servers import Generation  # noqa: E402
 
 MADE = "<!-- Made by docs/generate.py from lib/mailflow/checks: change the check, not this. -->"
@@ -31,9 +32,9 @@ INDEX = f"""\
 {MADE}
 
 Every cause that mailflow names, by its public id, in order of likelihood for mail between Exchange
-servers that does not move; those of the audit come last. Braces in commands hold what you fill in:
-`{{target}}` and `{{sender}}` are servers, `{{connector}}` is `SERVER\\Name`, `{{queue}}` is
-`SERVER\\1234`. Facts are explained in [facts.md](../facts.md).
+servers that does not move; those of the audit come last. Fill in the commands: `<target>` and
+`<sender>` are servers, `<connector>` is `SERVER\\Name`, `<queue>` is `SERVER\\1234`. Facts are
+explained in [facts.md](../facts.md).
 
 | # | id | cause | used by | repaired by mailflow |
 | --- | --- | --- | --- | --- |
@@ -75,8 +76,11 @@ def _page(check: Check) -> str:
 
 
 def _line(text: str) -> str:
-    """A command as code, words as words."""
-    return f"`{text}`" if text.startswith(COMMANDS) else text.replace("*", "\\*")
+    """A command as code, words as words; what to fill in stands as `<target>`."""
+    text = filled(text, {})
+    if text.startswith(COMMANDS):
+        return f"`{text}`"
+    return text.replace("*", "\\*").replace("<", "\\<")
 
 
 def _sources(card: Card) -> Iterator[str]:
