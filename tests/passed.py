@@ -1,8 +1,8 @@
 """What passed in one run and need not be repeated in the next one, of the same files with more.
 
 `.ci/run` tests twice: as a stranger does, on a machine with nothing but Python, and then with
-Chromium, PowerShell, Kerberos and the reference data. `--note-passed FILE` writes down which tests
-passed, and with which packages; `--passed-before FILE` leaves these out. Run again is what was
+Chromium, PowerShell, Kerberos and the reference data. `--note-passed=FILE` writes down which tests
+passed, and with which packages; `--passed-before=FILE` leaves these out. Run again is what was
 skipped or failed, what has another name now, and what may differ where more is installed.
 """
 
