@@ -76,7 +76,7 @@ def _pages(browser: Browser, report: Path) -> int:
 @pytest.mark.parametrize(
     ("servers", "pages", "most"),
     [
-        (4, 3, 60_000),
+        (4, 3, 50_000),
         (20, 5, 100_000),
         pytest.param(128, 9, 250_000, marks=LONG),
         pytest.param(400, 12, 400_000, marks=LONG),

@@ -403,3 +403,12 @@ def test_the_kernel_loads_what_cells_need(tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stderr
     assert "".join(printed) == "True False False\n"
+
+
+def test_a_report_has_each_rule_of_its_styles_once(article: tuple[Path, str]) -> None:
+    """Tables and pictures share most of theirs: repeated they would be a third of the file."""
+    style = (article[0] / "report.html").read_text("utf-8").split("<style>")[1].split("</style>")[0]
+    rules = re.findall(r"^(\.mf[^{}]*\{[^{}]*\})", style, re.MULTILINE)
+
+    assert len(rules) > 50
+    assert [rule for rule in set(rules) if rules.count(rule) > 1] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -162,11 +162,24 @@ def _head(cells: list[dict[str, Any]]) -> str:
 
 
 def _without_styles(html: str, styles: list[str]) -> str:
-    """HTML without its style elements, each of which is kept once for the page's head."""
+    """HTML without its style elements; their rules are kept once for the page's head.
+
+    Each table and each picture brings the rules that they all share, since a cell stands alone in
+    JupyterLab.
+    """
     for style in _STYLE.findall(html):
-        if style not in styles:
-            styles.append(style)
+        styles += [rule for rule in _rules(style) if rule not in styles]
     return _STYLE.sub("", html)
+
+
+def _rules(style: str) -> Iterator[str]:
+    """The rules of a style sheet; what a media query holds is one."""
+    begin = depth = 0
+    for brace in re.finditer("[{}]", style):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            yield style[begin : brace.end()].strip()
+            begin = brace.end()
 
 
 def _text(lines: str | list[str]) -> str:
