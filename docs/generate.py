@@ -77,7 +77,7 @@ def _page(check: Check) -> str:
 
 def _line(text: str) -> str:
     """A command as code, words as words; what to fill in stands as `<target>`."""
-    text = filled(text, {})
+    text = filled(text, {"source": "SOURCE"})
     if text.startswith(COMMANDS):
         return f"`{text}`"
     return text.replace("*", "\\*").replace("<", "\\<")

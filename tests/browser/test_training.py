@@ -149,7 +149,7 @@ def test_the_first_case_from_ticket_to_debrief(
     repair.get_by_label("Commands").fill("\n".join(commands))
     one.check(repair, "214 messages were delivered")
 
-    assert one.go_to("lab.run(repair)").get_by_text("It prints nothing").count() == len(commands)
+    assert one.go_to("lab.run(repair)").get_by_text("OK (no output)").count() == len(commands)
     drained = one.go_to("lab.wait(minutes=15)")
     drained.get_by_text("No queue is in Retry").wait_for(timeout=20_000)
     debrief = one.go_to("lab.debrief()")
