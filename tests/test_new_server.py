@@ -16,23 +16,27 @@ from mailflow.views.twin_report import twin
 from report_pages import make_report
 from support import ROOT
 
+BOTH = ("-p", "server_a", "EX16A", "-p", "server_b", "EX16B")
 
-def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
-    """B in a source of its own, named by a relative path; exit 1, and a report of one file."""
-    open_source("demo:new-server").save(tmp_path / "new.snapshot")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mailflow", "run", "new_server", "demo:new-server-renamed"),
-            *("-p", "server_a", "EX16A", "-p", "server_b", "EX16B"),
-            *("-p", "other_source", "new.snapshot", "--ticket", "INC0012345"),
-        ],
-        cwd=tmp_path,
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of the runbook to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "mailflow", "run", "new_server", *arguments],
+        cwd=home,
         env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
+    """B in a source of its own, named by a relative path; exit 1, and a report of one file."""
+    open_source("demo:new-server").save(tmp_path / "new.snapshot")
+    other = ("-p", "other_source", "new.snapshot", "--ticket", "INC0012345")
+    done = run(tmp_path, "demo:new-server-renamed", *BOTH, *other)
     report = Path(done.stdout.strip().splitlines()[-1])
     findings = json.loads((tmp_path / report.parent / "findings.json").read_text("utf-8"))
     html = (tmp_path / report).read_text("utf-8")
@@ -52,8 +56,7 @@ def test_the_runbook_tells_what_differs_and_what_to_run(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_renamed_connector_is_alike(tmp_path: Path) -> None:
     """Another name and a list in other pieces: nothing to run, and the verdict is clear (S1.11)."""
-    named = ("-p", "server_a", "EX16A", "-p", "server_b", "EX16B")
-    report = make_report(tmp_path, "new_server", "demo:new-server-renamed", options=named)
+    report = make_report(tmp_path, "new_server", "demo:new-server-renamed", options=BOTH)
     folder = report.parent
     findings = json.loads((folder / "findings.json").read_text("utf-8"))
 
@@ -62,15 +65,7 @@ def test_a_renamed_connector_is_alike(tmp_path: Path) -> None:
 
 def test_both_servers_have_to_be_named(tmp_path: Path) -> None:
     """Nobody is compared who was not named; the servers there are said, and nothing is written."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mailflow", "run", "new_server", "demo:new-server"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(tmp_path, "demo:new-server")
 
     assert done.returncode == 3
     assert "-p server_a SERVER -p server_b SERVER. Known: EX10A" in done.stderr

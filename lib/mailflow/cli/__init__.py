@@ -25,10 +25,10 @@ SECTIONS: Mapping[str, Mapping[str, Listed]] = {
             "asking.which", "Show which receive connector handles a source address, and why."
         ),
         "probe": Listed(
-            "probing.probe", ("Show which EHLO keywords the targets offer a sending server.")
+            "probing.probe", "Show which EHLO keywords the targets offer a sending server."
         ),
         "usage": Listed(
-            "using.usage", ("Show which hosts use a receive connector, from SMTP receive logs.")
+            "using.usage", "Show which hosts use a receive connector, from SMTP receive logs."
         ),
         "snapshot": Listed("reading.snapshot", "Collect all data into one file for offline use."),
     },
